@@ -103,6 +103,10 @@ def _walk(
             default = "as shipped" if issubclass(model, PageTexts) else _default(field)
             kind = f"{cell(_kind(field))}; {default}"
             rows.append([code(key), kind, cell(field.description or "")])
+            for each in get_args(field.annotation):  # tables of a list, [[such]]
+                if isinstance(each, type) and issubclass(each, BaseModel):
+                    said = (each.__doc__ or "").split("\n")[0]
+                    inner.append((each, f"[{name}.{key}]".replace("[.", "["), said))
     if rows:
         yield name, what, rows
     for each in inner:

@@ -173,7 +173,11 @@ def test_nothing_asked_is_an_empty_table_and_no_file(booth: Any) -> None:
     ("before", "after", "complaint"),
     [
         ("form\t", "", "has 5 cells"),
-        ("form\t", "forms\t", "row 1, column 'measure': expected one of consent, form, debrief"),
+        (
+            "form\t",
+            "forms\t",
+            "row 1, column 'measure': expected one of consent, form, blocks, debrief",
+        ),
         ("[", "{", "row 1, column 'options': expected a JSON list of texts"),
     ],
 )

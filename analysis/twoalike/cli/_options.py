@@ -9,11 +9,11 @@ type Flag = Annotated[bool, Parameter(negative=())]
 """An option that is on if given; there is no ``--no-...``."""
 
 
-def _check_task(_: type, name: str) -> None:
-    """Refuse a name that no task has."""
+def _check_task(_: type, name: str | None) -> None:
+    """Refuse a name that no task has; None is no name."""
     from twoalike.registry import task_names
 
-    if name not in task_names():
+    if name is not None and name not in task_names():
         raise ValueError(f"Choose from: {', '.join(task_names())}.")
 
 

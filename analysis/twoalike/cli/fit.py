@@ -66,6 +66,7 @@ def fit(
     objects: Path | None = None,
     groups: str | None = None,
     covariates: str | None = None,
+    condition: str | None = None,
     out: Path | None = None,
     options: Options = Options(),
     allow_problems: Flag = False,
@@ -84,6 +85,7 @@ def fit(
         twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
         twoalike fit mystudy --people weights --groups handedness
         twoalike fit mystudy --covariates age,expertise
+        twoalike fit mystudy --condition shape
 
     Parameters
     ----------
@@ -110,6 +112,9 @@ def fit(
         Numbers, such as age, on which people's temperatures, lapse rates and, with --people
         weights, weights may depend: a tab-separated file with the column participant and one a
         covariate, or, of a study, columns of its participants.tsv, separated by commas.
+    condition
+        Of a study with conditions within a session ([[conditions]]): fit this one only, into
+        derived/posterior_CONDITION.nc.
     out
         Posterior to write (.nc); for a study derived/posterior.nc if left out.
     allow_problems
@@ -139,6 +144,7 @@ def fit(
         objects=objects,
         groups=groups,
         covariates=covariates,
+        condition=condition,
         out=out,
         allow_problems=allow_problems,
         announce=lambda line: show_notes([line]),
@@ -146,7 +152,11 @@ def fit(
     )
     _show(posterior)
     print(posterior.path)  # noqa: T201
-    files = ["--study", study] if study else [w for n, p in given.items() for w in (f"--{n}", p)]
+    if study is not None and condition is not None:
+        own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}
+        given = {name: path for name, path in own.items() if path.is_file()}
+    words = [word for name, path in given.items() for word in (f"--{name}", path)]
+    files = words or ["--study", study]
     print(f"next: twoalike check {shlex.join(map(str, [posterior.path, *files]))}")  # noqa: T201
 
 

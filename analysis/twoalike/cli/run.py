@@ -14,9 +14,10 @@ from twoalike.cli._options import Flag, TaskName
 class Options:
     """How the session is run."""
 
-    task: TaskName = "odd-one-out"
+    task: TaskName | None = None
     """odd-one-out, anchored-choice, multi-arrangement, pair-rating, free-sorting, or a task of
-    another installed package."""
+    another installed package. If left out, the tasks that [sitting] of study.toml names, one after
+    the other, or odd-one-out."""
     session: int = 1
     """Number of the session, from 1; none is left out."""
     group: str | None = None
@@ -50,8 +51,10 @@ class Options:
 def run(study: Path, /, *, participant: str, options: Options = Options()) -> None:
     """Run one session with a participant, or with a simulated one.
 
-    Every trial is on the disk before the next one begins. Esc, then Esc again, stops the
-    session; --resume goes on with the next trial, also after a crash or a power cut.
+    Without --task it runs the tasks of [sitting] in study.toml one after the other, in the
+    participant's order. Every trial is on the disk before the next one begins. Esc, then Esc again,
+    stops the session; --resume goes on with the next trial, also after a crash or a power cut, in
+    the task that was not over.
 
     Exit status: 0 the session is finished, 130 it was stopped before, 1 it could not run.
 
@@ -86,12 +89,12 @@ def run(study: Path, /, *, participant: str, options: Options = Options()) -> No
     if outcome.end_reason == "declined":
         print(f"participant {participant} did not consent; nothing else was stored")  # noqa: T201
         return
-    n_trials = outcome.n_trials
-    done = counted(outcome.n_done if n_trials is None else n_trials, "trial")
-    if n_trials is not None:
-        done = f"{outcome.n_done} of {done}"
-    if outcome.end_reason == "completed":
-        print(f"{outcome.path}  {done}")  # noqa: T201
-        return
-    print(f"{outcome.path}  {done}, {outcome.end_reason}; continue with --resume")  # noqa: T201
-    sys.exit(130)
+    for part in (*outcome.earlier, outcome):
+        done = counted(part.n_done if part.n_trials is None else part.n_trials, "trial")
+        if part.n_trials is not None:
+            done = f"{part.n_done} of {done}"
+        if part.end_reason != "completed":
+            done += f", {part.end_reason}; continue with --resume"
+        print(f"{part.path}  {done}")  # noqa: T201
+    if outcome.end_reason != "completed":
+        sys.exit(130)

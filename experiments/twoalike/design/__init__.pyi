@@ -35,6 +35,10 @@ from ._next_arrangement import PlannedArrangement as PlannedArrangement
 from ._next_arrangement import arrangement_rng as arrangement_rng
 from ._next_arrangement import evidence_state as evidence_state
 from ._next_arrangement import next_arrangement as next_arrangement
+from ._object_sets import check_set_size as check_set_size
+from ._object_sets import for_person as for_person
+from ._object_sets import object_sets as object_sets
+from ._object_sets import set_counts as set_counts
 from ._objects import allows_checks as allows_checks
 from ._objects import check_categories as check_categories
 from ._objects import excluded as excluded
@@ -44,6 +48,8 @@ from ._pairs import balanced_pairs as balanced_pairs
 from ._pairs import read_pair_list as read_pair_list
 from ._pairs import session_pair_list as session_pair_list
 from ._pairs import session_pair_lists as session_pair_lists
+from ._part import in_condition as in_condition
+from ._part import only_objects as only_objects
 from ._session import participant_number as participant_number
 from ._session import random_trial_list as random_trial_list
 from ._session import session_rng as session_rng

@@ -6,12 +6,15 @@ whatever else they find alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import comb
 
 import numpy as np
 import pandas as pd
 
 from twoalike.design._levels import object_classes
+from twoalike.design._object_sets import check_set_size
+from twoalike.design._part import in_condition
 from twoalike.design._triplets import Triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
@@ -196,7 +199,13 @@ def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
     def check_sortings() -> None:
         shown_objects(stimuli, study.config.free_sorting)
 
-    checks = (check_design, check_anchored, check_arrangement, check_pairs, check_sortings)
+    names = [condition.name for condition in study.config.conditions]
+    of_conditions: list[Callable[[], object]] = [
+        partial(in_condition, study, stimuli, name) for name in names
+    ]
+    of_conditions.append(partial(check_set_size, study, stimuli))
+    of_tasks = (check_design, check_anchored, check_arrangement, check_pairs, check_sortings)
+    checks = (*of_tasks, *of_conditions)
     return [fault for check in checks if (fault := _fault(check))]
 
 
@@ -209,7 +218,7 @@ def _require_kinds(table: str, key: str, number: int, allowed: bool) -> None:
         )
 
 
-def _fault(check: Callable[[], None]) -> str:
+def _fault(check: Callable[[], object]) -> str:
     try:
         check()
     except TwoalikeError as error:

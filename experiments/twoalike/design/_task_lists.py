@@ -19,12 +19,14 @@ from twoalike.design._anchored import (
 )
 from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
+from twoalike.design._object_sets import for_person
 from twoalike.design._pairs import (
     pairs_stand_alone,
     read_pair_list,
     session_pair_list,
     session_pair_lists,
 )
+from twoalike.design._part import in_condition
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
 from twoalike.design._sortings import (
     read_sorting_list,
@@ -154,7 +156,10 @@ def _refusal(study: Study, stimuli: StimulusSet, task: str) -> str:
     if lists is None or not lists.alone(lists.settings(study)):
         return ""
     try:
-        lists.one(study, stimuli, "001", 1)
+        for name in study.conditions_of(task) or ("",):
+            person = for_person(replace(study, object_set=1), stimuli)
+            own = in_condition(person, stimuli, name) if name else person
+            lists.one(own, stimuli, "001", 1)
     except TwoalikeError as error:
         return str(error)
     return ""

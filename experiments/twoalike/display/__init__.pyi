@@ -1,5 +1,6 @@
 from ._calibrate import measure_screen as measure_screen
 from ._calibrate import verdict as verdict
+from ._open import SharedWindow as SharedWindow
 from ._open import require_screen as require_screen
 from ._open import virtual_display as virtual_display
 from ._triggers import TriggerPort as TriggerPort

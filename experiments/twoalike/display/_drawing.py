@@ -27,12 +27,16 @@ from twoalike.tasks import (
     TextLayout,
     View,
     box_fill,
+    caret_place,
     lay_out,
     lay_out_page,
     lay_out_question,
+    line_starts,
     option_labels,
+    readable_on,
+    shown_lines,
 )
-from twoalike.tasks.lettering import label_size, tail
+from twoalike.tasks.lettering import LINE, Letters, label_size, right_to_left, tail
 
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
@@ -171,8 +175,12 @@ class Painter:
             canvas.label(ask.turn, 0, layout.footer_y)
             self._button(_ARROWS[not layout.rtl], layout.forward)
             return
-        self._draw_options(option_labels(ask.options), layout)
-        if ask.entry is not None and layout.entry is not None:
+        self._draw_options(option_labels(ask.options, ask.marked), layout)
+        if layout.confirm is not None:
+            self._button(ask.confirm, layout.confirm)
+        if layout.pad is not None:
+            self._draw_writing(ask, layout)
+        elif ask.entry is not None and layout.entry is not None:
             self._draw_entry(ask.entry, layout.entry)
         canvas.label(ask.remark, 0, layout.remark_y)
         canvas.label(ask.footer, 0, layout.footer_y)
@@ -189,6 +197,31 @@ class Painter:
             indent = (max(widths) - width) / 2
             x = box.x + indent if layout.rtl else box.x - indent
             canvas.label(label, x, box.y, width=box.width - text)
+
+    def _draw_writing(self, ask: Ask, layout: TextLayout) -> None:
+        """Draw the lines of a long answer that are shown, the caret, and how far down they are."""
+        canvas, box, pad, text = self._canvas, layout.entry, layout.pad, ask.entry or ""
+        assert box is not None
+        assert pad is not None
+        self._draw_box(box, canvas.screen.accent)
+        step, rtl = LINE * pad.height, right_to_left(text)
+        edge = (1 if rtl else -1) * pad.width / 2
+        row, column = caret_place(text, ask.caret or 0, pad)
+        first = box.y + (pad.lines - 1) * step / 2
+        for number, line in enumerate(shown_lines(text, ask.top, pad)):
+            y = first - number * step
+            middle = label_size(line.rstrip(), pad.height, 2 * pad.width)[0] / 2
+            canvas.label(line.rstrip(), edge + (-middle if rtl else middle), y, width=2 * pad.width)
+            if ask.top + number == row:
+                written = Letters(line, pad.height).width(line[:column])
+                x = edge + (-written if rtl else written)
+                canvas.box(round(x), y, 2, 1.1 * pad.height, fill=canvas.screen.foreground)
+        n_lines = len(line_starts(text, pad))
+        if n_lines > pad.lines:
+            track = box.height - 4
+            high, share = track * pad.lines / n_lines, ask.top / (n_lines - pad.lines)
+            y = box.y + (track - high) * (0.5 - share)
+            canvas.box(box.x + box.width / 2 - 6, y, 6, high, fill=canvas.rim)
 
     def _draw_entry(self, entry: str, box: Box) -> None:
         canvas = self._canvas

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -13,10 +13,9 @@ from PIL import Image
 from twoalike.display._canvas import Canvas
 from twoalike.display._drawing import Painter
 from twoalike.display._open import (
-    create_window,
+    SharedWindow,
     is_refresh_rate,
     is_software,
-    psychopy_environment,
     renderer,
     require_screen,
 )
@@ -90,6 +89,10 @@ class InputQueue:
             on_deactivate=self._on_deactivate,
             on_close=self._on_close,
         )
+
+    def close(self) -> None:
+        """Let the window's events go elsewhere."""
+        self._handle.pop_handlers()
 
     def take(self) -> list[Event]:
         """Let the window deliver its events; give those since the last call."""
@@ -213,6 +216,10 @@ class WindowScreen(PlayableScreen):
         """Presses since the last call."""
         return self._queue.take()
 
+    def stop_listening(self) -> None:
+        """Leave the window's events to the next screen."""
+        self._queue.close()
+
     def picture(self, scene: Scene) -> Image.Image:
         """Take a picture of a scene as the participant sees it, for documentation."""
         self._painter.draw(scene, self.now())
@@ -325,6 +332,7 @@ def open_window(
     *,
     windowed: bool = False,
     clock: VirtualClock | None = None,
+    shared: SharedWindow | None = None,
 ) -> Iterator[tuple[WindowScreen, View, Apparatus]]:
     """Open a window for a session and close it with the block.
 
@@ -338,6 +346,8 @@ def open_window(
         Not fullscreen.
     clock
         A virtual clock, for a simulated participant.
+    shared
+        Window of the sitting that the session is a part of; it stays open.
 
     Raises
     ------
@@ -347,33 +357,30 @@ def open_window(
     """
     require_screen()
     protocol = prepared.protocol
-    with psychopy_environment():
-        window, (full_width, _) = create_window(
+    with ExitStack() as stack:
+        holder = stack.enter_context(SharedWindow()) if shared is None else shared
+        window, (full_width, _) = holder.take(
             protocol.screen.background, profile, windowed=windowed
         )
-        try:
-            width, height = (int(length) for length in window.winHandle.get_size())
-            view = View((width, height), profile, full_width)
-            side = prepared.image_size(view)
-            settings = protocol.model_dump(include={"texts", "form", "debrief"})
-            check_characters(_texts(settings))
-            window.mouseVisible = not protocol.screen.touch
-            canvas = Canvas(
-                window, protocol, frame(protocol.screen, view.size), prepared.stimuli.path
-            )
-            painter = Painter(canvas, protocol, view)
-            painter.preload(prepared.first_images(progress), side)
-            refresh_hz = None if clock is not None else _measure_refresh(window)
-            apparatus = _apparatus(
-                window, profile, refresh_hz, windowed=windowed, simulated=clock is not None
-            )
-            screen = WindowScreen(
-                window,
-                painter,
-                clock=clock,
-                start=progress.time_s,
-                frame_s=None if refresh_hz is None else 1 / refresh_hz,
-            )
-            yield screen, view, apparatus
-        finally:
-            window.close()
+        width, height = (int(length) for length in window.winHandle.get_size())
+        view = View((width, height), profile, full_width)
+        side = prepared.image_size(view)
+        settings = protocol.model_dump(include={"texts", "form", "debrief"})
+        check_characters(_texts(settings))
+        window.mouseVisible = not protocol.screen.touch
+        canvas = Canvas(window, protocol, frame(protocol.screen, view.size), prepared.stimuli.path)
+        painter = Painter(canvas, protocol, view)
+        painter.preload(prepared.first_images(progress), side)
+        refresh_hz = None if clock is not None else _measure_refresh(window)
+        apparatus = _apparatus(
+            window, profile, refresh_hz, windowed=windowed, simulated=clock is not None
+        )
+        screen = WindowScreen(
+            window,
+            painter,
+            clock=clock,
+            start=progress.time_s,
+            frame_s=None if refresh_hz is None else 1 / refresh_hz,
+        )
+        stack.callback(screen.stop_listening)
+        yield screen, view, apparatus

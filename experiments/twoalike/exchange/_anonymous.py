@@ -107,7 +107,9 @@ def replace_codes(people: Mapping[str, Person]) -> Callable[[str], str]:
 
 
 _PARTICIPANT = frozenset({"participant", "participants", "participant_id", "subject"})
-_SAME_FOR_ALL = frozenset({"protocol", "protocol_of_group", "stimuli", "features"})
+_SAME_FOR_ALL = frozenset(
+    {"protocol", "protocol_of_group", "protocol_of_condition", "stimuli", "features"}
+)
 """Inputs of a run whose hashes are published: they do not depend on who took part."""
 _TABLE_HASHES = ("rows_sha256", "events_sha256")
 _TOKEN = re.compile(r"[\w.:+-]{0,40}")

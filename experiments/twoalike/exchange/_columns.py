@@ -13,14 +13,15 @@ from twoalike.exchange._dataset import load_json
 from twoalike.record import PARTICIPANTS
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import MISSING, TwoalikeError
+from twoalike.tables import BY_CONDITION
 
 KEYS = ("participant_id", "session_id")
 CONSENT = ("consent", "consent_version", "consent_sha256", "consent_language")
 """Columns of ``phenotype/consent.tsv`` beside the keys."""
-_MEASURES = ("consent", "form", "debrief")
+_MEASURES = ("consent", "form", "blocks", "debrief")
 _RUN = re.compile(r"[^/]*_task-([0-9A-Za-z+]+)_[^/]*")
-_AGAIN = re.compile(r"_\d+$")
-"""Ending of the column of a second question with the same id."""
+_AGAIN = re.compile(r"(_block\d+)?(_\d+)?$")
+"""Ending of the column of a question after a block, and of a second one with the same id."""
 SEED = re.compile(r"(^|[._])(seeds?|entropy)($|_)", re.IGNORECASE)
 """Keys that a copy leaves out: a study's seed reveals for which code a trial list was made."""
 _IDENTITY = re.compile(
@@ -70,7 +71,8 @@ def own_columns(path: str) -> frozenset[str]:
         return frozenset(KEYS + (CONSENT if name == "consent" else ()))
     if (task := _task(name)) is None:
         return frozenset(KEYS)
-    return frozenset(task.trials.names + (task.events.names if task.events else ()))
+    ours = (*task.trials.names, BY_CONDITION.name, *(task.events.names if task.events else ()))
+    return frozenset(ours)
 
 
 def _own_words(path: str) -> frozenset[str]:
@@ -88,7 +90,7 @@ def numeric_columns(path: str) -> frozenset[str]:
 
 
 def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """Kinds (choice, age, number, text) of each question by ``table.column``, from the protocols.
+    """Kinds (choice, age, text and so on) of each question by ``table.column``, from the protocols.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozense
     kinds: dict[str, frozenset[str]] = {}
     for manifest in manifests:
         config = manifest.get("config")
-        for measure in ("form", "debrief"):
+        for measure in ("form", "blocks", "debrief"):
             asked = config.get(measure) if isinstance(config, dict) else None
             questions = asked.get("questions") if isinstance(asked, dict) else None
             for question in questions if isinstance(questions, list) else ():
@@ -178,7 +180,7 @@ class Publication:
     ) -> bool:
         """Whether people wrote a column in their own words: as declared, or else by its cells."""
         if kinds := self._declared(name):
-            return "text" in kinds
+            return bool(kinds & {"text", "long_text"})
         if entry.get("Levels") or name.startswith("consent."):
             return False
         closed = _NUMBER if path.startswith("phenotype/") else _WORD

@@ -188,7 +188,9 @@ def _entry(question: _Question) -> dict[str, Any]:
     """Sidecar entry of a question's column."""
     _, text, kind, options = question
     entry: dict[str, Any] = {"Description": text}
-    if options != MISSING:
+    if options != MISSING and kind == "choices":
+        entry["Description"] += f" (any of {options}, as a JSON list)"
+    elif options != MISSING:
         entry["Levels"] = {option: option for option in json.loads(options)}
     if kind == "age":
         entry["Units"] = "years"

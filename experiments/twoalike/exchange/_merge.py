@@ -244,10 +244,11 @@ def _protocols(first: Study, other: Study) -> Iterator[str]:
 
 
 def _protocol_files(study: Study) -> list[Path]:
-    """Protocols of all tasks, then those of the groups."""
+    """Protocols of all tasks, then those of groups and conditions."""
     names = [study.protocol_of(find_task(name).label) for name in task_names()]
-    of_groups = study.config.groups.protocols.values()
-    return names + [study.root / file for files in of_groups for file in files.values()]
+    of_parts = [one.protocols for one in study.config.conditions]
+    own = [*study.config.groups.protocols.values(), *of_parts]
+    return names + [study.root / file for files in own for file in files.values()]
 
 
 def _toml(path: Path) -> dict[str, Any]:

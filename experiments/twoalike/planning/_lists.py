@@ -10,12 +10,21 @@ import pandas as pd
 from twoalike.design import (
     ARRANGEMENT_LISTS,
     ListDesign,
+    for_person,
+    in_condition,
     shown_objects,
     study_with,
     write_list,
 )
 from twoalike.planning._adaptive import AdaptiveDesign
-from twoalike.record import RunName, check_codes, participant_label
+from twoalike.record import (
+    RunName,
+    check_codes,
+    first_free,
+    own_set,
+    participant_label,
+    taken_sets,
+)
 from twoalike.registry import Task, find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, TwoalikeError, progress, provenance, read_json, written_seed
@@ -43,6 +52,10 @@ class TrialList:
     """``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept, since
     its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
     ``removed``: nor has it any more; ``checked``: the study's own list is sound."""
+    condition: str = ""
+    """Condition within the session; empty in a study without conditions."""
+    object_set: int = 0
+    """Number of the participant's set of objects; 0 where everybody sees all."""
     grows: bool = False
     """Whether a list there that is the beginning of this one may be replaced."""
 
@@ -131,12 +144,20 @@ def write_lists(
     options = {name: value for name, value in given.items() if value is not None}
     with progress() as bar:
         bar.add_task("design", total=None, status="")
+        conditions = opened.conditions_of(kind.name)
         if design.table == "design" and opened.config.design.sampler == "adaptive":
+            _refuse_conditions(conditions)
             adaptive = AdaptiveDesign(opened, stimuli, posterior)
             lists = adaptive_lists(adaptive, labels, sessions, block, options)
         else:
             _refuse_adaptive(opened, posterior, block)
-            lists = _designed(opened, stimuli, kind, labels, sessions, options)
+            people = _people(opened, stimuli, design, labels)
+            lists = [
+                item
+                for person, codes in people
+                for part in _parts(person, stimuli, conditions)
+                for item in _designed(part, stimuli, kind, codes, sessions, options)
+            ]
     lists = [_unless_begun(opened, item, kind) for item in lists]
     if design.is_own(opened):
         lists = [replace(item, state="checked") for item in lists]
@@ -182,6 +203,46 @@ def _refuse_adaptive(study: Study, posterior: str | Path | None, block: int | No
         raise TwoalikeError(
             f"`{name}=...`: only the adaptive sampler uses it, the sampler here is "
             f"{study.config.design.sampler}. Add `sampler=adaptive`, or leave it out."
+        )
+
+
+def _parts(study: Study, stimuli: StimulusSet, conditions: Sequence[str]) -> list[Study]:
+    """Return the study as it is done in each condition, or the study itself."""
+    return [in_condition(study, stimuli, name) for name in conditions] or [study]
+
+
+def _people(
+    study: Study, stimuli: StimulusSet, design: ListDesign, labels: Sequence[str]
+) -> list[tuple[Study, list[str]]]:
+    """Return the study as each participant does it; all of them where they see the same objects.
+
+    Participants have sets of objects in the order in which they are named.
+    """
+    if not study.config.objects_per_person:
+        return [(study, [*labels])]
+    if not (design.alone(design.settings(study)) or design.is_own(study)):
+        raise TwoalikeError(
+            f"{design.table}: sessions of this design share their trials out, but with "
+            "objects_per_person each participant sees other objects. Choose another "
+            f"{design.table}.{design.chooser}, or set objects_per_person = 0."
+        )
+    known = {label: own_set(study, study.raw, label) for label in labels}
+    taken = {number for number in known.values() if number}
+    taken |= taken_sets(study, study.raw, "", simulated=False)
+    found = []
+    for label in labels:
+        number = known[label] or first_free(taken)
+        taken.add(number)
+        found.append((for_person(replace(study, object_set=number), stimuli), [label]))
+    return found
+
+
+def _refuse_conditions(conditions: Sequence[str]) -> None:
+    if conditions:
+        raise TwoalikeError(
+            "design: the adaptive sampler chooses by all judgments so far, and those of several "
+            "conditions are about different similarities. Choose another design.sampler, or leave "
+            "[[conditions]] out."
         )
 
 
@@ -270,17 +331,24 @@ def _described(
             "participant": participant,
             "session": session,
             **more,
+            **({"condition": study.condition} if study.condition else {}),
+            **({"object_set": study.object_set} if study.object_set else {}),
             "design": kind.lists.settings(study).model_dump(mode="json"),
             **({"options": options} if options else {}),
         },
     )
     path = study.trial_list(kind.label, participant, session)
-    return TrialList(participant, session, path, table, about)
+    return TrialList(
+        *(participant, session, path, table, about),
+        condition=study.condition,
+        object_set=study.object_set,
+    )
 
 
 def _unless_begun(study: Study, item: TrialList, kind: Task) -> TrialList:
     """Put the list that is there in the place of a new one if its session has begun with it."""
-    begun = RunName(item.participant, item.session, kind.label).rows(study.raw).exists()
+    run = replace(study, condition=item.condition).run
+    begun = RunName(item.participant, item.session, kind.label, run).rows(study.raw).exists()
     there = _read_there(item, kind.lists) if begun else None
     if there is None or there.equals(item.table) or item.extends(there):
         return item

@@ -52,6 +52,11 @@ def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
     study, who, number = sitting.study, sitting.participant, sitting.session
     if study.config.design.sampler != "adaptive":
         return prepare_listed(sitting)
+    if study.condition:
+        raise TwoalikeError(
+            "design: the adaptive sampler cannot be used with [[conditions]]. Choose another "
+            "design.sampler."
+        )
     if not study.trial_list(ODD_ONE_OUT, who, number).exists():
         first = adaptive_blocks(study.config.design)[0]
         adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli))

@@ -16,6 +16,10 @@ from twoalike.design import (
     ArrangementSummary,
     DesignSummary,
     ListDesign,
+    for_person,
+    object_sets,
+    set_counts,
+    shown_objects,
     summarize_arrangements,
     summarize_design,
 )
@@ -167,11 +171,31 @@ def _summary(
     durations: Sequence[Duration],
     design: str,
 ) -> ListSummary:
+    if made.study.config.objects_per_person:
+        rows |= _set_rows(made, len(columns))
     times = list(map(str, durations))
     rows[DURATION] = times + [""] * (len(columns) - len(times))
     title = f"Design: {_objects(made)}, {design}"
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
     return ListSummary(title, table, DURATION_NOTE)
+
+
+def _set_rows(made: TrialLists, n_columns: int) -> dict[str, list[str]]:
+    """How the sets of objects share objects and pairs out over the people of the lists."""
+    numbers = sorted({item.object_set for item in made.lists if item.object_set})
+    if not numbers:
+        return {}
+    ids = StimulusSet.load(made.study.stimuli, verify=False).ids
+    size, seed = made.study.config.objects_per_person, made.study.config.seed
+    sets = object_sets(len(ids), size, numbers[-1], seed)[[number - 1 for number in numbers]]
+    objects, pairs = set_counts(sets, len(ids))
+    figures = {
+        "objects a person": str(size),
+        "people who see an object": span(int(objects.min()), int(objects.max())),
+        "people who see a pair, fewest / median / most": f"{pairs.min()} / "
+        f"{np.median(pairs):g} / {pairs.max()}",
+    }
+    return {name: [""] * (n_columns - 1) + [cell] for name, cell in figures.items()}
 
 
 def _objects(made: TrialLists) -> str:
@@ -180,13 +204,20 @@ def _objects(made: TrialLists) -> str:
 
 
 def _column(item: TrialList) -> str:
-    return f"sub-{item.participant} ses-{item.session:02d}"
+    name = f"sub-{item.participant} ses-{item.session:02d}"
+    return f"{name} {item.condition}".rstrip()
 
 
 def _durations(made: TrialLists, lists: Sequence[TrialList]) -> list[Duration]:
     stimuli = StimulusSet.load(made.study.stimuli, verify=False)
     return [
-        session_duration(made.study, stimuli, made.task, item.table, session=item.session)
+        session_duration(
+            replace(made.study, condition=item.condition),
+            stimuli,
+            made.task,
+            item.table,
+            session=item.session,
+        )
         for item in lists
     ]
 
@@ -213,8 +244,10 @@ def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Dur
 
 def _estimate(made: TrialLists) -> ListSummary:
     """Estimate by a simulation what one participant's sessions come to."""
-    study = made.study
+    study = replace(made.study, object_set=made.lists[0].object_set)
     stimuli = StimulusSet.load(study.stimuli, verify=False)
+    study = for_person(study, stimuli)
+    made = replace(made, study=study, objects=shown_objects(stimuli, study.config.arrangement))
     config = study.config.arrangement
     config = config.model_copy(update={"session_minutes": config.session_minutes or LONGEST_MIN})
     limited = replace(study, config=study.config.model_copy(update={"arrangement": config}))
@@ -237,6 +270,8 @@ def _estimate(made: TrialLists) -> ListSummary:
         f"image, {SECONDS_PER_PLACEMENT} s for one placed before. Shares of pairs are over all "
         f"sessions so far; enough evidence is {config.stop_evidence:g}. {DURATION_NOTE}"
     )
+    if study.object_set:
+        rows |= _set_rows(made, len(sessions))
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     return ListSummary(f"Estimate: {_objects(made)}, {config.scheduler}", table, note)
 

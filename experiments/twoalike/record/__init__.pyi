@@ -27,6 +27,11 @@ from ._manifest import TRIAL_SHOWN as TRIAL_SHOWN
 from ._manifest import Apparatus as Apparatus
 from ._manifest import RunPlan as RunPlan
 from ._manifest import read_manifest as read_manifest
+from ._orders import balanced_orders as balanced_orders
+from ._orders import first_free as first_free
+from ._orders import own_set as own_set
+from ._orders import rarest_order as rarest_order
+from ._orders import taken_sets as taken_sets
 from ._people import missing_files as missing_files
 from ._people import unreadable_texts as unreadable_texts
 from ._rated_rules import check_rating_rows as check_rating_rows
@@ -52,7 +57,9 @@ from ._tables import ANCHORED as ANCHORED
 from ._tables import ANSWERS as ANSWERS
 from ._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
+from ._tables import CONDITION_ORDER as CONDITION_ORDER
 from ._tables import GROUP as GROUP
 from ._tables import OLDEST_AGE as OLDEST_AGE
 from ._tables import PARTICIPANTS as PARTICIPANTS
+from ._tables import TASK_ORDER as TASK_ORDER
 from ._tables import TRIPLETS as TRIPLETS

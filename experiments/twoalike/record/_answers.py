@@ -59,10 +59,9 @@ class AskedQuestion:
     text: str
     """What the participant read; kept on one line."""
     kind: str
-    """``choice``, ``age``, ``number`` or ``text``; empty if a table of version 0.1 does not record
-    it."""
+    """Kind as the table of answers has it; empty if a table of version 0.1 does not record it."""
     options: tuple[str, ...] = ()
-    """Of a choice."""
+    """Of a choice, or of several."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _one_line(self.text))
@@ -87,7 +86,7 @@ def store_answers(
     Parameters
     ----------
     measure
-        ``consent``, ``form`` or ``debrief``.
+        ``consent``, ``form``, ``blocks`` or ``debrief``.
     answers
         Answer by question; None for a question that was left open.
 
@@ -104,7 +103,7 @@ def store_answers(
         {
             "measure": measure,
             "question": question.id,
-            "answer": _cell(answer),
+            "answer": _cell(answer, question.kind),
             "text": question.text or MISSING,
             "kind": question.kind,
             "options": _as_json(question.options),
@@ -126,7 +125,7 @@ def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFra
     Parameters
     ----------
     measure
-        ``consent``, ``form`` or ``debrief``.
+        ``consent``, ``form``, ``blocks`` or ``debrief``.
     participant
         Code; all participants if left out.
 
@@ -212,9 +211,11 @@ def _as_json(options: tuple[str, ...]) -> str:
     return json.dumps(options, ensure_ascii=False) if options else MISSING
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, kind: str) -> str:
     if value is None:
         return MISSING
+    if kind in ("choices", "long_text"):  # as they were given
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
     return _one_line(str(value)) or MISSING

@@ -19,6 +19,7 @@ from twoalike.record._manifest import (
     check_left_events,
     check_witness,
     logged_trials,
+    plain_lines,
     read_manifest,
 )
 from twoalike.record._people import (
@@ -46,8 +47,8 @@ from twoalike.record._read import (
 from twoalike.record._rules import ROUNDING_S, NumberedRows
 from twoalike.registry import Task
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, counted, parse_json_table, progress
-from twoalike.tables import read_tsv
+from twoalike.study import MISSING, Study, TwoalikeError, counted, parse_json_table, progress
+from twoalike.tables import BY_CONDITION, read_tsv
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _check_rows(root: Path, run: _RunFiles, cells: list[list[str]]) -> list[RawP
     rows = [
         (number, row) for number, row in enumerate(_rows_of(values), start=1) if number not in bad
     ]
-    problems += _check_owner(run)
+    problems += [*_check_owner(run), *_check_condition(run)]
     problems += _check_pilot_rows(run, rows)
     events = None
     if run.task.events is not None:
@@ -184,6 +185,19 @@ def _check_owner(run: _RunFiles) -> Iterator[RawProblem]:
         if (found := run.manifest.get(part)) is not None and found != getattr(run.name, part):
             message = f"its manifest is of {part} {found}: the files were copied or renamed"
             yield RawProblem(run.path, message)
+
+
+def _check_condition(run: _RunFiles) -> Iterator[RawProblem]:
+    """Check that rows name the condition of the manifest, in runs that have one."""
+    condition = run.manifest.get("condition")
+    if condition is None:
+        return
+    header, *rows = (line.decode().rstrip("\n") for line in plain_lines(run.path.read_bytes()))
+    there = header.rpartition("\t")[2] == BY_CONDITION.name
+    for number, row in enumerate(rows, start=1):
+        if (found := row.rpartition("\t")[2] if there else MISSING) != condition:
+            message = f"is {found}, the manifest says {condition}"
+            yield RawProblem(run.path, message, number, BY_CONDITION.name)
 
 
 def _check_pilot_rows(run: _RunFiles, rows: NumberedRows) -> Iterator[RawProblem]:

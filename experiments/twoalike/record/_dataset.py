@@ -6,14 +6,14 @@ error, a folder of a participant who is not listed is another.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from twoalike.record._tables import GROUP, PARTICIPANTS
+from twoalike.record._tables import ASSIGNED, PARTICIPANTS
 from twoalike.study import (
     MISSING,
     Study,
@@ -236,14 +236,14 @@ def _with_participant(
     participant: str,
     simulated: bool,
     folders: Sequence[str],
-    group: str = "",
+    cells: Mapping[str, str],
 ) -> pd.DataFrame:
     """Table with a row for ``participant`` and for every folder; other columns stay.
 
-    The group is written where there is none.
+    Cells that the study assigns, by column, are written where there are none.
     """
     table = table.copy()
-    for column in ["simulated", *([GROUP.name] if group else [])]:
+    for column in ["simulated", *cells]:
         if column not in table:
             table[column] = None
     label = f"sub-{participant}"
@@ -262,10 +262,22 @@ def _with_participant(
             remedy="Choose another `participant=...`.",
         )
     table.loc[row, "simulated"] = text
-    if group:
-        missing = table[GROUP.name].isna() | (table[GROUP.name] == MISSING)
-        table.loc[row & missing, GROUP.name] = group
+    for column, cell in cells.items():
+        missing = table[column].isna() | (table[column] == MISSING)
+        table.loc[row & missing, column] = cell
     return table
+
+
+BETWEEN = ", "
+"""Between two parts of an order in the list of participants."""
+
+
+def assigned_cells(study: Study) -> dict[str, str]:
+    """Cells of the list of participants that a study assigns, by column."""
+    orders = (BETWEEN.join(order) for order in (study.task_order, study.condition_order))
+    number = str(study.object_set) if study.object_set else ""
+    cells = zip(ASSIGNED, (study.group, *orders, number), strict=True)
+    return {column.name: cell for column, cell in cells if cell}
 
 
 def check_codes(study: Study, participants: Sequence[str]) -> None:
@@ -325,18 +337,17 @@ def check_participant(root: Path, participant: str, simulated: bool) -> None:
     """
     if (path := root / "participants.tsv").exists():
         table = read_tsv(path, "the list of participants", ["participant_id"])
-        _with_participant(table, participant, simulated, [])
+        _with_participant(table, participant, simulated, [], {})
 
 
-def _describe_participants(path: Path, *, with_group: bool) -> None:
-    """Write the sidecar of the list of participants, or add the group to the one that is there."""
+def _describe_participants(path: Path, columns: Collection[str]) -> None:
+    """Write the sidecar of the list of participants, or add columns to the one that is there."""
     there = path.exists()
-    if there and not with_group:
+    if there and not columns:
         return
     entries = parse_json_table(path.read_bytes(), path) if there else PARTICIPANTS.sidecar()
-    added = with_group and GROUP.name not in entries
-    if added:
-        entries[GROUP.name] = GROUP.sidecar()
+    added = [one for one in ASSIGNED if one.name in columns and one.name not in entries]
+    entries |= {column.name: column.sidecar() for column in added}
     if added or not there:
         write_json(path, entries)
 
@@ -363,8 +374,9 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
         if first:
             folder.mkdir(parents=True, exist_ok=True)
         folders = sorted(entry.name for entry in root.glob("sub-*") if entry.is_dir())
-        after = _with_participant(before, participant, simulated, folders, study.group)
+        cells = assigned_cells(study)
+        after = _with_participant(before, participant, simulated, folders, cells)
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
-        _describe_participants(root / "participants.json", with_group=bool(study.group))
+        _describe_participants(root / "participants.json", cells)
         folder.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ import pandas as pd
 from twoalike.design import participant_number
 from twoalike.record._dataset import RunName, lock_folder, register_participant
 from twoalike.record._manifest import read_manifest
+from twoalike.record._orders import with_orders
 from twoalike.record._people import declined, people_listed
 from twoalike.record._read import RawProblem
 from twoalike.record._tables import GROUP
@@ -103,8 +104,11 @@ def in_group(
     simulated: bool,
     group: str | None = None,
     is_first: bool = True,
+    several_tasks: bool = False,
 ) -> Iterator[Study]:
-    """Find the group of a participant, and list them in it when the block ends without an error.
+    """Find what a study assigns to a participant; list it when the block ends without an error.
+
+    That is a group, the orders of tasks and conditions, and a set of objects.
 
     Parameters
     ----------
@@ -114,10 +118,12 @@ def in_group(
         Group named by the operator; None if none was named.
     is_first
         Whether all of the participant's sessions are here, so that a balanced group may be drawn.
+    several_tasks
+        Whether the tasks of a sitting are run one after the other.
 
     Yields
     ------
-    The study as that group does it; the study itself if it has no groups.
+    The study as that participant does it; the study itself if it assigns nothing.
 
     Raises
     ------
@@ -125,13 +131,21 @@ def in_group(
         If the operator has to name a group and did not, or named another one than the participant
         is in, or one in a study that has none or draws them.
     """
-    if not study.config.groups.names:
-        yield study if group is None else study.for_group(group)
+    config = study.config
+    grouped, several = bool(config.groups.names), several_tasks and bool(config.sitting.tasks)
+    if not grouped and group is not None:
+        study.for_group(group)  # refuses it
+    in_parts = several or len(config.conditions) > 1
+    if not (grouped or in_parts or config.objects_per_person):
+        yield study
         return
     lock = lock_folder(study) / f"{root.name}_groups.lock"
     busy = f"{lock}: another session has been starting for a minute. Try again."
     with readable_by(study.config.data.access), hold_lock(lock, busy, _PATIENCE_S):
-        own = study.for_group(_decided(study, root, participant, simulated, group, is_first))
+        own = study
+        if grouped:
+            own = study.for_group(_decided(study, root, participant, simulated, group, is_first))
+        own = with_orders(own, root, participant, simulated=simulated, several_tasks=several)
         yield own
         register_participant(root, own, participant, simulated)
 

@@ -69,6 +69,7 @@ class ManifestContent(Content):
     simulated: bool
     observer: dict[str, Any] | None
     group: str | None = None
+    condition: str | None = None
     n_trials: WholeNumber | None
     design: dict[str, Any]
     stimuli: dict[str, str]
@@ -98,6 +99,12 @@ class RunPlan:
     """Describes the simulated observer; None for a person."""
     group: str | None = None
     """Group of the participant; None in a study without groups."""
+    condition: str | None = None
+    """Condition of the run; None in a study without conditions within a session."""
+    object_set: int | None = None
+    """Number of the participant's set of objects; None where everybody sees all."""
+    orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Tasks and conditions in the order of the participant, where there are several."""
 
     @property
     def simulated(self) -> bool:
@@ -147,6 +154,7 @@ def sidecar(
         "Instructions": instructions,
         "StimulusPresentation": _presentation(apparatus),
         "Simulated": plan.simulated,
+        **({"Condition": plan.condition} if plan.condition else {}),
         **table.sidecar(),
     }
 
@@ -167,6 +175,9 @@ def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
         "simulated": plan.simulated,
         "observer": dict(plan.observer) if plan.observer is not None else None,
         "group": plan.group,
+        "condition": plan.condition,
+        "object_set": plan.object_set,
+        "orders": {name: list(order) for name, order in plan.orders.items()},
         "n_trials": plan.n_trials,
         "design": dict(plan.design),
         "stimuli": dict(plan.stimuli),
@@ -237,6 +248,7 @@ def check_same(
         ("the images", manifest["stimuli"], dict(plan.stimuli)),
         ("who answers", manifest["observer"], plan.observer and dict(plan.observer)),
         ("the group", manifest.get("group"), plan.group),
+        ("the condition", manifest.get("condition"), plan.condition),
         ("the number of trials", manifest["n_trials"], plan.n_trials),
     ]
     if plan.trials is not None and shown is not None:

@@ -53,7 +53,7 @@ from twoalike.study import (
     readable_by,
     write_json,
 )
-from twoalike.tables import SEEN_BEFORE, Table, read_tsv, write_tsv
+from twoalike.tables import BY_CONDITION, SEEN_BEFORE, Table, read_tsv, write_tsv
 
 
 @contextmanager
@@ -197,8 +197,9 @@ class RunRecord:
     def append(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write one trial, all its rows in one write, and wait until it is on the disk."""
         seen = self._appeared[self.n_done + 1] > 1
-        flag = {SEEN_BEFORE.name: seen} if SEEN_BEFORE in self._table.columns else {}
-        lines = "".join(self._table.format_row({**row, **flag}) for row in rows)
+        ours = ((SEEN_BEFORE, seen), (BY_CONDITION, self._plan.condition))
+        added = {one.name: cell for one, cell in ours if one in self._table.columns}
+        lines = "".join(self._table.format_row({**row, **added}) for row in rows)
         if self._events is not None:
             self._events.sync()  # what led to the trial's end comes before it
         self._rows.append(lines, sync=True)
@@ -304,8 +305,14 @@ def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[
         with atomic_path(plan.name.events(root)) as temporary:
             temporary.write_bytes(task.events.header().encode())
     with atomic_path(plan.name.rows(root)) as temporary:
-        temporary.write_bytes(task.trials.header().encode())
+        temporary.write_bytes(_trials_of(plan).header().encode())
     return manifest
+
+
+def _trials_of(plan: RunPlan) -> Table:
+    """Raw table of the trials of a run."""
+    table: Table = find_task(plan.name.task).trials
+    return table.with_condition() if plan.condition else table
 
 
 def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instructions: str) -> None:
@@ -320,7 +327,7 @@ def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instruction
 def _tables_of(root: Path, plan: RunPlan) -> list[tuple[Path, Table]]:
     """Tables of a run, with their paths."""
     task = find_task(plan.name.task)
-    found = [(plan.name.rows(root), task.trials)]
+    found = [(plan.name.rows(root), _trials_of(plan))]
     if task.events is not None:
         found.append((plan.name.events(root), task.events))
     return found

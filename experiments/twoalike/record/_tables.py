@@ -310,6 +310,30 @@ GROUP = Column(
     missing="in none",
 )
 """Column of ``participants.tsv`` in a study with groups."""
+TASK_ORDER = Column(
+    "task_order",
+    "string",
+    "Tasks of a sitting in the order of the participant, separated by commas.",
+    missing="no sitting of several tasks",
+)
+"""Column of ``participants.tsv`` in a study with sittings of several tasks."""
+CONDITION_ORDER = Column(
+    "condition_order",
+    "string",
+    "Conditions within a session in the order of the participant, separated by commas.",
+    missing="no session with conditions",
+)
+"""Column of ``participants.tsv`` in a study with conditions within a session."""
+OBJECT_SET = Column(
+    "object_set",
+    "integer",
+    "Number of the set of objects that the participant sees.",
+    minimum=1,
+    missing="all objects",
+)
+"""Column of ``participants.tsv`` in a study whose participants see some of the objects."""
+ASSIGNED = (GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET)
+"""Columns of ``participants.tsv`` that a study with such settings fills."""
 
 
 def parse_options(cell: str) -> tuple[str, ...]:
@@ -348,6 +372,7 @@ ANSWERS = Table(
             levels={
                 "consent": "before everything else",
                 "form": "before the instruction",
+                "blocks": "after a block of trials, whose number ends the id (_block2)",
                 "debrief": "after the last trial",
             },
         ),
@@ -355,7 +380,7 @@ ANSWERS = Table(
         Column(
             "answer",
             "string",
-            "The answer; line breaks and tabs are stored as spaces.",
+            "The answer; line breaks and tabs are stored as spaces, unless kind says otherwise.",
             missing="the question was left open",
         ),
         Column("text", "string", "The question as it was asked.", missing="it had no words"),
@@ -365,14 +390,14 @@ ANSWERS = Table(
             "What was asked for.",
             levels={
                 "choice": "one of the options",
+                "choices": "any of the options, as a JSON list",
                 "age": f"an age in whole years; above {OLDEST_AGE} stored as {OLDEST_AGE}",
                 "number": "a whole number",
                 "text": "free text",
+                "long_text": "free text of several lines, as a JSON string",
             },
         ),
-        Column(
-            "options", "string", "The options of a choice, as a JSON list.", missing="not a choice"
-        ),
+        Column("options", "string", "The options to choose from, as a JSON list.", missing="none"),
     ),
     checks=(_options_are_lists,),
 )

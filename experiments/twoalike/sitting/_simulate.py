@@ -22,7 +22,7 @@ def simulate(
     study: Study | str | Path,
     participants: Sequence[str] | int,
     *,
-    task: str = "odd-one-out",
+    task: str | None = None,
     session: int = 1,
     group: str | Mapping[str, str] | None = None,
     observer: Observers = None,

@@ -3,15 +3,17 @@
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.design import study_with
+from twoalike.design import for_person, in_condition, study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
     Apparatus,
@@ -48,13 +50,18 @@ from twoalike.tasks import (
     Sitting,
     View,
     VirtualClock,
-    check_groups,
+    check_parts,
     check_readable,
     check_sitting,
     getting_ready,
+    in_one_sitting,
     prepare_session,
     run_session,
+    with_block_questions,
 )
+
+if TYPE_CHECKING:
+    from twoalike.display import SharedWindow
 
 _DEFAULT_LAPSE = 0.02
 
@@ -71,6 +78,8 @@ class Outcome:
     decide."""
     end_reason: str
     """``completed``, ``declined`` (no consent), ``stopped``, ``window_closed``, ..."""
+    earlier: "tuple[Outcome, ...]" = ()
+    """How the parts before it ended, in a sitting of several."""
 
     def __repr__(self) -> str:
         total = "" if self.n_trials is None else f" of {self.n_trials}"
@@ -85,7 +94,7 @@ def sit(
     study: Study | str | Path,
     participant: str,
     *,
-    task: str = "odd-one-out",
+    task: str | None = None,
     session: int = 1,
     group: str | None = None,
     resume: bool = False,
@@ -103,7 +112,10 @@ def sit(
 ) -> Outcome:
     """Run one session with a participant, or with a simulated one.
 
-    Every trial is on the disk before the next one begins.
+    Every trial is on the disk before the next one begins. A session may have several parts: the
+    tasks of a sitting (``[sitting]`` of study.toml), and the conditions of a task
+    (``[[conditions]]``). They follow one another in one window, with one consent, one form and one
+    debriefing. Each is a run of its own, and a resume goes on with the first that is not over.
 
     Parameters
     ----------
@@ -112,7 +124,8 @@ def sit(
     participant
         Code of the participant, such as ``001``; never a name.
     task
-        Name of the task, of :func:`twoalike.registry.task_names`.
+        Name of the task, of :func:`twoalike.registry.task_names`; None: the tasks that
+        ``[sitting]`` of study.toml names, or odd-one-out where it names none.
     session
         Number of the session, from 1.
     group
@@ -144,6 +157,11 @@ def sit(
     show
         Takes each line that the operator should read; prints on standard error if left out.
 
+    Returns
+    -------
+    How the sitting ended; of several parts, how the last one did that was run, with those before
+    it in ``earlier``.
+
     Raises
     ------
     TwoalikeError
@@ -169,39 +187,145 @@ def sit(
         observer=_observer(opened, simulate),
     )
     check_codes(opened, [check_sitting(sitting).participant])
-    for fault in check_groups(opened):
+    for fault in check_parts(opened):
         raise TwoalikeError(fault)
+    how = _How(
+        simulated=not person,
+        resume=resume,
+        elsewhere=elsewhere,
+        allow_problems=allow_problems,
+        window=window,
+        windowed=windowed,
+        virtual_display=virtual_display,
+        speed=speed,
+        panel=panel,
+        show=show,
+    )
     with hold_participant(opened, sitting.root, participant):
         with in_group(
             *(opened, sitting.root, participant),
             simulated=not person,
             group=group,
             is_first=not elsewhere and (pilot or session == 1),
+            several_tasks=task is None,
         ) as own:
-            prepared = prepare_session(task, replace(sitting, study=own))
-            if resume and (completed := _recover(prepared, show)) is not None:
-                return completed
-            progress = check_run(
-                sitting.root, prepared.plan, resume=resume, earlier_elsewhere=elsewhere
-            )
-            checked = check_dataset(sitting.root, participant=participant, pilot=pilot)
-            if progress.begun:  # known to the person who resumes it
-                checked = replace(checked, remarks=())
-            for line in require_sound(checked.but_resumable(), allow_problems=allow_problems):
-                show(line)
-            prepared.check_consent(progress)
-        if resume and not progress.begun:
+            parts = _ready(_prepared(replace(sitting, study=own), task), how)
+        if resume and not any(isinstance(one, Outcome) or one.progress.begun for one in parts):
             show("nothing to resume, the session starts")
-        return _Start(
-            prepared=prepared,
-            progress=progress,
-            clock=None if person else VirtualClock(progress.time_s, speed),
-            window=window,
-            windowed=windowed,
-            virtual_display=virtual_display,
-            panel=panel,
-            show=show,
-        ).run()
+        return _run_through(parts, how)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    """How a sitting is run: the arguments of :func:`sit` that all its parts share."""
+
+    simulated: bool
+    resume: bool
+    elsewhere: bool
+    allow_problems: bool
+    window: bool
+    windowed: bool
+    virtual_display: bool
+    speed: float | None
+    panel: bool
+    show: Callable[[str], None]
+
+
+def _prepared(sitting: Sitting, task: str | None) -> list[Prepared]:
+    """Prepare all parts of a sitting, in their order."""
+    study, prepared = sitting.study, []
+    stimuli = None
+    if study.object_set or study.config.conditions:
+        stimuli = StimulusSet.load(study.stimuli, verify=False)
+        study = for_person(study, stimuli)
+    for name in [task] if task is not None else study.task_order or ("odd-one-out",):
+        for condition in study.conditions_of(find_task(name).name) or ("",):
+            own = study
+            if condition and stimuli is not None:
+                own = in_condition(study, stimuli, condition)
+            prepared.append(prepare_session(name, replace(sitting, study=own)))
+    return prepared if len(prepared) == 1 else in_one_sitting(prepared)
+
+
+def _ready(prepared: Sequence[Prepared], how: _How) -> "list[_Start | Outcome]":
+    """Check that all parts that are not over can start, or go on; give the others' outcomes."""
+    if over := [one for one in prepared if len(prepared) > 1 and _is_over(one)]:
+        first = prepared[0].plan.name
+        if len(over) == len(prepared):
+            raise TwoalikeError(
+                f"participant {first.participant}: all {len(over)} parts of this session are "
+                f"finished. The next one: `session={first.session + 1}`"
+            )
+        if not how.resume:
+            raise TwoalikeError(
+                f"this session has begun ({len(over)} of {len(prepared)} parts are finished)",
+                where=over[-1].plan.name.rows(over[-1].sitting.root),
+                remedy="Continue it with `resume=True`.",
+            )
+    parts: list[_Start | Outcome] = []
+    for one in prepared:
+        name, root = one.plan.name, one.sitting.root
+        if one in over:
+            parts.append(_outcome(one, run_progress(root, name).n_done, "completed"))
+        elif how.resume and (completed := _recover(one, how.show)) is not None:
+            parts.append(completed)
+        else:
+            progress = check_run(root, one.plan, resume=how.resume, earlier_elsewhere=how.elsewhere)
+            parts.append(_Start(prepared=one, progress=progress, how=how))
+    starts = [one for one in parts if isinstance(one, _Start)]
+    if starts:
+        sitting, begun = prepared[0].sitting, any(one.progress.begun for one in starts)
+        _check_data(sitting, how, begun=begun or bool(over))
+        # The file that has the consent text: of several parts, the first that asks.
+        asking = (one for one in starts if one.prepared.plan.protocol["consent"]["ask"])
+        first = next(asking, starts[0])
+        first.prepared.check_consent(first.progress)
+    return parts
+
+
+def _is_over(prepared: Prepared) -> bool:
+    """Whether a part was run to its end."""
+    root, name = prepared.sitting.root, prepared.plan.name
+    if not name.rows(root).exists():
+        return False
+    return bool(read_manifest(name.manifest(root))["end_reason"] == "completed")
+
+
+def _check_data(sitting: Sitting, how: _How, *, begun: bool) -> None:
+    """Check the participant's data, and show remarks on them at the start of a session."""
+    checked = check_dataset(sitting.root, participant=sitting.participant, pilot=sitting.pilot)
+    if begun:  # known to the person who resumes it
+        checked = replace(checked, remarks=())
+    for line in require_sound(checked.but_resumable(), allow_problems=how.allow_problems):
+        how.show(line)
+
+
+def _run_through(parts: "Sequence[_Start | Outcome]", how: _How) -> Outcome:
+    """Run the parts of a sitting that are not over, one after the other, in one window."""
+    outcomes: list[Outcome] = []
+    with ExitStack() as stack:
+        shared = None
+        if how.window and any(isinstance(one, _Start) for one in parts):
+            from twoalike.display import SharedWindow, virtual_display
+
+            if how.virtual_display:
+                stack.enter_context(virtual_display())
+            shared = stack.enter_context(SharedWindow())
+        left = ran = False
+        for one in parts:
+            if isinstance(one, Outcome):
+                outcomes.append(one)
+                continue
+            if left:  # on the page after the part before
+                outcomes.append(_outcome(one.prepared, one.progress.n_done, "stopped"))
+                break
+            ahead = [later for later in parts if isinstance(later, _Start)] if not ran else []
+            outcome, left = one.run(shared, ahead)
+            ran = True
+            outcomes.append(outcome)
+            if outcome.end_reason != "completed":
+                break
+    return replace(outcomes[-1], earlier=tuple(outcomes[:-1]))
 
 
 def _observer(
@@ -245,22 +369,34 @@ class _Start:
 
     prepared: Prepared
     progress: Progress
-    clock: VirtualClock | None
-    """Of a simulated participant; None for a person."""
-    window: bool
-    windowed: bool
-    virtual_display: bool
-    panel: bool
-    show: Callable[[str], None]
+    how: _How
 
-    def run(self) -> Outcome:
-        """Open screen and triggers, and let the session take its course."""
+    @cached_property
+    def clock(self) -> VirtualClock | None:
+        """Clock of a simulated participant; None for a person."""
+        return VirtualClock(self.progress.time_s, self.how.speed) if self.how.simulated else None
+
+    def run(self, shared: "SharedWindow | None", ahead: "Sequence[_Start]") -> tuple[Outcome, bool]:
+        """Open screen and triggers, and let the session take its course.
+
+        Parameters
+        ----------
+        ahead
+            Parts whose texts and images have to fit the window too, before it begins.
+
+        Returns
+        -------
+        How it ended, and whether the participant has left, be it on the last page.
+        """
         prepared, progress, clock = self.prepared, self.progress, self.clock
         given: list[tuple[str, Mapping[str, object]]] = []
         with ExitStack() as stack:
-            screen, view, apparatus = stack.enter_context(self._open_screen())
+            screen, view, apparatus = stack.enter_context(self._open_screen(shared))
             for line in check_readable(prepared, view, begun=progress.begun):
-                self.show(line)
+                self.how.show(line)
+            for later in ahead:  # what does not fit should not wait for its turn
+                later.prepared.image_size(view)
+                check_readable(later.prepared, view, begun=later.progress.begun)
             marks = self._open_marks(screen, stack)
 
             def store(measure: str, values: Mapping[str, object]) -> None:
@@ -275,7 +411,7 @@ class _Start:
                 pilot=prepared.sitting.pilot,
             )
             session = Session(
-                prepared.script(view, progress),
+                with_block_questions(prepared, view, progress),
                 prepared.protocol.texts.stop,
                 getting_ready(prepared.protocol),
             )
@@ -285,7 +421,7 @@ class _Start:
                 else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
             )
             operator = stack.enter_context(
-                OperatorView(self._operator_state(), hidden=not self.panel)
+                OperatorView(self._operator_state(), hidden=not self.how.panel)
             )
 
             def keep(item: Item) -> None:
@@ -303,12 +439,15 @@ class _Start:
                 reason = keeper.record.end(reason)
                 self._check_in_place(keeper.record, reason)
             n_done = progress.n_done if keeper.record is None else keeper.record.n_done
-        return _outcome(prepared, n_done, reason)
+        return _outcome(prepared, n_done, reason), session.left
 
     @contextmanager
-    def _open_screen(self) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
+    def _open_screen(
+        self, shared: "SharedWindow | None"
+    ) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
         prepared, clock = self.prepared, self.clock
-        if not self.window and clock is not None:
+        if shared is None:
+            assert clock is not None  # a person has to see something
             screen = NoWindow(clock)
             view = View(screen.size)
             prepared.image_size(view)
@@ -320,18 +459,17 @@ class _Start:
             )
             yield screen, view, apparatus
             return
-        from twoalike.display import open_window, virtual_display
+        from twoalike.display import open_window
 
         pilot, profile = prepared.sitting.pilot, load_profile()
-        with ExitStack() as stack:
-            if self.virtual_display:
-                stack.enter_context(virtual_display())
-            windowed = self.windowed or (pilot and not self.virtual_display)
-            opened = stack.enter_context(
-                open_window(prepared, self.progress, profile, windowed=windowed, clock=clock)
-            )
+        options = {
+            "windowed": self.how.windowed or (pilot and not self.how.virtual_display),
+            "clock": clock,
+            "shared": shared,
+        }
+        with open_window(prepared, self.progress, profile, **options) as opened:
             if clock is None and not pilot and not profile.measured:
-                self.show(
+                self.how.show(
                     "the screen of this computer was not measured: sizes are in pixels only. "
                     "Measure it with: twoalike screen"
                 )
@@ -378,7 +516,7 @@ class _Start:
         return open_run(*where, apparatus, prepared.instructions, prepared.inputs, operator.warn)
 
     def _store_answers(self, measure: str, values: Mapping[str, object]) -> None:
-        sitting, asked = self.prepared.sitting, self.prepared.asked(measure)
+        sitting, asked = self.prepared.sitting, self.prepared.asked(measure, values)
         store_answers(
             sitting.root,
             sitting.study,

@@ -63,6 +63,8 @@ from ._settings import flattened as flattened
 from ._settings import load_toml as load_toml
 from ._settings import plain_words as plain_words
 from ._settings import render_toml as render_toml
+from ._sitting import Condition as Condition
+from ._sitting import SittingConfig as SittingConfig
 from ._study import PLAN_STEP as PLAN_STEP
 from ._study import ArrangementConfig as ArrangementConfig
 from ._study import DesignConfig as DesignConfig

@@ -6,7 +6,7 @@ import os
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAliasType, get_args, get_origin
 
@@ -21,6 +21,8 @@ _LONGEST = 60
 """Characters of a wrong value that are shown."""
 _LONGEST_CHANGE, _MOST_CHANGES = 30, 3
 """Characters of a changed value, and changes, that are shown."""
+_TABLES = ("questions", "conditions")
+"""Keys whose values are lists of tables, ``[[such]]``."""
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
     "greater_than": ("gt", "more than"),
@@ -111,14 +113,14 @@ def _as_tuple(value: Any) -> Any:
 
 
 def load_toml[Model: BaseModel](
-    path: str | Path, model: type[Model], over: Path | None = None
+    path: str | Path, model: type[Model], over: Iterable[Path] = ()
 ) -> Model:
     """Read settings from TOML.
 
     Parameters
     ----------
     over
-        A second file, whose keys replace those of the first; tables are joined, lists replaced.
+        Further files, whose keys replace those before; tables are joined, lists replaced.
 
     Raises
     ------
@@ -128,9 +130,10 @@ def load_toml[Model: BaseModel](
     """
     content = _parse_toml(Path(path))
     settings = _validated(content, model, Path(path))
-    if over is None:
-        return settings
-    return _validated(_with_keys(content, _parse_toml(over)), model, over)
+    for file in over:
+        content = _with_keys(content, _parse_toml(file))
+        settings = _validated(content, model, file)
+    return settings
 
 
 def _with_keys(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def _render(model: BaseModel, name: str) -> str:
             tables.append(head + _render(table, f"{name}{key}."))
         else:
             # These stay a comment, so that tables of that name can be added at the end.
-            none = "# " if written[key] == {} or (key == "questions" and not written[key]) else ""
+            none = "# " if written[key] == {} or (key in _TABLES and not written[key]) else ""
             line = f"{none}{key} = {_toml(written[key])}"
             lines += [*about, f"# {key} =" if written[key] is None else line]
     return "\n".join(["\n".join(lines) + "\n", *tables])

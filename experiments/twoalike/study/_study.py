@@ -16,6 +16,7 @@ from twoalike.study._groups import GroupsConfig
 from twoalike.study._provenance import Seed
 from twoalike.study._rated import FreeSortingConfig, PairRatingConfig
 from twoalike.study._settings import Strict, load_toml
+from twoalike.study._sitting import Condition, SittingConfig, each_condition_once
 
 PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
 """A step of a plan: trials of one kind, or a break."""
@@ -287,6 +288,13 @@ class StudyConfig(Strict):
         "for which code a published trial list was made"
     )
     stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
+    objects_per_person: int = Field(
+        default=0,
+        ge=0,
+        description="objects that each participant sees, a set of their own in all tasks and "
+        "sessions, so that over people each object, and as far as possible each pair, is seen "
+        "equally often; 0: all",
+    )
     protocol: str = Field(
         default="protocols/odd_one_out.toml",
         description="protocol of the odd-one-out task, in the study",
@@ -302,8 +310,19 @@ class StudyConfig(Strict):
     pair_rating: PairRatingConfig = PairRatingConfig()
     free_sorting: FreeSortingConfig = FreeSortingConfig()
     groups: GroupsConfig = GroupsConfig()
+    sitting: SittingConfig = SittingConfig()
+    conditions: tuple[Condition, ...] = Field(
+        default=(),
+        description="conditions within a session, each a table [[conditions]] with name, "
+        "instruction, protocols, objects and tasks",
+    )
     data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()
+
+    @field_validator("conditions")
+    @classmethod
+    def _named_once(cls, conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        return each_condition_once(conditions)
 
 
 _TASK = re.compile(r"_task-([^_]+)_")
@@ -324,6 +343,14 @@ class Study:
     config: StudyConfig
     group: str = ""
     """Group of people whose protocols hold; empty: the study's own protocols hold."""
+    condition: str = ""
+    """Condition that the session is in; empty: in none."""
+    object_set: int = 0
+    """Number of the set of objects of the participant, from 1; 0: all objects."""
+    task_order: tuple[str, ...] = ()
+    condition_order: tuple[str, ...] = ()
+    """``task_order``, ``condition_order``: Tasks of a sitting, and conditions, in the order of the
+    participant; empty: in none."""
 
     @classmethod
     def load(cls, root: str | Path) -> "Study":
@@ -378,11 +405,39 @@ class Study:
         }
         return self.root / named.get(task, f"protocols/{task}.toml")
 
-    def protocol_of_group(self, task: str) -> Path | None:
-        """Protocol of a task (its BIDS label) with the keys that differ in the study's group."""
-        files = self.config.groups.protocols.get(self.group, {}).items()
-        found = [file for name, file in files if name.replace("-", "") == task]
-        return self.root / found[0] if found else None
+    def protocols_over(self, task: str) -> dict[str, Path]:
+        """Files with the keys of a task's protocol (its BIDS label) that differ, by their role.
+
+        Those of the study's group come first, then those of its condition.
+        """
+        own = self.own_condition
+        files = {
+            "protocol_of_group": self.config.groups.protocols.get(self.group, {}),
+            "protocol_of_condition": own.protocols if own is not None else {},
+        }
+        return {
+            role: self.root / file
+            for role, named in files.items()
+            for name, file in named.items()
+            if name.replace("-", "") == task
+        }
+
+    @property
+    def own_condition(self) -> Condition | None:
+        """Settings of the condition that the session is in; None if it is in none."""
+        return next((one for one in self.config.conditions if one.name == self.condition), None)
+
+    @property
+    def run(self) -> int:
+        """Number of a run in its session: that of its condition in study.toml, else 1."""
+        own = self.own_condition
+        return 1 if own is None else 1 + self.config.conditions.index(own)
+
+    def conditions_of(self, task: str) -> tuple[str, ...]:
+        """Conditions of a task (its name), in the order of the participant."""
+        named = {one.name: one.tasks for one in self.config.conditions}
+        order = self.condition_order or tuple(named)
+        return tuple(name for name in order if not named[name] or task in named[name])
 
     def for_group(self, group: str) -> "Study":
         """Return the study as a group of people does it.
@@ -401,6 +456,24 @@ class Study:
                 remedy="Groups are named in the table [groups] of study.toml.",
             )
         return replace(self, group=group)
+
+    def in_condition(self, name: str) -> "Study":
+        """Return the study in a condition, with the settings of the study.
+
+        Raises
+        ------
+        TwoalikeError
+            If the study has no such condition.
+        """
+        names = [condition.name for condition in self.config.conditions]
+        if name not in names:
+            raise TwoalikeError(
+                where=f"`condition={name}`",
+                expected=f"one of {', '.join(names)}" if names else "no condition",
+                found=repr(name),
+                remedy="Conditions are the tables [[conditions]] of study.toml.",
+            )
+        return replace(self, condition=name)
 
     @property
     def raw(self) -> Path:
@@ -434,8 +507,9 @@ class Study:
 
     def trial_list(self, task: str, participant: str, session: int) -> Path:
         """Trial list of one session (``task`` is the BIDS label, such as ``oddoneout``)."""
-        name = f"sub-{participant}_ses-{session:02d}_task-{task}_trials.tsv"
-        return self.root / "design" / name
+        name = f"sub-{participant}_ses-{session:02d}_task-{task}"
+        run = f"_run-{self.run:02d}" if self.condition else ""
+        return self.root / "design" / f"{name}{run}_trials.tsv"
 
     def __repr__(self) -> str:
         lines = (f"  {name}: {value}" for name, value in self._summary().items())

@@ -26,6 +26,7 @@ from ._shared import SESSION_ID as SESSION_ID
 from ._shared import STIMULI as STIMULI
 from ._shared import TRIAL_TYPES as TRIAL_TYPES
 from ._shared import choice_columns as choice_columns
+from ._table import BY_CONDITION as BY_CONDITION
 from ._table import Check as Check
 from ._table import Column as Column
 from ._table import Fault as Fault

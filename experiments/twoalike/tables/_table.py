@@ -178,6 +178,13 @@ class Column:
         return words
 
 
+BY_CONDITION = Column(
+    "run_condition",
+    "string",
+    "Condition of the run, of those within a session ([[conditions]] of study.toml).",
+)
+"""Last column of raw tables of trials in a study with conditions; the writer fills it in."""
+
 type Check = Callable[["pd.DataFrame"], Iterator["Fault"]]
 """A rule across cells: from a typed table to the faults, those of earlier rows first."""
 
@@ -258,10 +265,21 @@ class Table:
         """First line, with its line end."""
         return "\t".join(self.names) + "\n"
 
+    def with_condition(self) -> "Table":
+        """Add the column that a run in a condition has as its last one."""
+        return replace(self, columns=(*self.columns, BY_CONDITION))
+
     def with_columns_of(self, header: str) -> "Table":
-        """Leave out the columns that version 0.1 did not write, if ``header`` is of such a file."""
+        """Columns of a file by its first line.
+
+        Those that version 0.1 did not write are left out if it has none of them, and that of a
+        condition is added if it has it.
+        """
+        header = header.rstrip("\r\n")
+        if header.split("\t")[-1] == BY_CONDITION.name and BY_CONDITION not in self.columns:
+            return self.with_condition()
         old = replace(self, columns=tuple(one for one in self.columns if not one.added))
-        return old if header.rstrip("\r\n") == old.header().rstrip("\n") else self
+        return old if header == old.header().rstrip("\n") else self
 
     def format_row(self, values: Mapping[str, object]) -> str:
         """One line, with its line end; columns added since version 0.1 may be left out.

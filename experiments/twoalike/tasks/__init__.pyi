@@ -33,6 +33,7 @@ from ._activity import Tick as Tick
 from ._activity import Timer as Timer
 from ._activity import Typed as Typed
 from ._activity import trial_shown as trial_shown
+from ._blocks import with_block_questions as with_block_questions
 from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
@@ -55,7 +56,7 @@ from ._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from ._protocol_file import between as between
 from ._protocol_file import box_fill as box_fill
 from ._protocol_file import check_contrast as check_contrast
-from ._protocol_file import check_groups as check_groups
+from ._protocol_file import check_parts as check_parts
 from ._protocol_file import check_protocol as check_protocol
 from ._protocol_file import check_readable as check_readable
 from ._protocol_file import check_texts as check_texts
@@ -72,6 +73,7 @@ from ._session import Script as Script
 from ._session import Session as Session
 from ._session import catch_signals as catch_signals
 from ._session import run_session as run_session
+from ._several import in_one_sitting as in_one_sitting
 from ._simulated import Hands as Hands
 from ._simulated import NoWindow as NoWindow
 from ._simulated import PlayableScreen as PlayableScreen
@@ -112,11 +114,14 @@ from .screens import TextLayout as TextLayout
 from .screens import View as View
 from .screens import after_trials as after_trials
 from .screens import before_trials as before_trials
+from .screens import caret_place as caret_place
 from .screens import frame as frame
 from .screens import getting_ready as getting_ready
 from .screens import lay_out as lay_out
 from .screens import lay_out_page as lay_out_page
 from .screens import lay_out_question as lay_out_question
+from .screens import line_starts as line_starts
 from .screens import option_labels as option_labels
+from .screens import shown_lines as shown_lines
 from .screens import text_page as text_page
 from .screens import widest as widest

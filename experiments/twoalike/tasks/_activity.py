@@ -203,6 +203,14 @@ class Ask:
     """Line at the bottom of all pages but the last, in place of ``footer``."""
     part: int = 0
     """Page of a long text, counted from 0; only the last one has the answers."""
+    marked: tuple[int, ...] | None = None
+    """Places of the options that are ticked, where several may be; None where one is chosen."""
+    confirm: str = ""
+    """Words of the button that ends the answer; empty for none."""
+    caret: int | None = None
+    """Characters of ``entry`` before the caret, where several lines are written; else None."""
+    top: int = 0
+    """First line that is shown then."""
 
 
 @dataclass(frozen=True)
@@ -339,7 +347,7 @@ class QuestionAnswers:
     """Answers outside the trials: to consent, the form or the debriefing."""
 
     measure: str
-    """``consent``, ``form`` or ``debrief``."""
+    """``consent``, ``form``, ``blocks`` or ``debrief``."""
     values: Mapping[str, object]
     """Answers by question id; None for a question left open."""
 

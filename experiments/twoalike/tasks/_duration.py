@@ -22,7 +22,14 @@ _GLANCE_S = 2.0
 """Shortest stay on any page: some people skim."""
 _LONGEST_BREAK_S = 30.0
 """Mean break of people who like breaks. An assumption: no published value was found."""
-_ANSWER_S = {"choice": 10.0, "age": 10.0, "number": 15.0, "text": 90.0}
+_ANSWER_S = {
+    "choice": 10.0,
+    "choices": 20.0,
+    "age": 10.0,
+    "number": 15.0,
+    "text": 90.0,
+    "long_text": 180.0,
+}
 """Most time for an answer, after reading the question. An assumption."""
 
 

@@ -3,13 +3,18 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.design import check_list_is_current, participant_number
+from twoalike.design import (
+    check_list_is_current,
+    for_person,
+    in_condition,
+    participant_number,
+)
 from twoalike.observers import SimulatedObserver
 from twoalike.record import (
     AskedQuestion,
@@ -17,6 +22,7 @@ from twoalike.record import (
     RunName,
     RunPlan,
     asked_questions,
+    own_set,
     participant_label,
     read_answers,
 )
@@ -30,7 +36,9 @@ from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.screens import ImagesProtocol, Opening, View, consent_text_hash, lay_out
 
-_LIST = re.compile(r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[a-z]+)_trials\.tsv")
+_LIST = re.compile(
+    r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[a-z]+)(_run-(?P<run>\d+))?_trials\.tsv"
+)
 _TRIAL_S = 3.0
 """Mean time of a trial of a task that does not say how long its trials take."""
 
@@ -51,6 +59,10 @@ class Sitting:
     def root(self) -> Path:
         """Data set the session is recorded in."""
         return self.study.pilot if self.pilot else self.study.raw
+
+    def run(self, task: str) -> RunName:
+        """Name of the run that a task (its label) is recorded in."""
+        return RunName(self.participant, self.session, task, self.study.run)
 
     @property
     def seed(self) -> tuple[int, int, int]:
@@ -74,7 +86,7 @@ def check_sitting(sitting: Sitting) -> Sitting:
 
 def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
     """Check that the trial list is what the study asks for now, unless the session has begun."""
-    name = RunName(sitting.participant, sitting.session, task)
+    name = sitting.run(task)
     if not name.rows(sitting.root).exists():
         check_list_is_current(sitting.study, stimuli, task, name.participant, name.session)
 
@@ -88,12 +100,23 @@ def check_lists(study: Study) -> list[str]:
     faults = []
     for match in found:
         assert stimuli is not None
-        sitting = Sitting(study=study, participant=match["who"], session=int(match["session"]))
         try:
+            number = own_set(study, study.raw, match["who"])
+            own = _study_of_run(replace(study, object_set=number), stimuli, match["run"])
+            sitting = Sitting(study=own, participant=match["who"], session=int(match["session"]))
             check_list(sitting, stimuli, match["task"])
         except TwoalikeError as error:
             faults.append(str(error))
     return faults
+
+
+def _study_of_run(study: Study, stimuli: StimulusSet, run: str | None) -> Study:
+    """Study as a participant does it in the condition of a run."""
+    study = for_person(study, stimuli)
+    names = [condition.name for condition in study.config.conditions]
+    if run is None or not 0 < int(run) <= len(names):
+        return study
+    return in_condition(study, stimuli, names[int(run) - 1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +222,7 @@ class Prepared(ABC):
         return tuple(
             question
             for question in self.protocol.form.questions
-            if not any(_as_asked(question).matches(before) for before in asked)
+            if not any(as_asked(question).matches(before) for before in asked)
         )
 
     def _consented(self) -> bool:
@@ -211,12 +234,23 @@ class Prepared(ABC):
             for _, rows in table.groupby(["session_id", "task"])
         )
 
-    def asked(self, measure: str) -> Mapping[str, AskedQuestion]:
-        """Questions of ``consent``, ``form`` or ``debrief`` as they will be asked, by id."""
+    def asked(self, measure: str, names: Iterable[str] = ()) -> Mapping[str, AskedQuestion]:
+        """Questions of ``consent``, ``form``, ``blocks`` or ``debrief`` as asked, by id.
+
+        Parameters
+        ----------
+        names
+            Ids that are wanted: those between blocks name the block.
+        """
         if measure == "consent":
             return {question.id: question for question in _CONSENT}
-        settings = self.protocol.form if measure == "form" else self.protocol.debrief
-        return {question.id: _as_asked(question) for question in settings.questions}
+        protocol = self.protocol
+        if measure == "blocks":
+            blocks = sorted({int(name.rpartition("_block")[2]) for name in names})
+            questions = [one for block in blocks for one in protocol.blocks.after(block)]
+        else:
+            questions = [*(protocol.form if measure == "form" else protocol.debrief).questions]
+        return {question.id: as_asked(question) for question in questions}
 
 
 _CONSENT = (
@@ -229,7 +263,8 @@ _CONSENT = (
 )
 
 
-def _as_asked(question: Question) -> AskedQuestion:
+def as_asked(question: Question) -> AskedQuestion:
+    """Question of a protocol as the record keeps it."""
     return AskedQuestion(question.id, question.text, question.kind, question.options)
 
 
@@ -254,9 +289,10 @@ def run_plan(
     """
     hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
     names = set(shown) | {name for page in protocol.pages.images for name in page}
-    observer = sitting.observer
+    observer, study = sitting.observer, sitting.study
+    orders = {"tasks": study.task_order, "conditions": study.condition_order}
     return RunPlan(
-        name=RunName(sitting.participant, sitting.session, find_task(protocol.task).label),
+        name=sitting.run(find_task(protocol.task).label),
         seed=sitting.study.config.seed,
         protocol=protocol.model_dump(mode="json"),
         trials=None if trials is None else as_text(trials),
@@ -264,6 +300,9 @@ def run_plan(
         stimuli={name: digest for name, digest in hashes.items() if name in names},
         pilot=sitting.pilot,
         group=sitting.study.group or None,
+        condition=sitting.study.condition or None,
+        object_set=sitting.study.object_set or None,
+        orders={name: order for name, order in orders.items() if order},
         observer=None if observer is None else observer.describe(),
         design=design or {},
     )
@@ -305,8 +344,7 @@ def check_objects(
 def session_inputs(study: Study, task: str) -> dict[str, Path]:
     """Files that every session of a task (its label) is made from."""
     files = {"protocol": study.protocol_of(task), "stimuli": study.stimuli / MANIFEST}
-    if (own := study.protocol_of_group(task)) is not None:
-        files["protocol_of_group"] = own
+    files |= study.protocols_over(task)
     return {role: path for role, path in files.items() if path.is_file()}
 
 

@@ -276,19 +276,22 @@ class Consent(Strict):
 
 
 class Question(Strict):
-    """One question of the participant form."""
+    """A question outside the trials."""
 
     id: ColumnName = Field(description="column the answer is stored in")
     text: str = Field(min_length=1, description="what is asked")
-    kind: Literal["choice", "age", "number", "text"] = Field(
-        description="choice: one of options; age: whole years, above 89 stored as 89"
+    kind: Literal["choice", "choices", "age", "number", "text", "long_text"] = Field(
+        description="choice: one of options; choices: any of them; age: whole years, above 89 "
+        "stored as 89; text: a line; long_text: several lines, kept as they are written"
     )
-    options: tuple[str, ...] = Field(default=(), max_length=9, description="of a choice")
+    options: tuple[str, ...] = Field(
+        default=(), max_length=9, description="of a choice, or of choices"
+    )
     required: bool = Field(default=True, description="whether an answer must be given")
 
     @model_validator(mode="after")
     def _options_of_a_choice(self) -> Self:
-        if (self.kind == "choice") != (len(self.options) >= 2):
+        if (self.kind in ("choice", "choices")) != (len(self.options) >= 2):
             raise ValueError("a choice, and only a choice, needs options, at least two")
         return self
 
@@ -316,8 +319,8 @@ class Form(Questions):
 
     questions: tuple[Question, ...] = Field(
         default=(),
-        description="each a table [[form.questions]] with id, text, kind (choice, age, number, "
-        "text), options and required; never ask for names or birth dates",
+        description="each a table [[form.questions]] with id, text, kind (choice, choices, age, "
+        "number, text, long_text), options and required; never ask for names or birth dates",
     )
 
 
@@ -327,6 +330,34 @@ class Debrief(Questions):
     questions: tuple[Question, ...] = Field(
         default=(), description="as form.questions, such as the strategy the participant used"
     )
+
+
+class BlockQuestion(Question):
+    """A question after blocks of trials."""
+
+    after: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(),
+        description="numbers of the blocks that it comes after, from 1, practice not counted; "
+        "empty: after each",
+    )
+
+
+class Blocks(Questions):
+    """Questions between blocks of trials: blocks end with a break, and with the last trial."""
+
+    questions: tuple[BlockQuestion, ...] = Field(
+        default=(),
+        description="each a table [[blocks.questions]] as form.questions, and after: numbers of "
+        "the blocks that it comes after; answers are stored as ID_blockNUMBER",
+    )
+
+    def after(self, block: int) -> tuple[Question, ...]:
+        """Questions after a block, with the ids that their answers are stored by."""
+        asked = [one for one in self.questions if not one.after or block in one.after]
+        return tuple(
+            Question(**{**one.model_dump(exclude={"after"}), "id": f"{one.id}_block{block}"})
+            for one in asked
+        )
 
 
 class PageTexts(Strict):
@@ -347,9 +378,23 @@ class PageTexts(Strict):
     )
     stop: str = Field(description="page after Esc")
     end: str = Field(description="page at the end")
+    next_part: str = Field(
+        default="",
+        description="page between two parts of a sitting, in place of the end; {done} and {total} "
+        "are numbers of parts; empty: the page of a break",
+    )
     go_on: str = Field(description="line at the bottom of the pages")
     choose: str = Field(description="line at the bottom of a question with options")
     enter: str = Field(description="line at the bottom of a question with a text to enter")
+    choose_several: str = Field(
+        default="", description="line at the bottom of a question with several answers to tick"
+    )
+    write: str = Field(
+        default="", description="line at the bottom of a question with several lines to write"
+    )
+    finish: str = Field(
+        default="→", min_length=1, description="on the button that ends such an answer"
+    )
     needs_number: str = Field(description="below an answer that should be a number")
     needs_answer: str = Field(description="below a question that must be answered")
     wait: str = Field(description="page while something is computed between blocks")
@@ -358,11 +403,12 @@ class PageTexts(Strict):
     )
 
     @model_validator(mode="after")
-    def _progress_is_a_format(self) -> Self:
-        try:
-            self.progress.format(done=1, total=2)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("progress knows {done} and {total} only") from error
+    def _are_formats(self) -> Self:
+        for name in ("progress", "next_part"):
+            try:
+                getattr(self, name).format(done=1, total=2)
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(f"{name} knows {{done}} and {{total}} only") from error
         return self
 
 
@@ -391,6 +437,7 @@ class Protocol(Strict):
     form: Form = Field(
         default=Form(), description="Questions before a participant's first session."
     )
+    blocks: Blocks = Field(default=Blocks(), description="Questions between blocks of trials.")
     debrief: Debrief = Field(default=Debrief(), description="Questions after the last trial.")
     triggers: Triggers = Field(
         default=Triggers(), description="Marks for EEG and other recordings; off by default."

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,10 @@ def protocols() -> dict[str, type[Protocol]]:
 
 
 def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
-    """Read the protocol of a task, with the keys that differ in the study's group.
+    """Read the protocol of a task, with the keys that differ in the study's group and condition.
+
+    The instruction of a condition comes behind the task's, and after the welcome of a resumed
+    session.
 
     A task whose protocol has no key in study.toml needs no file: its defaults hold without one.
 
@@ -39,11 +43,12 @@ def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
         If it is missing or invalid.
     """
     task = _task(model)
-    path, own = study.protocol_of(task.label), study.protocol_of_group(task.label)
+    path, over = study.protocol_of(task.label), [*study.protocols_over(task.label).values()]
     if path.exists():
-        return load_toml(path, model, own)
+        return _instructed(study, load_toml(path, model, over))
     if not task.protocol_key:
-        return load_toml(own, model) if own else model.model_validate({})
+        own = load_toml(over[0], model, over[1:]) if over else model.model_validate({})
+        return _instructed(study, own)
     there = sorted(file.name for file in path.parent.glob("*.toml"))
     close = difflib.get_close_matches(path.name, there, n=1)
     hint = f"Did you mean {close[0]}? " if close else ""
@@ -64,17 +69,17 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
         As :func:`load_protocol`.
     """
     task = _task(model)
-    own, folder = study.protocol_of_group(task.label), study.protocol_of(task.label).parent
-    if own is None and _at_default(study, task) and not folder.is_dir():
-        return model.model_validate({})
+    own, folder = study.protocols_over(task.label), study.protocol_of(task.label).parent
+    if not own and _at_default(study, task) and not folder.is_dir():
+        return _instructed(study, model.model_validate({}))
     return load_protocol(study, model)
 
 
 def check_protocol(study: Study, model: type[Protocol]) -> str:
     """Say in one line what is wrong with a protocol; empty if it is valid or missing."""
     task = _task(model)
-    own = study.protocol_of_group(task.label)
-    if own is None and _at_default(study, task) and not study.protocol_of(task.label).exists():
+    own = study.protocols_over(task.label) or study.own_condition
+    if not own and _at_default(study, task) and not study.protocol_of(task.label).exists():
         return ""
     try:
         load_protocol(study, model)
@@ -85,28 +90,55 @@ def check_protocol(study: Study, model: type[Protocol]) -> str:
 
 def protocol_place(study: Study, label: str) -> str:
     """Files that a protocol was read from, for messages."""
-    own = study.protocol_of_group(label)
+    own = " and ".join(map(str, study.protocols_over(label).values()))
     return f"{study.protocol_of(label)}" + (f" with {own}" if own else "")
 
 
-def each_group(study: Study) -> list[Study]:
-    """Return the study itself, then as each group with protocols of its own does it."""
-    return [study, *map(study.for_group, study.config.groups.protocols)]
+def _instructed[P: Protocol](study: Study, protocol: P) -> P:
+    """Protocol with the instruction of the study's condition."""
+    own, texts = study.own_condition, protocol.texts
+    if own is None or not own.instruction:
+        return protocol
+    if (pages := own.instruction.get(protocol.language)) is None:
+        raise TwoalikeError(
+            where=f"{study.root / 'study.toml'}: conditions, {own.name}",
+            expected=f"an instruction in {protocol.language!r}, the language of the protocol",
+            found=", ".join(map(repr, own.instruction)),
+        )
+    resume = "\n\n".join((texts.resume, *pages))
+    told = texts.model_copy(update={"instruction": (*texts.instruction, *pages), "resume": resume})
+    return protocol.model_copy(update={"texts": told})
 
 
-def check_groups(study: Study) -> list[str]:
-    """Say in one line each what is wrong with the tasks and files of groups in study.toml."""
-    faults = []
-    labels = {find_task(name).label for name in task_names()}
-    for group, files in study.config.groups.protocols.items():
+def each_variant(study: Study) -> list[Study]:
+    """Return the study itself, then as it is done in each group and condition of its own words."""
+    groups = [study, *map(study.for_group, study.config.groups.protocols)]
+    names = ["", *(one.name for one in study.config.conditions if one.protocols or one.instruction)]
+    return [replace(own, condition=name) for name in names for own in groups]
+
+
+def check_parts(study: Study) -> list[str]:
+    """Say what is wrong with the tasks and files of groups, conditions and sittings, a line each.
+
+    Study.toml names them; whether there are such tasks, only their register knows.
+    """
+    config, faults = study.config, []
+    known = {name for task in task_names() for name in (task, find_task(task).label)}
+    conditions = [(f"conditions, {one.name},", one) for one in config.conditions]
+    named = [(f"groups.protocols.{name}", files) for name, files in config.groups.protocols.items()]
+    named += [(f"{where} protocols", one.protocols) for where, one in conditions]
+    for where, files in named:
         for name, file in files.items():
-            where = f"{study.root / 'study.toml'}: groups.protocols.{group}"
-            if name.replace("-", "") not in labels:
-                known = ", ".join(task_names())
-                faults.append(f"{where}: expected one of the tasks {known}, found {name!r}")
-            elif not (study.root / file).is_file():
+            if name in known and not (study.root / file).is_file():
                 faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
-    return faults
+    tasks = [(where, name) for where, files in named for name in files]
+    tasks += [(f"{where} tasks", name) for where, one in conditions for name in one.tasks]
+    tasks += [("sitting.tasks", name) for name in config.sitting.tasks]
+    listed = ", ".join(task_names())
+    for where, name in tasks:
+        if name not in known:
+            faults.append(f"{where}: expected one of the tasks {listed}, found {name!r}")
+    return [f"{study.root / 'study.toml'}: {fault}" for fault in faults]
 
 
 def _task(model: type[Protocol]) -> Task:
@@ -269,8 +301,9 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     profile = load_profile()
     for task, model in protocols().items():
         label, seen = find_task(task).label, set[str]()
-        for own in each_group(study):
-            if own.group and own.protocol_of_group(label) is None or check_protocol(own, model):
+        for own in each_variant(study):
+            same = own.group and not own.condition and not own.protocols_over(label)
+            if same or check_protocol(own, model):
                 continue  # as in the study, or already reported
             where = protocol_place(own, label)
             found = _reading_faults(protocol_or_default(own, model), profile, measurable)

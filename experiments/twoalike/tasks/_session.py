@@ -58,6 +58,8 @@ class Session:
     ----------
     asking
         Whether the page after Esc is shown.
+    left
+        Whether Esc, a signal or the window's closing ended it, be it on the last page.
 
     Examples
     --------
@@ -77,7 +79,7 @@ class Session:
         self, script: Script, stop_text: str, ready: Callable[[], Activity] | None = None
     ) -> None:
         self._script, self._stop_text, self._ready = script, stop_text, ready
-        self.asking = False
+        self.asking = self.left = False
         self._activity: Activity | None = None
         self._before: Activity | None = None
         self._left = False
@@ -163,6 +165,7 @@ class Session:
 
     def _finish(self, reason: EndReason, time: float) -> list[Item]:
         self.end_reason = self._settled or reason
+        self.left = reason != "completed"
         self._script.close()  # lets it end what it has started
         return [Note("session_end", time, {"reason": self.end_reason})]
 

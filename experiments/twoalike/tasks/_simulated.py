@@ -138,7 +138,12 @@ class NoWindow(PlayableScreen):
 
 _READING_S = 2.0
 _POLL_S = 0.02
-_SAID = {"age": "30", "number": "1", "text": "A simulated observer has no strategy."}
+_SAID = {
+    "age": "30",
+    "number": "1",
+    "text": "A simulated observer has no strategy.",
+    "long_text": "A simulated observer has no strategy.\nAnd nothing to add.",
+}
 
 
 class Hands(Protocol):
@@ -191,9 +196,15 @@ class SimulatedParticipant:
             self._clock.now() + max(_READING_S, activity.minimum_s, activity.page_s)
         )
         if activity.question.options:
-            self._screen.press_key("1")
-        else:
-            for _ in activity.scene.entry or "":  # typed at the real keyboard
-                self._screen.press_key("backspace")
-            self._screen.type_text(_SAID[activity.question.kind])
-            self._screen.press_key("return")
+            if not activity.scene.marked:
+                self._screen.press_key("1")
+            if activity.scene.marked is not None:
+                self._screen.press_key("return")
+            return
+        for _ in activity.scene.entry or "":  # typed at the real keyboard
+            self._screen.press_key("backspace")
+        for number, line in enumerate(_SAID[activity.question.kind].split("\n")):
+            if number:
+                self._screen.press_key("return")
+            self._screen.type_text(line)
+        self._screen.press_key("return" if activity.scene.caret is None else "tab")

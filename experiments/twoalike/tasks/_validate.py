@@ -21,12 +21,13 @@ from twoalike.stimuli import StimulusSet, portability_faults
 from twoalike.study import Study, TwoalikeError, counted, find_leftovers, progress, sha256_file
 from twoalike.tasks._prepare import check_lists
 from twoalike.tasks._protocol_file import (
-    check_groups,
+    check_parts,
     check_protocol,
-    each_group,
+    each_variant,
     protocols,
     reading_faults,
 )
+from twoalike.tasks._several import sitting_faults
 
 _MOST = 10
 """Problems of a file that are listed."""
@@ -139,10 +140,10 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
 def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
     """Problems of protocols, settings, trial lists and images, and remarks on them."""
     unreadable, remarks = reading_faults(study)
-    faults = check_groups(study)
+    faults = check_parts(study)
     if not faults:
-        found = (check_protocol(s, m) for s in each_group(study) for m in protocols().values())
-        faults = [*filter(None, dict.fromkeys(found))]
+        found = (check_protocol(s, m) for s in each_variant(study) for m in protocols().values())
+        faults = [*filter(None, dict.fromkeys(found))] or sitting_faults(study)
     faults += [*check_categories(study, stimuli), *check_lists(study)]
     try:
         names = portability_faults(StimulusSet.load(study.stimuli).table["file"])

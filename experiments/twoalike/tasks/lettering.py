@@ -164,6 +164,15 @@ def fonts_for(text: str) -> tuple[Path, ...]:
     return fonts
 
 
+def can_draw(text: str) -> bool:
+    """Whether the fonts of this computer have every character of a text."""
+    try:
+        fonts_for(text)
+    except TwoalikeError:
+        return False
+    return True
+
+
 def check_characters(texts: Iterable[str]) -> None:
     """Check that every text can be shown."""
     for text in texts:
@@ -409,11 +418,14 @@ def even(length: float) -> int:
 
 __all__ = [
     "LINE",
+    "Letters",
     "Line",
+    "can_draw",
     "check_characters",
     "draw_label",
     "draw_text",
     "label_size",
+    "pieces",
     "right_to_left",
     "set_text",
     "tail",

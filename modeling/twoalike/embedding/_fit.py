@@ -72,6 +72,7 @@ def fit(
     groups: Mapping[str, str] | str | Path | None = None,
     covariates: Mapping[str, Mapping[str, float]] | str | Path | None = None,
     out: str | Path | None = None,
+    condition: str | None = None,
     allow_problems: bool = False,
     config: FitConfig | None = None,
     announce: Callable[[str], object] | None = None,
@@ -105,6 +106,9 @@ def fit(
     out
         File to write (.nc); of a study ``derived/posterior.nc`` by default. A fit that was
         interrupted continues when it is started again with the same judgments, settings and file.
+    condition
+        Of a study with conditions within a session: fit the judgments of this one only. Tables and
+        posterior get its name: ``derived/posterior_shape.nc``.
     allow_problems
         Use a study's data as they are, even if ``twoalike validate`` finds problems in them.
     config, settings
@@ -129,10 +133,20 @@ def fit(
         "dissimilarities": dissimilarities,
     }
     study = _study(study_or_choices, arrangements, dissimilarities)
-    out = study.posterior if out is None and study is not None else out
+    if study is None and condition is not None:
+        raise TwoalikeError("`condition=...`: goes with a study; tables name no conditions.")
+    if out is None and study is not None:
+        out = study.posterior
+        out = out if condition is None else out.with_stem(f"{out.stem}_{condition}")
     part = None if out is None else _checked_output(Path(out)).with_suffix(".part.npz")
     if study is not None:
-        written = collect_judgments(study, allow_problems=allow_problems, announce=announce)
+        collect = partial(
+            *(collect_judgments, study),
+            allow_problems=allow_problems,
+            announce=announce,
+            condition=condition,
+        )
+        written = collect()
         tables = {kind: written.get(kind) for kind in tables}
     inputs: dict[str, Path] = {
         role: Path(one) for role, one in tables.items() if isinstance(one, str | Path)
@@ -153,10 +167,7 @@ def fit(
     if study is None or limit is None:
         posterior = fitted(checkpoint=part)
     else:
-        collect = partial(collect_judgments, study, allow_problems=allow_problems)
-        posterior = without_careless(
-            fitted, tables, limit, part, partial(collect, announce=announce)
-        )
+        posterior = without_careless(fitted, tables, limit, part, collect)
     if out is None or part is None:
         return posterior
     posterior.save(out)

@@ -30,6 +30,7 @@ from twoalike.study import (
     provenance,
 )
 from twoalike.tables import (
+    BY_CONDITION,
     MULTI_ARRANGEMENT,
     Column,
     Fault,
@@ -313,6 +314,7 @@ def collect_judgments(
     allow_problems: bool = False,
     announce: Callable[[str], object] | None = None,
     left_out: Mapping[str, str] | None = None,
+    condition: str | None = None,
 ) -> dict[JudgmentKind, Path]:
     """Write a study's raw data as tidy tables into ``derived/``, one a kind of judgments.
 
@@ -329,6 +331,9 @@ def collect_judgments(
         Receives one line for each table and each session left out, and remarks of the checks.
     left_out
         Further participants who are left out by the rule, with reasons.
+    condition
+        Only the runs in this condition, of those within a session; the names of the files end
+        with it.
 
     Returns
     -------
@@ -356,15 +361,19 @@ def collect_judgments(
             remedy="Run one with: twoalike run",
         )
     ids = StimulusSet.load(study.stimuli, verify=False).ids
+    if condition is not None:
+        tasks = _tasks_in(study, tasks, condition)
     files: dict[JudgmentKind, Path] = {
         "choices": study.choices,
         "arrangements": study.arrangements,
         **{kind: study.derived / f"{kind}.parquet" for kind in _UNNAMED},
     }
+    if condition is not None:
+        files = {kind: path.with_stem(f"{path.stem}_{condition}") for kind, path in files.items()}
     written: dict[JudgmentKind, Path] = {}
     for kind, path in files.items():
         tables = [
-            _without(_of_task(task, study, ids), kind, left_out or {})
+            _without(_of_task(task, study, ids, condition), kind, left_out or {})
             for task in tasks
             if task.judgments == kind
         ]
@@ -376,12 +385,43 @@ def collect_judgments(
     return written
 
 
-def _of_task(task: Any, study: Study, ids: Any) -> pd.DataFrame:
+def _tasks_in(study: Study, tasks: list[Any], condition: str) -> list[Any]:
+    """Tasks of which there are sessions in a condition."""
+    from twoalike.record import RunName, find_runs
+
+    own = study.in_condition(condition)
+    found = [
+        task
+        for task in tasks
+        if any(RunName.parse(path).run == own.run for path in find_runs(study.raw, task.label))
+    ]
+    if not found:
+        raise TwoalikeError(
+            where=study.raw, expected=f"sessions in the condition {condition}", found="none"
+        )
+    return found
+
+
+_OTHER_CONDITION = "in another condition"
+
+
+def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.DataFrame:
     """Judgments of one task, without the sessions that the study's rule leaves out."""
-    if task.unusable is None:
-        return pd.DataFrame(task.read_raw(study.raw, ids))
-    rule = partial(task.unusable, rule=study.config.exclusion)
-    return pd.DataFrame(task.read_raw(study.raw, ids, rule))
+    rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
+    if condition is None:
+        return pd.DataFrame(task.read_raw(study.raw, ids, *([rule] if rule else [])))
+
+    def of_others(rows: pd.DataFrame) -> str | None:
+        column = BY_CONDITION.name
+        if column not in rows or (rows[column] != condition).any():
+            return _OTHER_CONDITION
+        return rule(rows) if rule else None
+
+    table = pd.DataFrame(task.read_raw(study.raw, ids, of_others))
+    excluded = [one for one in table.attrs.pop("excluded", ()) if one[2] != _OTHER_CONDITION]
+    if rule:
+        table.attrs["excluded"] = excluded
+    return table
 
 
 def _without(table: pd.DataFrame, kind: JudgmentKind, left_out: Mapping[str, str]) -> pd.DataFrame:

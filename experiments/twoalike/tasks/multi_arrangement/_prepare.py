@@ -226,9 +226,17 @@ def _submitted(trial: pd.DataFrame) -> SubmittedTrial:
 
 
 def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
-    """Read the main trials of the participant's earlier sessions: their evidence counts."""
+    """Read the main trials of the participant's earlier sessions: their evidence counts.
+
+    That of another condition is about other similarities, so it does not.
+    """
     runs = find_runs(sitting.root, MULTI_ARRANGEMENT, sitting.participant)
-    earlier = [path for path in runs if RunName.parse(path).session < sitting.session]
+    names = [RunName.parse(path) for path in runs]
+    earlier = [
+        path
+        for path, name in zip(runs, names, strict=True)
+        if name.session < sitting.session and name.run == sitting.study.run
+    ]
     trials = [trial for path in earlier for trial in _submitted_trials(path)]
     return [trial for trial in trials if trial.trial_type == "main"]
 

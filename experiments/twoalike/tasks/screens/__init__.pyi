@@ -1,5 +1,6 @@
 from ._around import Opening as Opening
 from ._around import after_trials as after_trials
+from ._around import ask_questions as ask_questions
 from ._around import before_trials as before_trials
 from ._around import consent_text_hash as consent_text_hash
 from ._around import pause_page as pause_page
@@ -9,6 +10,7 @@ from ._layout import Frame as Frame
 from ._layout import Room as Room
 from ._layout import TextLayout as TextLayout
 from ._layout import View as View
+from ._layout import asked_scene as asked_scene
 from ._layout import frame as frame
 from ._layout import lay_out_page as lay_out_page
 from ._layout import lay_out_question as lay_out_question
@@ -28,3 +30,8 @@ from ._row import ImageSize as ImageSize
 from ._row import ImagesProtocol as ImagesProtocol
 from ._row import Layout as Layout
 from ._row import lay_out as lay_out
+from ._writing import Pad as Pad
+from ._writing import Writing as Writing
+from ._writing import caret_place as caret_place
+from ._writing import line_starts as line_starts
+from ._writing import shown_lines as shown_lines

@@ -56,13 +56,13 @@ def pause_page(
     return PageActivity("break", page, frame, keys=keys, minimum_s=least, limit_s=limit)
 
 
-def _questions(
+def ask_questions(
     measure: str, questions: Sequence[Question], protocol: Protocol, frame: Frame
 ) -> Iterator[Activity | Item]:
     """Ask questions one after the other; each answer is kept before the next question."""
     least = protocol.pages.page_s
     for question in questions:
-        activity = QuestionActivity(question, protocol.texts, frame, least, least)
+        activity = QuestionActivity(question, protocol.texts, frame, least, least, measure)
         yield activity
         yield QuestionAnswers(measure, {question.id: activity.answer})
 
@@ -78,7 +78,7 @@ def before_trials(
     """
     if opening.consent and not (yield from _ask_consent(protocol, frame)):
         return False
-    yield from _questions("form", opening.form, protocol, frame)
+    yield from ask_questions("form", opening.form, protocol, frame)
     if opening.resumed:
         yield text_page("resume", protocol.texts.resume, protocol, frame, keys=keys)
         return True
@@ -123,5 +123,5 @@ def _ask_consent(protocol: Protocol, frame: Frame) -> Generator[Activity | Item,
 
 def after_trials(protocol: Protocol, frame: Frame) -> Iterator[Activity | Item]:
     """Free questions, and thanks."""
-    yield from _questions("debrief", protocol.debrief.questions, protocol, frame)
+    yield from ask_questions("debrief", protocol.debrief.questions, protocol, frame)
     yield text_page("end", protocol.texts.end, protocol, frame, progress=(1, 1))

@@ -1,13 +1,14 @@
 """Where lines, answers and images of a page are in a window, and whether texts fit there."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks._activity import Ask, Page
-from twoalike.tasks._protocol import Protocol, Question, Screen
+from twoalike.tasks._protocol import PageTexts, Protocol, Question, Screen
 from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_text, text_height
+from twoalike.tasks.screens._writing import Pad
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,10 @@ class TextLayout:
     options: tuple[Box, ...] = ()
     entry: Box | None = None
     """Boxes of the answers to choose from, and of the one to type; on the last page."""
+    confirm: Box | None = None
+    """Button that ends an answer of several choices or lines; there too."""
+    pad: Pad | None = None
+    """Where several lines are written, in ``entry``."""
 
     @property
     def last(self) -> int:
@@ -258,7 +263,10 @@ def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
     (2, 0)
     """
     entry = None if ask.entry is None else ""
-    return _lay_out_question(replace(ask, part=0, entry=entry, remark=""), frame)
+    marked = None if ask.marked is None else ()
+    caret = None if ask.caret is None else 0
+    plain = replace(ask, part=0, entry=entry, remark="", marked=marked, caret=caret, top=0)
+    return _lay_out_question(plain, frame)
 
 
 @lru_cache(maxsize=64)
@@ -270,7 +278,7 @@ def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
     turned = _answers(ask, above, line, frame)
     earlier = turned[0] + line / 2 + _GAP * frame.text
     layout = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), turners)
-    footer, remark, options, entry = turned if layout.last else single
+    footer, remark, confirm, options, entry = turned if layout.last else single
     # A short question has its answers right below, wherever on the page it is.
     below = layout.tops[0] - text_height(layout.parts[0]) - plain.floor
     lift = 0.0 if layout.last else below
@@ -279,25 +287,39 @@ def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
         footer_y=footer,
         options=tuple(replace(box, y=box.y + lift) for box in options),
         entry=None if entry is None else replace(entry, y=entry.y + lift),
+        confirm=None if confirm is None else replace(confirm, y=confirm.y + lift),
+        pad=None if entry is None or ask.caret is None else _pad(entry, frame),
         remark_y=remark + lift,
     )
 
 
+_WRITTEN_LINES = 7
+"""Lines of a text of several lines that are shown at a time."""
+
+
+def _pad(entry: Box, frame: Frame) -> Pad:
+    return Pad(frame.text, entry.width - 1.4 * frame.text, _WRITTEN_LINES)
+
+
 def _answers(
     ask: Ask, stack: _Stack, line: float, frame: Frame
-) -> tuple[float, float, tuple[Box, ...], Box | None]:
-    """Middles of footer and remark, and the boxes of the options, top first, or of the entry."""
-    unit = frame.text
+) -> tuple[float, float, Box | None, tuple[Box, ...], Box | None]:
+    """Middles of footer and remark, the button, and the boxes of options, top first, or entry."""
+    unit, confirm = frame.text, None
     footer = stack.add(line)
+    remark = stack.add(LINE * unit) if ask.confirm or not ask.options else 0.0
+    if ask.confirm:
+        wide = label_size(ask.confirm, unit, widest(frame))[0] + 3 * unit
+        confirm = Box(0.0, stack.add(2.0 * unit), max(wide, 6 * unit), 2.0 * unit)
     if not ask.options:
-        remark = stack.add(LINE * unit)
-        box = Box(0.0, stack.add(2.4 * unit, 1.2), min(0.7 * frame.size[0], 36 * unit), 2.4 * unit)
-        return footer, remark, (), box
-    labels = option_labels(ask.options)
+        high = 2.4 * unit if ask.caret is None else (_WRITTEN_LINES * LINE + 0.8) * unit
+        box = Box(0.0, stack.add(high, 1.2), min(0.7 * frame.size[0], 36 * unit), high)
+        return footer, remark, confirm, (), box
+    labels = option_labels(ask.options, ask.marked)
     widths = [label_size(label, unit, widest(frame))[0] + 2 * unit for label in labels]
     low, high = min(0.6 * frame.size[0], 30 * unit), min(widest(frame), 42 * unit)
     wide = min(max(low, *widths), high)
-    return footer, 0.0, tuple(reversed([*_boxes(labels, stack, wide, frame)])), None
+    return footer, remark, confirm, tuple(reversed([*_boxes(labels, stack, wide, frame)])), None
 
 
 def _boxes(labels: Sequence[str], stack: _Stack, wide: float, frame: Frame) -> Iterator[Box]:
@@ -308,9 +330,22 @@ def _boxes(labels: Sequence[str], stack: _Stack, wide: float, frame: Frame) -> I
         yield Box(0.0, stack.add(height, gap), wide, height)
 
 
-def option_labels(options: Sequence[str]) -> tuple[str, ...]:
-    """Options as they are drawn, each with the number that chooses it."""
-    return tuple(f"{number}   {option}" for number, option in enumerate(options, start=1))
+_BOXES = ("\N{BALLOT BOX}", "\N{BALLOT BOX WITH X}")
+
+
+def option_labels(options: Sequence[str], marked: Collection[int] | None = None) -> tuple[str, ...]:
+    """Options as they are drawn, each with the number that chooses it.
+
+    Parameters
+    ----------
+    marked
+        Places of those that are ticked, where several may be: a box says so.
+    """
+    boxes = ["" if marked is None else f"{_BOXES[k in marked]} " for k in range(len(options))]
+    return tuple(
+        f"{number}   {box}{option}"
+        for number, (box, option) in enumerate(zip(boxes, options, strict=True), start=1)
+    )
 
 
 _NO_ROOM = "the lines and answers below leave it fewer than three lines"
@@ -345,21 +380,37 @@ def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
     yield "texts.pause", Page(texts.pause, texts.go_on, (1, 2), progress)
     for key in ("practice_end", "resume"):
         yield f"texts.{key}", Page(getattr(texts, key), texts.go_on)
-    yield "texts.end", Page(texts.end, texts.go_on, (1, 1))
+    following = texts.next_part.format(done=99, total=99)
+    for key, text in (("end", texts.end), ("next_part", following)):
+        yield f"texts.{key}", Page(text, texts.go_on, (1, 1))
+
+
+def asked_scene(question: Question, texts: PageTexts) -> Ask:
+    """Scene of a question before anything is answered."""
+    footer = {"choice": texts.choose, "choices": texts.choose_several, "long_text": texts.write}
+    return Ask(
+        question.text,
+        question.options,
+        None if question.options else "",
+        footer.get(question.kind, texts.enter),
+        turn=texts.go_on,
+        marked=() if question.kind == "choices" else None,
+        confirm=texts.finish if question.kind in ("choices", "long_text") else "",
+        caret=0 if question.kind == "long_text" else None,
+    )
 
 
 def _questions(protocol: Protocol) -> Iterator[tuple[str, Ask]]:
     texts = protocol.texts
     asked = [("form.questions", one) for one in protocol.form.questions]
+    asked += [("blocks.questions", one) for one in protocol.blocks.questions]
     asked += [("debrief.questions", one) for one in protocol.debrief.questions]
     if protocol.consent.ask:
         answers = (texts.agree, texts.decline)
         one = Question(id="consent", text=texts.consent, kind="choice", options=answers)
         asked.insert(0, ("texts", one))
     for where, one in asked:
-        footer = texts.choose if one.options else texts.enter
-        entry = None if one.options else ""
-        yield f"{where}.{one.id}", Ask(one.text, one.options, entry, footer, turn=texts.go_on)
+        yield f"{where}.{one.id}", asked_scene(one, texts)
 
 
 def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:

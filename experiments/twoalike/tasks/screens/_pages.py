@@ -12,6 +12,7 @@ from twoalike.tasks._activity import (
     Item,
     KeyPress,
     Note,
+    Nudge,
     Page,
     PointerPress,
     PointerRelease,
@@ -20,7 +21,15 @@ from twoalike.tasks._activity import (
     Typed,
 )
 from twoalike.tasks._protocol import PageTexts, Protocol, Question
-from twoalike.tasks.screens._layout import Frame, TextLayout, lay_out_page, lay_out_question
+from twoalike.tasks.lettering import can_draw
+from twoalike.tasks.screens._layout import (
+    Frame,
+    TextLayout,
+    asked_scene,
+    lay_out_page,
+    lay_out_question,
+)
+from twoalike.tasks.screens._writing import Pad, Writing
 
 GO_ON = frozenset({"space", "return", "num_enter"})
 """Keys that turn a page in every task."""
@@ -235,7 +244,8 @@ class PageActivity(_BesideTrials):
 _LONGEST = 500
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
 _ENTER = ("return", "num_enter")
-type Answer = str | int | None
+_CARET = {"home": False, "end": True}
+type Answer = str | int | tuple[str, ...] | None
 
 
 def read_answer(question: Question, entry: str) -> Answer:
@@ -249,6 +259,8 @@ def read_answer(question: Question, entry: str) -> Answer:
     text = " ".join(entry.split())
     if not text:
         return None
+    if question.kind == "long_text":
+        return entry
     if question.kind == "text":
         return text
     if not _WHOLE.fullmatch(text):
@@ -257,6 +269,12 @@ def read_answer(question: Question, entry: str) -> Answer:
     if question.kind == "age" and not 0 <= value <= 130:
         raise ValueError(f"no age: {value}")
     return min(value, OLDEST_AGE) if question.kind == "age" else value
+
+
+def _drawable(text: str) -> str:
+    """Characters that can be shown; others, of which no font has a picture, are not taken."""
+    printable = "".join(mark for mark in text if mark.isprintable())
+    return printable if can_draw(printable) else ""
 
 
 class QuestionActivity(_BesideTrials):
@@ -274,6 +292,8 @@ class QuestionActivity(_BesideTrials):
         Shortest time before an answer is taken.
     page_s
         Shortest time for each page of a long text.
+    measure
+        What it is part of: ``form``, ``blocks``, ``debrief``.
     """
 
     def __init__(
@@ -283,13 +303,15 @@ class QuestionActivity(_BesideTrials):
         frame: Frame,
         minimum_s: float = 0.0,
         page_s: float = 0.0,
+        measure: str = "",
     ) -> None:
-        self.name = "question"
+        self.name, self.measure = "question", measure
         self.question, self._texts = question, texts
         self._entry, self._remark = "", ""
+        self._writing, self._marked = Writing(), frozenset[int]()
         self.minimum_s, self.page_s = minimum_s, page_s
         layout = lay_out_question(self._ask(0), frame)
-        self._boxes = layout.options
+        self._boxes, self._confirm, self._pad = layout.options, layout.confirm, layout.pad
         self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
         self.answer: Answer = None
         self.chosen: int | None = None
@@ -305,40 +327,90 @@ class QuestionActivity(_BesideTrials):
         return self._turning.at_last
 
     def _ask(self, part: int) -> Ask:
-        options, texts = self.question.options, self._texts
-        return Ask(
-            self.question.text,
-            options,
-            None if options else self._entry,
-            texts.choose if options else texts.enter,
-            self._remark,
-            texts.go_on,
-            part,
-        )
+        """Scene of the question with what is answered so far."""
+        scene = replace(asked_scene(self.question, self._texts), part=part, remark=self._remark)
+        if scene.marked is not None:
+            return replace(scene, marked=tuple(sorted(self._marked)))
+        if scene.caret is not None:
+            written = self._writing
+            return replace(scene, entry=written.text, caret=written.caret, top=written.top)
+        return scene if scene.entry is None else replace(scene, entry=self._entry)
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
         self._take_frame(event)
-        turned = self._turning.handle(event)
+        turned = None if self._moves_caret(event) else self._turning.handle(event)
         if turned is not None:
             return turned
-        if not self._turning.at_last or not self._turning.may_leave(event.time):
-            return []
-        if self._since is None or event.time - self._since < self.minimum_s:
+        shown = self._since is not None and event.time - self._since >= self.minimum_s
+        if shown and self._turning.at_last and self._turning.may_leave(event.time):
+            return self._answer(event)
+        return []
+
+    def _answer(self, event: Event) -> Sequence[Item]:
+        """Take what may be an answer, or a part of it."""
+        if self._confirm is not None:
+            if self._confirms(event):
+                return self._enter(event.time)
+            if self._pad is None:
+                self._tick(event)
+            else:
+                self._write(event, self._pad)
             return []
         if self.question.options:
             return self._choose(event)
         match event:
             case Typed(text=text):
-                printable = "".join(mark for mark in text if mark.isprintable())
-                self._entry = (self._entry + printable)[:_LONGEST]
+                self._entry = (self._entry + _drawable(text))[:_LONGEST]
             case KeyPress(key="backspace"):
                 self._entry = self._entry[:-1]
             case KeyPress(key=key) if key in _ENTER:
                 return self._enter(event.time)
         return []
 
-    def _choose(self, event: Event) -> Sequence[Item]:
+    def _moves_caret(self, event: Event) -> bool:
+        """Whether an event that turns pages elsewhere belongs to the text that is written."""
+        caret = isinstance(event, KeyPress) and event.key in ("up", "down", "left", "right")
+        here = self._pad is not None and self.at_last
+        return here and (caret or isinstance(event, Scroll))
+
+    def _confirms(self, event: Event) -> bool:
+        """Whether an event ends an answer of several choices or lines."""
+        match event:
+            case KeyPress(key=key):
+                return key in (("tab",) if self._pad is not None else _ENTER)
+            case PointerPress(x=x, y=y, button="left"):
+                return self._confirm is not None and self._confirm.holds(x, y)
+        return False
+
+    def _write(self, event: Event, pad: Pad) -> None:
+        """Take what changes the text, or moves the caret or the lines shown."""
+        written = self._writing
+        match event:
+            case Typed(text=text) if text := _drawable(text):
+                written = written.insert(text, pad)
+            case KeyPress(key=key) if key in _ENTER:
+                written = written.insert("\n", pad)
+            case KeyPress(key="backspace" | "delete" as key):
+                written = written.erase(pad, after=key == "delete")
+            case KeyPress(key=key) if key in _CARET:
+                written = written.edge(pad, end=_CARET[key])
+            case Nudge(dx=dx, dy=dy):
+                written = written.step(dx, dy, pad)
+            case Scroll(notches=notches):
+                written = written.scroll(-1 if notches > 0 else 1, pad)
+        if written.text != self._writing.text:
+            self._remark = ""
+        self._writing = written
+
+    def _tick(self, event: Event) -> None:
+        """Tick an answer, or take its tick away."""
+        if (chosen := self._option(event)) is not None:
+            self._marked ^= {chosen}
+            self._remark = ""
+
+    def _option(self, event: Event) -> int | None:
+        """Place of the option that an event names, from 0."""
         chosen = None
         match event:
             case KeyPress(key=key):
@@ -346,17 +418,25 @@ class QuestionActivity(_BesideTrials):
                 chosen = int(number) - 1 if number.isascii() and number.isdigit() else None
             case PointerPress(x=x, y=y, button="left"):
                 chosen = next((k for k, box in enumerate(self._boxes) if box.holds(x, y)), None)
-        if chosen is None or not 0 <= chosen < len(self.question.options):
+        return chosen if chosen is not None and 0 <= chosen < len(self._boxes) else None
+
+    def _choose(self, event: Event) -> Sequence[Item]:
+        if (chosen := self._option(event)) is None:
             return []
         self.chosen = chosen
         return self._done(self.question.options[chosen], event.time)
 
     def _enter(self, time: float) -> Sequence[Item]:
-        try:
-            answer = read_answer(self.question, self._entry)
-        except ValueError:
-            self._remark = self._texts.needs_number
-            return []
+        answer: Answer
+        if self.question.kind == "choices":
+            answer = tuple(self.question.options[k] for k in sorted(self._marked)) or None
+        else:
+            entry = self._entry if self._pad is None else self._writing.text
+            try:
+                answer = read_answer(self.question, entry)
+            except ValueError:
+                self._remark = self._texts.needs_number
+                return []
         if answer is None and self.question.required:
             self._remark = self._texts.needs_answer
             return []

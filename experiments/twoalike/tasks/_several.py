@@ -1,0 +1,108 @@
+"""Several parts of one sitting: consent and form once at its start, the debriefing once at its end.
+
+The record of a part, and what a resume compares, is the protocol as its file has it. So a part that
+began in a sitting may be finished by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from twoalike.record import AskedQuestion
+from twoalike.registry import find_task
+from twoalike.study import Study, TwoalikeError
+from twoalike.tasks._prepare import Prepared, as_asked
+from twoalike.tasks._protocol import Debrief, Form, PageTexts, Protocol, Question
+from twoalike.tasks._protocol_file import protocol_or_default
+
+
+def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
+    """Let the parts of a sitting share what comes before and after them.
+
+    All parts have the consent page of the first part that asks for consent, and the form questions
+    of all; a participant is asked only what is still open. The last part has the debriefing of all,
+    the others end with a word on the next part. The instruction of a task comes once.
+
+    Parameters
+    ----------
+    prepared
+        The parts in their order, those that are over too.
+
+    Raises
+    ------
+    TwoalikeError
+        If two parts ask different questions by the same id.
+    """
+    protocols = [one.protocol for one in prepared]
+    form = Form(questions=_together("form", protocols))
+    debrief = Debrief(questions=_together("debrief", protocols))
+    asking = next((one for one in protocols if one.consent.ask), protocols[0])
+    consent = {
+        name: getattr(asking.texts, name) for name in ("consent", "agree", "decline", "declined")
+    }
+    shared = []
+    for number, (one, protocol) in enumerate(zip(prepared, protocols, strict=True), start=1):
+        texts: PageTexts = protocol.texts.model_copy(update=consent)
+        last = number == len(prepared)
+        if not last:
+            words = texts.next_part.format(done=number, total=len(prepared))
+            texts = texts.model_copy(update={"end": words or texts.pause})
+        own: Protocol = protocol.model_copy(
+            update={
+                "texts": texts,
+                "consent": asking.consent,
+                "form": form,
+                "debrief": debrief if last else Debrief(),
+            }
+        )
+        before = [other.protocol.task for other in prepared[: number - 1]]
+        if protocol.task in before:
+            own = _without_instruction(own, one.sitting.study)
+        shared.append(replace(one, protocol=own))
+    return shared
+
+
+def sitting_faults(study: Study) -> list[str]:
+    """Say what keeps the tasks of a study's sitting from sharing one form, one line each.
+
+    Their protocols are valid each by itself.
+    """
+    models = [find_task(name).protocol for name in study.config.sitting.tasks]
+    protocols = [protocol_or_default(study, model) for model in models]
+    faults = []
+    for measure in ("form", "debrief"):
+        try:
+            _together(measure, protocols)
+        except TwoalikeError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:
+    """Questions of all parts, each once."""
+    found: dict[str, tuple[Question, AskedQuestion, str]] = {}
+    for protocol in protocols:
+        for question in getattr(protocol, measure).questions:
+            asked, task = as_asked(question), protocol.task
+            _, before, other = found.setdefault(question.id, (question, asked, task))
+            if not asked.matches(before):
+                raise TwoalikeError(
+                    f"{measure}.questions: {other} and {task} ask different questions with the id "
+                    f"{question.id!r} in one sitting. Rename one of them."
+                )
+    return tuple(question for question, _, _ in found.values())
+
+
+def _without_instruction(protocol: Protocol, study: Study) -> Protocol:
+    """Protocol without the instruction of its task, of which only that of the condition is left."""
+    own = study.own_condition
+    n_own = 0 if own is None else len(own.instruction.get(protocol.language, ()))
+    if not n_own:
+        return protocol
+    texts, pages = protocol.texts, protocol.pages
+    first = len(texts.instruction) - n_own
+    return protocol.model_copy(
+        update={
+            "texts": texts.model_copy(update={"instruction": texts.instruction[first:]}),
+            "pages": pages.model_copy(update={"images": pages.images[first:]}),
+        }
+    )

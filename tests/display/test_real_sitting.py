@@ -1,0 +1,171 @@
+"""A sitting of two tasks at the real command line: one window, ticks and lines, kills, resumes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.display.conftest import Session
+
+from twoalike.record import check_bids, read_answers, read_run
+from twoalike.tasks import OddOneOut, TextLayout, frame, lay_out_question
+from twoalike.tasks.screens import asked_scene
+
+pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
+
+QUICK = """
+[pages]
+page_s = 0
+instruction_s = 0
+[timing]
+fixation_s = 0
+minimum_rt_s = 0
+feedback_s = 0
+[breaks]
+ready_s = 0
+"""
+ASKED = """
+[consent]
+ask = true
+minimum_s = 0
+[texts]
+consent = "We study how alike things are."
+[[form.questions]]
+id = "known"
+text = "What do you know well?"
+kind = "choices"
+options = ["cats", "cars", "trees"]
+[[form.questions]]
+id = "story"
+text = "What did you do today?"
+kind = "long_text"
+[[blocks.questions]]
+id = "tired"
+text = "Are you tired?"
+kind = "choice"
+options = ["no", "yes"]
+[[debrief.questions]]
+id = "how"
+text = "How did you choose?"
+kind = "text"
+"""
+DESIGN = """trials = 2
+practice = 0
+trials_per_block = 1
+[anchored]
+trials = 2
+practice = 0
+[sitting]
+tasks = ["odd-one-out", "anchored-choice"]
+order = "fixed"
+"""
+
+
+@pytest.fixture
+def start(person: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Session, Session]]]:
+    """A function that lets participant 001 begin, or go on with, a sitting of two tasks."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def go(root: Path, *words: str) -> tuple[Session, Session]:
+        command = [sys.executable, "-m", "twoalike.cli.app", "run", str(root)]
+        begun.append(subprocess.Popen([*command, "--participant", "001", *words]))
+        one, two = (
+            Session(root, person, task, begun[-1]) for task in ("odd-one-out", "anchored-choice")
+        )
+        return one, two
+
+    yield go
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def layout_of(number: int) -> TextLayout:
+    protocol = OddOneOut.model_validate({"form": {"questions": QUESTIONS}})
+    scene = asked_scene(protocol.form.questions[number], protocol.texts)
+    return lay_out_question(scene, frame(protocol.screen, (1280, 1024)))
+
+
+QUESTIONS = [
+    {
+        "id": "known",
+        "text": "What do you know well?",
+        "kind": "choices",
+        "options": ["cats", "cars", "trees"],
+    },
+    {"id": "story", "text": "What did you do today?", "kind": "long_text"},
+]
+
+
+def asked(session: Session) -> list[str]:
+    return [str(note["id"]) for note in session.notes("question")]
+
+
+def test_two_tasks_in_one_window(
+    make_study: Callable[..., Path], person: Any, start: Callable[..., tuple[Session, Session]]
+) -> None:
+    root = make_study("study", DESIGN, QUICK + ASKED)
+    (root / "protocols" / "anchored_choice.toml").write_text(QUICK)
+    one, _ = start(root)
+    one.until(person.window)
+    one.until(lambda: asked(one), lambda: person.press("1"))  # consent
+    person.wait(0.5)
+    person.type("3", "1")
+    person.click(layout_of(0).options[1].x, layout_of(0).options[1].y)
+    person.wait(0.2)
+    person.type("3", "Return")
+    one.until(lambda: "known" in asked(one))
+    person.wait(0.5)
+    person.type("h", "i", "Return", "y", "o", "Up", "x")
+    button = layout_of(1).confirm
+    assert button is not None
+    one.until(lambda: "story" in asked(one), lambda: person.click(button.x, button.y))
+    one.begin()
+    one.until(lambda: one.n_rows() == 1, lambda: person.press("1"))
+    one.process.kill()  # at the question after the first block
+    one.process.wait()
+
+    one, two = start(root, "--resume")
+    one.until(person.window)
+    one.until(lambda: one.notes("resume"), lambda: person.press("space"))
+    one.until(lambda: "tired_block1" in asked(one), lambda: person.press("2"))
+    one.until(lambda: one.n_rows() == 2, lambda: person.press("1"))
+    one.until(lambda: "tired_block2" in asked(one), lambda: person.press("1"))
+    window = person.window().id
+    one.until(lambda: one.notes("end"), lambda: person.press("space"))
+    two.until(lambda: two.notes("instruction"), lambda: person.press("space"))
+    assert person.window().id == window
+    two.until(lambda: len(two.notes("instruction")) == 2, lambda: person.press("space"))
+    two.until(lambda: two.n_rows() == 1, lambda: person.press("Left"))
+    two.process.kill()
+    two.process.wait()
+
+    one, two = start(root, "--resume")
+    two.until(person.window)
+    two.until(lambda: two.notes("resume"), lambda: person.press("space"))
+    two.until(lambda: two.n_rows() == 2, lambda: person.press("Right"))
+    person.wait(0.5)
+    two.until(lambda: "how" in asked(two), lambda: person.type("s", "o", "Return"))
+    assert two.finish() == 0
+    check_recorded(one, two)
+
+
+def check_recorded(one: Session, two: Session) -> None:
+    """Both tasks are whole, and every answer is what was pressed and typed."""
+    for session in (one, two):
+        assert len(read_run(session.name.rows(session.raw)).rows) == 2
+        manifest = json.loads(session.name.manifest(session.raw).read_text())
+        assert manifest["end_reason"] == "completed"
+    form = read_answers(one.raw, "form").set_index("question")["answer"]
+    assert json.loads(form["known"]) == ["cats", "cars"]
+    assert json.loads(form["story"]) == "hix\nyo"
+    blocks = read_answers(one.raw, "blocks")
+    assert dict(zip(blocks["question"], blocks["answer"], strict=True)) == {
+        "tired_block1": "yes",
+        "tired_block2": "no",
+    }
+    assert read_answers(one.raw, "debrief")["task"].tolist() == ["anchoredchoice"]
+    assert check_bids(one.raw) == []
