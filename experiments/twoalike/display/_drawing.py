@@ -75,7 +75,8 @@ class Painter:
 
         Where images are placed, ``side`` is that of the largest ones.
         """
-        names = names[:MOST_IMAGES]
+        films = [name for name in names if self._canvas.is_film(name)]
+        names = [*films, *[name for name in names if name not in films][:MOST_IMAGES]]
         prepare = self._canvas.load if self._placed is None else self._canvas.keep
         for number, name in enumerate(names):
             prepare(name, side)
@@ -85,6 +86,7 @@ class Painter:
 
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
+        self._canvas.begin(now)
         match scene:
             case Fixation():
                 for line in self._cross:

@@ -1,5 +1,7 @@
 """Images in an arena and in piles, from scenes to pixels."""
 
+import hashlib
+
 from twoalike.display._canvas import Canvas
 from twoalike.tasks import (
     Arena,
@@ -35,8 +37,13 @@ class _PlacedPainter:
         lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
         for button in scene.buttons:
             self._draw_button(button)
+        bare = [placed.stimulus for placed in scene.images if canvas.needs_number(placed.stimulus)]
+        numbers = {name: n for n, name in enumerate(sorted(bare, key=_mixed), start=1)}
         for placed in scene.images:  # above the buttons: an image under one could not be taken
             self._draw_image(placed)
+            if placed.stimulus in numbers:
+                number, low = str(numbers[placed.stimulus]), placed.y - 0.36 * placed.size
+                canvas.label(number, placed.x, low, scale=0.8)
         canvas.label(prompt, 0, lines.prompt)
         canvas.label(scene.counter, 0, lines.counter)
         canvas.timer(scene.until, now, lines.timer, bar)
@@ -53,6 +60,7 @@ class _PlacedPainter:
             "inside": (self._settings.rim, _THIN_RIM),
             "outside": (self._settings.outside_rim, _RIM),
             "held": (self._settings.held_rim, _RIM),
+            "playing": (self._canvas.screen.accent, 2 * _RIM),
         }[placed.rim]
         size = (wide + thick, high + thick)
         self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)
@@ -73,6 +81,11 @@ class _PlacedPainter:
         canvas = self._canvas
         canvas.box(0, 0, side + 24, side + 24, fill=self._fill, line=canvas.faint)
         canvas.image(name, side, 0, 0)
+
+
+def _mixed(name: str) -> bytes:
+    """Order of numbers that tells nothing of the manifest's."""
+    return hashlib.sha256(name.encode()).digest()
 
 
 class ArenaPainter(_PlacedPainter):

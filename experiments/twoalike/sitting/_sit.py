@@ -41,6 +41,7 @@ from twoalike.study import Study, TwoalikeError, check_seed, counted, load_profi
 from twoalike.tasks import (
     Item,
     Keeper,
+    Listening,
     Marks,
     NoWindow,
     PlayableScreen,
@@ -58,10 +59,11 @@ from twoalike.tasks import (
     prepare_session,
     run_session,
     with_block_questions,
+    with_sounds,
 )
 
 if TYPE_CHECKING:
-    from twoalike.display import SharedWindow
+    from twoalike.display import SharedWindow, Speaker
 
 _DEFAULT_LAPSE = 0.02
 
@@ -271,7 +273,8 @@ def _ready(prepared: Sequence[Prepared], how: _How) -> "list[_Start | Outcome]":
             parts.append(completed)
         else:
             progress = check_run(root, one.plan, resume=how.resume, earlier_elsewhere=how.elsewhere)
-            parts.append(_Start(prepared=one, progress=progress, how=how))
+            sounds = one.sound_lengths()
+            parts.append(_Start(prepared=one, progress=progress, sounds=sounds, how=how))
     starts = [one for one in parts if isinstance(one, _Start)]
     if starts:
         sitting, begun = prepared[0].sitting, any(one.progress.begun for one in starts)
@@ -369,6 +372,8 @@ class _Start:
 
     prepared: Prepared
     progress: Progress
+    sounds: Mapping[str, float]
+    """Durations of the sounds in s, by object id."""
     how: _How
 
     @cached_property
@@ -391,6 +396,7 @@ class _Start:
         prepared, progress, clock = self.prepared, self.progress, self.clock
         given: list[tuple[str, Mapping[str, object]]] = []
         with ExitStack() as stack:
+            speaker = self._open_speaker()
             screen, view, apparatus = stack.enter_context(self._open_screen(shared))
             for line in check_readable(prepared, view, begun=progress.begun):
                 self.how.show(line)
@@ -410,8 +416,11 @@ class _Start:
                 rt_source="pyglet" if clock is None else "simulated",
                 pilot=prepared.sitting.pilot,
             )
+            script = with_block_questions(prepared, view, progress)
+            if self.sounds:
+                script = with_sounds(script, prepared.protocol, self.sounds, view)
             session = Session(
-                with_block_questions(prepared, view, progress),
+                script,
                 prepared.protocol.texts.stop,
                 getting_ready(prepared.protocol),
             )
@@ -430,6 +439,10 @@ class _Start:
 
             def each_frame(state: Session) -> None:
                 operator.tick(time.monotonic())
+                if speaker is not None:
+                    activity = state.activity
+                    heard = activity.playing if isinstance(activity, Listening) else None
+                    speaker.follow(heard, screen.now())
                 if player is not None:
                     player.act(state)
 
@@ -474,6 +487,22 @@ class _Start:
                     "Measure it with: twoalike screen"
                 )
             yield opened
+
+    def _open_speaker(self) -> "Speaker | None":
+        """Open the sound device, before the participant sits down; None where nothing is heard."""
+        if not self.sounds or self.clock is not None:
+            return None
+        from twoalike.display import DeviceSpeaker, SilentSpeaker
+
+        prepared = self.prepared
+        files = {name: prepared.stimuli.path(name) for name in self.sounds}
+        try:
+            return DeviceSpeaker(files, prepared.protocol.sounds.volume)
+        except TwoalikeError as error:
+            if not prepared.sitting.pilot:
+                raise
+            self.how.show(f"{error} This pilot run is silent.")
+            return SilentSpeaker(files)
 
     def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
         """Open the trigger output, if the protocol has one."""

@@ -37,6 +37,9 @@ from ._blocks import with_block_questions as with_block_questions
 from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
+from ._listening import Listening as Listening
+from ._listening import Playing as Playing
+from ._listening import with_sounds as with_sounds
 from ._prepare import Prepared as Prepared
 from ._prepare import Sitting as Sitting
 from ._prepare import as_text as as_text
@@ -60,6 +63,7 @@ from ._protocol_file import check_parts as check_parts
 from ._protocol_file import check_protocol as check_protocol
 from ._protocol_file import check_readable as check_readable
 from ._protocol_file import check_texts as check_texts
+from ._protocol_file import for_stimuli as for_stimuli
 from ._protocol_file import load_protocol as load_protocol
 from ._protocol_file import protocol_or_default as protocol_or_default
 from ._protocol_file import protocol_template as protocol_template

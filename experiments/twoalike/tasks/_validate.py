@@ -18,12 +18,15 @@ from twoalike.record import (
 )
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, portability_faults
-from twoalike.study import Study, TwoalikeError, counted, find_leftovers, progress, sha256_file
+from twoalike.study import MISSING, Study, TwoalikeError, counted, find_leftovers, progress
+from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._prepare import check_lists
 from twoalike.tasks._protocol_file import (
     check_parts,
     check_protocol,
     each_variant,
+    load_protocol,
+    protocol_place,
     protocols,
     reading_faults,
 )
@@ -125,8 +128,8 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
         if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
-    images = {name: stimuli.path(name) for name in stimuli.ids}
-    hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
+    digests = {name: stimuli.digest(name) for name in stimuli.ids}
+    hashes = {name: digest for name, digest in digests.items() if digest is not None}
     return StudyCheck(
         study=opened,
         unfinished=tuple(map(str, find_leftovers(opened.root))),
@@ -145,14 +148,26 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
         found = (check_protocol(s, m) for s in each_variant(study) for m in protocols().values())
         faults = [*filter(None, dict.fromkeys(found))] or sitting_faults(study)
     faults += [*check_categories(study, stimuli), *check_lists(study)]
+    if not faults and stimuli.of_kind("sound"):
+        faults += _silent_tasks(study)
     try:
-        names = portability_faults(StimulusSet.load(study.stimuli).table["file"])
-    except TwoalikeError as error:  # an image that is not that of the list
+        files = StimulusSet.load(study.stimuli).table["file"]
+        stimuli.check_letters()
+        names = portability_faults(file for file in files if file != MISSING)
+    except TwoalikeError as error:  # a stimulus that is not that of the list, or cannot be drawn
         return [*faults, str(error), *unreadable], remarks
     return [*faults, *unreadable], [
         *(f"not every system can hold the stimuli: {name}" for name in names),
         *remarks,
     ]
+
+
+def _silent_tasks(study: Study) -> list[str]:
+    """Say of each protocol that has a file why its trials cannot play sounds."""
+    there = [(find_task(name).label, model) for name, model in protocols().items()]
+    there = [(label, model) for label, model in there if study.protocol_of(label).exists()]
+    found = ((label, sound_fault(load_protocol(study, model))) for label, model in there)
+    return [f"{protocol_place(study, label)}: {fault}" for label, fault in found if fault]
 
 
 def _check_data(study: Study, root: Path, hashes: Mapping[str, str]) -> DataCheck:

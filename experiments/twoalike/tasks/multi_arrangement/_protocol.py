@@ -1,7 +1,7 @@
 """The protocol of a multi-arrangement session: every knob, with its unit and its reason."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -210,6 +210,8 @@ class PlacingProtocol(Protocol):
 
 class MultiArrangement(PlacingProtocol):
     """Protocol of one multi-arrangement session."""
+
+    plays_sounds: ClassVar[bool] = True
 
     task: Literal["multi-arrangement"] = Field(
         default="multi-arrangement", description="the task that this protocol is for"
