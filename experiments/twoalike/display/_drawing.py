@@ -33,7 +33,6 @@ from twoalike.tasks import (
     lay_out_question,
     line_starts,
     option_labels,
-    readable_on,
     shown_lines,
 )
 from twoalike.tasks.lettering import LINE, Letters, label_size, right_to_left, tail

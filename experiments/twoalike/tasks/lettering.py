@@ -12,10 +12,12 @@ from twoalike.stimuli.lettering import (
     broken,
     fonts_for,
     is_wide,
+    pieces,
     right_to_left,
     shape,
     visual_order,
 )
+from twoalike.study import TwoalikeError
 
 
 def can_draw(text: str) -> bool:
