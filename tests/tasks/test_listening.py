@@ -32,6 +32,7 @@ from twoalike.tasks import (
     Trial,
     View,
     lay_out,
+    places_of,
     validate_study,
 )
 from twoalike.tasks.multi_arrangement import Seating, lay_out_arena
@@ -42,11 +43,12 @@ from twoalike.tasks.odd_one_out import TripletActivity
 LENGTHS = {"a": 1.0, "b": 2.0, "c": 0.5}
 RULES = OddOneOut.model_validate({"timing": {"fixation_s": 0}})
 LAYOUT = lay_out(RULES, View((1280, 1024)))
+PLACES = places_of(RULES, View((1280, 1024)))
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("left", "middle", "right"))
 
 
 def triplet(rules: OddOneOut = RULES) -> Listening:
-    return Listening(TripletActivity(TRIAL, rules, LAYOUT), rules, LENGTHS, LAYOUT)
+    return Listening(TripletActivity(TRIAL, rules, LAYOUT), rules, LENGTHS, PLACES)
 
 
 def play(activity: Listening, *events: Event) -> list[dict[str, Any]]:
@@ -137,7 +139,7 @@ def test_an_arrangement_is_done_only_after_all_sounds_were_heard() -> None:
         trial_index=1, trial_type="main", items=("a", "b", "c"), seats=Seating((0, 1, 2), 0.0)
     )
     inner = ArrangementActivity(trial, rules, layout)
-    activity = Listening(inner, rules, LENGTHS, None)
+    activity = Listening(inner, rules, LENGTHS, ())
     play(activity, Shown(0.0))
     for number, (start, (x, y)) in enumerate(
         zip((1.0, 4.0, 7.0), inner._seat_places(), strict=True)
@@ -193,6 +195,8 @@ def sounds(tmp_path: Path) -> Study:
     (study.root / "study.toml").write_text(
         'title = "Tones"\nseed = 1\n[design]\ntrials = 6\npractice = 0\n'
         "[arrangement]\nmax_trials = 1\nmax_items = 4\npractice_items = 0\n"
+        "[pair_rating]\npairs = 4\npractice = 0\n"
+        "[free_sorting]\ntrials = 1\nitems = 4\npractice_items = 0\n"
     )
     return Study.load(study.root)
 
@@ -201,14 +205,17 @@ def observer() -> SimulatedObserver:
     return SimulatedObserver([f"tone{k}" for k in range(6)], np.eye(6))
 
 
-@pytest.mark.parametrize("task", ["odd-one-out", "multi-arrangement"])
+HEARD = {"odd-one-out": 18, "multi-arrangement": 4, "pair-rating": 8, "free-sorting": 4}
+"""Sounds that the tasks' trials make people hear, by task."""
+
+
+@pytest.mark.parametrize("task", HEARD)
 def test_simulated_people_listen_without_a_device(sounds: Study, task: str) -> None:
     outcome = sit(sounds, "001", task=task, simulate=observer(), window=False, panel=False)
     assert outcome.end_reason == "completed"
     log = next(sounds.raw.glob("sourcedata/sub-001/ses-01/*_log.jsonl")).read_text()
     plays = [line for line in log.splitlines() if '"sound_played"' in line]
-    n = 18 if task == "odd-one-out" else 4
-    assert sum('"to_end": true' in line for line in plays) >= n
+    assert sum('"to_end": true' in line for line in plays) >= HEARD[task]
     checked = validate_study(sounds)
     assert checked.n_problems == 0
 

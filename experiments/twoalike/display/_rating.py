@@ -17,7 +17,11 @@ class RatingPainter:
         """Draw ``rating`` as it looks at time ``now``."""
         canvas, layout = self._canvas, self._layout
         for name, centre in zip(rating.images, (layout.left, layout.right), strict=True):
-            canvas.image(name, layout.image, *centre)
+            wide, high = canvas.image(name, layout.image, *centre)
+            if name == rating.marked:
+                thick = 2 * canvas.thick
+                size = (wide + 2 * thick, high + 2 * thick)
+                canvas.box(*centre, *size, line=canvas.screen.accent, thick=thick)
         canvas.label(rating.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(rating.until, now, layout.timer_y)
         if layout.points:

@@ -39,6 +39,7 @@ from ._duration import Times as Times
 from ._duration import session_duration as session_duration
 from ._listening import Listening as Listening
 from ._listening import Playing as Playing
+from ._listening import places_of as places_of
 from ._listening import with_sounds as with_sounds
 from ._prepare import Prepared as Prepared
 from ._prepare import Sitting as Sitting

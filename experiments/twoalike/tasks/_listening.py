@@ -20,14 +20,19 @@ from twoalike.tasks._activity import (
     Item,
     KeyPress,
     Note,
+    Nudge,
+    Piles,
     PointerMove,
     PointerPress,
+    Rating,
     Result,
     Scene,
+    Scroll,
 )
 from twoalike.tasks._protocol import Protocol
 from twoalike.tasks._session import Script
-from twoalike.tasks.screens import ImagesProtocol, Layout, View, lay_out
+from twoalike.tasks.pair_rating import PairRating, lay_out_rating
+from twoalike.tasks.screens import ImagesProtocol, View, lay_out
 
 SOUND_PLAYED = "sound_played"
 """Event of the log: a sound was played, to its end or not."""
@@ -49,14 +54,30 @@ class Tile:
         return max(abs(x - self.x), abs(y - self.y)) <= self.side / 2
 
 
-def tiles_of(scene: Scene, layout: Layout | None) -> tuple[Tile, ...]:
+type Places = tuple[tuple[float, float, float], ...]
+"""Centre and side of each image of a scene, in pixels; empty where the scene itself says."""
+
+
+def places_of(protocol: Protocol, view: View) -> Places:
+    """Places of images side by side, in the order of a scene's ``images``."""
+    match protocol:
+        case ImagesProtocol():
+            row = lay_out(protocol, view)
+            return tuple((*row.centre(place), row.image) for place in POSITIONS)
+        case PairRating():
+            pair = lay_out_rating(protocol, view)
+            return tuple((*centre, pair.image) for centre in (pair.left, pair.right))
+        case _:
+            return ()
+
+
+def tiles_of(scene: Scene, places: Places) -> tuple[Tile, ...]:
     """Objects that a scene shows for an answer, the topmost first; none in other scenes."""
     match scene:
-        case ImageRow(images=images) if scene.prompt and layout is not None:
-            places = zip(POSITIONS, images, strict=True)
-            shown = [(place, name) for place, name in places if name is not None]
-            return tuple(Tile(name, *layout.centre(place), layout.image) for place, name in shown)
-        case Arena(images=images, magnified=None):
+        case ImageRow(images=images) | Rating(images=images) if scene.prompt:
+            shown = zip(images, places, strict=True)
+            return tuple(Tile(name, *place) for name, place in shown if name is not None)
+        case Arena(images=images, magnified=None) | Piles(images=images, magnified=None):
             return tuple(
                 Tile(one.stimulus, one.x, one.y, one.size, held=one.rim == "held")
                 for one in reversed(images)
@@ -87,8 +108,8 @@ class Listening:
         Its settings of sounds and texts.
     lengths
         Duration of each sound in s, by object id.
-    layout
-        Places of images side by side; None in tasks that have none.
+    places
+        Those of images side by side; empty in tasks that have none.
 
     Attributes
     ----------
@@ -105,10 +126,10 @@ class Listening:
         trial: Activity,
         protocol: Protocol,
         lengths: Mapping[str, float],
-        layout: Layout | None,
+        places: Places,
     ) -> None:
         self.trial = trial
-        self._protocol, self._lengths, self._layout = protocol, lengths, layout
+        self._protocol, self._lengths, self._places = protocol, lengths, places
         self._pointed: str | None = None
         self._index: object = None
         self.playing: Playing | None = None
@@ -117,7 +138,7 @@ class Listening:
     @property
     def tiles(self) -> tuple[Tile, ...]:
         """Sounds that are shown now, the topmost first."""
-        shown = tiles_of(self.trial.scene, self._layout)
+        shown = tiles_of(self.trial.scene, self._places)
         return tuple(tile for tile in shown if tile.name in self._lengths)
 
     @property
@@ -144,10 +165,10 @@ class Listening:
         scene, waits = self.trial.scene, bool(self.to_hear)
         name = self.playing.name if self.playing else ""
         match scene:
-            case ImageRow() if scene.prompt:
+            case ImageRow() | Rating() if scene.prompt:
                 prompt = self._protocol.texts.listen if waits else scene.prompt
                 return replace(scene, prompt=prompt, marked=name)
-            case Arena():
+            case Arena() | Piles():
                 images = tuple(
                     replace(one, rim="playing") if one.stimulus == name else one
                     for one in scene.images
@@ -189,7 +210,7 @@ class Listening:
 
     @property
     def _side_by_side(self) -> bool:
-        return isinstance(self.trial.scene, ImageRow)
+        return isinstance(self.trial.scene, ImageRow | Rating)
 
     @property
     def _held(self) -> str | None:
@@ -229,8 +250,8 @@ class Listening:
         if not self.to_hear:
             return False
         scene = self.trial.scene
-        if not isinstance(scene, Arena):
-            return isinstance(event, KeyPress | PointerPress)
+        if not isinstance(scene, Arena | Piles):
+            return isinstance(event, KeyPress | Nudge | PointerPress | Scroll)
         done = next((one for one in scene.buttons if one.name == "done"), None)
         match event:
             case KeyPress(key=key):
@@ -309,12 +330,12 @@ def with_sounds(
     view
         The window.
     """
-    layout = lay_out(protocol, view) if isinstance(protocol, ImagesProtocol) else None
+    places = places_of(protocol, view)
     try:
         while True:
             step = next(script)
             if isinstance(step, Activity) and step.name == Listening.name:
-                step = Listening(step, protocol, lengths, layout)
+                step = Listening(step, protocol, lengths, places)
             yield step
     except StopIteration as end:
         return str(end.value)

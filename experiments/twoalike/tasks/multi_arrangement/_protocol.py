@@ -198,6 +198,8 @@ class PlacingTexts(PageTexts):
 class PlacingProtocol(Protocol):
     """Protocol of a task in which images are taken and put somewhere."""
 
+    plays_sounds: ClassVar[bool] = True
+
     if TYPE_CHECKING:  # each task's own
         texts: PlacingTexts
         rules: PlacingRules
@@ -210,8 +212,6 @@ class PlacingProtocol(Protocol):
 
 class MultiArrangement(PlacingProtocol):
     """Protocol of one multi-arrangement session."""
-
-    plays_sounds: ClassVar[bool] = True
 
     task: Literal["multi-arrangement"] = Field(
         default="multi-arrangement", description="the task that this protocol is for"

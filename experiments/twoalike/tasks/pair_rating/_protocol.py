@@ -1,7 +1,7 @@
 """The protocol of a pair-rating session: every knob, with its unit and its reason."""
 
 from collections import Counter
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -154,6 +154,8 @@ class RatingTexts(PageTexts):
 
 class PairRating(Protocol):
     """Protocol of one pair-rating session."""
+
+    plays_sounds: ClassVar[bool] = True
 
     task: Literal["pair-rating"] = Field(
         default="pair-rating", description="the task that this protocol is for"
