@@ -56,26 +56,21 @@ class PlacingTrial(Protocol):
 
 
 class PlacingLayout(Protocol):
-    """What the geometry of any such task has, in pixels."""
+    """What the geometry of any such task has, in pixels.
+
+    Sides of the squares of images, as they lie and looked at large; the buttons Done and Start
+    over; and the nearest point in the window.
+    """
 
     @property
-    def item(self) -> int:
-        """Side of the square each image is fitted into."""
-
+    def item(self) -> int: ...
     @property
-    def magnified(self) -> int:
-        """Side of the square of an image looked at large."""
-
+    def magnified(self) -> int: ...
     @property
-    def done(self) -> Box:
-        """Button that ends the trial."""
-
+    def done(self) -> Box: ...
     @property
-    def start_over(self) -> Box:
-        """Button that sends all images back."""
-
-    def clamp(self, x: float, y: float) -> Point:
-        """Nearest point in the window."""
+    def start_over(self) -> Box: ...
+    def clamp(self, x: float, y: float) -> Point: ...
 
 
 class PlacingActivity(ABC):
