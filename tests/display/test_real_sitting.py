@@ -1,4 +1,4 @@
-"""A sitting of two tasks at the real command line: one window, ticks and lines, kills, resumes."""
+"""Two tasks and a condition at the real command line: one window, ticks and lines, kills."""
 
 import json
 import subprocess
@@ -61,6 +61,10 @@ practice = 0
 [sitting]
 tasks = ["odd-one-out", "anchored-choice"]
 order = "fixed"
+[[conditions]]
+name = "use"
+tasks = ["anchored-choice"]
+instruction = { en = ["Judge by what they are used for."] }
 """
 
 
@@ -138,7 +142,7 @@ def test_two_tasks_in_one_window(
     one.until(lambda: one.notes("end"), lambda: person.press("space"))
     two.until(lambda: two.notes("instruction"), lambda: person.press("space"))
     assert person.window().id == window
-    two.until(lambda: len(two.notes("instruction")) == 2, lambda: person.press("space"))
+    two.until(lambda: len(two.notes("instruction")) == 3, lambda: person.press("space"))
     two.until(lambda: two.n_rows() == 1, lambda: person.press("Left"))
     two.process.kill()
     two.process.wait()
@@ -159,6 +163,7 @@ def check_recorded(one: Session, two: Session) -> None:
         assert len(read_run(session.name.rows(session.raw)).rows) == 2
         manifest = json.loads(session.name.manifest(session.raw).read_text())
         assert manifest["end_reason"] == "completed"
+    assert two.name.rows(two.raw).read_text().count("\tuse\n") == 2
     form = read_answers(one.raw, "form").set_index("question")["answer"]
     assert json.loads(form["known"]) == ["cats", "cars"]
     assert json.loads(form["story"]) == "hix\nyo"

@@ -3,7 +3,7 @@
 With more objects than one person can judge, each person sees some of them. The sets are made one
 after the other from the study's seed, so that the first k of them are the same however many people
 take part. A set takes first the objects that the fewest sets have so far: over any number of sets
-each object is in one of equally many. Among these it takes those whose pairs with the set so far
+no object is in two sets more than another. Among these it takes those whose pairs with the set so far
 are the rarest; of several beginnings the one whose pairs are rarest altogether is kept.
 """
 

@@ -235,8 +235,8 @@ class _How:
 
 def _prepared(sitting: Sitting, task: str | None) -> list[Prepared]:
     """Prepare all parts of a sitting, in their order."""
-    study, prepared = sitting.study, []
-    stimuli = None
+    study, prepared = sitting.study, list[Prepared]()
+    stimuli: StimulusSet | None = None
     if study.object_set or study.config.conditions:
         stimuli = StimulusSet.load(study.stimuli, verify=False)
         study = for_person(study, stimuli)
@@ -475,12 +475,10 @@ class _Start:
         from twoalike.display import open_window
 
         pilot, profile = prepared.sitting.pilot, load_profile()
-        options = {
-            "windowed": self.how.windowed or (pilot and not self.how.virtual_display),
-            "clock": clock,
-            "shared": shared,
-        }
-        with open_window(prepared, self.progress, profile, **options) as opened:
+        windowed = self.how.windowed or (pilot and not self.how.virtual_display)
+        with open_window(
+            *(prepared, self.progress, profile), windowed=windowed, clock=clock, shared=shared
+        ) as opened:
             if clock is None and not pilot and not profile.measured:
                 self.how.show(
                     "the screen of this computer was not measured: sizes are in pixels only. "
