@@ -77,7 +77,8 @@ def tiles_of(scene: Scene, places: Places) -> tuple[Tile, ...]:
         case ImageRow(images=images) | Rating(images=images) if scene.prompt:
             shown = zip(images, places, strict=True)
             return tuple(Tile(name, *place) for name, place in shown if name is not None)
-        case Arena(images=images, magnified=None) | Piles(images=images, magnified=None):
+        # Also while one is shown large: keys still answer.
+        case Arena(images=images) | Piles(images=images):
             return tuple(
                 Tile(one.stimulus, one.x, one.y, one.size, held=one.rim == "held")
                 for one in reversed(images)
