@@ -9,8 +9,8 @@ from PIL import Image
 from tests.stimuli.odd_images import write_odd_images
 
 from twoalike.backbones import Preprocessing, open_image
-from twoalike.display._canvas import fit_image
 from twoalike.report._thumbnails import thumbnail
+from twoalike.stimuli import read_picture, scaled
 from twoalike.study import TwoalikeError
 
 
@@ -72,8 +72,8 @@ def test_networks_see_the_picture_that_people_see(tmp_path: Path) -> None:
     for name, (expected, _) in write_odd_images(tmp_path).items():
         quarters = expected.reshape(*expected.shape[:2], -1)[8::16, 12::24].astype(int)
         network = 255 * settings.read(tmp_path / name).numpy().transpose(1, 2, 0)[24::48, 24::48]
-        window = np.asarray(fit_image(tmp_path / name, 48))[8::16, 12::24].astype(int)
-        small = np.asarray(thumbnail(tmp_path / name, 48))[16::16, 12::24].astype(int)
+        window = np.asarray(scaled(read_picture(tmp_path / name), 48))[8::16, 12::24].astype(int)
+        small = np.asarray(thumbnail(read_picture(tmp_path / name), 48))[16::16, 12::24].astype(int)
         assert np.abs(window - quarters).max() <= 4, name
         assert np.abs(network - window).max() <= 1, name
         assert np.abs(small[:2] - window).max() <= 1, name

@@ -15,7 +15,7 @@ from tests.stimuli.odd_images import SIZE, write_odd_images
 from twoalike.display import WindowScreen, open_window
 from twoalike.record import Progress, RunPlan
 from twoalike.report._thumbnails import thumbnail
-from twoalike.stimuli import StimulusSet
+from twoalike.stimuli import StimulusSet, read_picture
 from twoalike.study import ScreenProfile
 from twoalike.tasks import (
     Ask,
@@ -111,7 +111,7 @@ def test_the_window_shows_what_networks_and_reports_see(opened: Opened, tmp_path
     """The network's input is compared with the same files in tests/backbones."""
     for name, (expected, _) in write_odd_images(tmp_path).items():
         picture = opened.picture(ImageRow((None, name, None))).astype(int)
-        drawn = thumbnail(tmp_path / name, 48)
+        drawn = thumbnail(read_picture(tmp_path / name), 48)
         for right, down in product((0, 1), (0, 1)):
             rows, columns = (1 + 2 * down) * SIZE[1] // 4, (1 + 2 * right) * SIZE[0] // 4
             x, y = (

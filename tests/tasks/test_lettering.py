@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
-from twoalike.tasks.lettering import (
+from twoalike.stimuli.lettering import (
     _SURE,
     LINE,
     Letters,
     broken,
     characters,
+    pieces,
+    standard_font,
+)
+from twoalike.tasks.lettering import (
     draw_label,
     draw_text,
     label_lines,
     label_size,
-    pieces,
     set_text,
-    standard_font,
     tail,
     text_height,
 )

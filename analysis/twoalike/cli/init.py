@@ -12,6 +12,9 @@ def init(
     *,
     stimuli: Literal["creatures", "familiar"] | None = None,
     images: Path | None = None,
+    words: Path | None = None,
+    sounds: Path | None = None,
+    films: Path | None = None,
     background: str | None = None,
     protocol: Literal["default", "levels", "things"] = "default",
     language: str = "en",
@@ -21,10 +24,11 @@ def init(
     """Make a study folder: settings, stimuli and protocol, ready to run.
 
     The stimuli are novel creatures that twoalike draws, or 64 familiar things (--stimuli
-    familiar), or your own (--images): those are copied in, sub-folders become categories, and
-    a manifest with checksums is written. Copies of images that programs could show differently
-    (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to plain 8-bit
-    sRGB and listed, and so are files that are left out. An existing folder is never touched.
+    familiar), or your own: --images, --words, --sounds or --films. Files are copied in,
+    sub-folders become categories, and a manifest with checksums is written. Copies of images that
+    programs could show differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour
+    profile) are converted to plain 8-bit sRGB and listed, and so are files that are left out. An
+    existing folder is never touched.
 
     Parameters
     ----------
@@ -33,9 +37,17 @@ def init(
     stimuli
         creatures: 216 novel animals in kingdoms, families and species; familiar: 64 things
         that people know in realms, domains and groups, drawn by OpenMoji (CC BY-SA 4.0).
-        creatures if neither this nor --images is given.
+        creatures if no stimuli are given.
     images
         Folder of your own images to study; its stimuli.tsv is used if there is one.
+    words
+        Text file with one word or phrase on a line, of any script; its categories follow after
+        tabs, coarse to fine. Words are drawn on the screen in one size of letters.
+    sounds
+        Folder of sounds (WAV, FLAC, OGG; at most two minutes each), played by the participants.
+    films
+        Folder of short films (MP4, WebM, animated GIF; at most a minute each), shown in a loop
+        without their sound.
     protocol
         Odd-one-out protocol and design: default; levels, the study of AligNet's levels of
         abstraction run again (330 trials, images with categories); things, self-paced in
@@ -57,6 +69,7 @@ def init(
         twoalike init my-study
         twoalike init my-study --stimuli familiar --language de
         twoalike init levels --images imagenet-sample/ --protocol levels
+        twoalike init nouns --words nouns.txt
         twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     import shlex
@@ -70,6 +83,9 @@ def init(
         study,
         stimuli=stimuli,
         images=images,
+        words=words,
+        sounds=sounds,
+        films=films,
         background=background,
         protocol=protocol,
         language=language,
@@ -77,7 +93,9 @@ def init(
         seed=seed,
     )
     objects = created.stimuli
-    source = "images" if images else _SOURCES[stimuli or "creatures"]
+    own = {"images": images, "words": words, "sounds": sounds, "films": films}
+    drawn = _SOURCES[stimuli or "creatures"]
+    source = next((kind for kind, path in own.items() if path is not None), drawn)
     categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
     print(f"{study / 'study.toml'}  settings of the study")  # noqa: T201
     print(f"{study / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201

@@ -213,7 +213,7 @@ def coloured_level(result: Result) -> str | None:
 
 def _tiles(result: Result, rows: tuple[int, ...]) -> list[Tile]:
     names = [result.ids[row] for row in rows]
-    return [Tile(name, image_uri(result.stimuli.path(name)), _plain(name)) for name in names]
+    return [Tile(name, image_uri(result.stimuli.picture(name)), _plain(name)) for name in names]
 
 
 def _groups(result: Result) -> Section:

@@ -204,7 +204,7 @@ def _dimension_row(
     pairs = [pair for pair in pairs if pair[1] >= _LEAST_SURE] or pairs[:1]
     rows = [row for row, _ in pairs]
     for row, sure in pairs:
-        image = image_uri(stimuli.path(ids[row])) if stimuli else None
+        image = image_uri(stimuli.picture(ids[row])) if stimuli else None
         tiles.append(Tile(ids[row], image, percent(sure)))
     share = f"{percent(dimension.share, 1)} of similarity"
     interval = f"[{percent(dimension.low, 1)}, {percent(dimension.high, 1)}]"

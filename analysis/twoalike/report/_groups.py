@@ -189,7 +189,7 @@ def top_images(
 ) -> list[list[npt.NDArray[np.uint8]]]:
     """Thumbnails of the highest objects of each dimension."""
     return [
-        [np.asarray(thumbnail(stimuli.path(ids[row]), 72), np.uint8) for row in of.top[:most]]
+        [np.asarray(thumbnail(stimuli.picture(ids[row]), 72), np.uint8) for row in of.top[:most]]
         for of in shown
     ]
 
@@ -305,7 +305,7 @@ def _pair_tiles(
         names = [ids[row] for row in pair]
         image = None
         if stimuli is not None:
-            image = pair_uri(stimuli.path(names[0]), stimuli.path(names[1]))
+            image = pair_uri(stimuli.picture(names[0]), stimuli.picture(names[1]))
         value = number(sign * float(apart.difference[place]), 2)
         span = f"{value} [{number(low[place], 2)}, {number(high[place], 2)}]"
         tiles.append(Tile(", ".join(names), image, span))

@@ -3,41 +3,34 @@
 import base64
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from twoalike.stimuli import StimulusSet, read_picture
+from twoalike.stimuli import StimulusSet
 
 
-def thumbnail(path: Path, size: int) -> Image.Image:
-    """Square thumbnail: the whole image on white, ``size`` pixels wide.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or cannot be read as an image.
-    """
-    image = read_picture(path)
+def thumbnail(picture: Image.Image, size: int) -> Image.Image:
+    """Square thumbnail: the whole picture on white, ``size`` pixels wide."""
+    image = picture.copy()
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     square = Image.new("RGB", (size, size), "white")
     square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
     return square
 
 
-def image_uri(path: Path, size: int = 112) -> str:
+def image_uri(picture: Image.Image, size: int = 112) -> str:
     """Thumbnail as a JPEG data URI."""
-    return _uri(thumbnail(path, size))
+    return _uri(thumbnail(picture, size))
 
 
-def pair_uri(left: Path, right: Path, size: int = 112) -> str:
-    """Thumbnails of two images side by side, as a JPEG data URI, twice as wide as high."""
+def pair_uri(left: Image.Image, right: Image.Image, size: int = 112) -> str:
+    """Thumbnails of two pictures side by side, as a JPEG data URI, twice as wide as high."""
     both = Image.new("RGB", (2 * size, size), "white")
-    for place, path in enumerate((left, right)):
-        both.paste(thumbnail(path, size), (place * size, 0))
+    for place, picture in enumerate((left, right)):
+        both.paste(thumbnail(picture, size), (place * size, 0))
     return _uri(both)
 
 
@@ -65,4 +58,4 @@ class Thumbnails(Sequence[npt.NDArray[np.uint8]]):
         """Read the thumbnail of an object."""
         if isinstance(row, slice):
             return Thumbnails(self._stimuli, self._ids[row], self._size)
-        return np.asarray(thumbnail(self._stimuli.path(self._ids[row]), self._size), np.uint8)
+        return np.asarray(thumbnail(self._stimuli.picture(self._ids[row]), self._size), np.uint8)

@@ -2,12 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from twoalike.stimuli import read_picture
+from twoalike.stimuli import StimulusSet, scaled
 from twoalike.tasks import Frame, Protocol, Timer, between, widest
 from twoalike.tasks.lettering import Line, draw_label, draw_text
 
@@ -16,32 +15,15 @@ MOST_IMAGES = 400
 _MOST_TEXTS = 80
 
 
-def scaled(image: Image.Image, side: int) -> Image.Image:
-    """Image scaled into a square of ``side`` pixels.
-
-    Width and height come out even, so that image and screen pixels coincide.
-    """
-    scale = side / max(image.size)
-    width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def fit_image(path: Path, side: int) -> Image.Image:
-    """Picture scaled into a square of ``side`` pixels, as networks see it."""
-    return scaled(read_picture(path), side)
-
-
 class Canvas:
     """What all scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
 
-    def __init__(
-        self, window: Any, protocol: Protocol, frame: Frame, find_image: Callable[[str], Path]
-    ) -> None:
+    def __init__(self, window: Any, protocol: Protocol, frame: Frame, stimuli: StimulusSet) -> None:
         from psychopy import visual
 
         self.visual, self.window = visual, window
         self.screen, self.frame = protocol.screen, frame
-        self._find_image = find_image
+        self._stimuli = stimuli
         self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
         self._kept: dict[str, Image.Image] = {}
         self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
@@ -128,13 +110,18 @@ class Canvas:
 
         A photograph takes a tenth of a second to read; a trial has twenty.
         """
-        self._kept[name] = fit_image(self._find_image(name), side)
+        self._kept[name] = self._fitted(name, side)
 
     def _picture(self, name: str, side: int) -> Image.Image:
         kept = self._kept.get(name)
         if kept is not None and side <= max(kept.size):
             return scaled(kept, side)
-        return fit_image(self._find_image(name), side)
+        return self._fitted(name, side)
+
+    def _fitted(self, name: str, side: int) -> Image.Image:
+        """Picture scaled into a square: an image as networks see it, a word in our colours."""
+        colours = {"ink": self.screen.foreground, "paper": self.screen.background}
+        return scaled(self._stimuli.picture(name, **colours), side)
 
     def _image_stimulus(self, image: Image.Image) -> Any:
         stimulus = self.visual.ImageStim(

@@ -350,9 +350,8 @@ def open_window(
             settings = protocol.model_dump(include={"texts", "form", "debrief"})
             check_characters(_texts(settings))
             window.mouseVisible = not protocol.screen.touch
-            canvas = Canvas(
-                window, protocol, frame(protocol.screen, view.size), prepared.stimuli.path
-            )
+            prepared.stimuli.check_letters()
+            canvas = Canvas(window, protocol, frame(protocol.screen, view.size), prepared.stimuli)
             painter = Painter(canvas, protocol, view)
             painter.preload(prepared.first_images(progress), side)
             refresh_hz = None if clock is not None else _measure_refresh(window)

@@ -34,7 +34,6 @@ from twoalike.study import (
     flattened,
     read_text,
     readable_by,
-    sha256_file,
     shortened,
 )
 
@@ -269,10 +268,8 @@ def _differences(file: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> I
 
 
 def _stimuli(first: Study, other: Study) -> Iterator[str]:
-    one, two = (
-        StimulusSet.load(study.stimuli, verify=False).table.set_index("id")
-        for study in (first, other)
-    )
+    sets = [StimulusSet.load(study.stimuli, verify=False) for study in (first, other)]
+    one, two = (stimuli.table.set_index("id") for stimuli in sets)
     for found, lacking, study in ((one, two, other), (two, one, first)):
         if missing := [name for name in found.index if name not in lacking.index]:
             yield f"stimuli: {_some(missing)} not in {study.root}"
@@ -280,7 +277,7 @@ def _stimuli(first: Study, other: Study) -> Iterator[str]:
     before, after = (dict(zip(table.index, table["sha256"], strict=True)) for table in (one, two))
     if changed := [name for name in both if before[name] != after[name]]:
         yield f"stimuli: other images of {_some(changed)}"
-    levels = [list(table.columns[2:]) for table in (one, two)]
+    levels = [list(stimuli.levels) for stimuli in sets]
     if levels[0] != levels[1] or not one.loc[both, levels[0]].equals(two.loc[both, levels[0]]):
         yield "stimuli: other categories"
 
@@ -344,7 +341,7 @@ def _write(files: Mapping[str, bytes], studies: Sequence[Study], into: Path) -> 
 def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
     """Check the merged data as ``twoalike validate`` does, and count them."""
     stimuli = StimulusSet.load(merged.stimuli)
-    hashes = {name: sha256_file(stimuli.path(name)) for name in stimuli.ids}
+    hashes = {one: digest for one in stimuli.ids if (digest := stimuli.digest(one)) is not None}
     roots = [root for root in (merged.raw, merged.pilot) if root.is_dir()]
     if not roots:
         raise TwoalikeError("merge: none of the studies has data yet. Copy one of them instead.")

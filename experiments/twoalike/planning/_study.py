@@ -10,18 +10,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from twoalike.design import allows_checks, levels_study_design
 from twoalike.stimuli import (
     BACKGROUND,
     MANIFEST,
     StimulusSet,
     copy_images,
+    copy_media,
     draw_creatures,
     draw_familiar,
     escaped,
     familiar_source,
     fault_of_name,
     fault_of_portable_name,
+    write_words,
 )
 from twoalike.study import (
     MISSING,
@@ -66,6 +70,9 @@ def create_study(
     *,
     stimuli: Literal["creatures", "familiar"] | None = None,
     images: str | Path | None = None,
+    words: str | Path | None = None,
+    sounds: str | Path | None = None,
+    films: str | Path | None = None,
     background: str | None = None,
     protocol: Literal["default", "levels", "things"] = "default",
     language: str = "en",
@@ -80,9 +87,13 @@ def create_study(
         Folder to make; may exist if it is empty.
     stimuli
         Set that twoalike draws: 216 novel creatures, or 64 familiar things. The creatures if
-        neither this nor ``images`` is given.
+        no source of stimuli is given.
     images
         Folder of images to copy instead; its sub-folders become categories.
+    words
+        Text file with one word on a line, to be drawn; after a tab each, its categories.
+    sounds, films
+        Folder of sounds (WAV, FLAC, OGG) or of silent films (MP4, WebM, GIF), as ``images``.
     background
         Colour such as ``#e6e6e6`` behind transparent parts of images; white if None.
     protocol
@@ -102,13 +113,15 @@ def create_study(
         stimuli are given, or the images cannot be used. Nothing is left behind then.
     """
     folder = Path(folder)
-    images = None if images is None else Path(images)
-    if stimuli is not None and images is not None:
-        raise TwoalikeError(
-            f"`stimuli={stimuli}` and `images={images}`: give one of them, a study has one set."
-        )
+    sources = {"images": images, "words": words, "sounds": sounds, "films": films}
+    own = [(kind, Path(path)) for kind, path in sources.items() if path is not None]
+    given = [f"`{kind}={path}`" for kind, path in own]
+    given += [f"`stimuli={stimuli}`"] if stimuli is not None else []
+    if len(given) > 1:
+        raise TwoalikeError(f"{' and '.join(given)}: give one of them, a study has one set.")
+    source: tuple[str, Path | None] = own[0] if own else (stimuli or "creatures", None)
     check_seed(seed)
-    paper = _check_background(background, stimuli, images)
+    paper = _check_background(background, source[0])
     _check_folder(folder)
     seed = draw_seed() if seed is None else seed
     name = (title if title is not None else folder.resolve().name).strip()
@@ -116,20 +129,24 @@ def create_study(
         raise TwoalikeError(where="`title=...`", expected="some text", found="none")
     with atomic_directory(folder) as temporary:
         target = temporary / StudyConfig.model_fields["stimuli"].default
-        source, remarks = _fill(target, stimuli, images, seed, paper)
+        about_source, remarks = _fill(target, source[0], source[1], seed, paper)
         settings = study_template(title=name, seed=seed, design=_design(protocol, target))
         (temporary / "study.toml").write_text(settings, encoding="utf-8")
         draft = Study.load(temporary)
         _write_protocols(draft, protocol, language)
+        manifest = {"manifest": draft.stimuli / MANIFEST}
         # Without the seed, which study.toml has: stimuli are published, the seed is not.
-        about = provenance("stimuli", inputs={"manifest": draft.stimuli / MANIFEST}, config=source)
+        about = provenance("stimuli", inputs=manifest, config=about_source)
         write_json(draft.stimuli / "stimuli.json", about)
     study = Study.load(folder)
     created = StimulusSet.load(study.stimuli, verify=False)
     return CreatedStudy(study, created, (*remarks, *_stimuli_remarks(created)))
 
 
-def _check_background(background: str | None, stimuli: str | None, images: Path | None) -> str:
+_OPAQUE = {"creatures": "the creatures"}
+
+
+def _check_background(background: str | None, source: str) -> str:
     if background is None:
         return BACKGROUND
     if not re.fullmatch("#[0-9a-fA-F]{6}", background):
@@ -138,10 +155,10 @@ def _check_background(background: str | None, stimuli: str | None, images: Path 
             expected=f"a colour such as {BACKGROUND}",
             found=repr(background),
         )
-    if images is None and stimuli != "familiar":
+    if source not in ("images", "familiar"):
         raise TwoalikeError(
-            "`background=...`: the creatures have no transparent parts; give it with `images=...` "
-            "or `stimuli=familiar`."
+            f"`background=...`: {_OPAQUE.get(source, source)} have no transparent parts; give it "
+            "with `images=...` or `stimuli=familiar`."
         )
     return background.lower()
 
@@ -203,15 +220,21 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
 
 
 def _fill(
-    target: Path, stimuli: str | None, images: Path | None, seed: int, background: str
+    target: Path, source: str, path: Path | None, seed: int, background: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Put the stimuli into ``target``; return their source, and remarks."""
-    if images is not None:
-        copied = copy_images(images, target, background=background)
+    if source == "images" and path is not None:
+        copied = copy_images(path, target, background=background)
         converted = [asdict(one) for one in copied.converted]
         about = {"source": "images", "background": background, "converted": converted}
         return about, tuple(copied.remarks())
-    if stimuli == "familiar":
+    if source == "words" and path is not None:
+        write_words(path, target)
+        return {"source": "words"}, ()
+    if path is not None:
+        copied = copy_media(path, target, source.removesuffix("s"))
+        return {"source": source}, tuple(copied.remarks())
+    if source == "familiar":
         draw_familiar(target, background=background)
         drawings = familiar_source()
         return {"source": "familiar", "drawings": drawings, "background": background}, ()
@@ -222,17 +245,29 @@ def _fill(
 def _stimuli_remarks(stimuli: StimulusSet) -> list[str]:
     """Report images that are the same file, and how many have no category."""
     remarks = [
-        f"the same image under {len(group)} names: {', '.join(group[:4])}"
+        f"the same {stimuli.kind(group[0])} under {len(group)} names: {', '.join(group[:4])}"
         for group in stimuli.identical
     ]
+    try:
+        stimuli.check_letters()
+    except TwoalikeError as error:  # the lab computer may have the font
+        remarks.append(str(error))
     if stimuli.levels:
         bare = stimuli.table[stimuli.table[stimuli.levels[0]] == MISSING]
         if len(bare):
             remarks.append(
-                f"without a category: {counted(len(bare), 'image')}, such as "
-                f"{bare['file'].iloc[0]} (a category is a sub-folder)"
+                f"without a category: {counted(len(bare), stimuli.kind(bare['id'].iloc[0]))}, "
+                f"such as {_place(bare)}"
             )
     return remarks
+
+
+def _place(bare: pd.DataFrame) -> str:
+    """First object without a category, and what a category is."""
+    file = str(bare["file"].iloc[0])
+    if file == MISSING:
+        return f"{bare['id'].iloc[0]} (a category follows the word, after a tab)"
+    return f"{file} (a category is a sub-folder)"
 
 
 def study_template(*, title: str, seed: int, design: DesignConfig | None = None) -> str:

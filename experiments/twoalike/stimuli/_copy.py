@@ -1,4 +1,4 @@
-"""Copying images into a study, converted if programs could show them differently."""
+"""Copying stimuli into a study; images are converted if programs could show them differently."""
 
 import shutil
 from collections import Counter
@@ -9,9 +9,12 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from twoalike.stimuli._familiar import ATTRIBUTION
+from twoalike.stimuli._listing import image_table, media_table, word_table
+from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, stimuli_of
+from twoalike.stimuli._names import escaped
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
-from twoalike.stimuli._set import MANIFEST, SUFFIXES, StimulusSet, escaped, image_table
-from twoalike.study import counted, sha256_file
+from twoalike.stimuli._set import StimulusSet
+from twoalike.study import MISSING, counted, sha256_file
 
 _QUALITY = 95
 """Of converted JPEGs, with colours in full resolution; as PNGs they would be ten times as large."""
@@ -31,9 +34,16 @@ class Converted:
     """The conversions, in words."""
 
 
+_SAVE = {
+    "image": "Images among them are shown if you save them as PNG or JPEG",
+    "sound": "Sounds among them are played if you save them as WAV, FLAC or OGG",
+    "film": "Films among them are shown if you save them as MP4, WebM or GIF",
+}
+
+
 @dataclass(frozen=True)
 class CopiedImages:
-    """What :func:`copy_images` made."""
+    """What :func:`copy_images` or :func:`copy_media` made."""
 
     stimuli: StimulusSet
     """The set."""
@@ -41,6 +51,8 @@ class CopiedImages:
     """Images that were converted; the others are copies byte for byte."""
     left_out: tuple[str, ...]
     """Files of the source that are no stimuli, relative to it."""
+    kind: str = "image"
+    """Kind that was looked for."""
 
     def remarks(self) -> list[str]:
         """One line on the conversions and one on the files that were left out."""
@@ -54,8 +66,7 @@ class CopiedImages:
         if self.left_out:
             kinds = [(_kind(file), file) for file in self.left_out]
             remarks.append(
-                f"left out {counted(len(kinds), 'file')}: {_by_kind(kinds)}. Images among them are "
-                "shown if you save them as PNG or JPEG"
+                f"left out {counted(len(kinds), 'file')}: {_by_kind(kinds)}. {_SAVE[self.kind]}"
             )
         return remarks
 
@@ -64,6 +75,8 @@ def copy_images(
     source: str | Path, target: str | Path, *, background: str = BACKGROUND
 ) -> CopiedImages:
     """Copy the images of ``source`` with their folders, and write or copy their manifest.
+
+    A manifest may list words, sounds and films as well. Sounds and films are copied as they are.
 
     Images that other programs could show differently (turned by EXIF, with transparency, 16 bits,
     CMYK or a colour profile) become plain files: 8-bit sRGB, upright, opaque; JPEGs stay JPEGs,
@@ -86,22 +99,79 @@ def copy_images(
     listed = (source / MANIFEST).is_file()
     # Checked where the person has them, so that complaints name those files.
     table = StimulusSet.load(source).table if listed else image_table(source)
+    return _copied(source, target, table, background, listed=listed)
+
+
+def copy_media(source: str | Path, target: str | Path, kind: str) -> CopiedImages:
+    """Copy the sounds or the films of ``source`` with their folders, and write their manifest.
+
+    Parameters
+    ----------
+    source, target
+        Folder of files, and the folder to make.
+    kind
+        ``sound`` or ``film``. A manifest in ``source`` says itself what its objects are.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are fewer than three files, one cannot be decoded or is too long, names collide on
+        other systems, or a manifest in ``source`` does not fit them.
+    """
+    source, target = Path(source), Path(target)
+    listed = (source / MANIFEST).is_file()
+    table = StimulusSet.load(source).table if listed else media_table(source, kind)
+    return _copied(source, target, table, BACKGROUND, listed=listed, kind=kind)
+
+
+def write_words(file: str | Path, target: str | Path) -> StimulusSet:
+    """Write the manifest of a list of words into a new folder.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`twoalike.stimuli.word_table`.
+    """
+    table = word_table(file)
+    Path(target).mkdir(parents=True)
+    return StimulusSet.write(target, table)
+
+
+def _copied(
+    source: Path,
+    target: Path,
+    table: pd.DataFrame,
+    background: str,
+    *,
+    listed: bool,
+    kind: str = "image",
+) -> CopiedImages:
+    """Copy the files of a manifest, and write or copy it."""
+    target.mkdir(parents=True, exist_ok=True)
     taken = {file.lower() for file in table["file"]}
     files, converted = [], []
-    for file in table["file"]:
-        done = _copy(source, target, file, background, taken)
-        files.append(done.file if done else file)
+    for one in stimuli_of(table):
+        done = None
+        if one.kind == "image":
+            done = _copy(source, target, one.file, background, taken)
+        elif one.file != MISSING:
+            (target / one.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / one.file, target / one.file)
+        files.append(done.file if done else one.file)
         converted += [done] if done else []
-    if (source / ATTRIBUTION).is_file():  # images under a licence that asks for credit keep it
+    if (source / ATTRIBUTION).is_file():  # files under a licence that asks for credit keep it
         shutil.copyfile(source / ATTRIBUTION, target / ATTRIBUTION)
     if listed and not converted:
         shutil.copyfile(source / MANIFEST, target / MANIFEST)
         stimuli = StimulusSet.load(target)
     else:
-        new = {file: sha256_file(target / file) for file in files}
-        table = table.assign(file=files, sha256=[new[file] for file in files])
-        stimuli = StimulusSet.write(target, table)
-    return CopiedImages(stimuli, tuple(converted), _left_out(source, table, converted))
+        new = [
+            one.sha256 if file == MISSING else sha256_file(target / file)
+            for file, one in zip(files, stimuli_of(table), strict=True)
+        ]
+        stimuli = StimulusSet.write(target, table.assign(file=files, sha256=new))
+    left_out = _left_out(source, table, converted)
+    return CopiedImages(stimuli, tuple(converted), left_out, kind)
 
 
 def _copy(
@@ -131,7 +201,7 @@ def _copy(
 
 def _kind(file: str) -> str:
     ending = PurePosixPath(file).suffix.lower()
-    if ending in SUFFIXES:
+    if ending in SUFFIXES["image"]:
         return f"{ending} of several frames, or not in the manifest"
     return ending or "without an ending"
 

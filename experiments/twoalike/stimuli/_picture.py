@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
 
+from twoalike.stimuli._films import read_film
 from twoalike.study import TwoalikeError, shortened, visible
 
 BACKGROUND = "#ffffff"
@@ -28,6 +29,9 @@ MOST_PIXELS = 89_478_485
 """Pixels of the largest image; about 256 MiB as RGB. Pillow warns from here on."""
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """Formats that are read, by Pillow's names; the content of a file decides, not its name."""
+
+FILM_SUFFIXES = frozenset({".mp4", ".webm"})
+"""Endings of films; an animated GIF is one as well."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
@@ -61,7 +65,7 @@ _DAMAGED = (
 def read_picture(path: str | Path) -> Image.Image:
     """Read an image file as 8-bit sRGB, upright, transparent parts on white.
 
-    Of several frames it is the first.
+    Of several pages it is the first; of a film (MP4, WebM, an animated GIF) the middle frame.
 
     Raises
     ------
@@ -69,7 +73,12 @@ def read_picture(path: str | Path) -> Image.Image:
         If the file is missing, damaged, no image, has more than :data:`MOST_PIXELS` pixels, or
         values that no screen is defined to show (floating point, 32 bits, Lab).
     """
-    with opened(Path(path), str(path)) as image:
+    path = Path(path)
+    if path.suffix.lower() in FILM_SUFFIXES:
+        return read_film(path).middle
+    with opened(path, str(path)) as image:
+        if image.format == "GIF":
+            image.seek((getattr(image, "n_frames", 1) - 1) // 2)
         return plain_picture(image)[0]
 
 

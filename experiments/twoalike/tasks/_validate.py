@@ -18,7 +18,7 @@ from twoalike.record import (
 )
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, portability_faults
-from twoalike.study import Study, TwoalikeError, counted, find_leftovers, progress, sha256_file
+from twoalike.study import MISSING, Study, TwoalikeError, counted, find_leftovers, progress
 from twoalike.tasks._prepare import check_lists
 from twoalike.tasks._protocol_file import (
     check_groups,
@@ -124,8 +124,8 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
         if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
-    images = {name: stimuli.path(name) for name in stimuli.ids}
-    hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
+    digests = {name: stimuli.digest(name) for name in stimuli.ids}
+    hashes = {name: digest for name, digest in digests.items() if digest is not None}
     return StudyCheck(
         study=opened,
         unfinished=tuple(map(str, find_leftovers(opened.root))),
@@ -145,8 +145,10 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
         faults = [*filter(None, dict.fromkeys(found))]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
     try:
-        names = portability_faults(StimulusSet.load(study.stimuli).table["file"])
-    except TwoalikeError as error:  # an image that is not that of the list
+        files = StimulusSet.load(study.stimuli).table["file"]
+        stimuli.check_letters()
+        names = portability_faults(file for file in files if file != MISSING)
+    except TwoalikeError as error:  # a stimulus that is not that of the list, or cannot be drawn
         return [*faults, str(error), *unreadable], remarks
     return [*faults, *unreadable], [
         *(f"not every system can hold the stimuli: {name}" for name in names),
