@@ -82,6 +82,7 @@ class ArenaPainter:
             "inside": (self._settings.rim, _THIN_RIM),
             "outside": (self._settings.outside_rim, _RIM),
             "held": (self._settings.held_rim, _RIM),
+            "playing": (self._canvas.screen.accent, 2 * _RIM),
         }[placed.rim]
         size = (wide + thick, high + thick)
         self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,6 +40,7 @@ from twoalike.study import Study, TwoalikeError, check_seed, counted, load_profi
 from twoalike.tasks import (
     Item,
     Keeper,
+    Listening,
     Marks,
     NoWindow,
     PlayableScreen,
@@ -54,7 +56,12 @@ from twoalike.tasks import (
     getting_ready,
     prepare_session,
     run_session,
+    with_sounds,
 )
+
+if TYPE_CHECKING:
+    from twoalike.display import Speaker
+
 
 _DEFAULT_LAPSE = 0.02
 
@@ -190,11 +197,13 @@ def sit(
             for line in require_sound(checked.but_resumable(), allow_problems=allow_problems):
                 show(line)
             prepared.check_consent(progress)
+            sounds = prepared.sound_lengths()
         if resume and not progress.begun:
             show("nothing to resume, the session starts")
         return _Start(
             prepared=prepared,
             progress=progress,
+            sounds=sounds,
             clock=None if person else VirtualClock(progress.time_s, speed),
             window=window,
             windowed=windowed,
@@ -245,6 +254,8 @@ class _Start:
 
     prepared: Prepared
     progress: Progress
+    sounds: Mapping[str, float]
+    """Durations of the sounds in s, by object id."""
     clock: VirtualClock | None
     """Of a simulated participant; None for a person."""
     window: bool
@@ -258,6 +269,7 @@ class _Start:
         prepared, progress, clock = self.prepared, self.progress, self.clock
         given: list[tuple[str, Mapping[str, object]]] = []
         with ExitStack() as stack:
+            speaker = self._open_speaker()
             screen, view, apparatus = stack.enter_context(self._open_screen())
             for line in check_readable(prepared, view, begun=progress.begun):
                 self.show(line)
@@ -274,8 +286,11 @@ class _Start:
                 rt_source="pyglet" if clock is None else "simulated",
                 pilot=prepared.sitting.pilot,
             )
+            script = prepared.script(view, progress)
+            if self.sounds:
+                script = with_sounds(script, prepared.protocol, self.sounds, view)
             session = Session(
-                prepared.script(view, progress),
+                script,
                 prepared.protocol.texts.stop,
                 getting_ready(prepared.protocol),
             )
@@ -294,6 +309,10 @@ class _Start:
 
             def each_frame(state: Session) -> None:
                 operator.tick(time.monotonic())
+                if speaker is not None:
+                    activity = state.activity
+                    heard = activity.playing if isinstance(activity, Listening) else None
+                    speaker.follow(heard, screen.now())
                 if player is not None:
                     player.act(state)
 
@@ -336,6 +355,22 @@ class _Start:
                     "Measure it with: twoalike screen"
                 )
             yield opened
+
+    def _open_speaker(self) -> "Speaker | None":
+        """Open the sound device, before the participant sits down; None where nothing is heard."""
+        if not self.sounds or self.clock is not None:
+            return None
+        from twoalike.display import DeviceSpeaker, SilentSpeaker
+
+        prepared = self.prepared
+        files = {name: prepared.stimuli.path(name) for name in self.sounds}
+        try:
+            return DeviceSpeaker(files, prepared.protocol.sounds.volume)
+        except TwoalikeError as error:
+            if not prepared.sitting.pilot:
+                raise
+            self.show(f"{error} This pilot run is silent.")
+            return SilentSpeaker(files)
 
     def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
         """Open the trigger output, if the protocol has one."""

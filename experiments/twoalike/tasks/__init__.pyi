@@ -33,6 +33,9 @@ from ._activity import trial_shown as trial_shown
 from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
+from ._listening import Listening as Listening
+from ._listening import Playing as Playing
+from ._listening import with_sounds as with_sounds
 from ._prepare import Prepared as Prepared
 from ._prepare import Sitting as Sitting
 from ._prepare import as_text as as_text

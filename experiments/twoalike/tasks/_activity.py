@@ -215,7 +215,8 @@ class Placed:
     size: float
     """Side of the square the image is fitted into."""
     rim: str = "inside"
-    """``inside``, ``held`` (under the pointer's button) or ``outside`` (still to be placed)."""
+    """``inside``, ``held`` (under the pointer's button), ``outside`` (still to be placed) or
+    ``playing`` (a sound that is heard)."""
 
 
 @dataclass(frozen=True)

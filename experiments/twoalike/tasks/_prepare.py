@@ -24,6 +24,7 @@ from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
 from twoalike.tasks._duration import Duration, Times, closing_duration, opening_duration, paced
+from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
 from twoalike.tasks._protocol_file import protocol_place
 from twoalike.tasks._session import Script
@@ -150,6 +151,21 @@ class Prepared(ABC):
         if not isinstance(self.protocol, ImagesProtocol):
             raise NotImplementedError(f"{type(self).__name__} shows no rows: define image_size")
         return lay_out(self.protocol, view).image
+
+    def sound_lengths(self) -> dict[str, float]:
+        """Durations of the sounds of the session in s, by object id; none where it has no sounds.
+
+        Raises
+        ------
+        TwoalikeError
+            If the task plays none, or the protocol does not let people hear them.
+        """
+        shown, study = set(self.plan.stimuli), self.sitting.study
+        lengths = self.stimuli.sound_lengths()
+        lengths = {name: length for name, length in lengths.items() if name in shown}
+        if lengths and (fault := sound_fault(self.protocol)):
+            raise TwoalikeError(fault, where=protocol_place(study, self.plan.name.task))
+        return lengths
 
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction: for trials, and the pages around them."""

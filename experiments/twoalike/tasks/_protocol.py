@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from string import ascii_lowercase, digits
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
@@ -263,6 +263,26 @@ class Breaks(Strict):
     )
 
 
+class Sounds(Strict):
+    """Playing of sounds, in studies that have any (docs/how-to/words-sounds-films.md)."""
+
+    hover: bool = Field(
+        default=True,
+        description="whether pointing at a sound plays it; a click or a touch does as well, while "
+        "sounds are left to hear",
+    )
+    keys: KeyNames = Field(
+        default=("a", "s", "d", "f", "g", "h"),
+        description="keys that play the sounds, from left to right and top to bottom",
+    )
+    heard: bool = Field(
+        default=True,
+        description="whether each sound of a trial must be heard to its end before an answer "
+        "counts",
+    )
+    volume: float = Field(default=1.0, gt=0, le=1, description="share of the full volume")
+
+
 class Consent(Strict):
     """The consent page, before everything else in a participant's first session."""
 
@@ -352,6 +372,9 @@ class PageTexts(Strict):
     enter: str = Field(description="line at the bottom of a question with a text to enter")
     needs_number: str = Field(description="below an answer that should be a number")
     needs_answer: str = Field(description="below a question that must be answered")
+    listen: str = Field(
+        default="", description="above a trial's sounds until all were heard, if they must be"
+    )
     wait: str = Field(description="page while something is computed between blocks")
     progress: str = Field(
         description="line of the break page; {done} and {total} are numbers of trials"
@@ -375,6 +398,9 @@ class Protocol(Strict):
     if TYPE_CHECKING:  # each task's own, at the end of the file
         texts: PageTexts
 
+    plays_sounds: ClassVar[bool] = False
+    """Whether trials of the task can have sounds."""
+
     schema_version: Literal[1] = Field(default=1, description="version of this file's format")
     task: str
     language: Language = Field(
@@ -385,6 +411,9 @@ class Protocol(Strict):
     screen: Screen = Field(default=Screen(), description="The screen.")
     pages: Pages = Field(default=Pages(), description="The pages of text.")
     breaks: Breaks = Field(default=Breaks(), description="Rests between trials.")
+    sounds: Sounds = Field(
+        default=Sounds(), description="Playing of sounds, in studies that have any."
+    )
     consent: Consent = Field(
         default=Consent(), description="The consent page of a participant's first session."
     )

@@ -21,6 +21,7 @@ from twoalike.tasks._activity import (
     Shown,
     Typed,
 )
+from twoalike.tasks._listening import Listening
 from twoalike.tasks._session import STOP_KEY, Screen, Session
 from twoalike.tasks.screens import PageActivity, QuestionActivity, ReadyActivity, WaitActivity
 
@@ -175,8 +176,21 @@ class SimulatedParticipant:
             self._clock.wait_until(activity.deadline or 0.0)
         elif isinstance(activity, WaitActivity):
             self._sleep(_POLL_S)  # the work takes real time
+        elif isinstance(activity, Listening):
+            self._listen(activity)
         elif activity is not None:
             self._hands.act(activity)
+
+    def _listen(self, activity: Listening) -> None:
+        """Hear what must be heard, one sound after the other; then do the trial."""
+        if activity.playing is not None and activity.to_hear:
+            self._clock.wait_until(activity.playing.until)
+        elif activity.to_hear:
+            tile = activity.to_hear[0]
+            self._screen.pointer_press(tile.x, tile.y)
+            self._screen.pointer_release(tile.x, tile.y)
+        else:
+            self._hands.act(activity.trial)
 
     def _answer(self, activity: QuestionActivity) -> None:
         self._clock.wait_until(

@@ -19,11 +19,14 @@ from twoalike.record import (
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, portability_faults
 from twoalike.study import MISSING, Study, TwoalikeError, counted, find_leftovers, progress
+from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._prepare import check_lists
 from twoalike.tasks._protocol_file import (
     check_groups,
     check_protocol,
     each_group,
+    load_protocol,
+    protocol_place,
     protocols,
     reading_faults,
 )
@@ -144,6 +147,8 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
         found = (check_protocol(s, m) for s in each_group(study) for m in protocols().values())
         faults = [*filter(None, dict.fromkeys(found))]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
+    if not faults and stimuli.of_kind("sound"):
+        faults += _silent_tasks(study)
     try:
         files = StimulusSet.load(study.stimuli).table["file"]
         stimuli.check_letters()
@@ -154,6 +159,14 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
         *(f"not every system can hold the stimuli: {name}" for name in names),
         *remarks,
     ]
+
+
+def _silent_tasks(study: Study) -> list[str]:
+    """Say of each protocol that has a file why its trials cannot play sounds."""
+    there = [(find_task(name).label, model) for name, model in protocols().items()]
+    there = [(label, model) for label, model in there if study.protocol_of(label).exists()]
+    found = ((label, sound_fault(load_protocol(study, model))) for label, model in there)
+    return [f"{protocol_place(study, label)}: {fault}" for label, fault in found if fault]
 
 
 def _check_data(study: Study, root: Path, hashes: Mapping[str, str]) -> DataCheck:

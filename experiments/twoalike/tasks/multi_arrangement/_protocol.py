@@ -1,7 +1,7 @@
 """The protocol of a multi-arrangement session: every knob, with its unit and its reason."""
 
 from collections import Counter
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -180,6 +180,8 @@ class ArrangementTexts(PageTexts):
 
 class MultiArrangement(Protocol):
     """Protocol of one multi-arrangement session."""
+
+    plays_sounds: ClassVar[bool] = True
 
     task: Literal["multi-arrangement"] = Field(
         default="multi-arrangement", description="the task that this protocol is for"

@@ -8,7 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -140,6 +140,8 @@ class Texts(ChoiceTexts):
 class ChoiceProtocol(ImagesProtocol):
     """Protocol of one session of choices among three images, or two of them."""
 
+    plays_sounds: ClassVar[bool] = True
+
     if TYPE_CHECKING:
         texts: ChoiceTexts
 
@@ -228,7 +230,12 @@ def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[
             yield "", str(error)
         return
     pages = Frame(layout.size, layout.text)
-    above = [("prompt", texts.prompt), ("right", texts.right), ("wrong", texts.wrong)]
+    above = [
+        ("prompt", texts.prompt),
+        ("listen", texts.listen),
+        ("right", texts.right),
+        ("wrong", texts.wrong),
+    ]
     rooms = [
         Room(f"texts.{key}", text, 1.3, widest(pages), layout.prompt_room) for key, text in above
     ]
