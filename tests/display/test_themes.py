@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.display.consent import consent_text
 
 from twoalike.display._canvas import Canvas
 from twoalike.display._drawing import Painter
 from twoalike.display._open import create_window, psychopy_environment
+from twoalike.stimuli import StimulusSet
 from twoalike.study import ScreenProfile
 from twoalike.tasks import Arena, Ask, MultiArrangement, Page, PushButton, Scene, View, frame
 
@@ -20,6 +22,7 @@ DARK = MultiArrangement.model_validate(
     {"screen": {"background": "#181818", "foreground": "#e8e8e8", "accent": "#56b4e9"}}
 )
 LONG = consent_text("en")
+NONE = StimulusSet(Path(), pd.DataFrame(columns=["id", "file", "sha256"]))
 BUTTONS = (
     PushButton("done", "Done", 300, -300, 160, 60, enabled=False),
     PushButton("start_over", "Start over", -300, -300, 160, 60, enabled=False),
@@ -31,7 +34,7 @@ def dark() -> Iterator[tuple[Any, Painter]]:
     """A window of the dark theme, and what draws into it."""
     with psychopy_environment():
         window, size = create_window(DARK.screen.background, ScreenProfile(), windowed=False)
-        canvas = Canvas(window, DARK, frame(DARK.screen, size), Path)
+        canvas = Canvas(window, DARK, frame(DARK.screen, size), NONE)
         yield window, Painter(canvas, DARK, View(size))
         window.close()
 

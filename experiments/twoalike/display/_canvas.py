@@ -6,7 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from twoalike.stimuli import StimulusSet, scaled
+from twoalike.display._film import FilmStimulus, check_memory
+from twoalike.stimuli import StimulusSet, read_film, scaled
 from twoalike.tasks import Frame, Protocol, Timer, between, widest
 from twoalike.tasks.lettering import Line, draw_label, draw_text
 
@@ -26,8 +27,15 @@ class Canvas:
         self._stimuli = stimuli
         self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
         self._kept: dict[str, Image.Image] = {}
+        self._films: dict[str, FilmStimulus] = {}
+        self._film_bytes = 0
+        self._now, self._turn = 0.0, 0
         self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._rect = visual.Rect(window, units="pix", lineWidth=2)
+
+    def begin(self, now: float) -> None:
+        """Begin to draw what is seen at time ``now``, s: films show the frame of that time."""
+        self._now, self._turn = now, self._turn + 1
 
     @property
     def faint(self) -> str:
@@ -93,11 +101,24 @@ class Canvas:
         scale = 1.0 if shown is None else shown / side
         width, height = (length * scale for length in stimulus.full_size)
         stimulus.pos, stimulus.size = (x, y), (width, height)
-        stimulus.draw()
+        if isinstance(stimulus, FilmStimulus):
+            stimulus.draw(self._now, self._turn)
+        else:
+            stimulus.draw()
         return width, height
 
+    def needs_number(self, name: str) -> bool:
+        """Whether an object is a sound without a label, which looks like all others."""
+        return self._stimuli.kind(name) == "sound" and not self._stimuli.text(name)
+
+    def is_film(self, name: str) -> bool:
+        """Whether an object is a film, which is decoded before the session."""
+        return self._stimuli.kind(name) == "film"
+
     def load(self, name: str, side: int) -> Any:
-        """Get an image ready."""
+        """Get an image or a film ready."""
+        if self.is_film(name):
+            return self._film(name, side).fit(side)
         key = (name, side)
         if key not in self._images:
             self._images[key] = self._image_stimulus(self._picture(name, side))
@@ -105,11 +126,22 @@ class Canvas:
         self._images.move_to_end(key)
         return self._images[key]
 
+    def _film(self, name: str, side: int) -> FilmStimulus:
+        if name not in self._films:
+            film = read_film(self._stimuli.path(name), side)
+            self._film_bytes += film.frames.nbytes
+            check_memory(self._film_bytes)
+            self._films[name] = FilmStimulus(film, self._image_stimulus)
+        return self._films[name]
+
     def keep(self, name: str, side: int) -> None:
-        """Read an image that will be shown at several sizes, up to ``side``.
+        """Read an image or a film that will be shown at several sizes, up to ``side``.
 
         A photograph takes a tenth of a second to read; a trial has twenty.
         """
+        if self.is_film(name):
+            self._film(name, side)
+            return
         self._kept[name] = self._fitted(name, side)
 
     def _picture(self, name: str, side: int) -> Image.Image:

@@ -1,5 +1,6 @@
 """From scenes to pixels."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 
@@ -62,8 +63,13 @@ class ArenaPainter:
         self._circle.draw()
         for button in arena.buttons:
             self._draw_button(button)
+        bare = [placed.stimulus for placed in arena.images if canvas.needs_number(placed.stimulus)]
+        numbers = {name: n for n, name in enumerate(sorted(bare, key=_mixed), start=1)}
         for placed in arena.images:  # above the buttons: an image under one could not be taken
             self._draw_image(placed)
+            if placed.stimulus in numbers:
+                number, low = str(numbers[placed.stimulus]), placed.y - 0.36 * placed.size
+                canvas.label(number, placed.x, low, scale=0.8)
         canvas.label(arena.prompt, 0, lines.prompt)
         canvas.label(arena.counter, 0, lines.counter)
         canvas.timer(arena.until, now, lines.timer, bar)
@@ -105,6 +111,11 @@ class ArenaPainter:
         canvas.image(name, side, 0, 0)
 
 
+def _mixed(name: str) -> bytes:
+    """Order of numbers that tells nothing of the manifest's."""
+    return hashlib.sha256(name.encode()).digest()
+
+
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
 
@@ -137,7 +148,8 @@ class Painter:
 
         In arrangements ``side`` is that of the largest ones.
         """
-        names = names[:MOST_IMAGES]
+        films = [name for name in names if self._canvas.is_film(name)]
+        names = [*films, *[name for name in names if name not in films][:MOST_IMAGES]]
         prepare = self._canvas.load if self._arena is None else self._canvas.keep
         for number, name in enumerate(names):
             prepare(name, side)
@@ -147,6 +159,7 @@ class Painter:
 
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
+        self._canvas.begin(now)
         match scene:
             case Fixation():
                 for line in self._cross:

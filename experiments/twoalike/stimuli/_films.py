@@ -4,11 +4,15 @@ Films are silent: a sound track is passed over. All frames of a film are kept in
 shown, so that none waits for a decoder; hence the limits.
 """
 
+import re
+import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -50,33 +54,53 @@ def scaled(image: Image.Image, side: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _ffmpeg() -> Any:
+def _ffmpeg() -> str:
     try:
-        import imageio_ffmpeg
+        from imageio_ffmpeg import get_ffmpeg_exe
     except ImportError as error:
         raise TwoalikeError(
             f"films cannot be read without imageio-ffmpeg. {how_to_install('analysis')}"
         ) from error
-    return imageio_ffmpeg
+    return str(get_ffmpeg_exe())
+
+
+_OUTPUT = re.compile(rb"Video: rawvideo.*?, (\d+)x(\d+).*?, ([\d.]+) fps")
+"""What ffmpeg says of its output, in its log: width, height, frames a second."""
 
 
 @contextmanager
-def _reading(path: Path, where: str) -> Generator[tuple[dict[str, Any], Generator[bytes]]]:
-    """Open a film: what ffmpeg says of it, and its frames as bytes."""
-    if not path.is_file():
-        raise TwoalikeError(where=where, expected="a film", found="no file")
-    frames = _ffmpeg().read_frames(str(path), input_params=["-an"])
-    try:
-        yield next(frames), frames
-    except (OSError, RuntimeError, IndexError, KeyError, ValueError, StopIteration) as error:
-        lines = [line.strip() for line in str(error).splitlines() if path.name in line]
-        reason = lines[-1].rpartition(f"{path.name}:")[2] if lines else type(error).__name__
-        raise TwoalikeError(
-            f"{where}: cannot be read as a film ({shortened(reason)}). Replace or remove it; "
-            "formats: MP4, WebM, GIF."
-        ) from error
-    finally:
-        frames.close()
+def _decoding(path: Path, where: str) -> Generator[tuple[tuple[int, int], float, BufferedReader]]:
+    """Start decoding at a constant frame rate: size, rate, and the RGB values of the frames."""
+    # Its own reader would leave pipes open.
+    command = [_ffmpeg(), "-nostdin", "-i", str(path), "-an", "-pix_fmt", "rgb24"]
+    command += ["-f", "rawvideo", "-fps_mode", "cfr", "-"]
+    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
+    with (
+        TemporaryFile() as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            creationflags=hidden,
+        ) as process,
+    ):
+        frames = cast(BufferedReader, process.stdout)
+        try:
+            frames.peek(1)  # the log describes the output before its first byte
+            log.seek(0)
+            lines = log.read()
+            about = _OUTPUT.search(lines)
+            if about is None:
+                told = lines.decode(errors="replace").strip().splitlines()
+                reason = told[-1].rpartition(f"{path.name}: ")[2] if told else "no frames"
+                raise TwoalikeError(
+                    f"{where}: cannot be read as a film ({shortened(reason)}). Replace or remove "
+                    "it; formats: MP4, WebM, GIF."
+                )
+            yield (int(about[1]), int(about[2])), float(about[3]), frames
+        finally:
+            process.kill()
 
 
 def read_film(path: Path, side: int | None = None, where: str | None = None) -> Film:
@@ -97,11 +121,11 @@ def read_film(path: Path, side: int | None = None, where: str | None = None) -> 
     """
     where = where or str(path)
     decoded: list[npt.NDArray[np.uint8]] = []
-    with _reading(path, where) as (about, frames):
-        width, height = about["size"]
-        fps = float(about["fps"])
-        for content in frames:
-            picture = Image.frombytes("RGB", (width, height), content)
+    if not path.is_file():
+        raise TwoalikeError(where=where, expected="a film", found="no file")
+    with _decoding(path, where) as (size, fps, frames):
+        while len(content := frames.read(3 * size[0] * size[1])) == 3 * size[0] * size[1]:
+            picture = Image.frombytes("RGB", size, content)
             decoded.append(np.asarray(picture if side is None else scaled(picture, side)))
             # Counted, since a header need not say how long a film is.
             if len(decoded) > min(MOST_FRAMES, LONGEST_FILM_S * fps + 1):

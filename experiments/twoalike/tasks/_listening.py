@@ -1,9 +1,10 @@
 """Trials with sounds: what plays them, and which must be heard before an answer counts.
 
 A sound is shown as a loudspeaker. Pointing at it plays it from the beginning, to its end unless
-another one is played; so does a key for each place. The trial itself knows nothing of this: it is
-wrapped, and gets no answer before every sound was heard, if the protocol asks for that. A sound
-ends when its duration has passed, so that a simulated participant needs no device.
+another one is played; so does a key for each place or, in an arena, taking it by a key. The trial
+itself knows nothing of this: it is wrapped, and gets no answer before every sound was heard, if the
+protocol asks for that. A sound ends when its duration has passed, so that a simulated participant
+needs no device.
 """
 
 from collections.abc import Mapping, Sequence
@@ -187,6 +188,10 @@ class Listening:
         return [*items, *self.trial.restart(time)]
 
     @property
+    def _side_by_side(self) -> bool:
+        return isinstance(self.trial.scene, ImageRow)
+
+    @property
     def _held(self) -> str | None:
         return next((tile.name for tile in self.tiles if tile.held), None)
 
@@ -194,7 +199,8 @@ class Listening:
         """Start a sound; return whether the event meant nothing else."""
         settings, tiles = self._protocol.sounds, self.tiles
         match event:
-            case KeyPress(time=time, key=key) if key in settings.keys:
+            # In an arena, where places change, the keys that take an object play it.
+            case KeyPress(time=time, key=key) if key in settings.keys and self._side_by_side:
                 by_place = sorted(tiles, key=lambda tile: (-tile.y, tile.x))
                 place = settings.keys.index(key)
                 if place < len(by_place):

@@ -273,7 +273,8 @@ class Sounds(Strict):
     )
     keys: KeyNames = Field(
         default=("a", "s", "d", "f", "g", "h"),
-        description="keys that play the sounds, from left to right and top to bottom",
+        description="keys that play sounds side by side, from left to right; in an arena the keys "
+        "that take an object play it",
     )
     heard: bool = Field(
         default=True,
