@@ -16,6 +16,7 @@ from twoalike.stimuli import (
     find_images,
     image_table,
     read_film,
+    read_frames,
     read_picture,
 )
 from twoalike.study import Study, TwoalikeError, sha256_file
@@ -167,6 +168,9 @@ def test_networks_take_films_and_refuse_words_and_sounds(tmp_path: Path) -> None
     ids, paths = find_images(films.stimuli)
     assert ids == ("a", "b", "c")
     assert read_picture(paths[1]).size == (64, 48)
+    for path in paths:
+        reds = [frame.getpixel((32, 24))[0] for frame in read_frames(path, 3)]
+        assert np.abs(np.subtract(reds, [SHADES[k] for k in (0, 2, 4)])).max() < 12
     (tmp_path / "more").mkdir()
     words = words_study(tmp_path / "more")
     with pytest.raises(

@@ -39,6 +39,8 @@ class Options:
     block: int | None = None
     """Block of a vision transformer whose tokens are pooled, from 0, or from the end if negative,
     instead of the last; later blocks are left out."""
+    film: Literal["middle", "mean"] = "middle"
+    """Features of a film: those of its middle frame, or the mean of those of eight frames."""
 
 
 def features(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -43,6 +43,9 @@ from twoalike.study import (
     write_json,
 )
 from twoalike.tables import ANCHORED_CHOICE, MULTI_ARRANGEMENT, ODD_ONE_OUT
+
+if TYPE_CHECKING:
+    from twoalike.tasks import Protocol
 
 _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
     "default": DesignConfig,
@@ -194,10 +197,11 @@ def _design(protocol: str, folder: Path) -> DesignConfig:
 
 
 def _write_protocols(study: Study, preset: str, language: str) -> None:
-    """Write the protocols of all tasks in a language that is shipped."""
+    """Write the protocols of all tasks in a language that is shipped, for the kind of stimuli."""
     from twoalike.tasks import (
         anchored_protocol,
         arrangement_protocol,
+        for_stimuli,
         languages,
         protocol_template,
         triplet_protocol,
@@ -210,13 +214,18 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
             remedy="For another one, make the study in one of these and translate the texts in "
             "its protocols.",
         )
+    stimuli = StimulusSet.load(study.stimuli, verify=False)
+    kinds = {stimuli.kind(name) for name in stimuli.ids}
     study.protocol.parent.mkdir(parents=True)
+    protocol: Protocol
     for label, protocol in (
         (ODD_ONE_OUT, triplet_protocol(preset, language)),
         (ANCHORED_CHOICE, anchored_protocol(language)),
         (MULTI_ARRANGEMENT, arrangement_protocol(language)),
     ):
-        study.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
+        own = label != ODD_ONE_OUT or preset == "default"
+        text = protocol_template(for_stimuli(protocol, kinds) if own else protocol)
+        study.protocol_of(label).write_text(text, encoding="utf-8")
 
 
 def _fill(

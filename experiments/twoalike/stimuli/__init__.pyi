@@ -23,6 +23,7 @@ from ._names import fault_of_name as fault_of_name
 from ._names import fault_of_portable_name as fault_of_portable_name
 from ._names import portability_faults as portability_faults
 from ._picture import BACKGROUND as BACKGROUND
+from ._picture import read_frames as read_frames
 from ._picture import read_picture as read_picture
 from ._set import StimulusSet as StimulusSet
 from ._set import find_images as find_images

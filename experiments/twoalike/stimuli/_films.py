@@ -38,11 +38,6 @@ class Film:
         """Return which frame is shown ``seconds`` after the film began, in a loop."""
         return int(seconds * self.fps + 1e-6) % len(self.frames)
 
-    @property
-    def middle(self) -> Image.Image:
-        """Frame in the middle."""
-        return Image.fromarray(self.frames[(len(self.frames) - 1) // 2])
-
 
 def scaled(image: Image.Image, side: int) -> Image.Image:
     """Image scaled into a square of ``side`` pixels.
@@ -103,15 +98,33 @@ def _decoding(path: Path, where: str) -> Generator[tuple[tuple[int, int], float,
             process.kill()
 
 
-def read_film(path: Path, side: int | None = None, where: str | None = None) -> Film:
-    """Decode a film.
+def _pictures(path: Path, where: str) -> Generator[tuple[Image.Image, float]]:
+    """Frames of a film in order, each with the frame rate."""
+    if not path.is_file():
+        raise TwoalikeError(where=where, expected="a film", found="no file")
+    n = 0
+    with _decoding(path, where) as (size, fps, frames):
+        while len(content := frames.read(3 * size[0] * size[1])) == 3 * size[0] * size[1]:
+            yield Image.frombytes("RGB", size, content), fps
+            n += 1  # counted, since a header need not say how long a film is
+            if n > min(MOST_FRAMES, LONGEST_FILM_S * fps + 1):
+                raise TwoalikeError(
+                    where=where,
+                    expected=f"a film of at most {LONGEST_FILM_S:.0f} s and {MOST_FRAMES:,} frames",
+                    found="more",
+                    remedy="Cut it.",
+                )
+    if n < 2:
+        raise TwoalikeError(
+            where=where,
+            expected="a film of two frames or more",
+            found=str(n),
+            remedy="Save a single picture as an image.",
+        )
 
-    Parameters
-    ----------
-    side
-        Scale it into a square of this many pixels; None leaves its size.
-    where
-        The file, for messages.
+
+def read_film(path: Path, side: int) -> Film:
+    """Decode a film, scaled into a square of ``side`` pixels.
 
     Raises
     ------
@@ -119,32 +132,26 @@ def read_film(path: Path, side: int | None = None, where: str | None = None) -> 
         If it cannot be read, has fewer than two frames, or is longer than a minute or
         :data:`MOST_FRAMES`.
     """
-    where = where or str(path)
-    decoded: list[npt.NDArray[np.uint8]] = []
-    if not path.is_file():
-        raise TwoalikeError(where=where, expected="a film", found="no file")
-    with _decoding(path, where) as (size, fps, frames):
-        while len(content := frames.read(3 * size[0] * size[1])) == 3 * size[0] * size[1]:
-            picture = Image.frombytes("RGB", size, content)
-            decoded.append(np.asarray(picture if side is None else scaled(picture, side)))
-            # Counted, since a header need not say how long a film is.
-            if len(decoded) > min(MOST_FRAMES, LONGEST_FILM_S * fps + 1):
-                raise TwoalikeError(
-                    where=where,
-                    expected=f"a film of at most {LONGEST_FILM_S:.0f} s and {MOST_FRAMES:,} frames",
-                    found="more",
-                    remedy="Cut it.",
-                )
-    if len(decoded) < 2:
-        raise TwoalikeError(
-            where=where,
-            expected="a film of two frames or more",
-            found=str(len(decoded)),
-            remedy="Save a single picture as an image.",
-        )
-    return Film(np.stack(decoded), fps)
+    pairs = [
+        (np.asarray(scaled(picture, side)), fps) for picture, fps in _pictures(path, str(path))
+    ]
+    return Film(np.stack([frame for frame, _ in pairs]), pairs[0][1])
 
 
-def check_film(path: Path, where: str) -> None:
-    """Check that all of a film can be decoded; raises as :func:`read_film`."""
-    read_film(path, 64, where)
+def count_frames(path: Path, where: str) -> int:
+    """Decode all of a film, and count its frames; raises as :func:`read_film`."""
+    return sum(1 for _ in _pictures(path, where))
+
+
+def film_stills(path: Path, n: int = 1) -> list[Image.Image]:
+    """Pictures of ``n`` frames of a film, evenly spaced; of one, the middle frame.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_film`.
+    """
+    total = count_frames(path, str(path))
+    wanted = [int((2 * k + 1) * total - 1) // (2 * n) for k in range(n)]
+    kept = {k: image for k, (image, _) in enumerate(_pictures(path, str(path))) if k in wanted}
+    return [kept[k] for k in wanted]

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from twoalike.stimuli._films import check_film
+from twoalike.stimuli._films import count_frames
 from twoalike.stimuli._manifest import FEWEST, MANIFEST, SUFFIXES, check_rows, text_digest
 from twoalike.stimuli._names import check_names, check_portable, composed
 from twoalike.stimuli._picture import is_still, opened, plain_picture
@@ -81,7 +81,7 @@ def media_table(folder: str | Path, kind: str) -> pd.DataFrame:
         if kind == "sound":
             check_sound(file, str(file), decode=True)
         else:
-            check_film(file, str(file))
+            count_frames(file, str(file))
     return _file_table(folder, files, kind)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from twoalike.stimuli._films import check_film
+from twoalike.stimuli._films import count_frames
 from twoalike.stimuli._names import escaped, fault_of_name
 from twoalike.stimuli._picture import FILM_SUFFIXES, check_still, opened, plain_picture
 from twoalike.stimuli._sounds import check_sound
@@ -209,7 +209,7 @@ def _check_sound_file(file: Path, where: str, decode: bool) -> None:
 
 def _check_film_file(file: Path, where: str, decode: bool) -> None:
     if decode:
-        check_film(file, where)
+        count_frames(file, where)
 
 
 _CHECKS = {"image": _check_image, "sound": _check_sound_file, "film": _check_film_file}

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
 
-from twoalike.stimuli._films import read_film
+from twoalike.stimuli._films import film_stills
 from twoalike.study import TwoalikeError, shortened, visible
 
 BACKGROUND = "#ffffff"
@@ -75,11 +75,27 @@ def read_picture(path: str | Path) -> Image.Image:
     """
     path = Path(path)
     if path.suffix.lower() in FILM_SUFFIXES:
-        return read_film(path).middle
+        return film_stills(path)[0]
     with opened(path, str(path)) as image:
         if image.format == "GIF":
             image.seek((getattr(image, "n_frames", 1) - 1) // 2)
         return plain_picture(image)[0]
+
+
+def read_frames(path: str | Path, n: int) -> list[Image.Image]:
+    """Read ``n`` evenly spaced frames of a film; of an image, the image alone.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_picture`.
+    """
+    path = Path(path)
+    moving = path.suffix.lower() in FILM_SUFFIXES
+    if path.suffix.lower() == ".gif":
+        with opened(path, str(path)) as image:
+            moving = not is_still(image)
+    return film_stills(path, n) if moving else [read_picture(path)]
 
 
 @contextmanager

@@ -59,6 +59,7 @@ from ._protocol_file import check_groups as check_groups
 from ._protocol_file import check_protocol as check_protocol
 from ._protocol_file import check_readable as check_readable
 from ._protocol_file import check_texts as check_texts
+from ._protocol_file import for_stimuli as for_stimuli
 from ._protocol_file import load_protocol as load_protocol
 from ._protocol_file import protocol_or_default as protocol_or_default
 from ._protocol_file import protocol_template as protocol_template

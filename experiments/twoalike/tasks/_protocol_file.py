@@ -1,9 +1,9 @@
 """Protocols of a study: their files, the commented template, and whether people can read them."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import (
@@ -16,7 +16,7 @@ from twoalike.study import (
     load_toml,
     render_toml,
 )
-from twoalike.tasks._protocol import Protocol, Screen
+from twoalike.tasks._protocol import Protocol, Screen, preset_texts
 from twoalike.tasks.screens import View, frame, page_faults
 
 if TYPE_CHECKING:
@@ -133,6 +133,33 @@ def protocol_template(protocol: Protocol) -> str:
         f"Protocol of the {protocol.task} task. Every key may be left out; the values below are "
         "the defaults. Times are in seconds, sizes in the unit that ends the key.",
     )
+
+
+def for_stimuli[P: Protocol](protocol: P, kinds: Collection[str]) -> P:
+    """Protocol with the texts for a set of words, of sounds or of films.
+
+    Parameters
+    ----------
+    kinds
+        Kinds of the stimuli; a set of several keeps the texts as they are.
+
+    Examples
+    --------
+    >>> from twoalike.tasks import MultiArrangement
+    >>> for_stimuli(MultiArrangement(), {"word"}).texts.count(2)
+    '2 words left'
+    """
+    own: dict[str, Any] = {}
+    if len(kinds) == 1:
+        own = _texts_of_kind(next(iter(kinds)), protocol.task, protocol.language)
+    values = protocol.model_dump()
+    return type(protocol).model_validate(values | {"texts": values["texts"] | own})
+
+
+def _texts_of_kind(kind: str, task: str, language: str) -> dict[str, Any]:
+    """Texts of a task for stimuli of a kind, where they differ from its own."""
+    by_task = preset_texts("stimuli", language).get(kind, {})
+    return dict(by_task.get(task.replace("-", "_"), {}))
 
 
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0

@@ -4,15 +4,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 
 from twoalike.backbones._backbone import Backbone
 from twoalike.backbones._load import load_backbone
-from twoalike.backbones._preprocessing import without_unreadable
+from twoalike.backbones._preprocessing import open_image, without_unreadable
 from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.features import (
     PLAN,
@@ -21,7 +22,7 @@ from twoalike.features import (
     feature_shard,
     write_features,
 )
-from twoalike.stimuli import find_images
+from twoalike.stimuli import find_images, read_frames
 from twoalike.study import (
     TwoalikeError,
     check_output,
@@ -63,6 +64,15 @@ def images_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
+type FilmFrames = Literal["middle", "mean"]
+"""Features of a film: of its middle frame, or the mean of those of eight frames."""
+_FRAMES = 8
+
+
+def _pictures(path: Path, film: FilmFrames) -> list[Image.Image]:
+    return [open_image(path)] if film == "middle" else read_frames(path, _FRAMES)
+
+
 def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
     """Positions in the human space by a student's features (n, p), (n, q); None without a map."""
     if backbone.head is None:
@@ -72,9 +82,14 @@ def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
 
 
 def pooled_features(
-    backbone: Backbone, paths: Sequence[Path], *, batch: int = 32, device: str = "auto"
+    backbone: Backbone,
+    paths: Sequence[Path],
+    *,
+    batch: int = 32,
+    device: str = "auto",
+    film: FilmFrames = "middle",
 ) -> npt.NDArray[np.float32]:
-    """Features of image files, shape (len(paths), p).
+    """Features of image files, shape (len(paths), p); of films as ``film`` says.
 
     Raises
     ------
@@ -88,10 +103,13 @@ def pooled_features(
         task = bar.add_task("features", total=len(paths), status="")
         for start in range(0, len(paths), batch):
             chunk = paths[start : start + batch]
-            inputs = torch.stack([backbone.preprocessing.read(path) for path in chunk])
-            rows.append(module(inputs.to(where)).float().cpu().numpy())
+            pictures = [_pictures(path, film) for path in chunk]
+            inputs = torch.stack([backbone.preprocessing(one) for few in pictures for one in few])
+            values = module(inputs.to(where)).float().cpu().numpy()
+            ends = np.cumsum([len(few) for few in pictures])[:-1]
+            rows += [part.mean(axis=0, keepdims=True) for part in np.split(values, ends)]
             bar.update(task, advance=len(chunk))
-    values: npt.NDArray[np.float32] = np.concatenate(rows)
+    values = np.concatenate(rows)
     if not np.isfinite(values).all():
         raise TwoalikeError(
             "features are not finite; the weights are damaged or do not fit", where=backbone.name
@@ -113,6 +131,7 @@ def extract_features(
     skip_unreadable: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
+    film: FilmFrames = "middle",
 ) -> FeatureTable:
     """Pooled features of all images in a folder.
 
@@ -135,6 +154,9 @@ def extract_features(
         As in :func:`load_backbone`.
     skip_unreadable
         Leave out images that cannot be read, which are refused otherwise.
+    film
+        What stands for a film: its ``middle`` frame, or the ``mean`` of the features of eight
+        evenly spaced frames.
 
     Returns
     -------
@@ -153,8 +175,8 @@ def extract_features(
         check_output(Path(out))
     ids, paths = find_images(Path(images))
     network = _network(backbone, weights, untrained, size, seed, pool, block)
-    source = _describe_source(network, seed if untrained else None)
-    table = _features(network, ids, paths, source, batch, device, skip_unreadable)
+    source = _describe_source(network, seed if untrained else None) | _of_films(film)
+    table = _features(network, ids, paths, source, batch, device, skip_unreadable, film)
     path_of = dict(zip(ids, paths, strict=True))
     digest = images_digest(table.ids, [path_of[name] for name in table.ids])
     table = replace(table, meta={**table.meta, "images_sha256": digest})
@@ -179,6 +201,7 @@ def extract_shards(
     skip_unreadable: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
+    film: FilmFrames = "middle",
 ) -> dict[str, Any]:
     """Pooled features of a large folder of images, a file for every ``shard`` of them.
 
@@ -190,7 +213,9 @@ def extract_shards(
     ----------
     out
         Folder to make, or to go on with; :func:`twoalike.features.read_features` reads it.
-    backbone, images, size, batch, device, weights, untrained, seed, skip_unreadable, pool, block
+    backbone, images, size, batch, device, weights, untrained, seed
+        As in :func:`extract_features`.
+    skip_unreadable, pool, block, film
         As in :func:`extract_features`.
     shard
         Images a file.
@@ -212,12 +237,16 @@ def extract_shards(
     out, (rank, world) = Path(out), part_of(part)
     ids, paths = find_images(Path(images))
     network = _network(backbone, weights, untrained, size, seed, pool, block)
-    plan = _describe_source(network, seed if untrained else None) | {
-        "images": len(ids),
-        "listing_sha256": _listing_digest(ids, paths),
-        "shard": shard,
-        "shards": -(-len(ids) // shard),
-    }
+    plan = (
+        _describe_source(network, seed if untrained else None)
+        | _of_films(film)
+        | {
+            "images": len(ids),
+            "listing_sha256": _listing_digest(ids, paths),
+            "shard": shard,
+            "shards": -(-len(ids) // shard),
+        }
+    )
     claim_parts(out, plan, PLAN)
     if not (out / PLAN).is_file():
         write_json(out / PLAN, plan)
@@ -228,7 +257,9 @@ def extract_shards(
         rows, source = slice(number * shard, (number + 1) * shard), {**plan, "number": number}
         write_features(
             path,
-            _features(network, ids[rows], paths[rows], source, batch, device, skip_unreadable),
+            _features(
+                network, ids[rows], paths[rows], source, batch, device, skip_unreadable, film
+            ),
         )
     return plan
 
@@ -252,6 +283,11 @@ def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
         }
         | network.tokens
     )
+
+
+def _of_films(film: FilmFrames) -> dict[str, Any]:
+    """State what stands for films, where that is not the usual frame."""
+    return {} if film == "middle" else {"film": film, "film_frames": _FRAMES}
 
 
 def _network(
@@ -284,12 +320,13 @@ def _features(
     batch: int,
     device: str,
     skip_unreadable: bool,
+    film: FilmFrames,
 ) -> FeatureTable:
     """Features of some images, and the ids of those that were left out."""
     unreadable: tuple[str, ...] = ()
     if skip_unreadable:
         ids, paths, unreadable = without_unreadable(ids, paths)
-    values = pooled_features(network, paths, batch=batch, device=device)
+    values = pooled_features(network, paths, batch=batch, device=device, film=film)
     left_out = {"unreadable": list(unreadable)} if unreadable else {}
     return FeatureTable(ids, values, source | left_out, positions_of(network, values))
 
