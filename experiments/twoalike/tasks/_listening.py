@@ -56,7 +56,7 @@ def tiles_of(scene: Scene, layout: Layout | None) -> tuple[Tile, ...]:
             places = zip(POSITIONS, images, strict=True)
             shown = [(place, name) for place, name in places if name is not None]
             return tuple(Tile(name, *layout.centre(place), layout.image) for place, name in shown)
-        case Arena(images=images, magnified=None):
+        case Arena(images=images):  # also while one is shown large: keys still answer
             return tuple(
                 Tile(one.stimulus, one.x, one.y, one.size, held=one.rim == "held")
                 for one in reversed(images)
