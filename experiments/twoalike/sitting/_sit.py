@@ -281,8 +281,8 @@ def _ready(prepared: Sequence[Prepared], how: _How) -> "list[_Start | Outcome]":
         _check_data(sitting, how, begun=begun or bool(over))
         # The file that has the consent text: of several parts, the first that asks.
         asking = (one for one in starts if one.prepared.plan.protocol["consent"]["ask"])
-        one = next(asking, starts[0])
-        one.prepared.check_consent(one.progress)
+        part = next(asking, starts[0])
+        part.prepared.check_consent(part.progress)
     return parts
 
 
