@@ -1,10 +1,10 @@
 """Sets of objects, one for each participant, over which each object and each pair is shared out.
 
-With more objects than one person can judge, each person sees some of them. The sets are made one
-after the other from the study's seed, so that the first k of them are the same however many people
-take part. A set takes first the objects that the fewest sets have so far: over any number of sets
-no object is in two sets more than another. Among these it takes those whose pairs with the set so far
-are the rarest; of several beginnings the one whose pairs are rarest altogether is kept.
+With more objects than one person can judge, each person sees some of them. All objects are dealt in
+rounds, each in a random order, and the sets are cut from this sequence one after the other: however
+many people take part, no object is in two sets more than another. Within a round, objects are
+exchanged between sets as long as that makes their pairs rarer. A round depends on the study's seed
+and the rounds before it only, so that the first k sets are always the same.
 """
 
 from functools import lru_cache
@@ -18,8 +18,10 @@ from twoalike.study import Integers, Study, TwoalikeError
 
 _WORD = 5
 """Word of the seed that sets these draws apart from others."""
-_TRIES = 8
-"""Beginnings that are tried for each set."""
+_SWEEPS = 8
+"""Times that the objects of a round are gone through for exchanges, at most."""
+_TWICE = 10**6
+"""Cost of an object that is in a set twice, against that of a pair that was together once."""
 
 
 @lru_cache(maxsize=4)
@@ -43,36 +45,58 @@ def object_sets(m: int, size: int, n: int, seed: int) -> Integers:
     >>> np.bincount(sets.ravel())
     array([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3])
     """
-    shown = np.zeros(m, dtype=np.int64)
-    together = np.zeros((m, m), dtype=np.int64)
-    sets = np.empty((n, size), dtype=np.int64)
-    for number in range(n):
+    n_rounds = -(-n * size // m)
+    together = np.diag(np.full(m, _TWICE, dtype=np.int64))
+    sequence = np.empty(0, dtype=np.int64)
+    for number in range(n_rounds):
         rng = np.random.default_rng([seed, _WORD, number])
-        tries = [_one_set(shown, together, size, rng) for _ in range(_TRIES)]
-        sets[number] = min(tries, key=lambda items: _commonness(items, together))
-        shown[sets[number]] += 1
-        together[np.ix_(sets[number], sets[number])] += 1
-    return sets
+        start = len(sequence) // size * size  # of the set that this round completes
+        order, own = rng.permutation(m), (len(sequence) + np.arange(m) - start) // size
+        begun = sequence[start:]
+        _exchange(order, own, begun, together, rng)
+        sequence = np.concatenate([sequence, order])
+        for first in range(start, len(sequence), size):
+            _count_pairs(sequence[first : first + size], len(begun) * (first == start), together)
+    return np.sort(sequence[: n * size].reshape(n, size), axis=1)
 
 
-def _one_set(shown: Integers, together: Integers, size: int, rng: np.random.Generator) -> Integers:
-    luck = rng.random(len(shown))
-    with_set = np.zeros(len(shown), dtype=np.int64)
-    free = np.ones(len(shown), dtype=bool)
-    chosen = []
-    for _ in range(size):
-        least = free & (shown == shown[free].min())
-        rare = least & (with_set == with_set[least].min())
-        item = int(np.argmin(np.where(rare, luck, np.inf)))
-        chosen.append(item)
-        free[item] = False
-        with_set += together[item] ** 2
-    return np.array(sorted(chosen), dtype=np.int64)
+def _count_pairs(items: Integers, n_known: int, together: Integers) -> None:
+    """Count the pairs of a set, or of its beginning, of which ``n_known`` objects were counted."""
+    new = items[n_known:]
+    for others in (items[:n_known], new):
+        together[np.ix_(new, others)] += 1
+        if others is not new:
+            together[np.ix_(others, new)] += 1
+    together[new, new] -= 1
 
 
-def _commonness(items: Integers, together: Integers) -> int:
-    pairs = together[np.ix_(items, items)][np.triu_indices(len(items), 1)]
-    return int((pairs**2).sum())
+def _exchange(
+    order: Integers, own: Integers, begun: Integers, together: Integers, rng: np.random.Generator
+) -> None:
+    """Exchange objects of a round, in place, while that makes the pairs of its sets rarer.
+
+    ``own`` is the set of each place, shape (m,); the first set has the objects ``begun`` already.
+    """
+    cost = np.zeros((len(order), own[-1] + 1), dtype=np.int64)  # of an object in a set
+    np.add.at(cost.T, own, together[order])
+    cost[:, 0] += together[:, begun].sum(axis=1)
+    for _ in range(_SWEEPS):
+        changed = False
+        for at in rng.permutation(len(order)):
+            x, here = order[at], own[at]
+            gain = cost[order, here] - cost[x, here] + cost[x, own] - cost[order, own]
+            gain += 2 * _TWICE - 2 * together[x, order]
+            gain[own == here] = 0
+            to = int(np.argmin(gain))
+            if gain[to] >= 0:
+                continue
+            y, there = order[to], own[to]
+            cost[:, here] += together[y] - together[x]
+            cost[:, there] += together[x] - together[y]
+            order[at], order[to] = y, x
+            changed = True
+        if not changed:
+            return
 
 
 def set_counts(sets: Integers, m: int) -> tuple[Integers, Integers]:
