@@ -46,8 +46,9 @@ def test_the_template_holds_every_key_with_its_default() -> None:
     text = study_template(title='A "quoted" ütle', seed=7)
     content = tomllib.loads(text)
     assert StudyConfig.model_validate(content) == StudyConfig(title='A "quoted" ütle', seed=7)
-    assert set(content) == set(StudyConfig.model_fields)
-    # A table that is empty by default stays a comment, so that [design.exclude] may follow.
+    # Tables in a list, and a table that is empty by default, stay comments, so that
+    # [[conditions]] and [design.exclude] may follow.
+    assert set(content) == set(StudyConfig.model_fields) - {"conditions"}
     assert set(content["design"]) == set(DesignConfig.model_fields) - {"exclude"}
     longer = text + '\n[design.exclude]\nspecies = ["kora"]\n'
     study = StudyConfig.model_validate(tomllib.loads(longer))
