@@ -98,7 +98,7 @@ def pooled_features(
     """
     where = choose_device(device)
     module = backbone.module.to(where).eval()
-    rows = []
+    rows: list[npt.NDArray[np.float32]] = []
     with progress() as bar, torch.inference_mode():
         task = bar.add_task("features", total=len(paths), status="")
         for start in range(0, len(paths), batch):
