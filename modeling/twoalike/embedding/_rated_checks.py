@@ -32,7 +32,8 @@ from twoalike.embedding._loo import (
 )
 from twoalike.embedding._predictive import Comparison, ReplicateTally
 from twoalike.embedding._ratings import Ratings
-from twoalike.embedding._sortings import SortingGroup, Sortings, members_known
+from twoalike.embedding._sortings import SortingGroup, Sortings, draw_piles, members_known
+from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def check_ratings(
     some = np.flatnonzero(own[group.rater] >= 0)
     items, low, high, rater = (array[some] for array in group.arrays)
     levels, who = data.levels[rater], own[rater]
-    seen = _Similarities(posterior, "rating", [person_of_rater(name) for name in names])
+    seen = _Similarities(posterior, "rating", list(map(person_of, names)))
     threshold = _draws(posterior, "rating_threshold")
     middle = _middles(rater, low, high, data)
     rng = np.random.default_rng([seed, 5])
@@ -133,18 +134,6 @@ def check_ratings(
     return RatedChecks(**vars(plain) | {"calibration": bars.comparisons()}, score=score)
 
 
-def person_of_rater(label: str) -> str:
-    """Name of the participant of a rater's label, which may end in their scale.
-
-    Examples
-    --------
-    >>> person_of_rater("p1, 7 points"), person_of_rater("p1")
-    ('p1', 'p1')
-    """
-    name, _, scale = label.rpartition(", ")
-    return name if scale == "slider" or scale.endswith(" points") else label
-
-
 def _known(
     posterior: "Posterior",
     table: pd.DataFrame,
@@ -153,7 +142,7 @@ def _known(
     kind: str,
 ) -> tuple[pd.DataFrame, int]:
     """Rows by people and of objects of a posterior, and how many others there are."""
-    people = {*names, *map(person_of_rater, names)}
+    people = {*names, *map(person_of, names)}
     known = table["participant"].isin(people)
     for item in items:
         known &= table[item].isin(posterior.ids)
@@ -373,17 +362,7 @@ class _Sorted:
 
     def replicate(self, gain: Floats, rng: np.random.Generator) -> Integers:
         """Draw piles, (T, k), numbered from 0; -1 where padded."""
-        trials, k, _ = gain.shape
-        member = np.zeros((trials, k, k))
-        member[:, 0, 0] = 1
-        for t in range(1, k):
-            count = member[:, :t].sum(axis=1)
-            mean = np.einsum("nj,njg->ng", gain[:, t, :t], member[:, :t]) / np.maximum(count, 1)
-            new = np.arange(k) == (count > 0).sum(axis=1)[:, None]
-            utility = np.where(count > 0, mean, np.where(new, 0.0, _NEVER))
-            chosen = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
-            member[np.arange(trials), t, chosen] = self.shown[:, t]
-        return np.where(self.shown, member.argmax(axis=2), -1)
+        return draw_piles(gain, self.group.shown, rng)
 
     def summary(self, pile: Integers) -> Floats:
         """Count piles; shares of the objects in the largest, and alone in theirs, (3, T)."""

@@ -271,34 +271,52 @@ def _observe(
         )
         return logs.sum(axis=1)
 
-    def simulate(x: Any, noise: Any, threshold: Any, log_weight: Any, _: Any) -> Any:
-        s = trial_similarities(x, items, sorter, log_weight=log_weight, **form)
-        s = (s - threshold[sorter][:, None, None]) / noise[sorter][:, None, None]
-        rows, k = items.shape
-        piles, new = pt.zeros((rows, k, k)), pt.zeros((rows, 1), dtype="int64")
-        found = [pt.zeros(rows, dtype="int64")]
-        piles = pt.set_subtensor(piles[:, 0, 0], 1.0)
-        for t in range(1, k):
-            count = piles[:, :t].sum(axis=1)
-            mean = (s[:, t, :t, None] * piles[:, :t]).sum(axis=1) / pt.maximum(count, 1.0)
-            new = (count > 0).sum(axis=1, keepdims=True)
-            place = np.arange(k)[None]
-            gain = pt.where(count > 0, mean, pt.where(pt.eq(place, new), 0.0, _NEVER))
-            chosen = (gain + pm.Gumbel.dist(0.0, 1.0, shape=(rows, k))).argmax(axis=1)
-            piles = pt.set_subtensor(piles[:, t], pt.eq(place, chosen[:, None]).astype("float64"))
-            found.append(chosen)
-        return pt.stack(found, axis=1)
+    def simulate(
+        x: Any, noise: Any, threshold: Any, log_weight: Any, rng: Any = None, size: Any = None
+    ) -> Any:
+        kernel, pairs = find_kernel(form["similarity"]), form["reference"]
+        own = np.exp(log_weight / 2)[sorter]
+        known = [kernel.rows(x[pairs[:, 0]] * root, x[pairs[:, 1]] * root) for root in own]
+        seen = [x[row] * root for row, root in zip(items, own, strict=True)]
+        s = np.stack(
+            [
+                (kernel.matrix(z, z) - one.mean()) / one.std()
+                for z, one in zip(seen, known, strict=True)
+            ]
+        )
+        gain = (s - threshold[sorter][:, None, None]) / noise[sorter][:, None, None]
+        return in_order(draw_piles(gain, shown, rng), shown)
 
     pm.CustomDist(
         name,
         *unknown,
         log_weight,
-        dist=simulate,
+        random=simulate,
         logp=logp,
-        signature="(m,d),(a),(a),(a,d)->(t,k)",
+        signature="(m,d),(a),(a),(a,d)->({},{})".format(*pile.shape),
         observed=in_order(pile, shown),
         dims=name_axes(name, ("trial", "place"), pile.shape),
     )
+
+
+def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integers:
+    """Draw the piles of every trial, (T, k), numbered from 0; -1 where padded.
+
+    ``gain`` (T, k, k) are similarities within each trial less the sorter's threshold, in units of
+    their noise; ``shown`` (T, k) is positive for an object.
+    """
+    trials, k, _ = gain.shape
+    there = np.asarray(shown > 0)
+    member = np.zeros((trials, k, k))
+    member[:, 0, 0] = 1
+    for t in range(1, k):
+        count = member[:, :t].sum(axis=1)
+        mean = np.einsum("nj,njg->ng", gain[:, t, :t], member[:, :t]) / np.maximum(count, 1)
+        new = np.arange(k) == (count > 0).sum(axis=1)[:, None]
+        utility = np.where(count > 0, mean, np.where(new, 0.0, _NEVER))
+        chosen = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
+        member[np.arange(trials), t, chosen] = there[:, t]
+    return np.where(there, member.argmax(axis=2), -1)
 
 
 def in_order(pile: Integers, shown: Floats) -> Integers:
