@@ -96,6 +96,11 @@ netCDF with the groups of ArviZ: `arviz.from_netcdf` opens it. Coordinates are n
 and participant ids. Draws are aligned across chains. What every such file has in its group
 `posterior`:
 """
+_POSTERIOR_OTHERS = """
+Where there are ratings or sortings also these. Noise and thresholds are in standard deviations of
+the similarities of the pairs that were rated or shown together (`unit`), counted from their mean
+(`origin`). A `rater` is a person on one scale; thresholds that a scale does not have are NaN.
+"""
 _POSTERIOR_WEIGHTS = """
 Where people weigh the dimensions (`fit --people weights`) also these, the last with groups. The
 coordinate `participant_group` holds the group of each participant, if groups were given. What
@@ -144,13 +149,14 @@ def files_page() -> str:
         for part in (each.trials, each.events)
         if part is not None
     ]
-    draws, weights = (
+    draws, others, weights = (
         table(
             ["variable", "dimensions"],
             ([code(name), ", ".join(map(code, dims))] for name, dims in variables.items()),
         )
         for variables in (
             _posterior_file.NEEDED,
+            _posterior_file.OF_RATERS | _posterior_file.OF_SORTERS,
             _posterior_file.OF_WEIGHTS | _posterior_file.OF_GROUPS,
         )
     )
@@ -169,6 +175,8 @@ def files_page() -> str:
             *tidy,
             _POSTERIOR,
             draws,
+            _POSTERIOR_OTHERS,
+            others,
             _POSTERIOR_WEIGHTS,
             weights,
         ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Posterior,
         PosteriorCheck,
         Predictive,
+        RatedChecks,
         Sensitivity,
     )
 
@@ -26,8 +27,12 @@ CHECKS = {
     "consensus": "two people's answers agree",
     "arrangements": "mean r with the embedding's distances",
     "dissimilarities": "mean r with the embedding's",
+    "ratings": "mean r with the embedding's similarities",
+    "sortings": "mean r of sharing a pile with similarity",
 }
 MOST_PEOPLE = 10
+ROUGH = 0.05
+"""Share of ratings or sortings with a high Pareto k, from which on that is said."""
 
 
 def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]:
@@ -52,6 +57,10 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
         yield from _distances(found.arrangements, "arrangement", "layouts")
     if found.dissimilarities is not None:
         yield from _distances(found.dissimilarities, "dissimilarity", "dissimilarities")
+    if found.ratings is not None:
+        yield from _rated(found.ratings, "rating", "ratings")
+    if found.sortings is not None:
+        yield from _rated(found.sortings, "sorting", "sortings")
     if found.sensitivity:
         yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
@@ -165,13 +174,33 @@ def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
     if found.left_out:
         yield (
             f"  left out: {found.left_out:,} of people or of objects that the posterior does not "
-            "know, or without a shape"
+            "know, or too small to tell anything"
         )
-    if found.calibration:
+    if found.calibration and one == "arrangement":
         title = "Distances, by tenths of the embedding's, as shares of a layout's mean"
         curve = _table(title, "replicated", *(f"{part.expected:.2f}" for part in found.calibration))
         curve.add_row("placed", *(_calibrated(part) for part in found.calibration))
         yield curve
+
+
+def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
+    """Show checks of ratings or sortings, and how well they are predicted."""
+    yield from _distances(found, one, such)
+    title = "Levels of the scale, as shares of the ratings" if one == "rating" else "Piles"
+    table = _table(title, "", "cases", "observed", "replicated, 90 %", "p")
+    for part in found.calibration:
+        table.add_row(*_row(part, part.name))
+    yield table
+    score = found.score
+    unit = "rating" if one == "rating" else "decision to join a pile"
+    how = "from all others" if score.left_out else "by the posterior as it is"
+    yield (
+        f"  log-loss of a {unit}, {how}: {score.log_loss:.4f} ± {score.log_loss_se:.4f}; guessing: "
+        f"{score.guessing:.4f}"
+    )
+    if score.left_out:
+        rough = ": the figure is rough, rather too good" if score.k_high > ROUGH else ""
+        yield f"  Pareto k above {score.k_limit:.2f} in {score.k_high:.1%}{rough}"
 
 
 def _calibrated(found: "Comparison") -> str:

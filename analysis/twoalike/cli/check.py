@@ -13,6 +13,8 @@ def check(
     choices: Path | None = None,
     arrangements: Path | None = None,
     dissimilarities: Path | None = None,
+    ratings: Path | None = None,
+    sortings: Path | None = None,
     study: Path | None = None,
     json: Path | None = None,
     strict: bool = False,
@@ -22,7 +24,8 @@ def check(
 
     Convergence is judged on choice probabilities and similarities. With the judgments it was
     fitted on (--choices or --study), the model is also asked whether it would give such judgments
-    again, in all and by participant, and how well each choice is predicted from the others.
+    again, in all and by participant, and how well each choice, rating or sorting is
+    predicted from the others.
 
     Exit status: 0, also of a fit that has not converged; with --strict that is 1.
 
@@ -36,6 +39,10 @@ def check(
         Table of the multi-arrangement trials that it was fitted on (.parquet).
     dissimilarities
         Table of the RDMs or rated pairs that it was fitted on (.parquet).
+    ratings
+        Table of the rated pairs that it was fitted on (.parquet).
+    sortings
+        Table of the objects in piles that it was fitted on (.parquet).
     study
         Folder of the study whose judgments it was fitted on, instead of the tables.
     json
@@ -67,6 +74,8 @@ def check(
         choices,
         arrangements=arrangements,
         dissimilarities=dissimilarities,
+        ratings=ratings,
+        sortings=sortings,
         study=study,
         seed=seed,
         out=json,

@@ -62,6 +62,8 @@ def fit(
     choices: Path | None = None,
     arrangements: Path | None = None,
     dissimilarities: Path | None = None,
+    ratings: Path | None = None,
+    sortings: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
     groups: str | None = None,
@@ -81,6 +83,7 @@ def fit(
         twoalike fit --choices choices.parquet --out posterior.nc
         twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
         twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
+        twoalike fit --ratings ratings.parquet --sortings sortings.parquet --out posterior.nc
         twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
         twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
         twoalike fit mystudy --people weights --groups handedness
@@ -90,15 +93,18 @@ def fit(
     Parameters
     ----------
     study
-        Folder of a study: its sessions of both tasks are read, the tidy tables and the posterior
+        Folder of a study: its sessions of all tasks are read, the tidy tables and the posterior
         go into derived/.
     choices
         Table of choices (.parquet) instead of a study.
     arrangements
         Table of multi-arrangement trials (.parquet), with other judgments or alone.
     dissimilarities
-        Table of RDMs or rated pairs (.parquet, see: twoalike import rdm), with other judgments
-        or alone.
+        Table of RDMs (.parquet, see: twoalike import rdm), with other judgments or alone.
+    ratings
+        Table of rated pairs (.parquet), with other judgments or alone.
+    sortings
+        Table of objects in piles (.parquet), with other judgments or alone.
     features
         Features of every object (.npz, .parquet, .h5, or .npy with --objects): the prior mean of the embedding
         becomes a learnt map of them.
@@ -127,12 +133,14 @@ def fit(
         "choices": choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
+        "ratings": ratings,
+        "sortings": sortings,
     }
     given = {name: path for name, path in tables.items() if path is not None}
     if (study is None) == (not given):
         raise TwoalikeError(
-            "expected either a study's folder, or --choices, --arrangements or --dissimilarities "
-            "(one or several). See --help."
+            "expected either a study's folder, or tables of judgments (one or several of "
+            f"{', '.join(f'--{name}' for name in tables)}). See --help."
         )
     if study is None and out is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
@@ -140,6 +148,8 @@ def fit(
         choices if study is None else study,
         arrangements=arrangements,
         dissimilarities=dissimilarities,
+        ratings=ratings,
+        sortings=sortings,
         features=features,
         objects=objects,
         groups=groups,

@@ -322,6 +322,104 @@ def rdm(
 
 
 @app.command
+def ratings(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    objects: Path | None = None,
+    scale_points: int | None = None,
+    slider: tuple[float, float] = (0.0, 1.0),
+    response_time_unit: Literal["s", "ms"] | None = None,
+    overwrite: Flag = False,
+) -> None:
+    """Import rated pairs, with a rater's own thresholds later on.
+
+    The header names item_a, item_b and rating (higher is more alike); participant, session, trial,
+    trial_type, scale_points and response_time are optional.
+
+    Parameters
+    ----------
+    file
+        Text split at tabs, commas, semicolons or spaces, one rating a line.
+    out
+        Table of ratings to write (.parquet).
+    objects
+        All object ids, one a line; if left out, those that the file names.
+    scale_points
+        Points of the Likert scale, numbered from 1; if left out, the file's column, or a slider.
+    slider
+        Lowest and highest number of the slider.
+    response_time_unit
+        Unit of the response times.
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import ratings ratings.csv --scale-points 7 --out ratings.parquet
+        twoalike import ratings sliders.csv --slider 0 100 --out ratings.parquet
+    """
+    from twoalike.judgments import import_ratings
+    from twoalike.study import counted
+
+    table = import_ratings(
+        file,
+        objects,
+        scale_points=scale_points,
+        slider=slider,
+        response_time_unit=response_time_unit,
+        out=out,
+        overwrite=overwrite,
+    )
+    people = counted(table["participant"].nunique(), "participant")
+    print(f"{out}: {counted(len(table), 'rating')} by {people}")  # noqa: T201
+
+
+@app.command
+def sortings(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    objects: Path | None = None,
+    response_time_unit: Literal["s", "ms"] | None = None,
+    overwrite: Flag = False,
+) -> None:
+    """Import objects that people sorted into piles.
+
+    The header names item and pile (a number or a name); participant, session, trial, trial_type,
+    pile_name and response_time are optional. Without trial, each person sorted once.
+
+    Parameters
+    ----------
+    file
+        Text split at tabs, commas, semicolons or spaces, one object of a trial a line.
+    out
+        Table of sortings to write (.parquet).
+    objects
+        All object ids, one a line; if left out, those that the file names.
+    response_time_unit
+        Unit of the response times.
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import sortings piles.csv --out sortings.parquet
+    """
+    from twoalike.judgments import import_sortings, trial_numbers
+    from twoalike.study import counted
+
+    table = import_sortings(
+        file, objects, response_time_unit=response_time_unit, out=out, overwrite=overwrite
+    )
+    people = counted(table["participant"].nunique(), "participant")
+    trials = counted(int(trial_numbers(table).max()) + 1, "trial")
+    print(f"{out}: {counted(len(table), 'object')} sorted in {trials} by {people}")  # noqa: T201
+
+
+@app.command
 def transform(
     file: Path,
     /,

@@ -328,7 +328,10 @@ class StudyConfig(Strict):
 _TASK = re.compile(r"_task-([^_]+)_")
 _OBJECTS = "stimuli.tsv"
 """Name of the list of stimuli, one object a row."""
-_PRODUCTS = ("choices", "arrangements", "posterior", "teacher", "student", "results", "report")
+_PRODUCTS = (
+    *("choices", "arrangements", "ratings", "sortings"),
+    *("posterior", "teacher", "student", "results", "report"),
+)
 """Outputs of the stages, by the stem of their usual name in ``derived/``."""
 
 

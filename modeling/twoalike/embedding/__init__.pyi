@@ -51,4 +51,5 @@ from ._posterior import as_posterior as as_posterior
 from ._predictive import Comparison as Comparison
 from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
+from ._rated_checks import RatedChecks as RatedChecks
 from ._sensitivity import Sensitivity as Sensitivity

@@ -24,6 +24,8 @@ from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._model import Data
 from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._predictive import Comparison, Predictive
+from twoalike.embedding._ratings import RatingGroup
+from twoalike.embedding._sortings import SortingGroup
 from twoalike.study import Floats, Integers
 
 RHAT_LIMIT = 1.05
@@ -262,12 +264,14 @@ def _named(links: dict[str, Any], name: str, number: int) -> str:
 
 
 def _times_judged(data: Data) -> Integers:
-    """In how many judgments each object is: choices, arrangements, judged pairs."""
+    """In how many judgments each object is: choices, trials, judged pairs."""
     m = len(data.ids)
     times = np.bincount(data.items.ravel(), minlength=m)
     for group in data.groups:
-        if isinstance(group, LayoutGroup):
+        if isinstance(group, LayoutGroup | SortingGroup):
             times += np.bincount(group.items[group.shown > 0], minlength=m)
+        elif isinstance(group, RatingGroup):
+            times += np.bincount(group.items.ravel(), minlength=m)
         else:
             left, right = _judged_pairs(group)
             times += np.bincount(np.concatenate([left, right]), minlength=m)
@@ -279,7 +283,9 @@ def _pairs(data: Data) -> Iterator[Pairs]:
     for other in (1, 2):
         yield data.items[:, 0], data.items[:, other]
     for group in data.groups:
-        if isinstance(group, LayoutGroup):
+        if isinstance(group, RatingGroup):
+            yield group.items[:, 0], group.items[:, 1]
+        elif isinstance(group, LayoutGroup | SortingGroup):
             there = group.shown > 0  # the first of a trial is always there
             first = np.broadcast_to(group.items[:, :1], group.items.shape)
             yield first[there], group.items[there]
@@ -343,15 +349,34 @@ MEANING = {
         "Dissimilarities follow the embedding less closely than the model would have them again",
         "the embedding misses structure that they have.",
     ),
+    ("ratings", True): (
+        "Ratings follow the embedding more closely than the model would have them again",
+        "the draws are too sure of what they were fitted to.",
+    ),
+    ("ratings", False): (
+        "Ratings follow the embedding less closely than the model would have them again",
+        "the embedding misses structure that they have.",
+    ),
+    ("sortings", True): (
+        "Piles follow the embedding more closely than the model would have them again",
+        "people compare all objects at once, where the model takes them one by one, so that it "
+        "learns less from piles than they tell.",
+    ),
+    ("sortings", False): (
+        "Piles follow the embedding less closely than the model would have them again",
+        "people sort by something that the embedding misses, or at random. Look at who stands out.",
+    ),
 }
 """What an unlikely check says: its name, whether more was observed -> finding, meaning."""
-MISFITS = {name: False for name in ("agreement", "arrangements", "dissimilarities")}
-MISFITS |= {"consensus": True}
+CORRELATIONS = ("arrangements", "dissimilarities", "ratings", "sortings")
+"""Checks that are no share of cases."""
+MISFITS = {name: False for name in ("agreement", *CORRELATIONS)} | {"consensus": True}
 """Checks that more dimensions may mend, by whether more was observed."""
-CORRELATIONS = ("arrangements", "dissimilarities")  # checks that are no share of cases
 APART = {
     "arrangements": "place objects less by likeness than the model would have them again",
     "dissimilarities": "follow the embedding less closely than the model would have them again",
+    "ratings": "rate pairs less by likeness than the model would have them again",
+    "sortings": "sort objects less by likeness than the model would have them again",
 }
 
 

@@ -28,6 +28,7 @@ from twoalike.embedding._judged import (
     Judged,
     answer_probabilities,
     draws_of,
+    is_input,
     judgments_of,
     known_judgments,
     known_layouts,
@@ -47,6 +48,7 @@ from twoalike.embedding._loo import (
 from twoalike.embedding._parts import ROWS
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
+from twoalike.embedding._rated_checks import RatedChecks, check_ratings, check_sortings
 from twoalike.embedding._sensitivity import Sensitivity, sensitivities
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
@@ -63,6 +65,13 @@ from twoalike.study import (
 )
 
 MOST_DRAWS = 1000
+AXES_OF = {
+    "arrangements": "arranger",
+    "dissimilarities": "source",
+    "ratings": "rater",
+    "sortings": "sorter",
+}
+"""Axis of the draws that those who gave a kind of judgments have."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,8 @@ class PosteriorCheck:
         ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
     guessing
         ``log_loss`` in nats and ``accuracy`` of guesses at the judgments; None without judgments.
-    arrangements, dissimilarities
-        Predictive checks of these; None where none were given.
+    arrangements, dissimilarities, ratings, sortings
+        Checks of these; None where none were given.
     sensitivity
         Empty where the file does not hold the log prior.
     remarks
@@ -107,6 +116,8 @@ class PosteriorCheck:
     guessing: dict[str, float] | None = None
     arrangements: DistanceChecks | None = None
     dissimilarities: DistanceChecks | None = None
+    ratings: RatedChecks | None = None
+    sortings: RatedChecks | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
     sensitivity: list[Sensitivity] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -150,7 +161,7 @@ class PosteriorCheck:
                 f"{state['fits_cost']:.4f} nats a judgment"
             )
         checks = [] if self.predictive is None else self.predictive.checks
-        for kind in (self.arrangements, self.dissimilarities):
+        for kind in (self.arrangements, self.dissimilarities, self.ratings, self.sortings):
             checks = checks if kind is None else [*checks, kind.follow]
         for one in checks:
             interval = f"{one.low:.3f} to {one.high:.3f}"
@@ -162,6 +173,10 @@ class PosteriorCheck:
             facts["held-out log-loss"] = "{log_loss:.4f} ± {log_loss_se:.4f}".format(
                 **self.held_out
             )
+        for name, rated in (("rating", self.ratings), ("decision on piles", self.sortings)):
+            if rated is not None:
+                loss = f"{rated.score.log_loss:.4f} ± {rated.score.log_loss_se:.4f}"
+                facts[f"log-loss of a {name}"] = f"{loss}, of guesses {rated.score.guessing:.4f}"
         if (loo := self.loo) is not None:
             loss = f"{loo.log_loss:.4f} ± {loo.log_loss_se:.4f}"
             facts["leave-one-out log-loss"] = f"{loss}, Pareto k high in {loo.k_high:.1%}"
@@ -185,6 +200,8 @@ def check(
     *,
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
     study: Study | str | Path | None = None,
     fitted: bool | None = None,
     seed: int = 0,
@@ -201,10 +218,12 @@ def check(
     arrangements, dissimilarities
         The other judgments that it was fitted on, or others of the same people: they are
         replicated, and not left out.
+    ratings, sortings
+        The same of these; each rating (sorted trial) is also predicted from the others.
     study
         Folder of the study whose judgments it was fitted on, instead of the tables.
     fitted
-        False if ``choices`` are other judgments: they are predicted, and nothing is left out.
+        False if the tables hold other judgments: they are predicted, and nothing is left out.
         None: as the posterior's record says; a remark tells where that is uncertain.
     seed
         Of the triplets on which convergence is judged, the subset, shuffles and replicates.
@@ -223,6 +242,8 @@ def check(
         "choices": choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
+        "ratings": ratings,
+        "sortings": sortings,
     }
     tables = {kind: table for kind, table in given.items() if table is not None}
     if tables and study is not None:
@@ -246,10 +267,9 @@ def check(
 def _of_study(study: Study, posterior: Posterior) -> dict[str, JudgmentTable]:
     """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
     files = {"choices": study.choices}
-    if labels_of(posterior, "arranger"):
-        files["arrangements"] = study.arrangements
-    if labels_of(posterior, "source"):
-        files["dissimilarities"] = study.choices.with_name("dissimilarities.parquet")
+    for kind, axis in AXES_OF.items():
+        if labels_of(posterior, axis):
+            files[kind] = study.derived / f"{kind}.parquet"
     found: dict[str, JudgmentTable] = {kind: path for kind, path in files.items() if path.is_file()}
     if not found:
         raise TwoalikeError(
@@ -276,7 +296,7 @@ def _checked(
     chains, draws = (posterior.tree["posterior"].sizes[axis] for axis in ("chain", "draw"))
     which = thinned(chains, draws, MOST_DRAWS)
     convergence = _convergence(posterior, seed)
-    distances, remarks = _distance_checks(posterior, tables, seed)
+    distances, remarks = _other_checks(posterior, tables, fitted, seed)
     missing = [words for kind, words in _needed(posterior).items() if kind not in tables]
     gathered, judged = None, None
     if "choices" in tables:
@@ -317,36 +337,48 @@ def _checked(
     )
 
 
-def _distance_checks(
-    posterior: Posterior, tables: Mapping[str, JudgmentTable], seed: int
-) -> tuple[dict[str, DistanceChecks], list[str]]:
-    """Predictive checks of arrangements and dissimilarities, and remarks on files of others."""
+def _other_checks(
+    posterior: Posterior, tables: Mapping[str, JudgmentTable], fitted: bool | None, seed: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Check all judgments but choices, and remark on files of others."""
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_REPLICATED)
-    found, remarks = {}, []
+    found: dict[str, Any] = {}
+    remarks = []
     if (table := tables.get("arrangements")) is not None:
         known = known_layouts(posterior, read_judgments(table, "arrangements"))
         found["arrangements"] = check_layouts(posterior, known, which, seed)
     if (table := tables.get("dissimilarities")) is not None:
         judged = known_pairs(posterior, read_judgments(table, "dissimilarities"))
         found["dissimilarities"] = check_pairs(posterior, judged, which, seed)
+    if (table := tables.get("ratings")) is not None:
+        own, read = _own(posterior, "ratings", table, fitted), read_judgments(table, "ratings")
+        found["ratings"] = check_ratings(posterior, read, which, seed, fitted=own)
+    if (table := tables.get("sortings")) is not None:
+        own, read = _own(posterior, "sortings", table, fitted), read_judgments(table, "sortings")
+        found["sortings"] = check_sortings(posterior, read, which, seed, fitted=own)
     for kind in found:
         if isinstance(path := tables[kind], str | Path):
             remarks.append(other_file(posterior, kind, sha256_file(Path(path))))
     return found, remarks
 
 
+def _own(posterior: Posterior, role: str, table: JudgmentTable, fitted: bool | None) -> bool:
+    """Whether a table holds the judgments of the fit; a frame does unless it is said not to."""
+    if fitted is None and isinstance(table, str | Path):
+        return is_input(posterior, role, sha256_file(Path(table)))
+    return fitted is not False
+
+
 def _needed(posterior: Posterior) -> dict[str, str]:
     """Kinds of judgments of the fit, and what needs them."""
     parts = {
         "choices": "Predictive checks and leave-one-out need the judgments: `choices=...`.",
-        "arrangements": "Predictive checks of arrangements need them: `arrangements=...`.",
-        "dissimilarities": "Predictive checks of dissimilarities need them: `dissimilarities=...`.",
+        **{kind: f"Predictive checks of {kind} need them: `{kind}=...`." for kind in AXES_OF},
     }
     there = {
         "choices": _has_choices(posterior),
-        "arrangements": bool(labels_of(posterior, "arranger")),
-        "dissimilarities": bool(labels_of(posterior, "source")),
+        **{kind: bool(labels_of(posterior, axis)) for kind, axis in AXES_OF.items()},
     }
     return {kind: words for kind, words in parts.items() if there[kind]}
 

@@ -91,6 +91,11 @@ class Dissimilarities:
     pairs: Integers
     compared: Integers
 
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """Axis of the draws that the sources have, with its labels."""
+        return {"source": list(self.sources)}
+
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Dissimilarities":
         """Take a table; ``ids`` are the objects to index into, by default its own.

@@ -110,7 +110,7 @@ class DistanceChecks:
     calibration: list[Comparison]
 
 
-class _Follow:
+class Follow:
     """Correlations with the embedding, in all and by person (``who``, (T,)), weighted by trial."""
 
     def __init__(self, kind: str, names: Sequence[str], who: Integers, weight: Integers) -> None:
@@ -144,13 +144,13 @@ def check_layouts(
 ) -> DistanceChecks:
     """Check arrangements; ``which`` are positions among all draws of all chains."""
     rng = np.random.default_rng([seed, 3])
-    noise = _noise(posterior, "arrangement_noise")
+    noise = noise_draws(posterior, "arrangement_noise")
     within, n_trials = known.trial[known.pairs[:, 0]], len(known.arranger)
     observed = _relative(_distances(known.places, known.pairs), within)
-    follow = _Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
+    follow = Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
     tenths = ReplicateTally([f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)])
-    rank, judges = np.empty(len(within), dtype=np.int64), _judges(posterior, known.names)
-    for draw, times in _rounds(which, len(within), "arrangements"):
+    rank, judges = np.empty(len(within), dtype=np.int64), places_among(posterior, known.names)
+    for draw, times in rounds(which, len(within), "arrangements"):
         x, roots = posterior.embedding[draw], None
         seen = x[known.items]
         if posterior.weights is not None:
@@ -159,12 +159,12 @@ def check_layouts(
         wanted = _relative(_distances(seen, known.pairs), within)
         rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))
         tenth = rank * BINS // len(rank)
-        r, shown = _correlations(wanted, observed, within), _means(observed, tenth, BINS)
+        r, shown = correlations(wanted, observed, within), _means(observed, tenth, BINS)
         own = noise[draw, known.arranger]
         for _ in range(times):
             places = replicated_layouts(x, own, known.items, known.trial, rng, roots)
             again = _relative(_distances(places, known.pairs), within)
-            follow.add(r, _correlations(wanted, again, within))
+            follow.add(r, correlations(wanted, again, within))
             tenths.add(shown, _means(again, tenth, BINS))
     cases = np.bincount(np.arange(len(rank)) * BINS // len(rank), minlength=BINS)
     trials = np.bincount(known.arranger, minlength=len(known.names))
@@ -187,28 +187,30 @@ def check_pairs(
 ) -> DistanceChecks:
     """Check dissimilarities, as :func:`check_layouts` does arrangements."""
     rng = np.random.default_rng([seed, 4])
-    object_noise, pair_noise = (_noise(posterior, name) for name in ("object_noise", "pair_noise"))
+    object_noise, pair_noise = (
+        noise_draws(posterior, name) for name in ("object_noise", "pair_noise")
+    )
     first, second = known.pairs.T
     names, source = np.unique(known.source, return_inverse=True)
     cases = np.bincount(known.source, minlength=len(known.names))
-    follow = _Follow("dissimilarities", known.names, names, cases[names])
-    judges = _judges(posterior, [person_of(name) for name in known.names])
-    for draw, times in _rounds(which, len(source), "dissimilarities"):
+    follow = Follow("dissimilarities", known.names, names, cases[names])
+    judges = places_among(posterior, [person_of(name) for name in known.names])
+    for draw, times in rounds(which, len(source), "dissimilarities"):
         x = posterior.embedding[draw].astype(np.float64)
         left, right = x[first], x[second]
         if posterior.weights is not None:
             roots = posterior.weights.roots_of(draw, judges)[known.source]
             left, right = left * roots, right * roots
         s = _standardised(posterior.kernel.rows(left, right).astype(np.float64), source)
-        r = _correlations(-s, known.values, source)
+        r = correlations(-s, known.values, source)
         noises = object_noise[draw, names], pair_noise[draw, names]
         for _ in range(times):
             again = replicated_dissimilarities(s, *noises, known.pairs, source, rng)
-            follow.add(r, _correlations(-s, again, source))
+            follow.add(r, correlations(-s, again, source))
     return follow.result(cases, len(source), known.left_out)
 
 
-def _rounds(which: Integers, n_pairs: int, kind: str) -> Iterator[tuple[int, int]]:
+def rounds(which: Integers, n_pairs: int, kind: str) -> Iterator[tuple[int, int]]:
     """Draws, and how many replicates to draw under each."""
     wanted = min(REPLICATES, VALUES // max(n_pairs, 1))
     times = max(-(-wanted // len(which)), 1)
@@ -219,12 +221,12 @@ def _rounds(which: Integers, n_pairs: int, kind: str) -> Iterator[tuple[int, int
             bar.update(task, advance=1)
 
 
-def _judges(posterior: "Posterior", people: Sequence[str]) -> Integers:
+def places_among(posterior: "Posterior", people: Sequence[str]) -> Integers:
     """Look people up among the participants, -1 of those who are none, shape (n,)."""
     return np.asarray(pd.Index(posterior.participants).get_indexer(pd.Index(people)))
 
 
-def _noise(posterior: "Posterior", name: str) -> Floats:
+def noise_draws(posterior: "Posterior", name: str) -> Floats:
     """All draws of a person's noise, shape (S, people)."""
     values = posterior.tree["posterior"].dataset[name].values
     return np.asarray(values.reshape(-1, values.shape[-1]), dtype=np.float64)
@@ -254,6 +256,6 @@ def _standardised(values: Floats, trial: Integers) -> Floats:
     return np.divide(apart, sd, out=np.zeros_like(apart), where=sd > 1e-9)
 
 
-def _correlations(one: Floats, other: Floats, trial: Integers) -> Floats:
+def correlations(one: Floats, other: Floats, trial: Integers) -> Floats:
     """Correlation over the pairs of each trial, shape (T,); 0 where one side is constant."""
     return _means(_standardised(one, trial) * _standardised(other, trial), trial, 0)

@@ -195,6 +195,12 @@ AXES = {
     "arrangement_noise": ("arranger",),
     "object_noise": ("source",),
     "pair_noise": ("source",),
+    "rating_noise": ("rater",),
+    "rating_threshold": ("rater", "threshold"),
+    **dict.fromkeys(("rating_origin", "rating_unit"), ("rater",)),
+    "sorting_noise": ("sorter",),
+    "sorting_threshold": ("sorter",),
+    **dict.fromkeys(("sorting_origin", "sorting_unit"), ("sorter",)),
 }
 
 
@@ -261,11 +267,9 @@ def pack_tree(
 
 def _other_labels(data: Data) -> dict[str, list[str]]:
     """Labels of those who gave something else than choices, by axis."""
-    labels = {}
-    if data.layouts is not None:
-        labels["arranger"] = list(data.layouts.arrangers)
-    if data.dissimilarities is not None:
-        labels["source"] = list(data.dissimilarities.sources)
+    labels: dict[str, list[str]] = {}
+    for kind in data.others:
+        labels |= kind.labels
     return labels
 
 
@@ -285,4 +289,10 @@ def _counts(data: Data) -> dict[str, tuple[str, Integers]]:
         counts |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
     if (pairs := data.dissimilarities) is not None:
         counts |= {"pairs": ("source", pairs.pairs), "compared": ("object", pairs.compared)}
+    if data.ratings is not None:
+        ratings, rated = data.ratings.counts()
+        counts |= {"ratings": ("rater", ratings), "rated": ("object", rated)}
+    if data.sortings is not None:
+        trials, piled = data.sortings.counts()
+        counts |= {"sortings": ("sorter", trials), "sorted": ("object", piled)}
     return counts

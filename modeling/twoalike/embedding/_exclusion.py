@@ -46,7 +46,8 @@ def careless_reasons(
 ) -> dict[str, str]:
     """Whom the rule leaves out, with reasons; ``tables`` are those of the fit, by kind.
 
-    Nobody where there are only dissimilarities, which tell nothing of carelessness.
+    Nobody where there are neither choices nor arrangements: of other judgments nothing is told of
+    carelessness.
 
     Raises
     ------

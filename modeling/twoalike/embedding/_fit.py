@@ -67,6 +67,8 @@ def fit(
     *,
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
     groups: Mapping[str, str] | str | Path | None = None,
@@ -87,7 +89,7 @@ def fit(
         first; where its study.toml declares ``[exclusion] careless``, participants are left out by
         it and the rest is fitted again. Or choices: a Parquet file, or a frame of pandas or polars
         (see :func:`twoalike.judgments.read_judgments`). None: other judgments only.
-    arrangements, dissimilarities
+    arrangements, dissimilarities, ratings, sortings
         Files or frames, with choices or alone; not with a study, which has its own.
     features
         Features of every object, or their file: the prior mean of the embedding becomes a learnt
@@ -131,8 +133,11 @@ def fit(
         "choices": None if isinstance(study_or_choices, Study) else study_or_choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
+        "ratings": ratings,
+        "sortings": sortings,
     }
-    study = _study(study_or_choices, arrangements, dissimilarities)
+    others = {kind: table for kind, table in tables.items() if kind != "choices"}
+    study = _study(study_or_choices, others)
     if study is None and condition is not None:
         raise TwoalikeError("`condition=...`: goes with a study; tables name no conditions.")
     if out is None and study is not None:
@@ -191,18 +196,20 @@ def _fitted(
     return fit_embedding(**read, config=config, source=source, **known)
 
 
-def _study(source: Study | JudgmentTable | None, *others: JudgmentTable | None) -> Study | None:
+def _study(
+    source: Study | JudgmentTable | None, others: Mapping[JudgmentKind, JudgmentTable | None]
+) -> Study | None:
     """Open the study, if the source names a folder; a name without an ending is taken for one."""
     if not isinstance(source, Study | str | Path):
         return None
     path = source.root if isinstance(source, Study) else Path(source)
     if not path.is_dir() and (path.suffix or path.is_file()):
         return None
-    if any(one is not None for one in others):
+    if given := [kind for kind, table in others.items() if table is not None]:
         raise TwoalikeError(
             expected="a study or tables of judgments",
             found="both",
-            remedy="Leave `arrangements=...` and `dissimilarities=...` out: a study has its own.",
+            remedy=f"Leave `{given[0]}=...` out: a study has its own.",
         )
     return Study.load(path)
 
@@ -227,6 +234,8 @@ def fit_embedding(
     *,
     arrangements: pd.DataFrame | None = None,
     dissimilarities: pd.DataFrame | None = None,
+    ratings: pd.DataFrame | None = None,
+    sortings: pd.DataFrame | None = None,
     features: FeatureTable | None = None,
     groups: Mapping[str, str] | None = None,
     covariates: Mapping[str, Mapping[str, float]] | None = None,
@@ -240,10 +249,10 @@ def fit_embedding(
     ----------
     choices
         Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are left out.
-        None: arrangements or dissimilarities only; they say nothing of the scale of the embedding,
-        so how decided choices are is then left to the prior.
-    arrangements, dissimilarities
-        Tables of multi-arrangement trials, and of RDMs and rated pairs.
+        None: other judgments only; they say nothing of the scale of the embedding, so how decided
+        choices are is then left to the prior.
+    arrangements, dissimilarities, ratings, sortings
+        Tables of multi-arrangement trials, of RDMs, of rated pairs, and of objects in piles.
     features
         Features of every object, for a prior mean that is a linear map of them.
     groups
@@ -268,12 +277,14 @@ def fit_embedding(
         If there is nothing to fit, an object has no features, or a participant no group.
     """
     config = config or FitConfig()
-    if choices is None and arrangements is None and dissimilarities is None:
+    others = (arrangements, dissimilarities, ratings, sortings)
+    if choices is None and all(table is None for table in others):
         raise TwoalikeError(
-            "expected choices, arrangements or dissimilarities to fit, found none of them."
+            "expected choices, arrangements, dissimilarities, ratings or sortings to fit, found "
+            "none of them."
         )
     used = None if choices is None else used_choices(choices)
-    data = Data.from_tables(used, arrangements, dissimilarities)
+    data = Data.from_tables(used, *others)
     data = with_people(with_times(data, used, config), groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)

@@ -98,6 +98,16 @@ class Layouts:
         return cls(padded, arrangers, ids, len(used) - len(telling))
 
     @property
+    def people(self) -> tuple[str, ...]:
+        """Who each arranger is."""
+        return self.arrangers
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """Axis of the draws that those who arranged have, with its labels."""
+        return {"arranger": list(self.arrangers)}
+
+    @property
     def n_trials(self) -> int:
         """Trials in all groups."""
         return sum(group.size for group in self.groups)

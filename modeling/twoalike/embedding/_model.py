@@ -25,6 +25,8 @@ from twoalike.embedding._dissimilarities import (
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
+from twoalike.embedding._ratings import RatingGroup, Ratings, add_ratings
+from twoalike.embedding._sortings import SortingGroup, Sortings, add_sortings
 from twoalike.embedding._times import Clocks, add_clocks
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import Booleans, Floats, Integers
@@ -48,22 +50,31 @@ class Data:
     participants: tuple[str, ...]
     layouts: Layouts | None = None
     dissimilarities: Dissimilarities | None = None
+    ratings: Ratings | None = None
+    sortings: Sortings | None = None
     people: Groups | None = None
     covariates: Covariates | None = None
     times: Floats | None = None
 
     @property
     def size(self) -> int:
-        """Judgments, objects placed in arrangements, and pairs with a dissimilarity."""
+        """Judgments, objects placed or sorted, and pairs with a dissimilarity or rating."""
         placed = 0 if self.layouts is None else int(self.layouts.counts()[1].sum())
         pairs = 0 if self.dissimilarities is None else int(self.dissimilarities.pairs.sum())
-        return len(self.items) + placed + pairs
+        rated = 0 if self.ratings is None else self.ratings.n_ratings
+        sorted_ = 0 if self.sortings is None else int(self.sortings.counts()[1].sum())
+        return len(self.items) + placed + pairs + rated + sorted_
 
     @property
-    def groups(self) -> tuple[LayoutGroup | PairGroup, ...]:
-        """What enters the model beside choices: groups of arrangements, then of dissimilarities."""
-        layouts = () if self.layouts is None else self.layouts.groups
-        return layouts + (() if self.dissimilarities is None else self.dissimilarities.groups)
+    def others(self) -> "tuple[Layouts | Dissimilarities | Ratings | Sortings, ...]":
+        """What enters the model beside choices, in this order."""
+        kinds = (self.layouts, self.dissimilarities, self.ratings, self.sortings)
+        return tuple(kind for kind in kinds if kind is not None)
+
+    @property
+    def groups(self) -> tuple[LayoutGroup | PairGroup | RatingGroup | SortingGroup, ...]:
+        """Groups of what enters the model beside choices, kind by kind."""
+        return tuple(group for kind in self.others for group in kind.groups)
 
     def take(self, rows: Any, *, others: bool = True) -> "Data":
         """Take some of the choices, and all other judgments or none."""
@@ -75,17 +86,18 @@ class Data:
             times=None if self.times is None else self.times[rows],
             layouts=self.layouts if others else None,
             dissimilarities=self.dissimilarities if others else None,
+            ratings=self.ratings if others else None,
+            sortings=self.sortings if others else None,
         )
 
     def everybody(self) -> "Data":
-        """Add whoever arranged or gave dissimilarities to the participants, after who chose.
+        """Add whoever gave other judgments to the participants, after who chose.
 
         Groups and covariates are kept only if nobody is added.
         """
         chose = self.participants if len(self.items) else ()
-        arranged = () if self.layouts is None else self.layouts.arrangers
-        compared = () if self.dissimilarities is None else self.dissimilarities.people
-        names = tuple(dict.fromkeys((*chose, *arranged, *compared)))
+        others = [person for kind in self.others for person in kind.people]
+        names = tuple(dict.fromkeys((*chose, *others)))
         if names == self.participants:
             return self
         return replace(self, participants=names, people=None, covariates=None)
@@ -100,12 +112,17 @@ class Data:
         choices: pd.DataFrame | None,
         arrangements: pd.DataFrame | None,
         dissimilarities: pd.DataFrame | None = None,
+        ratings: pd.DataFrame | None = None,
+        sortings: pd.DataFrame | None = None,
     ) -> "Data":
         """Index judgments of all kinds, over the objects of any table.
 
         Without choices there is one participant, ``unknown``, about whom nothing is known.
         """
-        tables = ((choices, "item_1"), (arrangements, "item"), (dissimilarities, "item_a"))
+        tables = (
+            *((choices, "item_1"), (arrangements, "item"), (dissimilarities, "item_a")),
+            *((ratings, "item_a"), (sortings, "item")),
+        )
         listed = [table[item].cat.categories for table, item in tables if table is not None]
         ids = merged_order(*(map(str, names) for names in listed))
         if choices is None:
@@ -119,6 +136,10 @@ class Data:
         if dissimilarities is not None:
             pairs = Dissimilarities.from_table(dissimilarities, ids)
             data = replace(data, dissimilarities=pairs)
+        if ratings is not None:
+            data = replace(data, ratings=Ratings.from_table(ratings, ids))
+        if sortings is not None:
+            data = replace(data, sortings=Sortings.from_table(sortings, ids))
         return data
 
     @classmethod
@@ -301,6 +322,18 @@ STORED = (
     "pair_noise",
     "pair_noise_location",
     "pair_noise_spread",
+    "rating_noise",
+    "rating_location",
+    "rating_spread",
+    "rating_threshold",
+    "rating_origin",
+    "rating_unit",
+    "sorting_noise",
+    "sorting_location",
+    "sorting_spread",
+    "sorting_threshold",
+    "sorting_origin",
+    "sorting_unit",
 )
 """Quantities of a draw that the posterior keeps."""
 
@@ -374,20 +407,22 @@ class Form:
         *,
         observed: bool = False,
     ) -> None:
-        """Add arrangements and dissimilarities to the open model, as potentials or observed."""
-
-        def own(people: Sequence[str]) -> Any:
-            return None if log_weight is None else log_weight[data.places(people)]
-
-        if (layouts := data.layouts) is not None:
-            weights = own(layouts.arrangers)
-            add_layouts(x, layouts, self.dimensions, batch, observed=observed, log_weight=weights)
-        if (pairs := data.dissimilarities) is not None:
-            rest = None if batch is None else batch[-len(pairs.groups) :]
-            weights = own(pairs.people)
-            add_dissimilarities(
-                x, pairs, self.similarity, rest, observed=observed, log_weight=weights
-            )
+        """Add all judgments but choices to the open model, as potentials or observed."""
+        first = 0
+        for kind in data.others:
+            last = first + len(kind.groups)
+            part = None if batch is None else batch[first:last]
+            own = None if log_weight is None else log_weight[data.places(kind.people)]
+            how: dict[str, Any] = {"observed": observed, "log_weight": own}
+            if isinstance(kind, Layouts):
+                add_layouts(x, kind, self.dimensions, part, **how)
+            elif isinstance(kind, Dissimilarities):
+                add_dissimilarities(x, kind, self.similarity, part, **how)
+            elif isinstance(kind, Ratings):
+                add_ratings(x, kind, self.similarity, part, **how)
+            else:
+                add_sortings(x, kind, self.similarity, part, **how)
+            first = last
 
     def unobserved(
         self, data: Data, observers: Observers | None = None
@@ -403,10 +438,8 @@ class Form:
             "participant": list(data.participants),
             "dimension": list(range(self.dimensions)),
         }
-        if data.layouts is not None:
-            coords["arranger"] = list(data.layouts.arrangers)
-        if data.dissimilarities is not None:
-            coords["source"] = list(data.dissimilarities.sources)
+        for kind in data.others:
+            coords |= kind.labels
         if self.weights and data.people is not None:
             coords["group"] = list(data.people.names)
         if data.covariates is not None:

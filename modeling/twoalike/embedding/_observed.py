@@ -39,6 +39,8 @@ def build_model(
     *,
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
     features: FeatureTable | str | Path | None = None,
     groups: Mapping[str, str] | str | Path | None = None,
     covariates: Mapping[str, Mapping[str, float]] | str | Path | None = None,
@@ -50,9 +52,11 @@ def build_model(
 
     Its log density is that of ``fit``. ``embedding`` (object, dimension), ``temperature`` and
     ``lapse`` (participant) are its deterministic variables. Observed are ``choices`` (judgment),
-    the position of the chosen item, 0 to 2, of the triplets in the data ``items``; and
+    the position of the chosen item, 0 to 2, of the triplets in the data ``items``;
     ``arrangements_0`` (trial, place, axis) and ``dissimilarities_0`` (source, object, object) and
-    on, one a group of trials or sources of about one size, whose densities lack a constant.
+    on, one a group of trials or sources of about one size, whose densities lack a constant;
+    ``ratings_0`` (rating), the level of each answer from 0, the lowest where equal answers on a
+    slider span several; and ``sortings_0`` (trial, place) and on, the pile of each object from 0.
     The functions of PyMC work on it: ``pymc.sample``, ``sample_prior_predictive``,
     ``sample_posterior_predictive``, ``compute_log_likelihood``, ``do``. The coordinate ``judgment``
     is the row in the table of choices, from 0. With ``response_times`` the density of
@@ -62,7 +66,7 @@ def build_model(
     ----------
     choices
         A Parquet file, or a frame of pandas or polars; practice and catch trials are left out.
-    arrangements, dissimilarities
+    arrangements, dissimilarities, ratings, sortings
         Files or frames, with choices or alone.
     features
         Features of every object, or their file, for a prior mean that is a map of them.
@@ -88,18 +92,20 @@ def build_model(
         If there are no judgments, or a table or a setting has a problem.
     """
     config = fit_settings(config, settings)
-    tables = (choices, arrangements, dissimilarities)
-    if all(one is None for one in tables):
-        raise TwoalikeError(
-            "expected choices, arrangements or dissimilarities to model, found none of them."
-        )
-    kinds: tuple[JudgmentKind, ...] = ("choices", "arrangements", "dissimilarities")
-    table, layouts, pairs = (
-        None if one is None else read_judgments(one, kind)
-        for one, kind in zip(tables, kinds, strict=True)
+    tables: dict[JudgmentKind, JudgmentTable | None] = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "dissimilarities": dissimilarities,
+        "ratings": ratings,
+        "sortings": sortings,
+    }
+    if all(one is None for one in tables.values()):
+        raise TwoalikeError(f"expected {', '.join(tables)} to model, found none of them.")
+    table, *others = (
+        None if one is None else read_judgments(one, kind) for kind, one in tables.items()
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
-    data = with_people(Data.from_tables(used, layouts, pairs), groups, covariates, config)
+    data = with_people(Data.from_tables(used, *others), groups, covariates, config)
     if config.response_times and used is not None:
         data = replace(data, times=response_times(used))
     if isinstance(features, str | Path):

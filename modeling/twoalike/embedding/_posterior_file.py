@@ -100,6 +100,17 @@ OF_WEIGHTS = {
     "weight_spread": ("chain", "draw"),
 }
 """Needed as well, where people weigh the dimensions."""
+OF_RATERS = {
+    **{f"rating_{name}": ("chain", "draw", "rater") for name in ("noise", "origin", "unit")},
+    "rating_threshold": ("chain", "draw", "rater", "threshold"),
+}
+OF_SORTERS = {
+    f"sorting_{name}": ("chain", "draw", "sorter")
+    for name in ("noise", "threshold", "origin", "unit")
+}
+"""``OF_RATERS``, ``OF_SORTERS``: needed as well, where there are ratings or sortings."""
+MAY_LACK = ("rating_threshold",)
+"""NaN where a scale has fewer thresholds than another."""
 OF_GROUPS = {"group_log_weight": ("chain", "draw", "group", "dimension")}
 
 
@@ -182,6 +193,9 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
     if "group_log_weight" in found:
         needed |= OF_GROUPS
         labels += ["group", GROUP_OF]
+    for axis, variables in (("rater", OF_RATERS), ("sorter", OF_SORTERS)):
+        if axis in found.coords:
+            needed |= variables
     for name, dims in needed.items():
         if name not in found or found[name].dims != dims:
             what = f"dimensions {found[name].dims}" if name in found else "no such variable"
@@ -204,11 +218,16 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
         )
     for name in needed:
         values = found[name].values
-        if values.dtype.kind not in "fiu" or not values.size or not np.isfinite(values).all():
+        strange = np.isinf if name in MAY_LACK else _not_finite
+        if values.dtype.kind not in "fiu" or not values.size or strange(values).any():
             what = "NaN or infinite values" if values.dtype.kind == "f" else str(values.dtype)
             raise TwoalikeError(
                 f"{path}: the {name} holds {what if values.size else 'nothing'}. Fit it again."
             )
+
+
+def _not_finite(values: Any) -> Any:
+    return ~np.isfinite(values)
 
 
 def _is_nan(value: Any) -> bool:

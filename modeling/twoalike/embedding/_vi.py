@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._config import Checkpoint, FitConfig
+from twoalike.embedding._dissimilarities import PairGroup
 from twoalike.embedding._layouts import LayoutGroup
 from twoalike.embedding._model import (
     Data,
@@ -39,7 +40,7 @@ from twoalike.study import Booleans, Floats, TwoalikeError, progress
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature", "weight", "time")
 TRIALS = 200  # arrangements a step
-PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
+PAIRS = 50_000  # entries of matrices of dissimilarities or sortings a step, or one; ratings
 RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
 """Fewer judgments than -> peak learning rate. From a hundred thousand judgments on .06 is better
 than .03; with a hundred judgments of more objects than that, some fits diverge at .03."""
@@ -135,7 +136,15 @@ def rows_a_step(data: Data) -> list[int]:
     layouts = data.layouts
     trials = 1 if layouts is None else max(1, layouts.n_trials / TRIALS)
     entries = 0 if pairs is None else sum(group.values.size for group in pairs.groups)
-    parts = [trials if isinstance(g, LayoutGroup) else max(1, entries / PAIRS) for g in data.groups]
+
+    def part(group: Any) -> float:
+        if isinstance(group, LayoutGroup):
+            return trials
+        if isinstance(group, PairGroup):
+            return max(1, entries / PAIRS)
+        return max(1.0, group.entries / PAIRS)
+
+    parts = map(part, data.groups)
     return [int(np.ceil(g.size / part)) for g, part in zip(data.groups, parts, strict=True)]
 
 

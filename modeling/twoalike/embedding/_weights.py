@@ -232,15 +232,13 @@ def _view(
 ) -> "xr.DataTree":
     """Weigh the embedding of ``group``, keep some of the participants, and record whose it is.
 
-    Of other people's arrangements and dissimilarities this is no embedding: they are left out too.
+    Of other people's arrangements and the like this is no embedding: they are left out too.
     """
     kept_people: dict[str, Any] = {"participant": people}
-    if "arranger" in group.coords:
-        names = group["arranger"].values
-        kept_people["arranger"] = names[np.isin(names, people)]
-    if "source" in group.coords:
-        names = group["source"].values
-        kept_people["source"] = names[np.isin(list(map(person_of, names)), people)]
+    for axis in ("arranger", "source", "rater", "sorter"):
+        if axis in group.coords:
+            names = group[axis].values
+            kept_people[axis] = names[np.isin(list(map(person_of, names)), people)]
     order = group["embedding"].dims
     weighed = (group["embedding"] * np.exp(log_weight / 2)).transpose(*order)
     view = tree.copy()

@@ -1,6 +1,8 @@
 from ._columns import trial_numbers as trial_numbers
 from ._delimited import import_triplets as import_triplets
 from ._delimited import read_triplets as read_triplets
+from ._import_rated import import_ratings as import_ratings
+from ._import_rated import import_sortings as import_sortings
 from ._meadows import import_meadows as import_meadows
 from ._platforms import import_next as import_next
 from ._platforms import import_salmon as import_salmon
@@ -8,6 +10,10 @@ from ._rated import RATINGS as RATINGS
 from ._rated import SORTINGS as SORTINGS
 from ._rated import ratings_table as ratings_table
 from ._rated import sortings_table as sortings_table
+from ._rated_views import RatingSource as RatingSource
+from ._rated_views import Sorting as Sorting
+from ._rated_views import rating_sources as rating_sources
+from ._rated_views import sortings_of as sortings_of
 from ._raw import RawSession as RawSession
 from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions

@@ -200,15 +200,16 @@ def _source_labels(table: pd.DataFrame) -> Any:
 
 
 def person_of(label: str) -> str:
-    """Name of the participant who gave a source of this label.
+    """Name of the participant who gave a source of this label, or rated under it.
 
     Examples
     --------
-    >>> person_of("p1, rating"), person_of("p1")
-    ('p1', 'p1')
+    >>> person_of("p1, rating"), person_of("p1, 7 points"), person_of("p1")
+    ('p1', 'p1', 'p1')
     """
     name, _, kind = label.rpartition(", ")
-    return name if kind in PAIR_KINDS else label
+    of_several = kind in (*PAIR_KINDS, "slider") or kind.endswith(" points")
+    return name if of_several else label
 
 
 def _checked(source: PairSource) -> PairSource:

@@ -1,0 +1,191 @@
+"""Ratings and sortings in delimited text, with a header that names the columns."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.judgments._columns import PAIR, TRIAL
+from twoalike.judgments._rated import ratings_table, sortings_table
+from twoalike.judgments._sheet import Sheet, TimeUnit, seconds
+from twoalike.judgments._tables import (
+    JudgmentKind,
+    check_new_table,
+    object_ids,
+    write_judgments,
+)
+from twoalike.study import Floats, TwoalikeError, provenance, read_delimited
+
+type Objects = Sequence[str] | str | Path | None
+
+
+def import_ratings(
+    file: str | Path,
+    objects: Objects = None,
+    *,
+    scale_points: int | None = None,
+    slider: tuple[float, float] = (0.0, 1.0),
+    response_time_unit: TimeUnit | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Read rated pairs from delimited text.
+
+    Parameters
+    ----------
+    file
+        Text split at tabs, commas, semicolons or spaces, one rating a line. Its header names
+        ``item_a``, ``item_b`` and ``rating`` (higher is more alike); ``participant``, ``session``,
+        ``trial``, ``trial_type``, ``scale_points`` and ``response_time`` are optional, further
+        columns are ignored.
+    objects
+        All object ids, or a file with one a line; None: those that the file names.
+    scale_points
+        Points of the Likert scale, numbered from 1, where the file has no such column; None: a
+        slider.
+    slider
+        Lowest and highest number of the slider; ratings become 0 to 1.
+    response_time_unit
+        ``s`` or ``ms``; needed if there are response times.
+    out, overwrite
+        Table of ratings to write (``.parquet``), and whether it may replace one.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, a column is missing, or a value does not fit; the message names row
+        and column.
+    """
+    target, sheet = check_new_table(out, overwrite), _read(Path(file), (*PAIR, "rating"))
+    columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
+    columns |= {name: sheet.filled(name) for name in PAIR}
+    points = np.full(len(sheet.cells), np.nan if scale_points is None else float(scale_points))
+    if "scale_points" in (sheet.header or ()):
+        points = _numbers(sheet, "scale_points", missing=True)
+    rating, on_slider = _numbers(sheet, "rating"), np.isnan(points)
+    low, high = slider
+    if not low < high:
+        raise TwoalikeError(
+            where="`slider=...`",
+            expected="two numbers, the lower first",
+            found=f"{low:g}, {high:g}",
+        )
+    beyond = np.flatnonzero(on_slider & ((rating < low) | (rating > high)))
+    if len(beyond):
+        raise TwoalikeError(
+            where=sheet.where(int(beyond[0]), "rating"),
+            expected=f"a number from {low:g} to {high:g}, the ends of the slider",
+            found=f"{rating[beyond[0]]:g}",
+            remedy="Give the ends with `slider=...`, or `scale_points=...` of a Likert scale.",
+        )
+    columns["rating"] = np.where(on_slider, (rating - low) / (high - low), rating)
+    columns["scale_points"] = points
+    ids = _ids(objects, [columns[name] for name in PAIR])
+    table = ratings_table(columns, ids, str(sheet.path))
+    config = {"scale_points": scale_points, "slider": slider}
+    _write(target, table, "ratings", sheet, objects, config)
+    return table
+
+
+def import_sortings(
+    file: str | Path,
+    objects: Objects = None,
+    *,
+    response_time_unit: TimeUnit | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Read objects sorted into piles from delimited text.
+
+    Parameters
+    ----------
+    file
+        Text split at tabs, commas, semicolons or spaces, one object of a trial a line. Its header
+        names ``item`` and ``pile`` (a number or a name); ``participant``, ``session``, ``trial``
+        (1 where it is missing: each person sorted once), ``trial_type``, ``pile_name`` and
+        ``response_time`` are optional, further columns are ignored.
+    objects, response_time_unit, out, overwrite
+        As in :func:`import_ratings`.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`import_ratings`.
+    """
+    target, sheet = check_new_table(out, overwrite), _read(Path(file), ("item", "pile"))
+    columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
+    columns.setdefault("trial", np.ones(len(sheet.cells), dtype=np.int64))
+    columns["item"], pile = sheet.filled("item"), sheet.filled("pile")
+    if pile.str.fullmatch("[1-9][0-9]{0,8}").all():
+        columns["pile"] = pile.to_numpy().astype(np.int64)
+        if "pile_name" in (sheet.header or ()):
+            name = sheet.text("pile_name")
+            columns["pile_name"] = name.astype(object).where(name != "", None)
+    else:
+        columns["pile"] = pd.factorize(pile)[0] + 1
+        columns["pile_name"] = pile.astype(object)
+    table = sortings_table(columns, _ids(objects, [columns["item"]]), str(sheet.path))
+    _write(target, table, "sortings", sheet, objects, {})
+    return table
+
+
+def _read(path: Path, needed: Sequence[str]) -> Sheet:
+    """Cells under a header that names what is needed."""
+    cells = read_delimited(path, f"a header with {', '.join(needed)}, and one judgment a line")
+    header = tuple(cells.iloc[0].fillna("").str.strip())
+    missing = [name for name in needed if header.count(name) != 1]
+    if missing or len(cells) < 2:
+        raise TwoalikeError(
+            where=path,
+            expected=f"a header that names {', '.join(needed)} once each, and rows below it",
+            found=", ".join(header) if missing else "no row",
+        )
+    return Sheet(path, cells.iloc[1:].reset_index(drop=True), header)
+
+
+def _optional(sheet: Sheet, names: Sequence[str], unit: TimeUnit | None) -> dict[str, Any]:
+    """Columns that a file may lack."""
+    read: dict[str, Callable[[str], Any]] = {name: sheet.filled for name in names}
+    read["trial"] = lambda name: _numbers(sheet, name)
+    read["response_time"] = lambda name: seconds(sheet, name, unit)
+    return {name: get(name) for name, get in read.items() if name in (sheet.header or ())}
+
+
+def _numbers(sheet: Sheet, column: str, *, missing: bool = False) -> Floats:
+    """Numbers of a column, NaN where they may be missing, shape (n,)."""
+    cells = sheet.text(column) if missing else sheet.filled(column)
+    found = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+    absent = cells.str.lower().isin(("", "n/a", "nan")).to_numpy() & missing
+    bad = np.flatnonzero(~np.isfinite(found) & ~absent)
+    if len(bad):
+        raise TwoalikeError(
+            where=sheet.where(int(bad[0]), column),
+            expected="a number",
+            found=repr(cells.iloc[bad[0]]),
+        )
+    return np.asarray(found)
+
+
+def _ids(objects: Objects, columns: Sequence["pd.Series[str]"]) -> Sequence[str]:
+    """All objects: those that were given, or those of the file in order of first appearance."""
+    if objects is not None:
+        return object_ids(objects)
+    return [str(name) for name in pd.unique(pd.concat(list(columns), ignore_index=True))]
+
+
+def _write(
+    target: Path | None,
+    table: pd.DataFrame,
+    kind: JudgmentKind,
+    sheet: Sheet,
+    objects: Objects,
+    config: dict[str, Any],
+) -> None:
+    if target is None:
+        return
+    inputs = {"judgments": sheet.path}
+    if isinstance(objects, str | Path):
+        inputs["objects"] = Path(objects)
+    write_judgments(target, table, provenance(kind, inputs=inputs, config=config), kind)

@@ -1,0 +1,302 @@
+"""Ratings and sortings in the model: known answers, recovery, checks, commands."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import expit
+
+from twoalike.cli.app import main
+from twoalike.embedding import FitConfig, Posterior, build_model, check, fit_embedding
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._ratings import (
+    FAR,
+    LEVELS,
+    Ratings,
+    rating_log_likelihood,
+    slider_levels,
+)
+from twoalike.embedding._sortings import Sortings, decision_log_likelihood
+from twoalike.embedding._vi import rows_a_step
+from twoalike.judgments import (
+    choices_table,
+    ratings_table,
+    sortings_table,
+    write_judgments,
+)
+from twoalike.study import TwoalikeError
+
+M, D = 12, 3
+QUICK: Any = {"mode": "FAST_COMPILE"}
+IDS = [f"o{k:02d}" for k in range(M)]
+UPPER = np.triu_indices(M, 1)
+
+
+def truth(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Embedding, and similarities in standard deviations."""
+    x = np.where(rng.random((M, D)) < 0.6, rng.gamma(2.0, 1.0, (M, D)), 0.05)
+    s = x @ x.T
+    return x, (s - s[UPPER].mean()) / s[UPPER].std()
+
+
+def rate(s: np.ndarray, people: int, rng: np.random.Generator, *, slider: bool) -> pd.DataFrame:
+    """Ratings of all pairs by each person."""
+    n = len(UPPER[0])
+    felt = s[UPPER] + 0.3 * rng.logistic(size=(people, n))
+    level = 1 + (felt[..., None] > np.array([-1.0, -0.4, 0.1, 0.9])).sum(axis=-1)
+    columns = {
+        "participant": np.repeat([f"p{k}" for k in range(people)], n),
+        "item_a": np.tile(UPPER[0], people),
+        "item_b": np.tile(UPPER[1], people),
+        "rating": (expit(felt) ** 2 if slider else level).ravel(),
+        "scale_points": np.full(people * n, np.nan if slider else 5),
+    }
+    return ratings_table(columns, IDS)
+
+
+def sort(s: np.ndarray, people: int, trials: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Sortings of nine objects, which join piles one after the other."""
+    rows = []
+    for person, trial in product(range(people), range(trials)):
+        piles: list[list[int]] = []
+        for item in rng.permutation(M)[:9]:
+            gain = np.array([*(s[item, pile].mean() for pile in piles), 0.5]) / 0.3
+            place = int((gain + rng.gumbel(size=len(gain))).argmax())
+            if place == len(piles):
+                piles.append([])
+            piles[place].append(int(item))
+        rows += [
+            (f"p{person}", trial + 1, item, number + 1)
+            for number, pile in enumerate(piles)
+            for item in pile
+        ]
+    who, trial_, item_, pile_ = zip(*rows, strict=True)
+    columns = {"participant": who, "trial": trial_, "item": np.array(item_), "pile": pile_}
+    return sortings_table(columns, IDS)
+
+
+def choose(x: np.ndarray, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Odd-one-out choices of one person."""
+    items = np.stack([rng.permutation(M)[:3] for _ in range(n)])
+    s = x @ x.T
+    sides = np.stack([s[items[:, a], items[:, b]] for a, b in ((1, 2), (0, 2), (0, 1))], axis=1)
+    chosen = 1 + (sides + rng.gumbel(size=sides.shape)).argmax(axis=1)
+    columns = {f"item_{k + 1}": items[:, k] for k in range(3)} | {"chosen": chosen}
+    return choices_table(columns | {"participant": ["p0"] * n}, IDS)
+
+
+def recovered(posterior: Posterior, x: np.ndarray) -> float:
+    """Correlation of the posterior mean of the similarity of all pairs with the truth."""
+    rows = [posterior.ids.index(name) for name in IDS]
+    kernel = KERNELS[str(posterior.attrs["similarity"])]
+    draws = [kernel.matrix(one[rows], one[rows])[UPPER] for one in posterior.embedding]
+    z = [(draw - draw.mean()) / draw.std() for draw in draws]
+    return float(np.corrcoef(np.mean(z, axis=0), (x @ x.T)[UPPER])[0, 1])
+
+
+def test_slider_is_cut_at_the_raters_own_quantiles(rng: np.random.Generator) -> None:
+    rating = rng.random(200)
+    low, high = slider_levels(rating)
+    assert set(high - low) == {1}
+    assert np.bincount(low).tolist() == [20] * LEVELS
+    assert_allclose(slider_levels(rating**3), (low, high))  # a bent slider
+    tied = np.where(rating < 0.45, 0.0, rating)
+    low, high = slider_levels(tied)
+    share = (tied == 0).mean()
+    assert set(low[tied == 0]) == {0} and set(high[tied == 0]) == {round(10 * share)}
+    spans = sorted(set(zip(low.tolist(), high.tolist(), strict=True)))
+    assert spans[0][0] == 0 and spans[-1][1] == LEVELS  # they part the whole scale
+    assert all(one[1] == other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert slider_levels(np.full(5, 0.5))[1].tolist() == [LEVELS] * 5
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+@pytest.mark.parametrize("weighed", [False, True])
+def test_probability_of_a_rating_is_that_of_the_graded_response_model(
+    similarity: str, weighed: bool, rng: np.random.Generator
+) -> None:
+    x = truth(rng)[0]
+    table = pd.concat([rate(truth(rng)[1], 2, rng, slider=False)])
+    data = Ratings.from_table(table, IDS)
+    (group,) = data.groups
+    noise, log_weight = np.array([0.4, 1.1]), rng.normal(size=(2, D)) if weighed else None
+    cuts = np.sort(rng.normal(size=(2, 4)), axis=1)
+    ends = np.full((2, 1), FAR)
+    thresholds = np.concatenate([-ends, cuts, ends], axis=1)
+    symbols = [pt.as_tensor(array) for array in (x, noise, thresholds)]
+    weights = None if log_weight is None else pt.as_tensor(log_weight)
+    form = {"similarity": similarity, "reference": data.reference, "log_weight": weights}
+
+    def logs(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        arrays = (group.items, low, high, group.rater)
+        return np.asarray(
+            rating_log_likelihood(*symbols, *arrays, **form).eval(mode="FAST_COMPILE")
+        )  # type: ignore[arg-type]
+
+    expected = np.empty(group.size)
+    for rater in range(2):
+        seen = x if log_weight is None else x * np.exp(log_weight[rater] / 2)
+        rows = np.flatnonzero(group.rater == rater)
+        left, right = (seen[group.items[rows, side]] for side in (0, 1))
+        s = KERNELS[similarity].rows(left, right)
+        s = (s - s.mean()) / s.std()
+        p = expit((np.concatenate([[-np.inf], cuts[rater], [np.inf]]) - s[:, None]) / noise[rater])
+        expected[rows] = np.log(
+            p[np.arange(len(s)), group.high[rows]] - p[np.arange(len(s)), group.low[rows]]
+        )
+    assert_allclose(logs(group.low, group.high), expected, rtol=1e-5)
+    each = [np.exp(logs(np.full(group.size, k), np.full(group.size, k + 1))) for k in range(5)]
+    assert_allclose(np.sum(each, axis=0), 1, rtol=1e-6)
+
+
+def partitions(k: int) -> list[tuple[int, ...]]:
+    """All partitions of k objects, piles numbered in order of appearance."""
+    found = [(0,)]
+    for _ in range(k - 1):
+        found = [(*one, new) for one in found for new in range(max(one) + 2)]
+    return found
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_probabilities_of_all_partitions_sum_to_one(
+    similarity: str, rng: np.random.Generator
+) -> None:
+    x, ways = truth(rng)[0], partitions(4)
+    assert len(ways) == 15
+    rows = len(ways)
+    pile = np.pad(np.array(ways, dtype=np.int32), ((0, 0), (0, 1)))  # one object of padding
+    shown = np.pad(np.ones((rows, 4), np.float32), ((0, 0), (0, 1)))
+    items = np.tile(np.array([5, 2, 7, 1, 0], dtype=np.int32), (rows, 1))
+    noise, threshold = np.array([0.4]), np.array([0.3])
+    reference = np.stack(UPPER, axis=1)
+    arrays = (items, pile, shown, np.zeros(rows, dtype=np.int32))
+    logs = decision_log_likelihood(
+        *map(pt.as_tensor, (x, noise, threshold)),
+        *arrays,
+        size=5,
+        similarity=similarity,
+        reference=reference,
+    ).eval(mode="FAST_COMPILE")
+    assert_allclose(np.exp(logs.sum(axis=1)).sum(), 1, rtol=1e-5)
+    assert (logs[:, [0, 4]] == 0).all()
+    s = KERNELS[similarity].matrix(x, x)
+    s = (s - s[UPPER].mean()) / s[UPPER].std()
+    # Objects 5 and 2 share a pile, 7 and then 1 join it or not.
+    together = np.exp(s[5, 2] / 0.4) / (np.exp(s[5, 2] / 0.4) + np.exp(0.3 / 0.4))
+    own = ways.index((0, 0, 1, 1))
+    assert_allclose(np.exp(logs[own, 1]), together, rtol=1e-4)
+    gain = np.exp(np.array([(s[1, 5] + s[1, 2]) / 2, s[1, 7], 0.3]) / 0.4)
+    assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
+
+
+def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.Generator) -> None:
+    x, s = truth(rng)
+    data = Sortings.from_table(sort(s, 2, 1, rng), IDS)
+    (group,) = data.groups
+
+    def logs(x: np.ndarray) -> float:
+        symbols = map(pt.as_tensor, (x, np.array([0.4, 0.6]), np.array([0.3, 0.1])))
+        form = {"similarity": "distance", "reference": data.reference}
+        each = decision_log_likelihood(*symbols, *group.arrays, size=9, **form)  # type: ignore[arg-type]
+        return float(each.sum().eval(mode="FAST_COMPILE"))
+
+    assert_allclose(logs(3 * x + 1), logs(x), rtol=1e-3)
+
+
+def test_data_count_what_was_judged(rng: np.random.Generator) -> None:
+    _, s = truth(rng)
+    ratings, sortings = rate(s, 3, rng, slider=True), sort(s, 4, 2, rng)
+    data = Data.from_tables(None, None, None, ratings, sortings)
+    assert data.size == 3 * 66 + 8 * 9
+    assert data.everybody().participants == ("p0", "p1", "p2", "p3")
+    assert rows_a_step(data) == [198, 8]
+    pair = sortings_table({"trial": [1, 1], "item": [0, 1], "pile": [1, 1]}, IDS)
+    with pytest.raises(TwoalikeError, match="sortings of 3 objects"):
+        Sortings.from_table(pair)
+
+
+def test_open_model_has_the_density_of_the_fit(rng: np.random.Generator) -> None:
+    _, s = truth(rng)
+    tables = {"ratings": rate(s, 2, rng, slider=False), "sortings": sort(s, 2, 1, rng)}
+    settings = {"similarity": "dot", "dimensions": 2, "engine": "nuts"}
+    model = build_model(**tables, **settings)  # type: ignore[arg-type]
+    data = Data.from_tables(None, None, None, **tables)
+    known = Form(2, "spike-and-slab").model(data)
+    point = model.initial_point()
+    assert set(point) == set(known.initial_point())
+    densities = [float(one.compile_logp(**QUICK)(point)) for one in (model, known)]
+    assert_allclose(*densities, rtol=1e-5)
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        drawn = [pm.draw(model[name], random_seed=1) for name in ("ratings_0", "sortings_0")]
+    assert drawn[0].min() >= 0 and drawn[0].max() <= 4
+    assert (drawn[1][:, 0] == 0).all() and drawn[1].shape == (2, 9)
+
+
+@pytest.mark.slow
+def test_fit_of_both_with_choices_is_checked(rng: np.random.Generator, tmp_path: Path) -> None:
+    x, s = truth(rng)
+    tables = {"ratings": rate(s, 2, rng, slider=True), "sortings": sort(s, 2, 2, rng)}
+    config = FitConfig(engine="vi", chains=1, steps=500, draws=30, quick=True, dimensions=3)
+    posterior = fit_embedding(choose(x, 60, rng), **tables, config=config)
+    posterior.save(tmp_path / "posterior.nc")
+    posterior = Posterior.load(tmp_path / "posterior.nc")
+    group = posterior.tree["posterior"].dataset
+    assert group["rating_threshold"].shape == (1, 30, 2, LEVELS - 1)
+    assert (np.diff(group["rating_threshold"].values) > 0).all()
+    assert posterior.tree["constant_data"].dataset["ratings"].values.tolist() == [66, 66]
+    assert posterior.tree["constant_data"].dataset["sortings"].values.tolist() == [2, 2]
+    found = check(posterior, **tables)
+    assert found.ratings is not None and found.sortings is not None
+    assert (found.ratings.judgments, found.sortings.judgments) == (132, 4)
+    assert found.ratings.score.left_out and found.ratings.score.judgments == 132
+    assert found.sortings.score.judgments == 4 * 8
+    assert [part.name for part in found.sortings.calibration][0] == "piles a trial"
+    assert_allclose([part.observed for part in found.ratings.calibration], 0.1, atol=0.02)
+    assert any("choices=" in sentence for sentence in found.missing)
+    new = check(posterior, ratings=tables["ratings"], fitted=False)
+    assert new.ratings is not None and not new.ratings.score.left_out
+    strange = tables["ratings"].assign(participant=pd.Categorical(["nobody"] * 132))
+    with pytest.raises(TwoalikeError, match="none of the 132 rows of ratings"):
+        check(posterior, ratings=strange)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [("ratings",), ("sortings",), ("ratings", "sortings", "choices")])
+def test_commands_recover_the_space(
+    kinds: tuple[str, ...],
+    tmp_path: Path,
+    rng: np.random.Generator,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    x, s = truth(rng)
+    tables = {
+        "ratings": rate(s, 4, rng, slider=False),
+        "sortings": sort(s, 8, 4, rng),
+        "choices": choose(x, 300, rng),
+    }
+    words = []
+    for kind in kinds:
+        path = tmp_path / f"{kind}.parquet"
+        write_judgments(path, tables[kind], {}, kind)  # type: ignore[arg-type]
+        words += [f"--{kind}", str(path)]
+    out = tmp_path / "posterior.nc"
+    small = ["--quick", "--draws", "150", "--tune", "200", "--dimensions", "4", "--chains", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", *words, "--out", str(out), "--engine", "nuts", *small])
+    assert not ended.value.code
+    assert "next: twoalike check" in capsys.readouterr().out.replace("\n", " ")
+    assert recovered(Posterior.load(out), x) > 0.9
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(out), *words])
+    assert not ended.value.code
+    page = capsys.readouterr().out
+    assert ("log-loss of a rating" in page) == ("ratings" in kinds)
+    assert ("decision to join a pile" in page) == ("sortings" in kinds)

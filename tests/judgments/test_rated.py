@@ -1,0 +1,217 @@
+"""Tables of ratings and sortings: checks, files, imports, raw rows."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoalike.cli.app import main
+from twoalike.judgments import (
+    rating_sources,
+    ratings_table,
+    read_judgments,
+    read_raw_ratings,
+    read_raw_sortings,
+    sortings_of,
+    sortings_table,
+    write_judgments,
+)
+from twoalike.study import TwoalikeError
+from twoalike.tables import Column, Table
+
+OBJECTS = ["ant", "bee", "cat", "oak"]
+
+
+def status(*words: object) -> int:
+    """Exit status of a command."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return int(ended.value.code or 0)
+
+
+def test_files_return_what_was_written(tmp_path: Path) -> None:
+    ratings = ratings_table(
+        {"item_a": [0, 3], "item_b": [2, 1], "rating": [0.25, 4], "scale_points": [np.nan, 5]},
+        OBJECTS,
+    )
+    sortings = sortings_table(
+        {"trial": [1] * 3, "item": [0, 1, 3], "pile": [2, 2, 1], "pile_name": ["x", "x", None]},
+        OBJECTS,
+    )
+    for kind, table in (("ratings", ratings), ("sortings", sortings)):
+        path = tmp_path / f"{kind}.parquet"
+        write_judgments(path, table, {}, kind)  # type: ignore[arg-type]
+        read = read_judgments(path, kind)  # type: ignore[arg-type]
+        pd.testing.assert_frame_equal(read, table, check_categorical=False, check_dtype=False)
+        assert list(read[read.columns[4]].cat.categories) == OBJECTS
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"rating": [1.5]}, "a rating from 0 to 1"),
+        ({"rating": [2.5], "scale_points": [7]}, "a whole number from 1 to scale_points"),
+        ({"rating": [8], "scale_points": [7]}, "found"),
+        ({"rating": [0.5], "item_b": [0]}, "two objects"),
+    ],
+)
+def test_ratings_off_their_scale_are_refused(columns: dict[str, list[float]], words: str) -> None:
+    with pytest.raises(TwoalikeError, match=words if words != "found" else "from 1 to"):
+        ratings_table({"item_a": [0], "item_b": [1], **columns}, OBJECTS)
+
+
+def test_rows_of_a_sorting_must_agree() -> None:
+    three = {"trial": [1, 1, 1], "item": [0, 1, 2], "pile": [1, 1, 2]}
+    with pytest.raises(TwoalikeError, match="one name in all rows of a pile"):
+        sortings_table(three | {"pile_name": ["x", "y", "z"]}, OBJECTS)
+    with pytest.raises(TwoalikeError, match="first row"):
+        sortings_table(three | {"response_time": [1.0, 1.0, 2.0]}, OBJECTS)
+    with pytest.raises(TwoalikeError, match="two items or more"):
+        sortings_table({"trial": [1], "item": [0], "pile": [1]}, OBJECTS)
+    with pytest.raises(TwoalikeError, match="one row for each"):
+        sortings_table(three | {"item": [0, 0, 2]}, OBJECTS)
+
+
+def test_a_rater_is_a_person_on_one_scale() -> None:
+    table = ratings_table(
+        {
+            "participant": ["p", "p", "q", "p"],
+            "item_a": [0, 0, 0, 1],
+            "item_b": [1, 2, 3, 2],
+            "rating": [0.2, 3, 5, 0.1],
+            "scale_points": [np.nan, 7, 7, np.nan],
+            "trial_type": ["main", "main", "repeat", "practice"],
+        },
+        OBJECTS,
+    )
+    sources, ids = rating_sources(table)
+    assert ids == tuple(OBJECTS)
+    assert [one.label for one in sources] == ["p, slider", "p, 7 points", "q"]
+    assert [one.participant for one in sources] == ["p", "p", "q"]
+    assert [one.points for one in sources] == [None, 7, 7]
+    assert [one.pairs.tolist() for one in sources] == [[[0, 1]], [[0, 2]], [[0, 3]]]
+    practice = table[table["trial_type"] == "practice"]
+    with pytest.raises(TwoalikeError, match="main or repeated"):
+        rating_sources(practice)
+
+
+def test_piles_are_numbered_in_order_of_appearance() -> None:
+    table = sortings_table(
+        {"trial": [1, 1, 1, 2, 2], "item": [3, 0, 1, 0, 1], "pile": [7, 2, 7, 1, 1]}, OBJECTS
+    )
+    trials, _ = sortings_of(table)
+    assert [trial.items.tolist() for trial in trials] == [[3, 0, 1], [0, 1]]
+    assert [trial.piles.tolist() for trial in trials] == [[0, 1, 0], [0, 0]]
+
+
+def test_import_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "r.csv", tmp_path / "ratings.parquet"
+    file.write_text("participant,item_a,item_b,rating\np,ant,bee,25\nq,oak,ant,100\n")
+    assert status("import", "ratings", file, "--out", out) == 1
+    assert "ends of the slider" in capsys.readouterr().err
+    assert status("import", "ratings", file, "--slider", 0, 100, "--out", out) == 0
+    assert "2 ratings by 2 participants" in capsys.readouterr().out
+    table = read_judgments(out, "ratings")
+    assert table["rating"].tolist() == [0.25, 1.0]
+    assert list(table["item_b"].cat.categories) == ["ant", "oak", "bee"]
+    file.write_text("item_a\titem_b\trating\nant\tbee\t7\n")
+    assert status("import", "ratings", file, "--scale-points", 7, "--out", out, "--overwrite") == 0
+    table = read_judgments(out, "ratings")
+    assert (table["rating"].tolist(), table["scale_points"].tolist()) == ([7.0], [7.0])
+    file.write_text("item_a\titem_b\tvalue\nant\tbee\t7\n")
+    assert status("import", "ratings", file, "--out", out, "--overwrite") == 1
+    assert "a header that names item_a, item_b, rating" in capsys.readouterr().err
+
+
+def test_import_of_sortings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "s.csv", tmp_path / "sortings.parquet"
+    file.write_text("participant,item,pile\np,ant,small\np,bee,small\np,oak,big\n")
+    assert status("import", "sortings", file, "--out", out) == 0
+    assert "3 objects sorted in 1 trial by 1 participant" in capsys.readouterr().out
+    table = read_judgments(out, "sortings")
+    assert table["pile"].tolist() == [1, 1, 2]
+    assert table["pile_name"].tolist() == ["small", "small", "big"]
+    file.write_text("trial,item,pile,pile_name\n1,ant,2,x\n1,bee,1,\n2,ant,1,\n2,oak,1,\n")
+    assert status("import", "sortings", file, "--out", out, "--overwrite") == 0
+    table = read_judgments(out, "sortings")
+    assert (table["trial"].tolist(), table["pile"].tolist()) == ([1, 1, 2, 2], [2, 1, 1, 1])
+    assert table["pile_name"].isna().tolist() == [False, True, True, True]
+
+
+def text(name: str, missing: str = "") -> Column:
+    return Column(name, "string", name, missing=missing)
+
+
+def number(name: str, kind: str = "number", missing: str = "") -> Column:
+    return Column(name, kind, name, missing=missing)  # type: ignore[arg-type]
+
+
+COMMON = (number("trial_index", "integer"), text("trial_type"), number("response_time"))
+RATED = Table(
+    "beh",
+    (
+        *COMMON,
+        *(text("stimulus_1"), text("stimulus_2")),
+        number("response", missing="timed out"),
+        number("scale_points", "integer", missing="a slider"),
+    ),
+    rows="trials",
+)
+SORTED = Table(
+    "beh",
+    (
+        *COMMON,
+        number("n_items", "integer"),
+        text("stimulus"),
+        number("pile", "integer", missing="none"),
+        text("pile_name", missing="none"),
+    ),
+    rows="rows",
+)
+
+
+def write_raw(raw: Path, label: str, table: Table, rows: list[str]) -> None:
+    folder = raw / "sub-01" / "ses-1" / "beh"
+    folder.mkdir(parents=True)
+    lines = ["\t".join(table.names), *("\t".join(row.split()) for row in rows)]
+    name = f"sub-01_ses-1_task-{label}_run-1_beh.tsv"
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def test_raw_ratings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = SimpleNamespace(name="pair-rating", label="pairrating", trials=RATED)
+    monkeypatch.setattr("twoalike.judgments._raw.find_task", lambda name: task)
+    rows = [
+        "1 practice 0.5 ant bee 0.1 n/a",
+        "2 main 1.5 bee oak 0.25 n/a",
+        "3 main 1.0 ant oak n/a n/a",
+        "4 main 2.0 oak ant 5 7",
+    ]
+    write_raw(tmp_path, "pairrating", RATED, rows)
+    table = read_raw_ratings(tmp_path, OBJECTS)
+    assert table["trial"].tolist() == [1, 2, 4]
+    assert table["rating"].tolist() == [0.1, 0.25, 5.0]
+    assert table["scale_points"].fillna(0).tolist() == [0, 0, 7]
+    assert list(table["item_a"].cat.categories) == ["ant", "bee", "oak"]
+    assert (table.attrs["n_without_choice"], table.attrs["n_torn"]) == (1, 0)
+
+
+def test_raw_sortings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = SimpleNamespace(name="free-sorting", label="freesorting", trials=SORTED)
+    monkeypatch.setattr("twoalike.judgments._raw.find_task", lambda name: task)
+    rows = [
+        "1 main 9.5 3 ant 1 small",
+        "1 main 9.5 3 bee 1 small",
+        "1 main 9.5 3 oak n/a n/a",
+        "2 main 7.5 2 oak 1 n/a",
+        "2 main 7.5 2 cat 2 n/a",
+        "3 main 7.5 3 cat 2 n/a",  # torn: two rows are missing
+    ]
+    write_raw(tmp_path, "freesorting", SORTED, rows)
+    table = read_raw_sortings(tmp_path, OBJECTS)
+    assert table["item"].tolist() == ["ant", "bee", "oak", "cat"]
+    assert table["pile"].tolist() == [1, 1, 1, 2]
+    assert table["pile_name"].isna().tolist() == [False, False, True, True]
+    assert (table.attrs["n_without_choice"], table.attrs["n_torn"]) == (1, 1)
