@@ -81,7 +81,9 @@ def test_images_are_sorted_by_mouse_and_by_keys_and_go_on_after_a_kill(
     # The first main trial, by mouse; killed in the middle, it begins anew.
     layout = lay_out_sorting(SORTING, (1280, 1024), 5)
     ready, boxes = layout.tray_places(5), layout.cells
-    session.until(lambda: len(session.events("trial_start")) == 2)
+    session.until(
+        lambda: len(session.events("trial_start")) == 2, lambda: person.press("space")
+    )  # the page after the practice
     items = listed(session, 2)
     row = act(session, lambda: person.drag(ready[0], (boxes[7].x, boxes[7].y)))
     assert (row["stimulus"], row["place"], row["pointer"]) == (items[0], 8, "mouse")

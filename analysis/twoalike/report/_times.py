@@ -6,6 +6,7 @@ import numpy as np
 
 from twoalike.calibration import PUBLISHED_SPEARMAN, TimesByEntropy
 from twoalike.figures import response_times, times_by_entropy_chart
+from twoalike.record import find_runs
 from twoalike.report._agreement import what_predicts
 from twoalike.report._blocks import Block, Numbers, Picture, Section, Text, number, span
 from twoalike.report._fit import FitCheck, named_kind
@@ -37,8 +38,12 @@ def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
         groups = known.groupby("participant", observed=True)["response_time"]
         times = {str(name): values.to_numpy(np.float64) for name, values in groups}
     if not times:
-        none = Text("The judgments came without response times.")
-        return Section(anchor, title, lead, [NO_SESSIONS if choices is None else none])
+        if choices is None and not find_runs(inputs.study.raw):
+            return Section(anchor, title, lead, [NO_SESSIONS])
+        none = "The judgments came without response times."
+        if choices is None:
+            none = "No task of choices was run: times of other tasks are beside their sessions."
+        return Section(anchor, title, lead, [Text(none)])
     medians = np.array([np.median(values) for values in times.values()])
     alt = (
         f"Response times of {counted(len(times), 'participant')}: medians from "
