@@ -74,8 +74,9 @@ will do.
 _STIMULI = """(stimuli-tsv)=
 ## `stimuli/stimuli.tsv`
 
-Tab-separated, UTF-8. Lists of images only may leave out `kind` and `text`. Further columns are levels
-of categories, from coarse to fine. A column `kind` without any of the four kinds is a category as well.
+Tab-separated, UTF-8. Lists of images only may leave out `kind` and `text`. Further columns are
+levels of categories, from coarse to fine. A column `kind` without any of the four kinds is a
+category as well.
 
 """
 _TRIAL_LISTS = """(trial-lists)=
