@@ -25,6 +25,7 @@ The table goes to benchmarks/results/careless.md.
 import argparse
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -120,20 +121,24 @@ def run(trials: int, seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).assign(trials=trials)
 
 
+type Rows = "pd.Series[bool]"
+
+
+def line(how: str, p: "pd.Series[float]", careless: Rows, groups: Sequence[Rows]) -> str:
+    """Line of a table: area, and in each group how many have ``p_careless`` of .5 or more."""
+    pairs = int(careless.sum()) * int((~careless).sum())
+    area = mannwhitneyu(p[careless], p[~careless]).statistic / pairs
+    cells = [f"{int((p[rows] >= 0.5).sum())} of {int(rows.sum())}" for rows in groups]
+    return f"| {how} | {area:.3f} | {' | '.join(cells)} |"
+
+
 def row(how: str, found: pd.DataFrame) -> str:
     """Line of the table."""
-    p = found["p_careless"]
     careful = found["kind"] == "careful"
-    n = int(careful.sum()) * int((~careful).sum())
-    area = mannwhitneyu(p[~careful], p[careful]).statistic / n
     noisy = (found["noise"] > 1.4) | (found["lapse"] > 0.2)
-
-    def accused(rows: "pd.Series[bool]") -> str:
-        return f"{int((p[rows] >= 0.5).sum())} of {int(rows.sum())}"
-
     groups = [careful, careful & (found["time"] > 3), careful & noisy]
     groups += [found["kind"] == kind for kind in KINDS]
-    return f"| {how} | {area:.3f} | {' | '.join(map(accused, groups))} |"
+    return line(how, found["p_careless"], ~careful, groups)
 
 
 def main() -> None:

@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from careless import line
 from joint import OBJECTS, SIZE, World, layout
-from scipy.stats import mannwhitneyu
 
 from twoalike.embedding import FitConfig, careless_table, fit_embedding
 from twoalike.judgments import arrangements_table
@@ -112,12 +112,8 @@ def run(trials: int, seed: int) -> pd.DataFrame:
 
 def row(how: str, found: pd.DataFrame) -> str:
     """Line of the table."""
-    p, careless = found["p_careless"], found["kind"].isin(KINDS)
-    pairs = int(careless.sum()) * int((~careless).sum())
-    area = mannwhitneyu(p[careless], p[~careless]).statistic / pairs
     groups = [found["kind"] == kind for kind in ("careful", "ignoring", "noisy", *KINDS)]
-    cells = [f"{int((p[rows] >= 0.5).sum())} of {int(rows.sum())}" for rows in groups]
-    return f"| {how} | {area:.3f} | {' | '.join(cells)} |"
+    return line(how, found["p_careless"], found["kind"].isin(KINDS), groups)
 
 
 def main() -> None:
