@@ -56,18 +56,30 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_page_runs_in_one_small_folder(written: list[str]) -> None:
-    files = [path for path in Path("pair-rating").iterdir() if path.is_file()]
-    assert {path.name for path in files} == {"pair_rating.py", "pyproject.toml"}
+    files = [path for path in Path("same-or-different").iterdir() if path.is_file()]
+    assert {path.name for path in files} == {"same_or_different.py", "pyproject.toml"}
     assert sum(len(path.read_text().splitlines()) for path in files) <= MOST_LINES
     (commands,) = written
     told = _shell(commands)
-    assert told.count("40 of 40 trials") == 2
-    assert "80 trials, no problem found" in told
-    assert "dissimilarities.parquet  80 judged pairs" in told
-    assert Path("ratings/derived/posterior.nc").is_file()
+    assert told.count("60 of 60 trials") == 2
+    assert "120 trials, no problem found" in told
+    assert "dissimilarities.parquet  120 judged pairs" in told
+    assert Path("kinds/derived/posterior.nc").is_file()
+    assert "Are the two images of the same kind" in _shell(
+        "twoalike describe kinds --task same-or-different"
+    )
+
+
+def test_the_package_is_found_by_its_entry_point(written: list[str]) -> None:
+    """What was built and installed is the wheel, outside the folder of the source."""
+    code = "from twoalike.registry import find_task as find; print(find('sameordifferent').trials)"
+    code += "; import same_or_different; print(same_or_different.__file__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "stimulus_1" in done.stdout
+    assert Path(done.stdout.split()[-1]).parent == Path("installed").resolve()
 
 
 @pytest.mark.display
 def test_the_task_is_drawn_in_a_window(written: list[str], make_study: Callable[..., Path]) -> None:
-    words = "--task pair-rating --participant 903 --pilot --simulate"
+    words = "--task same-or-different --participant 903 --pilot --simulate"
     assert "28 of 28 trials" in _shell(f"twoalike run '{make_study()}' {words}")

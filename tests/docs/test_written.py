@@ -39,7 +39,7 @@ def test_every_command_on_a_page_can_be_called(path: Path, monkeypatch: pytest.M
     from twoalike.cli.app import app
 
     # The task that the how-to makes; a test of its own installs it (test_add_task.py).
-    monkeypatch.setattr("twoalike.registry.task_names", lambda: (*TASKS, "pair-rating"))
+    monkeypatch.setattr("twoalike.registry.task_names", lambda: (*TASKS, "same-or-different"))
     for words in _commands(path):
         line = [re.sub(r"\$\w+|\$\{.+?\}", "1", word) for word in _until_redirected(words)]
         app.parse_args(line, exit_on_error=False, print_error=False)
