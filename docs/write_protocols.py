@@ -17,8 +17,6 @@ from twoalike.tasks import (
 FOLDER = Path(__file__).parents[1] / "experiments" / "protocols"
 PROTOCOLS = {
     "odd_one_out": triplet_protocol(),
-    "levels": triplet_protocol("levels"),
-    "things": triplet_protocol("things"),
     "anchored_choice": anchored_protocol(),
     "multi_arrangement": arrangement_protocol(),
     "pair_rating": rating_protocol(),

@@ -8,6 +8,7 @@ import pytest
 
 from twoalike.observers import SimulatedObserver, simulate_choices, simulated_people
 from twoalike.sitting import simulate, sit
+from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 
 
@@ -24,6 +25,17 @@ def test_people_sit_down_one_after_the_other(make_study: Callable[..., Path]) ->
     assert len(rows) == 15
     again = sit(study, "1", session=2, simulate=people["1"], window=False)
     assert again.n_done == again.n_trials
+
+
+def test_images_without_categories_have_random_similarities_if_asked_for(
+    make_study: Callable[..., Path],
+) -> None:
+    study = Study.load(make_study())
+    stimuli = StimulusSet.load(study.stimuli)
+    StimulusSet.write(study.stimuli, stimuli.table[["id", "file", "sha256"]])
+    with pytest.raises(TwoalikeError, match="or `simulate=random` for one with random"):
+        sit(study, "1", simulate=True, window=False)
+    assert sit(study, "1", simulate="random", window=False).end_reason == "completed"
 
 
 def test_as_many_observers_as_participants(make_study: Callable[..., Path]) -> None:

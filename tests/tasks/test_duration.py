@@ -1,5 +1,6 @@
 """Stated durations hold for simulated participants, by their own clock, and for published ones."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,14 @@ import pytest
 
 from twoalike.design import session_arrangement_list, session_trial_list
 from twoalike.observers import ArrangedSession, SimulatedObserver, hierarchical_embedding
+from twoalike.planning import study_templates
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks import (
     Duration,
     NoWindow,
+    OddOneOut,
     Session,
     SimulatedParticipant,
     Sitting,
@@ -62,12 +65,20 @@ def simulated(root: Path, task: str) -> tuple[float, Duration]:
     return clock.now(), prepared.duration(Progress())
 
 
+def _protocol(preset: str) -> str:
+    """Text of an odd-one-out protocol: the default one, or that of a template."""
+    if preset == "default":
+        return protocol_template(triplet_protocol())
+    (template,) = (found for found in study_templates() if found.name == preset)
+    return template.protocol("odd-one-out", "en")
+
+
 @pytest.mark.parametrize("preset", ["default", "levels", "things"])
 def test_a_simulated_triplet_session_takes_the_time_stated(
     preset: str, make_study: Callable[..., Path]
 ) -> None:
     design = "trials = 42\npractice = 2\npractice_checks = 1\ncatch = 2\ntrials_per_block = 20\n"
-    root = make_study(design=design, protocol=protocol_template(triplet_protocol(preset)))
+    root = make_study(design=design, protocol=_protocol(preset))
     took, stated = simulated(root, "odd-one-out")
     assert stated.low_s <= took <= stated.high_s, (took, stated)
     assert stated.high_s < 3.5 * stated.low_s
@@ -123,7 +134,8 @@ def test_the_levels_study_takes_what_its_participants_took() -> None:
     conditions = np.random.default_rng(1).choice(list(shares), 346, p=list(shares.values()))
     trial = Trial(1, 1, "main", "t", ("a", "b", "c"), ("left", "middle", "right"))
     trials = [replace(trial, condition=str(name)) for name in conditions]
-    times = triplet_times(triplet_protocol("levels"), trials).trials
+    levels = OddOneOut.model_validate(tomllib.loads(_protocol("levels")))
+    times = triplet_times(levels, trials).trials
     assert times.low_s < 24 * 60 < (times.low_s + times.high_s) / 2 < 35 * 60
 
 

@@ -28,7 +28,8 @@ from twoalike.observers import SimulatedObserver as SimulatedObserver
 from twoalike.observers import simulate_choices as simulate_choices
 from twoalike.observers import simulated_people as simulated_people
 from twoalike.planning import create_study as create_study
-from twoalike.planning import write_lists
+from twoalike.planning import describe_study, write_lists
+from twoalike.planning import study_templates as study_templates
 from twoalike.recovery import group_power as group_power
 from twoalike.recovery import power as power
 from twoalike.report import write_report
@@ -44,6 +45,7 @@ from twoalike.teacher import load_teacher as load_teacher
 from twoalike.teacher import predict as predict
 from twoalike.teacher import teach as teach
 
+describe = describe_study
 design = write_lists
 features = extract_features
 load_posterior = Posterior.load

@@ -20,6 +20,7 @@ from twoalike.cli._help import examples, rewrap
 VERBS = {
     "init": ("init:init", "Make a study folder."),
     "design": ("design:design", "Write the trial lists of sessions."),
+    "describe": ("describe:describe", "Describe a study for an ethics committee."),
     "power": ("power:power", "Estimate how many participants and trials a study needs."),
     "screen": ("screen:screen", "Measure this computer's screen, once for all studies."),
     "run": ("run:run", "Run one session with a participant, or a simulated one."),

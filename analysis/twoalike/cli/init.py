@@ -16,7 +16,9 @@ def init(
     sounds: Path | None = None,
     films: Path | None = None,
     background: str | None = None,
-    protocol: Literal["default", "levels", "things"] = "default",
+    protocol: Literal[
+        "default", "faces-2afc", "levels", "similarity-arrangement", "things", "words"
+    ] = "default",
     language: str = "en",
     title: str | None = None,
     seed: int | None = None,
@@ -49,9 +51,12 @@ def init(
         Folder of short films (MP4, WebM, animated GIF; at most a minute each), shown in a loop
         without their sound.
     protocol
-        Odd-one-out protocol and design: default; levels, the study of AligNet's levels of
-        abstraction run again (330 trials, images with categories); things, self-paced in
-        blocks of 20.
+        What the study is made of. default: settings and protocols of all tasks with every key.
+        The others are templates, whose files hold only what differs from the defaults.
+        faces-2afc: anchored choice among your pictures of faces; levels: AligNet's study of levels
+        of abstraction again (images in folders by category); similarity-arrangement:
+        multi-arrangement of a set; things: odd one out, self-paced, in blocks of 20; words: odd
+        one out among words.
     background
         Colour such as #e6e6e6 behind transparent parts of images, for people and networks; white
         if left out.
@@ -69,7 +74,8 @@ def init(
         twoalike init my-study
         twoalike init my-study --stimuli familiar --language de
         twoalike init levels --images imagenet-sample/ --protocol levels
-        twoalike init nouns --words nouns.txt
+        twoalike init nouns --words nouns.txt --protocol words
+        twoalike init faces --images portraits/ --protocol faces-2afc
         twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     import shlex
@@ -77,7 +83,8 @@ def init(
     from twoalike.cli._show import show_notes
     from twoalike.design import refused_tasks
     from twoalike.planning import create_study, first_session_duration
-    from twoalike.registry import find_task, task_names
+    from twoalike.registry import find_task
+    from twoalike.tasks import study_tasks
 
     created = create_study(
         study,
@@ -98,9 +105,10 @@ def init(
     source = next((kind for kind, path in own.items() if path is not None), drawn)
     categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
     print(f"{study / 'study.toml'}  settings of the study")  # noqa: T201
-    print(f"{study / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
+    whole = "every knob, and all texts" if protocol == "default" else "what differs from defaults"
+    print(f"{study / 'protocols'}  protocols of the tasks: {whole}")  # noqa: T201
     print(f"{study / 'stimuli'}  {len(objects.ids)} {source}{categories}")  # noqa: T201
-    tasks = [name for name in task_names() if find_task(name).lists is not None]
+    tasks = [name for name in study_tasks(created.study) if find_task(name).lists]
     refused = {task: refused_tasks(created.study, objects, [task]) for task in tasks}
     remarks = (*created.remarks, *(line for lines in refused.values() for line in lines))
     show_notes(f"note: {remark}" for remark in remarks)
@@ -109,4 +117,4 @@ def init(
         print(f"a first session of {task} takes {takes} (four people out of five)")  # noqa: T201
     folder = shlex.quote(str(study))
     mend = f"change that in {study / 'study.toml'}, then: " if any(refused.values()) else ""
-    print(f"next: {mend}twoalike design {folder} --task odd-one-out --participants 001 --summary")  # noqa: T201
+    print(f"next: {mend}twoalike design {folder} --task {tasks[0]} --participants 001 --summary")  # noqa: T201

@@ -17,7 +17,7 @@ class Options:
     task: TaskName | None = None
     """odd-one-out, anchored-choice, multi-arrangement, pair-rating, free-sorting, or a task of
     another installed package. If left out, the tasks that [sitting] of study.toml names, one after
-    the other, or odd-one-out."""
+    the other; the only task whose protocol is in the study; or odd-one-out."""
     session: int = 1
     """Number of the session, from 1; none is left out."""
     group: str | None = None
@@ -28,8 +28,8 @@ class Options:
     pilot: Flag = False
     """A short try in a window, recorded in data/pilot instead of data/raw."""
     simulate: Annotated[bool | Path, Parameter(negative=())] = False
-    """A simulated observer answers: the one in the file that follows (.npz), or one made from the
-    stimuli's categories."""
+    """A simulated observer answers: the one in the file that follows (.npz); with random, one with
+    random similarities; with nothing more, one made from the stimuli's categories."""
     window: bool = True
     """With --no-window, a simulated session runs without a window and without PsychoPy."""
     windowed: Flag = False

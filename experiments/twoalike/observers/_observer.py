@@ -302,7 +302,8 @@ def hierarchical_embedding(
     if not levels:
         raise TwoalikeError(
             f"{stimuli.folder}: the stimuli have no category columns to build an observer from. "
-            "Sort the images into folders, or give an observer: `simulate=OBSERVER.npz`"
+            "Sort the images into folders, or give an observer: `simulate=OBSERVER.npz`, or "
+            "`simulate=random` for one with random similarities."
         )
     blocks = []
     for level, strength in zip(levels, strengths or [1.0] * len(levels), strict=True):

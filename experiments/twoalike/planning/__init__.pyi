@@ -1,7 +1,9 @@
 from ._adaptive import read_choice_draws as read_choice_draws
+from ._describe import describe_study as describe_study
 from ._lists import TrialList as TrialList
 from ._lists import TrialLists as TrialLists
 from ._lists import write_lists as write_lists
+from ._page import DescriptionPage as DescriptionPage
 from ._refit import NextBlocks as NextBlocks
 from ._refit import prepare_triplets as prepare_triplets
 from ._refit import refit as refit
@@ -10,3 +12,5 @@ from ._study import create_study as create_study
 from ._study import study_template as study_template
 from ._summary import ListSummary as ListSummary
 from ._summary import first_session_duration as first_session_duration
+from ._templates import StudyTemplate as StudyTemplate
+from ._templates import study_templates as study_templates

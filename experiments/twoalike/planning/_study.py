@@ -5,14 +5,15 @@ default and its purpose, and cannot fall behind the code.
 """
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from twoalike.design import allows_checks, levels_study_design
+from twoalike.design import allows_checks
+from twoalike.planning._templates import StudyTemplate, find_template
+from twoalike.registry import BUILT_IN, find_task
 from twoalike.stimuli import (
     BACKGROUND,
     MANIFEST,
@@ -42,24 +43,6 @@ from twoalike.study import (
     render_toml,
     write_json,
 )
-from twoalike.tables import (
-    ANCHORED_CHOICE,
-    FREE_SORTING,
-    MULTI_ARRANGEMENT,
-    ODD_ONE_OUT,
-    PAIR_RATING,
-)
-
-if TYPE_CHECKING:
-    from twoalike.tasks import Protocol
-
-_DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
-    "default": DesignConfig,
-    "levels": lambda: levels_study_design(lists_per_triplet=0),
-    "things": lambda: DesignConfig(trials=200, practice=0, trials_per_block=20),
-}
-"""Design that goes with each protocol. In the Levels study five people judge each triplet, which
-takes a whole group designed at once; the first session of a new study is none."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +66,7 @@ def create_study(
     sounds: str | Path | None = None,
     films: str | Path | None = None,
     background: str | None = None,
-    protocol: Literal["default", "levels", "things"] = "default",
+    protocol: str = "default",
     language: str = "en",
     title: str | None = None,
     seed: int | None = None,
@@ -106,8 +89,8 @@ def create_study(
     background
         Colour such as ``#e6e6e6`` behind transparent parts of images; white if None.
     protocol
-        Odd-one-out protocol and design: ``default``; ``levels``, the Levels study run again;
-        ``things``, self-paced in blocks of 20.
+        ``default``: settings and protocols of all tasks with every key; or the name of a
+        template (:func:`study_templates`), whose files hold only what differs from the defaults.
     language
         Language of the texts, ``en`` or ``de``.
     title
@@ -118,8 +101,9 @@ def create_study(
     Raises
     ------
     TwoalikeError
-        If the folder holds files or its name is not portable, the title is empty, two sources of
-        stimuli are given, or the images cannot be used. Nothing is left behind then.
+        If the folder holds files or its name is not portable, the title is empty, there is no
+        such template, two sources of stimuli are given, or the images cannot be used. Nothing is
+        left behind then.
     """
     folder = Path(folder)
     sources = {"images": images, "words": words, "sounds": sounds, "films": films}
@@ -130,6 +114,8 @@ def create_study(
         raise TwoalikeError(f"{' and '.join(given)}: give one of them, a study has one set.")
     source: tuple[str, Path | None] = own[0] if own else (stimuli or "creatures", None)
     check_seed(seed)
+    template = None if protocol == "default" else find_template(protocol)
+    _check_language(language)
     paper = _check_background(background, source[0])
     _check_folder(folder)
     seed = draw_seed() if seed is None else seed
@@ -139,10 +125,14 @@ def create_study(
     with atomic_directory(folder) as temporary:
         target = temporary / StudyConfig.model_fields["stimuli"].default
         about_source, remarks = _fill(target, source[0], source[1], seed, paper)
-        settings = study_template(title=name, seed=seed, design=_design(protocol, target))
+        settings = (
+            template.settings(name, seed)
+            if template
+            else study_template(title=name, seed=seed, design=_design(target))
+        )
         (temporary / "study.toml").write_text(settings, encoding="utf-8")
         draft = Study.load(temporary)
-        _write_protocols(draft, protocol, language)
+        _write_protocols(draft, template, language)
         manifest = {"manifest": draft.stimuli / MANIFEST}
         # Without the seed, which study.toml has: stimuli are published, the seed is not.
         about = provenance("stimuli", inputs=manifest, config=about_source)
@@ -193,27 +183,16 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _design(protocol: str, folder: Path) -> DesignConfig:
+def _design(folder: Path) -> DesignConfig:
     """Design of a new study: where the categories allow it, practice begins with easy trials."""
-    config = _DESIGNS[protocol]()
     stimuli = StimulusSet.load(folder, verify=False)
-    if protocol != "default" or not allows_checks(stimuli.table[list(stimuli.levels)]):
-        return config
-    return config.model_copy(update={"practice": 2, "practice_checks": 2})
+    if not allows_checks(stimuli.table[list(stimuli.levels)]):
+        return DesignConfig()
+    return DesignConfig(practice=2, practice_checks=2)
 
 
-def _write_protocols(study: Study, preset: str, language: str) -> None:
-    """Write the protocols of all tasks in a language that is shipped, for the kind of stimuli."""
-    from twoalike.tasks import (
-        anchored_protocol,
-        arrangement_protocol,
-        for_stimuli,
-        languages,
-        protocol_template,
-        rating_protocol,
-        sorting_protocol,
-        triplet_protocol,
-    )
+def _check_language(language: str) -> None:
+    from twoalike.tasks import languages
 
     if language not in languages():
         raise TwoalikeError(
@@ -222,20 +201,25 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
             remedy="For another one, make the study in one of these and translate the texts in "
             "its protocols.",
         )
+
+
+def _write_protocols(study: Study, template: StudyTemplate | None, language: str) -> None:
+    """Write the protocols of a template's tasks, or of all built-in tasks with every key.
+
+    The latter have texts for the kind of stimuli.
+    """
+    from twoalike.tasks import for_stimuli, protocol_template
+
     stimuli = StimulusSet.load(study.stimuli, verify=False)
     kinds = {stimuli.kind(name) for name in stimuli.ids}
     study.protocol.parent.mkdir(parents=True)
-    protocol: Protocol
-    for label, protocol in (
-        (ODD_ONE_OUT, triplet_protocol(preset, language)),
-        (ANCHORED_CHOICE, anchored_protocol(language)),
-        (MULTI_ARRANGEMENT, arrangement_protocol(language)),
-        (PAIR_RATING, rating_protocol(language)),
-        (FREE_SORTING, sorting_protocol(language)),
-    ):
-        own = label != ODD_ONE_OUT or preset == "default"
-        text = protocol_template(for_stimuli(protocol, kinds) if own else protocol)
-        study.protocol_of(label).write_text(text, encoding="utf-8")
+    for task in map(find_task, template.tasks) if template else BUILT_IN:
+        if template:
+            text = template.protocol(task.name, language)
+        else:
+            whole = task.protocol.model_validate({"language": language})
+            text = protocol_template(for_stimuli(whole, kinds))
+        study.protocol_of(task.label).write_text(text, encoding="utf-8")
 
 
 def _fill(

@@ -222,10 +222,14 @@ def _durations(made: TrialLists, lists: Sequence[TrialList]) -> list[Duration]:
     ]
 
 
-def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Duration:
-    """Time for the first session of a participant whose list was not made yet.
+def first_session(study: Study, stimuli: StimulusSet, task: str) -> tuple[Study, pd.DataFrame]:
+    """Trial list of the first session of a participant whose list was not made yet.
 
     Sessions of designs that share their triplets out are taken to be random ones as long.
+
+    Returns
+    -------
+    The study with the design of the list, and the list.
 
     Raises
     ------
@@ -239,7 +243,19 @@ def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Dur
         alone = levels if design.sampler == "levels" else {"sampler": "random"}
         updates = {lists.table: design.model_copy(update=alone)}
         likely = replace(study, config=study.config.model_copy(update=updates))
-    return session_duration(study, stimuli, task, lists.one(likely, stimuli, "001", 1))
+    return likely, lists.one(likely, stimuli, "001", 1)
+
+
+def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Duration:
+    """Time for a first session as in :func:`first_session`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design.
+    """
+    likely, table = first_session(study, stimuli, task)
+    return session_duration(likely, stimuli, task, table)
 
 
 def _estimate(made: TrialLists) -> ListSummary:

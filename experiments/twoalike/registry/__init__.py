@@ -5,6 +5,13 @@ task themselves. A part may be given as ``"module:name"``: it is imported when i
 that the machine that fits an embedding never imports the windows of the machine that collects.
 """
 
-from twoalike.registry._tasks import ENTRY_POINTS, Task, find_task, register_task, task_names
+from twoalike.registry._tasks import (
+    BUILT_IN,
+    ENTRY_POINTS,
+    Task,
+    find_task,
+    register_task,
+    task_names,
+)
 
-__all__ = ["ENTRY_POINTS", "Task", "find_task", "register_task", "task_names"]
+__all__ = ["BUILT_IN", "ENTRY_POINTS", "Task", "find_task", "register_task", "task_names"]

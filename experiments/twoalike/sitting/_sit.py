@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twoalike.design import for_person, in_condition, study_with
-from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.observers import SimulatedObserver, hierarchical_embedding, sparse_embedding
 from twoalike.record import (
     Apparatus,
     Progress,
@@ -58,6 +58,7 @@ from twoalike.tasks import (
     in_one_sitting,
     prepare_session,
     run_session,
+    study_tasks,
     with_block_questions,
     with_sounds,
 )
@@ -127,7 +128,8 @@ def sit(
         Code of the participant, such as ``001``; never a name.
     task
         Name of the task, of :func:`twoalike.registry.task_names`; None: the tasks that
-        ``[sitting]`` of study.toml names, or odd-one-out where it names none.
+        ``[sitting]`` of study.toml names; where it names none, the only task whose protocol is
+        in the study, or odd-one-out.
     session
         Number of the session, from 1.
     group
@@ -138,8 +140,8 @@ def sit(
     pilot
         A short try, recorded in data/pilot instead of data/raw.
     simulate
-        A simulated observer answers: True makes one from the stimuli's categories; else an
-        observer, or the file of one (.npz).
+        A simulated observer answers: True makes one from the stimuli's categories,
+        ``"random"`` one with random similarities; else an observer, or the file of one (.npz).
     window
         Whether there is a window; only a simulated session runs without.
     windowed
@@ -240,7 +242,9 @@ def _prepared(sitting: Sitting, task: str | None) -> list[Prepared]:
     if study.object_set or study.config.conditions:
         stimuli = StimulusSet.load(study.stimuli, verify=False)
         study = for_person(study, stimuli)
-    for name in [task] if task is not None else study.task_order or ("odd-one-out",):
+    tasks = study_tasks(study)
+    only = tasks if len(tasks) == 1 else ("odd-one-out",)
+    for name in [task] if task is not None else study.task_order or only:
         for condition in study.conditions_of(find_task(name).name) or ("",):
             own = study
             if condition and stimuli is not None:
@@ -334,16 +338,21 @@ def _run_through(parts: "Sequence[_Start | Outcome]", how: _How) -> Outcome:
 def _observer(
     study: Study, simulate: bool | str | Path | SimulatedObserver
 ) -> SimulatedObserver | None:
-    """Observer asked for; the one made from the categories is the same for a whole study."""
+    """Observer asked for; one that is made here is the same for a whole study."""
     if simulate is False:
         return None
     if isinstance(simulate, SimulatedObserver):
         return simulate
-    if isinstance(simulate, str | Path):
+    at_random = str(simulate) == "random"
+    if isinstance(simulate, str | Path) and not at_random:
         return SimulatedObserver.load(Path(simulate))
     stimuli = StimulusSet.load(study.stimuli, verify=False)
     rng = np.random.default_rng([study.config.seed, 1])
-    embedding = hierarchical_embedding(stimuli, rng)
+    embedding = (
+        sparse_embedding(len(stimuli.ids), rng)
+        if at_random
+        else hierarchical_embedding(stimuli, rng)
+    )
     return SimulatedObserver(stimuli.ids, embedding, lapse=_DEFAULT_LAPSE)
 
 

@@ -55,6 +55,7 @@ from ._protocol import SYNONYMS as SYNONYMS
 from ._protocol import PageTexts as PageTexts
 from ._protocol import Protocol as Protocol
 from ._protocol import Triggers as Triggers
+from ._protocol import consent_remarks as consent_remarks
 from ._protocol import languages as languages
 from ._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from ._protocol_file import between as between
@@ -71,6 +72,7 @@ from ._protocol_file import protocol_template as protocol_template
 from ._protocol_file import protocols as protocols
 from ._protocol_file import readable_on as readable_on
 from ._protocol_file import reading_faults as reading_faults
+from ._protocol_file import study_tasks as study_tasks
 from ._session import Keeper as Keeper
 from ._session import Marks as Marks
 from ._session import Screen as Screen

@@ -169,7 +169,7 @@ def shipped_texts(task: str, language: str) -> dict[str, Any]:
 
 
 def preset_texts(name: str, language: str) -> dict[str, Any]:
-    """Texts of one file: ``common``, a task, or a preset."""
+    """Texts of one file: ``common`` or a task."""
     return _read(f"{name}.{language}.toml")
 
 

@@ -151,6 +151,25 @@ def _at_default(study: Study, task: Task) -> bool:
     return not key or bool(getattr(study.config, key) == StudyConfig.model_fields[key].default)
 
 
+def study_tasks(study: Study) -> tuple[str, ...]:
+    """Names of the tasks whose protocols are in the study; of all tasks where it has none.
+
+    Raises
+    ------
+    TwoalikeError
+        If a task of another package cannot be loaded.
+    """
+    with_file = [
+        name for name in task_names() if study.protocol_of(find_task(name).label).is_file()
+    ]
+    return tuple(with_file) or task_names()
+
+
+def does_without(study: Study, task: str) -> bool:
+    """Whether a study has protocols, but not that of a task which cannot be run without."""
+    return bool(find_task(task).protocol_key) and task not in study_tasks(study)
+
+
 def protocol_template(protocol: Protocol) -> str:
     """Render a protocol as TOML, with the meaning and unit of each key above it.
 
@@ -332,6 +351,8 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
             same = own.group and not own.condition and not own.protocols_over(label)
             if same or check_protocol(own, model):
                 continue  # as in the study, or already reported
+            if does_without(own, task):
+                continue
             where = protocol_place(own, label)
             found = _reading_faults(protocol_or_default(own, model), profile, measurable)
             for lines, new in zip((problems, remarks), found, strict=True):

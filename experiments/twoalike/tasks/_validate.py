@@ -16,7 +16,7 @@ from twoalike.record import (
     missing_groups,
     unreadable_texts,
 )
-from twoalike.registry import find_task, task_names
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, portability_faults
 from twoalike.study import MISSING, Study, TwoalikeError, counted, find_leftovers, progress
 from twoalike.tasks._listening import sound_fault
@@ -29,6 +29,7 @@ from twoalike.tasks._protocol_file import (
     protocol_place,
     protocols,
     reading_faults,
+    study_tasks,
 )
 from twoalike.tasks._several import sitting_faults
 
@@ -124,7 +125,7 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     to_come = [
         task
-        for task in task_names()
+        for task in study_tasks(opened)
         if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)

@@ -1,4 +1,3 @@
-from ._protocol import PRESETS as PRESETS
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts
 from ._protocol import OddOneOut as OddOneOut

@@ -4,18 +4,16 @@ The file that a lab edits is rendered from these models (:mod:`twoalike.tasks._p
 that the two cannot differ.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import Page
-from twoalike.tasks._protocol import KeyNames, PageTexts, preset_texts, shipped_texts
+from twoalike.tasks._protocol import KeyNames, PageTexts, shipped_texts
 from twoalike.tasks.screens import (
     Frame,
     ImagesProtocol,
@@ -170,51 +168,20 @@ class OddOneOut(ChoiceProtocol):
     )
 
 
-PRESETS = ("default", "levels", "things")
-"""``default``: the lab default; ``levels``: AligNet's study of levels of abstraction; ``things``:
-self-paced, in blocks of 20."""
-
-
-def triplet_protocol(preset: str = "default", language: str = "en") -> OddOneOut:
+def triplet_protocol(language: str = "en") -> OddOneOut:
     """Protocol of the odd-one-out task.
 
     Parameters
     ----------
-    preset
-        One of :data:`PRESETS`.
     language
         One of :func:`twoalike.tasks.languages`.
 
     Examples
     --------
-    >>> triplet_protocol("levels").timing.response_limit_s
-    15.0
+    >>> triplet_protocol("de").texts.prompt
+    'Welches Bild gehört nicht dazu?'
     """
-    if preset == "default":
-        return OddOneOut.model_validate({"language": language})
-    source = files("twoalike.tasks") / "presets" / f"{preset}.toml"
-    values: dict[str, Any] = tomllib.loads(source.read_text(encoding="utf-8"))
-    if preset == "levels":
-        values |= _levels_texts(language)
-    return OddOneOut.model_validate({"language": language, **values})
-
-
-def _levels_texts(language: str) -> dict[str, Any]:
-    texts = dict(preset_texts("levels", language))
-    asked = {name: texts.pop(name) for name in ("strategy", "gender", "genders", "age")}
-    gender = {
-        "id": "gender",
-        "kind": "choice",
-        "text": asked["gender"],
-        "options": asked["genders"],
-    }
-    age = {"id": "age", "kind": "age", "text": asked["age"]}
-    strategy = {"id": "strategy", "kind": "text", "text": asked["strategy"], "required": False}
-    return {
-        "form": {"questions": [gender, age]},
-        "debrief": {"questions": [strategy]},
-        "texts": texts,
-    }
+    return OddOneOut.model_validate({"language": language})
 
 
 def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[str, str]]:

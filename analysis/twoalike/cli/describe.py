@@ -1,0 +1,51 @@
+"""``twoalike describe``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from twoalike.cli._options import TaskName
+
+
+def describe(
+    study: Path,
+    /,
+    *,
+    task: Annotated[list[TaskName] | None, Parameter(negative=())] = None,
+    group: str = "",
+    language: Literal["en", "de"] | None = None,
+    out: Path | None = None,
+) -> None:
+    """Describe a study for an ethics committee, on about one page.
+
+    What participants see and do, for how long and in how many trials, breaks, what they are asked,
+    consent, stopping and withdrawal, what is stored and where and what is not, who can see the data
+    and how they are shared. Everything is made from the settings of the study, so run this again
+    when they change. What you have to add (recruitment, payment, how long data are kept) is
+    listed. Consent and instruction are quoted at the end as participants read them.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    task
+        Tasks that participants do; those whose protocols are in the study if left out.
+    group
+        Group of people whose protocols hold, in a study with groups.
+    language
+        Language of the page; that of the protocol if left out.
+    out
+        File to write: .html, which word processors open, or .md (Markdown). Without it the
+        Markdown is printed.
+
+    Examples
+    --------
+        twoalike describe my-study
+        twoalike describe my-study --out ethics.html
+        twoalike describe my-study --task odd-one-out --language de --out ethik.html
+    """
+    from twoalike.planning import describe_study
+
+    page = describe_study(study, task or (), group=group, language=language)
+    print(page if out is None else f"{page.save(out)}  {page.title}")  # noqa: T201

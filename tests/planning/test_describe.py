@@ -1,0 +1,156 @@
+"""The description of a study for an ethics committee holds what its settings and protocols hold."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from twoalike.cli.app import main
+from twoalike.planning import describe_study
+from twoalike.registry import BUILT_IN
+from twoalike.study import TwoalikeError
+from twoalike.tasks import languages
+
+MakeStudy = Callable[..., Path]
+PROTOCOL = """
+[timing]
+response_limit_s = 15
+[consent]
+ask = true
+version = "vote 123"
+[breaks]
+break_limit_s = 60
+[triggers]
+kind = "lsl"
+[[form.questions]]
+id = "hand"
+kind = "choice"
+text = "Which hand do you write with?"
+options = ["left", "right"]
+[[blocks.questions]]
+id = "tired"
+kind = "choices"
+text = "How do you feel?"
+options = ["tired", "bored"]
+[[debrief.questions]]
+id = "how"
+kind = "text"
+text = "How did you <b>decide</b>?"
+required = false
+"""
+DESIGN = "trials = 12\npractice = 2\nrepeats = 3\ntrials_per_block = 5\n"
+
+
+def _texts(language: str) -> dict[str, object]:
+    source = files("twoalike.planning") / "texts" / f"describe.{language}.toml"
+    return tomllib.loads(source.read_text(encoding="utf-8"))
+
+
+def _shape(value: object) -> object:
+    """Keys, and placeholders of texts; lists by their length."""
+    if isinstance(value, dict):
+        return {key: _shape(inner) for key, inner in value.items() if key != "tasks"}
+    if isinstance(value, list):
+        return len(value)
+    return sorted(re.findall(r"\{[^}]*\}", str(value)))
+
+
+def test_both_languages_say_the_same() -> None:
+    english, *others = (_texts(language) for language in ("en", *set(languages()) - {"en"}))
+    for other in others:
+        assert _shape(other) == _shape(english)
+        assert {task.name for task in BUILT_IN} <= set(other["tasks"])
+
+
+def test_the_page_holds_what_the_settings_hold(make_study: MakeStudy) -> None:
+    root = make_study(design=DESIGN, protocol=PROTOCOL)
+    page = describe_study(root, ["odd-one-out"])
+    for expected in (
+        "17 in a session, of these 2 for practice and 3 shown a second time",
+        "at most 15 seconds",
+        "2 in a session, one after each block of trials, of at most 60 seconds",
+        "“Which hand do you write with?” (choice of “left”, “right”)",
+        "may be left open",
+        "“How do you feel?” (any of “tired”, “bored”)",
+        "text version “vote 123”",
+        "still the example",
+        "(lab streaming layer, with the name of the computer)",
+        "Only the account of the experimenter",
+        "no answers to questions",
+        "Esc",
+        "`response_time`",
+    ):
+        assert expected in page.markdown, expected
+    assert "multi-arrangement" not in page.markdown
+    assert re.search(r"takes \d+ to \d+ minutes|takes up to \d+ minutes", page.markdown)
+
+
+def test_changed_settings_change_the_page(make_study: MakeStudy) -> None:
+    root = make_study(design=DESIGN, protocol="language = 'de'\n")
+    settings = (root / "study.toml").read_text()
+    settings += '[data]\naccess = "group"\n[share]\ncolumns = ["form.age"]\n'
+    settings += '[groups]\nnames = ["old", "young"]\nassignment = "operator"\n'
+    settings += '[sitting]\ntasks = ["multi-arrangement", "odd-one-out"]\norder = "fixed"\n'
+    settings += "[[conditions]]\nname = 'shape'\n[[conditions]]\nname = 'use'\n"
+    (root / "study.toml").write_text(settings)
+    page = describe_study(root)
+    assert page.language == "de"
+    for expected in (
+        "Teilnehmende gehören zu einer von 2 Gruppen (old und young)",
+        "Benutzergruppe",
+        "Die Aufgaben folgen aufeinander, in dieser Reihenfolge",
+        "in jeder der Bedingungen shape und use bearbeitet",
+        "enthält die Kopie `form.age`",
+        "außerhalb des",
+        "Nichts außer der Aufgabe.",
+        "**multi-arrangement:**",
+        "dann so viele, wie nötig sind",
+        "nach 60 Minuten beginnt kein neuer",
+    ):
+        assert expected in page.markdown, expected
+    assert "Diese Seite beschreibt" in describe_study(root, group="old").markdown
+
+
+def test_html_is_well_formed_and_escaped(make_study: MakeStudy, tmp_path: Path) -> None:
+    root = make_study(design=DESIGN, protocol=PROTOCOL)
+    out = tmp_path / "page.html"
+    main_status(["describe", str(root), "--task", "odd-one-out", "--out", str(out)])
+    page = out.read_text(encoding="utf-8")
+    assert "How did you &lt;b&gt;decide&lt;/b&gt;?" in page
+    assert "**" not in page and "`" not in page
+
+    class Balanced(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag != "meta":
+                self.open.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.open == []
+
+
+def main_status(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert not caught.value.code
+
+
+def test_what_cannot_be_described_is_refused(make_study: MakeStudy, tmp_path: Path) -> None:
+    root = make_study(design='sampler = "list"\n')
+    with pytest.raises(TwoalikeError, match="expected a trial list .*, found none"):
+        describe_study(root, ["odd-one-out"])
+    with pytest.raises(TwoalikeError, match="`language=fr`: expected one of de, en"):
+        describe_study(make_study("other"), language="fr")
+    with pytest.raises(TwoalikeError, match=r"expected a file \.md or \.html"):
+        describe_study(make_study("third")).save(tmp_path / "page.docx")

@@ -1,0 +1,129 @@
+"""Templates of studies: valid in both languages, and each can be designed and run."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import BaseModel
+
+from twoalike.cli.init import init
+from twoalike.design import levels_study_design
+from twoalike.planning import create_study, describe_study, study_templates, write_lists
+from twoalike.registry import find_task
+from twoalike.sitting import sit
+from twoalike.study import Study, TwoalikeError
+from twoalike.tasks import languages, protocols, study_tasks, validate_study
+
+TEMPLATES = {template.name: template for template in study_templates()}
+SHORT = {"trials": 12, "practice": 2, "repeats": 2, "session_minutes": 3.0}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty small images in two realms of two kinds."""
+    folder = tmp_path_factory.mktemp("images")
+    for shade, (realm, kind, number) in enumerate(product("ab", "cd", range(10))):
+        path = folder / realm / kind / f"{realm}{kind}{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4, 3), 6 * shade, dtype=np.uint8)).save(path)
+    return folder
+
+
+def _shorten(study: Study) -> None:
+    """Make the study's sessions as short as can be."""
+    path = study.root / "study.toml"
+    text = re.sub(r"^plan = \[.*?^\]$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    text = text.replace("catch = 16\ncatch_sides = [7, 5, 4]", "catch = 2")
+    for key, value in SHORT.items():
+        text = re.sub(rf"^{key} = [\d.]+", f"{key} = {value}", text, flags=re.M)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_study_made_of_a_template_runs(
+    name: str, language: str, images: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "study"
+    made = create_study(root, images=images, protocol=name, language=language, seed=3)
+    template = TEMPLATES[name]
+    assert study_tasks(made.study) == template.tasks != ()
+    texts = [path.read_text(encoding="utf-8") for path in sorted((root / "protocols").iterdir())]
+    assert len(texts) == len(template.tasks)
+    assert all(f'language = "{language}"' in text for text in texts)
+    checked = validate_study(root)
+    assert not checked.faults and not checked.refused
+    _shorten(made.study)
+    for task in template.tasks:
+        lists = write_lists(root, ["001"], task=task)
+        assert "duration of the session" in lists.summary().table.index
+    end = sit(root, "001", simulate=True, window=False)
+    assert end.end_reason == "completed"
+    assert end.path.name.split("_task-")[1].startswith(find_task(template.tasks[0]).label)
+    assert validate_study(root).n_problems == 0
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_states_only_what_differs(name: str) -> None:
+    for task in TEMPLATES[name].tasks:
+        model, text = protocols()[task], TEMPLATES[name].protocol(task, "en")
+        default, own = (_flat(model.model_validate(tomllib.loads(one))) for one in ("", text))
+        section = ""
+        for line in text.splitlines():
+            if line.startswith("["):
+                section = f"{line.strip('[]')}."
+            elif (match := re.match(r"(\w+) = ", line)) and section:
+                key = section + match[1]
+                assert key not in own or own[key] != default[key], f"{task}: {key}"
+
+
+def _flat(model: BaseModel, prefix: str = "") -> dict[str, object]:
+    """Values of a protocol by dotted key; lists are one value."""
+    found: dict[str, object] = {}
+    for key in type(model).model_fields:
+        value = getattr(model, key)
+        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, BaseModel) else {}
+        found |= inner or {f"{prefix}{key}": value}
+    return found
+
+
+def test_the_command_offers_the_templates() -> None:
+    chosen = get_args(get_type_hints(init)["protocol"])
+    assert chosen == ("default", *TEMPLATES)
+    assert all(name in (init.__doc__ or "") for name in TEMPLATES)
+    assert all(len(template.description) <= 99 for template in TEMPLATES.values())
+
+
+def test_words_of_a_list(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("".join(f"word{number}\tkind{number % 3}\n" for number in range(24)))
+    made = create_study(tmp_path / "study", words=words, protocol="words", seed=1)
+    checked = validate_study(made.study)
+    assert not checked.faults and not checked.refused
+    assert "24 items of the set “stimuli” (words)" in describe_study(made.study).markdown
+
+
+def test_the_levels_template_is_the_published_study(images: Path, tmp_path: Path) -> None:
+    made = create_study(tmp_path / "levels", images=images, protocol="levels")
+    assert made.study.config.design == levels_study_design(lists_per_triplet=0)
+
+
+def test_unknown_templates_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TwoalikeError, match="expected default, or one of .*found 'face'"):
+        create_study(tmp_path / "study", protocol="face")
+    assert not (tmp_path / "study").exists()
+
+
+def test_tasks_without_a_protocol_are_not_the_studys(
+    make_study: Callable[..., Path],
+) -> None:
+    root = make_study()
+    (root / "protocols" / "multi_arrangement.toml").unlink(missing_ok=True)
+    study = Study.load(root)
+    assert "multi-arrangement" not in study_tasks(study)
