@@ -94,7 +94,7 @@ def test_changed_settings_change_the_page(make_study: MakeStudy) -> None:
     settings = (root / "study.toml").read_text()
     settings += '[data]\naccess = "group"\n[share]\ncolumns = ["form.age"]\n'
     settings += '[groups]\nnames = ["old", "young"]\nassignment = "operator"\n'
-    settings += '[sitting]\ntasks = ["multi-arrangement", "odd-one-out"]\norder = "fixed"\n'
+    settings += '[sitting]\ntasks = ["odd-one-out", "multi-arrangement"]\norder = "fixed"\n'
     settings += "[[conditions]]\nname = 'shape'\n[[conditions]]\nname = 'use'\n"
     (root / "study.toml").write_text(settings)
     page = describe_study(root)
