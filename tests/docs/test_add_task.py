@@ -63,7 +63,7 @@ def test_the_page_runs_in_one_small_folder(written: list[str]) -> None:
     told = _shell(commands)
     assert told.count("60 of 60 trials") == 2
     assert "120 trials, no problem found" in told
-    assert "dissimilarities.parquet  120 judged pairs" in told
+    assert "ratings.parquet  120 ratings" in told
     assert Path("kinds/derived/posterior.nc").is_file()
     assert "Are the two images of the same kind" in _shell(
         "twoalike describe kinds --task same-or-different"
