@@ -1,6 +1,6 @@
 """Sessions of ratings and of sorting: how long, how the scale or the piles were used, repeats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from twoalike.design import excluded
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import DASH, Block, Grid, Section, Text, number, percent
 from twoalike.report._people import ending, groups_texts, session_name, share_of
-from twoalike.study import Integers, counted
+from twoalike.study import Floats, Integers, counted
 from twoalike.tables import FREE_SORTING, JUDGED, PAIR_RATING
 
 if TYPE_CHECKING:
@@ -212,8 +212,8 @@ def repeat_agreement(rows: pd.DataFrame) -> list[float]:
         Raw rows of one run of the free-sorting task.
     """
     sorted_rows = rows[rows["pile"].notna()]
-    piles = {
-        index: dict(zip(trial["stimulus"], trial["pile"], strict=True))
+    piles: dict[object, dict[str, int]] = {
+        index: dict(zip(trial["stimulus"], trial["pile"].astype(int), strict=True))
         for index, trial in sorted_rows.groupby("trial_index")
     }
     again = rows[rows["repeat_of"].notna()].groupby("trial_index")["repeat_of"].first()
@@ -222,8 +222,8 @@ def repeat_agreement(rows: pd.DataFrame) -> list[float]:
         first, second = piles.get(of, {}), piles.get(index, {})
         both = [name for name in first if name in second]
         if len(both) > 1:
-            labels = ([int(one[name]) for name in both] for one in (first, second))
-            found.append(adjusted_rand(*map(np.array, labels)))
+            labels = [np.array([one[name] for name in both]) for one in (first, second)]
+            found.append(adjusted_rand(*labels))
     return found
 
 
@@ -249,13 +249,12 @@ def adjusted_rand(first: Integers, second: Integers) -> float:
     1.0
     """
 
-    def pairs(counts: Sequence[int] | Integers) -> float:
-        sizes = np.asarray(counts, dtype=np.float64)
+    def pairs(sizes: Floats) -> float:
         return float((sizes * (sizes - 1) / 2).sum())
 
     table = np.zeros((first.max() + 1, second.max() + 1))
     np.add.at(table, (first, second), 1)
     together, rows, columns = pairs(table.ravel()), pairs(table.sum(1)), pairs(table.sum(0))
-    expected = rows * columns / pairs([len(first)])
+    expected = rows * columns / pairs(np.array([float(len(first))]))
     most = (rows + columns) / 2
     return 1.0 if most == expected else (together - expected) / (most - expected)

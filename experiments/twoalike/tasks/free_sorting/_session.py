@@ -232,7 +232,8 @@ def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
     """Cut a list short: the practice, and the first trials after it."""
     indices = table.loc[table["trial_type"] != "practice", "trial_index"].unique()
     last = indices[:_PILOT_TRIALS].max()
-    return table[table["trial_index"] <= last].reset_index(drop=True)
+    kept: pd.DataFrame = table[table["trial_index"] <= last]
+    return kept.reset_index(drop=True)
 
 
 def prepare_sortings(sitting: Sitting) -> PreparedSortings:

@@ -1,7 +1,7 @@
 """One sorting under way, and its result: images go into piles and out of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twoalike.design import ListedSorting
@@ -188,27 +188,24 @@ class SortingActivity(PlacingActivity):
             _pile(box, self._names.get(cell, ""), target=cell == target)
             for cell, box in enumerate(layout.cells)
         )
-        shared: dict[str, Any] = {
-            "tray": _pile(layout.tray),
-            "piles": piles,
-            "images": tuple(
-                self._placed(item, self.protocol.piles.held_scale) for item in self.stack
-            ),
-        }
-        if naming is not None:
-            may = bool(self._name) or not self.protocol.rules.names_required
-            counter = texts.name_missing if self._name_asked else texts.name_enter
-            done = push_button("done", texts.done, layout.done, enabled=may)
-            words = {"prompt": texts.name_prompt, "counter": counter}
-            return Piles(**shared, **words, buttons=(done,), entry=self.entry)
-        return Piles(
-            **shared,
+        scene = Piles(
+            tray=_pile(layout.tray),
+            piles=piles,
+            images=tuple(self._placed(item, self.protocol.piles.held_scale) for item in self.stack),
             buttons=tuple(self._buttons()),
             prompt=texts.prompt,
             counter=self._counter,
             until=self._until,
             magnified=magnified,
             magnified_size=size,
+        )
+        if naming is None:
+            return scene
+        may = bool(self._name) or not self.protocol.rules.names_required
+        counter = texts.name_missing if self._name_asked else texts.name_enter
+        done = push_button("done", texts.done, layout.done, enabled=may)
+        return replace(
+            scene, buttons=(done,), prompt=texts.name_prompt, counter=counter, entry=self.entry
         )
 
     @property
