@@ -136,8 +136,7 @@ def fit(
         "ratings": ratings,
         "sortings": sortings,
     }
-    others = {kind: table for kind, table in tables.items() if kind != "choices"}
-    study = _study(study_or_choices, others)
+    study = _study(study_or_choices, {**tables, "choices": None})
     if study is None and condition is not None:
         raise TwoalikeError("`condition=...`: goes with a study; tables name no conditions.")
     if out is None and study is not None:

@@ -15,9 +15,9 @@ standard deviation over the pairs in one trial: sortings tell nothing of the sca
 
 A partition of k objects is thus k - 1 decisions, whose probabilities multiply to that of the whole
 partition, and not k (k - 1) / 2 answers of same or different. Treated as independent answers they
-give intervals that hold the truth far too rarely, and so does the pseudo-likelihood, in which each
-object chooses its pile given all others: every pair is then counted from both of its sides
-(benchmarks/results/ratings.md).
+give intervals that hold the truth too rarely, and so does the pseudo-likelihood, in which each
+object chooses its pile given all others: every pair is then counted from both of its sides. Where
+people cluster all objects at once, intervals are too narrow (benchmarks/results/ratings.md).
 
 In which order a person took the objects is not in the table: a random order is drawn once for each
 trial, always the same.
@@ -70,7 +70,7 @@ class SortingGroup(PaddedGroup):
     @property
     def entries(self) -> int:
         """Numbers to compute for all: similarities within each trial."""
-        return self.items.size * self.items.shape[1]
+        return int(self.items.size * self.items.shape[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -142,7 +142,7 @@ def rows_a_step(data: Data) -> list[int]:
             return trials
         if isinstance(group, PairGroup):
             return max(1, entries / PAIRS)
-        return max(1.0, group.entries / PAIRS)
+        return max(1.0, float(group.entries) / PAIRS)
 
     parts = map(part, data.groups)
     return [int(np.ceil(g.size / part)) for g, part in zip(data.groups, parts, strict=True)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,9 +118,7 @@ class _Last:
         """Trials of the session's runs so far."""
         return self._trial.get((session.participant, session.session), 0)
 
-    def add(
-        self, session: RawSession, rows: pd.DataFrame, columns: dict[str, "pd.Series[object]"]
-    ) -> pd.DataFrame:
+    def add(self, session: RawSession, rows: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
         """Complete the columns of one run by those that every task has."""
         whose = (session.participant, session.session)
         if len(rows):
