@@ -13,10 +13,16 @@ from ._raw_choices import read_raw_anchored as read_raw_anchored
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
+from ._sets import ITEMS as ITEMS
+from ._sets import MORE_ITEMS as MORE_ITEMS
+from ._sets import in_sets as in_sets
+from ._sets import item_codes as item_codes
+from ._sets import item_counts as item_counts
+from ._sets import refuse_sets as refuse_sets
+from ._sets import split_sets as split_sets
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES
 from ._tables import DISSIMILARITIES as DISSIMILARITIES
-from ._tables import ITEMS as ITEMS
 from ._tables import PAIR_KINDS as PAIR_KINDS
 from ._tables import ForeignFrame as ForeignFrame
 from ._tables import JudgmentKind as JudgmentKind

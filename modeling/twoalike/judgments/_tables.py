@@ -13,6 +13,15 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind
+from twoalike.judgments._sets import (
+    CHOICE_KINDS,
+    ITEMS,
+    MORE_ITEMS,
+    chosen_was_shown,
+    different_items,
+    items_in_order,
+    second_where_asked,
+)
 from twoalike.study import Booleans, Integers, TwoalikeError, read_ids
 from twoalike.tables import (
     JUDGED,
@@ -29,8 +38,6 @@ from twoalike.tables import (
 
 type JudgmentKind = Literal["choices", "arrangements", "dissimilarities"]
 
-ITEMS = ("item_1", "item_2", "item_3")
-"""Columns of the objects of a triplet, in the order shown."""
 PAIR = ("item_a", "item_b")
 """Columns of the objects of a pair."""
 TRIAL = ("participant", "session", "trial")
@@ -50,8 +57,10 @@ def _participant(who: str) -> Column:
     )
 
 
-def _item(name: str, description: str) -> Column:
-    return Column(name, "string", description, dtype="category")
+def _item(name: str, description: str, missing: str = "") -> Column:
+    return Column(
+        name, "string", description, missing=missing, optional=bool(missing), dtype="category"
+    )
 
 
 _SESSION = Column(
@@ -87,18 +96,6 @@ def _seconds(description: str) -> Column:
     )
 
 
-def _three_items(table: pd.DataFrame) -> Iterator[Fault]:
-    codes = np.stack([table[item].cat.codes.to_numpy() for item in ITEMS])
-    same = (codes[0] == codes[1]) | (codes[0] == codes[2]) | (codes[1] == codes[2])
-    yield from faults(same, "three different items")
-
-
-def _reference_is_not_chosen(table: pd.DataFrame) -> Iterator[Fault]:
-    wrong = ((table["kind"] == "anchored") & (table["chosen"] == 1)).to_numpy()
-    expected = "item_1 is the reference of an anchored judgment and cannot be the chosen one"
-    yield from faults(wrong, expected)
-
-
 CHOICES = Table(
     "choices",
     (
@@ -109,21 +106,29 @@ CHOICES = Table(
             "kind",
             "string",
             "What was asked.",
-            levels={
-                "odd_one_out": "the chosen item is the odd one",
-                "anchored": "item_1 is the reference, the chosen item (2 or 3) is the more "
-                "similar of the two others",
-            },
+            levels=CHOICE_KINDS,
             dtype="category",
             default="odd_one_out",
         ),
         *(_item(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
+        *(_item(name, f"Id of object {name[-1]}.", "fewer items") for name in MORE_ITEMS),
         Column(
             "chosen",
             "integer",
-            "Which item was chosen.",
-            levels={str(number): f"item_{number}" for number in (1, 2, 3)},
+            "Which item was chosen, by its number.",
+            minimum=1,
+            maximum=len(ITEMS) + len(MORE_ITEMS),
             dtype="int8",
+        ),
+        Column(
+            "second",
+            "integer",
+            "The other item of a chosen pair, or the item chosen next.",
+            minimum=1,
+            maximum=len(ITEMS) + len(MORE_ITEMS),
+            missing="one item was chosen",
+            optional=True,
+            dtype="float32",
         ),
         _seconds("Time from the first sight of the triplet to the choice."),
         _TRIAL_TYPE,
@@ -146,10 +151,10 @@ CHOICES = Table(
         ),
     ),
     rows="judgments",
-    items=ITEMS,
-    checks=(_three_items, _reference_is_not_chosen),
+    items=(*ITEMS, *MORE_ITEMS),
+    checks=(different_items, items_in_order, chosen_was_shown, second_where_asked),
 )
-"""One row a judgment of a triplet."""
+"""One row a choice among three items, or more."""
 
 
 def trial_numbers(table: pd.DataFrame) -> Integers:
