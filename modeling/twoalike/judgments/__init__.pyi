@@ -15,10 +15,12 @@ from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
 from ._sets import ITEMS as ITEMS
 from ._sets import MORE_ITEMS as MORE_ITEMS
+from ._sets import SetChoices as SetChoices
 from ._sets import in_sets as in_sets
 from ._sets import item_codes as item_codes
 from ._sets import item_counts as item_counts
 from ._sets import refuse_sets as refuse_sets
+from ._sets import set_choices as set_choices
 from ._sets import split_sets as split_sets
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES

@@ -6,13 +6,15 @@ rows. Most of what is computed of choices is of triplets: :func:`split_sets` tel
 turns the most alike pair of three items into the odd one, which is the same choice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import FEWEST_ITEMS, Question
 from twoalike.study import Booleans, Integers, TwoalikeError, counted
-from twoalike.tables import Fault, faults
+from twoalike.tables import Fault, faults, item_indices
 
 ITEMS = ("item_1", "item_2", "item_3")
 """Columns of the objects of a triplet, in the order shown."""
@@ -164,3 +166,56 @@ def refuse_sets(choices: pd.DataFrame, purpose: str) -> None:
             found=f"{counted(n, 'choice')} among more",
             remedy="Leave them out.",
         )
+
+
+@dataclass(frozen=True, eq=False)
+class SetChoices:
+    """The n choices of a table that answer one question.
+
+    ``rows`` (n,) are their places in the table, ``items`` (n, k) object indices in the order shown,
+    ``answer`` (n,) that given, among the question's answers.
+    """
+
+    question: Question
+    rows: Integers
+    items: Integers
+    answer: Integers
+
+
+def set_choices(
+    choices: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[SetChoices], tuple[str, ...]]:
+    """Sort choices by the question that they answer, by kind and then by number of items.
+
+    Parameters
+    ----------
+    choices
+        Table of choices, of larger sets or of triplets.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    The choices of each question; the ids that their items point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object shown is not among ``ids``.
+    """
+    kinds = choices["kind"].astype(str).to_numpy(dtype=object)
+    second = np.zeros(len(choices)) if "second" not in choices else choices["second"].to_numpy()
+    second = np.nan_to_num(second).astype(np.int64)
+    kinds[(kinds == "anchored") & (second > 0)] = "ranked"
+    counts, chosen = item_counts(choices), choices["chosen"].to_numpy(np.int64)
+    columns, found = [*ITEMS, *_more(choices)], []
+    names = tuple(map(str, choices[ITEMS[0]].cat.categories if ids is None else ids))
+    for kind in FEWEST_ITEMS:
+        for k in np.unique(counts[kinds == kind]).tolist():
+            rows = np.flatnonzero((kinds == kind) & (counts == k))
+            question = Question(kind, k)
+            items, _ = item_indices(choices.iloc[rows], columns[:k], ids)
+            named = second[rows] - 1 if question.answers.shape[1] == 2 else None
+            answer = question.answer_of(chosen[rows] - 1, named)
+            found.append(SetChoices(question, rows, items, answer))
+    return found, names
