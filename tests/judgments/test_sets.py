@@ -9,6 +9,7 @@ import pytest
 
 from twoalike.judgments import (
     choices_table,
+    import_sets,
     item_counts,
     object_index,
     read_judgments,
@@ -102,3 +103,65 @@ def test_sets_are_split_whole(rng: np.random.Generator) -> None:
     assert sorted((len(first), len(second))) == [4, 8]
     kept, aside, mixed = split_by_object(twice, 0.1, rng)
     assert len(kept) + len(aside) + mixed == 12
+
+
+RANKED = """worker,query,r1,r2,r3,r4,first,next
+ann,cat,dog,fox,oak,yew,fox,dog
+bob,oak,yew,ash,cat,,ash,yew
+"""
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_two_most_like_a_reference_are_imported(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"ranked{ending}"
+    (tmp_path / "ranked.csv").write_text(RANKED)
+    if ending == ".parquet":
+        pd.read_csv(tmp_path / "ranked.csv").to_parquet(path)
+    items = ["query", "r1", "r2", "r3", "r4"]
+    chosen = {"item_columns": items, "chosen_columns": ["first", "next"]}
+    ranked = import_sets(path, kind="anchored", participant_column="worker", **chosen)
+    assert ranked["chosen"].tolist() == [3, 3] and ranked["second"].tolist() == [2, 2]
+    assert item_counts(ranked).tolist() == [5, 4]
+    assert ranked["participant"].tolist() == ["ann", "bob"]
+    pairs = import_sets(path, kind="anchored-pair", **chosen)  # in the order of the items
+    assert pairs["chosen"].tolist() == [2, 2] and pairs["second"].tolist() == [3, 3]
+    first = import_sets(path, kind="anchored", item_columns=items)
+    assert first["chosen"].tolist() == [2, 2] and "second" not in first
+    odd = import_sets(path, item_columns=items)
+    assert odd["chosen"].tolist() == [5, 4]
+
+
+def test_our_own_columns_come_back_from_text(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    table().to_csv(path, index=False, na_rep="n/a")
+    pd.testing.assert_frame_equal(
+        import_sets(path, OBJECTS, out=tmp_path / "c.parquet"), table(), check_categorical=False
+    )
+    assert len(read_judgments(tmp_path / "c.parquet")) == 3
+
+
+def test_indices_need_the_list_of_objects(tmp_path: Path) -> None:
+    path = tmp_path / "psiz.txt"
+    path.write_text("4 0 1 2 3\n2 1 0 3 -1\n")
+    with pytest.raises(TwoalikeError, match="expected names of objects, found numbers only"):
+        import_sets(path, kind="anchored", item_columns=[1, 2, 3, 4, 5])
+    found = import_sets(path, OBJECTS, kind="anchored", item_columns=[1, 2, 3, 4, 5])
+    assert found["item_1"].tolist() == ["o4", "o2"] and item_counts(found).tolist() == [5, 4]
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"chosen_columns": ["worker"]}, "row 2, column worker: the chosen item 'ann' is not one"),
+        ({"chosen_columns": ["first", "next"]}, "expected 1 for odd-one-out"),
+        ({"item_columns": ["query", "r1"]}, "expected three to 9 different columns"),
+        ({"item_columns": None, "kind": "anchored"}, "expected the columns of the items"),
+        ({"item_columns": ["worker", "r1", "r2", "r3"], "objects": ["cat"]}, "'ann' is not one of"),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path: Path, changed: dict[str, Any], complaint: str) -> None:
+    path = tmp_path / "ranked.csv"
+    path.write_text(RANKED)
+    given: dict[str, Any] = {"item_columns": ["query", "r1", "r2", "r3"]} | changed
+    with pytest.raises(TwoalikeError, match=complaint):
+        import_sets(path, **given)

@@ -13,6 +13,9 @@ from ._raw_choices import read_raw_anchored as read_raw_anchored
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
+from ._set_files import SetKindName as SetKindName
+from ._set_files import import_sets as import_sets
+from ._set_files import read_sets as read_sets
 from ._sets import ITEMS as ITEMS
 from ._sets import MORE_ITEMS as MORE_ITEMS
 from ._sets import SetChoices as SetChoices
