@@ -165,3 +165,12 @@ def test_files_that_do_not_fit(tmp_path: Path, changed: dict[str, Any], complain
     given: dict[str, Any] = {"item_columns": ["query", "r1", "r2", "r3"]} | changed
     with pytest.raises(TwoalikeError, match=complaint):
         import_sets(path, **given)
+
+
+def test_tables_of_two_tasks_are_one(tmp_path: Path) -> None:
+    given = {f"item_{number}": [number] for number in (1, 2, 3)} | {"chosen": [1]}
+    both = pd.concat([choices_table(given, OBJECTS), table()])
+    write_judgments(tmp_path / "c.parquet", both, {})
+    read = read_judgments(tmp_path / "c.parquet")
+    assert item_counts(read).tolist() == [3, 4, 3, 7]
+    assert list(read["item_4"].cat.categories) == OBJECTS

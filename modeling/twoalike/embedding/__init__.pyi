@@ -52,8 +52,5 @@ from ._predictive import Comparison as Comparison
 from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
 from ._sensitivity import Sensitivity as Sensitivity
-from ._set_answers import KnownSets as KnownSets
 from ._set_answers import SetChecks as SetChecks
-from ._set_answers import known_sets as known_sets
-from ._set_answers import set_guessing as set_guessing
 from ._set_answers import set_probabilities as set_probabilities

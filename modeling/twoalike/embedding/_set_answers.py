@@ -35,8 +35,8 @@ from twoalike.study import Floats, Integers, TwoalikeError, counted, progress
 class KnownSets:
     """The n choices of one question by people, and of objects, that a posterior knows.
 
-    ``items`` (n, k) are its object indices, ``answer`` (n,) those given, ``judge`` (n,)
-    participants (-1: somebody new), ``rows`` (n,) their places in the table.
+    ``items`` (n, k) are its object indices, ``answer`` (n,) those given, ``judge`` (n,) its
+    participants, ``rows`` (n,) places in the table.
     """
 
     question: Question
@@ -51,13 +51,8 @@ class KnownSets:
         return KnownSets(self.question, *(part[places] for part in parts))
 
 
-def known_sets(
-    posterior: Posterior, choices: pd.DataFrame, *, new: bool = False
-) -> tuple[list[KnownSets], int]:
-    """Index choices into a posterior's objects and participants; also how many it does not know.
-
-    With ``new`` people whom it does not know count as new ones.
-    """
+def known_sets(posterior: Posterior, choices: pd.DataFrame) -> tuple[list[KnownSets], int]:
+    """Index choices into a posterior's objects and participants; also how many it does not know."""
     people = participant_index(choices)
     judge = pd.Index(posterior.participants).get_indexer(pd.Index(people[1]))[people[0]]
     asked, names = set_choices(choices)
@@ -65,7 +60,7 @@ def known_sets(
     found = []
     for of in asked:
         own = KnownSets(of.question, place[of.items], of.answer, judge[of.rows], of.rows)
-        known = (own.items >= 0).all(axis=1) & (new | (own.judge >= 0))
+        known = (own.items >= 0).all(axis=1) & (own.judge >= 0)
         if known.any():
             found.append(own.take(known))
     return found, len(choices) - sum(len(of.rows) for of in found)
