@@ -81,6 +81,7 @@ def make_frame(
     import pandas as pd
 
     given = {str(name): column for name, column in values.items()}
+    given |= {item: _places(given[item]) for item in table.items if item in given}
     needed = [one.name for one in table.columns if one.default is None and not one.missing]
     missing = [name for name in needed if name not in given]
     n = len(given[needed[0]]) if not missing else 0
@@ -103,6 +104,16 @@ def make_frame(
         if column.name in given or not column.optional
     }
     return check_frame(pd.DataFrame(columns), table, where, objects)
+
+
+def _places(values: Any) -> Any:
+    """Turn places of objects that became floats, as some are missing, back to integers."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        return values
+    missing = np.isnan(array)
+    whole = np.where(missing, -1, array)
+    return whole.astype(np.int64) if (whole == np.floor(whole)).all() else values
 
 
 def _own_objects(items: Sequence[Any]) -> list[str] | None:
