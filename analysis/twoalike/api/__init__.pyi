@@ -20,6 +20,7 @@ from twoalike.features import FeatureTable as FeatureTable
 from twoalike.features import read_features as read_features
 from twoalike.judgments import import_next as import_next
 from twoalike.judgments import import_salmon as import_salmon
+from twoalike.judgments import import_sets as import_sets
 from twoalike.judgments import import_triplets as import_triplets
 from twoalike.judgments import read_judgments as read_judgments
 from twoalike.observers import SimulatedObserver as SimulatedObserver

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         PosteriorCheck,
         Predictive,
         Sensitivity,
+        SetChecks,
     )
 
 CHECKS = {
@@ -52,6 +53,8 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
         yield from _distances(found.arrangements, "arrangement", "layouts")
     if found.dissimilarities is not None:
         yield from _distances(found.dissimilarities, "dissimilarity", "dissimilarities")
+    if found.sets is not None:
+        yield from _sets(found.sets)
     if found.sensitivity:
         yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
@@ -172,6 +175,24 @@ def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
         curve = _table(title, "replicated", *(f"{part.expected:.2f}" for part in found.calibration))
         curve.add_row("placed", *(_calibrated(part) for part in found.calibration))
         yield curve
+
+
+def _sets(found: "SetChecks") -> Iterator[Any]:
+    columns = ("cases", "observed", "replicated, 90 %", "p")
+    n = counted(found.judgments, "choice")
+    table = _table(f"Would the model give such answers again? {n} among more items", "", *columns)
+    for check in found.agreement:
+        table.add_row(*_row(check, f"{check.name}: {CHECKS['agreement']}"))
+    for check in found.repeated:
+        table.add_row(*_row(check, CHECKS[check.name]))
+    yield table
+    if found.left_out:
+        yield (
+            f"  left out: {found.left_out:,} by people or of objects that the posterior does not "
+            "know"
+        )
+    if found.loo is not None:
+        yield from _loo(found.loo, found.guessing)
 
 
 def _calibrated(found: "Comparison") -> str:

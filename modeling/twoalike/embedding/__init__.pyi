@@ -52,3 +52,5 @@ from ._predictive import Comparison as Comparison
 from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
 from ._sensitivity import Sensitivity as Sensitivity
+from ._set_answers import SetChecks as SetChecks
+from ._set_answers import set_probabilities as set_probabilities

@@ -1,9 +1,7 @@
-"""The PyMC model: the one definition of the posterior, for both engines, and its form in JAX.
+"""The PyMC model: the one definition of the posterior, for both engines.
 
 Lapses are partially pooled; log-temperatures sum to zero, since a common factor trades against
-the scale of the embedding and the data cannot separate the two. Both may depend on covariates. JAX
-differentiates the parts of the log-density itself: PyTensor's own gradient of the row gather is
-several times slower.
+the scale of the embedding and the data cannot separate the two. Both may depend on covariates.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
@@ -25,8 +22,9 @@ from twoalike.embedding._dissimilarities import (
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
+from twoalike.embedding._sets import SetGroup, Sets, add_sets
 from twoalike.embedding._times import Clocks, add_clocks
-from twoalike.judgments import object_index, participant_index
+from twoalike.judgments import in_sets, object_index, participant_index, split_sets
 from twoalike.study import Booleans, Floats, Integers
 
 
@@ -38,7 +36,8 @@ class Data:
     last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
     ``people`` are the groups of the participants, and ``covariates`` their covariates, if there are
     any; ``times`` (n,) response times in s, where they are to inform the embedding, NaN if unknown.
-    Participants are those who chose, and with :meth:`everybody` all others too.
+    Participants are those who chose, and with :meth:`everybody` all others too. All this is of
+    triplets; ``sets`` are choices among more items, whose judges are participants, too.
     """
 
     items: Integers
@@ -51,22 +50,28 @@ class Data:
     people: Groups | None = None
     covariates: Covariates | None = None
     times: Floats | None = None
+    sets: Sets | None = None
+
+    @property
+    def choices(self) -> int:
+        """Choices among three items or more."""
+        return len(self.items) + (0 if self.sets is None else self.sets.size)
 
     @property
     def size(self) -> int:
         """Judgments, objects placed in arrangements, and pairs with a dissimilarity."""
         placed = 0 if self.layouts is None else int(self.layouts.counts()[1].sum())
         pairs = 0 if self.dissimilarities is None else int(self.dissimilarities.pairs.sum())
-        return len(self.items) + placed + pairs
+        return self.choices + placed + pairs
 
     @property
-    def groups(self) -> tuple[LayoutGroup | PairGroup, ...]:
-        """What enters the model beside choices: groups of arrangements, then of dissimilarities."""
-        layouts = () if self.layouts is None else self.layouts.groups
-        return layouts + (() if self.dissimilarities is None else self.dissimilarities.groups)
+    def groups(self) -> tuple[LayoutGroup | PairGroup | SetGroup, ...]:
+        """What enters the model beside triplets: arrangements, dissimilarities, larger sets."""
+        kinds = (self.layouts, self.dissimilarities, self.sets)
+        return tuple(group for kind in kinds if kind is not None for group in kind.groups)
 
     def take(self, rows: Any, *, others: bool = True) -> "Data":
-        """Take some of the choices, and all other judgments or none."""
+        """Take some of the triplets, and all other judgments or none."""
         return replace(
             self,
             items=self.items[rows],
@@ -75,6 +80,7 @@ class Data:
             times=None if self.times is None else self.times[rows],
             layouts=self.layouts if others else None,
             dissimilarities=self.dissimilarities if others else None,
+            sets=self.sets if others else None,
         )
 
     def everybody(self) -> "Data":
@@ -82,7 +88,7 @@ class Data:
 
         Groups and covariates are kept only if nobody is added.
         """
-        chose = self.participants if len(self.items) else ()
+        chose = self.participants if self.choices else ()
         arranged = () if self.layouts is None else self.layouts.arrangers
         compared = () if self.dissimilarities is None else self.dissimilarities.people
         names = tuple(dict.fromkeys((*chose, *arranged, *compared)))
@@ -124,8 +130,12 @@ class Data:
     @classmethod
     def from_choices(cls, choices: pd.DataFrame, ids: Sequence[str] | None = None) -> "Data":
         """Index a table of choices, into its own list of objects or into ``ids``."""
-        triplets, chosen, ids = object_index(choices, ids)
         judge, participants = participant_index(choices)
+        larger = in_sets(choices)
+        choices, others = split_sets(choices)
+        triplets, chosen, ids = object_index(choices, ids)
+        sets = Sets.from_table(others, judge[larger], ids) if larger.any() else None
+        judge = judge[~larger] if larger.any() else judge
         anchored = (choices["kind"] == "anchored").to_numpy()
         rows = np.arange(len(triplets))
         others = np.stack([(chosen + 1) % 3, (chosen + 2) % 3], axis=1)
@@ -137,9 +147,8 @@ class Data:
             [triplets[:, 0], triplets[rows, chosen], triplets[rows, other]]
         )
         items = np.where(anchored[:, None], reference_first, odd_last)
-        return cls(
-            items.astype(np.int32), judge.astype(np.int32), anchored, tuple(ids), participants
-        )
+        items, judge = items.astype(np.int32), judge.astype(np.int32)
+        return cls(items, judge, anchored, tuple(ids), participants, sets=sets)
 
 
 def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
@@ -329,8 +338,8 @@ class Form:
         """Build the PyMC model of judgments.
 
         It has ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices`` and, where
-        there are arrangements or dissimilarities, ``arrangements_0`` and on, then
-        ``dissimilarities_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
+        there are other judgments, ``arrangements_0`` and on, then ``dissimilarities_0`` and on,
+        then ``sets_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
         stand-ins for the judgments, and for the arrays of each of ``data.groups``, of an engine
         that feeds minibatches; with ``matrix`` each of these is large enough for similarities to be
         taken from the whole matrix.
@@ -362,32 +371,42 @@ class Form:
                 times=times,
             )
             pm.Potential("choices", logs.sum())
-            self.add_others(data, x, log_weight, group_batch)
+            self.add_others(data, x, (temperature, lapse), log_weight, group_batch)
         return model
 
     def add_others(
         self,
         data: Data,
         x: Any,
+        observers: tuple[Any, Any],
         log_weight: Any = None,
         batch: Sequence[Sequence[Any]] | None = None,
         *,
         observed: bool = False,
     ) -> None:
-        """Add arrangements and dissimilarities to the open model, as potentials or observed."""
+        """Add all but triplets to the open model, as potentials or observed.
 
-        def own(people: Sequence[str]) -> Any:
+        ``observers`` are temperature and lapse of every participant, (P,) each.
+        """
+        left = None if batch is None else list(batch)
+
+        def own(groups: Sequence[Any]) -> Any:
+            """Take the stand-ins of a kind's groups, in their order."""
+            return None if left is None else [left.pop(0) for _ in groups]
+
+        def weights(people: Sequence[str]) -> Any:
             return None if log_weight is None else log_weight[data.places(people)]
 
+        of: dict[str, Any] = {"observed": observed}
         if (layouts := data.layouts) is not None:
-            weights = own(layouts.arrangers)
-            add_layouts(x, layouts, self.dimensions, batch, observed=observed, log_weight=weights)
+            of["log_weight"] = weights(layouts.arrangers)
+            add_layouts(x, layouts, self.dimensions, own(layouts.groups), **of)
         if (pairs := data.dissimilarities) is not None:
-            rest = None if batch is None else batch[-len(pairs.groups) :]
-            weights = own(pairs.people)
-            add_dissimilarities(
-                x, pairs, self.similarity, rest, observed=observed, log_weight=weights
-            )
+            of["log_weight"] = weights(pairs.people)
+            add_dissimilarities(x, pairs, self.similarity, own(pairs.groups), **of)
+        if (sets := data.sets) is not None:
+            of["log_weight"] = log_weight
+            add_sets(x, sets, self.similarity, *observers, own(sets.groups), **of)
 
     def unobserved(
         self, data: Data, observers: Observers | None = None
@@ -428,69 +447,6 @@ class Form:
         return PRIORS[self.prior].start_at(x, self.features)
 
 
-@dataclass(frozen=True)
-class Density:
-    """The model in JAX.
-
-    ``names`` are the unconstrained variables, in the order in which every function takes them;
-    ``starts`` values to start from, one dictionary a fit. ``prior``, ``likelihood`` and ``groups``
-    are log-densities: of the variables, with the transformations' Jacobians; of a batch of choices;
-    of a batch of arrangements and dissimilarities, one a group. ``quantities`` gives what is stored
-    of a draw, named by ``outputs``.
-    """
-
-    names: tuple[str, ...]
-    starts: tuple[dict[str, Floats], ...]
-    prior: Callable[..., Any]
-    likelihood: Callable[..., Any]
-    groups: Callable[..., Any]
-    quantities: Callable[..., Any]
-    outputs: tuple[str, ...]
-
-
-def _stand_in(array: npt.NDArray[Any]) -> Any:
-    """Symbol for a batch of an array's rows: axes of length 1 stay so, others may be any."""
-    import pytensor.tensor as pt
-
-    return pt.tensor(dtype=array.dtype, shape=tuple(1 if n == 1 else None for n in array.shape))
-
-
-def jax_density(
-    data: Data, form: Form, starts: Sequence[dict[str, Floats]], *, matrix: bool = False
-) -> Density:
-    """Turn the model into single-precision JAX functions, with each fit's start by variable."""
-    import pytensor
-    import pytensor.tensor as pt
-    from pymc.sampling.jax import get_jaxified_graph
-
-    with pytensor.config.change_flags(floatX="float32"):
-        items, judge = pt.imatrix("items"), pt.ivector("judge")
-        anchored = pt.bvector("anchored") if data.anchored.any() else None
-        times = None if data.times is None else pt.fvector("times")
-        groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
-        batch_of = (items, judge, anchored, times)
-        model = form.model(data, batch=batch_of, group_batch=groups, matrix=matrix)
-        values = model.value_vars
-        potentials = {potential.name: potential for potential in model.potentials}
-        choices = model.logp(vars=[potentials.pop("choices")])
-        others = [model.logp(vars=[potential]) for potential in potentials.values()]
-        batch = [column for column in batch_of if column is not None]
-        wanted = [v for v in model.unobserved_value_vars if v.name in STORED]
-        prior_names, priors = prior_terms(model)
-        return Density(
-            names=tuple(v.name for v in values),
-            starts=tuple(_unconstrained(model, start) for start in starts),
-            prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
-            likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[choices]),
-            groups=get_jaxified_graph(
-                inputs=[*values, *(array for group in groups for array in group)],
-                outputs=others,
-            ),
-            quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
-            outputs=(*(v.name for v in wanted), *prior_names),
-        )
-
-
 LOG_PRIOR = "log_prior_"
 """Begins the name of a variable's log prior density among the quantities of a draw."""
 
@@ -503,14 +459,3 @@ def prior_terms(model: Any) -> tuple[tuple[str, ...], list[Any]]:
     terms = model.logp(vars=model.free_RVs, jacobian=False, sum=False)
     names = tuple(f"{LOG_PRIOR}{variable.name}" for variable in model.free_RVs)
     return names, [term.sum() for term in terms]
-
-
-def _unconstrained(model: Any, near: dict[str, Floats]) -> dict[str, Floats]:
-    """Complete a start by PyMC's own, and give it by name of the unconstrained variable."""
-    start = model.initial_point()
-    for name, value in near.items():
-        variable = model[name]
-        transform = model.rvs_to_transforms[variable]
-        symbol = model.rvs_to_values[variable].name
-        start[symbol] = value if transform is None else transform.forward(value).eval()
-    return {v.name: np.asarray(start[v.name], dtype=np.float32) for v in model.value_vars}
