@@ -6,8 +6,10 @@ python docs/write_protocols.py
 from pathlib import Path
 
 from twoalike.tasks import (
+    alike_pair_protocol,
     anchored_protocol,
     arrangement_protocol,
+    odd_of_many_protocol,
     protocol_template,
     rating_protocol,
     sorting_protocol,
@@ -20,6 +22,8 @@ PROTOCOLS = {
     "levels": triplet_protocol("levels"),
     "things": triplet_protocol("things"),
     "anchored_choice": anchored_protocol(),
+    "odd_one_of_many": odd_of_many_protocol(),
+    "most_alike_pair": alike_pair_protocol(),
     "multi_arrangement": arrangement_protocol(),
     "pair_rating": rating_protocol(),
     "free_sorting": sorting_protocol(),

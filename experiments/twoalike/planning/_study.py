@@ -45,7 +45,9 @@ from twoalike.study import (
 from twoalike.tables import (
     ANCHORED_CHOICE,
     FREE_SORTING,
+    MOST_ALIKE_PAIR,
     MULTI_ARRANGEMENT,
+    ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
     PAIR_RATING,
 )
@@ -205,10 +207,12 @@ def _design(protocol: str, folder: Path) -> DesignConfig:
 def _write_protocols(study: Study, preset: str, language: str) -> None:
     """Write the protocols of all tasks in a language that is shipped, for the kind of stimuli."""
     from twoalike.tasks import (
+        alike_pair_protocol,
         anchored_protocol,
         arrangement_protocol,
         for_stimuli,
         languages,
+        odd_of_many_protocol,
         protocol_template,
         rating_protocol,
         sorting_protocol,
@@ -229,6 +233,8 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
     for label, protocol in (
         (ODD_ONE_OUT, triplet_protocol(preset, language)),
         (ANCHORED_CHOICE, anchored_protocol(language)),
+        (ODD_ONE_OF_MANY, odd_of_many_protocol(language)),
+        (MOST_ALIKE_PAIR, alike_pair_protocol(language)),
         (MULTI_ARRANGEMENT, arrangement_protocol(language)),
         (PAIR_RATING, rating_protocol(language)),
         (FREE_SORTING, sorting_protocol(language)),
