@@ -44,7 +44,15 @@ from twoalike.tasks import (
 )
 
 SIZE = (1280, 800)
-TASKS = ("odd-one-out", "anchored-choice", "multi-arrangement", "pair-rating", "free-sorting")
+TASKS = (
+    "odd-one-out",
+    "anchored-choice",
+    "odd-one-of-many",
+    "most-alike-pair",
+    "multi-arrangement",
+    "pair-rating",
+    "free-sorting",
+)
 FORM = {
     "en": """
 [[form.questions]]
