@@ -19,6 +19,7 @@ from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet, draw_familiar
 from twoalike.study import ScreenProfile, Study
+from twoalike.tables import STIMULI
 from twoalike.tasks import (
     Arena,
     Ask,
@@ -43,7 +44,15 @@ from twoalike.tasks import (
 )
 
 SIZE = (1280, 800)
-TASKS = ("odd-one-out", "anchored-choice", "multi-arrangement", "pair-rating", "free-sorting")
+TASKS = (
+    "odd-one-out",
+    "anchored-choice",
+    "odd-one-of-many",
+    "most-alike-pair",
+    "multi-arrangement",
+    "pair-rating",
+    "free-sorting",
+)
 FORM = {
     "en": """
 [[form.questions]]
@@ -115,8 +124,10 @@ class Camera:
         activity = self.session.activity if self.session is not None else None
         name = "stop" if activity is None else activity.name
         match scene:
-            case ImageRow(verdict=verdict, prompt=prompt):
-                return "verdict" if verdict else ("triplet" if prompt else "choice")
+            case ImageRow(verdict=verdict, prompt=prompt, marked=marked, images=images):
+                asked = "triplet" if len(images) == len(STIMULI) else "images"
+                asked = "picked" if marked else asked
+                return "verdict" if verdict else (asked if prompt else "choice")
             case Rating(prompt=prompt, value=value):
                 return "rated" if not prompt else ("pair" if value in (None, 0.5) else "moved")
             case Arena() | Piles():
@@ -145,10 +156,11 @@ def _kind_of_placed(scene: Arena | Piles) -> str:
 def write_study(root: Path, language: str) -> Study:
     """Make a study of familiar things with every kind of page."""
     (root / "protocols").mkdir(parents=True)
+    few = "trials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
     (root / "study.toml").write_text(
         'title = "Screens"\nseed = 3\n'
-        "[design]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
-        "[anchored]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
+        f"[design]\n{few}[anchored]\n{few}"
+        f"[odd_one_of_many]\nn_items = 5\n{few}[most_alike_pair]\nn_items = 4\n{few}"
         "[arrangement]\nmax_items = 16\nmax_trials = 2\npractice_items = 4\n"
         "[pair_rating]\npairs = 6\npractice = 1\ncatch = 1\n"
         "[free_sorting]\nitems = 24\ntrials = 2\npractice_items = 0\n"
@@ -158,7 +170,8 @@ def write_study(root: Path, language: str) -> Study:
     tail = f"[consent]\nask = true\n[breaks]\nbreak_every = 2\n{FORM[language]}"
     pages = TRIPLETS["row"] if language == "en" else TRIPLETS["triangle"]
     (root / "protocols" / "odd_one_out.toml").write_text(head + pages + tail)
-    (root / "protocols" / "anchored_choice.toml").write_text(f"{head}{tail}")
+    for name in ("anchored_choice", "odd_one_of_many", "most_alike_pair"):
+        (root / "protocols" / f"{name}.toml").write_text(f"{head}{tail}")
     (root / "protocols" / "multi_arrangement.toml").write_text(
         head + tail.replace("break_every = 2", "break_every = 1")
     )

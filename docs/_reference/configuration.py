@@ -12,7 +12,15 @@ from _reference.markdown import cell, code, table
 from twoalike.distill import DistillConfig
 from twoalike.embedding import FitConfig
 from twoalike.study import StudyConfig
-from twoalike.tasks import AnchoredChoice, FreeSorting, MultiArrangement, OddOneOut, PairRating
+from twoalike.tasks import (
+    AnchoredChoice,
+    FreeSorting,
+    MostAlikePair,
+    MultiArrangement,
+    OddOneOfMany,
+    OddOneOut,
+    PairRating,
+)
 from twoalike.tasks._protocol import PageTexts
 
 _HEAD = """# Settings
@@ -47,6 +55,14 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Protocol of the anchored-choice task": (
         AnchoredChoice,
         "`protocols/anchored_choice.toml` of a study; without the file, these defaults hold.",
+    ),
+    "Protocol of the odd-one-of-many task": (
+        OddOneOfMany,
+        "`protocols/odd_one_of_many.toml` of a study; without the file, these defaults hold.",
+    ),
+    "Protocol of the most-alike-pair task": (
+        MostAlikePair,
+        "`protocols/most_alike_pair.toml` of a study; without the file, these defaults hold.",
     ),
     "Protocol of the multi-arrangement task": (
         MultiArrangement,

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from _reference.markdown import code, table
 from twoalike.design import (
+    ALIKE_PAIR_LIST,
     ANCHORED_LIST,
     ARRANGEMENT_LIST,
+    ODD_OF_MANY_LIST,
     PAIR_LIST,
     SORTING_LIST,
     TRIAL_LIST,
@@ -120,6 +122,16 @@ _LISTS = (
         "Anchored choice: one row a trial",
         "design/*_task-anchoredchoice_trials.tsv",
         ANCHORED_LIST,
+    ),
+    (
+        "Odd one of many: one row a trial",
+        "design/*_task-oddoneofmany_trials.tsv",
+        ODD_OF_MANY_LIST,
+    ),
+    (
+        "Most alike pair: one row a trial",
+        "design/*_task-mostalikepair_trials.tsv",
+        ALIKE_PAIR_LIST,
     ),
     (
         "Multi-arrangement: one row an image of a trial",

@@ -4,6 +4,7 @@ Times are compared with the clock of the hands that send the events (see ``check
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ import pytest
 
 from twoalike.record import check_bids, check_run_files, read_manifest, read_run
 from twoalike.stimuli import StimulusSet
-from twoalike.tasks import AnchoredChoice, OddOneOut, View, lay_out
+from twoalike.tasks import (
+    AnchoredChoice,
+    MostAlikePair,
+    OddOneOfMany,
+    OddOneOut,
+    View,
+    lay_out,
+    lay_out_grid,
+)
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
@@ -142,3 +151,84 @@ def test_anchored_choices_are_recorded_as_given_and_go_on_after_a_kill(
         one["end_reason"] for one in read_manifest(session.name.manifest(session.raw))["segments"]
     ]
     assert ends == ["killed", "completed"]
+
+
+def test_pairs_are_framed_and_recorded_as_given_and_go_on_after_a_kill(
+    make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
+) -> None:
+    settings = "[most_alike_pair]\nn_items = 5\ntrials = 5\npractice = 0\n"
+    root = make_study("study", f"{DESIGN}{settings}")
+    (root / "protocols" / "most_alike_pair.toml").write_text(QUICK)
+    session = sit(root, "most-alike-pair")
+    layout = lay_out_grid(MostAlikePair(), View((1280, 1024)), 5)
+    accent = tuple(int(MostAlikePair().screen.accent[k : k + 2], 16) for k in (1, 3, 5))
+
+    def framed(place: str) -> bool:
+        x, y = layout.centre(place)
+        return bool(person.colour(x - layout.image / 2 - 9, y) == accent)
+
+    def click(place: str) -> Any:
+        x, y = layout.centre(place)
+        return person.click(x + 40, y - 30)
+
+    def pick(place: str, act: Callable[[], Any]) -> None:
+        before = framed(place)
+        act()
+        session.until(lambda: framed(place) != before)
+
+    session.begin()
+    pick("2", lambda: person.press("2"))
+    answer(session, lambda: person.press("KP_5"))
+    pick("4", lambda: click("4"))
+    pick("4", lambda: click("4"))  # taken back
+    pick("1", lambda: click("1"))
+    answer(session, lambda: click("3"))
+    pick("5", lambda: person.press("5"))
+    person.press("6")  # there are five images
+    assert session.n_rows() == 2
+    session.process.kill()
+    session.process.wait()
+    session = sit(root, "most-alike-pair", "--resume")
+    session.until(lambda: session.notes("resume"), lambda: person.press("space"))
+    for first, second in (("1", "2"), ("2", "3"), ("3", "4")):
+        pick(first, partial(person.press, first))
+        answer(session, partial(click, second))
+    assert session.finish() == 0
+    table = read_run(session.name.rows(session.raw)).rows
+    places = [
+        [row[f"position_{row[name]}"] for name in ("first_response", "response_1", "response_2")]
+        for row in table.to_dict("records")
+    ]
+    given = [(2, 5), (1, 3), (1, 2), (2, 3), (3, 4)]
+    assert [(first, {one, other}) for first, one, other in places] == [
+        (first, {first, second}) for first, second in given
+    ]
+    assert table["n_taken_back"].tolist() == [0, 1, 0, 0, 0]
+    assert table["response_method"].tolist() == ["keyboard"] + 4 * ["mouse"]
+    assert table["seen_before"].tolist() == [False, False, True, False, False]
+    assert (table["first_response_time"] < table["response_time"]).all()
+    session.check_times()
+    assert problems(session) == []
+
+
+def test_the_odd_one_of_six_is_recorded_as_given(
+    make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
+) -> None:
+    settings = "[odd_one_of_many]\nn_items = 6\ntrials = 4\npractice = 0\n"
+    root = make_study("study", f"{DESIGN}{settings}")
+    protocol = '[images]\nlayout = "ring"\n'
+    (root / "protocols" / "odd_one_of_many.toml").write_text(QUICK + protocol)
+    session = sit(root, "odd-one-of-many")
+    ring = OddOneOfMany.model_validate({"images": {"layout": "ring"}})
+    layout = lay_out_grid(ring, View((1280, 1024)), 6)
+    session.begin()
+    answer(session, lambda: person.press("6"))
+    answer(session, lambda: person.press("KP_1"))
+    for place in ("4", "5"):
+        answer(session, partial(person.click, *layout.centre(place)))
+    assert session.finish() == 0
+    table = read_run(session.name.rows(session.raw)).rows
+    assert table["response_position"].tolist() == [6, 1, 4, 5]
+    assert table["response_key"].tolist()[:2] == ["6", "num_1"]
+    session.check_times()
+    assert problems(session) == []

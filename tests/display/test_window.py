@@ -144,7 +144,7 @@ def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
 
 def test_the_answer_expected_has_a_frame_around_its_whole_image(opened: Opened) -> None:
     plain = opened.picture(ImageRow(("red", "green", "blue")))
-    marked = opened.picture(ImageRow(("red", "green", "blue"), marked="green"))
+    marked = opened.picture(ImageRow(("red", "green", "blue"), marked=("green",)))
     changed = (marked != plain).any(axis=2)
     accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
     assert {tuple(map(int, colour)) for colour in marked[changed]} == {accent}
@@ -189,7 +189,7 @@ def test_the_timer_runs_out(opened: Opened) -> None:
         *(Page(text, PROTOCOL.texts.go_on) for text in PROTOCOL.texts.instruction),
         Page(PROTOCOL.texts.pause, PROTOCOL.texts.go_on, (5, 10), "5 of 10 done"),
         Page("Grüße, 你好, здравствуйте"),
-        ImageRow(("red", "blue", "green"), verdict=TEXTS.wrong, marked="green"),
+        ImageRow(("red", "blue", "green"), verdict=TEXTS.wrong, marked=("green",)),
         Countdown(TEXTS.ready, 3.0),
         Ask("Which hand do you write with?", ("left", "right"), None, TEXTS.choose),
         Ask("How old are you?", (), "31", TEXTS.enter, TEXTS.needs_number),

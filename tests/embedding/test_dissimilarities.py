@@ -13,12 +13,13 @@ from scipy.stats import multivariate_normal, spearmanr
 
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
+from twoalike.embedding._density import jax_density
 from twoalike.embedding._dissimilarities import (
     LEAST_PAIR,
     Dissimilarities,
     dissimilarity_log_likelihood,
 )
-from twoalike.embedding._model import Data, Form, jax_density
+from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._vi import _group_columns, _group_fit, rows_a_step
 from twoalike.judgments import dissimilarities_table, write_judgments

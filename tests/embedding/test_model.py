@@ -15,8 +15,9 @@ from scipy.stats import beta, halfnorm, norm
 from scipy.stats import t as student
 
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._density import jax_density
 from twoalike.embedding._form import choose_engine, default_dimensions, reduce_features
-from twoalike.embedding._model import Data, Form, jax_density, log_likelihood
+from twoalike.embedding._model import Data, Form, log_likelihood
 from twoalike.embedding._parts import PRIORS
 from twoalike.embedding._vi import Plan, plan_steps
 from twoalike.judgments import choices_table

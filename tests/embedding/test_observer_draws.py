@@ -98,8 +98,9 @@ def test_bins_keep_the_sum_of_any_smooth_function() -> None:
 
 
 def test_log_priors_are_those_of_the_model(world: Any) -> None:
+    from twoalike.embedding._density import jax_density
     from twoalike.embedding._judged import used_choices
-    from twoalike.embedding._model import LOG_PRIOR, Form, jax_density
+    from twoalike.embedding._model import LOG_PRIOR, Form
 
     data = Data.from_tables(used_choices(world.judge(200, 1)), None)
     form = Form(2, "softplus")

@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.embedding._model import Data, Form, jax_density
+from twoalike.embedding._density import jax_density
+from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import PRIORS, find_kernel
 from twoalike.embedding._spectrum import Spectrum, score_matrix, starts_near
 

@@ -8,7 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice, random_triplets
-from twoalike.embedding._model import LOG_PRIOR, Data, Form, jax_density, log_likelihood
+from twoalike.embedding._density import jax_density
+from twoalike.embedding._model import LOG_PRIOR, Data, Form, log_likelihood
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._weight_draws import _scores, draw_weights

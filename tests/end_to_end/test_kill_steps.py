@@ -26,14 +26,22 @@ from twoalike.stimuli import StimulusSet
 TASKS = (
     "odd-one-out",
     "anchored-choice",
+    "most-alike-pair",
     "multi-arrangement",
     # They are recorded as the tasks above are: thirty kills of each are enough now and then.
+    pytest.param("odd-one-of-many", marks=pytest.mark.slow),
     pytest.param("pair-rating", marks=pytest.mark.slow),
     pytest.param("free-sorting", marks=pytest.mark.slow),
 )
 DESIGN = """trials = 6
 practice = 2
 [anchored]
+trials = 6
+practice = 2
+[odd_one_of_many]
+trials = 6
+practice = 2
+[most_alike_pair]
 trials = 6
 practice = 2
 [arrangement]
@@ -48,16 +56,10 @@ items = 5
 trials = 3
 practice_items = 3
 """
-TIMES = ["onset", "response_time", "first_move_time", "last_move_time"]
+TIMES = ["onset", "response_time", "first_response_time", "first_move_time", "last_move_time"]
 ROUNDING_S = 2.1e-4
 # Times real speed, so that a session is killed in the middle and outlives all kills.
-SPEED = {
-    "odd-one-out": "3",
-    "anchored-choice": "3",
-    "multi-arrangement": "10",
-    "pair-rating": "3",
-    "free-sorting": "10",
-}
+SPEED = {"multi-arrangement": "10", "free-sorting": "10"}
 
 
 def table_of(root: Path, task: str) -> Path:
@@ -195,7 +197,7 @@ def kill_in_time(
     for _ in range(n_kills):
         # About half a second passes before the first trial is shown again.
         after = times.uniform(0.05, 2.0)
-        speed = ("--speed", SPEED[task])
+        speed = ("--speed", SPEED.get(task, "3"))
         report = forks.run(root, task, "--resume", *speed, kill_after_s=after)
         assert report.status == -9, "the session was over before it was killed"
         assert not kept & set(report.kept), "a kept trial was shown again"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.choice import entropy
+from twoalike.choice import Question, SetKind, entropy, log_set_choice
 from twoalike.observers import (
     ResponseTimes,
     SimulatedObserver,
@@ -36,6 +36,24 @@ def test_choices_follow_the_probabilities(rng: np.random.Generator) -> None:
     observed = np.bincount(chosen, minlength=3) / 4000
     assert expected.sum() == pytest.approx(1)
     assert np.abs(observed - expected).max() < 0.03
+
+
+def test_choices_among_many_follow_the_probabilities(rng: np.random.Generator) -> None:
+    names = tuple("abcde")
+    observer = SimulatedObserver(names, rng.random((5, 4)) * 2, 0.7, 0.1)
+    similarity = observer.embedding @ observer.embedding.T
+    kinds: dict[SetKind, int] = {"odd_one_out": 5, "most_alike": 10}
+    for kind, n in kinds.items():
+        question = Question(kind, 5)
+        one, other = question.pairs.T
+        expected = np.exp(log_set_choice(similarity[one, other], question, 0.7, 0.1))
+        given = [
+            observer.respond(names, rng)[0] if n == 5 else observer.respond_pair(names, rng)[0]
+            for _ in range(3000)
+        ]
+        rows = np.array(given).reshape(3000, -1)
+        observed = [(rows == answer).all(axis=1).mean() for answer in question.answers]
+        assert np.abs(np.array(observed) - expected).max() < 0.035
 
 
 def test_the_order_of_items_does_not_matter(rng: np.random.Generator) -> None:

@@ -315,7 +315,7 @@ def test_sessions_are_summarised_as_they_were(study: Study) -> None:
     assert len(first.times) == 44
     assert first.end == "completed"
     assert first.simulated
-    assert sum(first.places) == pytest.approx(1)
+    assert sum(first.given.places.values()) == pytest.approx(1)
 
 
 def test_each_task_has_its_section(

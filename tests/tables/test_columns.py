@@ -8,17 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
+    ALIKE_PAIR_LIST,
     ANCHORED_LIST,
     ARRANGEMENT_LIST,
+    ODD_OF_MANY_LIST,
     PAIR_LIST,
     SORTING_LIST,
     TRIAL_LIST,
 )
 from twoalike.record import (
+    ALIKE_PAIRS,
     ANCHORED,
     ANSWERS,
     ARRANGEMENT_EVENTS,
     ARRANGEMENTS,
+    ODD_OF_MANY,
     PARTICIPANTS,
     RATINGS,
     SORTING_EVENTS,
@@ -36,6 +40,19 @@ TABLES = [
     TRIPLETS,
     ANCHORED_LIST,
     ANCHORED,
+    ODD_OF_MANY_LIST,
+    ODD_OF_MANY,
+    ALIKE_PAIR_LIST,
+    ALIKE_PAIRS,
+    ARRANGEMENTS,
+    ARRANGEMENT_EVENTS,
+]
+IN_README = [
+    ANSWERS,
+    TRIPLETS,
+    ANCHORED,
+    ODD_OF_MANY,
+    ALIKE_PAIRS,
     ARRANGEMENTS,
     ARRANGEMENT_EVENTS,
     PAIR_LIST,

@@ -87,11 +87,11 @@ def test_practice_says_whether_it_was_right() -> None:
     easy = replace(TRIAL, trial_type="practice", expected=2)
     activity = begun(easy)
     activity.handle(KeyPress(11.0, "right"))
-    right = ImageRow((None, "ref", "near"), verdict=BRISK.texts.right, marked="near")
+    right = ImageRow((None, "ref", "near"), verdict=BRISK.texts.right, marked=("near",))
     assert activity.scene == right
     activity = begun(easy)
     activity.handle(KeyPress(11.0, "left"))
-    wrong = ImageRow(("far", "ref", "near"), verdict=BRISK.texts.wrong, marked="near")
+    wrong = ImageRow(("far", "ref", "near"), verdict=BRISK.texts.wrong, marked=("near",))
     assert activity.scene == wrong
 
 
@@ -126,3 +126,20 @@ def test_both_languages_have_all_texts() -> None:
     english, german = (anchored_protocol(language).texts for language in ("en", "de"))
     assert set(english.model_dump()) == set(german.model_dump())
     assert english.prompt != german.prompt
+
+
+def test_in_a_row_the_texts_speak_of_the_middle() -> None:
+    for language, above, middle in (("en", "above", "middle"), ("de", "oberen", "mittleren")):
+        texts = {
+            layout: AnchoredChoice.model_validate(
+                {"language": language, "images": {"layout": layout}}
+            ).texts
+            for layout in ("triangle", "row")
+        }
+        for layout, word, other in (("triangle", above, middle), ("row", middle, above)):
+            spoken = " ".join((texts[layout].prompt, *texts[layout].instruction))
+            assert word in texts[layout].prompt
+            assert other not in spoken
+        assert texts["row"].labels == texts["triangle"].labels
+    own = {"images": {"layout": "row"}, "texts": {"prompt": "Which?"}}
+    assert AnchoredChoice.model_validate(own).texts.prompt == "Which?"

@@ -285,8 +285,8 @@ def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
         assert (wrong, right) == (ImageRow(("c", None, None)), ImageRow((None, None, "b")))
         return
     # All three stay, so that they can be compared, and the answer expected is marked.
-    assert wrong == ImageRow(("c", "a", "b"), verdict=rules.texts.wrong, marked="b")
-    assert right == ImageRow((None, None, "b"), verdict=rules.texts.right, marked="b")
+    assert wrong == ImageRow(("c", "a", "b"), verdict=rules.texts.wrong, marked=("b",))
+    assert right == ImageRow((None, None, "b"), verdict=rules.texts.right, marked=("b",))
 
 
 def test_the_answer_expected_is_shown_in_practice_only() -> None:

@@ -21,6 +21,7 @@ from twoalike.features import read_features as read_features
 from twoalike.judgments import import_next as import_next
 from twoalike.judgments import import_ratings as import_ratings
 from twoalike.judgments import import_salmon as import_salmon
+from twoalike.judgments import import_sets as import_sets
 from twoalike.judgments import import_sortings as import_sortings
 from twoalike.judgments import import_triplets as import_triplets
 from twoalike.judgments import read_judgments as read_judgments

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Predictive,
         RatedChecks,
         Sensitivity,
+        SetChecks,
     )
 
 CHECKS = {
@@ -61,6 +62,8 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
         yield from _rated(found.ratings, "rating", "ratings")
     if found.sortings is not None:
         yield from _rated(found.sortings, "sorting", "sortings")
+    if found.sets is not None:
+        yield from _sets(found.sets)
     if found.sensitivity:
         yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
@@ -201,6 +204,24 @@ def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
     if score.left_out:
         rough = ": the figure is rough, rather too good" if score.k_high > ROUGH else ""
         yield f"  Pareto k above {score.k_limit:.2f} in {score.k_high:.1%}{rough}"
+
+
+def _sets(found: "SetChecks") -> Iterator[Any]:
+    columns = ("cases", "observed", "replicated, 90 %", "p")
+    n = counted(found.judgments, "choice")
+    table = _table(f"Would the model give such answers again? {n} among more items", "", *columns)
+    for check in found.agreement:
+        table.add_row(*_row(check, f"{check.name}: {CHECKS['agreement']}"))
+    for check in found.repeated:
+        table.add_row(*_row(check, CHECKS[check.name]))
+    yield table
+    if found.left_out:
+        yield (
+            f"  left out: {found.left_out:,} by people or of objects that the posterior does not "
+            "know"
+        )
+    if found.loo is not None:
+        yield from _loo(found.loo, found.guessing)
 
 
 def _calibrated(found: "Comparison") -> str:

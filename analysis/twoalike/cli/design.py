@@ -27,7 +27,7 @@ def design(
 ) -> None:
     """Write the trial lists of sessions, and say how well they cover the objects.
 
-    The settings are in the tables [design] and [arrangement] of study.toml. Writing a list
+    The settings are in the task's table of study.toml, [design] for odd-one-out. Writing a list
     again gives the same file. A random list depends on the study's seed, the participant and
     the session only. Sessions of the coverage design, and of the levels design with
     lists_per_triplet, share their triplets out: name all participants in one call.

@@ -123,6 +123,79 @@ def triplets(  # noqa: PLR0913
 
 
 @app.command
+def sets(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    objects: Path | None = None,
+    kind: Literal["odd-one-out", "most-alike", "anchored", "anchored-pair"] | None = None,
+    item_columns: str | None = None,
+    chosen_columns: str | None = None,
+    participant_column: str | None = None,
+    response_time_column: str | None = None,
+    response_time_unit: Literal["s", "ms"] | None = None,
+    catch_column: str | None = None,
+    overwrite: Flag = False,
+) -> None:
+    """Import choices among three to nine items, such as the two of eight most like a reference.
+
+    Without --item-columns the file has the columns of our own table: item_1 and on, chosen, second
+    and kind. Columns are given by number, from 1, or by their names in the header.
+
+    Parameters
+    ----------
+    file
+        Text split at tabs, commas, semicolons or spaces, or Parquet.
+    out
+        Table of choices to write (.parquet).
+    objects
+        All object ids, one a line; needed if items are 0-based indices.
+    kind
+        odd-one-out: which is the odd one. most-alike: which two are most alike. anchored: which is
+        most like the first item column; with two chosen columns, which comes next as well.
+        anchored-pair: which two are most like the first item column, in no order.
+    item_columns
+        Columns of the items; later ones may be empty where a row has fewer.
+    chosen_columns
+        The one or two columns of the chosen items: item columns, or further ones that repeat an
+        item. If left out, the last item is the odd one, the first two are the most alike, and the
+        one or two after the reference are most like it.
+    participant_column
+        Column of participant labels; without it all choices are by one unknown person.
+    response_time_column
+        Column of response times; needs --response-time-unit.
+    response_time_unit
+        Unit of the response times; times that no people have in this unit are refused.
+    catch_column
+        Column that marks attention checks (1, true, yes or catch).
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import sets choices.csv --out choices.parquet
+        twoalike import sets ranked.csv --kind anchored --item-columns query,r1,r2,r3,r4,r5,r6,r7,r8 --chosen-columns first,second --participant-column worker --out choices.parquet
+    """  # noqa: E501
+    from twoalike.judgments import import_sets
+
+    table = import_sets(
+        file,
+        objects,
+        kind=kind,
+        item_columns=None if item_columns is None else _columns(item_columns),
+        chosen_columns=None if chosen_columns is None else _columns(chosen_columns),
+        participant_column=_column(participant_column),
+        response_time_column=_column(response_time_column),
+        response_time_unit=response_time_unit,
+        catch_column=_column(catch_column),
+        out=out,
+        overwrite=overwrite,
+    )
+    _show_choices(out, table)
+
+
+@app.command
 def salmon(
     file: Path,
     /,

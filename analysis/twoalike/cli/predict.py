@@ -26,7 +26,10 @@ def predict(
     interval: float | None = None,
     participant: str | None = None,
     participant_column: int | None = None,
-    kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
+    kind: Literal[
+        "odd-one-out", "anchored", "most-alike", "ranked", "anchored-pair"
+    ] = "odd-one-out",
+    items: int = 3,
     features: Path | None = None,
     objects: Path | None = None,
 ) -> None:
@@ -46,6 +49,7 @@ def predict(
         twoalike predict posterior.nc --triplets triplets.txt --out probabilities.tsv
         twoalike predict posterior.nc --triplets triplets.txt --interval 0.9 --out probabilities.tsv
         twoalike predict posterior.nc --triplets judged.txt --participant-column 4 --out probabilities.tsv
+        twoalike predict posterior.nc --triplets fours.txt --items 4 --kind most-alike --out probabilities.tsv
         twoalike predict teacher --features features.npz --triplets triplets.txt --out probabilities.tsv
         twoalike predict teacher --features features.npz --sample cluster-boundary --number 10000000 --out labels
 
@@ -80,7 +84,12 @@ def predict(
         those that the posterior does not know as for new people.
     kind
         anchored: item 1 is the reference, and the probabilities are those that item 2 or 3 is
-        the more similar to it; that of item 1 is 0.
+        the more similar to it; that of item 1 is 0. ranked: that an item is the most similar and
+        another the next. most-alike: that a pair is the most alike. anchored-pair: that two items
+        are the most similar to item 1, in no order.
+    items
+        Items of a set, from three to nine; with more than three, or one of the last three kinds,
+        there is one column for each possible answer, and a posterior is needed.
     features
         For a teacher that maps them and for --sample: a network's features (.npz, .parquet, .h5, or .npy with
         --objects).
@@ -91,10 +100,10 @@ def predict(
 
     of_people = {interval, participant, participant_column} != {None}
     if sample is not None:
-        if triplets is not None or of_people or kind != "odd-one-out":
+        if triplets is not None or of_people or kind != "odd-one-out" or items != 3:
             raise TwoalikeError(
                 "--sample: labels of sampled triplets are odd-one-out probabilities of a typical "
-                "observer. Leave out --triplets, --interval, --participant and --kind."
+                "observer. Leave out --triplets, --interval, --participant, --kind and --items."
             )
         if features is None:
             raise TwoalikeError(
@@ -120,7 +129,8 @@ def predict(
         interval=interval,
         participant=participant,
         participant_column=participant_column,
-        kind="anchored" if kind == "anchored" else "odd_one_out",
+        kind=kind.replace("-", "_"),
+        items=items,
         features=features,
         objects=objects,
         out=out,
@@ -128,7 +138,8 @@ def predict(
     if isinstance(fitted, Posterior):
         show_doubts(fitted, intervals=interval is not None)
         _show_new(table, fitted)
-    print(f"{out}  {len(table)} triplets")  # noqa: T201
+    sets = "triplets" if items == 3 else f"sets of {items}"  # noqa: PLR2004
+    print(f"{out}  {len(table)} {sets}")  # noqa: T201
 
 
 def _show_new(table: "pd.DataFrame", posterior: "Posterior") -> None:

@@ -15,9 +15,10 @@ class Options:
     """How the session is run."""
 
     task: TaskName | None = None
-    """odd-one-out, anchored-choice, multi-arrangement, pair-rating, free-sorting, or a task of
-    another installed package. If left out, the tasks that [sitting] of study.toml names, one after
-    the other; the only task whose protocol is in the study; or odd-one-out."""
+    """odd-one-out, anchored-choice, odd-one-of-many, most-alike-pair, multi-arrangement,
+    pair-rating, free-sorting, or a task of another installed package. If left out, the tasks that
+    [sitting] of study.toml names, one after the other; the only task whose protocol is in the
+    study; or odd-one-out."""
     session: int = 1
     """Number of the session, from 1; none is left out."""
     group: str | None = None

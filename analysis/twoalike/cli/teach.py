@@ -83,6 +83,8 @@ def teach(posterior: Path, /, *, options: Options) -> None:
         print(f"{description['to']['objects']} of the {judged} judged objects have features")  # noqa: T201
     if left_out := description.get("choices_left_out"):
         print(f"{left_out:,} choices of objects that the posterior does not know are left out")  # noqa: T201
+    if in_sets := description.get("choices_in_sets"):
+        print(f"{in_sets:,} choices among more than three items are left out")  # noqa: T201
     if of_others := description.get("choices_of_others"):
         print(f"{of_others:,} choices of other people are left out")  # noqa: T201
     _show_comparisons(description)

@@ -44,6 +44,9 @@ from ._judgments import judgments_of as judgments_of
 from ._judgments import kinds_of as kinds_of
 from ._judgments import triplet_kinds as triplet_kinds
 from ._judgments import triplet_numbers as triplet_numbers
+from ._sets import SetResults as SetResults
+from ._sets import SetScores as SetScores
+from ._sets import score_sets as score_sets
 from ._structure import Z95 as Z95
 from ._structure import NoiseCeiling as NoiseCeiling
 from ._structure import centred_ranks as centred_ranks

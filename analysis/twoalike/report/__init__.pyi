@@ -24,8 +24,10 @@ from ._measures import ceiling_lines as ceiling_lines
 from ._measures import distance_lines as distance_lines
 from ._measures import transfer_lines as transfer_lines
 from ._people import Session as Session
+from ._people import alike_pair_section as alike_pair_section
 from ._people import anchored_section as anchored_section
 from ._people import arrangement_section as arrangement_section
+from ._people import odd_of_many_section as odd_of_many_section
 from ._people import read_sessions as read_sessions
 from ._people import triplet_section as triplet_section
 from ._ratings import rating_section as rating_section

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.embedding import Posterior
-from twoalike.judgments import is_scored, read_judgments
+from twoalike.judgments import is_scored, read_judgments, split_sets
 from twoalike.report._comparison import Comparison
 from twoalike.report._people import Session, read_sessions
 from twoalike.results import Results
@@ -24,7 +24,7 @@ class Inputs:
     stimuli: StimulusSet | None
     sessions: list[Session]
     choices: pd.DataFrame | None
-    """Main and repeat judgments of ``choices.parquet``."""
+    """Main and repeat judgments of triplets in ``choices.parquet``."""
     posterior: Posterior | None
     left_out: Mapping[str, str]
     """Participants whom the fit left out as careless, by the study's rule, with reasons."""
@@ -37,6 +37,8 @@ class Inputs:
     """The student's model card."""
     hashes: Mapping[str, str]
     """SHA-256 of the files read, by role, to tell results that are older than their inputs."""
+    larger_sets: int = 0
+    """Main and repeat judgments of more than three items."""
 
     @property
     def results_path(self) -> Path:
@@ -66,13 +68,14 @@ def _read_card(path: Path) -> str | None:
     return read_text(path)
 
 
-def _read_choices(path: Path) -> pd.DataFrame | None:
+def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
+    """Read judgments of triplets, and count those of larger sets."""
     if not path.exists():
-        return None
-    table = read_judgments(path)
+        return None, 0
+    table, larger = split_sets(read_judgments(path))
     kept = table[is_scored(table)].reset_index(drop=True)
     kept.attrs.clear()
-    return kept if len(kept) else None
+    return kept if len(kept) else None, int(is_scored(larger).sum())
 
 
 def read_inputs(study: Study) -> Inputs:
@@ -92,11 +95,13 @@ def read_inputs(study: Study) -> Inputs:
     groups = study.derived / "groups.json"
     comparison = Comparison.load(groups) if groups.exists() else None
     stale = comparison is not None and comparison.of_other(hashes.get("posterior"))
+    choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
         sessions=read_sessions(study.raw, study.config.exclusion, careless),
-        choices=_read_choices(study.choices),
+        choices=choices,
+        larger_sets=larger_sets,
         posterior=posterior,
         left_out=careless,
         results=Results.load(results) if results.exists() else None,

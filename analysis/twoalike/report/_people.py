@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import OPTIONS, ChoiceKind
-from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters
 from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
+from twoalike.registry import find_task
 from twoalike.report._blocks import (
     DASH,
     Block,
@@ -24,14 +23,15 @@ from twoalike.report._blocks import (
     number,
     percent,
 )
+from twoalike.report._given import CHOSEN, Given, read_given
 from twoalike.study import ExclusionConfig, Floats, counted
 from twoalike.tables import (
     ANCHORED_CHOICE,
     JUDGED,
+    MOST_ALIKE_PAIR,
     MULTI_ARRANGEMENT,
+    ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
-    POSITIONS,
-    choice_columns,
 )
 
 if TYPE_CHECKING:
@@ -41,14 +41,12 @@ NO_SESSIONS = Missing(
     "There are no sessions in data/raw yet.",
     "twoalike run STUDY --task odd-one-out --participant ID",
 )
-_KINDS: Mapping[str, ChoiceKind] = {ODD_ONE_OUT: "odd_one_out", ANCHORED_CHOICE: "anchored"}
-"""Kind of the choices that a task collects, by the task's label."""
 NO_POSTERIOR = Missing("The embedding has not been fitted yet.", "twoalike fit STUDY")
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run of the odd-one-out or the anchored-choice task."""
+    """One run of a task of choices."""
 
     participant: str
     session: int
@@ -60,48 +58,29 @@ class Session:
     catches: int
     timed_out: int
     fast: int  # flagged as too fast
-    places: tuple[float, float, float]  # shares of answers left, middle, right
-    answered: int
+    given: Given  # answers in all trials but practice
     same: int  # repeated trials answered the same way both times
     repeats: int
     end: str  # why the run ended: completed, aborted, ...
     simulated: bool
     excluded: str | None = None  # why the study's rule leaves it out
-    kind: ChoiceKind = "odd_one_out"
+    task: str = ODD_ONE_OUT  # label
 
     @property
     def median_time(self) -> float | None:
         """Median response time, s; None without an answer."""
         return float(np.median(self.times)) if len(self.times) else None
 
-    @property
-    def favourite(self) -> tuple[str, float]:
-        """Place chosen most often, and its share."""
-        share = max(self.places)
-        return POSITIONS[self.places.index(share)], share
 
-    @property
-    def one_sided(self) -> bool:
-        """Whether one place is chosen far more often than by chance (3.5 sd)."""
-        if not self.answered:
-            return False
-        chance = 1 / OPTIONS[self.kind]
-        spread = float(np.sqrt(chance * (1 - chance) / self.answered))
-        return self.favourite[1] > chance + 3.5 * spread
-
-
-def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
+def _repeats(rows: pd.DataFrame, given: Given) -> tuple[int, int]:
     """Repeats answered alike, and repeats with both answers."""
-    chosen = choice_columns(rows.columns)[0]
-    answers = dict(zip(rows["trial_index"], rows[chosen], strict=True))
-    again = rows[rows["repeat_of"].notna() & rows[chosen].notna()]
-    firsts = [answers.get(index) for index in again["repeat_of"]]
+    again = rows.loc[rows["repeat_of"].notna(), ["trial_index", "repeat_of"]]
     pairs = [
-        (first, second)
-        for first, second in zip(firsts, again[chosen], strict=True)
-        if isinstance(first, str)
+        (given.chosen.get(int(first)), given.chosen.get(int(second)))
+        for second, first in again.itertuples(index=False)
     ]
-    return sum(first == second for first, second in pairs), len(pairs)
+    both = [pair for pair in pairs if None not in pair]
+    return sum(first == second for first, second in both), len(both)
 
 
 def _summarise(
@@ -113,12 +92,11 @@ def _summarise(
 ) -> Session:
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
-    answered = real[real["response"].notna()]
     catches = real[real["trial_type"] == "catch"]
     times = judged["response_time"].dropna().to_numpy(dtype=np.float64)
-    places = [float((answered["response_position"] == place).mean()) for place in POSITIONS]
-    left, middle, right = places if len(answered) else (0.0, 0.0, 0.0)
-    same, repeats = _repeats(real)
+    given = read_given(real, name.task)
+    same, repeats = _repeats(real, given)
+    unusable: Any = find_task(name.task).unusable
     return Session(
         participant=name.participant,
         session=name.session,
@@ -130,14 +108,13 @@ def _summarise(
         catches=len(catches),
         timed_out=int(real["timed_out"].sum()),
         fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
-        places=(left, middle, right),
-        answered=len(answered),
+        given=given,
         same=same,
         repeats=repeats,
         end=ending(manifest),
         simulated=bool(manifest["simulated"]),
-        excluded=excluded(rows, rule) or careless,
-        kind=_KINDS[name.task],
+        excluded=unusable(rows, rule=rule) or careless,
+        task=name.task,
     )
 
 
@@ -146,7 +123,7 @@ def read_sessions(
 ) -> list[Session]:
     """Summarise every run of choices in a data set, with what a rule of exclusion says of it.
 
-    Those of the odd-one-out task come first, then those of anchored choices.
+    Those of the odd-one-out task come first, then those of the other tasks in their order.
 
     ``careless`` are participants whom the fit left out by the rule, with reasons.
 
@@ -156,7 +133,7 @@ def read_sessions(
         If a raw table or a manifest is damaged.
     """
     sessions = []
-    for path in (path for task in _KINDS for path in find_runs(raw, task)):
+    for path in (path for task in CHOSEN for path in find_runs(raw, task)):
         run = read_run(path)
         manifest = read_manifest(run.name.manifest(raw))
         reason = (careless or {}).get(run.name.participant)
@@ -171,7 +148,7 @@ def share_of(part: int, whole: int) -> str:
 
 
 def _session_row(session: Session) -> list[str]:
-    place, share = session.favourite
+    place, share = session.given.favourite
     seconds = session.median_time
     return [
         session.participant,
@@ -181,7 +158,7 @@ def _session_row(session: Session) -> list[str]:
         share_of(session.caught, session.catches),
         share_of(session.same, session.repeats),
         str(session.timed_out),
-        f"{place} {percent(share)}" if session.answered else DASH,
+        f"{place} {percent(share)}" if session.given.picks else DASH,
         session.end,
         "out" if session.excluded else "kept",
     ]
@@ -189,31 +166,44 @@ def _session_row(session: Session) -> list[str]:
 
 def triplet_section(inputs: "Inputs") -> Section | None:
     """Every session of the odd-one-out task in a line; None with anchored choices alone."""
-    sessions = [session for session in inputs.sessions if session.kind == "odd_one_out"]
-    lead = _LEAD.format(again="triplets", chance="three")
+    lead = _LEAD.format(again="triplets", chance="one in three")
     if not inputs.sessions:
         collected = find_runs(inputs.study.raw)  # with tasks of other judgments
         return None if collected else Section("sessions", "Sessions", lead, [NO_SESSIONS])
-    return _sessions_section("sessions", "Sessions", lead, sessions, inputs)
+    return _sessions_section("sessions", "Sessions", lead, ODD_ONE_OUT, inputs)
 
 
 def anchored_section(inputs: "Inputs") -> Section | None:
     """Every session of the anchored-choice task in a line; None without any."""
-    sessions = [session for session in inputs.sessions if session.kind == "anchored"]
-    lead = _LEAD.format(again="trials", chance="two")
+    lead = _LEAD.format(again="trials", chance="one in two")
     title = "Sessions of anchored choices"
-    return _sessions_section("anchored-sessions", title, lead, sessions, inputs)
+    return _sessions_section("anchored-sessions", title, lead, ANCHORED_CHOICE, inputs)
+
+
+def odd_of_many_section(inputs: "Inputs") -> Section | None:
+    """Every session of the odd-one-of-many task in a line; None without any."""
+    lead = _LEAD.format(again="sets", chance="one in the number of images")
+    title = "Sessions of the odd one of many"
+    return _sessions_section("odd-of-many-sessions", title, lead, ODD_ONE_OF_MANY, inputs)
+
+
+def alike_pair_section(inputs: "Inputs") -> Section | None:
+    """Every session of the most-alike-pair task in a line; None without any."""
+    lead = _LEAD.format(again="sets", chance="one in the number of pairs of images")
+    title = "Sessions of the most alike pair"
+    return _sessions_section("alike-pair-sessions", title, lead, MOST_ALIKE_PAIR, inputs)
 
 
 _LEAD = (
     "One line a session. A person who guesses misses attention checks, answers repeated {again} "
-    "differently (agreement by chance: one in {chance}) or keeps to one side."
+    "differently (agreement by chance: {chance}) or keeps to one side."
 )
 
 
 def _sessions_section(
-    anchor: str, title: str, lead: str, sessions: Sequence[Session], inputs: "Inputs"
+    anchor: str, title: str, lead: str, task: str, inputs: "Inputs"
 ) -> Section | None:
+    sessions = [session for session in inputs.sessions if session.task == task]
     if not sessions:
         return None
     columns = (
@@ -343,9 +333,10 @@ def people_cautions(sessions: Sequence[Session]) -> list[str]:
                 f"{name}: passed {session.caught} of {session.catches} attention checks (a common "
                 "rule asks for 90 %)."
             )
-        if session.one_sided:
-            place, share = session.favourite
-            said.append(f"{name}: chose the {place} image in {percent(share)} of the trials.")
+        if session.given.one_sided:
+            place, share = session.given.favourite
+            which = f"image {place}" if place.isdigit() else f"the {place} image"
+            said.append(f"{name}: chose {which} in {percent(share)} of the trials.")
         if session.timed_out > 0.05 * max(session.trials, 1):
             said.append(f"{name}: {counted(session.timed_out, 'trial')} timed out.")
         if session.fast > 0.05 * max(session.trials, 1):

@@ -21,6 +21,7 @@ from twoalike.report._render import render, write_files
 from twoalike.report._summary import cautions, facts, findings
 from twoalike.report._times import times_section
 from twoalike.study import Study, TwoalikeError, atomic_path, check_output, counted
+from twoalike.tables import ANCHORED_CHOICE, MOST_ALIKE_PAIR, ODD_ONE_OF_MANY, ODD_ONE_OUT
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def write_report(
 def _subtitle(inputs: Inputs) -> str:
     kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
     labels = {RunName.parse(path).task for path in find_runs(inputs.study.raw)}
-    parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
+    alone = {"anchored": "Study of anchored judgments", "most_alike": "Study of most alike pairs"}
+    only = kinds.pop() if len(kinds) == 1 else ""
+    parts = [alone.get(only, "Odd-one-out study")]
     if inputs.choices is None and labels and not inputs.sessions:
         parts = [f"Study with {', '.join(sorted(find_task(label).name for label in labels))}"]
     if inputs.sessions:
@@ -116,6 +119,15 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     )
 
 
+_NOUNS = {
+    ODD_ONE_OUT: "odd-one-out trial",
+    ANCHORED_CHOICE: "trial of anchored choice",
+    ODD_ONE_OF_MANY: "odd-one-of-many trial",
+    MOST_ALIKE_PAIR: "most-alike-pair trial",
+}
+"""A trial of each task of choices, by the task's label."""
+
+
 def _collection(inputs: Inputs) -> str:
     sessions, others = inputs.sessions, _other_tasks(inputs)
     if not sessions and not others:
@@ -123,11 +135,10 @@ def _collection(inputs: Inputs) -> str:
     if not sessions:
         return f"{others}{_software(inputs)}."
     people = len({session.participant for session in sessions})
-    trials = {"odd_one_out": 0, "anchored": 0}
+    trials = dict.fromkeys(_NOUNS, 0)
     for session in sessions:
-        trials[session.kind] += session.trials
-    nouns = {"odd_one_out": "odd-one-out trial", "anchored": "trial of anchored choice"}
-    answered = [_trials(number, nouns[kind]) for kind, number in trials.items() if number]
+        trials[session.task] += session.trials
+    answered = [_trials(number, _NOUNS[task]) for task, number in trials.items() if number]
     return (
         f"{counted(people, 'participant')} answered {' and '.join(answered)} in "
         f"{counted(len(sessions), 'session')}{_software(inputs)}."

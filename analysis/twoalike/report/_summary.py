@@ -63,7 +63,9 @@ def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Fact]:
             Fact(f"{len(inputs.choices):,}", "judgments"),
             Fact(f"{m}", f"objects, {percent(pairs)} of their pairs seen together"),
         ]
-    elif inputs.sessions:
+    if inputs.larger_sets:
+        listed.append(Fact(f"{inputs.larger_sets:,}", "judgments of more than three items"))
+    if inputs.choices is None and inputs.sessions:
         names = {session.participant for session in inputs.sessions}
         trials = sum(session.trials for session in inputs.sessions)
         listed += [Fact(f"{len(names)}", "participants"), Fact(f"{trials:,}", "trials")]
@@ -219,6 +221,12 @@ def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
                 f"The least judged of {m} objects was seen in {counted(least, 'judgment')}: "
                 "its place is mostly a guess."
             )
+    if inputs.larger_sets:
+        yield Caution(
+            f"{counted(inputs.larger_sets, 'judgment')} of more than three items inform the "
+            "embedding; the figures of choices here are of triplets alone. twoalike check and "
+            "twoalike evaluate score them."
+        )
     seldom = _seldom_within(inputs)
     if seldom:
         yield Caution(

@@ -34,9 +34,16 @@ from twoalike.evaluation import (
     judgments_of,
     kinds_of,
     score_choices,
+    score_sets,
     triplet_similarities,
 )
-from twoalike.judgments import JudgmentTable, RdmTable, participant_index, read_judgments
+from twoalike.judgments import (
+    JudgmentTable,
+    RdmTable,
+    participant_index,
+    read_judgments,
+    split_sets,
+)
 from twoalike.results._inputs import (
     FeatureSource,
     Networks,
@@ -71,9 +78,9 @@ if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
 NEEDS = {
-    "agreement": "needs choices",
-    "ceilings": "needs choices",
-    "uncertainty": "needs choices",
+    "agreement": "needs choices among three items",
+    "ceilings": "needs choices among three items",
+    "uncertainty": "needs choices among three items",
     "structure": "needs two networks, dissimilarities, arrangements or a posterior",
     "transfer": "needs labels of the objects",
 }
@@ -128,7 +135,8 @@ def evaluate(
         Where answers were simulated: name and embedding of the true observer.
     choices, arrangements
         Tables of judgments, or their files (.parquet). Where choices are odd-one-out and anchored
-        ones, these are scored apart: ``anchored`` holds what is measured of the latter.
+        ones, these are scored apart: ``anchored`` holds what is measured of the latter, ``sets``
+        what is of choices among more than three items.
     rdm
         People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv), or a
         table that was read before.
@@ -306,7 +314,8 @@ def _measured(
     files: dict[str, Path],
 ) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    on_choices, on_people, on_structure, on_anchored = np.random.default_rng(seed).spawn(4)
+    generators = np.random.default_rng(seed).spawn(5)
+    on_choices, on_people, on_structure, on_anchored, on_sets = generators
     shared = _common_objects(candidates)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     scores: Sequence[ChoiceScores] = [_NO_SCORES for _ in candidates]
@@ -315,12 +324,15 @@ def _measured(
         name = choices if isinstance(choices, str | Path) else "choices"
         if isinstance(choices, str | Path):
             files["choices"] = Path(choices)
-        table = read_judgments(choices)
+        table, larger = split_sets(read_judgments(choices))
         kinds = kinds_of(table)
+        if len(larger):
+            parts["sets"] = score_sets(candidates, larger, on_sets)
         first: ChoiceKind = kinds[0] if kinds else "odd_one_out"
         inputs = (candidates, table, str(name), labels, posterior, shared, resamples)
-        scores, found = _on_choices(first, *inputs, on_choices)
-        parts |= found
+        if kinds or not parts.get("sets"):
+            scores, found = _on_choices(first, *inputs, on_choices)
+            parts |= found
         for kind in kinds[1:]:
             of_kind, found = _on_choices(kind, *inputs, on_anchored)
             parts[kind] = KindResults(models=tuple(of_kind), **found)

@@ -23,6 +23,7 @@ from twoalike.evaluation import (
     PeopleScores,
     PersonScores,
     Quantity,
+    SetResults,
     Share,
     SubsetScores,
 )
@@ -254,6 +255,8 @@ class Results(Saved):
     """What else the features are good for."""
     anchored: KindResults | None = None
     """Anchored choices, where networks were scored on odd-one-out choices as well."""
+    sets: dict[str, SetResults] = {}
+    """Choices among more than three items, by question and number of items."""
     missing: dict[str, str] = {}
     """Part -> why it is null."""
 
@@ -271,6 +274,8 @@ class Results(Saved):
             return
         if self.anchored and len(self.anchored.models) != len(self.models):
             yield "anchored"
+        if any(len(of.models) != len(self.models) for of in self.sets.values()):
+            yield "sets"
         if self.judgments:
             yield from self._misfitting_scores()
         if self.rdm and any(model.rdm is None for model in self.models):
@@ -311,6 +316,7 @@ class Results(Saved):
         parts = dict(self.anchored) | {
             "models": tuple(model.model_copy(update=dict(of)) for model, of in scores),
             **dict.fromkeys(("rdm", "structure", "transfer")),
+            "sets": {},
         }
         return first, first.model_copy(update=parts)
 
@@ -324,7 +330,9 @@ class Results(Saved):
     def __repr__(self) -> str:
         """Networks and judgments in one line."""
         parts = [
-            name for name in ("judgments", "rdm", "structure", "transfer") if getattr(self, name)
+            name
+            for name in ("judgments", "sets", "rdm", "structure", "transfer")
+            if getattr(self, name)
         ]
         return f"<Results: {', '.join(self._networks())}; {', '.join(parts)}>"
 

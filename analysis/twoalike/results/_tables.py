@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from twoalike.choice import OPTIONS
+from twoalike.choice import OPTIONS, Question
 from twoalike.study import counted
 
 if TYPE_CHECKING:
     from twoalike.calibration import Uncertainty
     from twoalike.ceilings import Ceilings
-    from twoalike.evaluation import Interval
+    from twoalike.evaluation import Interval, SetResults
     from twoalike.results._model import JudgmentCounts, Results
     from twoalike.rsa import Structure
     from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
@@ -112,9 +112,10 @@ def results_tables(results: "Results") -> list[SummaryTable]:
     tables = []
     kinds = results.by_kind()
     tables += [_choices(of, of.judgments, len(kinds) > 1) for of in kinds if of.judgments]
+    names = [model.name for model in results.models]
+    tables += [_sets(of, names) for of in results.sets.values()]
     if results.rdm:
         tables.append(_dissimilarities(results))
-    names = [model.name for model in results.models]
     for of in kinds:
         kind = f", {of.judgments.name}" if of.judgments and len(kinds) > 1 else ""
         if of.ceilings:
@@ -163,6 +164,29 @@ def _choices(results: "Results", judgments: "JudgmentCounts", apart: bool) -> Su
         table.add(model.name, *scores, temperature, closed)
     chance = judgments.chance
     table.add(Cell("", "chance"), f"{chance.accuracy:.3f}", f"{chance.log_loss:.3f}")
+    return table
+
+
+def _sets(found: "SetResults", names: Sequence[str]) -> SummaryTable:
+    """Scores on one question about larger sets, and how people agree."""
+    asked = Question(found.question, found.items)
+    title = (
+        f"{counted(found.choices, 'choice')} ({asked.label}) by "
+        f"{counted(found.participants, 'participant')} on {counted(found.sets, 'set')}"
+    )
+    title += f" (left out: {found.left_out:,} without features)" if found.left_out else ""
+    table = SummaryTable(title, ("model", "accuracy", "log-loss", "temperature"))
+    for name, model in zip(names, found.models, strict=True):
+        scores = (_interval(model.accuracy), _interval(model.log_loss))
+        table.add(name, *scores, _figure(model.temperature, ".3g"))
+    chance = f"{found.chance_accuracy:.3f}", f"{found.chance_log_loss:.3f}"
+    table.add(Cell("", "chance"), *chance, "")
+    for words, value in (
+        ("two people agree", found.pair_agreement),
+        ("a person agrees again", found.repeats),
+    ):
+        if value is not None:
+            table.add(Cell("", words), _interval(value), "", "")
     return table
 
 

@@ -17,6 +17,7 @@ from ._arrangement_list import arrangement_trial_list as arrangement_trial_list
 from ._arrangement_list import listed_arrangements as listed_arrangements
 from ._arrangement_list import read_arrangement_list as read_arrangement_list
 from ._arrangement_list import session_arrangement_list as session_arrangement_list
+from ._categories import check_categories as check_categories
 from ._covering import covering_bound as covering_bound
 from ._covering import covering_triplets as covering_triplets
 from ._evidence import ArrangedTrial as ArrangedTrial
@@ -29,6 +30,17 @@ from ._list import TRIAL_LIST as TRIAL_LIST
 from ._list import read_anchored_list as read_anchored_list
 from ._list import read_trial_list as read_trial_list
 from ._list import write_list as write_list
+from ._many import pair_covering as pair_covering
+from ._many import session_alike_pair_list as session_alike_pair_list
+from ._many import session_alike_pair_lists as session_alike_pair_lists
+from ._many import session_odd_of_many_list as session_odd_of_many_list
+from ._many import session_odd_of_many_lists as session_odd_of_many_lists
+from ._many import set_bound as set_bound
+from ._many import set_id as set_id
+from ._many_list import ALIKE_PAIR_LIST as ALIKE_PAIR_LIST
+from ._many_list import ODD_OF_MANY_LIST as ODD_OF_MANY_LIST
+from ._many_list import read_alike_pair_list as read_alike_pair_list
+from ._many_list import read_odd_of_many_list as read_odd_of_many_list
 from ._next_arrangement import ArrangementEnd as ArrangementEnd
 from ._next_arrangement import EvidenceState as EvidenceState
 from ._next_arrangement import PlannedArrangement as PlannedArrangement
@@ -40,8 +52,8 @@ from ._object_sets import for_person as for_person
 from ._object_sets import object_sets as object_sets
 from ._object_sets import set_counts as set_counts
 from ._objects import allows_checks as allows_checks
-from ._objects import check_categories as check_categories
 from ._objects import excluded as excluded
+from ._objects import excluded_pairs as excluded_pairs
 from ._objects import shown_objects as shown_objects
 from ._pairs import PAIR_LIST as PAIR_LIST
 from ._pairs import balanced_pairs as balanced_pairs
@@ -70,8 +82,10 @@ from ._summary import ArrangementSummary as ArrangementSummary
 from ._summary import DesignSummary as DesignSummary
 from ._summary import summarize_arrangements as summarize_arrangements
 from ._summary import summarize_design as summarize_design
+from ._task_lists import ALIKE_PAIR_LISTS as ALIKE_PAIR_LISTS
 from ._task_lists import ANCHORED_LISTS as ANCHORED_LISTS
 from ._task_lists import ARRANGEMENT_LISTS as ARRANGEMENT_LISTS
+from ._task_lists import ODD_OF_MANY_LISTS as ODD_OF_MANY_LISTS
 from ._task_lists import PAIR_LISTS as PAIR_LISTS
 from ._task_lists import SORTING_LISTS as SORTING_LISTS
 from ._task_lists import TRIPLET_LISTS as TRIPLET_LISTS

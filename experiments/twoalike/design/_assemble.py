@@ -2,7 +2,8 @@
 
 Attention checks are spread out, and repeats come long after the first showing. People favour a
 side: with every object equally often at each place, that cannot pass for a preference among
-objects. Places are 0 (left), 1 (middle) and 2 (right) of each item of a triplet, shape (n, 3).
+objects. Places are 0 (left), 1 (middle) and 2 (right) of each item of a triplet, shape (n, 3); of
+larger sets, 0 to k - 1, shape (n, k).
 """
 
 import hashlib
@@ -266,7 +267,7 @@ def balanced_places(
 ) -> Integers:
     """Random places with each object's counts at all places within one of each other.
 
-    Trials may be triplets, shape (n, 3), or pairs, shape (n, 2).
+    Trials may be triplets, shape (n, 3), or sets of another size, shape (n, k).
 
     Starts from random places, or from places that leave the middle as it is: then the counts at
     left and right are within one. Where an object is more often at place a than at b, objects
@@ -281,14 +282,13 @@ def balanced_places(
     >>> sorted(places[:, 0].tolist())
     [0, 1, 2]
     """
-    places = start
+    places, size = start, triplets.shape[1]
     if places is None:
-        width = triplets.shape[1]
-        places = rng.permuted(np.tile(np.arange(width), (len(triplets), 1)), axis=1)
+        places = rng.permuted(np.tile(np.arange(size), (len(triplets), 1)), axis=1)
     moved = True
     while moved:
         moved = False
-        for a, b in permutations(range(triplets.shape[1]) if start is None else (0, 2), 2):
+        for a, b in permutations(range(size) if start is None else (0, 2), 2):
             while _lower_excess(triplets, places, m, a, b):
                 moved = True
     return places
@@ -334,13 +334,18 @@ def _chain(tails: Integers, heads: Integers, excess: Integers, start: int) -> li
     raise AssertionError("an excess without a lack: counts do not add up")
 
 
-def catch_places(odd: Integers, rng: np.random.Generator, sides: Sequence[int] = ()) -> Integers:
-    """Random places with the odd one at left, middle, right so often, shape (n, 3)."""
-    n = len(odd)
+def catch_places(
+    odd: Integers, rng: np.random.Generator, sides: Sequence[int] = (), size: int = 3
+) -> Integers:
+    """Random places with the odd one at left, middle, right so often, shape (n, 3).
+
+    Of larger sets than triplets (``size`` k) it is at each of k places about as often.
+    """
+    n, each = len(odd), np.arange(size)
     # From a random place on: else the one that comes once more would always be the left one.
-    wanted = np.repeat(np.arange(3), sides) if len(sides) else (rng.integers(3) + np.arange(n)) % 3
+    wanted = np.repeat(each, sides) if len(sides) else (rng.integers(size) + np.arange(n)) % size
     target = rng.permutation(wanted)
-    places = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1)
+    places = rng.permuted(np.tile(each, (n, 1)), axis=1)
     rows = np.arange(n)
     # The item at the target place changes places with the odd one.
     occupant = np.argmax(places == target[:, None], axis=1)
@@ -351,5 +356,6 @@ def catch_places(odd: Integers, rng: np.random.Generator, sides: Sequence[int] =
 
 def other_places(first: Integers, rng: np.random.Generator) -> Integers:
     """Draw new places for triplets shown again, none the same as before, shape (n, 3)."""
-    turn = rng.integers(1, 3, size=(len(first), 1))
-    return (first + turn) % 3
+    size = first.shape[1]
+    turn = rng.integers(1, size, size=(len(first), 1))
+    return np.asarray((first + turn) % size)

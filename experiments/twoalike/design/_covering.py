@@ -14,7 +14,7 @@ from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
-from twoalike.design._triplets import Chosen, Triplets, deal
+from twoalike.design._triplets import Chosen, Sets, Triplets, deal
 from twoalike.study import DesignConfig, TwoalikeError
 
 RESTARTS = 8
@@ -276,17 +276,18 @@ def _require_room(m: int, config: DesignConfig, sessions: int, needed: int) -> N
         )
 
 
-def filling_triplets(taken: Triplets, m: int, n: int, rng: np.random.Generator) -> Triplets:
-    """Draw ``n`` triplets not in ``taken``, each of the objects shown least so far.
+def filling_triplets(taken: Sets, m: int, n: int, rng: np.random.Generator) -> Sets:
+    """Draw ``n`` further sets of the size of those taken, each of the objects shown least so far.
 
     Ties are broken at random.
     """
     used = {tuple(row) for row in taken.tolist()}
     shown = np.bincount(taken.ravel(), minlength=m)
     rows: list[Sequence[int]] = []
+    size = taken.shape[1]
     for _ in range(n):
         order = np.argsort(shown + rng.random(m)).tolist()
-        free = (row for row in combinations(order, 3) if tuple(sorted(row)) not in used)
+        free = (row for row in combinations(order, size) if tuple(sorted(row)) not in used)
         found = next(free, None)
         if found is None:
             raise ValueError(f"asked for {n} further triplets, {len(rows)} are left.")
@@ -294,4 +295,4 @@ def filling_triplets(taken: Triplets, m: int, n: int, rng: np.random.Generator) 
         used.add(tuple(row))
         shown[row] += 1
         rows.append(row)
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return np.array(rows, dtype=np.int64).reshape(-1, size)

@@ -4,7 +4,7 @@ Any tool may write such a list; reading it checks everything a session relies on
 slip shows before the participant sits down.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 
 from twoalike.study import MISSING, write_json
 from twoalike.tables import (
+    MANY_STIMULI,
     PLACES,
     POSITIONS,
     REFERENCE,
@@ -68,10 +69,16 @@ def _checks_have_an_answer(trials: pd.DataFrame) -> Iterator[Fault]:
     )
 
 
+def cells_of(trials: pd.DataFrame, columns: Sequence[str]) -> list[list[Any]]:
+    """Cells of some columns by row, None where a value is missing."""
+    found = trials[list(columns)].astype(object)
+    return found.where(found.notna(), None).to_numpy().tolist()
+
+
 def repeats_name_their_first(trials: pd.DataFrame) -> Iterator[Fault]:
     """Check that repeats name an earlier trial of the same objects."""
-    objects = [name for name in STIMULI if name in trials]
-    shown = [set(row) for row in trials[objects].itertuples(index=False)]
+    columns = [name for name in MANY_STIMULI if name in trials.columns]
+    shown = [set(row) - {None} for row in cells_of(trials, columns)]
     rows = zip(trials["trial_type"], trials["repeat_of"], strict=True)
     for row, (kind, repeat_of) in enumerate(rows):
         first = None if pd.isna(repeat_of) else int(repeat_of)

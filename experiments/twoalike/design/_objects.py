@@ -5,17 +5,13 @@ category, the odd one differs from it in the coarsest. Anyone who looks at the i
 whatever else they find alike.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from math import comb
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._levels import object_classes
-from twoalike.design._object_sets import check_set_size
-from twoalike.design._part import in_condition
-from twoalike.design._triplets import Triplets
+from twoalike.design._triplets import Sets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
     MISSING,
@@ -24,8 +20,10 @@ from twoalike.study import (
     DesignConfig,
     ExclusionConfig,
     FreeSortingConfig,
+    ManyConfig,
+    MostAlikePairConfig,
+    OddOneOfManyConfig,
     PairRatingConfig,
-    Study,
     TwoalikeError,
     counted,
 )
@@ -33,20 +31,26 @@ from twoalike.tables import choice_columns
 
 
 def catch_triplets(
-    levels: pd.DataFrame, n: int, used: set[tuple[int, ...]], rng: np.random.Generator
-) -> tuple[Triplets, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    levels: pd.DataFrame,
+    n: int,
+    used: set[tuple[int, ...]],
+    rng: np.random.Generator,
+    size: int = 3,
+) -> tuple[Sets, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """Draw ``n`` attention checks that are not in ``used``, and add them to it.
 
-    Returns the triplets, shape (n, 3), and the place 0, 1, 2 of the odd one in each row.
+    Returns the triplets, shape (n, 3), and the place 0, 1, 2 of the odd one in each row; or sets of
+    k = ``size`` objects, k - 1 of them alike.
     """
     if n == 0:
-        return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
-    groups = [(near, far) for near, far in kinds(levels) if len(near) > 1]
-    pairs = np.array([comb(len(near), 2) for near, _ in groups], dtype=np.int64)
-    total = sum(comb(len(near), 2) * len(far) for near, far in groups)
+        return np.empty((0, size), dtype=np.int64), np.empty(0, dtype=np.int64)
+    groups = [(near, far) for near, far in kinds(levels) if len(near) > size - 2]
+    pairs = np.array([comb(len(near), size - 1) for near, _ in groups], dtype=np.int64)
+    total = sum(comb(len(near), size - 1) * len(far) for near, far in groups)
     if total < n:
+        alike = "two" if size == 3 else str(size - 1)
         raise ValueError(
-            f"asked for {n} attention checks, the categories allow {total}: each needs two "
+            f"asked for {n} attention checks, the categories allow {total}: each needs {alike} "
             "objects of one finest category and one of another coarsest category."
         )
     rows: list[tuple[int, ...]] = []
@@ -56,7 +60,7 @@ def catch_triplets(
         if len(tried) == total:
             raise ValueError(f"asked for {n} attention checks, only {len(rows)} are not used yet.")
         near, far = groups[rng.choice(len(groups), p=pairs / pairs.sum())]
-        pair = rng.choice(near, size=2, replace=False).tolist()
+        pair = rng.choice(near, size=size - 1, replace=False).tolist()
         stranger = int(rng.choice(far))
         row = tuple(sorted((*pair, stranger)))
         tried.add(row)
@@ -68,7 +72,7 @@ def catch_triplets(
 
 
 def allows_checks(levels: pd.DataFrame) -> bool:
-    """Whether the categories allow attention checks.
+    """Whether the categories allow attention checks of three images.
 
     Parameters
     ----------
@@ -106,6 +110,7 @@ def shown_objects(
     stimuli: StimulusSet,
     config: DesignConfig
     | AnchoredConfig
+    | ManyConfig
     | ArrangementConfig
     | PairRatingConfig
     | FreeSortingConfig,
@@ -119,6 +124,8 @@ def shown_objects(
     """
     names = {
         AnchoredConfig: "anchored",
+        OddOneOfManyConfig: "odd_one_of_many",
+        MostAlikePairConfig: "most_alike_pair",
         ArrangementConfig: "arrangement",
         PairRatingConfig: "pair_rating",
         FreeSortingConfig: "free_sorting",
@@ -156,74 +163,6 @@ def shown_table(
             "trial needs three."
         )
     return shown
-
-
-def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
-    """Report where settings ask for categories that the stimuli do not have, one line each.
-
-    Otherwise a study of images in one folder, with attention checks or the levels design, would
-    pass every check and be refused when its first participant sits down.
-    """
-
-    def check_design() -> None:
-        shown = shown_table(stimuli, config.exclude)
-        if config.sampler == "levels":
-            rng = np.random.default_rng([study.config.seed, 2])
-            object_classes(shown, stimuli.levels, config, study.root, rng)
-        # An own list brings its checks along.
-        asked = {"practice_checks": config.practice_checks, "catch": config.catch}
-        for key, number in asked.items() if config.sampler != "list" else ():
-            _require_kinds("design", key, number, allows_checks(shown[list(stimuli.levels)]))
-
-    def check_anchored() -> None:
-        shown = shown_table(stimuli, anchored.exclude, "anchored")
-        asked = {"practice_checks": anchored.practice_checks, "catch": anchored.catch}
-        for key, number in asked.items() if anchored.sampler != "list" else ():
-            _require_kinds("anchored", key, number, allows_checks(shown[list(stimuli.levels)]))
-
-    def check_arrangement() -> None:
-        shown = shown_table(stimuli, arrangement.exclude, "arrangement")
-        if arrangement.scheduler != "list":
-            allowed = allows_checks(shown[list(stimuli.levels)])
-            _require_kinds("arrangement", "catch", arrangement.catch, allowed)
-
-    config, anchored, arrangement = (
-        study.config.design,
-        study.config.anchored,
-        study.config.arrangement,
-    )
-
-    def check_pairs() -> None:
-        shown_objects(stimuli, study.config.pair_rating)
-
-    def check_sortings() -> None:
-        shown_objects(stimuli, study.config.free_sorting)
-
-    names = [condition.name for condition in study.config.conditions]
-    of_conditions: list[Callable[[], object]] = [
-        partial(in_condition, study, stimuli, name) for name in names
-    ]
-    of_conditions.append(partial(check_set_size, study, stimuli))
-    of_tasks = (check_design, check_anchored, check_arrangement, check_pairs, check_sortings)
-    checks = (*of_tasks, *of_conditions)
-    return [fault for check in checks if (fault := _fault(check))]
-
-
-def _require_kinds(table: str, key: str, number: int, allowed: bool) -> None:
-    if number and not allowed:
-        raise TwoalikeError(
-            f"{table}.{key}: asked for {number}, the categories of the images allow none: each "
-            "needs two objects of one finest category and one of another coarsest category. Set "
-            "it to 0, or sort the images into folders and make the study anew."
-        )
-
-
-def _fault(check: Callable[[], object]) -> str:
-    try:
-        check()
-    except TwoalikeError as error:
-        return str(error)
-    return ""
 
 
 def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
@@ -269,3 +208,31 @@ def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
     if missed > rule.missed:
         return f"no response in {counted(missed, 'trial')}, {rule.missed} allowed"
     return None
+
+
+def excluded_pairs(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
+    """Give the reason why an analysis leaves a session of the most-alike-pair task out, or None.
+
+    Parameters
+    ----------
+    trials
+        Raw table of one session: columns ``trial_type``, ``response_1``, ``response_2``,
+        ``expected_1`` and ``expected_2``.
+    rule
+        As for :func:`excluded`.
+
+    Examples
+    --------
+    >>> answers = {"response_1": ["1"], "response_2": ["3"]}
+    >>> right = {"expected_1": ["1"], "expected_2": ["2"]}
+    >>> trials = pd.DataFrame({"trial_type": ["catch"], **answers, **right})
+    >>> excluded_pairs(trials, ExclusionConfig())
+    'attention checks: 0 of 1 right, 90 % expected'
+    """
+    response, expected = (
+        10 * pd.to_numeric(trials[f"{name}_1"], errors="coerce").astype("float64")
+        + pd.to_numeric(trials[f"{name}_2"], errors="coerce").astype("float64")
+        for name in ("response", "expected")
+    )
+    pairs = {"trial_type": trials["trial_type"], "response": response, "expected_odd": expected}
+    return excluded(pd.DataFrame(pairs), rule)

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import PAIRS
 from twoalike.design._covering import covering_bound
+from twoalike.design._many import set_bound
 from twoalike.study import Integers, TwoalikeError
-from twoalike.tables import CHOICE_COLUMNS, PLACES, POSITIONS, STIMULI, TRIAL_TYPES, choice_columns
+from twoalike.tables import (
+    CHOICE_COLUMNS,
+    MANY_PLACES,
+    MANY_STIMULI,
+    POSITIONS,
+    TRIAL_TYPES,
+    choice_columns,
+)
 
 
 @dataclass(frozen=True)
@@ -20,9 +28,10 @@ class DesignSummary:
 
     trials: int
     triplets: int
-    """Different triplets that are judged; of anchored choices a triplet counts once a reference."""
+    """Different triplets, or larger sets, that are judged; of anchored choices a triplet counts
+    once a reference."""
     bound: int
-    """The fewest triplets that show every pair once; of anchored choices a pair is a reference and
+    """The fewest of them that show every pair once; of anchored choices a pair is a reference and
     a candidate."""
     pairs_shown: float
     """Share of the pairs of objects that some trial shows, in [0, 1]."""
@@ -39,8 +48,9 @@ class DesignSummary:
     """Share of each condition among the main trials that have one."""
     samplers: dict[str, int]
     """Main trials of each sampler."""
-    catch_sides: tuple[int, int, int]
-    """Attention checks with the right answer left, middle, right."""
+    catch_sides: tuple[int, ...]
+    """Attention checks with the right answer left, middle, right, or at each numbered place; of
+    right pairs both images count."""
 
 
 def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> DesignSummary:
@@ -49,8 +59,8 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     Parameters
     ----------
     tables
-        Trial lists as :func:`twoalike.design.read_trial_list` or
-        :func:`twoalike.design.read_anchored_list` gives them.
+        Trial lists of a task of choices as its reader gives them, such as
+        :func:`twoalike.design.read_trial_list`.
     ids
         Objects of the design, m of them; those never shown count as such.
 
@@ -63,30 +73,32 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     judged = table[table["trial_type"] != "practice"]
     if judged.empty:
         raise TwoalikeError("summary: expected trials that are not practice, found none.")
-    items = np.stack(
-        [pd.Index(ids).get_indexer(pd.Index(judged[name])) for name in STIMULI], axis=1
-    )
-    if (items < 0).any():
+    names = [name for name in MANY_STIMULI if name in table and judged[name].notna().any()]
+    items = np.stack([pd.Index(ids).get_indexer(pd.Index(judged[name])) for name in names], axis=1)
+    if ((items < 0) & judged[names].notna().to_numpy()).any():
         raise TwoalikeError("summary: a trial shows an object that is not among the ids given.")
     anchored = choice_columns(table.columns) == CHOICE_COLUMNS[1]
     start = 1 if anchored else 0  # the reference stays first
     questions = np.column_stack([items[:, :start], np.sort(items[:, start:], axis=1)])
     places = _place_counts(judged, items, len(ids))
+    m, bound = len(ids), -(-comb(len(ids), 2) // 2)
+    if not anchored:
+        bound = set_bound(m, len(names)) if "n_items" in table else covering_bound(m)
     exposure = places.sum(axis=1)
     main = judged[judged["trial_type"] == "main"]
     shares = main["condition"].dropna().value_counts(normalize=True)
     return DesignSummary(
         trials=len(table),
         triplets=len(np.unique(questions, axis=0)),
-        **_pair_figures(items, len(ids), 2 if anchored else 3),
-        bound=-(-comb(len(ids), 2) // 2) if anchored else covering_bound(len(ids)),
+        **_pair_figures(items, m, anchored),
+        bound=bound,
         exposure_min=int(exposure.min()),
         exposure_max=int(exposure.max()),
         place_spread=int((places.max(axis=1) - places.min(axis=1)).max()),
         kinds=_counts(table["trial_type"], TRIAL_TYPES),
         conditions={str(name): float(share) for name, share in sorted(shares.items())},
         samplers=_counts(main["sampler"], sorted(main["sampler"].unique())),
-        catch_sides=_catch_sides(judged[judged["trial_type"] == "catch"]),
+        catch_sides=_catch_sides(judged[judged["trial_type"] == "catch"], _places(judged)),
     )
 
 
@@ -94,40 +106,56 @@ def _counts(values: "pd.Series[str]", names: Iterable[str]) -> dict[str, int]:
     return {name: count for name in names if (count := int((values == name).sum()))}
 
 
-def _pair_figures(items: Integers, m: int, judged: int) -> dict[str, Any]:
+def _pair_figures(items: Integers, m: int, anchored: bool) -> dict[str, Any]:
     """How often pairs are shown, without a table of all pairs: there may be millions.
 
-    ``judged`` is how many of each triplet's ``PAIRS`` count.
+    Of ``anchored`` choices only pairs with the reference count. Items that are missing are -1.
     """
-    pairs_of = [np.sort(items[:, list(pair)], axis=1).astype(np.int64) for pair in PAIRS[:judged]]
+    pairs = [
+        pair for pair in combinations(range(items.shape[1]), 2) if pair[0] == 0 or not anchored
+    ]
+    pairs_of = [np.sort(items[:, list(pair)], axis=1).astype(np.int64) for pair in pairs]
+    pairs_of = [pair[pair[:, 0] >= 0] for pair in pairs_of]
     keys = np.concatenate([pair[:, 0] * m + pair[:, 1] for pair in pairs_of])
     counts = np.sort(np.unique(keys, return_counts=True)[1])
-    pairs = m * (m - 1) // 2
-    never = pairs - len(counts)
+    n_pairs = m * (m - 1) // 2
+    never = n_pairs - len(counts)
 
     def ranked(rank: int) -> int:
         return int(counts[rank - never]) if rank >= never else 0
 
     return {
-        "pairs_shown": len(counts) / pairs,
+        "pairs_shown": len(counts) / n_pairs,
         "pair_min": ranked(0),
-        "pair_median": (ranked((pairs - 1) // 2) + ranked(pairs // 2)) / 2,
+        "pair_median": (ranked((n_pairs - 1) // 2) + ranked(n_pairs // 2)) / 2,
     }
 
 
+def _places(judged: pd.DataFrame) -> list[object]:
+    """Places of the images, in order: left to right, or numbered."""
+    if "n_items" not in judged:
+        return list(POSITIONS)
+    return list(range(1, int(judged["n_items"].max()) + 1))
+
+
 def _place_counts(judged: pd.DataFrame, items: Integers, m: int) -> Integers:
-    """How often each object is at each place, shape (m, 3)."""
-    places = np.zeros((m, len(POSITIONS)), dtype=np.int64)
-    for k, name in enumerate(PLACES):
-        np.add.at(places, (items[:, k], pd.Index(POSITIONS).get_indexer(pd.Index(judged[name]))), 1)
+    """How often each object is at each place, shape (m, number of places)."""
+    places = np.zeros((m, len(_places(judged))), dtype=np.int64)
+    for k, name in zip(range(items.shape[1]), MANY_PLACES, strict=False):
+        at = pd.Index(_places(judged)).get_indexer(pd.Index(judged[name]))
+        there = items[:, k] >= 0
+        np.add.at(places, (items[there, k], at[there]), 1)
     return places
 
 
-def _catch_sides(catch: pd.DataFrame) -> tuple[int, int, int]:
-    right_answer = choice_columns(catch.columns)[1]
-    at = [row[PLACES[int(row[right_answer]) - 1]] for row in catch.to_dict("records")]
-    left, middle, right = (at.count(place) for place in POSITIONS)
-    return left, middle, right
+def _catch_sides(catch: pd.DataFrame, places: list[object]) -> tuple[int, ...]:
+    answers = [name for name in catch.columns if name.startswith("expected_")]
+    at = [
+        row[MANY_PLACES[int(row[answer]) - 1]]
+        for row in catch.to_dict("records")
+        for answer in answers
+    ]
+    return tuple(at.count(place) for place in places)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,14 @@ from twoalike.design._anchored import (
 )
 from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
+from twoalike.design._many import (
+    many_stand_alone,
+    session_alike_pair_list,
+    session_alike_pair_lists,
+    session_odd_of_many_list,
+    session_odd_of_many_lists,
+)
+from twoalike.design._many_list import read_alike_pair_list, read_odd_of_many_list
 from twoalike.design._object_sets import for_person
 from twoalike.design._pairs import (
     pairs_stand_alone,
@@ -106,6 +114,24 @@ ANCHORED_LISTS = ListDesign(
     read=read_anchored_list,
 )
 """Trial lists of the anchored-choice task."""
+ODD_OF_MANY_LISTS = ListDesign(
+    table="odd_one_of_many",
+    chooser="sampler",
+    one=session_odd_of_many_list,
+    together=session_odd_of_many_lists,
+    alone=many_stand_alone,
+    read=read_odd_of_many_list,
+)
+"""Trial lists of the odd-one-of-many task."""
+ALIKE_PAIR_LISTS = ListDesign(
+    table="most_alike_pair",
+    chooser="sampler",
+    one=session_alike_pair_list,
+    together=session_alike_pair_lists,
+    alone=many_stand_alone,
+    read=read_alike_pair_list,
+)
+"""Trial lists of the most-alike-pair task."""
 ARRANGEMENT_LISTS = ListDesign(
     table="arrangement",
     chooser="scheduler",

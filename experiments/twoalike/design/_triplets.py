@@ -1,4 +1,4 @@
-"""Triplets of sessions: drawn so that every object is shown equally often, and dealt out.
+"""Triplets, or larger sets: drawn so that every object is shown equally often, and dealt out.
 
 Drawing triplets independently would show some objects twice as often as others in a session
 of a few hundred trials, and those shown least would be known least.
@@ -16,10 +16,14 @@ from twoalike.study import Integers
 
 type Triplets = Integers
 """Object indices, shape (n, 3), ascending in each row."""
+type Sets = Integers
+"""Object indices, shape (n, k), ascending in each row."""
 
 
-def balanced_triplets(m: int, n: int, rng: np.random.Generator) -> Triplets:
+def balanced_triplets(m: int, n: int, rng: np.random.Generator, size: int = 3) -> Sets:
     """Draw ``n`` distinct triplets of ``m`` objects, each object within one of equally often.
+
+    ``size`` asks for larger sets than triplets.
 
     Such a set exists for every n (Baranyai 1975, almost regular hypergraphs).
 
@@ -29,22 +33,22 @@ def balanced_triplets(m: int, n: int, rng: np.random.Generator) -> Triplets:
     >>> np.bincount(triplets.ravel())
     array([2, 2, 2, 2, 2, 2])
     """
-    available = comb(m, 3)
+    available = comb(m, size)
     if n > available:
         raise ValueError(f"asked for {n} distinct triplets, {m} objects have {available}.")
     if 2 * n <= available:
-        return _deal(m, n, rng)
+        return _deal(m, n, rng, size)
     # Where most triplets are wanted, it is the few left out that are easy to balance.
-    left_out = {tuple(row) for row in _deal(m, available - n, rng).tolist()}
-    kept = [row for row in combinations(range(m), 3) if row not in left_out]
-    return rng.permutation(np.array(kept, dtype=np.int64).reshape(-1, 3))
+    left_out = {tuple(row) for row in _deal(m, available - n, rng, size).tolist()}
+    kept = [row for row in combinations(range(m), size) if row not in left_out]
+    return rng.permutation(np.array(kept, dtype=np.int64).reshape(-1, size))
 
 
-def _deal(m: int, n: int, rng: np.random.Generator) -> Triplets:
-    """Deal equally many cards of each object into hands of three and swap until all is right."""
-    times = np.full(m, 3 * n // m)
-    times[rng.permutation(m)[: 3 * n % m]] += 1
-    hands = rng.permutation(np.repeat(np.arange(m), times)).reshape(n, 3)
+def _deal(m: int, n: int, rng: np.random.Generator, size: int) -> Sets:
+    """Deal equally many cards of each object into hands of ``size``; swap until all is right."""
+    times = np.full(m, size * n // m)
+    times[rng.permutation(m)[: size * n % m]] += 1
+    hands = rng.permutation(np.repeat(np.arange(m), times)).reshape(n, size)
     seen: dict[tuple[int, ...], int] = {}
     for hand in hands:
         _count(seen, hand, +1)
@@ -64,7 +68,7 @@ def _count(seen: dict[tuple[int, ...], int], hand: Integers, change: int) -> Non
 
 def _right(seen: dict[tuple[int, ...], int], hand: Integers) -> bool:
     key = _key(hand)
-    return len(set(key)) == 3 and seen[key] == 1
+    return len(set(key)) == len(hand) and seen[key] == 1
 
 
 def _swap(
@@ -73,7 +77,8 @@ def _swap(
     """Swap a card of hand ``row`` with a random one, unless that spoils more than it mends."""
     if _right(seen, hands[row]):
         return
-    other, mine, theirs = (int(rng.integers(size)) for size in (len(hands), 3, 3))
+    n, size = hands.shape
+    other, mine, theirs = (int(rng.integers(most)) for most in (n, size, size))
     if other == row:
         return
 
@@ -91,28 +96,30 @@ def _swap(
 
 
 def fresh_triplets(
-    m: int, n: int, used: set[tuple[int, ...]], rng: np.random.Generator
-) -> Triplets:
-    """Draw ``n`` distinct triplets that are not in ``used``, and add them to it."""
-    if n > comb(m, 3) - len(used):
-        raise ValueError(f"asked for {n} further triplets, {comb(m, 3) - len(used)} are left.")
+    m: int, n: int, used: set[tuple[int, ...]], rng: np.random.Generator, size: int = 3
+) -> Sets:
+    """Draw ``n`` distinct triplets, or larger sets, that are not in ``used``; add them to it."""
+    if n > comb(m, size) - len(used):
+        raise ValueError(f"asked for {n} further triplets, {comb(m, size) - len(used)} are left.")
     rows: list[tuple[int, ...]] = []
     while len(rows) < n:
-        row = _key(rng.choice(m, size=3, replace=False))
+        row = _key(rng.choice(m, size=size, replace=False))
         if row not in used:
             used.add(row)
             rows.append(row)
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return np.array(rows, dtype=np.int64).reshape(-1, size)
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """Triplets, shape (n, 3), in the order shown, with sampler, score and condition of each.
+    """Triplets, shape (n, 3), or larger sets, in the order shown.
+
+    With each: sampler, score and condition.
 
     Scores are NaN and conditions None where there are none.
     """
 
-    triplets: Triplets
+    triplets: Sets
     samplers: tuple[str, ...]
     scores: np.ndarray
     conditions: tuple[str | None, ...]
@@ -120,7 +127,7 @@ class Chosen:
     @classmethod
     def of(
         cls,
-        triplets: Triplets,
+        triplets: Sets,
         sampler: str | Sequence[str],
         conditions: Sequence[str | None] | None = None,
         scores: np.ndarray | None = None,
@@ -128,7 +135,7 @@ class Chosen:
         """Triplets of one sampler, or with the name of a sampler each."""
         n = len(triplets)
         return cls(
-            triplets.reshape(-1, 3),
+            triplets if triplets.ndim == 2 else triplets.reshape(-1, 3),
             (sampler,) * n if isinstance(sampler, str) else tuple(sampler),
             np.full(n, np.nan) if scores is None else scores,
             (None,) * n if conditions is None else tuple(conditions),
@@ -162,9 +169,9 @@ MOST_TRIES = 400_000
 
 
 def deal(
-    triplets: Triplets, kinds: Sequence[object], lists: int, m: int, rng: np.random.Generator
+    triplets: Sets, kinds: Sequence[object], lists: int, m: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Deal triplets, shape (n, 3), to lists; give each list's places among them.
+    """Deal triplets, shape (n, 3), or larger sets, to lists; give each list's places among them.
 
     Each of the n ``kinds`` is dealt evenly, each object is about equally often in each list, and no
     list has a triplet twice; one may be listed up to ``lists`` times.
@@ -176,7 +183,7 @@ def deal(
 
 
 def _first_deal(
-    triplets: Triplets, kinds: Sequence[object], lists: int, rng: np.random.Generator
+    triplets: Sets, kinds: Sequence[object], lists: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Go round the lists, equal triplets one after another so that no list gets two of them."""
     shuffled = rng.permutation(len(triplets)).tolist()
@@ -190,7 +197,7 @@ def _first_deal(
 
 
 def _exchange(
-    triplets: Triplets,
+    triplets: Sets,
     kinds: Sequence[object],
     owner: np.ndarray,
     lists: int,

@@ -1,12 +1,12 @@
 """From scenes to pixels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from twoalike.display._canvas import MOST_IMAGES, Canvas
 from twoalike.display._placed import ArenaPainter, PilesPainter
 from twoalike.display._rating import RatingPainter
-from twoalike.tables import POSITIONS
 from twoalike.tasks import (
     Arena,
     Ask,
@@ -14,6 +14,8 @@ from twoalike.tasks import (
     Countdown,
     Fixation,
     FreeSorting,
+    GridLayout,
+    GridProtocol,
     ImageRow,
     ImagesProtocol,
     Layout,
@@ -28,7 +30,7 @@ from twoalike.tasks import (
     View,
     box_fill,
     caret_place,
-    lay_out,
+    lay_out_images,
     lay_out_page,
     lay_out_question,
     line_starts,
@@ -45,11 +47,11 @@ class Painter:
 
     def __init__(self, canvas: Canvas, protocol: Protocol, view: View) -> None:
         self._canvas = canvas
-        self._layout: Layout | None = None
+        self._lay_out: Callable[[int], Layout | GridLayout] | None = None
         self._rating: RatingPainter | None = None
         self._placed: ArenaPainter | PilesPainter | None = None
-        if isinstance(protocol, ImagesProtocol):
-            self._layout = lay_out(protocol, view)
+        if isinstance(protocol, ImagesProtocol | GridProtocol):
+            self._lay_out = cache(partial(lay_out_images, protocol, view))
         elif isinstance(protocol, PairRating):
             self._rating = RatingPainter(canvas, protocol, view)
         elif isinstance(protocol, MultiArrangement):
@@ -91,8 +93,8 @@ class Painter:
                 for line in self._cross:
                     line.draw()
             case ImageRow():
-                assert self._layout is not None
-                self._draw_row(scene, self._layout, now)
+                assert self._lay_out is not None
+                self._draw_row(scene, self._lay_out(len(scene.images)), now)
             case Page():
                 self._draw_page(scene)
             case Countdown():
@@ -109,18 +111,18 @@ class Painter:
                 assert isinstance(self._placed, PilesPainter)
                 self._placed.draw(scene, now)
 
-    def _draw_row(self, row: ImageRow, layout: Layout, now: float) -> None:
-        canvas = self._canvas
-        for place, name, label in zip(POSITIONS, row.images, row.labels, strict=True):
+    def _draw_row(self, row: ImageRow, layout: Layout | GridLayout, now: float) -> None:
+        canvas, labels = self._canvas, row.labels or ("",) * len(row.images)
+        for place, name, label in zip(layout.places, row.images, labels, strict=True):
             if name is not None:
-                if name == row.marked:
+                if name in row.marked:
                     self._draw_frame(name, layout, place)
                 canvas.image(name, layout.image, *layout.centre(place))
             canvas.label(label, *layout.label(place), width=layout.label_width(place))
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
 
-    def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
+    def _draw_frame(self, name: str, layout: Layout | GridLayout, place: str) -> None:
         """Draw a frame as two boxes behind an image: thick lines would leave the corners open."""
         canvas, thick = self._canvas, max(4, self._canvas.frame.text // 4)
         wide, high = canvas.load(name, layout.image).full_size

@@ -12,9 +12,11 @@ import pandas as pd
 
 from twoalike.choice import (
     ChoiceKind,
+    Question,
     anchored_log_choice,
     entropy,
     log_choice,
+    log_set_choice,
     pair_similarities,
     random_triplets,
 )
@@ -144,23 +146,47 @@ class SimulatedObserver:
         return np.exp(np.stack(log_choice(pairs, self.temperature, self.lapse or None), axis=1))
 
     def respond(
-        self, triplet: Sequence[str], rng: np.random.Generator, kind: ChoiceKind = "odd_one_out"
+        self, items: Sequence[str], rng: np.random.Generator, kind: ChoiceKind = "odd_one_out"
     ) -> tuple[int, float]:
-        """Choose the odd one of three objects, or the one that is more like the first of them.
+        """Choose the odd one of three objects or more, or the one of three most like the first.
 
         Returns
         -------
-        Which item (0, 1, 2), and the response time in s.
+        Which item (0, 1, ...), and the response time in s.
 
         Raises
         ------
         TwoalikeError
             If the observer does not know an object.
         """
-        indices = np.array([self.rows(triplet)])
-        probabilities = self.choice_probabilities(indices, kind)
+        if len(items) > 3:
+            ((item,), taken) = self._answer(Question(kind, len(items)), items, rng)
+            return item, taken
+        probabilities = self.choice_probabilities(np.array([self.rows(items)]), kind)
         item = int(rng.choice(3, p=probabilities[0] / probabilities[0].sum()))
         return item, self.response_times.sample(float(entropy(probabilities)[0]), rng)
+
+    def respond_pair(
+        self, items: Sequence[str], rng: np.random.Generator
+    ) -> tuple[tuple[int, int], float]:
+        """Choose the two of three objects or more that are most alike; all as :meth:`respond`."""
+        ((one, other), taken) = self._answer(Question("most_alike", len(items)), items, rng)
+        return (one, other), taken
+
+    def _answer(
+        self, question: Question, items: Sequence[str], rng: np.random.Generator
+    ) -> tuple[list[int], float]:
+        """Items that an answer to a question about k objects names, and the response time."""
+        index = np.array(self.rows(items))
+        one, other = index[question.pairs].T
+        logs = log_set_choice(
+            self._similarity[one, other], question, self.temperature, self.lapse or None
+        )
+        probabilities = np.exp(logs)
+        at = int(rng.choice(len(probabilities), p=probabilities / probabilities.sum()))
+        taken = self.response_times.sample(float(entropy(probabilities[None])[0]), rng)
+        named: list[int] = question.answers[at].tolist()
+        return named, taken
 
     def describe(self) -> dict[str, Any]:
         """Give the settings besides the embedding, for a manifest."""

@@ -73,7 +73,7 @@ def summarize_lists(made: TrialLists) -> ListSummary:
     """Coverage, exposure, balance and expected duration of the sessions."""
     kind = find_task(made.task).judgments
     if kind == "choices":
-        return _triplets(made)
+        return _choices(made)
     if kind in ("ratings", "sortings"):
         return _sets(made)
     if made.study.config.arrangement.scheduler == "lift_weakest":
@@ -81,7 +81,7 @@ def summarize_lists(made: TrialLists) -> ListSummary:
     return _arrangements(made)
 
 
-def _triplets(made: TrialLists) -> ListSummary:
+def _choices(made: TrialLists) -> ListSummary:
     columns = {
         _column(item): summarize_design([item.table], made.objects)
         for item in made.lists[:MOST_COLUMNS]
@@ -93,17 +93,18 @@ def _triplets(made: TrialLists) -> ListSummary:
     sampler = f"sampler {chosen}"
     if chosen == "list":
         sampler = f"your lists ({', '.join(list(columns.values())[-1].samplers)})"
-    rows = _triplet_rows(list(columns.values()))
+    rows = _choice_rows(list(columns.values()), many="n_items" in made.lists[0].table)
     return _summary(made, columns, rows, _durations(made, made.lists[:MOST_COLUMNS]), sampler)
 
 
-def _triplet_rows(figures: Sequence[DesignSummary]) -> dict[str, list[str]]:
+def _choice_rows(figures: Sequence[DesignSummary], *, many: bool) -> dict[str, list[str]]:
+    sets, sides = ("sets", "at each place") if many else ("triplets", "left / middle / right")
     rows = {"trials": [str(s.trials) for s in figures]}
     for kind in ("practice", "main", "catch", "repeat"):
         if any(kind in s.kinds for s in figures):
             rows[f"  {kind}"] = [str(s.kinds.get(kind, 0)) for s in figures]
     rows |= {
-        "different triplets": [str(s.triplets) for s in figures],
+        f"different {sets}": [str(s.triplets) for s in figures],
         "  needed to show every pair": [str(s.bound) for s in figures],
         "pairs shown": [f"{s.pairs_shown:.1%}" for s in figures],
         "trials a pair, fewest / median": [f"{s.pair_min} / {s.pair_median:g}" for s in figures],
@@ -115,8 +116,8 @@ def _triplet_rows(figures: Sequence[DesignSummary]) -> dict[str, list[str]]:
     for name in sorted({name for s in figures for name in s.samplers}):
         rows[f"chosen by {name}"] = [str(s.samplers.get(name, 0)) for s in figures]
     if any(sum(s.catch_sides) for s in figures):
-        sides = [" / ".join(map(str, s.catch_sides)) for s in figures]
-        rows["checks with the right answer left / middle / right"] = sides
+        counts = [" / ".join(map(str, s.catch_sides)) for s in figures]
+        rows[f"checks with the right answer {sides}"] = counts
     return rows
 
 

@@ -27,6 +27,9 @@ from ._manifest import TRIAL_SHOWN as TRIAL_SHOWN
 from ._manifest import Apparatus as Apparatus
 from ._manifest import RunPlan as RunPlan
 from ._manifest import read_manifest as read_manifest
+from ._many_rules import check_many_rows as check_many_rows
+from ._many_tables import ALIKE_PAIRS as ALIKE_PAIRS
+from ._many_tables import ODD_OF_MANY as ODD_OF_MANY
 from ._orders import balanced_orders as balanced_orders
 from ._orders import first_free as first_free
 from ._orders import own_set as own_set

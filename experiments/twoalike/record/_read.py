@@ -91,7 +91,7 @@ def torn_line(path: Path) -> str:
 
 def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
     """Rows at the end that belong to a trial of which a power cut tore away some rows."""
-    if not rows or "n_items" not in table.names:
+    if not rows or not {"n_items", "stimulus"} <= set(table.names):
         return 0
     trial, items = table.names.index("trial_index"), table.names.index("n_items")
     last = rows[-1]

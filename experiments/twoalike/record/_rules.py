@@ -119,7 +119,10 @@ def check_design(
     shown: Sequence[Mapping[str, str]],
     columns: Sequence[str] = DESIGNED,
 ) -> Iterator[RawProblem]:
-    """Check that trials are those of the list, found by their number: rows may be missing."""
+    """Check that trials are those of the list, found by their number: rows may be missing.
+
+    ``columns`` are those in which they agree.
+    """
     for number, row in rows:
         index = row["trial_index"]
         if index > len(shown):
@@ -127,8 +130,9 @@ def check_design(
             yield RawProblem(path, f"the trial list has only {has}", number)
             return
         for column in columns:
-            if (row[column] or MISSING) != (planned := shown[index - 1][column]):
-                message = f"is {row[column]}, the trial list says {planned}"
+            value = MISSING if row[column] is None else str(row[column])
+            if value != (planned := shown[index - 1][column]):
+                message = f"is {value}, the trial list says {planned}"
                 yield RawProblem(path, message, number, column)
 
 

@@ -60,9 +60,9 @@ class Task:
     """Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
     defaults where there is no such file."""
     trials: Part[Any] = Part()
-    """Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with a column
-    ``n_items``, that many rows. It has ``trial_index``, ``onset``, ``response_time``, ``pilot``
-    and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`."""
+    """Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with columns
+    ``n_items`` and ``stimulus``, that many rows. It has ``trial_index``, ``onset``,
+    ``response_time``, ``pilot`` and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`."""
     events: Part[Any] = Part(required=False)
     """Raw table of what happens within trials, with ``onset`` and ``duration``."""
     trial_list: Part[Any] = Part(required=False)
@@ -149,6 +149,39 @@ BUILT_IN = (
         section="twoalike.report:anchored_section",
     ),
     Task(
+        name="odd-one-of-many",
+        description="Of three to six images the participant picks the one that is least like the "
+        "others.",
+        judgments="choices",
+        trials="twoalike.record:ODD_OF_MANY",
+        trial_list="twoalike.design:ODD_OF_MANY_LIST",
+        check_rows="twoalike.record:check_many_rows",
+        protocol="twoalike.tasks:OddOneOfMany",
+        prepare="twoalike.tasks:prepare_odd_of_many",
+        lists="twoalike.design:ODD_OF_MANY_LISTS",
+        text_faults="twoalike.tasks.choice_of_many:many_text_faults",
+        times="twoalike.tasks.choice_of_many:many_times",
+        read_raw="twoalike.judgments:read_raw_odd_of_many",
+        unusable="twoalike.design:excluded",
+        section="twoalike.report:odd_of_many_section",
+    ),
+    Task(
+        name="most-alike-pair",
+        description="Of three to six images the participant picks the two that are most alike.",
+        judgments="choices",
+        trials="twoalike.record:ALIKE_PAIRS",
+        trial_list="twoalike.design:ALIKE_PAIR_LIST",
+        check_rows="twoalike.record:check_many_rows",
+        protocol="twoalike.tasks:MostAlikePair",
+        prepare="twoalike.tasks:prepare_alike_pairs",
+        lists="twoalike.design:ALIKE_PAIR_LISTS",
+        text_faults="twoalike.tasks.choice_of_many:many_text_faults",
+        times="twoalike.tasks.choice_of_many:many_times",
+        read_raw="twoalike.judgments:read_raw_alike_pairs",
+        unusable="twoalike.design:excluded_pairs",
+        section="twoalike.report:alike_pair_section",
+    ),
+    Task(
         name="multi-arrangement",
         description="The participant drags images into a circular arena, so that alike ones are "
         "close.",
@@ -215,7 +248,7 @@ def task_names() -> tuple[str, ...]:
     Examples
     --------
     >>> task_names()[:3]
-    ('odd-one-out', 'anchored-choice', 'multi-arrangement')
+    ('odd-one-out', 'anchored-choice', 'odd-one-of-many')
     """
     return tuple(dict.fromkeys([*_registered, *_installed()]))
 

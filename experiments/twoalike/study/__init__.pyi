@@ -1,10 +1,13 @@
 from ._access import Access as Access
 from ._access import readable_by as readable_by
 from ._access import readable_by_others as readable_by_others
-from ._anchored import AnchoredConfig as AnchoredConfig
 from ._cells import MISSING as MISSING
 from ._cells import folder_labels as folder_labels
 from ._cells import inert_cell as inert_cell
+from ._choice_lists import AnchoredConfig as AnchoredConfig
+from ._choice_lists import ManyConfig as ManyConfig
+from ._choice_lists import MostAlikePairConfig as MostAlikePairConfig
+from ._choice_lists import OddOneOfManyConfig as OddOneOfManyConfig
 from ._errors import TwoalikeError as TwoalikeError
 from ._foreign import DAMAGED as DAMAGED
 from ._foreign import DAMAGED_HDF5 as DAMAGED_HDF5

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twoalike.study._access import Access, check_readable
-from twoalike.study._anchored import AnchoredConfig
+from twoalike.study._choice_lists import AnchoredConfig, MostAlikePairConfig, OddOneOfManyConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._groups import GroupsConfig
 from twoalike.study._provenance import Seed
@@ -306,6 +306,8 @@ class StudyConfig(Strict):
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
     anchored: AnchoredConfig = AnchoredConfig()
+    odd_one_of_many: OddOneOfManyConfig = OddOneOfManyConfig()
+    most_alike_pair: MostAlikePairConfig = MostAlikePairConfig()
     arrangement: ArrangementConfig = ArrangementConfig()
     pair_rating: PairRatingConfig = PairRatingConfig()
     free_sorting: FreeSortingConfig = FreeSortingConfig()
@@ -402,6 +404,8 @@ class Study:
         named = {
             "oddoneout": self.config.protocol,
             "anchoredchoice": "protocols/anchored_choice.toml",
+            "oddoneofmany": "protocols/odd_one_of_many.toml",
+            "mostalikepair": "protocols/most_alike_pair.toml",
             "multiarrangement": self.config.arrangement_protocol,
             "pairrating": "protocols/pair_rating.toml",
             "freesorting": "protocols/free_sorting.toml",

@@ -13,8 +13,13 @@ from ._shared import FREE_SORTING as FREE_SORTING
 from ._shared import JUDGED as JUDGED
 from ._shared import LABELS as LABELS
 from ._shared import LEVELS as LEVELS
+from ._shared import MANY_PLACES as MANY_PLACES
+from ._shared import MANY_STIMULI as MANY_STIMULI
+from ._shared import MOST_ALIKE_PAIR as MOST_ALIKE_PAIR
+from ._shared import MOST_SHOWN as MOST_SHOWN
 from ._shared import MULTI_ARRANGEMENT as MULTI_ARRANGEMENT
 from ._shared import OBJECT_ID as OBJECT_ID
+from ._shared import ODD_ONE_OF_MANY as ODD_ONE_OF_MANY
 from ._shared import ODD_ONE_OUT as ODD_ONE_OUT
 from ._shared import PAIR_RATING as PAIR_RATING
 from ._shared import PARTICIPANT_ID as PARTICIPANT_ID

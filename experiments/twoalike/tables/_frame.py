@@ -42,7 +42,7 @@ def check_columns(names: Sequence[object], table: Table, where: object) -> None:
     TwoalikeError
         Naming the first that is missing.
     """
-    needed = [column.name for column in table.columns if not column.added]
+    needed = [one.name for one in table.columns if not (one.added or one.optional)]
     missing = [name for name in needed if name not in names]
     if missing:
         raise TwoalikeError(
@@ -81,6 +81,7 @@ def make_frame(
     import pandas as pd
 
     given = {str(name): column for name, column in values.items()}
+    given |= {item: _places(given[item]) for item in table.items if item in given}
     needed = [one.name for one in table.columns if one.default is None and not one.missing]
     missing = [name for name in needed if name not in given]
     n = len(given[needed[0]]) if not missing else 0
@@ -91,17 +92,28 @@ def make_frame(
             found=f"no column {missing[0]!r}" if missing else "no row",
         )
     if objects is None:
-        objects = _own_objects([given[item] for item in table.items])
+        objects = _own_objects([given[item] for item in table.items if item in given])
     ids = None if objects is None else pd.Index(list(objects), dtype=object)
     columns = {
         column.name: _left_out(column, n)
         if column.name not in given
-        else _items(given[column.name], ids, column.name, where)
+        else _items(given[column.name], ids, column, where)
         if column.name in table.items and ids is not None
         else getattr(given[column.name], "array", given[column.name])
         for column in table.columns
+        if column.name in given or not column.optional
     }
     return check_frame(pd.DataFrame(columns), table, where, objects)
+
+
+def _places(values: Any) -> Any:
+    """Turn places of objects that became floats, as some are missing, back to integers."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        return values
+    missing = np.isnan(array)
+    whole = np.where(missing, -1, array)
+    return whole.astype(np.int64) if (whole == np.floor(whole)).all() else values
 
 
 def _own_objects(items: Sequence[Any]) -> list[str] | None:
@@ -123,17 +135,21 @@ def _left_out(column: Column, n: int) -> Any:
     return pd.Categorical.from_codes(np.full(n, code, np.int8), pd.Index(levels, dtype=object))
 
 
-def _items(values: Any, objects: "pd.Index[str]", name: str, where: object) -> Any:
-    """Object ids as categories, from ids or places in ``objects``."""
+def _items(values: Any, objects: "pd.Index[str]", column: Column, where: object) -> Any:
+    """Object ids as categories, from ids or places in ``objects``; -1 is a missing place."""
     import pandas as pd
 
     array = np.asarray(values)
-    codes = array if array.dtype.kind in "iu" else objects.get_indexer(pd.Index(values))
-    bad = np.flatnonzero((codes < 0) | (codes >= len(objects)))
+    numbers = array.dtype.kind in "iu"
+    codes = array if numbers else objects.get_indexer(pd.Index(values))
+    wrong = (codes < 0) | (codes >= len(objects))
+    if column.missing:
+        wrong &= (array != -1) if numbers else pd.Series(array).notna().to_numpy()
+    bad = np.flatnonzero(wrong)
     if len(bad):
         raise TwoalikeError(
-            f"{str(values[bad[0]])!r} is not one of the {len(objects)} objects",
-            where=f"{where}, row {bad[0] + 1}, column {name!r}",
+            f"{str(array[bad[0]])!r} is not one of the {len(objects)} objects",
+            where=f"{where}, row {bad[0] + 1}, column {column.name!r}",
         )
     return pd.Categorical.from_codes(codes, objects)
 
@@ -151,7 +167,8 @@ def check_frame(
 
     Returns
     -------
-    The columns of the table, in order, with rows numbered from 0.
+    The columns of the table, in order, with rows numbered from 0; optional ones only where a row
+    has a value.
 
     Raises
     ------
@@ -163,8 +180,12 @@ def check_frame(
     if not len(frame):
         raise TwoalikeError(where=where, expected=table.rows, found="an empty table")
     frame = frame[[name for name in table.names if name in frame]].reset_index(drop=True)
+    absent = [one.name for one in table.columns if one.optional and one.name in frame]
+    frame = frame.drop(columns=[name for name in absent if frame[name].isna().all()])
     for column in table.columns:
         if column.name not in frame:
+            if column.optional:
+                continue
             frame[column.name] = _left_out(column, len(frame))
         typed = _categories if column.dtype == "category" else _numbers
         frame[column.name] = typed(frame[column.name], column, where)
@@ -203,7 +224,8 @@ def _numbers(values: "pd.Series[Any]", column: Column, where: object) -> Any:
 
 def _outside(found: Floats, column: Column) -> Booleans:
     """Which numbers the column, or its type, does not hold, shape (n,)."""
-    limits = np.iinfo(column.dtype) if column.kind == "integer" else np.finfo(column.dtype)
+    whole = np.issubdtype(column.dtype, np.integer)
+    limits = np.iinfo(column.dtype) if whole else np.finfo(column.dtype)
     low = limits.min if column.minimum is None else max(float(limits.min), column.minimum)
     high = limits.max if column.maximum is None else min(float(limits.max), column.maximum)
     outside = (found < low) | (found > high)
@@ -232,11 +254,12 @@ def _share_objects(
     frame: "pd.DataFrame", table: Table, objects: Sequence[str] | None, where: object
 ) -> None:
     """Give the columns of items one list of categories."""
-    lists = [[str(name) for name in frame[item].cat.categories] for item in table.items]
+    items = [item for item in table.items if item in frame]
+    lists = [[str(name) for name in frame[item].cat.categories] for item in items]
     if objects is None:
         objects = list(dict.fromkeys(name for names in lists for name in names))
     known = set(objects)
-    for item, names in zip(table.items, lists, strict=True):
+    for item, names in zip(items, lists, strict=True):
         if unknown := {name for name in names if name not in known}:
             row = int(frame[item].isin(unknown).to_numpy().argmax())
             if frame[item].iloc[row] in unknown:

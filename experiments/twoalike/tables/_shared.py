@@ -8,6 +8,10 @@ ODD_ONE_OUT = "oddoneout"
 """BIDS label of the odd-one-out task."""
 ANCHORED_CHOICE = "anchoredchoice"
 """BIDS label of the anchored-choice task."""
+ODD_ONE_OF_MANY = "oddoneofmany"
+"""BIDS label of the odd-one-of-many task."""
+MOST_ALIKE_PAIR = "mostalikepair"
+"""BIDS label of the most-alike-pair task."""
 MULTI_ARRANGEMENT = "multiarrangement"
 """BIDS label of the multi-arrangement task."""
 PAIR_RATING = "pairrating"
@@ -21,6 +25,12 @@ STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
 """Columns of the objects of a triplet, in the order of the design."""
 PLACES = ("position_1", "position_2", "position_3")
 """Columns of the places where they are shown."""
+MOST_SHOWN = 6
+"""Most images of a trial of odd-one-of-many and most-alike-pair; the fewest are three."""
+MANY_STIMULI = tuple(f"stimulus_{number}" for number in range(1, MOST_SHOWN + 1))
+"""Columns of the objects of a trial with up to six images, in the order of the design."""
+MANY_PLACES = tuple(f"position_{number}" for number in range(1, MOST_SHOWN + 1))
+"""Columns of the places where they are shown, numbered in reading order."""
 REFERENCE = "middle"
 """Place of the reference of an anchored choice: between the candidates, above them or in line."""
 TRIAL_TYPES = {

@@ -49,6 +49,8 @@ class Column:
     """Digits after the point of a number in text."""
     added: bool = False
     """Whether tables of version 0.1 lack the column; such columns are the last ones."""
+    optional: bool = False
+    """Whether a data frame in which all values are missing lacks the column."""
     identifier: bool = False
     """Whether BIDS itself fixes the form of the column, so that a sidecar leaves it out."""
     own_words: bool = False

@@ -130,7 +130,8 @@ def parse_text(
                 meant[cell] = column.parse(cell)
             except ValueError:
                 meant[cell], wrong[cell] = None, column.expected(cell)
-            if known is not None and column.name in table.items and cell not in known:
+            absent = cell == MISSING and column.missing
+            if known is not None and column.name in table.items and not (cell in known or absent):
                 wrong[cell] = "an object of the stimulus set"
         values[column.name] = [meant[cell] for cell in cells]
         if wrong:

@@ -93,6 +93,12 @@ from ._validate import validate_study as validate_study
 from .anchored_choice import AnchoredChoice as AnchoredChoice
 from .anchored_choice import anchored_protocol as anchored_protocol
 from .anchored_choice import prepare_anchored as prepare_anchored
+from .choice_of_many import MostAlikePair as MostAlikePair
+from .choice_of_many import OddOneOfMany as OddOneOfMany
+from .choice_of_many import alike_pair_protocol as alike_pair_protocol
+from .choice_of_many import odd_of_many_protocol as odd_of_many_protocol
+from .choice_of_many import prepare_alike_pairs as prepare_alike_pairs
+from .choice_of_many import prepare_odd_of_many as prepare_odd_of_many
 from .free_sorting import FreeSorting as FreeSorting
 from .free_sorting import prepare_sortings as prepare_sortings
 from .free_sorting import sorting_protocol as sorting_protocol
@@ -111,6 +117,8 @@ from .pair_rating import prepare_ratings as prepare_ratings
 from .pair_rating import rating_protocol as rating_protocol
 from .screens import Box as Box
 from .screens import Frame as Frame
+from .screens import GridLayout as GridLayout
+from .screens import GridProtocol as GridProtocol
 from .screens import ImagesProtocol as ImagesProtocol
 from .screens import Layout as Layout
 from .screens import Opening as Opening
@@ -125,6 +133,8 @@ from .screens import caret_place as caret_place
 from .screens import frame as frame
 from .screens import getting_ready as getting_ready
 from .screens import lay_out as lay_out
+from .screens import lay_out_grid as lay_out_grid
+from .screens import lay_out_images as lay_out_images
 from .screens import lay_out_page as lay_out_page
 from .screens import lay_out_question as lay_out_question
 from .screens import line_starts as line_starts

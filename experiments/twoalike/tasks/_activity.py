@@ -145,20 +145,20 @@ class Timer:
 
 @dataclass(frozen=True)
 class ImageRow:
-    """Images side by side."""
+    """Images side by side, on a grid or in a ring."""
 
-    images: tuple[str | None, str | None, str | None]
-    """Object ids at left, middle and right; None leaves the place empty."""
+    images: tuple[str | None, ...]
+    """Object ids by place (left, middle, right; or numbered); None leaves the place empty."""
     prompt: str = ""
     """Line above the images, or nothing."""
-    labels: tuple[str, str, str] = ("", "", "")
-    """Lines below the images, or nothing."""
+    labels: tuple[str, ...] = ()
+    """Lines below the images by place, or nothing."""
     until: Timer | None = None
     """When the choice is cut off; None where it is not, or not shown."""
     verdict: str = ""
     """Line in place of the prompt after an answer in practice: right or not."""
-    marked: str = ""
-    """Object shown in a frame, the expected answer; empty for none."""
+    marked: tuple[str, ...] = ()
+    """Objects shown in a frame: the expected answer, or what has been chosen so far."""
 
 
 @dataclass(frozen=True)

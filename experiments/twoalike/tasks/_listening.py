@@ -7,7 +7,7 @@ protocol asks for that. A sound ends when its duration has passed, so that a sim
 needs no device.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from twoalike.record import TRIAL_SHOWN
@@ -32,7 +32,7 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._protocol import Protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks.pair_rating import PairRating, lay_out_rating
-from twoalike.tasks.screens import ImagesProtocol, View, lay_out
+from twoalike.tasks.screens import GridLayout, ImagesProtocol, View, lay_out
 
 SOUND_PLAYED = "sound_played"
 """Event of the log: a sound was played, to its end or not."""
@@ -69,6 +69,14 @@ def places_of(protocol: Protocol, view: View) -> Places:
             return tuple((*centre, pair.image) for centre in (pair.left, pair.right))
         case _:
             return ()
+
+
+def _grid_places(trial: Activity) -> Places:
+    """Places of images on a grid or in a ring, whose number differs between trials; or none."""
+    layout = getattr(trial, "layout", None)
+    if not isinstance(layout, GridLayout):
+        return ()
+    return tuple((*centre, layout.image) for centre in layout.centres)
 
 
 def tiles_of(scene: Scene, places: Places) -> tuple[Tile, ...]:
@@ -303,6 +311,15 @@ def _at(tiles: Sequence[Tile], x: float, y: float) -> str | None:
     return next((tile.name for tile in tiles if tile.holds(x, y)), None)
 
 
+def _names_in(keys: object) -> Iterator[str]:
+    """Names of keys in settings, which list them for one answer or for each of several."""
+    if isinstance(keys, str):
+        yield keys
+    elif isinstance(keys, tuple | list):
+        for each in keys:
+            yield from _names_in(each)
+
+
 def sound_fault(protocol: Protocol) -> str:
     """Say in one line why trials with sounds cannot be run by a protocol; empty if they can."""
     if not protocol.plays_sounds:
@@ -311,7 +328,7 @@ def sound_fault(protocol: Protocol) -> str:
         return "texts.listen is empty: say there that every sound must be heard first"
     answers = getattr(protocol, "answers", None)
     taken = answers.model_dump().values() if answers is not None else ()
-    used = {key for keys in taken if isinstance(keys, tuple | list) for key in keys}
+    used = set(_names_in(list(taken)))
     if both := used & set(protocol.sounds.keys):
         return f"the key {min(both)!r} answers and plays a sound; change sounds.keys"
     if not (protocol.sounds.keys or protocol.sounds.hover or protocol.sounds.heard):
@@ -336,7 +353,7 @@ def with_sounds(
         while True:
             step = next(script)
             if isinstance(step, Activity) and step.name == Listening.name:
-                step = Listening(step, protocol, lengths, places)
+                step = Listening(step, protocol, lengths, _grid_places(step) or places)
             yield step
     except StopIteration as end:
         return str(end.value)

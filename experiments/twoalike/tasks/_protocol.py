@@ -473,6 +473,11 @@ class Protocol(Strict):
         default=Triggers(), description="Marks for EEG and other recordings; off by default."
     )
 
+    @classmethod
+    def shipped(cls, values: Mapping[str, Any], language: str) -> dict[str, Any]:
+        """Texts of the task in a language, which may depend on the protocol's other values."""
+        return shipped_texts(cls.model_fields["task"].default, language)
+
     @model_validator(mode="before")
     @classmethod
     def _fill_texts(cls, values: Any) -> Any:
@@ -483,7 +488,7 @@ class Protocol(Strict):
         if isinstance(given, BaseModel) or not isinstance(given, Mapping):
             return values
         language = values.get("language", cls.model_fields["language"].default)
-        shipped = shipped_texts(cls.model_fields["task"].default, str(language))
+        shipped = cls.shipped(values, str(language))
         texts = {**shipped, **given}
         field = cls.model_fields.get("texts")
         keys = getattr(field.annotation, "model_fields", {}) if field is not None else {}

@@ -53,3 +53,5 @@ from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
 from ._rated_checks import RatedChecks as RatedChecks
 from ._sensitivity import Sensitivity as Sensitivity
+from ._set_answers import SetChecks as SetChecks
+from ._set_answers import set_probabilities as set_probabilities

@@ -11,6 +11,7 @@ islands of objects that were never compared with one another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from twoalike.embedding._model import Data
 from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._predictive import Comparison, Predictive
 from twoalike.embedding._ratings import RatingGroup
+from twoalike.embedding._sets import set_links
 from twoalike.embedding._sortings import SortingGroup
 from twoalike.study import Floats, Integers
 
@@ -264,7 +266,7 @@ def _named(links: dict[str, Any], name: str, number: int) -> str:
 
 
 def _times_judged(data: Data) -> Integers:
-    """In how many judgments each object is: choices, trials, judged pairs."""
+    """In how many judgments each object is: choices of any size, trials, judged pairs."""
     m = len(data.ids)
     times = np.bincount(data.items.ravel(), minlength=m)
     for group in data.groups:
@@ -272,10 +274,10 @@ def _times_judged(data: Data) -> Integers:
             times += np.bincount(group.items[group.shown > 0], minlength=m)
         elif isinstance(group, RatingGroup):
             times += np.bincount(group.items.ravel(), minlength=m)
-        else:
+        elif isinstance(group, PairGroup):
             left, right = _judged_pairs(group)
             times += np.bincount(np.concatenate([left, right]), minlength=m)
-    return times
+    return times if data.sets is None else times + data.sets.seen(m)
 
 
 def _pairs(data: Data) -> Iterator[Pairs]:
@@ -289,8 +291,10 @@ def _pairs(data: Data) -> Iterator[Pairs]:
             there = group.shown > 0  # the first of a trial is always there
             first = np.broadcast_to(group.items[:, :1], group.items.shape)
             yield first[there], group.items[there]
-        else:
+        elif isinstance(group, PairGroup):
             yield _judged_pairs(group)
+        else:
+            yield from set_links(group)
 
 
 def _judged_pairs(group: PairGroup) -> Pairs:
@@ -397,14 +401,16 @@ def advise(
     predictive: Predictive | None = None,
     loo: LeaveOneOut | None = None,
     distances: Sequence[DistanceChecks] = (),
+    sets: Sequence[Comparison] = (),
     *,
     spare: bool = False,
 ) -> list[str]:
     """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
 
     ``state`` has the figures of convergence, as the posterior stores them; checks of choices,
-    leave-one-out and checks of distances are added where there are any. ``spare``: some dimensions
-    are empty (:func:`has_spare`), so that fewer may be fitted and more would change nothing.
+    leave-one-out, checks of distances and of larger sets are added where there are any. ``spare``:
+    some dimensions are empty (:func:`has_spare`), so that fewer may be fitted and more would change
+    nothing.
     """
     advice = [_on_chains(engine, state, spare=spare), _on_optimiser(engine, state)]
     if state.get("divergences", 0):
@@ -420,6 +426,9 @@ def advise(
         )
     checks = [] if predictive is None else predictive.checks
     advice += [_on_check(check, spare=spare) for check in checks]
+    for check in sets:
+        if said := _on_check(replace(check, name="agreement"), spare=spare):
+            advice.append(f"{check.name[:1].upper()}{check.name[1:]}: {said}")
     for found in distances:
         advice += [_on_check(found.follow, spare=spare), _on_people(found), _on_noise(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:

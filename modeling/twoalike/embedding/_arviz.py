@@ -46,8 +46,9 @@ def inference_data(
     posterior
         The posterior, or its file.
     choices
-        The choices that it was fitted to; practice and catch trials, and choices by people or of
-        objects that it does not know, are left out.
+        The choices that it was fitted to; practice and catch trials, choices among more than three
+        items, and those by people or of objects that it does not know, are left out. The attributes
+        ``not_known`` and ``in_sets`` count the latter two.
     draws
         About how many to keep at most, equally many of each chain and evenly spaced.
     seed
@@ -87,6 +88,7 @@ def inference_data(
         variable = (("chain", "draw", "judgment"), values.reshape(shape))
         tree[group] = xr.Dataset({"choices": variable}, coords=labels)
     observed = {"choices": ("judgment", judged.chosen)}
+    tree.attrs |= {"not_known": judged.left_out, "in_sets": judged.in_sets}
     tree["observed_data"] = xr.Dataset(observed, coords={"judgment": rows})
     return tree
 

@@ -36,8 +36,8 @@ from twoalike.embedding._careless_layouts import LAYOUT_EVIDENCE, layout_evidenc
 from twoalike.embedding._careless_times import by_kind, log_times
 from twoalike.embedding._judged import known_rows, labels_of
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.judgments import ITEMS, JudgmentTable, is_scored, read_judgments
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.judgments import ITEMS, JudgmentTable, is_scored, read_judgments, split_sets
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 KINDS = ("careful", "guessing", "position", "automatic")
 EVIDENCE = ("choices", "repeats", "checks", "times")
@@ -74,6 +74,7 @@ def careless_table(
         Fit of the judgments.
     choices
         The judgments with, where known, response times, repeated triplets and attention checks.
+        Those of more than three items are not used.
         Practice is left out, as are judgments of objects that the posterior does not know.
     arrangements
         Arrangements with, where known, durations, seats and numbers of moves.
@@ -106,20 +107,35 @@ def careless_table(
     if choices is None and arrangements is None:
         raise TwoalikeError(expected="choices or arrangements to look at", found="none of them")
     posterior = as_posterior(posterior).thinned(DRAWS)
-    people, parts = list(posterior.participants), []
+    people, parts, larger = list(posterior.participants), [], pd.DataFrame()
     if arrangements is not None:
         people = list(dict.fromkeys([*people, *labels_of(posterior, "arranger")]))
     if choices is not None:
-        table = read_judgments(choices)
-        p = _predicted(posterior, table)
-        scored = (table["trial_type"] == "catch") & table["correct"].notna()
-        own = table["participant"].astype(str).isin(posterior.participants)
-        used = (own & (scored | ~np.isnan(p[:, 0]))).to_numpy()
-        parts.append(Evidence.of_choices(table[used], p[used], people))
+        table, larger = split_sets(read_judgments(choices))
+        if table.empty and arrangements is None:
+            raise TwoalikeError(
+                expected="choices among three items to look at",
+                found=f"{counted(len(larger), 'choice')} among more",
+                remedy="Leave them out.",
+            )
+        if not table.empty:
+            parts.append(_of_triplets(posterior, table, people))
     if arrangements is not None:
         table = read_judgments(arrangements, "arrangements")
         parts.append(Evidence.of_layouts(posterior, table, people))
-    return combined(people, parts, share)
+    found = combined(people, parts, share)
+    if n := len(larger):
+        found.attrs["not_used"].append(f"{counted(n, 'choice')} among more than three items")
+    return found
+
+
+def _of_triplets(posterior: Posterior, table: pd.DataFrame, people: list[str]) -> "Evidence":
+    """Take the choices of participants of the posterior, and their attention checks."""
+    p = _predicted(posterior, table)
+    scored = (table["trial_type"] == "catch") & table["correct"].notna()
+    own = table["participant"].astype(str).isin(posterior.participants)
+    used = (own & (scored | ~np.isnan(p[:, 0]))).to_numpy()
+    return Evidence.of_choices(table[used], p[used], people)
 
 
 def _predicted(posterior: Posterior, table: pd.DataFrame) -> Floats:

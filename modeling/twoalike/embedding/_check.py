@@ -50,7 +50,8 @@ from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posteri
 from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
 from twoalike.embedding._rated_checks import RatedChecks, check_ratings, check_sortings
 from twoalike.embedding._sensitivity import Sensitivity, sensitivities
-from twoalike.judgments import JudgmentTable, read_judgments
+from twoalike.embedding._set_answers import SetChecks, check_sets
+from twoalike.judgments import JudgmentTable, read_judgments, split_sets
 from twoalike.study import (
     Floats,
     Integers,
@@ -97,8 +98,9 @@ class PosteriorCheck:
         ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
     guessing
         ``log_loss`` in nats and ``accuracy`` of guesses at the judgments; None without judgments.
-    arrangements, dissimilarities, ratings, sortings
-        Checks of these; None where none were given.
+    arrangements, dissimilarities, ratings, sortings, sets
+        Checks of these; None where none were given. ``sets`` are choices among more than three
+        items, which are in none of the figures above.
     sensitivity
         Empty where the file does not hold the log prior.
     remarks
@@ -118,6 +120,7 @@ class PosteriorCheck:
     dissimilarities: DistanceChecks | None = None
     ratings: RatedChecks | None = None
     sortings: RatedChecks | None = None
+    sets: SetChecks | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
     sensitivity: list[Sensitivity] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -163,9 +166,14 @@ class PosteriorCheck:
         checks = [] if self.predictive is None else self.predictive.checks
         for kind in (self.arrangements, self.dissimilarities, self.ratings, self.sortings):
             checks = checks if kind is None else [*checks, kind.follow]
+        checks = checks if self.sets is None else [*checks, *self.sets.agreement]
         for one in checks:
             interval = f"{one.low:.3f} to {one.high:.3f}"
             facts[one.name] = f"{one.observed:.3f} (replicated {interval}, p {one.p:.3f})"
+        if self.sets is not None and self.sets.loo is not None:
+            loss = f"{self.sets.loo.log_loss:.4f} ± {self.sets.loo.log_loss_se:.4f}"
+            guesses = f"guesses {self.sets.guessing['log_loss']:.4f}"
+            facts["leave-one-out log-loss of larger sets"] = f"{loss}, {guesses}"
         if self.predictive is not None:
             gap = calibration_gap(self.predictive.calibration)
             facts["mean gap of calibration"] = f"{gap:.4f}"
@@ -298,15 +306,22 @@ def _checked(
     convergence = _convergence(posterior, seed)
     distances, remarks = _other_checks(posterior, tables, fitted, seed)
     missing = [words for kind, words in _needed(posterior).items() if kind not in tables]
-    gathered, judged = None, None
+    gathered, judged, sets, own = None, None, None, False
+    likelihood = np.zeros(len(which))
     if "choices" in tables:
         table, own, remark = judgments_of(posterior, tables["choices"], fitted)
         remarks.insert(0, remark)
-        judged = known_judgments(posterior, used_choices(table))
-        gathered = _gather(posterior, judged, which, loo=own, seed=seed)
+        triplets, larger = split_sets(used_choices(table))
+        if len(triplets):
+            judged = known_judgments(posterior, triplets)
+            gathered = _gather(posterior, judged, which, loo=own, seed=seed)
+            likelihood += gathered.log_likelihood
+        if len(larger):
+            sets, logs = check_sets(posterior, larger, which, seed, fitted=own)
+            likelihood += logs
         if not own:
             missing.append("Leave-one-out needs the judgments of the fit, these are others.")
-        elif gathered.loo is None:
+        elif len(which) < LEAST_DRAWS:
             missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}.")
     parts = _log_prior(posterior, which)
     if not parts:
@@ -314,12 +329,13 @@ def _checked(
             "Prior sensitivity needs the log prior of every draw, which this file does not hold "
             "(group log_prior)."
         )
-    elif gathered is not None and own:
-        parts["likelihood"] = gathered.log_likelihood
+    elif own:
+        parts["likelihood"] = likelihood
     predictive, loo = (gathered.predictive, gathered.loo) if gathered else (None, None)
     engine, links = str(posterior.attrs.get("engine")), posterior.attrs.get("links", {})
     spare = has_spare(posterior.attrs.get("dimensions", {}))
-    advice = advise(engine, convergence, predictive, loo, list(distances.values()), spare=spare)
+    checks = list(distances.values()), [] if sets is None else sets.agreement
+    advice = advise(engine, convergence, predictive, loo, *checks, spare=spare)
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
@@ -332,6 +348,7 @@ def _checked(
         held_out=posterior.attrs.get("held_out", {}),
         guessing=None if judged is None else guessing(judged.anchored),
         **distances,
+        sets=sets,
         sensitivity=_sensitivity(posterior, which, parts, seed) if parts else [],
         remarks=[remark for remark in remarks if remark],
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.choice import ChoiceKind, expected_accuracy, guessing, log_loss
 from twoalike.embedding._draws import unit_columns
@@ -16,20 +17,28 @@ from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
 from twoalike.embedding._judged import as_table, is_input
 from twoalike.embedding._posterior import TIED, PosteriorSource, as_posterior
-from twoalike.judgments import ITEMS, JudgmentTable, object_index, participant_index
+from twoalike.embedding._set_answers import set_guessing, set_probabilities
+from twoalike.judgments import (
+    ITEMS,
+    MORE_ITEMS,
+    JudgmentTable,
+    in_sets,
+    object_index,
+    participant_index,
+    set_choices,
+    split_sets,
+)
 from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
 from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from twoalike.embedding._posterior import Posterior
 
 type Observers = Literal["own", "new"]
 
 
 def judgment_scores(
-    posterior: "Posterior", choices: "pd.DataFrame", observers: Observers = "own"
+    posterior: "Posterior", choices: pd.DataFrame, observers: Observers = "own"
 ) -> tuple[Floats, Floats]:
     """Log-loss in nats and accuracy (ties broken at random) of each judgment, shape (n,) each.
 
@@ -38,24 +47,39 @@ def judgment_scores(
     TwoalikeError
         If a judged object is not in the posterior.
     """
-    triplets, chosen, _ = object_index(choices, posterior.ids)
-    who = None
-    if observers == "own":
-        codes, names = participant_index(choices)
-        place = {name: row for row, name in enumerate(posterior.participants)}
-        who = np.array([place.get(name, -1) for name in names], dtype=np.int64)[codes]
-    losses, hits = np.empty(len(chosen)), np.empty(len(chosen))
+    n, larger = len(choices), in_sets(choices)
+    losses, hits = np.empty(n), np.empty(n)
+    table, others = split_sets(choices)
+    triplets, chosen, _ = object_index(table, posterior.ids)
+    known = {name: row for row, name in enumerate(posterior.participants)}
+    people = choices["participant"].astype(str).map(known).fillna(-1).to_numpy(dtype=np.int64)
+    who = people if observers == "own" else np.full(n, -1)
     kinds: tuple[ChoiceKind, ...] = ("odd_one_out", "anchored")
     for kind in kinds:
-        rows = (choices["kind"] == kind).to_numpy()
-        if rows.any():
-            judges = None if who is None else who[rows]
+        own = (table["kind"] == kind).to_numpy()
+        if own.any():
+            rows = np.flatnonzero(~larger)[own]
             p = posterior.choice_probabilities(
-                triplets[rows], lapse=True, participants=judges, kind=kind
+                triplets[own], lapse=True, participants=who[rows], kind=kind
             )
-            losses[rows] = log_loss(p, chosen[rows])
-            hits[rows] = expected_accuracy(p, chosen[rows], TIED)
+            losses[rows] = log_loss(p, chosen[own])
+            hits[rows] = expected_accuracy(p, chosen[own], TIED)
+    for of in set_choices(others, posterior.ids)[0]:
+        rows = np.flatnonzero(larger)[of.rows]
+        (p,) = set_probabilities(
+            posterior, of.items, of.question, lapse=True, participants=who[rows]
+        )
+        losses[rows] = log_loss(p, of.answer)
+        hits[rows] = expected_accuracy(p, of.answer, TIED)
     return losses, hits
+
+
+def _guessing(table: pd.DataFrame) -> dict[str, float]:
+    """Mean log-loss and accuracy of guesses at choices among three items or more."""
+    if not in_sets(table).any():
+        return guessing((split_sets(table)[0]["kind"] == "anchored").to_numpy(dtype=bool))
+    asked = set_choices(table)[0]
+    return set_guessing([of.question for of in asked], np.array([len(of.rows) for of in asked]))
 
 
 def mean_and_error(
@@ -144,7 +168,7 @@ def compare(
 def compare_predictions(
     first: "Posterior",
     second: "Posterior",
-    choices: "pd.DataFrame",
+    choices: pd.DataFrame,
     *,
     observers: Observers = "own",
 ) -> dict[str, Any]:
@@ -158,8 +182,8 @@ def compare_predictions(
     """
     shared = shared_objects(first, second)
     kept = choices["trial_type"].isin(JUDGED)
-    for item in ITEMS:
-        kept &= choices[item].isin(list(shared))
+    for item in (*ITEMS, *(item for item in MORE_ITEMS if item in choices)):
+        kept &= choices[item].isin(list(shared)) | choices[item].isna()
     if not kept.any():
         raise TwoalikeError(
             f"expected main or repeat trials on the {len(shared)} objects that both posteriors "
@@ -173,7 +197,7 @@ def compare_predictions(
         "participants": len(names),
         "left_out": len(choices) - len(table),
         "observers": observers,
-        "guessing": guessing((table["kind"] == "anchored").to_numpy(dtype=bool)),
+        "guessing": _guessing(table),
     }
     for name, a, b in zip(("log_loss", "accuracy"), one, two, strict=True):
         result[name] = {

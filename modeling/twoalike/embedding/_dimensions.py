@@ -33,7 +33,7 @@ from twoalike.embedding._judged import (
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
-from twoalike.study import Floats, Integers, TwoalikeError, progress
+from twoalike.study import Floats, Integers, TwoalikeError, counted, progress
 
 AGAIN = 0.8
 """Correlation from which on a dimension counts as found again (VICE, arXiv:2205.00756)."""
@@ -212,7 +212,8 @@ def dimension_curve(
     posterior
         The fit; offer it more dimensions than are needed.
     choices
-        A file or a frame; practice and catch trials are left out.
+        A file or a frame; practice and catch trials are left out, and choices among more than three
+        items.
     fitted
         Whether it was fitted to them. If not, nothing is left out: their score is that of the plain
         mean of the draws. None: as the posterior's record says; a remark tells where it is
@@ -236,6 +237,9 @@ def dimension_curve(
             "`draws=...`."
         )
     some = judged.take(subset_rows(len(judged), len(which), seed))
+    if judged.in_sets:
+        larger = counted(judged.in_sets, "choice")
+        remark = f"{remark} {larger} among more than three items are left out.".strip()
     weights = (
         _left_out_weights(posterior, some, which, sizes["chain"])
         if fitted

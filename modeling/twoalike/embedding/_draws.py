@@ -281,6 +281,13 @@ def _counts(data: Data) -> dict[str, tuple[str, Integers]]:
         "judgments": ("participant", judged),
         "shown": ("object", shown),
     }
+    if (sets := data.sets) is not None:
+        in_sets = sets.judged(len(data.participants))
+        counts = {
+            "judgments": ("participant", judged + in_sets),
+            "shown": ("object", shown + sets.seen(len(data.ids))),
+            "in_sets": ("participant", in_sets),
+        }
     if data.anchored.any():
         anchored = np.bincount(data.judge[data.anchored], minlength=len(data.participants))
         counts["anchored"] = ("participant", anchored)

@@ -14,7 +14,7 @@ from twoalike.embedding._careless import careless_table
 from twoalike.embedding._config import remove_checkpoint
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import flat_attrs
-from twoalike.judgments import JudgmentTable
+from twoalike.judgments import JudgmentTable, in_sets, read_judgments
 from twoalike.study import TwoalikeError
 
 
@@ -46,8 +46,8 @@ def careless_reasons(
 ) -> dict[str, str]:
     """Whom the rule leaves out, with reasons; ``tables`` are those of the fit, by kind.
 
-    Nobody where there are neither choices nor arrangements: of other judgments nothing is told of
-    carelessness.
+    Nobody where there are neither choices nor arrangements: of other judgments, and of choices among
+    more than three items, nothing is told of carelessness.
 
     Raises
     ------
@@ -55,6 +55,8 @@ def careless_reasons(
         If that would be half of the participants or more.
     """
     choices, arrangements = tables.get("choices"), tables.get("arrangements")
+    if choices is not None and in_sets(read_judgments(choices)).all():
+        choices = None
     if choices is None and arrangements is None:
         return {}
     found = careless_table(posterior, choices, arrangements=arrangements)

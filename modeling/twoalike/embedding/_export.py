@@ -307,12 +307,13 @@ def participants_table(
 
 
 def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:
-    """Kinds of the choices that a posterior was fitted to, odd-one-out ones where not recorded."""
+    """Kinds of the triplets that a posterior was fitted to, odd-one-out ones where not recorded."""
     tree = posterior.tree
     counts = tree["constant_data"].dataset if "constant_data" in tree.children else {}
     if "anchored" not in counts:
         return ["odd_one_out"]
-    both = int(counts["judgments"].sum()) > int(counts["anchored"].sum())
+    larger = int(counts["in_sets"].sum()) if "in_sets" in counts else 0
+    both = int(counts["judgments"].sum()) - larger > int(counts["anchored"].sum())
     return ["odd_one_out", "anchored"] if both else ["anchored"]
 
 

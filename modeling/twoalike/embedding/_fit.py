@@ -40,7 +40,13 @@ from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
 from twoalike.embedding._times import response_times
 from twoalike.embedding._weight_draws import draw_weights
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
+from twoalike.judgments import (
+    JudgmentKind,
+    JudgmentTable,
+    collect_judgments,
+    read_judgments,
+    split_sets,
+)
 from twoalike.study import (
     Floats,
     Study,
@@ -309,14 +315,16 @@ def fit_embedding(
 
 
 def with_times(data: Data, used: pd.DataFrame | None, config: FitConfig) -> Data:
-    """Add response times where the settings ask for them, for a pilot to try."""
+    """Add response times of triplets where the settings ask for them, for a pilot to try."""
     if not config.response_times:
         return data
+    used = None if used is None else split_sets(used)[0]
     if used is None or config.quick or len(used) < FEWEST:
+        n = 0 if used is None else len(used)
         raise TwoalikeError(
             where="`response_times=...`",
-            expected=f"a pilot on {FEWEST} choices or more, which tries them",
-            found="`quick=...`" if config.quick else f"{0 if used is None else len(used)} choices",
+            expected=f"a pilot on {FEWEST} choices of triplets, which tries them",
+            found="`quick=...`" if config.quick else f"{n} choices",
             remedy="Leave one of them out." if config.quick else "Leave it out.",
         )
     return replace(data, times=response_times(used))
@@ -403,7 +411,7 @@ def _described(
 
 
 def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:
-    """Split the judgments into those fitted and those whose log-loss is told."""
+    """Split the triplets into those fitted and those whose log-loss is told."""
     n = len(data.items)
     share = config.holdout
     if share is None:
@@ -435,7 +443,9 @@ def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
 
 def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
     """Hash of all that a fit depends on."""
-    digest = hashlib.sha256(f"{version('twoalike')} {config.model_dump_json()} {data.ids}".encode())
+    asked = "" if data.sets is None else [group.question for group in data.sets.groups]
+    said = f"{version('twoalike')} {config.model_dump_json()} {data.ids} {asked}"
+    digest = hashlib.sha256(said.encode())
     arrays: list[npt.NDArray[Any]] = [data.items, data.judge, data.anchored]
     arrays += [array for group in data.groups for array in group.arrays]
     if form.features is not None:

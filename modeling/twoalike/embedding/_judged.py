@@ -19,13 +19,16 @@ from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
     JudgmentTable,
+    in_sets,
+    item_codes,
     object_index,
     pair_sources,
     participant_index,
     person_of,
     read_judgments,
+    split_sets,
 )
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, sha256_file
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, sha256_file
 from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ class Judged:
     ``items`` (n, 3) are object indices in the order shown, ``chosen`` (n,) the position of the
     chosen one, ``judge`` (n,) participant indices; ``anchored`` (n,) marks those whose item 1 is a
     reference. ``left_out`` counts judgments by people, or of objects, that the posterior does not
-    know.
+    know; ``in_sets`` those of more than three items, which are not here either.
     """
 
     items: Integers
@@ -51,6 +54,7 @@ class Judged:
     judge: Integers
     anchored: Booleans
     left_out: int = 0
+    in_sets: int = 0
 
     @classmethod
     def of(cls, data: "Data") -> "Judged":
@@ -81,7 +85,7 @@ def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
 
 
 def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
-    """Index main and repeated trials into a posterior's objects and participants.
+    """Index main and repeated trials of triplets into a posterior's objects and participants.
 
     Raises
     ------
@@ -92,26 +96,42 @@ def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
 
 
 def known_rows(posterior: "Posterior", choices: pd.DataFrame) -> tuple[Judged, Booleans]:
-    """Index judgments, as :func:`known_judgments` does; also whether each of the table is known."""
-    own_items, chosen, objects = object_index(choices)
-    own_judge, people = participant_index(choices)
+    """Index judgments, as :func:`known_judgments` does; also whether each of the table is known.
+
+    Those of more than three items are none of these.
+    """
+    larger = in_sets(choices)
+    triplets = split_sets(choices)[0]
+    if triplets.empty:
+        raise TwoalikeError(
+            expected="choices among three items",
+            found=f"{counted(len(choices), 'choice')} among more",
+            remedy="Look at them with twoalike check.",
+        )
+    own_items, chosen, objects = object_index(triplets)
+    own_judge, people = participant_index(triplets)
     items = pd.Index(posterior.ids).get_indexer(pd.Index(objects))[own_items]
     judge = pd.Index(posterior.participants).get_indexer(pd.Index(people))[own_judge]
     known = np.asarray((items >= 0).all(axis=1) & (judge >= 0))
     if not known.any():
         raise TwoalikeError(
-            f"none of the {len(choices)} judgments is by a participant and of objects of this "
+            f"none of the {len(triplets)} judgments is by a participant and of objects of this "
             f"posterior ({len(posterior.participants)} participants, {len(posterior.ids)} "
             "objects). Give the judgments that it was fitted on."
         )
-    anchored = (choices["kind"] == "anchored").to_numpy()
+    anchored = (triplets["kind"] == "anchored").to_numpy()
     judged = Judged(
         items[known].astype(np.int32),
         chosen[known].astype(np.int8),
         judge[known].astype(np.int32),
         np.asarray(anchored[known], dtype=bool),
         left_out=int((~known).sum()),
+        in_sets=int(larger.sum()),
     )
+    if judged.in_sets:
+        of_triplets = known
+        known = np.zeros(len(choices), dtype=bool)
+        known[~larger] = of_triplets
     return judged, known
 
 
@@ -368,11 +388,11 @@ def _same_counts(posterior: "Posterior", choices: pd.DataFrame) -> bool:
     if not {"judgments", "shown"} <= set(stored.data_vars):
         return False
     table = used_choices(choices)
-    items, _, ids = object_index(table)
+    items, ids = item_codes(table), tuple(map(str, table[ITEMS[0]].cat.categories))
     judge, people = participant_index(table)
     counts = (
         ("participant", "judgments", people, np.bincount(judge, minlength=len(people))),
-        ("object", "shown", ids, np.bincount(items.ravel(), minlength=len(ids))),
+        ("object", "shown", ids, np.bincount(items[items >= 0], minlength=len(ids))),
     )
     for axis, variable, labels, found in counts:
         own = dict(zip(map(str, stored[axis].values), stored[variable].values, strict=True))

@@ -164,14 +164,14 @@ def trusted_k(n_draws: int) -> float:
 def predict_left_out(
     answers: Floats, chosen: Integers, chains: int, fits: int = 1
 ) -> tuple[Floats, Floats]:
-    """Probabilities of the answers to each judgment under the posterior of all others, (k, 3).
+    """Probabilities of the answers to each judgment under the posterior of all others, (k, A).
 
-    ``answers`` (S, k, 3) are those under every draw, grouped by chain with equally many draws each,
+    ``answers`` (S, k, A) are those under every draw, grouped by chain with equally many draws each,
     ``fits`` as in :func:`left_out_weights`. Also Pareto's k, shape (k,).
     """
     n = answers.shape[1]
     likelihood = answers[:, np.arange(n), chosen].astype(np.float64)
-    predicted, shape = np.empty((n, 3)), np.empty(n)
+    predicted, shape = np.empty(answers.shape[1:]), np.empty(n)
     for part, weights, found in left_out_weights(likelihood, chains, fits):
         shape[part] = found
         predicted[part] = np.einsum("ks,ska->ka", weights, answers[:, part])
@@ -188,7 +188,7 @@ def leave_one_out(
 ) -> LeaveOneOut:
     """Estimate from the probabilities of every answer under every draw.
 
-    ``answers`` (S, k, 3) and ``chosen`` (k,) are of the subset ``rows``; ``lpd`` (n,) is the log of
+    ``answers`` (S, k, A) and ``chosen`` (k,) are of the subset ``rows``; ``lpd`` (n,) is the log of
     the mean probability of the answer given, of all judgments; ``fits`` as in
     :func:`left_out_weights`.
     """

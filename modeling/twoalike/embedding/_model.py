@@ -1,9 +1,7 @@
-"""The PyMC model: the one definition of the posterior, for both engines, and its form in JAX.
+"""The PyMC model: the one definition of the posterior, for both engines.
 
 Lapses are partially pooled; log-temperatures sum to zero, since a common factor trades against
-the scale of the embedding and the data cannot separate the two. Both may depend on covariates. JAX
-differentiates the parts of the log-density itself: PyTensor's own gradient of the row gather is
-several times slower.
+the scale of the embedding and the data cannot separate the two. Both may depend on covariates.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
@@ -26,9 +23,10 @@ from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
 from twoalike.embedding._ratings import RatingGroup, Ratings, add_ratings
+from twoalike.embedding._sets import SetGroup, Sets, add_sets
 from twoalike.embedding._sortings import SortingGroup, Sortings, add_sortings
 from twoalike.embedding._times import Clocks, add_clocks
-from twoalike.judgments import object_index, participant_index
+from twoalike.judgments import in_sets, object_index, participant_index, split_sets
 from twoalike.study import Booleans, Floats, Integers
 
 
@@ -40,7 +38,8 @@ class Data:
     last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
     ``people`` are the groups of the participants, and ``covariates`` their covariates, if there are
     any; ``times`` (n,) response times in s, where they are to inform the embedding, NaN if unknown.
-    Participants are those who chose, and with :meth:`everybody` all others too.
+    Participants are those who chose, and with :meth:`everybody` all others too. All this is of
+    triplets; ``sets`` are choices among more items, whose judges are participants, too.
     """
 
     items: Integers
@@ -55,6 +54,12 @@ class Data:
     people: Groups | None = None
     covariates: Covariates | None = None
     times: Floats | None = None
+    sets: Sets | None = None
+
+    @property
+    def choices(self) -> int:
+        """Choices among three items or more."""
+        return len(self.items) + (0 if self.sets is None else self.sets.size)
 
     @property
     def size(self) -> int:
@@ -63,7 +68,7 @@ class Data:
         pairs = 0 if self.dissimilarities is None else int(self.dissimilarities.pairs.sum())
         rated = 0 if self.ratings is None else self.ratings.n_ratings
         sorted_ = 0 if self.sortings is None else int(self.sortings.counts()[1].sum())
-        return len(self.items) + placed + pairs + rated + sorted_
+        return self.choices + placed + pairs + rated + sorted_
 
     @property
     def others(self) -> "tuple[Layouts | Dissimilarities | Ratings | Sortings, ...]":
@@ -72,12 +77,13 @@ class Data:
         return tuple(kind for kind in kinds if kind is not None)
 
     @property
-    def groups(self) -> tuple[LayoutGroup | PairGroup | RatingGroup | SortingGroup, ...]:
-        """Groups of what enters the model beside choices, kind by kind."""
-        return tuple(group for kind in self.others for group in kind.groups)
+    def groups(self) -> tuple[LayoutGroup | PairGroup | RatingGroup | SortingGroup | SetGroup, ...]:
+        """Groups of what enters the model beside triplets: other kinds, then larger sets."""
+        of_sets = () if self.sets is None else self.sets.groups
+        return (*(group for kind in self.others for group in kind.groups), *of_sets)
 
     def take(self, rows: Any, *, others: bool = True) -> "Data":
-        """Take some of the choices, and all other judgments or none."""
+        """Take some of the triplets, and all other judgments or none."""
         return replace(
             self,
             items=self.items[rows],
@@ -88,6 +94,7 @@ class Data:
             dissimilarities=self.dissimilarities if others else None,
             ratings=self.ratings if others else None,
             sortings=self.sortings if others else None,
+            sets=self.sets if others else None,
         )
 
     def everybody(self) -> "Data":
@@ -95,7 +102,7 @@ class Data:
 
         Groups and covariates are kept only if nobody is added.
         """
-        chose = self.participants if len(self.items) else ()
+        chose = self.participants if self.choices else ()
         others = [person for kind in self.others for person in kind.people]
         names = tuple(dict.fromkeys((*chose, *others)))
         if names == self.participants:
@@ -145,8 +152,12 @@ class Data:
     @classmethod
     def from_choices(cls, choices: pd.DataFrame, ids: Sequence[str] | None = None) -> "Data":
         """Index a table of choices, into its own list of objects or into ``ids``."""
-        triplets, chosen, ids = object_index(choices, ids)
         judge, participants = participant_index(choices)
+        larger = in_sets(choices)
+        choices, others = split_sets(choices)
+        triplets, chosen, ids = object_index(choices, ids)
+        sets = Sets.from_table(others, judge[larger], ids) if larger.any() else None
+        judge = judge[~larger] if larger.any() else judge
         anchored = (choices["kind"] == "anchored").to_numpy()
         rows = np.arange(len(triplets))
         others = np.stack([(chosen + 1) % 3, (chosen + 2) % 3], axis=1)
@@ -158,9 +169,8 @@ class Data:
             [triplets[:, 0], triplets[rows, chosen], triplets[rows, other]]
         )
         items = np.where(anchored[:, None], reference_first, odd_last)
-        return cls(
-            items.astype(np.int32), judge.astype(np.int32), anchored, tuple(ids), participants
-        )
+        items, judge = items.astype(np.int32), judge.astype(np.int32)
+        return cls(items, judge, anchored, tuple(ids), participants, sets=sets)
 
 
 def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
@@ -362,8 +372,8 @@ class Form:
         """Build the PyMC model of judgments.
 
         It has ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices`` and, where
-        there are arrangements or dissimilarities, ``arrangements_0`` and on, then
-        ``dissimilarities_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
+        there are other judgments, ``arrangements_0`` and on, then ``dissimilarities_0`` and on,
+        then ``sets_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
         stand-ins for the judgments, and for the arrays of each of ``data.groups``, of an engine
         that feeds minibatches; with ``matrix`` each of these is large enough for similarities to be
         taken from the whole matrix.
@@ -395,34 +405,44 @@ class Form:
                 times=times,
             )
             pm.Potential("choices", logs.sum())
-            self.add_others(data, x, log_weight, group_batch)
+            self.add_others(data, x, (temperature, lapse), log_weight, group_batch)
         return model
 
     def add_others(
         self,
         data: Data,
         x: Any,
+        observers: tuple[Any, Any],
         log_weight: Any = None,
         batch: Sequence[Sequence[Any]] | None = None,
         *,
         observed: bool = False,
     ) -> None:
-        """Add all judgments but choices to the open model, as potentials or observed."""
-        first = 0
+        """Add all but triplets to the open model, as potentials or observed.
+
+        ``observers`` are temperature and lapse of every participant, (P,) each.
+        """
+        left = None if batch is None else list(batch)
+
+        def part(groups: Sequence[Any]) -> Any:
+            """Take the stand-ins of a kind's groups, in their order."""
+            return None if left is None else [left.pop(0) for _ in groups]
+
+        how: dict[str, Any] = {"observed": observed}
         for kind in data.others:
-            last = first + len(kind.groups)
-            part = None if batch is None else batch[first:last]
-            own = None if log_weight is None else log_weight[data.places(kind.people)]
-            how: dict[str, Any] = {"observed": observed, "log_weight": own}
+            how["log_weight"] = None if log_weight is None else log_weight[data.places(kind.people)]
+            own = part(kind.groups)
             if isinstance(kind, Layouts):
-                add_layouts(x, kind, self.dimensions, part, **how)
+                add_layouts(x, kind, self.dimensions, own, **how)
             elif isinstance(kind, Dissimilarities):
-                add_dissimilarities(x, kind, self.similarity, part, **how)
+                add_dissimilarities(x, kind, self.similarity, own, **how)
             elif isinstance(kind, Ratings):
-                add_ratings(x, kind, self.similarity, part, **how)
+                add_ratings(x, kind, self.similarity, own, **how)
             else:
-                add_sortings(x, kind, self.similarity, part, **how)
-            first = last
+                add_sortings(x, kind, self.similarity, own, **how)
+        if (sets := data.sets) is not None:
+            how["log_weight"] = log_weight
+            add_sets(x, sets, self.similarity, *observers, part(sets.groups), **how)
 
     def unobserved(
         self, data: Data, observers: Observers | None = None
@@ -461,69 +481,6 @@ class Form:
         return PRIORS[self.prior].start_at(x, self.features)
 
 
-@dataclass(frozen=True)
-class Density:
-    """The model in JAX.
-
-    ``names`` are the unconstrained variables, in the order in which every function takes them;
-    ``starts`` values to start from, one dictionary a fit. ``prior``, ``likelihood`` and ``groups``
-    are log-densities: of the variables, with the transformations' Jacobians; of a batch of choices;
-    of a batch of arrangements and dissimilarities, one a group. ``quantities`` gives what is stored
-    of a draw, named by ``outputs``.
-    """
-
-    names: tuple[str, ...]
-    starts: tuple[dict[str, Floats], ...]
-    prior: Callable[..., Any]
-    likelihood: Callable[..., Any]
-    groups: Callable[..., Any]
-    quantities: Callable[..., Any]
-    outputs: tuple[str, ...]
-
-
-def _stand_in(array: npt.NDArray[Any]) -> Any:
-    """Symbol for a batch of an array's rows: axes of length 1 stay so, others may be any."""
-    import pytensor.tensor as pt
-
-    return pt.tensor(dtype=array.dtype, shape=tuple(1 if n == 1 else None for n in array.shape))
-
-
-def jax_density(
-    data: Data, form: Form, starts: Sequence[dict[str, Floats]], *, matrix: bool = False
-) -> Density:
-    """Turn the model into single-precision JAX functions, with each fit's start by variable."""
-    import pytensor
-    import pytensor.tensor as pt
-    from pymc.sampling.jax import get_jaxified_graph
-
-    with pytensor.config.change_flags(floatX="float32"):
-        items, judge = pt.imatrix("items"), pt.ivector("judge")
-        anchored = pt.bvector("anchored") if data.anchored.any() else None
-        times = None if data.times is None else pt.fvector("times")
-        groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
-        batch_of = (items, judge, anchored, times)
-        model = form.model(data, batch=batch_of, group_batch=groups, matrix=matrix)
-        values = model.value_vars
-        potentials = {potential.name: potential for potential in model.potentials}
-        choices = model.logp(vars=[potentials.pop("choices")])
-        others = [model.logp(vars=[potential]) for potential in potentials.values()]
-        batch = [column for column in batch_of if column is not None]
-        wanted = [v for v in model.unobserved_value_vars if v.name in STORED]
-        prior_names, priors = prior_terms(model)
-        return Density(
-            names=tuple(v.name for v in values),
-            starts=tuple(_unconstrained(model, start) for start in starts),
-            prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
-            likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[choices]),
-            groups=get_jaxified_graph(
-                inputs=[*values, *(array for group in groups for array in group)],
-                outputs=others,
-            ),
-            quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
-            outputs=(*(v.name for v in wanted), *prior_names),
-        )
-
-
 LOG_PRIOR = "log_prior_"
 """Begins the name of a variable's log prior density among the quantities of a draw."""
 
@@ -536,14 +493,3 @@ def prior_terms(model: Any) -> tuple[tuple[str, ...], list[Any]]:
     terms = model.logp(vars=model.free_RVs, jacobian=False, sum=False)
     names = tuple(f"{LOG_PRIOR}{variable.name}" for variable in model.free_RVs)
     return names, [term.sum() for term in terms]
-
-
-def _unconstrained(model: Any, near: dict[str, Floats]) -> dict[str, Floats]:
-    """Complete a start by PyMC's own, and give it by name of the unconstrained variable."""
-    start = model.initial_point()
-    for name, value in near.items():
-        variable = model[name]
-        transform = model.rvs_to_transforms[variable]
-        symbol = model.rvs_to_values[variable].name
-        start[symbol] = value if transform is None else transform.forward(value).eval()
-    return {v.name: np.asarray(start[v.name], dtype=np.float32) for v in model.value_vars}

@@ -117,7 +117,7 @@ def build_model(
         if used is not None:
             _observe_choices(form, data, used, x, temperature, lapse)
         log_weight = model["log_weight"] if form.weights else None
-        form.add_others(data, x, log_weight, observed=True)
+        form.add_others(data, x, (temperature, lapse), log_weight, observed=True)
     return model
 
 

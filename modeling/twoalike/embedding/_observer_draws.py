@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logsumexp
 
-from twoalike.choice import OPTIONS
+from twoalike.choice import OPTIONS, log_set_choice
 from twoalike.embedding._model import LOG_PRIOR, Data
-from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._parts import Kernel, find_kernel
 from twoalike.embedding._people import SLOPE
+from twoalike.embedding._sets import GIVEN, SetGroup, set_similarities, whole_matrix
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)
@@ -56,12 +57,12 @@ def draw_observers(
     model (:mod:`twoalike.embedding._model`).
     """
     x = draws["embedding"]
-    if not len(data.items):
+    if not data.choices:
         return draws  # nobody chose
     found = {name: draws[name].copy() for name in ("temperature", "lapse", *_pools(draws))}
     z = None if data.covariates is None else data.covariates.standardised
     for fit in range(len(x)):
-        for part in tables_of(x.shape[1], len(data.items)):
+        for part in tables_of(x.shape[1], data.choices):
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
             weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
@@ -136,6 +137,7 @@ class _Table:
         """
         n_people = len(centre)
         counts = np.bincount(data.judge, minlength=n_people)
+        counts += 0 if data.sets is None else data.sets.judged(n_people)
         width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
         kernel = find_kernel(similarity)
@@ -152,6 +154,8 @@ class _Table:
                 rate = column[judge]
                 odds = sum(np.exp(np.minimum(gap * rate, HIGHEST)) for gap in gaps)
                 tables[:, :, place] += _by_bin(judge, -np.log1p(odds), n_people) @ by_lapse
+        for group in () if data.sets is None else data.sets.groups:
+            tables += _of_sets(group, x, kernel, grid, log_weight)
         return cls(tables, grid)
 
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
@@ -229,6 +233,22 @@ class _Table:
         prior = -0.5 * (self.log_temperatures / scale) ** 2
         prior -= logsumexp(prior, axis=1, keepdims=True)
         return np.asarray(logsumexp(self.log_likelihood + prior[:, None], axis=2))
+
+
+def _of_sets(
+    group: SetGroup, x: Floats, kernel: Kernel, grid: Floats, log_weight: Floats | None
+) -> Floats:
+    """Log-likelihood of choices among larger sets, (P, logits of the lapse, temperatures)."""
+    lapse, tables = expit(LOGITS), np.zeros((len(grid), len(LOGITS), grid.shape[1]))
+    by_lapse = lapse * group.question.chance + (1 - lapse) * np.exp(BINS)[:, None]
+    known: dict[str, Any] = {"matrix": whole_matrix(x, kernel, group)}
+    if log_weight is not None:
+        known = {"roots": np.exp(log_weight / 2)[group.judge]}
+    pairs = set_similarities(x, group.items, group.question, kernel, np, **known)
+    for place, column in enumerate(np.exp(grid.T).astype(np.float32)):
+        logs = log_set_choice(pairs, group.question, column[group.judge], answers=GIVEN)[:, 0]
+        tables[:, :, place] = _by_bin(group.judge, logs, len(grid)) @ np.log(by_lapse)
+    return tables
 
 
 def _pools_given(

@@ -9,13 +9,21 @@ A typical observer is somebody else: at temperature 1 and without guesses, the e
 which is what labels of a teacher are made of.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import ChoiceKind, anchored_log_choice, log_choice
+from twoalike.choice import (
+    ChoiceKind,
+    Question,
+    anchored_log_choice,
+    log_choice,
+    log_set_choice,
+)
 from twoalike.study import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
@@ -103,31 +111,74 @@ class Observers:
         for somebody new, None for new people only. Without ``lapse`` nobody guesses, and who is
         unknown is a typical observer.
         """
-        known = np.zeros(len(pairs[0]), dtype=bool) if judges is None else judges >= 0
-        p = np.empty((len(known), 3), dtype=np.result_type(*pairs))
+
+        def answer(rows: Booleans, noise: Any, rate: Any) -> npt.NDArray[Any]:
+            return _answers(_rows(pairs, rows), noise, rate, kind)
+
+        return self._over_people(draw, judges, len(pairs[0]), answer, lapse=lapse)
+
+    def set_answers(
+        self,
+        draw: int,
+        similarities: Floats,
+        question: Question,
+        judges: Integers | None,
+        *,
+        lapse: bool,
+    ) -> npt.NDArray[Any]:
+        """Probability of each answer to a question about larger sets under one draw, (n, A).
+
+        ``similarities`` are those of the question's pairs, (n, P); otherwise as :meth:`answers`.
+        """
+
+        def answer(rows: Booleans, noise: Any, rate: Any) -> npt.NDArray[Any]:
+            some = similarities if rows.all() else similarities[rows]
+            return np.asarray(np.exp(log_set_choice(some, question, noise, rate)))
+
+        return self._over_people(draw, judges, len(similarities), answer, lapse=lapse)
+
+    def _over_people(
+        self, draw: int, judges: Integers | None, n: int, answer: "Answer", *, lapse: bool
+    ) -> npt.NDArray[Any]:
+        """Answer for the judges that are known, and for somebody new in place of the others."""
+        known = np.zeros(n, dtype=bool) if judges is None else judges >= 0
+        parts = []
         if judges is not None and known.any():
             who = judges[known]
             noise = self.temperature[draw, who].astype(np.float32)
             rate = self.lapse[draw, who].astype(np.float32) if lapse else None
-            p[known] = _answers(_rows(pairs, known), noise, rate, kind)
-        if not known.all():
-            new = _rows(pairs, ~known)
-            if lapse:
-                p[~known] = self._new_answers(draw, new, kind)
-            else:
-                p[~known] = _answers(new, np.float32(1.0), None, kind)
+            parts.append((known, answer(known, noise, rate)))
+        if not known.all() or not n:
+            new = self._of_somebody_new if lapse else _of_typical
+            parts.append((~known, new(draw, partial(answer, ~known))))
+        if len(parts) == 1:
+            return parts[0][1]
+        p = np.empty((n, parts[0][1].shape[1]), dtype=parts[0][1].dtype)
+        for rows, values in parts:
+            p[rows] = values
         return p
 
-    def _new_answers(self, draw: int, pairs: Any, kind: ChoiceKind) -> npt.NDArray[Any]:
-        """Probability of each answer of somebody new, shape (n, 3)."""
+    def _of_somebody_new(
+        self, draw: int, answer: Callable[[Any, Any], npt.NDArray[Any]]
+    ) -> npt.NDArray[Any]:
+        """Probability of each answer, integrated over the population."""
         rate, spread = np.float32(self.new_lapse[draw]), self.new_spread[draw]
         z, weights = _normal_nodes(NODES if spread > 0 else 1)
         return np.asarray(
             sum(
-                np.float32(weight) * _answers(pairs, np.float32(np.exp(spread * at)), rate, kind)
+                np.float32(weight) * answer(np.float32(np.exp(spread * at)), rate)
                 for at, weight in zip(z, weights, strict=True)
             )
         )
+
+
+def _of_typical(draw: int, answer: Callable[[Any, Any], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Probability of each answer of a typical observer, the same in each draw."""
+    return answer(np.float32(1.0), None)
+
+
+type Answer = Callable[[Booleans, Any, Any], npt.NDArray[Any]]
+"""Gives the probabilities of the answers of some judgments, by temperature and lapse rate."""
 
 
 def _rows(pairs: Any, kept: Booleans) -> Any:

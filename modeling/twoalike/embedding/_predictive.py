@@ -246,14 +246,22 @@ def judged_twice(judged: Judged, *, by_one: bool) -> TwiceJudged:
     place = np.argmax(order == judged.chosen[:, None], axis=1).astype(np.int8)
     ordered = Judged(items, place, judged.judge, judged.anchored)
     keys: list[npt.NDArray[Any]] = [items[:, 2], items[:, 1], items[:, 0], start]
-    rows = np.lexsort((judged.judge, *keys))  # by triplet, then by participant
+    first, second = rows_twice(keys, judged.judge, by_one=by_one)
+    return TwiceJudged(ordered.take(first), ordered.take(second))
+
+
+def rows_twice(
+    keys: Sequence[npt.NDArray[Any]], judge: Integers, *, by_one: bool
+) -> tuple[Integers, Integers]:
+    """Pair up rows with equal keys, (n,) each, of one judge or two; each in one pair at most."""
+    rows = np.lexsort((judge, *keys))  # by what was judged, then by participant
     if not by_one:  # one judgment a person: pairs of neighbours are then of different people
         keep = np.ones(len(rows), dtype=bool)
-        keep[1:] = ~(_alike(rows, keys) & _alike(rows, [judged.judge]))
+        keep[1:] = ~(_alike(rows, keys) & _alike(rows, [judge]))
         rows = rows[keep]
-    together = _alike(rows, [judged.judge, *keys] if by_one else keys)
+    together = _alike(rows, [judge, *keys] if by_one else keys)
     first = np.flatnonzero(_odd_positions(together))
-    return TwiceJudged(ordered.take(rows[first]), ordered.take(rows[first + 1]))
+    return rows[first], rows[first + 1]
 
 
 def _alike(rows: Integers, keys: Sequence[Any]) -> Booleans:

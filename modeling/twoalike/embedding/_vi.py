@@ -24,16 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._config import Checkpoint, FitConfig
+from twoalike.embedding._density import Density, jax_density
 from twoalike.embedding._dissimilarities import PairGroup
 from twoalike.embedding._layouts import LayoutGroup
-from twoalike.embedding._model import (
-    Data,
-    Density,
-    Form,
-    cheaper_whole,
-    jax_density,
-    log_likelihood,
-)
+from twoalike.embedding._model import Data, Form, cheaper_whole, log_likelihood
+from twoalike.embedding._sets import SETS, SetGroup
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
@@ -131,25 +126,24 @@ def _observers(density: Density) -> Booleans:
 
 
 def rows_a_step(data: Data) -> list[int]:
-    """Trials or sources of each of ``data.groups`` that a step sees: all, or a random part."""
-    pairs = data.dissimilarities
-    layouts = data.layouts
-    trials = 1 if layouts is None else max(1, layouts.n_trials / TRIALS)
+    """Rows of each of ``data.groups`` that a step sees: all, or a random part."""
+    pairs, layouts, sets = data.dissimilarities, data.layouts, data.sets
     entries = 0 if pairs is None else sum(group.values.size for group in pairs.groups)
 
     def part(group: Any) -> float:
         if isinstance(group, LayoutGroup):
-            return trials
+            return 0 if layouts is None else layouts.n_trials / TRIALS
         if isinstance(group, PairGroup):
-            return max(1, entries / PAIRS)
-        return max(1.0, float(group.entries) / PAIRS)
+            return entries / PAIRS
+        if isinstance(group, SetGroup):
+            return 0 if sets is None else sets.size / SETS
+        return float(group.entries) / PAIRS
 
-    parts = map(part, data.groups)
-    return [int(np.ceil(g.size / part)) for g, part in zip(data.groups, parts, strict=True)]
+    return [int(np.ceil(group.size / max(1.0, part(group)))) for group in data.groups]
 
 
 def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
-    """Log-likelihood of arrangements and dissimilarities, from some rows of each group."""
+    """Log-likelihood of all but triplets, from some rows of each group."""
     import jax
 
     if not data.groups:
@@ -183,7 +177,7 @@ def columns_of(data: Data) -> list[Any]:
 
 
 def _group_columns(data: Data) -> list[list[Any]]:
-    """Arrangements and dissimilarities as JAX arrays, by group."""
+    """All but triplets as JAX arrays, by group."""
     import jax.numpy as jnp
 
     return [[jnp.asarray(array) for array in group.arrays] for group in data.groups]

@@ -32,7 +32,7 @@ def draw_weights(
 
     ``draws`` holds the model's quantities by name, each (fits, S, ...); temperatures and lapses
     count as known. The priors are those of the model (:mod:`twoalike.embedding._people`). Unchanged
-    where people have no weights, or other judgments than choices tell of them as well.
+    where people have no weights, or judgments other than of triplets tell of them as well.
     """
     if "log_weight" not in draws or not len(data.items) or data.groups:
         return draws

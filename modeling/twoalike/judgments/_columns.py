@@ -25,9 +25,11 @@ def participant_column(who: str) -> Column:
     )
 
 
-def item_column(name: str, description: str) -> Column:
-    """Id of an object."""
-    return Column(name, "string", description, dtype="category")
+def item_column(name: str, description: str, missing: str = "") -> Column:
+    """Id of an object; one that may be missing is left out of tables in which all are."""
+    return Column(
+        name, "string", description, missing=missing, optional=bool(missing), dtype="category"
+    )
 
 
 SESSION = Column(

@@ -189,7 +189,7 @@ def import_triplets(
             unit = response_time_unit
             optional["response_time"] = seconds(sheet, response_time_column, unit)
         if catch_column is not None:
-            optional["trial_type"] = _trial_types(sheet, catch_column)
+            optional["trial_type"] = trial_types(sheet, catch_column)
         answers = Answers(of_kind, triplets, chosen, optional)
     config = {
         "kind": kind,
@@ -329,7 +329,7 @@ def _votes(sheet: Sheet, columns: Sequence[ColumnName]) -> tuple[Integers, Integ
     return rows, places + 3 - answers
 
 
-def _trial_types(sheet: Sheet, column: ColumnName) -> Any:
+def trial_types(sheet: Sheet, column: ColumnName) -> Any:
     """Type of each trial, shape (n,)."""
     values = sheet.text(column)
     found = values.str.lower().map(_TRIAL_TYPES)

@@ -7,15 +7,17 @@ that order. Of an anchored choice ``stimulus_1`` is the reference, which comes b
 candidates.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._raw import RawSession, Rule, known_order, raw_sessions
-from twoalike.judgments._tables import ITEMS, choices_table
+from twoalike.judgments._sets import ITEMS, MORE_ITEMS
+from twoalike.judgments._tables import choices_table
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 from twoalike.tables import (
     ANCHORED_CHOICE,
@@ -93,14 +95,49 @@ def _read_choices(
     """Choices of one task (its label)."""
     anchored = task == ANCHORED_CHOICE
     chosen, expected = CHOICE_COLUMNS[anchored]
+    return choices_of_sessions(
+        raw,
+        task,
+        (*_CHOICES, chosen),
+        (expected,),
+        lambda session: _choices_of(session, _ORDERS[task]),
+        "anchored" if anchored else "odd_one_out",
+        objects,
+        unusable,
+    )
+
+
+def choices_of_sessions(
+    raw: str | Path,
+    task: str,
+    columns: Sequence[str],
+    expected: Sequence[str],
+    make: Callable[[RawSession], pd.DataFrame],
+    kind: str,
+    objects: Sequence[str] | None,
+    unusable: Rule | None,
+) -> pd.DataFrame:
+    """Table of the choices of one task (its label), as :func:`read_raw` returns it.
+
+    Parameters
+    ----------
+    columns
+        Columns that are needed of its raw tables.
+    expected
+        Columns of right answers, for the rule of exclusion.
+    make
+        Makes choices of a session.
+    kind
+        What the task asks.
+    """
     rule = unusable and (lambda rows: unusable(_with_checks(rows, expected)))
-    sessions, excluded = raw_sessions(raw, task, (*_CHOICES, chosen), rule)
-    parts = [_choices_of(session, _ORDERS[task]) for session in sessions]
-    rows = pd.concat(parts, ignore_index=True)
-    rows["kind"] = "anchored" if anchored else "odd_one_out"
+    sessions, excluded = raw_sessions(raw, task, columns, rule)
+    rows = pd.concat([make(session) for session in sessions], ignore_index=True)
+    rows["kind"] = kind
     if not len(rows):
         raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
-    seen = list(pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True)))
+    items = [rows[item] for item in (*ITEMS, *MORE_ITEMS) if item in rows]
+    seen = list(pd.unique(pd.concat(items, ignore_index=True).dropna()))
     table = choices_table(dict(rows), known_order(seen, objects, raw), raw)
     table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
     table.attrs["n_torn"] = sum(one.torn for one in sessions)
@@ -108,29 +145,31 @@ def _read_choices(
     return table
 
 
-def _with_checks(rows: pd.DataFrame, expected: str) -> pd.DataFrame:
-    """Rows with a column of right answers; tables of other tools may have no attention checks."""
-    return rows if expected in rows.columns else rows.assign(**{expected: MISSING})
+def _with_checks(rows: pd.DataFrame, expected: Sequence[str]) -> pd.DataFrame:
+    """Rows with columns of right answers; tables of other tools may have no attention checks."""
+    return rows.assign(**{name: MISSING for name in expected if name not in rows.columns})
 
 
 def _choices_of(session: RawSession, order: Sequence[str]) -> pd.DataFrame:
     """Choices of one session, with the items in an order of their places."""
     answered = session.rows["response"].notna().to_numpy()
     shown, place = _as_shown(session, answered, order)
-    rows = session.rows[answered]
-    return pd.DataFrame(
-        {
-            "participant": session.participant,
-            "session": session.session,
-            "trial": rows["trial_index"],
-            **{item: shown[answered, k] for k, item in enumerate(ITEMS)},
-            "chosen": place[answered] + 1,
-            "response_time": rows["response_time"],
-            "trial_type": rows["trial_type"],
-            "level": _one_of(LEVELS, "condition", session.text[answered]),
-            "correct": _correct(session.text[answered]),
-        }
-    )
+    items = {item: shown[answered, k] for k, item in enumerate(ITEMS)}
+    return pd.DataFrame(items | {"chosen": place[answered] + 1} | circumstances(session, answered))
+
+
+def circumstances(session: RawSession, answered: Booleans) -> dict[str, Any]:
+    """Columns of the choices of a session that do not depend on what was asked."""
+    rows, text = session.rows[answered], session.text[answered]
+    return {
+        "participant": session.participant,
+        "session": session.session,
+        "trial": rows["trial_index"].to_numpy(),
+        "response_time": rows["response_time"].to_numpy(),
+        "trial_type": rows["trial_type"].to_numpy(),
+        "level": _one_of(LEVELS, "condition", text).to_numpy(),
+        "correct": _correct(text).to_numpy(),
+    }
 
 
 def _as_shown(

@@ -27,6 +27,15 @@ from twoalike.judgments._columns import item_column as _item
 from twoalike.judgments._columns import participant_column as _participant
 from twoalike.judgments._columns import seconds_column as _seconds
 from twoalike.judgments._rated import RATINGS, SORTINGS
+from twoalike.judgments._sets import (
+    CHOICE_KINDS,
+    ITEMS,
+    MORE_ITEMS,
+    chosen_was_shown,
+    different_items,
+    items_in_order,
+    second_where_asked,
+)
 from twoalike.study import Booleans, TwoalikeError, read_ids
 from twoalike.tables import (
     JUDGED,
@@ -42,23 +51,9 @@ from twoalike.tables import (
 
 type JudgmentKind = Literal["choices", "arrangements", "dissimilarities", "ratings", "sortings"]
 
-ITEMS = ("item_1", "item_2", "item_3")
-"""Columns of the objects of a triplet, in the order shown."""
 FARTHEST = 0.75
 """Largest distance from the centre of an arena, in its diameters. A round arena ends at .5, the
 corners of a square one at .71; anything beyond is in another unit."""
-
-
-def _three_items(table: pd.DataFrame) -> Iterator[Fault]:
-    codes = np.stack([table[item].cat.codes.to_numpy() for item in ITEMS])
-    same = (codes[0] == codes[1]) | (codes[0] == codes[2]) | (codes[1] == codes[2])
-    yield from faults(same, "three different items")
-
-
-def _reference_is_not_chosen(table: pd.DataFrame) -> Iterator[Fault]:
-    wrong = ((table["kind"] == "anchored") & (table["chosen"] == 1)).to_numpy()
-    expected = "item_1 is the reference of an anchored judgment and cannot be the chosen one"
-    yield from faults(wrong, expected)
 
 
 CHOICES = Table(
@@ -71,21 +66,29 @@ CHOICES = Table(
             "kind",
             "string",
             "What was asked.",
-            levels={
-                "odd_one_out": "the chosen item is the odd one",
-                "anchored": "item_1 is the reference, the chosen item (2 or 3) is the more "
-                "similar of the two others",
-            },
+            levels=CHOICE_KINDS,
             dtype="category",
             default="odd_one_out",
         ),
         *(_item(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
+        *(_item(name, f"Id of object {name[-1]}.", "fewer items") for name in MORE_ITEMS),
         Column(
             "chosen",
             "integer",
-            "Which item was chosen.",
-            levels={str(number): f"item_{number}" for number in (1, 2, 3)},
+            "Which item was chosen, by its number.",
+            minimum=1,
+            maximum=len(ITEMS) + len(MORE_ITEMS),
             dtype="int8",
+        ),
+        Column(
+            "second",
+            "integer",
+            "The other item of a chosen pair, or the item chosen next.",
+            minimum=1,
+            maximum=len(ITEMS) + len(MORE_ITEMS),
+            missing="one item was chosen",
+            optional=True,
+            dtype="float32",
         ),
         _seconds("Time from the first sight of the triplet to the choice."),
         _TRIAL_TYPE,
@@ -108,10 +111,10 @@ CHOICES = Table(
         ),
     ),
     rows="judgments",
-    items=ITEMS,
-    checks=(_three_items, _reference_is_not_chosen),
+    items=(*ITEMS, *MORE_ITEMS),
+    checks=(different_items, items_in_order, chosen_was_shown, second_where_asked),
 )
-"""One row a judgment of a triplet."""
+"""One row a choice among three items, or more."""
 
 
 def _within_arena(table: pd.DataFrame) -> Iterator[Fault]:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from twoalike.judgments._columns import PAIR, trial_numbers
-from twoalike.judgments._tables import ITEMS, PAIR_KINDS
+from twoalike.judgments._sets import ITEMS, item_codes, item_counts, refuse_sets
+from twoalike.judgments._tables import PAIR_KINDS
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import item_indices
 
@@ -23,12 +24,12 @@ FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their ord
 def object_index(
     choices: pd.DataFrame, ids: Sequence[str] | None = None
 ) -> tuple[Integers, Integers, tuple[str, ...]]:
-    """Choices as arrays.
+    """Choices of triplets as arrays.
 
     Parameters
     ----------
     choices
-        Table of n choices.
+        Table of n choices among three items; :func:`split_sets` leaves the others out.
     ids
         Objects to index into; the table's own list by default.
 
@@ -40,8 +41,9 @@ def object_index(
     Raises
     ------
     TwoalikeError
-        If a judged object is not among ``ids``.
+        If a judged object is not among ``ids``, or a choice is among more than three items.
     """
+    refuse_sets(choices, "a table of triplets")
     triplets, names = item_indices(choices, ITEMS, ids)
     chosen = np.asarray(choices["chosen"], dtype=np.int64) - 1
     return triplets, chosen, names
@@ -229,7 +231,7 @@ def _checked(source: PairSource) -> PairSource:
 def split_by_triplet(
     choices: pd.DataFrame, share: float, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put ``share`` of the distinct triplets, with all their repeats, into the second table.
+    """Put ``share`` of the distinct sets of items, with all repeats, into the second table.
 
     Examples
     --------
@@ -241,9 +243,12 @@ def split_by_triplet(
     >>> [len(part) for part in split_by_triplet(table, 0.5, np.random.default_rng(1))]
     [1, 2]
     """
-    triplets, _, ids = object_index(choices)
-    ordered = np.sort(triplets, axis=1)
-    key = (ordered[:, 0] * len(ids) + ordered[:, 1]) * len(ids) + ordered[:, 2]
+    ordered = np.sort(item_codes(choices), axis=1) + 1
+    base, key = int(ordered.max()) + 1, np.zeros(len(ordered), dtype=np.int64)
+    for place, column in enumerate(ordered.T):
+        if place > 2:  # numbered anew, as the number of nine objects is too large
+            key = np.unique(key, return_inverse=True)[1]
+        key = key * base + column
     return _split(choices, np.unique(key, return_inverse=True)[1], share, rng)
 
 
@@ -264,12 +269,12 @@ def split_by_object(
     Judgments of kept objects only; of set-aside objects only; the number of judgments that mix
     both and are in neither.
     """
-    triplets, _, ids = object_index(choices)
-    judged = np.unique(triplets)
-    aside = np.zeros(len(ids), dtype=bool)
+    items = item_codes(choices)
+    judged = np.unique(items[items >= 0])
+    aside = np.zeros(len(choices[ITEMS[0]].cat.categories), dtype=bool)
     aside[rng.permutation(judged)[: _count(len(judged), share)]] = True
-    n_aside = aside[triplets].sum(axis=1)
-    first, second = choices[n_aside == 0], choices[n_aside == 3]
+    n_aside = (aside[items] & (items >= 0)).sum(axis=1)
+    first, second = choices[n_aside == 0], choices[n_aside == item_counts(choices)]
     return first, second, len(choices) - len(first) - len(second)
 
 

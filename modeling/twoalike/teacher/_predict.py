@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import ChoiceKind
+from twoalike.choice import OPTIONS, ChoiceKind, Question, SetKind
 from twoalike.embedding import (
     Posterior,
     as_posterior,
     choice_intervals,
+    set_probabilities,
     triplet_indices,
 )
 from twoalike.features import FeatureTable, read_features
+from twoalike.judgments import read_sets
 from twoalike.study import Floats, Integers, TwoalikeError, atomic_path, read_delimited
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._posterior import PosteriorTeacher
@@ -32,12 +34,13 @@ def predict(
     interval: float | None = None,
     participant: str | Sequence[str] | None = None,
     participant_column: int | None = None,
-    kind: ChoiceKind = "odd_one_out",
+    kind: SetKind = "odd_one_out",
+    items: int = 3,
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
     out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Predict the choices in given triplets.
+    """Predict the choices in given triplets, or in larger sets of items.
 
     Parameters
     ----------
@@ -46,7 +49,8 @@ def predict(
         new person will answer, averaged over its draws and over the lapses and temperatures of the
         population; a teacher what a typical observer would, who never guesses.
     triplets
-        Object ids or indices from 0, shape (n, 3), or a file of delimited text with three per line.
+        Object ids or indices from 0, shape (n, 3), or a file of delimited text with three per line;
+        of larger sets (n, items).
     interval
         Share of the posterior inside each probability's central interval, such as 0.9.
     participant
@@ -55,7 +59,12 @@ def predict(
     participant_column
         Column of the file of triplets, from 1, that names the participant, known or new.
     kind
-        ``anchored``: item 1 is the reference, and the more similar of the others is chosen.
+        ``anchored``: item 1 is the reference, and the more similar of the others is chosen;
+        ``ranked``: and then the next. ``most_alike``: the most alike pair; ``anchored_pair``: the
+        two most like item 1, in no order.
+    items
+        Number of items of a set. Of more than three, and of the last three kinds, only a posterior
+        predicts choices.
     features, objects
         For a teacher that maps features: a network's features or their file, and a file of object
         ids if that file has none.
@@ -65,7 +74,8 @@ def predict(
     Returns
     -------
     Columns ``item_1``, ``item_2``, ``item_3``: the probability that each is chosen (called the
-    odd one); with ``interval`` also ``item_1_low`` and so on, then ``item_1_high`` and so on.
+    odd one); with ``interval`` also ``item_1_low`` and so on, then ``item_1_high`` and so on. Of
+    larger sets one column a possible answer, such as ``item_4``, or ``items_1_4`` for a pair.
     ``attrs["new_people"]`` of the table maps each person named that the posterior does not know to
     the number of their triplets, which a new person answers.
 
@@ -77,29 +87,45 @@ def predict(
     """
     names = [f"item_{k}" for k in (1, 2, 3)]
     new_people: dict[str, int] = {}
+    larger = items != len(names) or kind not in OPTIONS
+    of_triplets: ChoiceKind = "anchored" if kind == "anchored" else "odd_one_out"
     if isinstance(source, Posterior) or (
         isinstance(source, str | Path) and not Path(source).is_dir()
     ):
         posterior = as_posterior(source)
-        indices = triplet_indices(triplets, posterior.ids)
+        question = Question(kind, items)
+        indices = (
+            _set_indices(triplets, posterior.ids, items)
+            if larger
+            else triplet_indices(triplets, posterior.ids)
+        )
         named = _named(triplets, len(indices), participant, participant_column)
         judges, new_people = _judges(posterior, named, triplets, participant_column)
-        columns: list[Floats] = [
-            posterior.choice_probabilities(indices, lapse=True, participants=judges, kind=kind)
-        ]
+        columns: list[Floats]
+        if larger:
+            names = [_answer_name(one) for one in question.answers + 1]
+            known: dict[str, Any] = {"participants": judges, "interval": interval}
+            columns = list(set_probabilities(posterior, indices, question, lapse=True, **known))
+        else:
+            columns = [
+                posterior.choice_probabilities(
+                    indices, lapse=True, participants=judges, kind=of_triplets
+                )
+            ]
+            if interval is not None:
+                columns += choice_intervals(
+                    posterior, indices, interval, participants=judges, kind=of_triplets
+                )
         if interval is not None:
-            columns += choice_intervals(
-                posterior, indices, interval, participants=judges, kind=kind
-            )
             names += [f"{name}_{end}" for end in ("low", "high") for name in names]
     else:
         asked = (interval, participant, participant_column)
-        if kind != "odd_one_out" or any(one is not None for one in asked):
+        if larger or kind != "odd_one_out" or any(one is not None for one in asked):
             raise TwoalikeError(
-                "a teacher knows no draws, participants or anchored choices",
+                "a teacher knows no draws, participants, anchored choices or larger sets",
                 where=source,
-                remedy="Give a posterior (.nc), or leave out `interval=...`, `participant=...` and "
-                "`kind=...`.",
+                remedy="Give a posterior (.nc), or leave out `interval=...`, `participant=...`, "
+                "`kind=...` and `items=...`.",
             )
         columns = [_of_teacher(source, triplets, features, objects)]
     content = np.concatenate([np.asarray(one, dtype=np.float64) for one in columns], axis=1)
@@ -110,6 +136,28 @@ def predict(
     table = pd.DataFrame(content, columns=names)
     table.attrs["new_people"] = new_people
     return table
+
+
+def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int) -> Integers:
+    """Read sets of items as indices of objects, shape (n, size)."""
+    if isinstance(sets, str | Path):
+        return read_sets(Path(sets), ids, size)
+    values = np.asarray(sets)
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    place = {name: row for row, name in enumerate(ids)}
+    unknown = next((str(one) for one in values.flat if str(one) not in place), None)
+    if unknown is not None:
+        raise TwoalikeError(
+            where="sets", expected=f"ids of the {len(ids)} objects", found=repr(unknown)
+        )
+    return np.array([[place[str(one)] for one in row] for row in values], dtype=np.int64)
+
+
+def _answer_name(places: Integers) -> str:
+    """Name the column of an answer by the numbers of its items, from 1."""
+    numbers = "_".join(map(str, places.tolist()))
+    return f"item_{numbers}" if len(places) == 1 else f"items_{numbers}"
 
 
 def _of_teacher(

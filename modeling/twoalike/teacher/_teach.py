@@ -14,7 +14,14 @@ import numpy as np
 from twoalike.choice import odd_item
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import ITEMS, JudgmentTable, is_scored, object_index, read_judgments
+from twoalike.judgments import (
+    ITEMS,
+    JudgmentTable,
+    is_scored,
+    object_index,
+    read_judgments,
+    split_sets,
+)
 from twoalike.study import (
     Booleans,
     Floats,
@@ -72,7 +79,8 @@ def teach(
         Judgments (a file, or a pandas or polars data frame), ideally all of them: they set the
         penalty and the temperature, and the map is scored on them. Choices that the posterior was
         not fitted to also decide the labels and the kind of teacher. Those of objects that the
-        posterior does not know are left out and counted.
+        posterior does not know are left out and counted, and so are those among more than three
+        items, by which no labels or maps are compared.
     out
         Folder to write the teacher to; None: do not save it.
     kind
@@ -210,12 +218,18 @@ class _People:
     choices: Choices | None
     not_new: str  # why teachers cannot be compared on them; empty if they can
     label_comparison: dict[str, Any] = field(default_factory=dict)  # on these choices
+    in_sets: int = 0  # choices among more than three items, which are not used
 
     @classmethod
     def of(cls, given: JudgmentTable | None, posterior: Posterior) -> "_People":
         """Read choices, and compare labels on those that the posterior was not fitted to."""
         if given is None:
             return cls(None, "no choices given", {"skipped": "no choices given"})
+        table, larger = split_sets(read_judgments(given))
+        in_sets = int(is_scored(larger).sum())
+        if in_sets and not is_scored(table).any():
+            reason = "all choices are among more than three items"
+            return cls(None, reason, {"skipped": reason}, in_sets)
         lapse = float(posterior.typical_lapse.mean())
         members = posterior.participants if posterior.likeness else None
         choices = odd_choices(given, posterior.ids, lapse, members)
@@ -225,18 +239,16 @@ class _People:
             known = fitted_on(posterior, read_judgments(given), "")[0]
         if known:
             reason = "the posterior was fitted to these choices"
-            return cls(choices, reason, {"skipped": reason})
+            return cls(choices, reason, {"skipped": reason}, in_sets)
         of_choices = choices.triplets, choices.chosen, choices.anchored
-        return cls(choices, "", compare_labels(posterior, *of_choices))
+        return cls(choices, "", compare_labels(posterior, *of_choices), in_sets)
 
     def left_out(self) -> dict[str, int]:
         """Numbers of the choices that were not used, for teacher.json."""
-        if self.choices is None:
-            return {}
-        counts = {
-            "choices_left_out": self.choices.left_out,
-            "choices_of_others": self.choices.of_others,
-        }
+        counts = {"choices_in_sets": self.in_sets}
+        if self.choices is not None:
+            counts["choices_left_out"] = self.choices.left_out
+            counts["choices_of_others"] = self.choices.of_others
         return {name: n for name, n in counts.items() if n}
 
     def compare(
@@ -288,14 +300,14 @@ def odd_choices(
 ) -> Choices:
     """Take main and repeated choices of the objects ``ids``; indices are of these.
 
-    Only those of ``participants``, if they are named.
+    Only those of ``participants``, if they are named, and only those among three items.
 
     Raises
     ------
     TwoalikeError
         If there is none.
     """
-    table = read_judgments(choices)
+    table = split_sets(read_judgments(choices))[0]
     scored = is_scored(table)
     kept, by_whom = scored, ""
     if participants is not None:

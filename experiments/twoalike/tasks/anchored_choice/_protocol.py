@@ -1,10 +1,11 @@
 """The protocol of an anchored-choice session; it differs from odd-one-out in keys and layout."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from twoalike.tasks._protocol import KeyNames, shipped_texts
+from twoalike.tasks._protocol import KeyNames, preset_texts, shipped_texts
 from twoalike.tasks.odd_one_out import ChoiceProtocol, ChoiceTexts, PlaceKeys
 from twoalike.tasks.screens import Images
 
@@ -14,8 +15,8 @@ class AnchoredImages(Images):
 
     layout: Literal["row", "triangle"] = Field(
         default="triangle",
-        description="triangle: the reference above the candidates; row: between them, which texts "
-        "have to say then (prompt and instruction speak of above and below)",
+        description="triangle: the reference above the candidates; row: between them; the shipped "
+        "texts then speak of the image in the middle, your own must do so too",
     )
 
 
@@ -57,6 +58,15 @@ class AnchoredChoice(ChoiceProtocol):
         default_factory=lambda: Texts(**shipped_texts("anchored-choice", "en")),
         description="What the participant reads: UTF-8, any language.",
     )
+
+    @classmethod
+    def shipped(cls, values: Mapping[str, Any], language: str) -> dict[str, Any]:
+        """Texts of the task in a language; in a row they speak of the image in the middle."""
+        texts = super().shipped(values, language)
+        images = values.get("images", {})
+        layout = images.get("layout") if isinstance(images, Mapping) else images.layout
+        row = texts and layout == "row"
+        return texts | preset_texts("anchored_choice_row", language) if row else texts
 
 
 def anchored_protocol(language: str = "en") -> AnchoredChoice:

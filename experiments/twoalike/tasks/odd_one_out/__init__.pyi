@@ -1,11 +1,15 @@
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts
+from ._protocol import Choosing as Choosing
 from ._protocol import OddOneOut as OddOneOut
 from ._protocol import PlaceKeys as PlaceKeys
+from ._protocol import Timing as Timing
+from ._protocol import choice_text_faults as choice_text_faults
 from ._protocol import triplet_protocol as triplet_protocol
 from ._protocol import triplet_text_faults as triplet_text_faults
 from ._session import MoreTrials as MoreTrials
 from ._session import PreparedTriplets as PreparedTriplets
+from ._session import TripletHands as TripletHands
 from ._session import count_judged as count_judged
 from ._session import listed_script as listed_script
 from ._session import listed_times as listed_times
@@ -20,4 +24,6 @@ from ._trial import Phase as Phase
 from ._trial import Trial as Trial
 from ._trial import TrialResult as TrialResult
 from ._trial import TripletActivity as TripletActivity
+from ._trial import cell_number as cell_number
+from ._trial import listed_cells as listed_cells
 from ._trial import trials_from_table as trials_from_table

@@ -5,7 +5,7 @@ that the two cannot differ.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,10 +13,12 @@ from pydantic import Field, model_validator
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import Page
-from twoalike.tasks._protocol import KeyNames, PageTexts, shipped_texts
+from twoalike.tasks._protocol import KeyNames, PageTexts, Protocol, shipped_texts
 from twoalike.tasks.screens import (
     Frame,
+    GridLayout,
     ImagesProtocol,
+    Layout,
     Room,
     View,
     lay_out,
@@ -135,8 +137,8 @@ class Texts(ChoiceTexts):
     )
 
 
-class ChoiceProtocol(ImagesProtocol):
-    """Protocol of one session of choices among three images, or two of them."""
+class Choosing(Protocol):
+    """What the protocols of all tasks of choices have in common."""
 
     plays_sounds: ClassVar[bool] = True
 
@@ -147,12 +149,14 @@ class ChoiceProtocol(ImagesProtocol):
     answers: PlaceKeys = Field(description="How a choice is given.")
     practice: Practice = Field(default=Practice(), description="The practice trials.")
 
-    @property
-    def labels(self) -> tuple[str, str, str]:
-        """Labels of the images at left, middle and right; empty for one that is no answer."""
-        texts = dict(zip(self.answers.places, self.texts.labels, strict=True))
-        left, middle, right = (texts.get(place, "") for place in POSITIONS)
-        return left, middle, right
+    def labels_at(self, places: Sequence[str]) -> tuple[str, ...]:
+        """Labels of the images at places of the screen; empty for one that is no answer."""
+        labels = dict(zip(self.answers.places, self.texts.labels, strict=True))
+        return tuple(labels.get(place, "") for place in places)
+
+
+class ChoiceProtocol(Choosing, ImagesProtocol):  # the bases in this order put images first
+    """Protocol of one session of choices among three images, or two of them."""
 
 
 class OddOneOut(ChoiceProtocol):
@@ -191,11 +195,19 @@ def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[
     may be meant for a larger one.
     """
     try:
-        layout, texts = lay_out(protocol, view), protocol.texts
+        layout = lay_out(protocol, view)
     except TwoalikeError as error:
         if view.profile.measured:
             yield "", str(error)
         return
+    yield from choice_text_faults(protocol, layout)
+
+
+def choice_text_faults(
+    protocol: Choosing, layout: Layout | GridLayout
+) -> Iterator[tuple[str, str]]:
+    """Yield the key of each text that does not fit beside the images, with the reason."""
+    texts = protocol.texts
     pages = Frame(layout.size, layout.text)
     above = [
         ("prompt", texts.prompt),
@@ -208,7 +220,7 @@ def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[
     ]
     rooms += [
         Room("texts.labels", text, 1, layout.label_width(place), layout.label_room)
-        for place, text in zip(POSITIONS, protocol.labels, strict=True)
+        for place, text in zip(layout.places, protocol.labels_at(layout.places), strict=True)
         if text
     ]
     yield from room_faults(rooms, pages)

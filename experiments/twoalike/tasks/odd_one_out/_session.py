@@ -1,10 +1,12 @@
 """A session of choices: from its files, in its order, how long, and hands that answer.
 
-Odd-one-out and anchored choices differ in their protocol, their list and what can be chosen.
+Odd-one-out, anchored choices and choices among many images differ in their protocol, their list
+and what can be chosen.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -39,24 +41,27 @@ from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
-from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol, OddOneOut
+from twoalike.tasks.odd_one_out._protocol import Choosing, OddOneOut
 from twoalike.tasks.odd_one_out._trial import Trial, TripletActivity, trials_from_table
 from twoalike.tasks.screens import (
     Frame,
+    GridLayout,
+    GridProtocol,
+    ImagesProtocol,
     Layout,
     Opening,
     View,
     WaitActivity,
     after_trials,
     before_trials,
-    lay_out,
+    lay_out_images,
     pause_page,
     text_page,
 )
 
 MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
 """Published medians by condition; triplets without a condition count as coarse, those with a right
-answer as boundary."""
+answer as boundary. Of more images than three, in proportion to their number (an assumption)."""
 MEAN_TO_MEDIAN = 1.12
 """Mean of a person's times relative to their median. 2.6 % of all times were above 10 s, so their
 logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
@@ -78,13 +83,14 @@ class InBlock(Protocol):
         """Block that it belongs to."""
 
 
-def trial_duration(trial: Trial | None, protocol: ChoiceProtocol) -> Duration:
+def trial_duration(trial: Trial | None, protocol: Choosing) -> Duration:
     """Time from a trial's cross to the next one's; ``trial`` is None if it is not chosen yet."""
     timing, practice = protocol.timing, protocol.practice
     easy = trial is not None and trial.expected is not None
     condition = None if trial is None else trial.condition
     median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
-    choice = paced(MEAN_TO_MEDIAN * median)
+    images = 1.0 if trial is None else len(trial.stimuli) / len(STIMULI)
+    choice = paced(MEAN_TO_MEDIAN * median * images)
     if timing.response_limit_s:
         choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
     judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
@@ -93,7 +99,7 @@ def trial_duration(trial: Trial | None, protocol: ChoiceProtocol) -> Duration:
 
 
 def triplet_times(
-    protocol: ChoiceProtocol,
+    protocol: Choosing,
     trials: Sequence[Trial],
     *,
     n_done: int = 0,
@@ -141,6 +147,17 @@ _AGAIN_S = 0.3
 _MOUSE_SHARE = 0.2
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What simulated hands do in a trial that began at ``start``, s."""
+
+    trial: Trial
+    start: float
+    presses: tuple[tuple[str, float], ...]
+    """Places still to press, with times since the start, s."""
+    by_mouse: bool
+
+
 class TripletHands:
     """Chooses as an observer would: the odd one out, or the candidate more like the reference.
 
@@ -155,9 +172,9 @@ class TripletHands:
         clock: VirtualClock,
         seed: Sequence[int],
     ) -> None:
-        self._observer, self._screen, self._clock = observer, screen, clock
+        self.observer, self._screen, self._clock = observer, screen, clock
         self._seed = tuple(seed)
-        self._plan: tuple[Trial, float, str, bool] | None = None
+        self._plan: Planned | None = None
 
     def act(self, activity: Activity) -> None:
         """Choose, or wait for what comes by itself."""
@@ -170,25 +187,31 @@ class TripletHands:
             read_on(self._screen, self._clock, activity.protocol.pages.page_s)
 
     def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
-        if self._plan is None or self._plan[0] is not trial or self._plan[1] < onset:
+        if self._plan is None or self._plan.trial is not trial or self._plan.start < onset:
             rng = np.random.default_rng([*self._seed, trial.trial_index])
-            kind: ChoiceKind = "anchored" if trial.anchored else "odd_one_out"
-            item, taken = self._observer.respond(trial.stimuli, rng, kind=kind)
+            presses = self.presses(trial, rng)
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
-            self._plan = (trial, onset + taken, trial.positions[item], by_mouse)
-        moment = max(self._plan[1], self._clock.now())
+            self._plan = Planned(trial, onset, presses, by_mouse)
+        plan, (place, taken) = self._plan, self._plan.presses[0]
+        moment = max(plan.start + taken, self._clock.now())
         if activity.deadline is not None and moment >= activity.deadline:
             self._clock.wait_until(activity.deadline)
             return
         self._clock.wait_until(moment)
-        _, _, place, by_mouse = self._plan
         keys = activity.protocol.answers.keys(place)
-        if by_mouse or not keys:
+        if plan.by_mouse or not keys:
             self._screen.click(*activity.layout.centre(place))
         else:
             self._screen.press_key(keys[0])
         # If the press came too early to count, press again a little later.
-        self._plan = (trial, moment + _AGAIN_S, place, by_mouse)
+        again = (place, moment + _AGAIN_S - plan.start)
+        self._plan = replace(plan, presses=plan.presses[1:] or (again,))
+
+    def presses(self, trial: Trial, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+        """Places to press in a trial, each with its time since the onset, s."""
+        kind: ChoiceKind = "anchored" if trial.anchored else "odd_one_out"
+        item, taken = self.observer.respond(trial.stimuli, rng, kind=kind)
+        return ((trial.positions[item], taken),)
 
 
 class MoreTrials[T: InBlock](Protocol):
@@ -222,13 +245,14 @@ class MoreTrials[T: InBlock](Protocol):
 
 
 def triplet_script(
-    protocol: ChoiceProtocol,
-    layout: Layout,
+    protocol: Choosing,
+    layout: Layout | GridLayout,
     trials: Sequence[Trial],
     opening: Opening,
     *,
     n_done: int = 0,
     more: MoreTrials[Trial] | None = None,
+    make: Callable[[Trial], Activity] | None = None,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session that has ``n_done`` trials behind it.
 
@@ -238,6 +262,8 @@ def triplet_script(
         Those known at the start.
     more
         Where later blocks come from; None where ``trials`` are all.
+    make
+        Makes what a trial shows; None: three images in ``layout``.
 
     Returns
     -------
@@ -248,7 +274,7 @@ def triplet_script(
         Frame(layout.size, layout.text),
         trials,
         opening,
-        lambda trial: TripletActivity(trial, protocol, layout),
+        make or (lambda trial: TripletActivity(trial, protocol, layout)),
         keys=answer_keys(protocol),
         n_done=n_done,
         more=more,
@@ -323,7 +349,7 @@ def _trials[T: InBlock](
         n_done = number  # the break before the new block has been
 
 
-def answer_keys(protocol: ChoiceProtocol) -> frozenset[str]:
+def answer_keys(protocol: Choosing) -> frozenset[str]:
     """Keys that answer; they turn pages as well."""
     answers = protocol.answers
     return frozenset(key for place in answers.places for key in answers.keys(place))
@@ -372,7 +398,7 @@ PILOT_TRIALS = 12
 class PreparedTriplets(Prepared):
     """A session of choices that can start."""
 
-    protocol: ChoiceProtocol
+    protocol: Choosing
     trials: tuple[Trial, ...]
     """Trials known before the session."""
     more: MoreTrials[Trial] | None = None
@@ -387,14 +413,25 @@ class PreparedTriplets(Prepared):
 
     def script(self, view: View, progress: Progress) -> Script:
         """Pages, trials, breaks."""
+        find_layout = cache(partial(self.layout, view))
         return triplet_script(
             self.protocol,
-            lay_out(self.protocol, view),
+            find_layout(max((len(trial.stimuli) for trial in self.trials), default=len(STIMULI))),
             self.trials,
             self.opening(progress),
             n_done=progress.n_done,
             more=self.more,
+            make=lambda trial: self.activity(trial, find_layout(len(trial.stimuli))),
         )
+
+    def layout(self, view: View, n: int) -> Layout | GridLayout:
+        """Geometry of a window with ``n`` images."""
+        assert isinstance(self.protocol, ImagesProtocol | GridProtocol)
+        return lay_out_images(self.protocol, view, n)
+
+    def activity(self, trial: Trial, layout: Layout | GridLayout) -> TripletActivity:
+        """Make what a trial shows."""
+        return TripletActivity(trial, self.protocol, layout)
 
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction."""
@@ -455,12 +492,15 @@ def prepare_triplets(
 
 def prepared_choices(
     sitting: Sitting,
-    protocol: ChoiceProtocol,
+    protocol: Choosing,
     stimuli: StimulusSet,
     table: pd.DataFrame,
     more: MoreTrials[Trial] | None = None,
+    *,
+    made: type[PreparedTriplets] = PreparedTriplets,
+    read: Callable[[pd.DataFrame], tuple[Trial, ...]] = trials_from_table,
 ) -> PreparedTriplets:
-    """Put a session of either task of choices together, and check what it shows.
+    """Put a session of a task of choices together, and check what it shows.
 
     Parameters
     ----------
@@ -468,6 +508,10 @@ def prepared_choices(
         Trial list, of which a pilot run shows the beginning.
     more
         Where later blocks come from, in a session that adapts.
+    made
+        What the session becomes.
+    read
+        Makes trials of the list.
 
     Raises
     ------
@@ -477,8 +521,8 @@ def prepared_choices(
     study = sitting.study
     if sitting.pilot:
         table = pilot_part(table)
-    trials = trials_from_table(table)
-    shown = set(table[list(STIMULI)].to_numpy().ravel())
+    trials = read(table)
+    shown = {name for trial in trials for name in trial.stimuli}
     if more is not None:
         shown |= set(shown_objects(stimuli, study.config.design))
     check_objects(sitting, protocol, stimuli, shown)
@@ -490,7 +534,7 @@ def prepared_choices(
         trials=table,
         n_trials=len(table) if more is None else more.n_trials,
     )
-    return PreparedTriplets(
+    return made(
         sitting=sitting,
         protocol=protocol,
         stimuli=stimuli,
@@ -502,7 +546,7 @@ def prepared_choices(
 
 
 def listed_times(
-    protocol: ChoiceProtocol,
+    protocol: Choosing,
     study: Study,
     stimuli: StimulusSet,
     table: pd.DataFrame,

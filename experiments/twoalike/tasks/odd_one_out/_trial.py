@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
 from twoalike.study import MISSING
-from twoalike.tables import CHOICE_COLUMNS, POSITIONS, choice_columns
+from twoalike.tables import CHOICE_COLUMNS, PLACES, POSITIONS, STIMULI, choice_columns
 from twoalike.tasks._activity import (
     Event,
     Fixation,
@@ -21,8 +22,8 @@ from twoalike.tasks._activity import (
     Timer,
     trial_shown,
 )
-from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol
-from twoalike.tasks.screens import GO_ON, Layout
+from twoalike.tasks.odd_one_out._protocol import Choosing
+from twoalike.tasks.screens import GO_ON, GridLayout, Layout
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Trial:
     block_index: int
     trial_type: str
     triplet_id: str
-    stimuli: tuple[str, str, str]
-    positions: tuple[str, str, str]
+    stimuli: tuple[str, ...]
+    positions: tuple[str, ...]
     """Where each of ``stimuli`` is shown."""
     expected: int | None = None
     """Number of the right answer among ``stimuli``, from 1, where there is one."""
@@ -47,10 +48,15 @@ class Trial:
     """Whether the first of ``stimuli`` is a reference, and not an answer."""
 
     @property
-    def row(self) -> tuple[str, str, str]:
-        """Stimuli from left to right."""
-        left, middle, right = (self.stimuli[self.positions.index(place)] for place in POSITIONS)
-        return left, middle, right
+    def row(self) -> tuple[str, ...]:
+        """Stimuli by place: from left to right, or as places are numbered."""
+        order = POSITIONS if self.positions[0] in POSITIONS else sorted(self.positions)
+        return tuple(self.stimuli[self.positions.index(place)] for place in order)
+
+    @property
+    def expected_stimuli(self) -> tuple[str, ...]:
+        """Objects of the right answer, where there is one."""
+        return () if self.expected is None else (self.stimuli[self.expected - 1],)
 
     def is_right(self, answer: "Answer | None") -> bool | None:
         """Whether an answer is right; None where there is no right answer, or no answer."""
@@ -63,30 +69,40 @@ def _missing(value: object) -> bool:
     return value is None or value == MISSING or bool(pd.isna(value))  # type: ignore[call-overload]
 
 
+def cell_text(row: Mapping[str, object], name: str) -> str | None:
+    """Text of a cell of a trial list; None where a value is missing."""
+    return None if _missing(row[name]) else str(row[name])
+
+
+def cell_number(row: Mapping[str, object], name: str) -> int | None:
+    """Whole number in a cell of a trial list; None where it is missing."""
+    found = cell_text(row, name)
+    return None if found is None else int(float(found))
+
+
+def listed_cells(row: Mapping[str, object]) -> dict[str, Any]:
+    """Fields of a trial that the lists of all tasks of choices have."""
+    score = cell_text(row, "sampler_score")
+    return {
+        "trial_index": int(str(row["trial_index"])),
+        "block_index": int(str(row["block_index"])),
+        "trial_type": str(row["trial_type"]),
+        "repeat_of": cell_number(row, "repeat_of"),
+        "sampler": str(row["sampler"]),
+        "sampler_score": None if score is None else float(score),
+        "condition": cell_text(row, "condition"),
+    }
+
+
 def _trial(row: Mapping[str, object]) -> Trial:
-    def text(name: str) -> str | None:
-        return None if _missing(row[name]) else str(row[name])
-
-    def number(name: str) -> int | None:
-        found = text(name)
-        return None if found is None else int(float(found))
-
-    expected, score = choice_columns(row)[1], text("sampler_score")
-    first, second, third = (str(row[f"stimulus_{item}"]) for item in (1, 2, 3))
-    places = [str(row[f"position_{item}"]) for item in (1, 2, 3)]
+    expected = choice_columns(row)[1]
     return Trial(
-        trial_index=int(str(row["trial_index"])),
-        block_index=int(str(row["block_index"])),
-        trial_type=str(row["trial_type"]),
+        **listed_cells(row),
         triplet_id=str(row["triplet_id"]),
-        stimuli=(first, second, third),
-        positions=(places[0], places[1], places[2]),
-        expected=number(expected),
+        stimuli=tuple(str(row[name]) for name in STIMULI),
+        positions=tuple(str(row[name]) for name in PLACES),
+        expected=cell_number(row, expected),
         anchored=expected == "expected_response",
-        repeat_of=number("repeat_of"),
-        sampler=str(row["sampler"]),
-        sampler_score=None if score is None else float(score),
-        condition=text("condition"),
     )
 
 
@@ -146,19 +162,29 @@ class TrialResult:
 
     def rows(self, *, rt_source: str, pilot: bool) -> tuple[dict[str, object]]:
         """Give the row of the raw table, by the columns of the task's :class:`Table`."""
+        chosen, expected = CHOICE_COLUMNS[self.trial.anchored]
+        given = {"triplet_id": self.trial.triplet_id, expected: self.trial.expected}
+        return (self.cells(rt_source, pilot) | given | self.chosen_cells(chosen),)
+
+    def chosen_cells(self, name: str) -> dict[str, object]:
+        """Cells of the chosen object; ``name`` is the column of its id."""
         trial, answer = self.trial, self.answer
-        chosen, expected = CHOICE_COLUMNS[trial.anchored]
         item = None if answer is None else trial.positions.index(answer.position)
-        row: dict[str, object] = {
+        return {
+            "response": None if item is None else item + 1,
+            name: None if item is None else trial.stimuli[item],
+            "response_position": None if answer is None else answer.position,
+        }
+
+    def cells(self, rt_source: str, pilot: bool) -> dict[str, object]:
+        """Cells that the raw tables of all tasks of choices have."""
+        trial, answer = self.trial, self.answer
+        return {
             "trial_index": trial.trial_index,
             "block_index": trial.block_index,
             "trial_type": trial.trial_type,
-            "triplet_id": trial.triplet_id,
             **{f"stimulus_{n}": name for n, name in enumerate(trial.stimuli, start=1)},
             **{f"position_{n}": place for n, place in enumerate(trial.positions, start=1)},
-            "response": None if item is None else item + 1,
-            chosen: None if item is None else trial.stimuli[item],
-            "response_position": None if answer is None else answer.position,
             "response_key": None if answer is None else answer.key,
             "response_method": "none" if answer is None else answer.method,
             "response_time": None if answer is None else float(answer.response_time),
@@ -168,7 +194,6 @@ class TrialResult:
             "timed_out": self.timed_out,
             "n_early_presses": self.early,
             "dropped_frames": self.dropped,
-            expected: trial.expected,
             "correct": self.correct,
             "repeat_of": trial.repeat_of,
             "sampler": trial.sampler,
@@ -176,7 +201,6 @@ class TrialResult:
             "condition": trial.condition,
             "pilot": pilot,
         }
-        return (row,)
 
 
 class Phase(StrEnum):
@@ -204,7 +228,7 @@ class TripletActivity:
 
     name = "trial"
 
-    def __init__(self, trial: Trial, protocol: ChoiceProtocol, layout: Layout) -> None:
+    def __init__(self, trial: Trial, protocol: Choosing, layout: Layout | GridLayout) -> None:
         self.trial, self.protocol, self.layout = trial, protocol, layout
         self.early = 0
         self.answer: Answer | None = None
@@ -253,20 +277,25 @@ class TripletActivity:
         if self.phase is Phase.FIXATION:
             return Fixation()
         if self.phase is Phase.CHOICE:
-            return ImageRow(trial.row, texts.prompt, self.protocol.labels, self._timer)
+            labels = self.protocol.labels_at(self.layout.places)
+            return ImageRow(trial.row, texts.prompt, labels, self._timer, marked=self.picked)
         if self.answer is None:
             return Page(texts.time_out, texts.go_on)
-        kept = {trial.stimuli[trial.positions.index(self.answer.position)]}
-        if trial.anchored:
-            kept.add(trial.stimuli[0])
-        left, middle, right = (name if name in kept else None for name in trial.row)
-        verdict = self._verdict
-        if verdict is None or trial.expected is None:
-            return ImageRow((left, middle, right))
-        expected = trial.stimuli[trial.expected - 1]
+        kept = {*self.picked, *([trial.stimuli[0]] if trial.anchored else ())}
+        left = tuple(name if name in kept else None for name in trial.row)
+        verdict, expected = self._verdict, trial.expected_stimuli
+        if verdict is None:
+            return ImageRow(left)
         if verdict:
-            return ImageRow((left, middle, right), verdict=texts.right, marked=expected)
+            return ImageRow(left, verdict=texts.right, marked=expected)
         return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
+
+    @property
+    def picked(self) -> tuple[str, ...]:
+        """Objects chosen so far."""
+        if self.answer is None:
+            return ()
+        return (self.trial.stimuli[self.trial.positions.index(self.answer.position)],)
 
     @property
     def _timer(self) -> Timer | None:
@@ -358,9 +387,10 @@ class TripletActivity:
                 turns = key in GO_ON or place is not None
             case PointerPress(x=x, y=y, button="left") if self.protocol.answers.mouse:
                 place, turns = self.layout.hit(x, y), True
-                place = place if place in self.protocol.answers.places else None
             case _:
                 return
+        if place not in self.trial.positions or place not in self.protocol.answers.places:
+            place = None
         if self.phase is Phase.MESSAGE:
             since, least = self._since, self.protocol.pages.page_s
             if turns and since is not None and event.time - since >= least:
@@ -373,5 +403,10 @@ class TripletActivity:
             self.early += 1
             return
         pointer = "touch" if self.protocol.screen.touch else "mouse"
-        self.answer = Answer(place, pointer if key is None else "keyboard", time - self.onset, key)
+        method = pointer if key is None else "keyboard"
+        self.take(Answer(place, method, time - self.onset, key))
+
+    def take(self, answer: Answer) -> None:
+        """Take the press that counts: it is the choice."""
+        self.answer = answer
         self._enter(Phase.FEEDBACK if self._feedback_s > 0 else Phase.DONE)

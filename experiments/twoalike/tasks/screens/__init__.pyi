@@ -5,6 +5,11 @@ from ._around import before_trials as before_trials
 from ._around import consent_text_hash as consent_text_hash
 from ._around import pause_page as pause_page
 from ._around import text_page as text_page
+from ._grid import GridImages as GridImages
+from ._grid import GridLayout as GridLayout
+from ._grid import GridProtocol as GridProtocol
+from ._grid import lay_out_grid as lay_out_grid
+from ._grid import lay_out_images as lay_out_images
 from ._layout import Box as Box
 from ._layout import Frame as Frame
 from ._layout import Room as Room

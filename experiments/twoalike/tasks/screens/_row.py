@@ -13,14 +13,14 @@ from twoalike.tasks.screens._layout import View, frame
 
 
 class ImageSize(Strict):
-    """Size of images side by side; give exactly one of the three ways."""
+    """Size of the images; give exactly one of the three ways."""
 
     image_fraction: float = Field(
         default=0.26,
         ge=0,
         le=0.33,
         description="side of an image's square as a share of the window's width, less where "
-        "three do not fit; 0: not used",
+        "the images do not fit; 0: not used",
     )
     image_px: int = Field(default=0, ge=0, description="the same in pixels; 0: not used")
     image_deg: float = Field(
@@ -53,7 +53,7 @@ class ImageSize(Strict):
 
 
 class Images(ImageSize):
-    """Size of the three images; give exactly one of the three ways."""
+    """Size and layout of the three images."""
 
     layout: Literal["row", "triangle"] = Field(
         default="row", description="row: side by side; triangle: the middle one below the others"
@@ -86,6 +86,11 @@ class Layout:
     drop: int = 0
     """Depth of the middle image's centre below that of the others; 0 in a row. A triangle stands on
     its tip, as the arrow keys do, unless the middle one is a reference above (negative)."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Places of the images, from left to right."""
+        return POSITIONS
 
     def centre(self, place: str) -> tuple[int, int]:
         """Centre of the image at ``place`` (left, middle, right)."""

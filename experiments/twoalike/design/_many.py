@@ -1,0 +1,325 @@
+"""Trial lists of choices among k images: odd-one-of-many and most-alike-pair, k from 3 to 6.
+
+An answer compares all pairs of the k images, so that coverage means every pair of objects together
+on the screen. What the two tasks have apart are their checks, and what the right answer is.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from math import comb
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design._assemble import (
+    balanced_places,
+    catch_places,
+    in_order,
+    order_in_blocks,
+    other_places,
+)
+from twoalike.design._covering import covering_bound, covering_triplets, filling_triplets
+from twoalike.design._many_checks import alike_pair_sets, odd_one_sets
+from twoalike.design._many_list import (
+    ALIKE_PAIR_LIST,
+    ODD_OF_MANY_LIST,
+    read_alike_pair_list,
+    read_odd_of_many_list,
+)
+from twoalike.design._objects import shown_table
+from twoalike.design._session import group_rng, session_rng
+from twoalike.design._subsets import covering_sets, schonheim_bound
+from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal, fresh_triplets
+from twoalike.stimuli import StimulusSet
+from twoalike.study import DesignConfig, Integers, ManyConfig, Study, TwoalikeError
+from twoalike.tables import MOST_ALIKE_PAIR, ODD_ONE_OF_MANY
+
+_TRIES = 20
+"""Times that a further covering is looked for which shares no set with those before."""
+
+
+def set_bound(m: int, size: int, repeats: int = 1) -> int:
+    """Fewest sets of ``size`` objects that could show each pair of ``m`` so often.
+
+    Examples
+    --------
+    >>> set_bound(20, 4), set_bound(20, 3)
+    (35, 67)
+    """
+    if size == 3:
+        return covering_bound(m, repeats)
+    return schonheim_bound(m, size) * repeats
+
+
+def pair_covering(m: int, size: int, repeats: int, rng: np.random.Generator) -> Sets:
+    """Find distinct sets that show each pair of ``m`` objects ``repeats`` times or more.
+
+    Returns
+    -------
+    Shape (n, size), ascending in each row, in random order. Of sets of four and more, some may be
+    there to tie groups of trials together (see :func:`covering_sets`).
+
+    Raises
+    ------
+    ValueError
+        If none are found without showing a set twice.
+
+    Examples
+    --------
+    >>> pair_covering(6, 6, 1, np.random.default_rng(0))
+    array([[0, 1, 2, 3, 4, 5]])
+    """
+    if size == 3 and repeats <= m - 2:
+        return covering_triplets(m, repeats, rng)
+    found: set[tuple[int, ...]] = set()
+    for _ in range(repeats):
+        further = None if size == 3 else _further_covering(m, size, found, rng)
+        if further is None:
+            raise ValueError(
+                f"each pair of {m} objects cannot be shown {repeats} times in sets of {size} "
+                "without showing a set twice."
+            )
+        found |= further
+    return rng.permutation(np.array(sorted(found), dtype=np.int64))
+
+
+def _further_covering(
+    m: int, size: int, found: set[tuple[int, ...]], rng: np.random.Generator
+) -> set[tuple[int, ...]] | None:
+    """Find sets that show every pair, none of them found before; None if there seem to be none."""
+    for _ in range(_TRIES):
+        further = {tuple(items) for items in covering_sets(m, size, rng)}
+        if not further & found:
+            return further
+    return None
+
+
+def set_id(names: Sequence[str]) -> str:
+    """Id of a set that depends on its objects only.
+
+    Examples
+    --------
+    >>> set_id(["a", "b", "c", "d"]) == set_id(["d", "c", "b", "a"])
+    True
+    """
+    return "s" + hashlib.sha256("\t".join(sorted(names)).encode()).hexdigest()[:12]
+
+
+def _rows(
+    ids: Sequence[str], kind: str, chosen: Chosen, places: Integers, answers: Integers | None = None
+) -> list[dict[str, Any]]:
+    """Make a row of each trial; ``answers`` are indices of the right ones, shape (n, 1 or 2)."""
+    found = []
+    for at, (items, where) in enumerate(
+        zip(chosen.triplets.tolist(), places.tolist(), strict=True)
+    ):
+        names = [ids[item] for item in items]
+        row: dict[str, Any] = {
+            "trial_type": kind,
+            "set_id": set_id(names),
+            "n_items": len(names),
+            **{f"stimulus_{k}": name for k, name in enumerate(names, start=1)},
+            **{f"position_{k}": place + 1 for k, place in enumerate(where, start=1)},
+            "sampler": chosen.samplers[at],
+        }
+        if answers is not None:
+            right = (answers[at] + 1).tolist()
+            keys = ["expected_odd"] if len(right) == 1 else ["expected_1", "expected_2"]
+            row |= dict(zip(keys, right, strict=True))
+        found.append(row)
+    return found
+
+
+def _assemble(
+    shown: pd.DataFrame,
+    levels: Sequence[str],
+    config: ManyConfig,
+    main: Chosen,
+    pairs: bool,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Trial list of a session; ``pairs``: of the most-alike-pair task."""
+    name = _table(pairs)
+    ids, m, size = shown["id"].tolist(), len(shown), config.n_items
+    used = {tuple(row) for row in main.triplets.tolist()}
+    checks = alike_pair_sets if pairs else odd_one_sets
+    try:
+        easy, easy_right = checks(shown[list(levels)], config.practice_checks, used, rng, size)
+        catch, right = checks(shown[list(levels)], config.catch, used, rng, size)
+        practice = fresh_triplets(m, config.practice, used, rng, size)
+        order, blocks = order_in_blocks(_as_design(config), len(main), rng)
+    except ValueError as error:
+        raise TwoalikeError(f"{name}: {error} Change the numbers in [{name}].") from error
+
+    def answered(kind: str, sets: Sets, answers: Integers) -> list[dict[str, Any]]:
+        at: Integers
+        if pairs:
+            at = rng.permuted(np.tile(np.arange(size), (len(sets), 1)), axis=1)
+        else:
+            at = catch_places(answers[:, 0], rng, size=size)
+        # The categories, and no sampler, chose them; the column wants a word all the same.
+        return _rows(ids, kind, Chosen.of(sets, "random"), at, answers)
+
+    before = answered("practice", easy, easy_right)
+    before += _rows(
+        ids, "practice", Chosen.of(practice, "random"), balanced_places(practice, m, rng)
+    )
+    places = balanced_places(main.triplets, m, rng)
+    by_kind = {
+        "main": _rows(ids, "main", main, places),
+        "repeat": _rows(ids, "repeat", main, other_places(places, rng)),
+        "catch": answered("catch", catch, right),
+    }
+    form = ALIKE_PAIR_LIST if pairs else ODD_OF_MANY_LIST
+    return in_order(before, by_kind, order, blocks, form)
+
+
+def _as_design(config: ManyConfig) -> DesignConfig:
+    """Return the settings that order and blocks of any task of choices depend on."""
+    numbers = config.model_dump(include={"trials", "catch", "repeats", "trials_per_block"})
+    return DesignConfig(**numbers)
+
+
+def _table(pairs: bool) -> str:
+    """Table of study.toml with the settings."""
+    return "most_alike_pair" if pairs else "odd_one_of_many"
+
+
+def many_stand_alone(config: ManyConfig) -> bool:
+    """Whether a session's list depends on no other's, so that it can be made by itself."""
+    return config.sampler == "random"
+
+
+def session_odd_of_many_list(
+    study: Study, stimuli: StimulusSet, participant: str, session: int
+) -> pd.DataFrame:
+    """Trial list of one odd-one-of-many session that stands alone, always the same for a study.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study, or its sampler needs a list made
+        beforehand.
+    """
+    return _one(study, stimuli, participant, session, pairs=False)
+
+
+def session_alike_pair_list(
+    study: Study, stimuli: StimulusSet, participant: str, session: int
+) -> pd.DataFrame:
+    """Trial list of one most-alike-pair session, as :func:`session_odd_of_many_list`."""
+    return _one(study, stimuli, participant, session, pairs=True)
+
+
+def session_odd_of_many_lists(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+) -> list[pd.DataFrame]:
+    """Trial lists of ``sessions`` sessions of each participant, designed together.
+
+    Returns
+    -------
+    All sessions of the first participant, then of the second, and so on.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study.
+    """
+    return _together(study, stimuli, participants, sessions, pairs=False)
+
+
+def session_alike_pair_lists(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+) -> list[pd.DataFrame]:
+    """Trial lists of most-alike-pair sessions, as :func:`session_odd_of_many_lists`."""
+    return _together(study, stimuli, participants, sessions, pairs=True)
+
+
+def _one(
+    study: Study, stimuli: StimulusSet, participant: str, session: int, *, pairs: bool
+) -> pd.DataFrame:
+    config: ManyConfig = getattr(study.config, _table(pairs))
+    if not many_stand_alone(config):
+        task = MOST_ALIKE_PAIR if pairs else ODD_ONE_OF_MANY
+        raise TwoalikeError(
+            where=study.trial_list(task, participant, session),
+            expected="a trial list there",
+            found="none",
+            remedy="Put your list there."
+            if config.sampler == "list"
+            else "Sessions of the coverage design share their pairs out: make all of them with one "
+            "call of twoalike design.",
+        )
+    return _together(study, stimuli, [participant], session, pairs=pairs)[-1]
+
+
+def _together(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int, *, pairs: bool
+) -> list[pd.DataFrame]:
+    config: ManyConfig = getattr(study.config, _table(pairs))
+    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
+    if config.sampler == "list":
+        task = MOST_ALIKE_PAIR if pairs else ODD_ONE_OF_MANY
+        read: Callable[..., pd.DataFrame] = read_alike_pair_list if pairs else read_odd_of_many_list
+        return [read(study.trial_list(task, *session), stimuli.ids) for session in wanted]
+    shown = shown_table(stimuli, config.exclude, _table(pairs))
+    m, size, seed = len(shown), config.n_items, study.config.seed
+    _require_sets(config, m, _table(pairs))
+    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    if config.sampler == "coverage":
+        together = group_rng(seed, participants, sessions)
+        mains = _coverage_sessions(m, config, len(wanted), together, _table(pairs))
+    else:
+        mains = [
+            Chosen.of(balanced_triplets(m, config.trials, rng, size), "random") for rng in rngs
+        ]
+    return [
+        _assemble(shown, stimuli.levels, config, main, pairs, rng)
+        for main, rng in zip(mains, rngs, strict=True)
+    ]
+
+
+def _coverage_sessions(
+    m: int, config: ManyConfig, sessions: int, rng: np.random.Generator, name: str
+) -> list[Chosen]:
+    """Choose main trials of sessions that together show each pair; those left over are random."""
+    _require_room(m, config, sessions, set_bound(m, config.n_items, config.pair_repeats), name)
+    try:
+        cover = pair_covering(m, config.n_items, config.pair_repeats, rng)
+    except ValueError as error:
+        raise TwoalikeError(f"{name}: {error} Lower {name}.pair_repeats.") from error
+    _require_room(m, config, sessions, len(cover), name)
+    chosen = []
+    for places in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
+        own = Chosen.of(cover[places], "coverage")
+        more = filling_triplets(cover[places], m, config.trials - len(places), rng)
+        both = own.joined(Chosen.of(more, "random"))
+        chosen.append(both.take(rng.permutation(len(both))))
+    return chosen
+
+
+def _require_room(m: int, config: ManyConfig, sessions: int, needed: int, name: str) -> None:
+    if needed > sessions * config.trials:
+        raise TwoalikeError(
+            f"{name}: to show each pair of {m} objects {config.pair_repeats} times or more in sets "
+            f"of {config.n_items} takes {needed} trials, so {-(-needed // config.trials)} sessions "
+            f"of {config.trials} trials, found {sessions}. Design so many in one call "
+            f"(`participants=...`, `sessions=...`), or raise {name}.trials."
+        )
+
+
+def _require_sets(config: ManyConfig, m: int, name: str) -> None:
+    """Refuse numbers of trials that ``m`` objects do not allow."""
+    available = comb(m, config.n_items)
+    if config.trials + config.practice > available:
+        raise TwoalikeError(
+            f"{name}: asked for {config.trials} main and {config.practice} practice trials, but "
+            f"{m} objects have only {available} sets of {config.n_items}. Lower {name}.trials or "
+            "add stimuli."
+        )
+    if config.repeats > config.trials:
+        raise TwoalikeError(
+            f"{name}: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
+            f"{name}.repeats."
+        )

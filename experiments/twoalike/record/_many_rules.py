@@ -1,0 +1,115 @@
+"""Rules of choices among three to six images on their raw rows, beyond those of the columns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.record._read import RawProblem
+from twoalike.record._rules import (
+    ROUNDING_S,
+    Findings,
+    NumberedRows,
+    TrialRow,
+    check_design,
+    check_limit,
+    check_order,
+)
+from twoalike.tables import MANY_PLACES, MANY_STIMULI
+
+_DESIGNED = ("trial_type", "set_id", "n_items", *MANY_STIMULI, *MANY_PLACES)
+"""Columns in which a trial agrees with its trial list."""
+
+
+def check_many_rows(
+    path: Path,
+    rows: NumberedRows,
+    manifest: Mapping[str, Any],
+    shown: Sequence[Mapping[str, str]] | None,
+    events: pd.DataFrame | None = None,
+) -> Iterator[RawProblem]:
+    """Find what is wrong with rows of odd-one-of-many or most-alike-pair.
+
+    All as :func:`twoalike.record.check_triplet_rows`.
+    """
+    for number, row in rows:
+        answer = _check_pair if "response_1" in row else _check_odd
+        found = (*check_limit(row, manifest), *_check_set(row, manifest), *answer(row))
+        for column, message in found:
+            yield RawProblem(path, message, number, column)
+    yield from check_order(path, rows)
+    if shown is not None:
+        yield from check_design(path, rows, shown, _DESIGNED)
+
+
+def _check_set(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+    n = row["n_items"]
+    for columns in (MANY_STIMULI, MANY_PLACES):
+        for at, column in enumerate(columns):
+            if (row[column] is None) != (at >= n):
+                yield column, f"is {row[column]}, but n_items is {n}"
+                return
+    names = [row[column] for column in MANY_STIMULI[:n]]
+    if len(set(names)) < n:
+        yield MANY_STIMULI[0], "an object appears twice in the trial"
+    places = [row[column] for column in MANY_PLACES[:n]]
+    if sorted(places) != list(range(1, n + 1)):
+        yield MANY_PLACES[0], f"the places are {', '.join(map(str, places))}, expected 1 to {n}"
+    for column, name in zip(MANY_STIMULI, names, strict=False):
+        if name not in manifest["stimuli"]:
+            yield column, f"object {name!r} is not among the run's stimuli"
+
+
+def _check_given(row: TrialRow, given: bool, what: str) -> Findings:
+    """Check that there is a time where there is an answer, and that time ran out otherwise."""
+    if row["timed_out"] == given:
+        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {what}"
+    if (row["response_time"] is not None) != given:
+        yield "response_time", f"is {row['response_time']}, but there is {what}"
+
+
+def _check_odd(row: TrialRow) -> Findings:
+    response, n = row["response"], row["n_items"]
+    yield from _check_given(row, response is not None, f"response {response or 'n/a'}")
+    if response is not None and response > n:
+        yield "response", f"is {response}, but n_items is {n}"
+        return
+    chosen = place = correct = None
+    if response is not None:
+        chosen, place = row[MANY_STIMULI[response - 1]], row[MANY_PLACES[response - 1]]
+        if row["expected_odd"] is not None:
+            correct = response == row["expected_odd"]
+    expected = {"odd_stimulus": chosen, "response_position": place, "correct": correct}
+    yield from _check_cells(row, expected, str(response or "n/a"))
+
+
+def _check_pair(row: TrialRow) -> Findings:
+    one, other, n = row["response_1"], row["response_2"], row["n_items"]
+    if (one is None) != (other is None):
+        yield "response_2", f"is {other or 'n/a'}, but response_1 is {one or 'n/a'}"
+        return
+    said = f"{one} and {other}" if one else "n/a"
+    yield from _check_given(row, one is not None, f"response {said}")
+    if one is not None and not one < other <= n:
+        yield "response_2", f"responses {said} are no ascending pair of the {n} images"
+        return
+    pair = [None if number is None else row[MANY_STIMULI[number - 1]] for number in (one, other)]
+    correct = None
+    if one is not None and row["expected_1"] is not None:
+        correct = (one, other) == (row["expected_1"], row["expected_2"])
+    expected = {"alike_1": pair[0], "alike_2": pair[1], "correct": correct}
+    yield from _check_cells(row, expected, said)
+    first, taken = row["first_response"], row["first_response_time"]
+    if first not in (one, other):
+        yield "first_response", f"is {first or 'n/a'}, but the response is {said}"
+    if (taken is None) != (one is None):
+        yield "first_response_time", f"is {taken}, but the response is {said}"
+    elif taken is not None and taken > (row["response_time"] or 0.0) + ROUNDING_S:
+        yield "first_response_time", f"is {taken}, after the second choice"
+
+
+def _check_cells(row: TrialRow, expected: Mapping[str, object], said: str) -> Findings:
+    for column, value in expected.items():
+        if row[column] != value:
+            yield column, f"is {row[column]}, but the response is {said}: expected {value}"

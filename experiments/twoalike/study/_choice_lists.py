@@ -1,0 +1,112 @@
+"""Settings of the trial lists of the tasks of choices other than odd-one-out."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from twoalike.study._settings import Strict
+
+
+class ChoiceListConfig(Strict):
+    """What one session of a task of choices shows."""
+
+    sampler: Literal["random", "coverage", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects, in few "
+        "trials; list: your own lists in design/",
+    )
+    trials: int = Field(default=120, ge=1, description="main trials a session")
+    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
+    practice_checks: int = Field(
+        default=0,
+        ge=0,
+        description="practice trials before those with a right answer, chosen like attention "
+        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
+    )
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    repeats: int = Field(
+        default=0,
+        ge=0,
+        description="main trials shown a second time, every image at another place",
+    )
+    trials_per_block: int = Field(
+        default=60, ge=1, description="trials of a block; a break comes between two blocks"
+    )
+    pair_repeats: int = Field(
+        default=1,
+        ge=1,
+        description="coverage: every pair of objects at least so often, over all sessions that "
+        "are designed together; trials left over are random",
+    )
+    exclude: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+    )
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _no_information_yet(cls, sampler: Any) -> Any:
+        if sampler == "adaptive":
+            raise ValueError(
+                'expected "random", "coverage" or "list", found "adaptive": the expected '
+                "information is defined for the odd-one-out task only"
+            )
+        return sampler
+
+
+class AnchoredConfig(ChoiceListConfig):
+    """Which references and candidates one session of the anchored-choice task shows."""
+
+    sampler: Literal["random", "coverage", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects as reference "
+        "and candidate, each of the two equally often the reference; list: your own lists in "
+        "design/",
+    )
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session: one candidate is of the "
+        "reference's kind, the other of a far one",
+    )
+    repeats: int = Field(
+        default=0,
+        ge=0,
+        description="main trials shown a second time, the candidates on the other sides",
+    )
+
+
+class _Items(Strict):
+    n_items: int = Field(default=4, ge=3, le=6, description="images of a trial")
+
+
+class ManyConfig(ChoiceListConfig, _Items):  # the bases in this order put n_items first
+    """Which sets of images one session of a choice among many shows."""
+
+    sampler: Literal["random", "coverage", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects together, in "
+        "about as few trials as possible; list: your own lists in design/",
+    )
+
+
+class OddOneOfManyConfig(ManyConfig):
+    """Which sets of images one session of the odd-one-of-many task shows."""
+
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session: all images but one are of one "
+        "category, the finest that has so many, and the odd one is of another coarsest category",
+    )
+
+
+class MostAlikePairConfig(ManyConfig):
+    """Which sets of images one session of the most-alike-pair task shows."""
+
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session: two images are of one finest "
+        "category, the others of different ones in other coarsest categories",
+    )

@@ -1,0 +1,120 @@
+"""A session of choices among many images: its files, its hands; its script is odd-one-out's."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design import ListDesign
+from twoalike.registry import find_task
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study
+from twoalike.tasks._duration import Times
+from twoalike.tasks._prepare import Sitting, check_list, check_sitting
+from twoalike.tasks._protocol_file import load_protocol
+from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
+from twoalike.tasks.choice_of_many._protocol import ManyProtocol, MostAlikePair, OddOneOfMany
+from twoalike.tasks.choice_of_many._trial import (
+    ManyActivity,
+    PairActivity,
+    PairTrial,
+    many_trials,
+)
+from twoalike.tasks.odd_one_out import (
+    PreparedTriplets,
+    Trial,
+    TripletActivity,
+    TripletHands,
+    prepared_choices,
+    triplet_times,
+)
+from twoalike.tasks.screens import GridLayout, Layout, View
+
+_FIRST = 0.6
+"""Share of the time for a pair after which simulated observers choose its first image."""
+_CHANGES = 0.05
+"""Share of trials in which they choose another image first and take it back."""
+
+
+class ManyHands(TripletHands):
+    """Chooses as an observer would: the odd one out of many, or the most alike pair."""
+
+    def presses(self, trial: Trial, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+        """Places to press in a trial, each with its time since the onset, s."""
+        if not isinstance(trial, PairTrial):
+            return super().presses(trial, rng)
+        pair, taken = self.observer.respond_pair(trial.stimuli, rng)
+        one, other = (trial.positions[item] for item in rng.permutation(pair))
+        presses = ((one, _FIRST * taken), (other, taken))
+        if rng.random() >= _CHANGES:
+            return presses
+        third = next(place for place in trial.positions if place not in (one, other))
+        return ((third, 0.3 * taken), (third, 0.4 * taken), *presses)
+
+
+class PreparedMany(PreparedTriplets):
+    """A session of choices among many images that can start."""
+
+    def image_size(self, view: View) -> int:
+        """Side of the square that images are fitted into; in the trial with the most of them.
+
+        Raises
+        ------
+        TwoalikeError
+            If they do not fit.
+        """
+        return self.layout(view, max(len(trial.stimuli) for trial in self.trials)).image
+
+    def activity(self, trial: Trial, layout: Layout | GridLayout) -> TripletActivity:
+        """Make what a trial shows."""
+        kind = PairActivity if isinstance(trial, PairTrial) else ManyActivity
+        return kind(trial, self.protocol, layout)
+
+    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
+        """Hands that choose."""
+        assert self.sitting.observer is not None
+        return ManyHands(self.sitting.observer, screen, clock, self.sitting.seed)
+
+
+def prepare_odd_of_many(sitting: Sitting) -> PreparedMany:
+    """Read and check protocol, stimuli and trial list of an odd-one-of-many session.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    return _prepare(sitting, OddOneOfMany)
+
+
+def prepare_alike_pairs(sitting: Sitting) -> PreparedMany:
+    """Read and check what a most-alike-pair session needs, as :func:`prepare_odd_of_many`."""
+    return _prepare(sitting, MostAlikePair)
+
+
+def _prepare(sitting: Sitting, model: type[ManyProtocol]) -> PreparedMany:
+    study = check_sitting(sitting).study
+    protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
+    session = (sitting.participant, sitting.session)
+    task = find_task(protocol.task)
+    lists: ListDesign = task.lists
+    listed = study.trial_list(task.label, *session)
+    if listed.exists():
+        table = lists.read(listed, stimuli.ids)
+        check_list(sitting, stimuli, task.label)
+    else:
+        table = lists.one(study, stimuli, *session)
+    made = prepared_choices(sitting, protocol, stimuli, table, made=PreparedMany, read=many_trials)
+    assert isinstance(made, PreparedMany)
+    return made
+
+
+def many_times(
+    protocol: ManyProtocol,
+    study: Study,
+    stimuli: StimulusSet,
+    table: pd.DataFrame,
+    simulated: Any = None,
+) -> Times:
+    """Time for the trials of a list, in proportion to the images of each."""
+    return triplet_times(protocol, many_trials(table))

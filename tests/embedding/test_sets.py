@@ -1,0 +1,279 @@
+"""Choices among more than three items in the model: density, minibatches, recovery, checks."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import Question, log_choice, log_set_choice
+from twoalike.cli.app import main
+from twoalike.embedding import (
+    FitConfig,
+    Posterior,
+    build_model,
+    careless_table,
+    check,
+    fit_embedding,
+    predict_choices,
+    set_probabilities,
+)
+from twoalike.embedding._density import jax_density
+from twoalike.embedding._fit import _fingerprint
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._sets import SETS, set_similarities
+from twoalike.embedding._vi import _group_columns, _group_fit, rows_a_step
+from twoalike.judgments import choices_table, split_sets, write_judgments
+from twoalike.study import TwoalikeError
+
+M, PEOPLE = 12, 4
+LAPSE, TEMPERATURE = np.array([0.02, 0.05, 0.03, 0.45]), np.array([0.8, 1.2, 1.0, 1.04])
+LARGER = [
+    Question("odd_one_out", 4),
+    Question("most_alike", 5),
+    Question("anchored", 5),
+    Question("ranked", 8),
+    Question("anchored_pair", 6),
+]
+TRIPLET = Question("odd_one_out", 3)
+IDS = [f"o{number:02d}" for number in range(M)]
+
+
+def truth() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    x: np.ndarray = rng.gamma(1.0, 1.2, (M, 2)) * (rng.random((M, 2)) < 0.6)
+    return x @ x.T
+
+
+def judged(question: Question, n: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Columns of n choices of simulated people."""
+    k = question.items
+    items = np.stack([rng.choice(M, k, replace=False) for _ in range(n)])
+    who = rng.integers(0, PEOPLE, n)
+    i, j = question.pairs.T
+    similarity = truth()[items[:, i], items[:, j]]
+    logs = log_set_choice(similarity, question, TEMPERATURE[who], LAPSE[who])
+    named = question.answers[np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)]
+    columns: dict[str, Any] = {
+        f"item_{place + 1}": items[:, place] if place < k else np.full(n, -1) for place in range(9)
+    }
+    second = named[:, 1] + 1.0 if named.shape[1] == 2 else np.full(n, np.nan)
+    kind = "anchored" if question.kind == "ranked" else question.kind
+    columns |= {"kind": np.full(n, kind), "chosen": named[:, 0] + 1, "second": second}
+    return columns | {"participant": np.array(["ann", "bob", "eve", "idle"])[who]}
+
+
+def table_of(*questions: Question, n: int = 60, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    parts = [judged(question, n, rng) for question in questions]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return choices_table(columns, IDS)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> pd.DataFrame:
+    return table_of(TRIPLET, *LARGER, n=300)
+
+
+@pytest.fixture(scope="module")
+def fitted(mixed: pd.DataFrame) -> Posterior:
+    settings = {"quick": True, "engine": "vi", "steps": 600, "draws": 40, "chains": 2}
+    return fit_embedding(mixed, config=FitConfig(**settings, dimensions=2, similarity="dot"))
+
+
+def correlation(posterior: Posterior) -> float:
+    upper = np.triu_indices(M, 1)
+    return float(np.corrcoef(posterior.similarity()[upper], truth()[upper])[0, 1])
+
+
+def test_sets_are_groups_beside_the_triplets(mixed: pd.DataFrame) -> None:
+    data = Data.from_choices(mixed)
+    assert data.sets is not None
+    assert (len(data.items), data.sets.size, data.size) == (300, 1500, 1800)
+    assert [group.question for group in data.sets.groups] == LARGER
+    assert data.take(slice(5), others=False).sets is None
+    assert data.sets.judged(PEOPLE).sum() == 1500
+    assert data.sets.seen(M).sum() == 300 * (4 + 5 + 5 + 8 + 6)
+
+
+def test_a_person_of_larger_sets_alone_is_a_participant() -> None:
+    table = table_of(TRIPLET, Question("most_alike", 4))
+    kept = (table["kind"] == "most_alike") | (table["participant"] != "idle")
+    data = Data.from_choices(table[kept])
+    assert "idle" in data.participants
+    assert data.sets is not None and data.sets.judged(PEOPLE)[data.places(["idle"])[0]] > 0
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+@pytest.mark.parametrize("question", LARGER, ids=str)
+def test_similarities_agree_however_they_are_found(
+    similarity: str, question: Question, rng: np.random.Generator
+) -> None:
+    x, kernel = rng.normal(size=(M, 3)), KERNELS[similarity]
+    items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(7)])
+    i, j = question.pairs.T
+    expected = kernel.matrix(x, x)[items[:, i], items[:, j]]
+    found = set_similarities(x, items, question, kernel, np)
+    looked_up = set_similarities(x, items, question, kernel, np, matrix=kernel.matrix(x, x))
+    roots = np.full((7, 3), 2.0)
+    weighed = set_similarities(x, items, question, kernel, np, roots=roots)
+    assert_allclose(found, expected, atol=1e-5)
+    assert_allclose(looked_up, expected, atol=1e-12)
+    assert_allclose(weighed, expected * (4 if similarity == "dot" else 2), rtol=1e-4)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_the_density_is_the_sum_of_the_answers(mixed: pd.DataFrame, weights: bool) -> None:
+    """Of both engines, in whole and by minibatches."""
+    import jax
+
+    data = Data.from_choices(mixed)
+    form = Form(2, "softplus", "dot", weights=weights)
+    rng = np.random.default_rng(1)
+    density = jax_density(data, form, [form.start(M, rng)])
+    values = [0.3 * rng.standard_normal(v.shape).astype("f4") for v in density.starts[0].values()]
+    drawn = dict(zip(density.outputs, density.quantities(*values), strict=True))
+    x, noise, guess = (np.asarray(drawn[of]) for of in ("embedding", "temperature", "lapse"))
+    expected = []
+    assert data.sets is not None
+    for group in data.sets.groups:
+        roots = np.exp(np.asarray(drawn["log_weight"]) / 2)[group.judge] if weights else None
+        pairs = set_similarities(x, group.shown, group.question, KERNELS["dot"], np, roots=roots)
+        logs = log_set_choice(pairs, group.question, noise[group.judge], guess[group.judge])
+        expected.append(logs[np.arange(group.size), group.answer].sum())
+    arrays = [array for group in data.groups for array in group.arrays]
+    found = density.groups(*values, *arrays)
+    assert_allclose(np.ravel(found), expected, rtol=1e-4)
+    fit = _group_fit(density, data)
+    whole = fit(values, jax.random.key(0), _group_columns(data))
+    assert_allclose(whole, np.sum(expected), rtol=1e-4)
+
+
+def test_a_variational_step_sees_a_part_of_many_sets() -> None:
+    table = table_of(Question("most_alike", 4), Question("anchored", 4), n=SETS)
+    assert rows_a_step(Data.from_choices(table)) == [SETS // 2, SETS // 2]
+
+
+def test_the_open_model_has_the_density_of_the_fit() -> None:
+    table = table_of(TRIPLET, *LARGER, n=10)
+    settings: dict[str, Any] = {"quick": True, "engine": "vi", "dimensions": 2, "similarity": "dot"}
+    model = build_model(table, **settings)
+    own = Form(2, "softplus", "dot").model(Data.from_choices(table))
+    point = own.initial_point()
+    assert {f"sets_{number}" for number in range(5)} <= set(model.named_vars)
+    assert_allclose(
+        model.compile_logp(mode="FAST_COMPILE")(point),
+        own.compile_logp(mode="FAST_COMPILE")(point),
+        rtol=1e-6,
+    )
+
+
+def test_all_kinds_together_recover_the_truth(fitted: Posterior, mixed: pd.DataFrame) -> None:
+    assert correlation(fitted) > 0.9
+    lapse = dict(zip(fitted.participants, fitted.lapse.mean(axis=0), strict=True))
+    assert max(lapse, key=lapse.__getitem__) == "idle"
+    counts = fitted.tree["constant_data"].dataset
+    assert int(counts["judgments"].sum()) == len(mixed) == 1800
+    assert int(counts["in_sets"].sum()) == 1500
+
+
+def test_what_a_question_asks_is_part_of_the_fingerprint() -> None:
+    form, config = Form(2, "softplus"), FitConfig()
+    table = table_of(Question("anchored_pair", 5), n=5)
+    other = table.assign(kind=pd.Categorical(["anchored"] * 5))
+    one, two = (_fingerprint(Data.from_choices(of), form, config) for of in (table, other))
+    assert one != two
+
+
+def test_checks_know_the_answers_of_each_question(fitted: Posterior, mixed: pd.DataFrame) -> None:
+    twice = pd.concat([mixed, mixed.iloc[300:320]], ignore_index=True)
+    found = check(fitted, twice, fitted=True)
+    assert found.judgments == 300 and found.sets is not None
+    assert found.sets.judgments == 1520
+    assert [one.name for one in found.sets.agreement] == [one.label for one in LARGER]
+    assert {one.name for one in found.sets.repeated} == {"consistency", "consensus"} or [
+        one.name for one in found.sets.repeated
+    ] == ["consistency"]
+    assert found.sets.loo is not None
+    assert found.sets.loo.log_loss < found.sets.guessing["log_loss"]
+    alone = check(fitted, mixed[300:])
+    assert alone.predictive is None and alone.judgments == 0 and alone.sets is not None
+    with pytest.raises(TwoalikeError, match="none of the 5 choices among more than three items"):
+        check(
+            fitted,
+            choices_table(judged(LARGER[0], 5, np.random.default_rng(0)), list("abcdefghijkl")),
+        )
+
+
+def test_larger_sets_are_counted_where_only_triplets_will_do(
+    fitted: Posterior, mixed: pd.DataFrame
+) -> None:
+    made = predict_choices(fitted, mixed)
+    assert len(made.judged) == 300 and made.judged.in_sets == 1500
+    careless = careless_table(fitted, mixed)
+    assert "1500 choices among more than three items" in careless.attrs["not_used"]
+    with pytest.raises(TwoalikeError, match="expected choices among three items"):
+        careless_table(fitted, split_sets(mixed)[1])
+    with pytest.raises(TwoalikeError, match="expected choices among three items"):
+        predict_choices(fitted, split_sets(mixed)[1])
+
+
+def test_predictions_of_three_items_are_those_of_triplets(
+    fitted: Posterior, rng: np.random.Generator
+) -> None:
+    items = np.stack([rng.choice(M, 3, replace=False) for _ in range(20)])
+    people = rng.integers(-1, PEOPLE, 20)
+    for lapse in (True, False):
+        expected = fitted.choice_probabilities(items, lapse=lapse, participants=people)
+        (found,) = set_probabilities(fitted, items, TRIPLET, lapse=lapse, participants=people)
+        assert_allclose(found, expected, atol=1e-5)
+
+
+def test_predictions_sum_to_one_and_lie_in_their_intervals(
+    fitted: Posterior, rng: np.random.Generator
+) -> None:
+    for question in LARGER:
+        items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(4)])
+        p, low, high = set_probabilities(fitted, items, question, lapse=True, interval=0.9)
+        assert_allclose(p.sum(axis=1), 1)
+        assert (low <= high).all() and (low <= p + 0.05).all()
+    with pytest.raises(TwoalikeError, match=r"expected shape \(n, 6\)"):
+        set_probabilities(fitted, items[:, :4], question)
+    with pytest.raises(TwoalikeError, match="expected indices of 12 objects"):
+        set_probabilities(fitted, items + 12, question)
+
+
+def test_mixed_choices_are_fitted_from_the_command_line(
+    mixed: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choices, out = tmp_path / "choices.parquet", tmp_path / "posterior.nc"
+    write_judgments(choices, mixed.groupby("kind", observed=True).head(40), {})
+    settings = ["--quick", "--engine", "vi", "--steps", "100", "--dimensions", "2", "--chains", "1"]
+    for words in (
+        ["fit", "--choices", str(choices), "--out", str(out), *settings],
+        ["check", str(out), "--choices", str(choices)],
+    ):
+        with pytest.raises(SystemExit, match="0"):
+            main(words)
+    assert "most alike pair of 5" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", LARGER, ids=str)
+@pytest.mark.parametrize("engine", ["nuts", "vi"])
+def test_each_kind_alone_recovers_the_truth(question: Question, engine: str) -> None:
+    settings: dict[str, Any] = {"quick": True, "engine": engine, "similarity": "dot"}
+    config = FitConfig(**settings, dimensions=2, steps=2000, draws=100, tune=300)
+    posterior = fit_embedding(table_of(question, n=3000), config=config)
+    assert correlation(posterior) > 0.85
+
+
+def test_the_probability_of_an_answer_does_not_depend_on_the_order_shown() -> None:
+    """Two ways to the odd one of three, for a check of signs."""
+    s = np.array([[3.0, 1.0, -2.0]])
+    assert_allclose(
+        log_set_choice(s, TRIPLET)[0], np.concatenate(log_choice(tuple(s.T))), atol=1e-12
+    )

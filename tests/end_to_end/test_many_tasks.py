@@ -1,0 +1,129 @@
+"""Choices among many images through the commands: design, run, validate, judgments, share."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.conftest import write_study
+
+from twoalike.cli.app import main
+from twoalike.judgments import collect_judgments
+from twoalike.observers import SimulatedObserver
+from twoalike.record import check_run_files, find_runs, read_run
+from twoalike.stimuli import StimulusSet
+
+DESIGN = """trials = 12
+practice = 2
+[odd_one_of_many]
+n_items = 5
+trials = 20
+practice = 2
+catch = 2
+repeats = 3
+sampler = "coverage"
+[most_alike_pair]
+trials = 20
+practice = 2
+practice_checks = 1
+catch = 2
+repeats = 3
+[exclusion]
+catch_accuracy = 0  # the observer's space knows nothing of the categories
+"""
+TASKS = ("odd-one-of-many", "most-alike-pair")
+
+
+def call(*words: object) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    assert end.value.code in (0, None)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study in which one simulated person did both tasks."""
+    folder = tmp_path_factory.mktemp("done")
+    root, rng = write_study(folder / "study", DESIGN), np.random.default_rng(4)
+    ids = StimulusSet.load(root / "stimuli").ids
+    observer = folder / "observer.npz"
+    SimulatedObserver(ids, rng.gamma(0.6, 1.8, size=(8, 3)), lapse=0.02).save(observer)
+    for task in TASKS:
+        call("design", root, "--task", task, "--participants", "901", "--summary")
+        simulated = ("--simulate", observer, "--no-window")
+        call("run", root, "--task", task, "--participant", "901", *simulated)
+    return root
+
+
+@pytest.fixture
+def root(done: Path, tmp_path: Path) -> Path:
+    """Return a copy of it."""
+    return Path(shutil.copytree(done, tmp_path / "study"))
+
+
+def test_every_command_takes_choices_among_many(root: Path, tmp_path: Path) -> None:
+    call("validate", root)
+    call("report", root, "--out", tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Sessions of the odd one of many" in html
+    assert "Sessions of the most alike pair" in html
+    assert "answered 27 odd-one-of-many trials and 28 most-alike-pair trials in 2 sess" in html
+    choices = pd.read_parquet(collect_judgments(root)["choices"])
+    assert choices["kind"].value_counts().to_dict() == {"most_alike": 28, "odd_one_out": 27}
+    raw = root / "data" / "raw"
+    odd, alike = (
+        read_run(next(iter(find_runs(raw, task.replace("-", ""))))).rows for task in TASKS
+    )
+    for kind, rows, columns in (
+        ("odd_one_out", odd, ["odd_stimulus"]),
+        ("most_alike", alike, ["alike_1", "alike_2"]),
+    ):
+        part = choices[choices["kind"] == kind].reset_index(drop=True)
+        assert part["trial"].tolist() == rows["trial_index"].tolist()
+        for choice, row in zip(part.to_dict("records"), rows.to_dict("records"), strict=True):
+            check_same(choice, row, columns)
+    call("share", root, "--out", tmp_path / "copy")
+    shared = [read_run(path).rows for path in find_runs(tmp_path / "copy")]
+    assert sorted(len(rows) for rows in shared) == [27, 28]
+    given = next(rows for rows in shared if "alike_1" in rows)
+    pd.testing.assert_frame_equal(given[alike.columns], alike)
+
+
+def check_same(choice: dict[str, Any], row: dict[str, Any], columns: list[str]) -> None:
+    """A tidy choice has the items by their places, and names those that the row names."""
+    n = row["n_items"]
+    at = {row[f"position_{k}"]: row[f"stimulus_{k}"] for k in range(1, n + 1)}
+    assert [choice[f"item_{place}"] for place in range(1, n + 1)] == [at[k] for k in sorted(at)]
+    assert n == 5 or pd.isna(choice["item_5"])
+    named = [choice["chosen"], *([choice["second"]] if len(columns) > 1 else [])]
+    assert named == sorted(named)
+    assert {choice[f"item_{int(place)}"] for place in named} == {row[name] for name in columns}
+
+
+@pytest.mark.parametrize(
+    ("task", "changed", "message"),
+    [
+        (0, {"response": "5", "odd_stimulus": "n/a"}, "odd_stimulus"),
+        (0, {"response_position": "9"}, "response_position"),
+        (0, {"stimulus_5": "n/a"}, "column 'stimulus_5': is None, but n_items is 5"),
+        (0, {"position_1": "6"}, "the places are"),
+        (1, {"response_2": "n/a"}, "response_2"),
+        (1, {"alike_1": "n/a"}, "column 'alike_1': is None, but the response is"),
+        (1, {"first_response": "n/a"}, "column 'first_response': is n/a"),
+        (1, {"first_response_time": "99.0"}, "after the second choice"),
+        (1, {"timed_out": "true"}, "column 'timed_out': is true although there is response"),
+        (1, {"set_id": "s0"}, "column 'set_id': is s0, the trial list says"),
+    ],
+)
+def test_edited_rows_are_found(
+    root: Path, task: int, changed: dict[str, str], message: str
+) -> None:
+    (path,) = find_runs(root / "data" / "raw", TASKS[task].replace("-", ""))
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    for column, value in changed.items():
+        table.loc[6, column] = value
+    table.to_csv(path, sep="\t", index=False, lineterminator="\n")
+    found = [str(one) for one in check_run_files(root / "data" / "raw", path)]
+    assert any(message in line for line in found), found

@@ -1,0 +1,177 @@
+"""Choices among more than three items: scores of networks, agreement of people, predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import Question, log_set_choice
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior, compare_predictions
+from twoalike.embedding._posterior_file import flat_attrs
+from twoalike.evaluation import Candidate, score_sets
+from twoalike.features import FeatureTable
+from twoalike.judgments import choices_table, split_sets
+from twoalike.results import Results, evaluate
+from twoalike.study import TwoalikeError
+from twoalike.teacher import predict, teach
+
+M = 9
+IDS = [f"o{number}" for number in range(M)]
+FOUR, PAIR = Question("odd_one_out", 4), Question("most_alike", 5)
+
+
+def similarities() -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(5).gamma(1.0, 1.0, (M, 3))
+    return x, x @ x.T
+
+
+def judged(
+    question: Question, n: int, rng: np.random.Generator, *, sets: int | None = None
+) -> dict[str, Any]:
+    """Columns of n choices by five people who never guess; ``sets``: different ones."""
+    items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(sets or n)])
+    items = items[rng.integers(0, len(items), n)] if sets else items
+    i, j = question.pairs.T
+    logs = log_set_choice(similarities()[1][items[:, i], items[:, j]], question, 0.5)
+    named = question.answers[np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)]
+    second = named[:, 1] + 1.0 if named.shape[1] == 2 else np.full(n, np.nan)
+    columns: dict[str, Any] = {
+        f"item_{place + 1}": items[:, place] if place < question.items else np.full(n, -1)
+        for place in range(5)
+    }
+    columns |= {"kind": np.full(n, question.kind), "chosen": named[:, 0] + 1, "second": second}
+    return columns | {"participant": np.array(list("abcde"))[rng.integers(0, 5, n)]}
+
+
+def table_of(*parts: dict[str, Any]) -> pd.DataFrame:
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return choices_table(columns, IDS)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    triplets = judged(Question("odd_one_out", 3), 60, rng)
+    return table_of(triplets, judged(FOUR, 200, rng, sets=20), judged(PAIR, 200, rng))
+
+
+@pytest.fixture
+def fit(rng: np.random.Generator) -> Posterior:
+    """One chain of six draws near the truth, of the five people."""
+    import xarray as xr
+
+    axes, x = ("chain", "draw"), similarities()[0]
+    draws = np.abs(x + 0.05 * rng.normal(size=(1, 6, *x.shape)))
+    group = xr.Dataset(
+        {
+            "embedding": ((*axes, "object", "dimension"), draws),
+            "temperature": ((*axes, "participant"), np.full((1, 6, 5), 0.5)),
+            "lapse": ((*axes, "participant"), np.full((1, 6, 5), 0.05)),
+        },
+        coords={"object": IDS, "participant": list("abcde")},
+    ).astype("float32")
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
+    return Posterior(tree)
+
+
+def networks(rng: np.random.Generator) -> dict[str, Any]:
+    x = similarities()[0]
+    return {"noise": (IDS, rng.normal(size=x.shape)), "truth": (IDS, x)}
+
+
+def test_each_question_is_scored_against_its_own_chance(
+    mixed: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    found = evaluate(networks(rng), choices=mixed, similarity="dot", resamples=50)
+    assert found.judgments is not None and found.judgments.choices == 60
+    assert set(found.sets) == {"odd_one_out_4", "most_alike_5"}
+    four, pair = found.sets["odd_one_out_4"], found.sets["most_alike_5"]
+    assert (four.choices, four.left_out) == (200, 0) and four.sets <= 20
+    assert (four.chance_accuracy, pair.chance_accuracy) == (0.25, 0.1)
+    for of in (four, pair):
+        noise, truth = of.models
+        assert truth.accuracy.value > noise.accuracy.value + 0.1
+        assert truth.log_loss is not None and noise.log_loss is not None
+        assert truth.log_loss.value < of.chance_log_loss < noise.log_loss.value + 0.3
+        assert truth.temperature == pytest.approx(0.5, rel=0.4)
+    assert four.pair_agreement is not None and four.repeats is not None
+    assert four.pair_agreement.value > 0.3
+    titles = [table.title for table in found.tables()]
+    assert any(title.startswith("200 choices (odd one of 4) by 5 participants") for title in titles)
+
+
+def test_results_of_larger_sets_survive_their_file(
+    mixed: pd.DataFrame, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    sets = split_sets(mixed)[1]
+    out = tmp_path / "results.json"
+    found = evaluate(networks(rng), choices=sets, out=out, resamples=50)
+    assert found.judgments is None and found.missing["ceilings"].startswith("needs choices among")
+    assert Results.load(out).sets == found.sets
+    assert "sets.most_alike_5.models.accuracy" in set(found.to_frame()["measure"])
+
+
+def test_agreement_needs_enough_pairs_of_answers(rng: np.random.Generator) -> None:
+    table = table_of(judged(FOUR, 20, rng))
+    x = FeatureTable(tuple(IDS), rng.normal(size=(M, 2)).astype("f4"))
+    found = score_sets([Candidate("one", x)], table, rng)["odd_one_out_4"]
+    assert found.pair_agreement is None and found.repeats is None
+    assert found.missing["repeats"].startswith("needs 10 sets judged again by the same person")
+    unknown = table.drop(columns="participant")
+    nobody = score_sets([Candidate("one", x)], choices_table(dict(unknown), IDS), rng)
+    assert nobody["odd_one_out_4"].missing["repeats"] == "participants are not told apart"
+
+
+def test_objects_without_features_are_counted(rng: np.random.Generator) -> None:
+    table = table_of(judged(FOUR, 50, rng))
+    some = FeatureTable(tuple(IDS[:7]), rng.normal(size=(7, 2)).astype("f4"))
+    found = score_sets([Candidate("some", some)], table, rng)["odd_one_out_4"]
+    assert found.left_out > 0 and found.choices + found.left_out == 50
+
+
+def test_posteriors_are_compared_on_all_choices(fit: Posterior, mixed: pd.DataFrame) -> None:
+    found = compare_predictions(fit, fit, mixed)
+    assert found["judgments"] == 460 and found["left_out"] == 0
+    assert found["log_loss"]["first"]["value"] < found["guessing"]["log_loss"]
+    assert found["log_loss"]["difference"]["value"] == 0
+    expected = (60 / 3 + 200 / 4 + 200 / 10) / 460
+    assert found["guessing"]["accuracy"] == pytest.approx(expected)
+
+
+def test_predict_has_a_column_for_each_answer(
+    fit: Posterior, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    sets = np.array([IDS[:4], IDS[3:7]])
+    table = predict(fit, sets, kind="most_alike", items=4, participant="a", interval=0.9)
+    names = [f"items_{a}_{b}" for a, b in ((1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4))]
+    assert list(table)[:6] == names and list(table)[6] == "items_1_2_low"
+    assert_allclose(table[names].sum(axis=1), 1, atol=1e-6)
+    posterior, listed, out = tmp_path / "p.nc", tmp_path / "sets.txt", tmp_path / "p.tsv"
+    fit.save(posterior)
+    listed.write_text("\n".join(" ".join(row) for row in sets) + "\n")
+    given = ["--triplets", str(listed), "--items", "4", "--out", str(out)]
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", str(posterior), *given])
+    assert list(pd.read_csv(out, sep="\t")) == [f"item_{place}" for place in (1, 2, 3, 4)]
+    listed.write_text("o1 o2 o2 o3\n")
+    with pytest.raises(SystemExit, match="1"):
+        main(["predict", str(posterior), *given])
+    with pytest.raises(TwoalikeError, match="odd_one_out: expected 3 items or more, found 2"):
+        predict(fit, sets[:, :2], items=2)
+    teacher = teach(fit)
+    with pytest.raises(TwoalikeError, match="a teacher knows no draws"):
+        predict(teacher, sets, items=4)
+
+
+def test_teach_counts_the_choices_that_it_cannot_use(fit: Posterior, mixed: pd.DataFrame) -> None:
+    both = teach(fit, choices=mixed)
+    assert both.description["choices_in_sets"] == 400
+    alone = teach(fit, choices=split_sets(mixed)[1])
+    assert alone.description["choices_in_sets"] == 400
+    skipped = "all choices are among more than three items"
+    assert alone.description["label_comparison"] == {"skipped": skipped}
