@@ -38,10 +38,10 @@ def test_three_items_are_the_model_of_triplets(rng: np.random.Generator) -> None
     s, temperature, lapse = drawn(Question("odd_one_out", 3), rng)
     odd = np.stack(log_choice(tuple(s.T), temperature, lapse), axis=1)
     near = np.stack(anchored_log_choice((s[:, 0], s[:, 1]), temperature, lapse), axis=1)
-    of = {kind: Question(kind, 3) for kind in ("odd_one_out", "most_alike", "anchored")}  # type: ignore[arg-type]
+    of = {kind: Question(kind, 3) for kind in ("odd_one_out", "most_alike", "anchored")}
     found = {
         kind: log_set_choice(s[:, : len(q.pairs)], q, temperature, lapse) for kind, q in of.items()
-    }  # type: ignore[attr-defined]
+    }
     assert_allclose(found["odd_one_out"], odd, rtol=0, atol=1e-12)
     assert_allclose(found["most_alike"], odd[:, ::-1], rtol=0, atol=1e-12)
     assert_allclose(found["anchored"], near, rtol=0, atol=1e-12)

@@ -212,7 +212,7 @@ def test_larger_sets_are_counted_where_only_triplets_will_do(
     fitted: Posterior, mixed: pd.DataFrame
 ) -> None:
     made = predict_choices(fitted, mixed)
-    assert len(made.judged) == 300 and made.judged.in_sets == 1500
+    assert len(made.judged) == 300 and made.in_sets == 1500
     careless = careless_table(fitted, mixed)
     assert "1500 choices among more than three items" in careless.attrs["not_used"]
     with pytest.raises(TwoalikeError, match="expected choices among three items"):

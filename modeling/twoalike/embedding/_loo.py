@@ -230,9 +230,9 @@ class PredictedChoices:
     """Judgments, all or a random subset, and a posterior's probabilities of their answers.
 
     ``rows`` (n,) are their places in the table; ``unknown`` judgments are by people, or of objects,
-    that the posterior does not contain; ``probabilities`` (n, 3) of each item being chosen are from
-    the other judgments only if ``left_out``; ``k_high`` is then the share whose prediction is
-    unreliable (Pareto's k), else 0.
+    that the posterior does not contain, ``in_sets`` those of more than three items;
+    ``probabilities`` (n, 3) of each item being chosen are from the other judgments only if
+    ``left_out``; ``k_high`` is then the share whose prediction is unreliable (Pareto's k), else 0.
     """
 
     judged: Judged
@@ -241,6 +241,7 @@ class PredictedChoices:
     probabilities: Floats
     left_out: bool
     k_high: float
+    in_sets: int = 0
 
 
 def predict_choices(
@@ -268,11 +269,11 @@ def predict_choices(
     answers = _answers(posterior, some, which)
     if not fitted or len(which) < LEAST_DRAWS:
         mean = answers.mean(axis=0, dtype=np.float64)
-        return PredictedChoices(some, rows, judged.left_out, mean, left_out=False, k_high=0.0)
+        return PredictedChoices(some, rows, judged.left_out, mean, False, 0.0, judged.in_sets)
     fits = separate_fits(posterior, len(which))
     predicted, k = predict_left_out(answers, some.chosen, sizes["chain"], fits)
     high = float((k > trusted_k(len(which) // fits)).mean())
-    return PredictedChoices(some, rows, judged.left_out, predicted, left_out=True, k_high=high)
+    return PredictedChoices(some, rows, judged.left_out, predicted, True, high, judged.in_sets)
 
 
 def _answers(posterior: Posterior, judged: Judged, which: Integers) -> Floats:

@@ -26,7 +26,13 @@ from twoalike.embedding._model import (
 from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._times import add_clocks, response_times
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JudgmentKind, JudgmentTable, object_index, read_judgments
+from twoalike.judgments import (
+    JudgmentKind,
+    JudgmentTable,
+    object_index,
+    read_judgments,
+    split_sets,
+)
 from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
@@ -56,7 +62,9 @@ def build_model(
     ``arrangements_0`` (trial, place, axis) and ``dissimilarities_0`` (source, object, object) and
     on, one a group of trials or sources of about one size, whose densities lack a constant;
     ``ratings_0`` (rating), the level of each answer from 0, the lowest where equal answers on a
-    slider span several; and ``sortings_0`` (trial, place) and on, the pile of each object from 0.
+    slider span several; ``sortings_0`` (trial, place) and on, the pile of each object from 0; and
+    ``sets_0`` and on, one a question about more than three items, the place of the answer among
+    those of :class:`twoalike.choice.Question`.
     The functions of PyMC work on it: ``pymc.sample``, ``sample_prior_predictive``,
     ``sample_posterior_predictive``, ``compute_log_likelihood``, ``do``. The coordinate ``judgment``
     is the row in the table of choices, from 0. With ``response_times`` the density of
@@ -107,7 +115,7 @@ def build_model(
     used = None if table is None else used_choices(table.reset_index(drop=True))
     data = with_people(Data.from_tables(used, *others), groups, covariates, config)
     if config.response_times and used is not None:
-        data = replace(data, times=response_times(used))
+        data = replace(data, times=response_times(split_sets(used)[0]))
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
@@ -115,7 +123,7 @@ def build_model(
     model, x, temperature, lapse = form.unobserved(data, observers)
     with model:
         if used is not None:
-            _observe_choices(form, data, used, x, temperature, lapse)
+            _observe_choices(form, data, split_sets(used)[0], x, temperature, lapse)
         log_weight = model["log_weight"] if form.weights else None
         form.add_others(data, x, (temperature, lapse), log_weight, observed=True)
     return model

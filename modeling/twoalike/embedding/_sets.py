@@ -125,7 +125,7 @@ def set_similarities(
     if roots is not None:
         z = z * roots[:, None, :]
     if question.anchored:
-        return kernel.symbolic(z[:, :1], z[:, 1:], xp)
+        return kernel.symbolic(z[:, 0][:, None], z[:, 1:], xp)
     squares, dots = (z**2).sum(axis=-1)[..., None], xp.matmul(z, z.swapaxes(1, 2))
     return kernel.gram(squares, dots, xp)[:, first, second]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ODD, PAIRS
+from twoalike.judgments._sets import ITEMS
 from twoalike.judgments._sheet import (
     ColumnName,
     Sheet,
@@ -19,7 +20,6 @@ from twoalike.judgments._sheet import (
     seconds,
 )
 from twoalike.judgments._tables import (
-    ITEMS,
     check_new_table,
     choices_table,
     object_ids,

@@ -204,8 +204,9 @@ def set_choices(
         If an object shown is not among ``ids``.
     """
     kinds = choices["kind"].astype(str).to_numpy(dtype=object)
-    second = np.zeros(len(choices)) if "second" not in choices else choices["second"].to_numpy()
-    second = np.nan_to_num(second).astype(np.int64)
+    second: Integers = np.zeros(len(choices), dtype=np.int64)
+    if "second" in choices:
+        second = np.nan_to_num(choices["second"].to_numpy()).astype(np.int64)
     kinds[(kinds == "anchored") & (second > 0)] = "ranked"
     counts, chosen = item_counts(choices), choices["chosen"].to_numpy(np.int64)
     columns, found = [*ITEMS, *_more(choices)], []
