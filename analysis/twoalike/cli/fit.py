@@ -166,7 +166,7 @@ def fit(
         own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}
         given = {name: path for name, path in own.items() if path.is_file()}
     words = [word for name, path in given.items() for word in (f"--{name}", path)]
-    files = words or ["--study", study]
+    files = words or ["--study", str(study)]
     print(f"next: twoalike check {shlex.join(map(str, [posterior.path, *files]))}")  # noqa: T201
 
 

@@ -1,13 +1,14 @@
 """``twoalike predict``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from twoalike.cli._show import show_doubts
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from twoalike.choice import SetKind
     from twoalike.embedding import Posterior
 
 
@@ -120,6 +121,7 @@ def predict(
             "leave them out."
         )
     from twoalike import teacher
+    from twoalike.choice import SetKind
     from twoalike.embedding import Posterior
 
     fitted = source if source.is_dir() else Posterior.load(source)
@@ -129,7 +131,7 @@ def predict(
         interval=interval,
         participant=participant,
         participant_column=participant_column,
-        kind=kind.replace("-", "_"),
+        kind=cast("SetKind", kind.replace("-", "_")),
         items=items,
         features=features,
         objects=objects,

@@ -18,7 +18,7 @@ class RatingPainter:
         canvas, layout = self._canvas, self._layout
         for name, centre in zip(rating.images, (layout.left, layout.right), strict=True):
             wide, high = canvas.image(name, layout.image, *centre)
-            if name == rating.marked:
+            if name in rating.marked:
                 thick = 2 * canvas.thick
                 size = (wide + 2 * thick, high + 2 * thick)
                 canvas.box(*centre, *size, line=canvas.screen.accent, thick=thick)

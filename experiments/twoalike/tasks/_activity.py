@@ -270,8 +270,8 @@ class Rating:
 
     images: tuple[str, str]
     """Object ids at left and right."""
-    marked: str = ""
-    """Object shown in a frame, a sound that is played; empty for none."""
+    marked: tuple[str, ...] = ()
+    """Objects shown in a frame: a sound that is played."""
     prompt: str = ""
     """Line above the images."""
     value: float | None = None

@@ -176,7 +176,9 @@ class Listening:
         match scene:
             case ImageRow() | Rating() if scene.prompt:
                 prompt = self._protocol.texts.listen if waits else scene.prompt
-                return replace(scene, prompt=prompt, marked=name)
+                return replace(
+                    scene, prompt=prompt, marked=(*scene.marked, *([name] if name else []))
+                )
             case Arena() | Piles():
                 images = tuple(
                     replace(one, rim="playing") if one.stimulus == name else one

@@ -151,7 +151,8 @@ def fit(
     part = None if out is None else _checked_output(Path(out)).with_suffix(".part.npz")
     if study is not None:
         collect = partial(
-            *(collect_judgments, study),
+            collect_judgments,
+            study,
             allow_problems=allow_problems,
             announce=announce,
             condition=condition,

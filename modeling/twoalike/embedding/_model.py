@@ -154,9 +154,9 @@ class Data:
         """Index a table of choices, into its own list of objects or into ``ids``."""
         judge, participants = participant_index(choices)
         larger = in_sets(choices)
-        choices, others = split_sets(choices)
+        choices, more = split_sets(choices)
         triplets, chosen, ids = object_index(choices, ids)
-        sets = Sets.from_table(others, judge[larger], ids) if larger.any() else None
+        sets = Sets.from_table(more, judge[larger], ids) if larger.any() else None
         judge = judge[~larger] if larger.any() else judge
         anchored = (choices["kind"] == "anchored").to_numpy()
         rows = np.arange(len(triplets))

@@ -216,7 +216,7 @@ def set_choices(
             rows = np.flatnonzero((kinds == kind) & (counts == k))
             question = Question(kind, k)
             items, _ = item_indices(choices.iloc[rows], columns[:k], ids)
-            named = second[rows] - 1 if question.answers.shape[1] == 2 else None
+            named: Integers | None = second[rows] - 1 if question.answers.shape[1] == 2 else None
             answer = question.answer_of(chosen[rows] - 1, named)
             found.append(SetChoices(question, rows, items, answer))
     return found, names
