@@ -121,7 +121,6 @@ def predict(
             "leave them out."
         )
     from twoalike import teacher
-    from twoalike.choice import SetKind
     from twoalike.embedding import Posterior
 
     fitted = source if source.is_dir() else Posterior.load(source)
