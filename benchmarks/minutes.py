@@ -45,6 +45,10 @@ MINUTES = (5, 10, 20, 40)
 SETTINGS = {
     "odd-one-out": {"design": {"trials": 700}},
     "anchored-choice": {"anchored": {"trials": 900}},
+    "odd-one-of-many": {"odd_one_of_many": {"trials": 700}},
+    "most-alike-pair": {"most_alike_pair": {"trials": 700}},
+    "pair-rating": {"pair_rating": {"pairs": 435, "repeats": 400}},
+    "free-sorting": {"free_sorting": {"trials": 70, "items": 12}},
     "multi-arrangement": {"arrangement": {"stop_evidence": 1e6, "session_minutes": 60}},
 }
 """Tables of study.toml with enough trials for the longest time, by task."""
