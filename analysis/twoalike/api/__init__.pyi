@@ -30,7 +30,6 @@ from twoalike.observers import simulate_choices as simulate_choices
 from twoalike.observers import simulated_people as simulated_people
 from twoalike.planning import create_study as create_study
 from twoalike.planning import describe_study, write_lists
-from twoalike.planning import study_templates as study_templates
 from twoalike.recovery import group_power as group_power
 from twoalike.recovery import power as power
 from twoalike.report import write_report
