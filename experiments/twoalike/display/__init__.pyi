@@ -2,6 +2,7 @@ from ._calibrate import measure_screen as measure_screen
 from ._calibrate import verdict as verdict
 from ._open import require_screen as require_screen
 from ._open import virtual_display as virtual_display
+from ._scanner import open_scanner as open_scanner
 from ._triggers import TriggerPort as TriggerPort
 from ._triggers import open_triggers as open_triggers
 from ._window import WindowScreen as WindowScreen

@@ -7,8 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from twoalike.display._masks import Masks
 from twoalike.stimuli import read_picture
-from twoalike.tasks import Frame, Protocol, Timer, between, widest
+from twoalike.tasks import Frame, Protocol, Source, Timer, between, widest
 from twoalike.tasks.lettering import Line, draw_label, draw_text
 
 MOST_IMAGES = 400
@@ -35,14 +36,19 @@ class Canvas:
     """What all scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
 
     def __init__(
-        self, window: Any, protocol: Protocol, frame: Frame, find_image: Callable[[str], Path]
+        self,
+        window: Any,
+        protocol: Protocol,
+        frame: Frame,
+        find_image: Callable[[str], Path],
+        masks: Masks | None = None,
     ) -> None:
         from psychopy import visual
 
         self.visual, self.window = visual, window
         self.screen, self.frame = protocol.screen, frame
-        self._find_image = find_image
-        self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._find_image, self._masks = find_image, masks or Masks()
+        self._images: dict[Source, OrderedDict[tuple[str, int], Any]] = {}
         self._kept: dict[str, Image.Image] = {}
         self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._rect = visual.Rect(window, units="pix", lineWidth=2)
@@ -104,24 +110,40 @@ class Canvas:
         return self._texts[key]
 
     def image(
-        self, name: str, side: int, x: float, y: float, *, shown: float | None = None
+        self,
+        name: str,
+        side: int,
+        x: float,
+        y: float,
+        *,
+        shown: float | None = None,
+        source: Source = "objects",
     ) -> tuple[float, float]:
-        """Draw an object's image in a square of ``side`` pixels around a point."""
-        stimulus = self.load(name, side)
+        """Draw an object's image, or a mask, in a square of ``side`` pixels around a point."""
+        stimulus = self.load(name, side, source)
         scale = 1.0 if shown is None else shown / side
         width, height = (length * scale for length in stimulus.full_size)
         stimulus.pos, stimulus.size = (x, y), (width, height)
         stimulus.draw()
         return width, height
 
-    def load(self, name: str, side: int) -> Any:
-        """Get an image ready."""
-        key = (name, side)
-        if key not in self._images:
-            self._images[key] = self._image_stimulus(self._picture(name, side))
-            _drop_oldest(self._images, MOST_IMAGES)
-        self._images.move_to_end(key)
-        return self._images[key]
+    def load(self, name: str, side: int, source: Source = "objects") -> Any:
+        """Get an image or a mask ready."""
+        key, ready = (name, side), self._images.setdefault(source, OrderedDict())
+        if key not in ready:
+            ready[key] = self._image_stimulus(self._made(name, side, source))
+            _drop_oldest(ready, MOST_IMAGES)
+        ready.move_to_end(key)
+        return ready[key]
+
+    def _made(self, name: str, side: int, source: Source) -> Image.Image:
+        match source:
+            case "objects":
+                return self._picture(name, side)
+            case "scrambled":
+                return self._masks.scrambled(name, self._picture(name, side))
+            case "masks":
+                return fit_image(self._masks.given[name], side)
 
     def keep(self, name: str, side: int) -> None:
         """Read an image that will be shown at several sizes, up to ``side``.

@@ -1,7 +1,7 @@
 """From scenes to pixels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twoalike.display._canvas import MOST_IMAGES, Canvas
 from twoalike.tables import POSITIONS
@@ -31,6 +31,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import arena_lines
+from twoalike.tasks.odd_one_out import ChoiceProtocol
 
 _EDGES = 256
 _RIM, _THIN_RIM = 3, 2
@@ -114,6 +115,9 @@ class Painter:
         self._canvas = canvas
         self._layout: Layout | None = None
         self._arena: ArenaPainter | None = None
+        self._scrambles = (
+            isinstance(protocol, ChoiceProtocol) and protocol.timing.mask == "scrambled"
+        )
         if isinstance(protocol, ImagesProtocol):
             self._layout = lay_out(protocol, view)
         elif isinstance(protocol, MultiArrangement):
@@ -137,17 +141,27 @@ class Painter:
         In arrangements ``side`` is that of the largest ones.
         """
         names = names[:MOST_IMAGES]
-        prepare = self._canvas.load if self._arena is None else self._canvas.keep
+        prepare: Callable[[str, int], object] = self._load
+        if self._arena is not None:
+            prepare = self._canvas.keep
         for number, name in enumerate(names):
             prepare(name, side)
             if number % 20 == 0:
                 self._canvas.bar(number / len(names), 0)
                 self._canvas.window.flip()
 
+    def _load(self, name: str, side: int) -> None:
+        self._canvas.load(name, side)
+        if self._scrambles:
+            self._canvas.load(name, side, "scrambled")
+
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
         match scene:
-            case Fixation():
+            case Fixation(ahead=ahead):
+                for source, name in ahead:
+                    assert self._layout is not None
+                    self._canvas.load(name, self._layout.image, source)
                 for line in self._cross:
                     line.draw()
             case ImageRow():
@@ -169,7 +183,8 @@ class Painter:
             if name is not None:
                 if name == row.marked:
                     self._draw_frame(name, layout, place)
-                canvas.image(name, layout.image, *layout.centre(place))
+                point = (0, 0) if row.centred else layout.centre(place)
+                canvas.image(name, layout.image, *point, source=row.source)
             canvas.label(label, *layout.label(place), width=layout.label_width(place))
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)

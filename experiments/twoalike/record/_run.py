@@ -304,7 +304,7 @@ def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[
         with atomic_path(plan.name.events(root)) as temporary:
             temporary.write_bytes(task.events.header().encode())
     with atomic_path(plan.name.rows(root)) as temporary:
-        temporary.write_bytes(task.trials.header().encode())
+        temporary.write_bytes(task.trials.recorded(plan.protocol).header().encode())
     return manifest
 
 
@@ -320,7 +320,7 @@ def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instruction
 def _tables_of(root: Path, plan: RunPlan) -> list[tuple[Path, Table]]:
     """Tables of a run, with their paths."""
     task = find_task(plan.name.task)
-    found = [(plan.name.rows(root), task.trials)]
+    found = [(plan.name.rows(root), task.trials.recorded(plan.protocol))]
     if task.events is not None:
         found.append((plan.name.events(root), task.events))
     return found

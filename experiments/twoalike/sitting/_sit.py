@@ -3,7 +3,7 @@
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -37,6 +37,7 @@ from twoalike.sitting._terminal import OperatorView
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, check_seed, counted, load_profile, readable_by
 from twoalike.tasks import (
+    Event,
     Item,
     Keeper,
     Marks,
@@ -195,13 +196,23 @@ def sit(
         return _Start(
             prepared=prepared,
             progress=progress,
-            clock=None if person else VirtualClock(progress.time_s, speed),
+            clock=None if person else _virtual_clock(prepared, progress, speed),
             window=window,
             windowed=windowed,
             virtual_display=virtual_display,
             panel=panel,
             show=show,
         ).run()
+
+
+SIMULATED_HZ = 60.0
+"""Refresh rate of a simulated screen, where that of this computer is not known."""
+
+
+def _virtual_clock(prepared: Prepared, progress: Progress, speed: float | None) -> VirtualClock:
+    """Clock of a simulated participant; it counts frames only where presentation is timed."""
+    refresh_hz = (load_profile().refresh_hz or SIMULATED_HZ) if prepared.is_timed else None
+    return VirtualClock(progress.time_s, speed, refresh_hz)
 
 
 def _observer(
@@ -261,7 +272,10 @@ class _Start:
             screen, view, apparatus = stack.enter_context(self._open_screen())
             for line in check_readable(prepared, view, begun=progress.begun):
                 self.show(line)
+            apparatus = self._with_frames(apparatus, view)
             marks = self._open_marks(screen, stack)
+            scanner = prepared.scanner
+            pulses = self._open_scanner(screen, stack)
 
             def store(measure: str, values: Mapping[str, object]) -> None:
                 self._store_answers(measure, values)
@@ -278,6 +292,7 @@ class _Start:
                 prepared.script(view, progress),
                 prepared.protocol.texts.stop,
                 getting_ready(prepared.protocol),
+                None if scanner is None else scanner.key,
             )
             player = (
                 None
@@ -297,7 +312,7 @@ class _Start:
                 if player is not None:
                     player.act(state)
 
-            reason = run_session(session, screen, keep, each_frame, marks)
+            reason = run_session(session, screen, keep, each_frame, marks, pulses)
             if keeper.record is not None:
                 self._put_answers_back(given, operator)
                 reason = keeper.record.end(reason)
@@ -310,13 +325,15 @@ class _Start:
         prepared, clock = self.prepared, self.clock
         if not self.window and clock is not None:
             screen = NoWindow(clock)
-            view = View(screen.size)
+            view = View(screen.size, refresh_hz=clock.refresh_hz)
             prepared.image_size(view)
+            rate = {} if clock.refresh_hz is None else {"refresh_hz": clock.refresh_hz}
             apparatus = Apparatus(
                 software_version=version("twoalike"),
                 versions={"python": platform.python_version()},
                 clock="virtual",
                 input="none",
+                screen=rate,
             )
             yield screen, view, apparatus
             return
@@ -336,6 +353,24 @@ class _Start:
                     "Measure it with: twoalike screen"
                 )
             yield opened
+
+    def _with_frames(self, apparatus: Apparatus, view: View) -> Apparatus:
+        """Record and show how durations are converted to frames, where presentation is timed."""
+        counts = self.prepared.frame_counts(view.refresh_hz)
+        if counts:
+            self.show("; ".join(map(str, counts.values())))
+        return replace(apparatus, frames={name: one.as_dict() for name, one in counts.items()})
+
+    def _open_scanner(
+        self, screen: PlayableScreen, stack: ExitStack
+    ) -> Callable[[], Sequence[Event]]:
+        """Open the port of a scanner's trigger, if the protocol has one."""
+        scanner = self.prepared.scanner
+        if scanner is None or not scanner.port or self.clock is not None:
+            return tuple
+        from twoalike.display import open_scanner
+
+        return stack.enter_context(open_scanner(scanner, screen.now))
 
     def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
         """Open the trigger output, if the protocol has one."""

@@ -7,6 +7,7 @@ from ._familiar import draw_familiar as draw_familiar
 from ._familiar import familiar_source as familiar_source
 from ._picture import BACKGROUND as BACKGROUND
 from ._picture import read_picture as read_picture
+from ._scramble import phase_scrambled as phase_scrambled
 from ._set import MANIFEST as MANIFEST
 from ._set import STIMULUS_LIST as STIMULUS_LIST
 from ._set import StimulusSet as StimulusSet

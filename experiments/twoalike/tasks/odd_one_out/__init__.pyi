@@ -1,3 +1,5 @@
+from ._masks import GivenMasks as GivenMasks
+from ._masks import given_masks as given_masks
 from ._protocol import PRESETS as PRESETS
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts

@@ -15,11 +15,14 @@ from pydantic import Field, model_validator
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import Page
+from twoalike.tasks._presentation import PresentationTiming
 from twoalike.tasks._protocol import KeyNames, PageTexts, preset_texts, shipped_texts
 from twoalike.tasks.screens import (
+    GO_ON,
     Frame,
     ImagesProtocol,
     Room,
+    Scanner,
     View,
     lay_out,
     room_faults,
@@ -27,11 +30,12 @@ from twoalike.tasks.screens import (
     widest,
 )
 
+_N_IMAGES = 3
 
-class Timing(Strict):
-    """How long things last; all in seconds."""
 
-    fixation_s: float = Field(default=0.5, ge=0, description="cross before each triplet")
+class Timing(PresentationTiming):
+    """How long things last: in seconds, those that are counted in frames in milliseconds."""
+
     minimum_rt_s: float = Field(
         default=0.2,
         ge=0,
@@ -60,6 +64,11 @@ class Timing(Strict):
     def _limit_leaves_time(self) -> Self:
         if 0 < self.response_limit_s <= self.minimum_rt_s:
             raise ValueError("response_limit_s must be longer than minimum_rt_s, or 0")
+        if 0 < self.response_limit_s <= self.presentation_s(_N_IMAGES):
+            raise ValueError(
+                "response_limit_s counts from the first image and must be longer than the "
+                "presentation, or 0"
+            )
         return self
 
 
@@ -143,9 +152,26 @@ class ChoiceProtocol(ImagesProtocol):
     if TYPE_CHECKING:
         texts: ChoiceTexts
 
-    timing: Timing = Field(default=Timing(), description="How long things last, in seconds.")
+    timing: Timing = Field(
+        default=Timing(),
+        description="How long things last: in seconds, or in milliseconds where the key says so.",
+    )
     answers: PlaceKeys = Field(description="How a choice is given.")
     practice: Practice = Field(default=Practice(), description="The practice trials.")
+    scanner: Scanner = Field(
+        default=Scanner(), description="Start by a trigger, such as that of a scanner."
+    )
+
+    @model_validator(mode="after")
+    def _trigger_is_awaited(self) -> Self:
+        if self.scanner.start == "none":
+            return self
+        key = self.scanner.key
+        if self.answers.position(key) is not None or key in {*GO_ON, "escape"}:
+            raise ValueError(f"scanner.key {key!r} has another meaning in this task")
+        if not self.texts.scanner:
+            raise ValueError("scanner.start needs texts.scanner: the page while it waits")
+        return self
 
     @property
     def labels(self) -> tuple[str, str, str]:
@@ -238,4 +264,7 @@ def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[
         if text
     ]
     yield from room_faults(rooms, pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)
+    single = [("texts.time_out", Page(texts.time_out, texts.go_on))]
+    if protocol.scanner.start != "none":
+        single.append(("texts.scanner", Page(texts.scanner)))
+    yield from single_page_faults(single, pages)

@@ -3,8 +3,9 @@
 Odd-one-out and anchored choices differ in their protocol, their list and what can be chosen.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import ODD_ONE_OUT, STIMULI
+from twoalike.tables import ODD_ONE_OUT, POSITIONS, STIMULI
 from twoalike.tasks._activity import Activity, Item, Page
 from twoalike.tasks._duration import (
     Duration,
@@ -35,15 +36,19 @@ from twoalike.tasks._prepare import (
     run_plan,
     session_inputs,
 )
+from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
 from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol, OddOneOut
 from twoalike.tasks.odd_one_out._trial import Trial, TripletActivity, trials_from_table
 from twoalike.tasks.screens import (
     Frame,
     Layout,
     Opening,
+    Scanner,
+    ScannerActivity,
     View,
     WaitActivity,
     after_trials,
@@ -75,7 +80,8 @@ def trial_duration(trial: Trial | None, protocol: ChoiceProtocol) -> Duration:
     if timing.response_limit_s:
         choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
     judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
-    fixed = timing.fixation_s + (practice.feedback_s if judged else timing.feedback_s)
+    shown = timing.presentation_s(len(POSITIONS))
+    fixed = timing.fixation_s + shown + (practice.feedback_s if judged else timing.feedback_s)
     return choice + Duration(fixed, fixed) + _BETWEEN
 
 
@@ -137,6 +143,8 @@ class TripletHands:
         assert isinstance(activity, TripletActivity)
         if activity.choosing and activity.onset is not None:
             self._choose(activity, activity.trial, activity.onset)
+        elif activity.showing:
+            return  # the next frame comes by itself
         elif activity.deadline is not None:
             self._clock.wait_until(activity.deadline)
         else:
@@ -150,6 +158,8 @@ class TripletHands:
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
             self._plan = (trial, onset + taken, trial.positions[item], by_mouse)
         moment = max(self._plan[1], self._clock.now())
+        if activity.showing and moment > self._clock.now():
+            return
         if activity.deadline is not None and moment >= activity.deadline:
             self._clock.wait_until(activity.deadline)
             return
@@ -202,6 +212,8 @@ def triplet_script(
     *,
     n_done: int = 0,
     more: MoreTrials | None = None,
+    refresh_hz: float | None = None,
+    masks: GivenMasks = NO_MASKS,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session that has ``n_done`` trials behind it.
 
@@ -211,6 +223,10 @@ def triplet_script(
         Those known at the start.
     more
         Where later blocks come from; None where ``trials`` are all.
+    refresh_hz
+        Refresh rate of the screen, which timed presentation needs.
+    masks
+        Given masks, if any.
 
     Returns
     -------
@@ -221,7 +237,7 @@ def triplet_script(
     if not (yield from before_trials(protocol, frame, opening, keys)):
         return "declined"
     try:
-        yield from _trials(protocol, layout, trials, n_done, more)
+        yield from _trials(protocol, layout, trials, n_done, more, refresh_hz, masks)
     finally:
         if more is not None:
             more.close()
@@ -235,17 +251,26 @@ def _trials(
     trials: Sequence[Trial],
     n_done: int,
     more: MoreTrials | None,
+    refresh_hz: float | None,
+    masks: GivenMasks,
 ) -> Iterator[Activity | Item]:
     """All trials that are left, with the pages between them."""
     texts, keys = protocol.texts, answer_keys(protocol)
     frame = Frame(layout.size, layout.text)
     known, number = list(trials), n_done
     total = more.total if more is not None else count_judged(known)
+    scanner, trigger, due = protocol.scanner, None, protocol.scanner.start != "none"
     while True:
         for trial in known[number:]:
             if number > n_done:
                 yield from _between(protocol, frame, known, number, total)
-            yield TripletActivity(trial, protocol, layout)
+                due |= scanner.start == "block" and page_before(protocol, known, number) == "break"
+            if due and trial.trial_type != "practice":
+                waiting = ScannerActivity(texts.scanner, scanner.key)
+                yield waiting
+                trigger, due = waiting.time, False
+            masked = replace(trial, masks=masks.of(trial))
+            yield TripletActivity(masked, protocol, layout, refresh_hz=refresh_hz, trigger=trigger)
             number += 1
         if more is None or count_judged(known) >= more.total:
             return
@@ -257,6 +282,7 @@ def _trials(
         yield item
         known += following
         n_done = number  # the break before the new block has been
+        due |= scanner.start == "block"
 
 
 def answer_keys(protocol: ChoiceProtocol) -> frozenset[str]:
@@ -308,6 +334,32 @@ class PreparedTriplets(Prepared):
     """Trials known before the session."""
     more: MoreTrials | None = None
     """Where later blocks come from; None where ``trials`` are all."""
+    given: GivenMasks = NO_MASKS
+    """Masks, where they are given."""
+
+    @property
+    def scanner(self) -> Scanner | None:
+        """Whose trigger the session waits for; None for none."""
+        return None if self.protocol.scanner.start == "none" else self.protocol.scanner
+
+    @property
+    def masks(self) -> Mapping[str, Path]:
+        """Pictures that mask objects, by name."""
+        return self.given.paths
+
+    @property
+    def mask_seed(self) -> int:
+        """Seed of masks that are made from images."""
+        return self.given.seed
+
+    def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
+        """Durations of the presentation in whole frames; none where it is not timed."""
+        return frame_counts(self.protocol.timing, refresh_hz)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether images are shown for a fixed number of frames."""
+        return self.protocol.timing.timed
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
         """Objects in the order of the trials."""
@@ -325,6 +377,8 @@ class PreparedTriplets(Prepared):
             self.opening(progress),
             n_done=progress.n_done,
             more=self.more,
+            refresh_hz=view.refresh_hz,
+            masks=self.given,
         )
 
     def times(self, progress: Progress) -> Times:
@@ -413,6 +467,7 @@ def prepared_choices(
     if more is not None:
         shown |= set(shown_objects(stimuli, study.config.design))
     check_objects(sitting, protocol, stimuli, shown)
+    masks = given_masks(study, protocol, shown)
     plan = run_plan(
         sitting,
         protocol,
@@ -420,6 +475,7 @@ def prepared_choices(
         shown=shown,
         trials=table,
         n_trials=len(table) if more is None else more.n_trials,
+        design=masks.settings,
     )
     return PreparedTriplets(
         sitting=sitting,
@@ -429,6 +485,7 @@ def prepared_choices(
         inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
+        given=masks,
     )
 
 

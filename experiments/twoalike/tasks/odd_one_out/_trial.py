@@ -1,7 +1,7 @@
 """One odd-one-out trial: as designed, as a state machine, and as answered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pandas as pd
@@ -18,9 +18,19 @@ from twoalike.tasks._activity import (
     PointerPress,
     Scene,
     Shown,
+    Source,
     Timer,
+    answered,
     trial_shown,
 )
+from twoalike.tasks._presentation import (
+    Kind,
+    Presentation,
+    Step,
+    frame_counts,
+    presentation_steps,
+)
+from twoalike.tasks._protocol import Moment
 from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol
 from twoalike.tasks.screens import GO_ON, Layout
 
@@ -45,12 +55,19 @@ class Trial:
     condition: str | None = None
     anchored: bool = False
     """Whether the first of ``stimuli`` is a reference, and not an answer."""
+    masks: tuple[str, ...] = ()
+    """Pictures that mask ``stimuli``, where masks are given."""
 
     @property
     def row(self) -> tuple[str, str, str]:
         """Stimuli from left to right."""
-        left, middle, right = (self.stimuli[self.positions.index(place)] for place in POSITIONS)
+        left, middle, right = (self.stimuli[item] for item in self.order)
         return left, middle, right
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Numbers of the stimuli from left to right, from 0."""
+        return tuple(self.positions.index(place) for place in POSITIONS)
 
     def is_right(self, answer: "Answer | None") -> bool | None:
         """Whether an answer is right; None where there is no right answer, or no answer."""
@@ -123,6 +140,8 @@ class TrialResult:
     """Late frames while the triplet was shown; None if not known."""
     flag: str | None
     """``fast``, ``slow``, ``interrupted`` or None."""
+    timed: Mapping[str, object] = field(default_factory=dict)
+    """Cells of the columns of timed presentation and of a scanner's trigger, where it has them."""
 
     @property
     def trial_index(self) -> int:
@@ -174,6 +193,7 @@ class TrialResult:
             "sampler": trial.sampler,
             "sampler_score": trial.sampler_score,
             "condition": trial.condition,
+            **self.timed,
             "pilot": pilot,
         }
         return (row,)
@@ -183,6 +203,7 @@ class Phase(StrEnum):
     """Phases of a trial."""
 
     FIXATION = "fixation"
+    SHOWING = "showing"
     CHOICE = "choice"
     FEEDBACK = "feedback"
     MESSAGE = "message"
@@ -192,6 +213,17 @@ class Phase(StrEnum):
 class TripletActivity:
     """One trial; its result is given as soon as it is decided.
 
+    Where presentation is timed, cross, images and masks are counted in frames and shown to their
+    end, also after an answer; the result comes with the frame after them at the earliest, when all
+    durations are known.
+
+    Parameters
+    ----------
+    refresh_hz
+        Refresh rate of the screen, where presentation is timed.
+    trigger
+        Time of the scanner's trigger that came before, s; None without one.
+
     Attributes
     ----------
     onset
@@ -200,22 +232,48 @@ class TripletActivity:
         Presses ignored because they came too early.
     answer
         The choice; None before it, and if the time limit passed.
+
+    Raises
+    ------
+    TwoalikeError
+        If images cannot be timed on this screen.
     """
 
     name = "trial"
 
-    def __init__(self, trial: Trial, protocol: ChoiceProtocol, layout: Layout) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        protocol: ChoiceProtocol,
+        layout: Layout,
+        *,
+        refresh_hz: float | None = None,
+        trigger: float | None = None,
+    ) -> None:
         self.trial, self.protocol, self.layout = trial, protocol, layout
-        self.early = 0
+        self._trigger = trigger
+        self._counts = frame_counts(protocol.timing, refresh_hz)
+        self._frame_s = 1 / refresh_hz if refresh_hz else 0.0
+        self.early = self._begun = 0
         self.answer: Answer | None = None
         self._interrupted = False
         self._begin()
 
     def _begin(self) -> None:
-        fixation = self.protocol.timing.fixation_s > 0
-        self._enter(Phase.FIXATION if fixation else Phase.CHOICE)
         self.onset: float | None = None
         self._dropped: int | None = 0
+        self._begun += 1
+        self._shown: Presentation | None = None
+        if self._counts:
+            self._shown = Presentation(self._steps(), self._frame_s)
+            self._enter(Phase.SHOWING)
+        else:
+            fixation = self.protocol.timing.fixation_s > 0
+            self._enter(Phase.FIXATION if fixation else Phase.CHOICE)
+
+    def _steps(self) -> tuple[Step, ...]:
+        order = sorted(self.trial.order, key=lambda item: self.trial.anchored and item > 0)
+        return presentation_steps(self.protocol.timing, order, self._counts)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -232,40 +290,108 @@ class TripletActivity:
         return self.phase is Phase.DONE
 
     @property
+    def showing(self) -> bool:
+        """Whether frames are counted: the cross, timed images, masks, and the frame after them."""
+        return self._shown is not None and not (self._shown.over or self.decided)
+
+    @property
     def choosing(self) -> bool:
-        """Whether the triplet waits for a choice."""
-        return self.phase is Phase.CHOICE
+        """Whether the trial waits for a choice."""
+        return self.answer is None and (
+            self.phase is Phase.CHOICE or (self.phase is Phase.SHOWING and self._may_answer)
+        )
+
+    @property
+    def _may_answer(self) -> bool:
+        """Whether answers count already, as far as timed images are concerned."""
+        after = self.protocol.timing.answers_from == "offset"
+        return self._shown is None or not after or self._shown.images_gone
+
+    @property
+    def moment(self) -> tuple[object, Moment | None]:
+        """What the present scene is, for triggers: a new one begins where the first part changes.
+
+        The second part is what it marks, None for nothing.
+        """
+        if self._shown is None:
+            marks: dict[Phase, Moment] = {
+                Phase.FIXATION: "fixation",
+                Phase.CHOICE: "image_onset",
+            }
+            return (self._begun, self.phase), marks.get(self.phase)
+        step, number = self._shown.step, self._shown.number
+        if step is not None:
+            return (self._begun, number), _MARKS[step.kind]
+        # Masks mark the end of the images when they appear.
+        masked = self.protocol.timing.mask != "none"
+        return (self._begun, number), None if masked else "image_offset"
 
     @property
     def deadline(self) -> float | None:
         """Time at which the phase ends by itself; None while it waits for an answer or a frame."""
+        limit = self.protocol.timing.response_limit_s or None
+        if self._shown is not None and self.phase is Phase.CHOICE:
+            if limit is None or self.onset is None or not self._shown.over:
+                return None
+            return self.onset + limit
         length = {
             Phase.FIXATION: self.protocol.timing.fixation_s,
-            Phase.CHOICE: self.protocol.timing.response_limit_s or None,
+            Phase.CHOICE: limit,
             Phase.FEEDBACK: self._feedback_s,
         }.get(self.phase)
         return None if self._since is None or length is None else self._since + length
 
     @property
     def scene(self) -> Scene:
-        """Cross, triplet, or what follows the choice."""
+        """Cross, images, masks, prompt, or what follows the choice."""
         texts, trial = self.protocol.texts, self.trial
         if self.phase is Phase.FIXATION:
             return Fixation()
-        if self.phase is Phase.CHOICE:
+        if self._shown is not None and self._shown.step is not None:
+            return self._step_scene(self._shown.step)
+        if self.phase is Phase.CHOICE and self._shown is None:
             return ImageRow(trial.row, texts.prompt, self.protocol.labels, self._timer)
+        if self.phase is Phase.CHOICE and self.answer is None:
+            return ImageRow(_NOTHING, texts.prompt, self.protocol.labels, self._timer)
         if self.answer is None:
             return Page(texts.time_out, texts.go_on)
-        kept = {trial.stimuli[trial.positions.index(self.answer.position)]}
+        return self._scene_after(self.answer)
+
+    def _step_scene(self, step: Step) -> Scene:
+        """Scene of frames that are counted."""
+        trial = self.trial
+        masks: Source = "masks" if trial.masks else "scrambled"
+        if step.kind == "fixation":
+            ahead: list[tuple[Source, str]] = [("objects", name) for name in trial.stimuli]
+            if self.protocol.timing.mask != "none":
+                ahead += [(masks, name) for name in trial.masks or trial.stimuli]
+            return Fixation(tuple(ahead))
+        names = trial.stimuli if step.kind == "image" else trial.masks or trial.stimuli
+        left, middle, right = (names[item] if item in step.items else None for item in trial.order)
+        return ImageRow(
+            (left, middle, right),
+            source="objects" if step.kind == "image" else masks,
+            centred=self.protocol.timing.place == "centre",
+        )
+
+    def _scene_after(self, answer: Answer) -> Scene:
+        """Feedback: the chosen image alone, or whether a choice in practice was right."""
+        texts, trial, verdict = self.protocol.texts, self.trial, self._verdict
+        if self._shown is not None and verdict is None:  # timed images do not come back
+            left, middle, right = (
+                label if place == answer.position else ""
+                for place, label in zip(POSITIONS, self.protocol.labels, strict=True)
+            )
+            return ImageRow(_NOTHING, labels=(left, middle, right))
+        kept = {trial.stimuli[trial.positions.index(answer.position)]}
         if trial.anchored:
             kept.add(trial.stimuli[0])
-        left, middle, right = (name if name in kept else None for name in trial.row)
-        verdict = self._verdict
+        row = tuple(name if name in kept else None for name in trial.row)
         if verdict is None or trial.expected is None:
-            return ImageRow((left, middle, right))
+            return ImageRow((row[0], row[1], row[2]))
         expected = trial.stimuli[trial.expected - 1]
         if verdict:
-            return ImageRow((left, middle, right), verdict=texts.right, marked=expected)
+            return ImageRow((row[0], row[1], row[2]), verdict=texts.right, marked=expected)
         return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
 
     @property
@@ -289,7 +415,7 @@ class TripletActivity:
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event; a press that means nothing now changes nothing."""
-        onset, decided = self.onset, self.decided
+        onset, decided, answer = self.onset, self.decided, self.answer
         if isinstance(event, Shown):
             # The frame belongs to the phase that was drawn, so time must not pass first.
             self._show(event)
@@ -301,6 +427,8 @@ class TripletActivity:
             items.append(trial_shown(self.onset, self.trial.trial_index))
         if self.decided and not decided:
             items.append(self.result())
+        elif self.answer is not answer:
+            items.append(answered(event.time, self.trial.trial_index))
         return items
 
     def restart(self, time: float) -> Sequence[Item]:
@@ -309,6 +437,7 @@ class TripletActivity:
             self.phase = Phase.DONE
         else:
             self._interrupted = self._interrupted or self.onset is not None
+            self.answer = None
             self._begin()
         return []
 
@@ -316,9 +445,15 @@ class TripletActivity:
         """Outcome of a decided trial."""
         if not self.decided or self.onset is None:
             raise ValueError(f"trial {self.trial.trial_index} is still open ({self.phase})")
-        return TrialResult(
-            self.trial, self.onset, self.answer, self.early, self._dropped, self._flag
-        )
+        timed: dict[str, object] = {}
+        if self._shown is not None:
+            masks = self.trial.masks or ("scrambled",) * len(self.trial.stimuli)
+            timed |= self._shown.columns(() if self.protocol.timing.mask == "none" else masks)
+        if self._trigger is not None:
+            timed["trigger_time"] = self._trigger
+            timed["onset_from_trigger"] = self.onset - self._trigger
+        late = self._dropped if self._shown is None else self._shown.late
+        return TrialResult(self.trial, self.onset, self.answer, self.early, late, self._flag, timed)
 
     @property
     def _flag(self) -> str | None:
@@ -331,6 +466,9 @@ class TripletActivity:
         return "slow" if self.answer.response_time > self.protocol.timing.flag_slow_s else None
 
     def _show(self, event: Shown) -> None:
+        if self.showing:
+            self._count(event)
+            return
         if self._since is None:
             self._since = event.time
             if self.phase is Phase.CHOICE:
@@ -338,6 +476,18 @@ class TripletActivity:
             self._dropped = 0 if event.dropped is not None else None
         elif self.phase is Phase.CHOICE and self._dropped is not None:
             self._dropped += event.dropped or 0
+
+    def _count(self, event: Shown) -> None:
+        """Count a frame of the presentation, or the one that ends it."""
+        assert self._shown is not None
+        self._shown.take(event)
+        self.onset = self._shown.onset
+        if self._shown.over:
+            if self.answer is not None:
+                self._decide()
+            self._since = event.time
+        elif self._shown.step is None:
+            self._enter(Phase.CHOICE)
 
     def _pass_time(self, time: float) -> None:
         end = self.deadline
@@ -365,13 +515,28 @@ class TripletActivity:
             since, least = self._since, self.protocol.pages.page_s
             if turns and since is not None and event.time - since >= least:
                 self.phase = Phase.DONE
-        elif self.phase in (Phase.FIXATION, Phase.CHOICE) and place is not None:
+        elif self.phase in _OPEN and place is not None and self.answer is None:
             self._choose(event.time, place, key)
 
     def _choose(self, time: float, place: str, key: str | None) -> None:
-        if self.onset is None or time - self.onset < self.protocol.timing.minimum_rt_s:
+        least = self.protocol.timing.minimum_rt_s
+        if self.onset is None or time - self.onset < least or not self._may_answer:
             self.early += 1
             return
         pointer = "touch" if self.protocol.screen.touch else "mouse"
         self.answer = Answer(place, pointer if key is None else "keyboard", time - self.onset, key)
+        if not self.showing:
+            self._decide()
+
+    def _decide(self) -> None:
         self._enter(Phase.FEEDBACK if self._feedback_s > 0 else Phase.DONE)
+
+
+_OPEN = (Phase.FIXATION, Phase.SHOWING, Phase.CHOICE)
+_NOTHING = (None, None, None)
+_MARKS: dict[Kind, Moment] = {
+    "fixation": "fixation",
+    "image": "image_onset",
+    "interval": "image_offset",
+    "mask": "mask_onset",
+}

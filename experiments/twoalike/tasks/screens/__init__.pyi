@@ -27,3 +27,5 @@ from ._row import Images as Images
 from ._row import ImagesProtocol as ImagesProtocol
 from ._row import Layout as Layout
 from ._row import lay_out as lay_out
+from ._scanner import Scanner as Scanner
+from ._scanner import ScannerActivity as ScannerActivity
