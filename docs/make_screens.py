@@ -73,6 +73,19 @@ kind = "text"
 text = "Worauf haben Sie bei Ihren Entscheidungen geachtet?"
 """,
 }
+TIMED = """
+[timing]
+presentation_ms = 100
+mask = "scrambled"
+mask_ms = 200
+answers_from = "offset"
+[scanner]
+start = "session"
+[breaks]
+ready_s = 0
+"""
+TIMED_KINDS = ("images", "prompt", "scanner")
+"""Screens that only a timed session has; masks are noise, which makes large files."""
 TRIPLETS = {
     "row": '[timing]\nresponse_limit_s = 15\n[pages]\nimages = [["dog", "rabbit", "car"]]\n',
     "triangle": '[images]\nlayout = "triangle"\n',
@@ -82,8 +95,10 @@ TRIPLETS = {
 class Camera:
     """A window that keeps a picture of every new kind of scene."""
 
-    def __init__(self, screen: WindowScreen, folder: Path, stem: str) -> None:
-        self._screen, self._folder, self._stem = screen, folder, stem
+    def __init__(
+        self, screen: WindowScreen, folder: Path, stem: str, kinds: Sequence[str] = ()
+    ) -> None:
+        self._screen, self._folder, self._stem, self._kinds = screen, folder, stem, kinds
         self._seen: set[str] = set()
         self.session: Session | None = None
 
@@ -94,7 +109,7 @@ class Camera:
         """Show a scene, and keep it if it is new."""
         shown = self._screen.show(scene)
         kind = self._kind(scene)
-        if kind not in self._seen:
+        if kind not in self._seen and (not self._kinds or kind in self._kinds):
             self._seen.add(kind)
             path = self._folder / f"{self._stem}_{kind}.png"
             self._screen.picture(scene).save(path, optimize=True)
@@ -108,8 +123,8 @@ class Camera:
         activity = self.session.activity if self.session is not None else None
         name = "stop" if activity is None else activity.name
         match scene:
-            case ImageRow(verdict=verdict, prompt=prompt):
-                return "verdict" if verdict else ("triplet" if prompt else "choice")
+            case ImageRow():
+                return row_kind(scene)
             case Arena(images=images):
                 if scene.magnified is not None:
                     return "magnified"
@@ -121,6 +136,18 @@ class Camera:
             case Page(images=images):
                 return f"{name}_example" if images else name
         return name
+
+
+def row_kind(row: ImageRow) -> str:
+    """Name of a screen with images, or with what was there."""
+    shown = [name is not None for name in row.images]
+    if row.source != "objects":
+        return "mask"
+    if row.verdict:
+        return "verdict"
+    if row.prompt:
+        return "triplet" if any(shown) else "prompt"
+    return "images" if all(shown) else "choice"
 
 
 def write_study(root: Path, language: str) -> Study:
@@ -144,8 +171,10 @@ def write_study(root: Path, language: str) -> Study:
     return Study.load(root)
 
 
-def record_screens(study: Study, task: str, language: str, folder: Path) -> None:
-    """Run a session and keep its screens."""
+def record_screens(
+    study: Study, task: str, folder: Path, stem: str, kinds: Sequence[str] = ()
+) -> None:
+    """Run a session and keep its screens, all of them or those of some kinds."""
     stimuli = StimulusSet.load(study.stimuli)
     embedding = hierarchical_embedding(stimuli, np.random.default_rng(1))
     sitting = Sitting(
@@ -155,9 +184,9 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
         observer=SimulatedObserver(stimuli.ids, embedding),
     )
     prepared = prepare_session(task, sitting)
-    clock = VirtualClock()
+    clock = VirtualClock(refresh_hz=60.0 if prepared.is_timed else None)
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
-        camera = Camera(screen, folder, f"{task.replace('-', '_')}_{language}")
+        camera = Camera(screen, folder, stem, kinds)
         ready = getting_ready(prepared.protocol)
         session = Session(prepared.script(view, Progress()), prepared.protocol.texts.stop, ready)
         camera.session = session
@@ -174,7 +203,8 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
 
         run_session(session, camera, lambda item: None, act)
         camera.session = None
-        camera.show(Page(prepared.protocol.texts.stop))
+        if not kinds:
+            camera.show(Page(prepared.protocol.texts.stop))
 
 
 def handle_one(session: Session, camera: Camera, time: float) -> None:
@@ -199,7 +229,10 @@ def main() -> None:
         for language in ("en", "de"):
             study = write_study(Path(temporary) / language, language)
             for task in ("odd-one-out", "anchored-choice", "multi-arrangement"):
-                record_screens(study, task, language, folder)
+                record_screens(study, task, folder, f"{task.replace('-', '_')}_{language}")
+            protocol = study.root / "protocols" / "odd_one_out.toml"
+            protocol.write_text(f'language = "{language}"\n{TIMED}')
+            record_screens(study, "odd-one-out", folder, f"timed_{language}", TIMED_KINDS)
 
 
 if __name__ == "__main__":

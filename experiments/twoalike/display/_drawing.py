@@ -178,8 +178,8 @@ class Painter:
                 self._arena.draw(scene, now)
 
     def _draw_row(self, row: ImageRow, layout: Layout, now: float) -> None:
-        canvas = self._canvas
-        for place, name, label in zip(POSITIONS, row.images, row.labels, strict=True):
+        canvas, labels = self._canvas, row.labels or ("",) * len(row.images)
+        for place, name, label in zip(POSITIONS, row.images, labels, strict=True):
             if name is not None:
                 if name == row.marked:
                     self._draw_frame(name, layout, place)

@@ -106,7 +106,7 @@ def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:
     """Split a raw table into whole rows of cells, the torn rest, and problems of its form.
 
-    Rows get ``n/a`` in the optional columns that the file lacks.
+    Rows get ``n/a`` in the conditional columns that the file lacks.
     """
     *lines, torn = _raw_lines(require_file(path, "a raw table"))
     header = lines[0] if lines else torn

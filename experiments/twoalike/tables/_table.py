@@ -64,8 +64,8 @@ class Column:
     missing, if that is allowed."""
 
     @property
-    def optional(self) -> bool:
-        """Whether there are tables without the column."""
+    def conditional(self) -> bool:
+        """Whether there are raw tables without the column."""
         return self.added or bool(self.when)
 
     def recorded(self, settings: Mapping[str, Any]) -> bool:
@@ -283,9 +283,9 @@ class Table:
         return "\t".join(self.names) + "\n"
 
     def with_columns_of(self, header: str) -> "Table":
-        """Leave out the optional columns that the first line of a file does not name."""
+        """Leave out the conditional columns that the first line of a file does not name."""
         named = header.rstrip("\r\n").split("\t")
-        kept = (one for one in self.columns if not one.optional or one.name in named)
+        kept = (one for one in self.columns if not one.conditional or one.name in named)
         return replace(self, columns=tuple(kept))
 
     def recorded(self, settings: Mapping[str, Any]) -> "Table":
@@ -294,15 +294,15 @@ class Table:
         return replace(self, columns=tuple(kept))
 
     def format_row(self, values: Mapping[str, object]) -> str:
-        """One line, with its line end; optional columns may be left out.
+        """One line, with its line end; conditional columns may be left out.
 
         Raises
         ------
         ValueError
             If the names are not exactly those of the columns, or a value is not allowed.
         """
-        optional = {column.name for column in self.columns if column.optional}
-        if odd := (set(values) ^ set(self.names)) - optional:
+        conditional = {column.name for column in self.columns if column.conditional}
+        if odd := (set(values) ^ set(self.names)) - conditional:
             raise ValueError(f"row differs in {sorted(odd)}")
         cells = []
         for column in self.columns:

@@ -162,12 +162,12 @@ class Timer:
 class ImageRow:
     """Images side by side."""
 
-    images: tuple[str | None, str | None, str | None]
-    """Object ids at left, middle and right; None leaves the place empty."""
+    images: tuple[str | None, ...]
+    """Object ids by place (left, middle, right; or numbered); None leaves the place empty."""
     prompt: str = ""
     """Line above the images, or nothing."""
-    labels: tuple[str, str, str] = ("", "", "")
-    """Lines below the images, or nothing."""
+    labels: tuple[str, ...] = ()
+    """Lines below the images by place, or nothing."""
     until: Timer | None = None
     """When the choice is cut off; None where it is not, or not shown."""
     verdict: str = ""

@@ -3,6 +3,7 @@
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ScreenProfile, Study, TwoalikeError, load_profile
+from twoalike.tables import STIMULI
 from twoalike.tasks._presentation import frame_counts
 from twoalike.tasks._protocol import Protocol
 from twoalike.tasks._protocol_file import (
@@ -62,7 +63,7 @@ def timing_faults(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[s
             try:
                 line = frames_line(protocol, profile)
                 if isinstance(protocol, ChoiceProtocol):
-                    given_masks(own, protocol, frozenset(stimuli.ids))
+                    given_masks(own, protocol, frozenset(stimuli.ids), len(STIMULI))
             except TwoalikeError as error:
                 problems.append(f"{where}: {error}")
                 continue

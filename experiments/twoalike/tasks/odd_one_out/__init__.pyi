@@ -1,5 +1,8 @@
+from ._choosing import Phase as Phase
+from ._choosing import TripletActivity as TripletActivity
 from ._masks import GivenMasks as GivenMasks
 from ._masks import given_masks as given_masks
+from ._more import MoreTrials as MoreTrials
 from ._protocol import PRESETS as PRESETS
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts
@@ -7,7 +10,6 @@ from ._protocol import OddOneOut as OddOneOut
 from ._protocol import PlaceKeys as PlaceKeys
 from ._protocol import triplet_protocol as triplet_protocol
 from ._protocol import triplet_text_faults as triplet_text_faults
-from ._session import MoreTrials as MoreTrials
 from ._session import PreparedTriplets as PreparedTriplets
 from ._session import count_judged as count_judged
 from ._session import listed_times as listed_times
@@ -16,8 +18,6 @@ from ._session import prepared_choices as prepared_choices
 from ._session import triplet_script as triplet_script
 from ._session import triplet_times as triplet_times
 from ._trial import Answer as Answer
-from ._trial import Phase as Phase
 from ._trial import Trial as Trial
 from ._trial import TrialResult as TrialResult
-from ._trial import TripletActivity as TripletActivity
 from ._trial import trials_from_table as trials_from_table

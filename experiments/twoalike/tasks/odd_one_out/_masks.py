@@ -54,13 +54,17 @@ class GivenMasks:
 NO_MASKS = GivenMasks()
 
 
-def given_masks(study: Study, protocol: ChoiceProtocol, shown: AbstractSet[str]) -> GivenMasks:
+def given_masks(
+    study: Study, protocol: ChoiceProtocol, shown: AbstractSet[str], most: int
+) -> GivenMasks:
     """Read the protocol's folder of masks, if it has one.
 
     Parameters
     ----------
     shown
         Objects that may be shown.
+    most
+        Images of a trial, at most.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def given_masks(study: Study, protocol: ChoiceProtocol, shown: AbstractSet[str])
     """
     if protocol.timing.mask != "images":
         return GivenMasks(seed=study.config.seed)
-    folder, most = study.root / protocol.timing.mask_folder, len(protocol.labels)
+    folder = study.root / protocol.timing.mask_folder
     paths = dict(zip(*find_images(folder), strict=True))
     own, missing = shown & paths.keys(), shown - paths.keys()
     if own and missing:

@@ -6,7 +6,7 @@ Odd-one-out and anchored choices differ in their protocol, their list and what c
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -40,9 +40,11 @@ from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks.odd_one_out._choosing import TripletActivity
 from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
+from twoalike.tasks.odd_one_out._more import MoreTrials
 from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol, OddOneOut
-from twoalike.tasks.odd_one_out._trial import Trial, TripletActivity, trials_from_table
+from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
 from twoalike.tasks.screens import (
     Frame,
     Layout,
@@ -172,36 +174,6 @@ class TripletHands:
             self._screen.press_key(keys[0])
         # If the press came too early to count, press again a little later.
         self._plan = (trial, moment + _AGAIN_S, place, by_mouse)
-
-
-class MoreTrials(Protocol):
-    """Where the trials come from that are chosen while the session runs."""
-
-    @property
-    def total(self) -> int:
-        """Trials of the whole session, practice not counted."""
-
-    @property
-    def n_trials(self) -> int:
-        """Trials of the whole session."""
-
-    def start(self) -> None:
-        """Begin to choose the next block; all trials so far are on the disk."""
-
-    def ready(self) -> bool:
-        """Whether the next block is there.
-
-        Raises
-        ------
-        TwoalikeError
-            If it could not be made.
-        """
-
-    def take(self) -> tuple[Sequence[Trial], Item]:
-        """Give the next block, and the item that records it."""
-
-    def close(self) -> None:
-        """End what is still under way."""
 
 
 def triplet_script(
@@ -467,7 +439,8 @@ def prepared_choices(
     if more is not None:
         shown |= set(shown_objects(stimuli, study.config.design))
     check_objects(sitting, protocol, stimuli, shown)
-    masks = given_masks(study, protocol, shown)
+    most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
+    masks = given_masks(study, protocol, shown, most)
     plan = run_plan(
         sitting,
         protocol,
