@@ -98,11 +98,3 @@ def test_masked_images_are_measured_killed_and_resumed(
     }
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert sidecar["mask_duration_1"]["Units"] == "s"
-
-
-def test_a_screen_without_a_refresh_rate_is_refused(
-    make_study: Callable[..., Path], sit: Callable[..., Any]
-) -> None:
-    session = sit(make_study("study", DESIGN, PROTOCOL), TASK)
-    assert session.end() == 1
-    assert not session.name.rows(session.raw).exists()

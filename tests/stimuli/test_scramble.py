@@ -9,7 +9,7 @@ from twoalike.stimuli import draw_creatures, phase_scrambled, read_picture
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     folder = tmp_path_factory.mktemp("creatures")
-    few = {"kingdoms": 1, "families": 1, "species": 1, "individuals": 1}
+    few = {"kingdoms": 1, "families": 1, "species": 1, "individuals": 3}
     creatures = draw_creatures(folder, seed=1, size=96, **few)
     return np.asarray(read_picture(creatures.path(creatures.ids[0])).convert("RGB"))
 

@@ -327,7 +327,7 @@ def test_trials_wait_for_the_scanner_and_count_from_its_trigger(
     assert len(triggers) == n_triggers
     results = [item for item in kept if isinstance(item, TrialResult)]
     cells = [result.rows(rt_source="simulated", pilot=False)[0] for result in results]
-    assert [row["trigger_time"] for row in cells] == sorted([*triggers, *triggers] * 2)[:4]
+    assert [row["trigger_time"] for row in cells] == [triggers[0]] * 2 + [triggers[-1]] * 2
     for row_ in cells:
         assert row_["onset_from_trigger"] == pytest.approx(row_["onset"] - row_["trigger_time"])
     # Cross and images follow the trigger at once: no countdown.
