@@ -41,13 +41,15 @@ def heard(take: Callable[[], Sequence[Event]], n: int) -> list[Event]:
 
 def test_every_byte_but_0_is_a_pulse_with_its_time(line: tuple[int, str]) -> None:
     theirs, port = line
-    with open_scanner(Scanner(port=port), time.monotonic) as take:
+    lines: list[str] = []
+    with open_scanner(Scanner(port=port), time.monotonic, lines.append) as take:
         before = time.monotonic()
         os.write(theirs, b"\x05\x00")
         (first,) = heard(take, 1)
         os.write(theirs, b"\x05\x01")
         later = heard(take, 2)
         assert list(take()) == []
+    assert lines == []
     assert isinstance(first, Pulse)
     assert before <= first.time <= later[0].time <= later[1].time <= time.monotonic()
 
@@ -55,12 +57,12 @@ def test_every_byte_but_0_is_a_pulse_with_its_time(line: tuple[int, str]) -> Non
 def test_a_port_that_is_missing_is_named() -> None:
     with (
         pytest.raises(TwoalikeError, match="/dev/no-such-port"),
-        open_scanner(Scanner(port="/dev/no-such-port"), time.monotonic),
+        open_scanner(Scanner(port="/dev/no-such-port"), time.monotonic, print),
     ):
         pass
 
 
-def test_a_port_that_fails_ends_the_wait() -> None:
+def test_a_port_that_fails_is_reported_once() -> None:
     class Broken:
         def read(self, n: int) -> bytes:
             raise OSError(5, "Input/output error")
@@ -68,8 +70,9 @@ def test_a_port_that_fails_ends_the_wait() -> None:
         def close(self) -> None:
             pass
 
-    pulses = SerialPulses(Broken(), time.monotonic)
+    lines: list[str] = []
+    pulses = SerialPulses(Broken(), time.monotonic, lines.append)
     pulses._thread.join(5.0)
-    with pytest.raises(TwoalikeError, match="Input/output error"):
-        pulses.take()
+    assert list(pulses.take()) == list(pulses.take()) == []
+    assert lines == ["scanner.port: failed (Input/output error). Start with the key (scanner.key)."]
     pulses.close()

@@ -25,10 +25,14 @@ class SerialPulses:
         Open port whose ``read`` returns after :data:`_WAIT_S` at the latest.
     now
         Clock of the run.
+    warn
+        Takes one line if the port fails; the key of the scanner still starts the trials.
     """
 
-    def __init__(self, device: Any, now: Callable[[], float]) -> None:
-        self._device, self._now = device, now
+    def __init__(
+        self, device: Any, now: Callable[[], float], warn: Callable[[str], object]
+    ) -> None:
+        self._device, self._now, self._warn = device, now, warn
         self._pulses: list[Event] = []
         self._failure: OSError | None = None
         self._open = True
@@ -37,20 +41,11 @@ class SerialPulses:
         self._thread.start()
 
     def take(self) -> Sequence[Event]:
-        """Give the pulses since the last call.
-
-        Raises
-        ------
-        TwoalikeError
-            If the port failed: a session that waits for it would wait for ever.
-        """
-        if self._failure is not None:
-            reason = self._failure.strerror or self._failure
-            raise TwoalikeError(
-                f"the port failed ({reason})",
-                where="scanner.port",
-                remedy="Connect it again, then continue with `resume=True`.",
-            ) from self._failure
+        """Give the pulses since the last call."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            reason = failure.strerror or failure
+            self._warn(f"scanner.port: failed ({reason}). Start with the key (scanner.key).")
         with self._lock:
             pulses, self._pulses = self._pulses, []
         return pulses
@@ -75,9 +70,16 @@ class SerialPulses:
 
 @contextmanager
 def open_scanner(
-    scanner: Scanner, now: Callable[[], float]
+    scanner: Scanner, now: Callable[[], float], warn: Callable[[str], object]
 ) -> Iterator[Callable[[], Sequence[Event]]]:
     """Open the port of a scanner's trigger, and close it with the block.
+
+    Parameters
+    ----------
+    now
+        Clock of the run.
+    warn
+        Takes one line if the port fails later.
 
     Yields
     ------
@@ -101,7 +103,7 @@ def open_scanner(
             remedy="Name an existing port; on Linux your account has to be in the group dialout.",
         ) from error
     device.reset_input_buffer()
-    pulses = SerialPulses(device, now)
+    pulses = SerialPulses(device, now, warn)
     try:
         yield pulses.take
     finally:

@@ -275,7 +275,11 @@ class _Start:
             apparatus = self._with_frames(apparatus, view)
             marks = self._open_marks(screen, stack)
             scanner = prepared.scanner
-            pulses = self._open_scanner(screen, stack)
+
+            def warn(line: str) -> None:
+                operator.warn(line)
+
+            pulses = self._open_scanner(screen, stack, warn)
 
             def store(measure: str, values: Mapping[str, object]) -> None:
                 self._store_answers(measure, values)
@@ -362,7 +366,7 @@ class _Start:
         return replace(apparatus, frames={name: one.as_dict() for name, one in counts.items()})
 
     def _open_scanner(
-        self, screen: PlayableScreen, stack: ExitStack
+        self, screen: PlayableScreen, stack: ExitStack, warn: Callable[[str], None]
     ) -> Callable[[], Sequence[Event]]:
         """Open the port of a scanner's trigger, if the protocol has one."""
         scanner = self.prepared.scanner
@@ -370,7 +374,7 @@ class _Start:
             return tuple
         from twoalike.display import open_scanner
 
-        return stack.enter_context(open_scanner(scanner, screen.now))
+        return stack.enter_context(open_scanner(scanner, screen.now, warn))
 
     def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
         """Open the trigger output, if the protocol has one."""
