@@ -294,7 +294,7 @@ def test_a_simulated_session_is_marked_at_each_moment(timing: dict[str, object])
     assert [row["timing_flag"] for row in cells] == [None] * 3
     times = {event: [time for what, time in sent if what == event] for event, _ in sent}
     masked, turns = "mask" in timing, 3 if timing is IN_TURN else 1
-    assert len(times["fixation"]) == len(times["response"]) == len(times["trial_end"]) == 3
+    assert len(times["fixation_onset"]) == len(times["response"]) == len(times["trial_end"]) == 3
     assert times["image_onset"][::turns] == [row["onset"] for row in cells]
     assert len(times["image_onset"]) == 3 * turns
     if masked:

@@ -86,7 +86,7 @@ type Moment = Literal[
     "trial_end",
     "break_",
     "session_end",
-    "fixation",
+    "fixation_onset",
     "image_offset",
     "mask_onset",
 ]
@@ -105,7 +105,7 @@ class TriggerCodes(Strict):
     trial_end: Code = Field(default=4, description="the trial is over and recorded")
     break_: Code = Field(default=5, description="a break begins")
     session_end: Code = Field(default=6, description="the session is over")
-    fixation: Code = Field(default=0, description="first frame of the cross before a trial")
+    fixation_onset: Code = Field(default=0, description="first frame of the cross before a trial")
     image_offset: Code = Field(
         default=7,
         description="first frame without timed images, unless it shows a mask or the next image",

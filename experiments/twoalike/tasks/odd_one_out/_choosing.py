@@ -147,7 +147,7 @@ class TripletActivity:
         """
         if self._shown is None:
             marks: dict[Phase, Moment] = {
-                Phase.FIXATION: "fixation",
+                Phase.FIXATION: "fixation_onset",
                 Phase.CHOICE: "image_onset",
             }
             return (self._begun, self.phase), marks.get(self.phase)
@@ -378,7 +378,7 @@ class TripletActivity:
 
 _OPEN = (Phase.FIXATION, Phase.SHOWING, Phase.CHOICE)
 _MARKS: dict[Kind, Moment] = {
-    "fixation": "fixation",
+    "fixation": "fixation_onset",
     "image": "image_onset",
     "interval": "image_offset",
     "mask": "mask_onset",
