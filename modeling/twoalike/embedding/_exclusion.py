@@ -46,8 +46,8 @@ def careless_reasons(
 ) -> dict[str, str]:
     """Whom the rule leaves out, with reasons; ``tables`` are those of the fit, by kind.
 
-    Nobody where there are neither choices nor arrangements: of other judgments, and of choices among
-    more than three items, nothing is told of carelessness.
+    Nobody where there are neither choices nor arrangements: of other judgments, and of choices
+    among more than three items, nothing is told of carelessness.
 
     Raises
     ------
