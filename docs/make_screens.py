@@ -85,6 +85,19 @@ kind = "text"
 text = "Worauf haben Sie bei Ihren Entscheidungen geachtet?"
 """,
 }
+TIMED = """
+[timing]
+presentation_ms = 100
+mask = "scrambled"
+mask_ms = 200
+answers_from = "offset"
+[scanner]
+start = "session"
+[breaks]
+ready_s = 0
+"""
+TIMED_KINDS = ("images", "prompt", "scanner")
+"""Screens that only a timed session has; masks are noise, which makes large files."""
 TRIPLETS = {
     "row": '[timing]\nresponse_limit_s = 15\n[pages]\nimages = [["dog", "rabbit", "car"]]\n',
     "triangle": '[images]\nlayout = "triangle"\n',
@@ -98,8 +111,10 @@ SLIDER = '[scale]\nkind = "slider"\n'
 class Camera:
     """A window that keeps a picture of every new kind of scene."""
 
-    def __init__(self, screen: WindowScreen, folder: Path, stem: str) -> None:
-        self._screen, self._folder, self._stem = screen, folder, stem
+    def __init__(
+        self, screen: WindowScreen, folder: Path, stem: str, kinds: Sequence[str] = ()
+    ) -> None:
+        self._screen, self._folder, self._stem, self._kinds = screen, folder, stem, kinds
         self._seen: set[str] = set()
         self.session: Session | None = None
 
@@ -110,7 +125,7 @@ class Camera:
         """Show a scene, and keep it if it is new."""
         shown = self._screen.show(scene)
         kind = self._kind(scene)
-        if kind not in self._seen:
+        if kind not in self._seen and (not self._kinds or kind in self._kinds):
             self._seen.add(kind)
             path = self._folder / f"{self._stem}_{kind}.png"
             self._screen.picture(scene).save(path, optimize=True)
@@ -124,10 +139,8 @@ class Camera:
         activity = self.session.activity if self.session is not None else None
         name = "stop" if activity is None else activity.name
         match scene:
-            case ImageRow(verdict=verdict, prompt=prompt, marked=marked, images=images):
-                asked = "triplet" if len(images) == len(STIMULI) else "images"
-                asked = "picked" if marked else asked
-                return "verdict" if verdict else (asked if prompt else "choice")
+            case ImageRow():
+                return row_kind(scene)
             case Rating(prompt=prompt, value=value):
                 return "rated" if not prompt else ("pair" if value in (None, 0.5) else "moved")
             case Arena() | Piles():
@@ -151,6 +164,21 @@ def _kind_of_placed(scene: Arena | Piles) -> str:
     if isinstance(scene, Piles):
         return "piles" if left == len(scene.images) else ("sorted" if left < 4 else "sorting")
     return "arena" if left else "arranged"
+
+
+def row_kind(row: ImageRow) -> str:
+    """Name of a screen with images, or with what was there."""
+    shown = [name is not None for name in row.images]
+    if row.source != "objects":
+        return "mask"
+    if row.verdict:
+        return "verdict"
+    if not row.prompt:
+        return "images" if all(shown) else "choice"
+    if not any(shown):
+        return "prompt"
+    asked = "triplet" if len(shown) == len(STIMULI) else "images"
+    return "picked" if row.marked else asked
 
 
 def write_study(root: Path, language: str) -> Study:
@@ -183,9 +211,9 @@ def write_study(root: Path, language: str) -> Study:
 
 
 def record_screens(
-    study: Study, task: str, language: str, folder: Path, stem: str | None = None
+    study: Study, task: str, folder: Path, stem: str, kinds: Sequence[str] = ()
 ) -> None:
-    """Run a session and keep its screens, in files that begin with ``stem`` or the task."""
+    """Run a session and keep its screens, all of them or those of some kinds."""
     stimuli = StimulusSet.load(study.stimuli)
     embedding = hierarchical_embedding(stimuli, np.random.default_rng(1))
     sitting = Sitting(
@@ -195,9 +223,9 @@ def record_screens(
         observer=SimulatedObserver(stimuli.ids, embedding),
     )
     prepared = prepare_session(task, sitting)
-    clock = VirtualClock()
+    clock = VirtualClock(refresh_hz=60.0 if prepared.is_timed else None)
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
-        camera = Camera(screen, folder, f"{stem or task.replace('-', '_')}_{language}")
+        camera = Camera(screen, folder, stem, kinds)
         ready = getting_ready(prepared.protocol)
         session = Session(prepared.script(view, Progress()), prepared.protocol.texts.stop, ready)
         camera.session = session
@@ -214,7 +242,8 @@ def record_screens(
 
         run_session(session, camera, lambda item: None, act)
         camera.session = None
-        camera.show(Page(prepared.protocol.texts.stop))
+        if not kinds:
+            camera.show(Page(prepared.protocol.texts.stop))
 
 
 def handle_one(session: Session, camera: Camera, time: float) -> None:
@@ -239,10 +268,12 @@ def main() -> None:
         for language in ("en", "de"):
             study = write_study(Path(temporary) / language, language)
             for task in TASKS:
-                record_screens(study, task, language, folder)
-            protocol = study.root / "protocols" / "pair_rating.toml"
-            protocol.write_text(f'language = "{language}"\n{SLIDER}')
-            record_screens(study, "pair-rating", language, folder, "pair_rating_slider")
+                record_screens(study, task, folder, f"{task.replace('-', '_')}_{language}")
+            head = f'language = "{language}"\n'
+            (study.root / "protocols" / "pair_rating.toml").write_text(f"{head}{SLIDER}")
+            record_screens(study, "pair-rating", folder, f"pair_rating_slider_{language}")
+            (study.root / "protocols" / "odd_one_out.toml").write_text(f"{head}{TIMED}")
+            record_screens(study, "odd-one-out", folder, f"timed_{language}", TIMED_KINDS)
 
 
 if __name__ == "__main__":

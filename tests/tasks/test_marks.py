@@ -47,7 +47,8 @@ class Port:
 
     @property
     def events(self) -> list[str]:
-        return [event for event, _ in self.sent]
+        """All but the cross, whose code is 0 unless a protocol gives it one."""
+        return [event for event, _ in self.sent if event != "fixation_onset"]
 
 
 def trials(n: int) -> tuple[Trial, ...]:

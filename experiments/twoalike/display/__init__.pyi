@@ -3,6 +3,7 @@ from ._calibrate import verdict as verdict
 from ._open import SharedWindow as SharedWindow
 from ._open import require_screen as require_screen
 from ._open import virtual_display as virtual_display
+from ._scanner import open_scanner as open_scanner
 from ._speaker import DeviceSpeaker as DeviceSpeaker
 from ._speaker import SilentSpeaker as SilentSpeaker
 from ._speaker import Speaker as Speaker

@@ -7,8 +7,9 @@ from typing import Any
 from PIL import Image
 
 from twoalike.display._film import FilmStimulus, check_memory
-from twoalike.stimuli import StimulusSet, read_film, scaled
-from twoalike.tasks import Frame, Protocol, Timer, between, widest
+from twoalike.display._masks import Masks
+from twoalike.stimuli import StimulusSet, read_film, read_picture, scaled
+from twoalike.tasks import Frame, Protocol, Source, Timer, between, widest
 from twoalike.tasks.lettering import Line, draw_label, draw_text
 
 MOST_IMAGES = 400
@@ -19,13 +20,20 @@ _MOST_TEXTS = 80
 class Canvas:
     """What all scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
 
-    def __init__(self, window: Any, protocol: Protocol, frame: Frame, stimuli: StimulusSet) -> None:
+    def __init__(
+        self,
+        window: Any,
+        protocol: Protocol,
+        frame: Frame,
+        stimuli: StimulusSet,
+        masks: Masks | None = None,
+    ) -> None:
         from psychopy import visual
 
         self.visual, self.window = visual, window
         self.screen, self.frame = protocol.screen, frame
-        self._stimuli = stimuli
-        self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._stimuli, self._masks = stimuli, masks or Masks()
+        self._images: dict[Source, OrderedDict[tuple[str, int], Any]] = {}
         self._kept: dict[str, Image.Image] = {}
         self._films: dict[str, FilmStimulus] = {}
         self._film_bytes = 0
@@ -94,10 +102,17 @@ class Canvas:
         return self._texts[key]
 
     def image(
-        self, name: str, side: int, x: float, y: float, *, shown: float | None = None
+        self,
+        name: str,
+        side: int,
+        x: float,
+        y: float,
+        *,
+        shown: float | None = None,
+        source: Source = "objects",
     ) -> tuple[float, float]:
-        """Draw an object's image in a square of ``side`` pixels around a point."""
-        stimulus = self.load(name, side)
+        """Draw an object's image, or a mask, in a square of ``side`` pixels around a point."""
+        stimulus = self.load(name, side, source)
         scale = 1.0 if shown is None else shown / side
         width, height = (length * scale for length in stimulus.full_size)
         stimulus.pos, stimulus.size = (x, y), (width, height)
@@ -115,16 +130,25 @@ class Canvas:
         """Whether an object is a film, which is decoded before the session."""
         return self._stimuli.kind(name) == "film"
 
-    def load(self, name: str, side: int) -> Any:
-        """Get an image or a film ready."""
-        if self.is_film(name):
+    def load(self, name: str, side: int, source: Source = "objects") -> Any:
+        """Get an image, a film or a mask ready."""
+        if source == "objects" and self.is_film(name):
             return self._film(name, side).fit(side)
-        key = (name, side)
-        if key not in self._images:
-            self._images[key] = self._image_stimulus(self._picture(name, side))
-            _drop_oldest(self._images, MOST_IMAGES)
-        self._images.move_to_end(key)
-        return self._images[key]
+        key, ready = (name, side), self._images.setdefault(source, OrderedDict())
+        if key not in ready:
+            ready[key] = self._image_stimulus(self._made(name, side, source))
+            _drop_oldest(ready, MOST_IMAGES)
+        ready.move_to_end(key)
+        return ready[key]
+
+    def _made(self, name: str, side: int, source: Source) -> Image.Image:
+        match source:
+            case "objects":
+                return self._picture(name, side)
+            case "scrambled":  # of a film, its middle frame
+                return self._masks.scrambled(name, self._picture(name, side))
+            case "masks":
+                return scaled(read_picture(self._masks.given[name]), side)
 
     def _film(self, name: str, side: int) -> FilmStimulus:
         if name not in self._films:

@@ -26,6 +26,7 @@ from twoalike.tasks import (
     Protocol,
     Rating,
     Scene,
+    Source,
     TextLayout,
     View,
     box_fill,
@@ -38,6 +39,7 @@ from twoalike.tasks import (
     shown_lines,
 )
 from twoalike.tasks.lettering import LINE, Letters, label_size, right_to_left, tail
+from twoalike.tasks.odd_one_out import Choosing
 
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
@@ -50,6 +52,7 @@ class Painter:
         self._lay_out: Callable[[int], Layout | GridLayout] | None = None
         self._rating: RatingPainter | None = None
         self._placed: ArenaPainter | PilesPainter | None = None
+        self._scrambles = isinstance(protocol, Choosing) and protocol.timing.mask == "scrambled"
         if isinstance(protocol, ImagesProtocol | GridProtocol):
             self._lay_out = cache(partial(lay_out_images, protocol, view))
         elif isinstance(protocol, PairRating):
@@ -78,18 +81,34 @@ class Painter:
         """
         films = [name for name in names if self._canvas.is_film(name)]
         names = [*films, *[name for name in names if name not in films][:MOST_IMAGES]]
-        prepare = self._canvas.load if self._placed is None else self._canvas.keep
+        prepare: Callable[[str, int], object] = self._load
+        if self._placed is not None:
+            prepare = self._canvas.keep
         for number, name in enumerate(names):
             prepare(name, side)
             if number % 20 == 0:
                 self._canvas.bar(number / len(names), 0)
                 self._canvas.window.flip()
 
+    def _load(self, name: str, side: int) -> None:
+        self._canvas.load(name, side)
+        if self._scrambles:
+            self._canvas.load(name, side, "scrambled")
+
+    def _make_ready(self, pictures: Sequence[tuple[Source, str]]) -> None:
+        """Make the pictures of a trial ready, in the size that so many objects have."""
+        if pictures:
+            assert self._lay_out is not None
+            n = sum(source == "objects" for source, _ in pictures)
+            for source, name in pictures:
+                self._canvas.load(name, self._lay_out(n).image, source)
+
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
         self._canvas.begin(now)
         match scene:
-            case Fixation():
+            case Fixation(ahead=ahead):
+                self._make_ready(ahead)
                 for line in self._cross:
                     line.draw()
             case ImageRow():
@@ -117,7 +136,8 @@ class Painter:
             if name is not None:
                 if name in row.marked:
                     self._draw_frame(name, layout, place)
-                canvas.image(name, layout.image, *layout.centre(place))
+                point = (0, 0) if row.centred else layout.centre(place)
+                canvas.image(name, layout.image, *point, source=row.source)
             canvas.label(label, *layout.label(place), width=layout.label_width(place))
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)

@@ -1,9 +1,12 @@
 """The window: opens, shows scenes, receives presses, and describes itself."""
 
+import gc
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +15,7 @@ from PIL import Image
 
 from twoalike.display._canvas import Canvas
 from twoalike.display._drawing import Painter
+from twoalike.display._masks import Masks
 from twoalike.display._open import (
     SharedWindow,
     is_refresh_rate,
@@ -147,6 +151,8 @@ class InputQueue:
 
 _SHORTEST_FRAME_S = 0.004
 """A virtual screen has no refresh to wait for; without a pause the loop would eat the processor."""
+_WAKING_S = 0.002
+"""A sleeping process may wake up this much too late."""
 RRID = "RRID:SCR_006571"
 
 
@@ -165,6 +171,8 @@ class WindowScreen(PlayableScreen):
         Time of the run at which a real clock starts, s.
     frame_s
         Duration of a frame of the screen; None if not known.
+    paced
+        Whether frames wait for the computer's clock, since there is no screen to wait for.
     """
 
     def __init__(
@@ -175,6 +183,7 @@ class WindowScreen(PlayableScreen):
         clock: VirtualClock | None,
         start: float,
         frame_s: float | None,
+        paced: bool = False,
     ) -> None:
         from psychopy import core
 
@@ -182,6 +191,7 @@ class WindowScreen(PlayableScreen):
         self._core_time: Callable[[], float] = core.getTime
         self._origin = self._core_time() - start
         self._frame_s = frame_s
+        self._pacer = Pacer(frame_s, self._core_time) if paced and frame_s else None
         self._last: float | None = None
         self._queue = InputQueue(window.winHandle, self.now)
 
@@ -198,9 +208,11 @@ class WindowScreen(PlayableScreen):
     def show(self, scene: Scene) -> Shown:
         """Draw a scene and wait until it is visible."""
         self._painter.draw(scene, self.now())
+        if self._pacer is not None:
+            self._pacer.wait()
         flipped = self._window.flip()
         if self._clock is not None:
-            return Shown(self._clock.now(), None)
+            return Shown(self._clock.next_frame(), None if self._clock.refresh_hz is None else 0)
         moment = float(flipped) - self._origin
         if self._last is not None and moment - self._last < _SHORTEST_FRAME_S:
             time.sleep(_SHORTEST_FRAME_S - (moment - self._last))
@@ -273,10 +285,32 @@ class WindowScreen(PlayableScreen):
         return int(mouse.LEFT if button == "left" else mouse.RIGHT)
 
 
-def _measure_refresh(window: Any) -> float | None:
+class Pacer:
+    """Frames of a screen that is not there: the computer's clock says when each is due.
+
+    Drawing that takes longer misses a frame, as it would before a screen.
+    """
+
+    def __init__(self, frame_s: float, now: Callable[[], float]) -> None:
+        self._frame_s, self._now, self._origin = frame_s, now, now()
+
+    def wait(self) -> None:
+        """Wait until the next frame is due, with everything drawn by then, as before a screen."""
+        import pyglet
+
+        pyglet.gl.glFinish()
+        due = math.floor((self._now() - self._origin) / self._frame_s) + 1
+        moment = self._origin + due * self._frame_s
+        if (rest := moment - self._now() - _WAKING_S) > 0:
+            time.sleep(rest)
+        while self._now() < moment:  # sleep alone wakes up too late
+            pass
+
+
+def _measure_refresh(window: Any, pace_hz: float) -> float | None:
     """Refresh rate in Hz; None where it cannot be measured."""
     if is_software(renderer()):
-        return None  # it waits for no screen: a rate would be the speed of the processor
+        return pace_hz or None  # it waits for no screen: a rate would be the speed of the processor
     rate = window.getActualFrameRate(nIdentical=10, nMaxFrames=120, nWarmUpFrames=10, threshold=1)
     return round(float(rate), 3) if rate is not None and is_refresh_rate(rate) else None
 
@@ -288,6 +322,7 @@ def _apparatus(
     *,
     windowed: bool,
     simulated: bool,
+    paced: bool,
 ) -> Apparatus:
     from psychopy import clock as psychopy_clock
 
@@ -303,6 +338,7 @@ def _apparatus(
         screen={
             "size_px": [int(width), int(height)],
             "refresh_hz": refresh_hz,
+            **({"paced": "by the computer's clock"} if paced else {}),
             "fullscreen": not windowed,
             "renderer": renderer(),
             "scale_factor": float(window.getContentScaleFactor()),
@@ -369,12 +405,21 @@ def open_window(
         check_characters(_texts(settings))
         window.mouseVisible = not protocol.screen.touch
         prepared.stimuli.check_letters()
-        canvas = Canvas(window, protocol, frame(protocol.screen, view.size), prepared.stimuli)
-        painter = Painter(canvas, protocol, view)
+        masks = Masks(prepared.masks, prepared.mask_seed)
+        sized = frame(protocol.screen, view.size)
+        painter = Painter(Canvas(window, protocol, sized, prepared.stimuli, masks), protocol, view)
         painter.preload(prepared.first_images(progress), side)
-        refresh_hz = None if clock is not None else _measure_refresh(window)
+        paced = clock is None and is_software(renderer()) and profile.pace_hz > 0
+        refresh_hz = (
+            _measure_refresh(window, profile.pace_hz) if clock is None else clock.refresh_hz
+        )
         apparatus = _apparatus(
-            window, profile, refresh_hz, windowed=windowed, simulated=clock is not None
+            window,
+            profile,
+            refresh_hz,
+            windowed=windowed,
+            simulated=clock is not None,
+            paced=paced,
         )
         screen = WindowScreen(
             window,
@@ -382,6 +427,11 @@ def open_window(
             clock=clock,
             start=progress.time_s,
             frame_s=None if refresh_hz is None else 1 / refresh_hz,
+            paced=paced,
         )
         stack.callback(screen.stop_listening)
-        yield screen, view, apparatus
+        if prepared.is_timed:
+            # A collection of everything that was imported takes longer than a frame.
+            gc.collect()
+            gc.freeze()
+        yield screen, replace(view, refresh_hz=refresh_hz), apparatus

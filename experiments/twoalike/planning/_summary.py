@@ -35,8 +35,8 @@ from twoalike.observers import (
 from twoalike.planning._lists import TrialList, TrialLists
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, progress
-from twoalike.tasks import Duration, session_duration
+from twoalike.study import Study, load_profile, progress
+from twoalike.tasks import Duration, frames_line, protocol_or_default, session_duration
 
 DURATION_NOTE = (
     "Practice counts for trials, placements and duration only. The duration holds for four people "
@@ -178,7 +178,10 @@ def _summary(
     rows[DURATION] = times + [""] * (len(columns) - len(times))
     title = f"Design: {_objects(made)}, {design}"
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
-    return ListSummary(title, table, DURATION_NOTE)
+    protocol = protocol_or_default(made.study, find_task(made.task).protocol)
+    frames = frames_line(protocol, load_profile())
+    note = f"{DURATION_NOTE} Timing: {frames}." if frames else DURATION_NOTE
+    return ListSummary(title, table, note)
 
 
 def _set_rows(made: TrialLists, n_columns: int) -> dict[str, list[str]]:

@@ -128,6 +128,8 @@ class Apparatus:
     """``clock``, ``input``: Which clock times come from, and which path presses take."""
     screen: Mapping[str, Any] = field(default_factory=dict)
     """``size_px``, ``refresh_hz``, ``fullscreen``, ``width_m``, ``distance_m``, as far as known."""
+    frames: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Durations of a timed presentation by setting: ``asked_ms``, ``frames``, ``shown_ms``."""
 
 
 def _presentation(apparatus: Apparatus) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from twoalike.design import ALIKE_PAIR_LIST, ODD_OF_MANY_LIST
 from twoalike.record._tables import TRIPLETS
+from twoalike.record._timed_columns import SCANNER_COLUMNS, timed_columns
 from twoalike.tables import MOST_SHOWN, Column, Table
 
 _NUMBERS = ODD_OF_MANY_LIST["expected_odd"].levels
@@ -91,6 +92,8 @@ def _table(listed: Table, given: tuple[Column, ...], response_time: str, correct
         *listed.columns[start:end],
         replace(TRIPLETS["correct"], description=correct),
         *listed.columns[end:],
+        *timed_columns(MOST_SHOWN),
+        *SCANNER_COLUMNS,
         *TRIPLETS.columns[-2:],
     )
     return Table("beh", columns)

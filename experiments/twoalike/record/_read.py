@@ -106,12 +106,12 @@ def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:
     """Split a raw table into whole rows of cells, the torn rest, and problems of its form.
 
-    Rows of version 0.1 get ``n/a`` in the columns that were added since.
+    Rows get ``n/a`` in the conditional columns that the file lacks.
     """
     *lines, torn = _raw_lines(require_file(path, "a raw table"))
     header = lines[0] if lines else torn
     names = list(table.with_columns_of(header).names)
-    added = [MISSING] * (len(table.names) - len(names))
+    places = [names.index(name) if name in names else None for name in table.names]
     if (found := header.split("\t")) != names:
         odd = next((name for name in names if name not in found), None)
         what = f"has no column {odd!r}" if odd else "has other columns, or in another order"
@@ -120,7 +120,7 @@ def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawP
     for number, line in enumerate(lines[1:], start=1):
         cells = line.split("\t")
         if len(cells) == len(names):
-            rows.append([*cells, *added])
+            rows.append([MISSING if at is None else cells[at] for at in places])
         else:
             message = f"has {len(cells)} cells, expected {len(names)}"
             problems.append(RawProblem(path, message, number))

@@ -310,8 +310,8 @@ def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[
 
 
 def _trials_of(plan: RunPlan) -> Table:
-    """Raw table of the trials of a run."""
-    table: Table = find_task(plan.name.task).trials
+    """Raw table of the trials of a run, with the columns that its settings ask for."""
+    table: Table = find_task(plan.name.task).trials.recorded(plan.protocol)
     return table.with_condition() if plan.condition else table
 
 

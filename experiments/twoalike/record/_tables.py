@@ -14,6 +14,7 @@ from dataclasses import replace
 import pandas as pd
 
 from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
+from twoalike.record._timed_columns import SCANNER_COLUMNS, timed_columns
 from twoalike.study import TwoalikeError, parse_json
 from twoalike.tables import PARTICIPANT_ID, PLACES, SEEN_BEFORE, STIMULI, Column, Fault, Table
 
@@ -129,7 +130,8 @@ TRIPLETS = Table(
         Column(
             "dropped_frames",
             "integer",
-            "Screen frames that came late while the triplet was shown.",
+            "Screen frames that came late while the triplet was shown; where its presentation is "
+            "timed, from its first frame to the last one of images and masks.",
             minimum=0,
             missing="refresh rate of the screen not known",
         ),
@@ -141,6 +143,8 @@ TRIPLETS = Table(
             missing="no right answer, or no choice",
         ),
         *(TRIAL_LIST[name] for name in ("repeat_of", "sampler", "sampler_score", "condition")),
+        *timed_columns(),
+        *SCANNER_COLUMNS,
         _PILOT,
         SEEN_BEFORE,
     ),

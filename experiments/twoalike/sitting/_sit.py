@@ -39,6 +39,7 @@ from twoalike.sitting._terminal import OperatorView
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, check_seed, counted, load_profile, readable_by
 from twoalike.tasks import (
+    Event,
     Item,
     Keeper,
     Listening,
@@ -335,6 +336,16 @@ def _run_through(parts: "Sequence[_Start | Outcome]", how: _How) -> Outcome:
     return replace(outcomes[-1], earlier=tuple(outcomes[:-1]))
 
 
+SIMULATED_HZ = 60.0
+"""Refresh rate of a simulated screen, where that of this computer is not known."""
+
+
+def _virtual_clock(prepared: Prepared, progress: Progress, speed: float | None) -> VirtualClock:
+    """Clock of a simulated participant; it counts frames only where presentation is timed."""
+    refresh_hz = (load_profile().refresh_hz or SIMULATED_HZ) if prepared.is_timed else None
+    return VirtualClock(progress.time_s, speed, refresh_hz)
+
+
 def _observer(
     study: Study, simulate: bool | str | Path | SimulatedObserver
 ) -> SimulatedObserver | None:
@@ -388,7 +399,9 @@ class _Start:
     @cached_property
     def clock(self) -> VirtualClock | None:
         """Clock of a simulated participant; None for a person."""
-        return VirtualClock(self.progress.time_s, self.how.speed) if self.how.simulated else None
+        if not self.how.simulated:
+            return None
+        return _virtual_clock(self.prepared, self.progress, self.how.speed)
 
     def run(self, shared: "SharedWindow | None", ahead: "Sequence[_Start]") -> tuple[Outcome, bool]:
         """Open screen and triggers, and let the session take its course.
@@ -411,8 +424,17 @@ class _Start:
                 self.how.show(line)
             for later in ahead:  # what does not fit should not wait for its turn
                 later.prepared.image_size(view)
+                rate = view.refresh_hz if later.clock is None else later.clock.refresh_hz
+                later.prepared.frame_counts(rate)
                 check_readable(later.prepared, view, begun=later.progress.begun)
+            apparatus = self._with_frames(apparatus, view)
             marks = self._open_marks(screen, stack)
+            scanner = prepared.scanner
+
+            def warn(line: str) -> None:
+                operator.warn(line)
+
+            pulses = self._open_scanner(screen, stack, warn)
 
             def store(measure: str, values: Mapping[str, object]) -> None:
                 self._store_answers(measure, values)
@@ -432,6 +454,7 @@ class _Start:
                 script,
                 prepared.protocol.texts.stop,
                 getting_ready(prepared.protocol),
+                None if scanner is None else scanner.key,
             )
             player = (
                 None
@@ -455,7 +478,7 @@ class _Start:
                 if player is not None:
                     player.act(state)
 
-            reason = run_session(session, screen, keep, each_frame, marks)
+            reason = run_session(session, screen, keep, each_frame, marks, pulses)
             if keeper.record is not None:
                 self._put_answers_back(given, operator)
                 reason = keeper.record.end(reason)
@@ -471,13 +494,15 @@ class _Start:
         if shared is None:
             assert clock is not None  # a person has to see something
             screen = NoWindow(clock)
-            view = View(screen.size)
+            view = View(screen.size, refresh_hz=clock.refresh_hz)
             prepared.image_size(view)
+            rate = {} if clock.refresh_hz is None else {"refresh_hz": clock.refresh_hz}
             apparatus = Apparatus(
                 software_version=version("twoalike"),
                 versions={"python": platform.python_version()},
                 clock="virtual",
                 input="none",
+                screen=rate,
             )
             yield screen, view, apparatus
             return
@@ -510,6 +535,24 @@ class _Start:
                 raise
             self.how.show(f"{error} This pilot run is silent.")
             return SilentSpeaker(files)
+
+    def _with_frames(self, apparatus: Apparatus, view: View) -> Apparatus:
+        """Record and show how durations are converted to frames, where presentation is timed."""
+        counts = self.prepared.frame_counts(view.refresh_hz)
+        if counts:
+            self.how.show("; ".join(map(str, counts.values())))
+        return replace(apparatus, frames={name: one.as_dict() for name, one in counts.items()})
+
+    def _open_scanner(
+        self, screen: PlayableScreen, stack: ExitStack, warn: Callable[[str], None]
+    ) -> Callable[[], Sequence[Event]]:
+        """Open the port of a scanner's trigger, if the protocol has one."""
+        scanner = self.prepared.scanner
+        if scanner is None or not scanner.port or self.clock is not None:
+            return tuple
+        from twoalike.display import open_scanner
+
+        return stack.enter_context(open_scanner(scanner, screen.now, warn))
 
     def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
         """Open the trigger output, if the protocol has one."""

@@ -57,6 +57,12 @@ class ScreenProfile(Strict):
         default=0.0, ge=0, description="frame interval that 1 in 100 exceeds, seconds"
     )
     frames: int = Field(default=0, ge=0, description="frames measured")
+    pace_hz: float = Field(
+        default=0.0,
+        ge=0,
+        description="frames a second paced by the computer's clock where none waits for a screen, "
+        "as on a virtual one; for tests, never for people; 0: not paced",
+    )
     late_frames: int = Field(default=0, ge=0, description="of them, frames that came late")
 
     @property

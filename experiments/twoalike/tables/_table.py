@@ -48,7 +48,10 @@ class Column:
     decimals: int = 4
     """Digits after the point of a number in text."""
     added: bool = False
-    """Whether tables of version 0.1 lack the column; such columns are the last ones."""
+    """Whether tables of version 0.1 lack the column."""
+    when: str = ""
+    """Setting of the protocol that a session needs to have the column, such as
+    ``timing.presentation_ms``; empty for columns of every session."""
     optional: bool = False
     """Whether a data frame in which all values are missing lacks the column."""
     identifier: bool = False
@@ -64,6 +67,25 @@ class Column:
     default: str | None = None
     """Value of a data frame's column that is not given, ``row`` for the number of the row; None:
     missing, if that is allowed."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether there are raw tables without the column."""
+        return self.added or bool(self.when)
+
+    def recorded(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a session with these settings, tables within tables, has the column.
+
+        Examples
+        --------
+        >>> column = Column("mask_1", "string", "", missing="none", when="timing.mask")
+        >>> column.recorded({"timing": {"mask": "none"}}), column.recorded({"timing": {}})
+        (False, False)
+        """
+        value: Any = settings
+        for key in self.when.split(".") if self.when else ():
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return not self.when or value not in (None, False, 0, "", "none")
 
     @property
     def allowed(self) -> str:
@@ -170,6 +192,11 @@ class Column:
             entry["Maximum"] = self.maximum
         return entry
 
+    @property
+    def meaning(self) -> str:
+        """Description for the reference, which sessions have the column included."""
+        return f"{self.description} Only with `{self.when}`." if self.when else self.description
+
     def values(self) -> str:
         """Values in Markdown, for the reference: levels, or kind or type; units; missing values."""
         words = ", ".join(f"`{level}`" for level in self.levels) or self.dtype or self.kind
@@ -274,25 +301,30 @@ class Table:
     def with_columns_of(self, header: str) -> "Table":
         """Columns of a file by its first line.
 
-        Those that version 0.1 did not write are left out if it has none of them, and that of a
-        condition is added if it has it.
+        Conditional columns that it does not name are left out, and that of a condition is added if
+        it has it.
         """
-        header = header.rstrip("\r\n")
-        if header.split("\t")[-1] == BY_CONDITION.name and BY_CONDITION not in self.columns:
-            return self.with_condition()
-        old = replace(self, columns=tuple(one for one in self.columns if not one.added))
-        return old if header == old.header().rstrip("\n") else self
+        named = header.rstrip("\r\n").split("\t")
+        kept = (one for one in self.columns if not one.conditional or one.name in named)
+        table = replace(self, columns=tuple(kept))
+        by_condition = named[-1] == BY_CONDITION.name and BY_CONDITION not in table.columns
+        return table.with_condition() if by_condition else table
+
+    def recorded(self, settings: Mapping[str, Any]) -> "Table":
+        """Leave out the columns that a session with these settings does not have."""
+        kept = (one for one in self.columns if one.recorded(settings))
+        return replace(self, columns=tuple(kept))
 
     def format_row(self, values: Mapping[str, object]) -> str:
-        """One line, with its line end; columns added since version 0.1 may be left out.
+        """One line, with its line end; conditional columns may be left out.
 
         Raises
         ------
         ValueError
             If the names are not exactly those of the columns, or a value is not allowed.
         """
-        added = {column.name for column in self.columns if column.added}
-        if odd := (set(values) ^ set(self.names)) - added:
+        conditional = {column.name for column in self.columns if column.conditional}
+        if odd := (set(values) ^ set(self.names)) - conditional:
             raise ValueError(f"row differs in {sorted(odd)}")
         cells = []
         for column in self.columns:
@@ -309,7 +341,7 @@ class Table:
     def dictionary(self) -> str:
         """Markdown table of the columns, as ``data/README.md`` and the reference show it."""
         lines = ["| column | values | meaning |", "|---|---|---|"]
-        lines += [f"| `{one.name}` | {one.values()} | {one.description} |" for one in self.columns]
+        lines += [f"| `{one.name}` | {one.values()} | {one.meaning} |" for one in self.columns]
         return "\n".join(lines) + "\n"
 
     def broken_rule(self, frame: "pd.DataFrame") -> Fault | None:

@@ -21,6 +21,7 @@ from ._activity import Placed as Placed
 from ._activity import PointerMove as PointerMove
 from ._activity import PointerPress as PointerPress
 from ._activity import PointerRelease as PointerRelease
+from ._activity import Pulse as Pulse
 from ._activity import PushButton as PushButton
 from ._activity import QuestionAnswers as QuestionAnswers
 from ._activity import Rating as Rating
@@ -28,6 +29,7 @@ from ._activity import Result as Result
 from ._activity import Scene as Scene
 from ._activity import Scroll as Scroll
 from ._activity import Shown as Shown
+from ._activity import Source as Source
 from ._activity import Stop as Stop
 from ._activity import Tick as Tick
 from ._activity import Timer as Timer
@@ -50,6 +52,8 @@ from ._prepare import check_sitting as check_sitting
 from ._prepare import prepare_session as prepare_session
 from ._prepare import run_plan as run_plan
 from ._prepare import session_inputs as session_inputs
+from ._presentation import FrameCount as FrameCount
+from ._presentation import frame_counts as frame_counts
 from ._protocol import KEYS as KEYS
 from ._protocol import SYNONYMS as SYNONYMS
 from ._protocol import PageTexts as PageTexts
@@ -87,6 +91,7 @@ from ._simulated import PlayableScreen as PlayableScreen
 from ._simulated import SimulatedParticipant as SimulatedParticipant
 from ._simulated import VirtualClock as VirtualClock
 from ._simulated import read_on as read_on
+from ._timing_check import frames_line as frames_line
 from ._validate import DataCheck as DataCheck
 from ._validate import StudyCheck as StudyCheck
 from ._validate import validate_study as validate_study

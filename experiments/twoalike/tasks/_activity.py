@@ -108,6 +108,13 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Pulse:
+    """A trigger came from another machine, such as a scanner."""
+
+    time: float
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time has passed."""
 
@@ -125,13 +132,21 @@ type Event = (
     | Scroll
     | Focus
     | Stop
+    | Pulse
     | Tick
 )
+
+
+type Source = Literal["objects", "scrambled", "masks"]
+"""Where a picture comes from: an object's image, that image with scrambled phases, or a mask."""
 
 
 @dataclass(frozen=True)
 class Fixation:
     """A cross in the middle."""
+
+    ahead: tuple[tuple[Source, str], ...] = ()
+    """Pictures to make ready before it appears, so that no later frame waits for them."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +174,10 @@ class ImageRow:
     """Line in place of the prompt after an answer in practice: right or not."""
     marked: tuple[str, ...] = ()
     """Objects shown in a frame: the expected answer, or what has been chosen so far."""
+    source: Source = "objects"
+    """What ``images`` name."""
+    centred: bool = False
+    """Whether images are in the centre of the window instead of at their places."""
 
 
 @dataclass(frozen=True)
@@ -336,6 +355,15 @@ class Note:
 def trial_shown(time: float, trial_index: int) -> Note:
     """Note that a trial appeared: the record derives ``seen_before`` from it."""
     return Note(TRIAL_SHOWN, time, {"trial_index": trial_index})
+
+
+ANSWERED = "answered"
+"""Event of a note: an answer came while timed images were still to be shown to their end."""
+
+
+def answered(time: float, trial_index: int) -> Note:
+    """Note that an answer came before the result of its trial."""
+    return Note(ANSWERED, time, {"trial_index": trial_index})
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from twoalike.tasks._activity import (
     Scene,
     Scroll,
 )
-from twoalike.tasks._protocol import Protocol
-from twoalike.tasks._session import Script
+from twoalike.tasks._protocol import Moment, Protocol
+from twoalike.tasks._session import Script, moment_of
 from twoalike.tasks.pair_rating import PairRating, lay_out_rating
 from twoalike.tasks.screens import GridLayout, ImagesProtocol, View, lay_out
 
@@ -163,6 +163,11 @@ class Listening:
         return self.trial.finished
 
     @property
+    def moment(self) -> tuple[object, Moment | None]:
+        """What the trial's scene is, and which moment it begins, for triggers."""
+        return moment_of(self.trial, self.trial.scene)
+
+    @property
     def deadline(self) -> float | None:
         """Time of the next change that comes by itself, s; None if there is none."""
         ends = [self.trial.deadline, self.playing.until if self.playing else None]
@@ -174,7 +179,10 @@ class Listening:
         scene, waits = self.trial.scene, bool(self.to_hear)
         name = self.playing.name if self.playing else ""
         match scene:
-            case ImageRow() | Rating() if scene.prompt:
+            case ImageRow() if scene.prompt:
+                prompt = self._protocol.texts.listen if waits else scene.prompt
+                return replace(scene, prompt=prompt, marked=(*scene.marked, *filter(None, [name])))
+            case Rating() if scene.prompt:
                 prompt = self._protocol.texts.listen if waits else scene.prompt
                 return replace(
                     scene, prompt=prompt, marked=(*scene.marked, *([name] if name else []))
@@ -326,6 +334,8 @@ def sound_fault(protocol: Protocol) -> str:
     """Say in one line why trials with sounds cannot be run by a protocol; empty if they can."""
     if not protocol.plays_sounds:
         return f"the task {protocol.task} shows images, words and films only, and plays no sounds"
+    if getattr(getattr(protocol, "timing", None), "presentation_ms", 0):
+        return "timing.presentation_ms: sounds are played for as long as they last; set it to 0"
     if protocol.sounds.heard and not protocol.texts.listen:
         return "texts.listen is empty: say there that every sound must be heard first"
     answers = getattr(protocol, "answers", None)

@@ -31,11 +31,19 @@ from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
 from twoalike.tasks._duration import Duration, Times, closing_duration, opening_duration, paced
 from twoalike.tasks._listening import sound_fault
+from twoalike.tasks._presentation import FrameCount
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
 from twoalike.tasks._protocol_file import protocol_place
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
-from twoalike.tasks.screens import ImagesProtocol, Opening, View, consent_text_hash, lay_out
+from twoalike.tasks.screens import (
+    ImagesProtocol,
+    Opening,
+    Scanner,
+    View,
+    consent_text_hash,
+    lay_out,
+)
 
 _LIST = re.compile(
     r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[a-z]+)(_run-(?P<run>\d+))?_trials\.tsv"
@@ -140,6 +148,36 @@ class Prepared(ABC):
     def budget_s(self) -> float | None:
         """Time that the session may take, in seconds; None where nothing limits it."""
         return None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether images are shown for a fixed number of frames."""
+        return False
+
+    def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
+        """Durations of a timed presentation in whole frames of a screen; none without one.
+
+        Raises
+        ------
+        TwoalikeError
+            If the refresh rate is not known, or a duration is below one frame.
+        """
+        return {}
+
+    @property
+    def scanner(self) -> Scanner | None:
+        """Whose trigger the session waits for; None for none."""
+        return None
+
+    @property
+    def masks(self) -> Mapping[str, Path]:
+        """Pictures that mask objects, by name."""
+        return {}
+
+    @property
+    def mask_seed(self) -> int:
+        """Seed of masks that are made from images."""
+        return 0
 
     @property
     def evidence_goal(self) -> float | None:

@@ -80,7 +80,15 @@ def check_keys(names: tuple[str, ...]) -> tuple[str, ...]:
 
 type Code = Annotated[int, Field(ge=0, le=255)]
 type Moment = Literal[
-    "session_start", "image_onset", "response", "trial_end", "break_", "session_end"
+    "session_start",
+    "image_onset",
+    "response",
+    "trial_end",
+    "break_",
+    "session_end",
+    "fixation_onset",
+    "image_offset",
+    "mask_onset",
 ]
 """What is marked."""
 
@@ -89,11 +97,20 @@ class TriggerCodes(Strict):
     """The number sent for each kind of moment, 1 to 255; 0: this one is not sent."""
 
     session_start: Code = Field(default=1, description="the first page appears")
-    image_onset: Code = Field(default=2, description="first frame that shows a trial's images")
+    image_onset: Code = Field(
+        default=2,
+        description="first frame that shows a trial's images, or each of those shown in turn",
+    )
     response: Code = Field(default=3, description="the participant answers")
     trial_end: Code = Field(default=4, description="the trial is over and recorded")
     break_: Code = Field(default=5, description="a break begins")
     session_end: Code = Field(default=6, description="the session is over")
+    fixation_onset: Code = Field(default=0, description="first frame of the cross before a trial")
+    image_offset: Code = Field(
+        default=7,
+        description="first frame without timed images, unless it shows a mask or the next image",
+    )
+    mask_onset: Code = Field(default=8, description="first frame of a mask")
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
@@ -194,6 +211,7 @@ type Colour = Annotated[str, _like("#[0-9a-fA-F]{6}", "a colour such as #e6e6e6"
 type ThemeColour = Annotated[
     str, _like("theme|#[0-9a-fA-F]{6}", 'a colour such as #e6e6e6, or "theme"')
 ]
+type KeyName = Annotated[str, AfterValidator(check_key)]
 type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
 type ColumnName = Annotated[
     str, _like("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")
@@ -422,6 +440,9 @@ class PageTexts(Strict):
         default="", description="above a trial's sounds until all were heard, if they must be"
     )
     wait: str = Field(description="page while something is computed between blocks")
+    scanner: str = Field(
+        default="", description="page while a scanner's trigger is awaited, in tasks of choices"
+    )
     progress: str = Field(
         description="line of the break page; {done} and {total} are numbers of trials"
     )

@@ -5,16 +5,16 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from twoalike.record import RunRecord
 from twoalike.tasks._activity import (
+    ANSWERED,
     Activity,
     Arena,
     Event,
     EventRow,
     Focus,
-    ImageRow,
     Item,
     KeyPress,
     MoreShown,
@@ -30,6 +30,7 @@ from twoalike.tasks._activity import (
     Stop,
     Tick,
 )
+from twoalike.tasks._protocol import Moment
 
 STOP_KEY = "escape"
 _LAST_PAGES = {"end": "completed", "declined": "declined"}
@@ -53,6 +54,8 @@ class Session:
     ready
         Makes the countdown before each trial that does not follow another one, and before one
         that Esc has interrupted; None for no countdown.
+    pulse_key
+        Key that a scanner presses again and again; on the page after Esc it means nothing.
 
     Attributes
     ----------
@@ -76,9 +79,14 @@ class Session:
     """
 
     def __init__(
-        self, script: Script, stop_text: str, ready: Callable[[], Activity] | None = None
+        self,
+        script: Script,
+        stop_text: str,
+        ready: Callable[[], Activity] | None = None,
+        pulse_key: str | None = None,
     ) -> None:
         self._script, self._stop_text, self._ready = script, stop_text, ready
+        self._pulse_key = pulse_key
         self.asking = self.left = False
         self._activity: Activity | None = None
         self._before: Activity | None = None
@@ -157,7 +165,7 @@ class Session:
                 self._waiting += self._finish(str(end.value), time)
                 return
             if isinstance(step, Activity):
-                if _is_trial(step) and not _is_trial(self._activity):
+                if _is_trial(step) and not _goes_on(self._activity):
                     self._before = self._ready() if self._ready is not None else None
                 self._activity = step
                 return
@@ -183,6 +191,8 @@ class Session:
     def _answer_stop(self, event: Event) -> list[Item]:
         if not isinstance(event, KeyPress | PointerPress):
             return []
+        if isinstance(event, KeyPress) and event.key == self._pulse_key:
+            return []
         self.asking = False
         items: list[Item] = [Note("went_on", event.time)]
         if self._before is not None:
@@ -194,6 +204,11 @@ class Session:
         return [*items, *self._return(event.time), *self._advance(event.time)]
 
 
+def _goes_on(activity: Activity | None) -> bool:
+    """Whether a trial follows an activity at once: another trial, or a scanner's trigger."""
+    return _is_trial(activity) or (activity is not None and activity.name == "scanner")
+
+
 def _is_trial(activity: Activity | None) -> bool:
     return activity is not None and activity.name == "trial"
 
@@ -202,11 +217,21 @@ type SendMark = Callable[[str, float], str | None]
 """Takes the name of an event and its time; returns why the mark was not sent, or None."""
 
 
-def _shows_images(scene: Scene) -> bool:
-    """Whether a scene waits for an answer to images."""
-    if isinstance(scene, ImageRow | Rating):
-        return bool(scene.prompt)
-    return isinstance(scene, Arena | Piles)
+@runtime_checkable
+class Marked(Protocol):
+    """An activity whose scenes are marked one by one."""
+
+    @property
+    def moment(self) -> tuple[object, Moment | None]:
+        """What the present scene is, and which moment it begins; None marks nothing."""
+
+
+def moment_of(activity: Activity, scene: Scene) -> tuple[object, Moment | None]:
+    """Say what an activity's scene is, and which moment it begins: in most, that of the images."""
+    if isinstance(activity, Marked):
+        return activity.moment
+    images = isinstance(scene, Arena | Piles) or (isinstance(scene, Rating) and bool(scene.prompt))
+    return images, "image_onset" if images else None
 
 
 class Marks:
@@ -221,9 +246,8 @@ class Marks:
     def __init__(self, send: SendMark) -> None:
         self._send = send
         self._activity: Activity | None = None
-        self._onset_of: Activity | None = None
-        self._started = False
-        self._hidden = False
+        self._seen: tuple[Activity, object] | None = None
+        self._had_onset = self._started = self._hidden = self._answered = False
 
     def shown(self, session: Session, time: float) -> list[Item]:
         """Take that a frame of the scene became visible at ``time``."""
@@ -235,29 +259,35 @@ class Marks:
             self._hidden = True
             return self._mark(events, time)
         before, self._activity = self._activity, activity
-        ended = self._onset_of
-        anew = activity is not self._onset_of or self._hidden
-        if anew and _shows_images(session.scene):
+        ended = self._had_onset and activity is not before
+        self._had_onset = self._had_onset and not ended
+        step, moment = moment_of(activity, session.scene)
+        if moment is not None and (self._seen != (activity, step) or self._hidden):
             # First: a pulse that waits for the end of another would come late.
-            self._onset_of, self._hidden = activity, False
-            events.append("image_onset")
-        if activity is not before:
-            if ended is not None and ended is before:
-                events.append("trial_end")
-            if activity.name == "break":
-                events.append("break_")
+            events.append(moment)
+            self._had_onset = self._had_onset or moment == "image_onset"
+        self._seen, self._hidden = (activity, step), False
+        if ended:
+            events.append("trial_end")
+        if activity is not before and activity.name == "break":
+            events.append("break_")
         return self._mark(events, time)
 
     def kept(self, item: Item, time: float) -> list[Item]:
-        """Take that an item arose at ``time``: a result is an answer."""
-        answered = isinstance(item, Result) and not item.timed_out
-        return self._mark(["response"] if answered else [], time)
+        """Take that an item arose at ``time``: a result is an answer, unless that came before."""
+        if isinstance(item, Note) and item.event == ANSWERED:
+            self._answered = True
+            return self._mark(["response"], time)
+        if not isinstance(item, Result):
+            return []
+        before, self._answered = self._answered, False
+        return self._mark([] if item.timed_out or before else ["response"], time)
 
     def ended(self, time: float) -> list[Item]:
         """Take that the session is over."""
         return self._mark(["session_end"], time)
 
-    def _mark(self, events: list[str], time: float) -> list[Item]:
+    def _mark(self, events: Sequence[str], time: float) -> list[Item]:
         failures = [(event, self._send(event, time)) for event in events]
         return [
             Note("trigger_failed", time, {"trigger": event, "reason": reason})
@@ -317,6 +347,7 @@ def run_session(
     keep: Keep,
     act: Callable[[Session], None] | None = None,
     marks: Marks | None = None,
+    pulses: Callable[[], Sequence[Event]] = tuple,
 ) -> EndReason:
     """Run a session to its end.
 
@@ -329,6 +360,8 @@ def run_session(
         Called after each frame: a simulated participant, who presses keys or waits.
     marks
         Sends triggers; None for none.
+    pulses
+        Gives the triggers that came from another machine since the last call.
 
     Returns
     -------
@@ -356,7 +389,8 @@ def run_session(
                 flush()
                 if act is not None:
                     act(session)
-                for event in (*screen.events(), *signals(screen.now()), Tick(screen.now())):
+                heard = (*pulses(), *screen.events())
+                for event in (*heard, *signals(screen.now()), Tick(screen.now())):
                     take(event)
             if marks is not None:
                 pending.extend(marks.ended(screen.now()))

@@ -5,6 +5,7 @@ session of minutes runs in seconds while onsets, response times, time limits and
 as they would for a person.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -24,7 +25,16 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._listening import Listening
 from twoalike.tasks._session import STOP_KEY, Screen, Session
-from twoalike.tasks.screens import PageActivity, QuestionActivity, ReadyActivity, WaitActivity
+from twoalike.tasks.screens import (
+    PageActivity,
+    QuestionActivity,
+    ReadyActivity,
+    ScannerActivity,
+    WaitActivity,
+)
+
+_ROUNDING = 1e-6
+"""Share of a frame."""
 
 
 class VirtualClock:
@@ -36,10 +46,20 @@ class VirtualClock:
         First time, s.
     speed
         Seconds of the run a second of the wall; None passes over all waiting.
+    refresh_hz
+        Frames a second that its screens show; None shows them whenever they are drawn.
+
+    Examples
+    --------
+    >>> clock = VirtualClock(1.0, refresh_hz=50.0)
+    >>> [round(clock.next_frame(), 3) for _ in range(3)]
+    [1.02, 1.04, 1.06]
     """
 
-    def __init__(self, start: float = 0.0, speed: float | None = None) -> None:
-        self._now, self._speed = start, speed
+    def __init__(
+        self, start: float = 0.0, speed: float | None = None, refresh_hz: float | None = None
+    ) -> None:
+        self._now, self._speed, self.refresh_hz = start, speed, refresh_hz
 
     def now(self) -> float:
         """Time of the run, s."""
@@ -50,6 +70,13 @@ class VirtualClock:
         if self._speed is not None and moment > self._now:
             time.sleep((moment - self._now) / self._speed)
         self._now = max(self._now, moment)
+
+    def next_frame(self) -> float:
+        """Move on to the next frame and return its time; without a refresh rate, stay."""
+        if self.refresh_hz is not None:
+            passed = math.floor(self._now * self.refresh_hz + _ROUNDING)
+            self.wait_until((passed + 1) / self.refresh_hz)
+        return self._now
 
 
 class PlayableScreen(Screen, Protocol):
@@ -105,7 +132,7 @@ class NoWindow(PlayableScreen):
 
     def show(self, scene: Scene) -> Shown:
         """Show nothing, at once."""
-        return Shown(self._clock.now(), None)
+        return Shown(self._clock.next_frame(), None if self._clock.refresh_hz is None else 0)
 
     def events(self) -> Sequence[Event]:
         """Presses since the last call."""
@@ -138,6 +165,8 @@ class NoWindow(PlayableScreen):
 
 
 _READING_S = 2.0
+_SCANNER_S = 1.0
+"""Until a simulated scanner sends its trigger."""
 _POLL_S = 0.02
 _SAID = {
     "age": "30",
@@ -187,6 +216,9 @@ class SimulatedParticipant:
             self._answer(activity)
         elif isinstance(activity, ReadyActivity):
             self._clock.wait_until(activity.deadline or 0.0)
+        elif isinstance(activity, ScannerActivity):
+            self._clock.wait_until(self._clock.now() + _SCANNER_S)
+            self._screen.press_key(activity.key)
         elif isinstance(activity, WaitActivity):
             self._sleep(_POLL_S)  # the work takes real time
         elif isinstance(activity, Listening):

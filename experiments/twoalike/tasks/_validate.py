@@ -32,6 +32,7 @@ from twoalike.tasks._protocol_file import (
     study_tasks,
 )
 from twoalike.tasks._several import sitting_faults
+from twoalike.tasks._timing_check import timing_faults
 
 _MOST = 10
 """Problems of a file that are listed."""
@@ -144,6 +145,8 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
 def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
     """Problems of protocols, settings, trial lists and images, and remarks on them."""
     unreadable, remarks = reading_faults(study)
+    untimed, frames = timing_faults(study, stimuli)
+    unreadable, remarks = [*unreadable, *untimed], [*remarks, *frames]
     faults = check_parts(study)
     if not faults:
         found = (check_protocol(s, m) for s in each_variant(study) for m in protocols().values())

@@ -1,7 +1,7 @@
 """Protocols of odd-one-of-many and most-alike-pair, which differ in their texts alone."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,10 @@ _PLACES = tuple(str(number) for number in range(1, MOST_SHOWN + 1))
 
 
 class ManyTiming(Timing):
-    """How long things last; all in seconds."""
+    """How long things last: in seconds, those that are counted in frames in milliseconds."""
+
+    most_images: ClassVar[int] = MOST_SHOWN
+    """Images of a trial, at most."""
 
     flag_slow_s: float = Field(
         default=20.0, gt=0, description="choices slower than this are flagged, never deleted"
@@ -65,7 +68,8 @@ class ManyProtocol(Choosing, GridProtocol):  # the bases in this order put image
     """Protocol of one session of choices among three to six images."""
 
     timing: ManyTiming = Field(
-        default=ManyTiming(), description="How long things last, in seconds."
+        default=ManyTiming(),
+        description="How long things last: in seconds, or in milliseconds where the key says so.",
     )
     answers: Answers = Field(default=Answers(), description="How a choice is given.")
 

@@ -28,7 +28,7 @@ from twoalike.tasks.odd_one_out import (
     prepared_choices,
     triplet_times,
 )
-from twoalike.tasks.screens import GridLayout, Layout, View
+from twoalike.tasks.screens import View
 
 _FIRST = 0.6
 """Share of the time for a pair after which simulated observers choose its first image."""
@@ -65,10 +65,9 @@ class PreparedMany(PreparedTriplets):
         """
         return self.layout(view, max(len(trial.stimuli) for trial in self.trials)).image
 
-    def activity(self, trial: Trial, layout: Layout | GridLayout) -> TripletActivity:
-        """Make what a trial shows."""
-        kind = PairActivity if isinstance(trial, PairTrial) else ManyActivity
-        return kind(trial, self.protocol, layout)
+    def kind_of(self, trial: Trial) -> type[TripletActivity]:
+        """Choose what shows a trial."""
+        return PairActivity if isinstance(trial, PairTrial) else ManyActivity
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that choose."""

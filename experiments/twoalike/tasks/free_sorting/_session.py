@@ -204,7 +204,7 @@ class PreparedSortings(Prepared):
         """Pages, trials, breaks."""
         protocol = self.protocol
 
-        def show(trial: ListedSorting) -> SortingActivity:
+        def show(trial: ListedSorting, _: float | None) -> SortingActivity:
             layout = lay_out_sorting(protocol, view.size, len(trial.items))
             return SortingActivity(trial, protocol, layout)
 

@@ -1,3 +1,8 @@
+from ._choosing import Phase as Phase
+from ._choosing import TripletActivity as TripletActivity
+from ._masks import GivenMasks as GivenMasks
+from ._masks import given_masks as given_masks
+from ._more import MoreTrials as MoreTrials
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts
 from ._protocol import Choosing as Choosing
@@ -7,7 +12,6 @@ from ._protocol import Timing as Timing
 from ._protocol import choice_text_faults as choice_text_faults
 from ._protocol import triplet_protocol as triplet_protocol
 from ._protocol import triplet_text_faults as triplet_text_faults
-from ._session import MoreTrials as MoreTrials
 from ._session import PreparedTriplets as PreparedTriplets
 from ._session import TripletHands as TripletHands
 from ._session import count_judged as count_judged
@@ -20,10 +24,8 @@ from ._session import prepared_choices as prepared_choices
 from ._session import triplet_script as triplet_script
 from ._session import triplet_times as triplet_times
 from ._trial import Answer as Answer
-from ._trial import Phase as Phase
 from ._trial import Trial as Trial
 from ._trial import TrialResult as TrialResult
-from ._trial import TripletActivity as TripletActivity
 from ._trial import cell_number as cell_number
 from ._trial import listed_cells as listed_cells
 from ._trial import trials_from_table as trials_from_table

@@ -13,13 +13,16 @@ from pydantic import Field, model_validator
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import Page
+from twoalike.tasks._presentation import PresentationTiming
 from twoalike.tasks._protocol import KeyNames, PageTexts, Protocol, shipped_texts
 from twoalike.tasks.screens import (
+    GO_ON,
     Frame,
     GridLayout,
     ImagesProtocol,
     Layout,
     Room,
+    Scanner,
     View,
     lay_out,
     room_faults,
@@ -28,10 +31,12 @@ from twoalike.tasks.screens import (
 )
 
 
-class Timing(Strict):
-    """How long things last; all in seconds."""
+class Timing(PresentationTiming):
+    """How long things last: in seconds, those that are counted in frames in milliseconds."""
 
-    fixation_s: float = Field(default=0.5, ge=0, description="cross before each triplet")
+    most_images: ClassVar[int] = len(POSITIONS)
+    """Images of a trial, at most."""
+
     minimum_rt_s: float = Field(
         default=0.2,
         ge=0,
@@ -60,6 +65,11 @@ class Timing(Strict):
     def _limit_leaves_time(self) -> Self:
         if 0 < self.response_limit_s <= self.minimum_rt_s:
             raise ValueError("response_limit_s must be longer than minimum_rt_s, or 0")
+        if 0 < self.response_limit_s <= self.presentation_s(self.most_images):
+            raise ValueError(
+                "response_limit_s counts from the first image and must be longer than the "
+                "presentation, or 0"
+            )
         return self
 
 
@@ -145,9 +155,26 @@ class Choosing(Protocol):
     if TYPE_CHECKING:
         texts: ChoiceTexts
 
-    timing: Timing = Field(default=Timing(), description="How long things last, in seconds.")
+    timing: Timing = Field(
+        default=Timing(),
+        description="How long things last: in seconds, or in milliseconds where the key says so.",
+    )
     answers: PlaceKeys = Field(description="How a choice is given.")
     practice: Practice = Field(default=Practice(), description="The practice trials.")
+    scanner: Scanner = Field(
+        default=Scanner(), description="Start by a trigger, such as that of a scanner."
+    )
+
+    @model_validator(mode="after")
+    def _trigger_is_awaited(self) -> Self:
+        if self.scanner.start == "none":
+            return self
+        key = self.scanner.key
+        if self.answers.position(key) is not None or key in {*GO_ON, "escape"}:
+            raise ValueError(f"scanner.key {key!r} has another meaning in this task")
+        if not self.texts.scanner:
+            raise ValueError("scanner.start needs texts.scanner: the page while it waits")
+        return self
 
     def labels_at(self, places: Sequence[str]) -> tuple[str, ...]:
         """Labels of the images at places of the screen; empty for one that is no answer."""
@@ -224,4 +251,7 @@ def choice_text_faults(
         if text
     ]
     yield from room_faults(rooms, pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)
+    single = [("texts.time_out", Page(texts.time_out, texts.go_on))]
+    if protocol.scanner.start != "none":
+        single.append(("texts.scanner", Page(texts.scanner)))
+    yield from single_page_faults(single, pages)

@@ -4,10 +4,11 @@ Odd-one-out, anchored choices and choices among many images differ in their prot
 and what can be chosen.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,12 +38,16 @@ from twoalike.tasks._prepare import (
     run_plan,
     session_inputs,
 )
+from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks.odd_one_out._choosing import TripletActivity
+from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
+from twoalike.tasks.odd_one_out._more import InBlock, MoreTrials
 from twoalike.tasks.odd_one_out._protocol import Choosing, OddOneOut
-from twoalike.tasks.odd_one_out._trial import Trial, TripletActivity, trials_from_table
+from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
 from twoalike.tasks.screens import (
     Frame,
     GridLayout,
@@ -50,6 +55,8 @@ from twoalike.tasks.screens import (
     ImagesProtocol,
     Layout,
     Opening,
+    Scanner,
+    ScannerActivity,
     View,
     WaitActivity,
     after_trials,
@@ -71,30 +78,19 @@ _FIT = Duration(5.0, 90.0)
 """Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
 
 
-class InBlock(Protocol):
-    """A listed trial of any task."""
-
-    @property
-    def trial_type(self) -> str:
-        """Why it is shown."""
-
-    @property
-    def block_index(self) -> int:
-        """Block that it belongs to."""
-
-
 def trial_duration(trial: Trial | None, protocol: Choosing) -> Duration:
     """Time from a trial's cross to the next one's; ``trial`` is None if it is not chosen yet."""
     timing, practice = protocol.timing, protocol.practice
     easy = trial is not None and trial.expected is not None
     condition = None if trial is None else trial.condition
     median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
-    images = 1.0 if trial is None else len(trial.stimuli) / len(STIMULI)
-    choice = paced(MEAN_TO_MEDIAN * median * images)
+    n_images = len(STIMULI) if trial is None else len(trial.stimuli)
+    choice = paced(MEAN_TO_MEDIAN * median * n_images / len(STIMULI))
     if timing.response_limit_s:
         choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
     judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
-    fixed = timing.fixation_s + (practice.feedback_s if judged else timing.feedback_s)
+    shown = timing.presentation_s(n_images)
+    fixed = timing.fixation_s + shown + (practice.feedback_s if judged else timing.feedback_s)
     return choice + Duration(fixed, fixed) + _BETWEEN
 
 
@@ -143,6 +139,7 @@ def pages_duration(
     return sum(pages, Duration())
 
 
+NO_SCANNER = Scanner()
 _AGAIN_S = 0.3
 _MOUSE_SHARE = 0.2
 
@@ -181,6 +178,8 @@ class TripletHands:
         assert isinstance(activity, TripletActivity)
         if activity.choosing and activity.onset is not None:
             self._choose(activity, activity.trial, activity.onset)
+        elif activity.showing:
+            return  # the next frame comes by itself
         elif activity.deadline is not None:
             self._clock.wait_until(activity.deadline)
         else:
@@ -194,6 +193,8 @@ class TripletHands:
             self._plan = Planned(trial, onset, presses, by_mouse)
         plan, (place, taken) = self._plan, self._plan.presses[0]
         moment = max(plan.start + taken, self._clock.now())
+        if activity.showing and moment > self._clock.now():
+            return
         if activity.deadline is not None and moment >= activity.deadline:
             self._clock.wait_until(activity.deadline)
             return
@@ -214,36 +215,6 @@ class TripletHands:
         return ((trial.positions[item], taken),)
 
 
-class MoreTrials[T: InBlock](Protocol):
-    """Where the trials come from that are chosen while the session runs."""
-
-    @property
-    def total(self) -> int:
-        """Trials of the whole session, practice not counted."""
-
-    @property
-    def n_trials(self) -> int:
-        """Trials of the whole session."""
-
-    def start(self) -> None:
-        """Begin to choose the next block; all trials so far are on the disk."""
-
-    def ready(self) -> bool:
-        """Whether the next block is there.
-
-        Raises
-        ------
-        TwoalikeError
-            If it could not be made.
-        """
-
-    def take(self) -> tuple[Sequence[T], Item]:
-        """Give the next block, and the item that records it."""
-
-    def close(self) -> None:
-        """End what is still under way."""
-
-
 def triplet_script(
     protocol: Choosing,
     layout: Layout | GridLayout,
@@ -252,7 +223,9 @@ def triplet_script(
     *,
     n_done: int = 0,
     more: MoreTrials[Trial] | None = None,
-    make: Callable[[Trial], Activity] | None = None,
+    make: Callable[[Trial, float | None], Activity] | None = None,
+    refresh_hz: float | None = None,
+    masks: GivenMasks = NO_MASKS,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session that has ``n_done`` trials behind it.
 
@@ -263,21 +236,34 @@ def triplet_script(
     more
         Where later blocks come from; None where ``trials`` are all.
     make
-        Makes what a trial shows; None: three images in ``layout``.
+        Makes what a trial shows, with the time of the scanner's trigger before it, if there was
+        one; None: three images in ``layout``.
+    refresh_hz
+        Refresh rate of the screen, which timed presentation needs; for ``make=None``.
+    masks
+        Given masks, if any.
 
     Returns
     -------
     How it ended: ``completed`` or ``declined`` (the generator's value).
     """
+
+    def show(trial: Trial, trigger: float | None) -> Activity:
+        masked = replace(trial, masks=masks.of(trial))
+        if make is not None:
+            return make(masked, trigger)
+        return TripletActivity(masked, protocol, layout, refresh_hz=refresh_hz, trigger=trigger)
+
     return listed_script(
         protocol,
         Frame(layout.size, layout.text),
         trials,
         opening,
-        make or (lambda trial: TripletActivity(trial, protocol, layout)),
+        show,
         keys=answer_keys(protocol),
         n_done=n_done,
         more=more,
+        scanner=protocol.scanner,
     )
 
 
@@ -286,11 +272,12 @@ def listed_script[T: InBlock](
     frame: Frame,
     trials: Sequence[T],
     opening: Opening,
-    show: Callable[[T], Activity],
+    show: Callable[[T, float | None], Activity],
     *,
     keys: frozenset[str] = frozenset(),
     n_done: int = 0,
     more: MoreTrials[T] | None = None,
+    scanner: Scanner = NO_SCANNER,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session whose trials are listed, of any task.
 
@@ -299,9 +286,11 @@ def listed_script[T: InBlock](
     trials, n_done, more
         As for :func:`triplet_script`.
     show
-        Makes the activity of a trial.
+        Makes the activity of a trial, with the time of the scanner's trigger before it, if any.
     keys
         Keys that answer; they turn pages as well.
+    scanner
+        Whose trigger trials wait for.
 
     Returns
     -------
@@ -310,7 +299,7 @@ def listed_script[T: InBlock](
     if not (yield from before_trials(protocol, frame, opening, keys)):
         return "declined"
     try:
-        yield from _trials(protocol, frame, trials, show, keys, n_done, more)
+        yield from _trials(protocol, frame, trials, show, keys, n_done, more, scanner)
     finally:
         if more is not None:
             more.close()
@@ -322,20 +311,28 @@ def _trials[T: InBlock](
     protocol: PageProtocol,
     frame: Frame,
     trials: Sequence[T],
-    show: Callable[[T], Activity],
+    show: Callable[[T, float | None], Activity],
     keys: frozenset[str],
     n_done: int,
     more: MoreTrials[T] | None,
+    scanner: Scanner,
 ) -> Iterator[Activity | Item]:
     """All trials that are left, with the pages between them."""
     texts = protocol.texts
     known, number = list(trials), n_done
     total = more.total if more is not None else count_judged(known)
+    trigger: float | None = None
+    due = scanner.start != "none"
     while True:
         for trial in known[number:]:
             if number > n_done:
                 yield from _between(protocol, frame, known, number, total, keys)
-            yield show(trial)
+                due |= scanner.start == "block" and page_before(protocol, known, number) == "break"
+            if due and trial.trial_type != "practice":
+                waiting = ScannerActivity(texts.scanner, scanner.key)
+                yield waiting
+                trigger, due = waiting.time, False
+            yield show(trial, trigger)
             number += 1
         if more is None or count_judged(known) >= more.total:
             return
@@ -347,6 +344,7 @@ def _trials[T: InBlock](
         yield item
         known += following
         n_done = number  # the break before the new block has been
+        due |= scanner.start == "block"
 
 
 def answer_keys(protocol: Choosing) -> frozenset[str]:
@@ -403,6 +401,32 @@ class PreparedTriplets(Prepared):
     """Trials known before the session."""
     more: MoreTrials[Trial] | None = None
     """Where later blocks come from; None where ``trials`` are all."""
+    given: GivenMasks = NO_MASKS
+    """Masks, where they are given."""
+
+    @property
+    def scanner(self) -> Scanner | None:
+        """Whose trigger the session waits for; None for none."""
+        return None if self.protocol.scanner.start == "none" else self.protocol.scanner
+
+    @property
+    def masks(self) -> Mapping[str, Path]:
+        """Pictures that mask objects, by name."""
+        return self.given.paths
+
+    @property
+    def mask_seed(self) -> int:
+        """Seed of masks that are made from images."""
+        return self.given.seed
+
+    def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
+        """Durations of the presentation in whole frames; none where it is not timed."""
+        return frame_counts(self.protocol.timing, refresh_hz)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether images are shown for a fixed number of frames."""
+        return self.protocol.timing.timed
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
         """Objects in the order of the trials."""
@@ -421,7 +445,10 @@ class PreparedTriplets(Prepared):
             self.opening(progress),
             n_done=progress.n_done,
             more=self.more,
-            make=lambda trial: self.activity(trial, find_layout(len(trial.stimuli))),
+            make=lambda trial, trigger: self.activity(
+                trial, find_layout(len(trial.stimuli)), view.refresh_hz, trigger
+            ),
+            masks=self.given,
         )
 
     def layout(self, view: View, n: int) -> Layout | GridLayout:
@@ -429,9 +456,26 @@ class PreparedTriplets(Prepared):
         assert isinstance(self.protocol, ImagesProtocol | GridProtocol)
         return lay_out_images(self.protocol, view, n)
 
-    def activity(self, trial: Trial, layout: Layout | GridLayout) -> TripletActivity:
-        """Make what a trial shows."""
-        return TripletActivity(trial, self.protocol, layout)
+    def activity(
+        self,
+        trial: Trial,
+        layout: Layout | GridLayout,
+        refresh_hz: float | None,
+        trigger: float | None,
+    ) -> TripletActivity:
+        """Make what a trial shows.
+
+        Parameters
+        ----------
+        refresh_hz, trigger
+            As for :class:`TripletActivity`.
+        """
+        made = self.kind_of(trial)
+        return made(trial, self.protocol, layout, refresh_hz=refresh_hz, trigger=trigger)
+
+    def kind_of(self, trial: Trial) -> type[TripletActivity]:
+        """Choose what shows a trial."""
+        return TripletActivity
 
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction."""
@@ -526,6 +570,8 @@ def prepared_choices(
     if more is not None:
         shown |= set(shown_objects(stimuli, study.config.design))
     check_objects(sitting, protocol, stimuli, shown)
+    most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
+    masks = given_masks(study, protocol, shown, most)
     plan = run_plan(
         sitting,
         protocol,
@@ -533,6 +579,7 @@ def prepared_choices(
         shown=shown,
         trials=table,
         n_trials=len(table) if more is None else more.n_trials,
+        design=masks.settings,
     )
     return made(
         sitting=sitting,
@@ -542,6 +589,7 @@ def prepared_choices(
         inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
+        given=masks,
     )
 
 

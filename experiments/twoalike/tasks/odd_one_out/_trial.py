@@ -1,29 +1,13 @@
-"""One odd-one-out trial: as designed, as a state machine, and as answered."""
+"""One odd-one-out trial: as designed, and as answered."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from twoalike.study import MISSING
 from twoalike.tables import CHOICE_COLUMNS, PLACES, POSITIONS, STIMULI, choice_columns
-from twoalike.tasks._activity import (
-    Event,
-    Fixation,
-    ImageRow,
-    Item,
-    KeyPress,
-    Page,
-    PointerPress,
-    Scene,
-    Shown,
-    Timer,
-    trial_shown,
-)
-from twoalike.tasks.odd_one_out._protocol import Choosing
-from twoalike.tasks.screens import GO_ON, GridLayout, Layout
 
 
 @dataclass(frozen=True)
@@ -46,12 +30,19 @@ class Trial:
     condition: str | None = None
     anchored: bool = False
     """Whether the first of ``stimuli`` is a reference, and not an answer."""
+    masks: tuple[str, ...] = ()
+    """Pictures that mask ``stimuli``, where masks are given."""
 
     @property
     def row(self) -> tuple[str, ...]:
         """Stimuli by place: from left to right, or as places are numbered."""
-        order = POSITIONS if self.positions[0] in POSITIONS else sorted(self.positions)
-        return tuple(self.stimuli[self.positions.index(place)] for place in order)
+        return tuple(self.stimuli[item] for item in self.order)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Numbers of the stimuli by place, from 0."""
+        places = POSITIONS if self.positions[0] in POSITIONS else sorted(self.positions)
+        return tuple(self.positions.index(place) for place in places)
 
     @property
     def expected_stimuli(self) -> tuple[str, ...]:
@@ -139,6 +130,8 @@ class TrialResult:
     """Late frames while the triplet was shown; None if not known."""
     flag: str | None
     """``fast``, ``slow``, ``interrupted`` or None."""
+    timed: Mapping[str, object] = field(default_factory=dict)
+    """Cells of the columns of timed presentation and of a scanner's trigger, where it has them."""
 
     @property
     def trial_index(self) -> int:
@@ -199,214 +192,6 @@ class TrialResult:
             "sampler": trial.sampler,
             "sampler_score": trial.sampler_score,
             "condition": trial.condition,
+            **self.timed,
             "pilot": pilot,
         }
-
-
-class Phase(StrEnum):
-    """Phases of a trial."""
-
-    FIXATION = "fixation"
-    CHOICE = "choice"
-    FEEDBACK = "feedback"
-    MESSAGE = "message"
-    DONE = "done"
-
-
-class TripletActivity:
-    """One trial; its result is given as soon as it is decided.
-
-    Attributes
-    ----------
-    onset
-        First frame of the triplet, s; None until it was shown.
-    early
-        Presses ignored because they came too early.
-    answer
-        The choice; None before it, and if the time limit passed.
-    """
-
-    name = "trial"
-
-    def __init__(self, trial: Trial, protocol: Choosing, layout: Layout | GridLayout) -> None:
-        self.trial, self.protocol, self.layout = trial, protocol, layout
-        self.early = 0
-        self.answer: Answer | None = None
-        self._interrupted = False
-        self._begin()
-
-    def _begin(self) -> None:
-        fixation = self.protocol.timing.fixation_s > 0
-        self._enter(Phase.FIXATION if fixation else Phase.CHOICE)
-        self.onset: float | None = None
-        self._dropped: int | None = 0
-
-    def _enter(self, phase: Phase) -> None:
-        self.phase = phase
-        self._since: float | None = None  # first frame of the phase, s
-
-    @property
-    def decided(self) -> bool:
-        """Whether there is a choice, or the time for it is over."""
-        return self.phase in (Phase.FEEDBACK, Phase.MESSAGE, Phase.DONE)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the trial is over, feedback included."""
-        return self.phase is Phase.DONE
-
-    @property
-    def choosing(self) -> bool:
-        """Whether the triplet waits for a choice."""
-        return self.phase is Phase.CHOICE
-
-    @property
-    def deadline(self) -> float | None:
-        """Time at which the phase ends by itself; None while it waits for an answer or a frame."""
-        length = {
-            Phase.FIXATION: self.protocol.timing.fixation_s,
-            Phase.CHOICE: self.protocol.timing.response_limit_s or None,
-            Phase.FEEDBACK: self._feedback_s,
-        }.get(self.phase)
-        return None if self._since is None or length is None else self._since + length
-
-    @property
-    def scene(self) -> Scene:
-        """Cross, triplet, or what follows the choice."""
-        texts, trial = self.protocol.texts, self.trial
-        if self.phase is Phase.FIXATION:
-            return Fixation()
-        if self.phase is Phase.CHOICE:
-            labels = self.protocol.labels_at(self.layout.places)
-            return ImageRow(trial.row, texts.prompt, labels, self._timer, marked=self.picked)
-        if self.answer is None:
-            return Page(texts.time_out, texts.go_on)
-        kept = {*self.picked, *([trial.stimuli[0]] if trial.anchored else ())}
-        left = tuple(name if name in kept else None for name in trial.row)
-        verdict, expected = self._verdict, trial.expected_stimuli
-        if verdict is None:
-            return ImageRow(left)
-        if verdict:
-            return ImageRow(left, verdict=texts.right, marked=expected)
-        return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
-
-    @property
-    def picked(self) -> tuple[str, ...]:
-        """Objects chosen so far."""
-        if self.answer is None:
-            return ()
-        return (self.trial.stimuli[self.trial.positions.index(self.answer.position)],)
-
-    @property
-    def _timer(self) -> Timer | None:
-        timing, end = self.protocol.timing, self.deadline
-        if end is None or not timing.show_timer:
-            return None
-        limit = timing.response_limit_s
-        return Timer(end, limit, end - (1 - timing.timer_from) * limit)
-
-    @property
-    def _verdict(self) -> bool | None:
-        """Whether the answer was right, in practice trials with feedback; else None."""
-        shown = self.trial.trial_type == "practice" and self.protocol.practice.feedback
-        return self.trial.is_right(self.answer) if shown else None
-
-    @property
-    def _feedback_s(self) -> float:
-        plain = self._verdict is None
-        return self.protocol.timing.feedback_s if plain else self.protocol.practice.feedback_s
-
-    def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event; a press that means nothing now changes nothing."""
-        onset, decided = self.onset, self.decided
-        if isinstance(event, Shown):
-            # The frame belongs to the phase that was drawn, so time must not pass first.
-            self._show(event)
-        else:
-            self._pass_time(event.time)
-            self._press(event)
-        items: list[Item] = []
-        if self.onset is not None and onset is None:
-            items.append(trial_shown(self.onset, self.trial.trial_index))
-        if self.decided and not decided:
-            items.append(self.result())
-        return items
-
-    def restart(self, time: float) -> Sequence[Item]:
-        """Begin an open trial anew; end a decided one."""
-        if self.decided:
-            self.phase = Phase.DONE
-        else:
-            self._interrupted = self._interrupted or self.onset is not None
-            self._begin()
-        return []
-
-    def result(self) -> TrialResult:
-        """Outcome of a decided trial."""
-        if not self.decided or self.onset is None:
-            raise ValueError(f"trial {self.trial.trial_index} is still open ({self.phase})")
-        return TrialResult(
-            self.trial, self.onset, self.answer, self.early, self._dropped, self._flag
-        )
-
-    @property
-    def _flag(self) -> str | None:
-        if self._interrupted:
-            return "interrupted"
-        if self.answer is None:
-            return None
-        if self.answer.response_time < self.protocol.timing.flag_fast_s:
-            return "fast"
-        return "slow" if self.answer.response_time > self.protocol.timing.flag_slow_s else None
-
-    def _show(self, event: Shown) -> None:
-        if self._since is None:
-            self._since = event.time
-            if self.phase is Phase.CHOICE:
-                self.onset = event.time
-            self._dropped = 0 if event.dropped is not None else None
-        elif self.phase is Phase.CHOICE and self._dropped is not None:
-            self._dropped += event.dropped or 0
-
-    def _pass_time(self, time: float) -> None:
-        end = self.deadline
-        if end is not None and time >= end:
-            following = {
-                Phase.FIXATION: Phase.CHOICE,
-                Phase.CHOICE: Phase.MESSAGE,
-                Phase.FEEDBACK: Phase.DONE,
-            }
-            self._enter(following[self.phase])
-
-    def _press(self, event: Event) -> None:
-        """Take the press of a key or of the pointer, as an answer or to turn the page."""
-        key: str | None = None
-        match event:
-            case KeyPress(key=key):
-                place = self.protocol.answers.position(key)
-                turns = key in GO_ON or place is not None
-            case PointerPress(x=x, y=y, button="left") if self.protocol.answers.mouse:
-                place, turns = self.layout.hit(x, y), True
-            case _:
-                return
-        if place not in self.trial.positions or place not in self.protocol.answers.places:
-            place = None
-        if self.phase is Phase.MESSAGE:
-            since, least = self._since, self.protocol.pages.page_s
-            if turns and since is not None and event.time - since >= least:
-                self.phase = Phase.DONE
-        elif self.phase in (Phase.FIXATION, Phase.CHOICE) and place is not None:
-            self._choose(event.time, place, key)
-
-    def _choose(self, time: float, place: str, key: str | None) -> None:
-        if self.onset is None or time - self.onset < self.protocol.timing.minimum_rt_s:
-            self.early += 1
-            return
-        pointer = "touch" if self.protocol.screen.touch else "mouse"
-        method = pointer if key is None else "keyboard"
-        self.take(Answer(place, method, time - self.onset, key))
-
-    def take(self, answer: Answer) -> None:
-        """Take the press that counts: it is the choice."""
-        self.answer = answer
-        self._enter(Phase.FEEDBACK if self._feedback_s > 0 else Phase.DONE)

@@ -187,7 +187,7 @@ class PreparedRatings(Prepared):
             Frame(layout.size, layout.text),
             self.trials,
             self.opening(progress),
-            lambda trial: RatingActivity(trial, protocol, layout),
+            lambda trial, _: RatingActivity(trial, protocol, layout),
             n_done=progress.n_done,
         )
 

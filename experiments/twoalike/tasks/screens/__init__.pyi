@@ -35,6 +35,8 @@ from ._row import ImageSize as ImageSize
 from ._row import ImagesProtocol as ImagesProtocol
 from ._row import Layout as Layout
 from ._row import lay_out as lay_out
+from ._scanner import Scanner as Scanner
+from ._scanner import ScannerActivity as ScannerActivity
 from ._writing import Pad as Pad
 from ._writing import Writing as Writing
 from ._writing import caret_place as caret_place

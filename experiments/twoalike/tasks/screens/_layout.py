@@ -21,6 +21,8 @@ class View:
     """The screen as it was measured, or not."""
     full_width_px: int = 0
     """Width of the whole screen in pixels; 0 takes the window's."""
+    refresh_hz: float | None = None
+    """Measured refresh rate, or that of a simulated screen; None where it is not known."""
 
     def pixels(self, degrees: float) -> float:
         """Pixels of a visual angle.

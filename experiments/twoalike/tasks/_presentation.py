@@ -1,0 +1,353 @@
+"""Timed presentation: what is shown for how many frames, and how long it really lasted.
+
+A screen shows whole frames, so durations in milliseconds become whole frames of the measured
+refresh rate. Each frame that the display reports is counted, those that came late included, and
+the picture is swapped at exactly the frame where its time is over. Durations are differences
+between the times of flips; one that is off by more than half a frame is flagged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from twoalike.study import Strict, TwoalikeError
+from twoalike.tasks._activity import Shown
+
+type Kind = Literal["fixation", "image", "interval", "mask"]
+
+_TOLERANCE = 0.05
+"""Share of a frame that a duration may fall short of one: 16 ms is a frame of 60 Hz."""
+_OFF = 0.5
+"""Frames that a duration may differ from its plan before it is flagged."""
+
+
+class PresentationTiming(Strict):
+    """When images appear, for how long, and what follows them."""
+
+    fixation_s: float = Field(
+        default=0.5, ge=0, description="cross before each triplet, in seconds"
+    )
+    presentation_ms: float = Field(
+        default=0.0,
+        ge=0,
+        description="how long images are shown, in milliseconds, rounded to whole frames of the "
+        "measured refresh rate; 0: until the answer",
+    )
+    presentation: Literal["simultaneous", "sequential"] = Field(
+        default="simultaneous",
+        description="timed images all at once, or one after the other, each for presentation_ms: "
+        "from left to right or as places are numbered, a reference first",
+    )
+    place: Literal["own", "centre"] = Field(
+        default="own",
+        description="where sequential images are shown: at the place that answers them, or in the "
+        "centre of the window",
+    )
+    interstimulus_ms: float = Field(
+        default=0.0,
+        ge=0,
+        description="nothing between two sequential images (after the mask of the first), in "
+        "milliseconds",
+    )
+    mask: Literal["none", "scrambled", "images"] = Field(
+        default="none",
+        description="what follows timed images at once, at their place: nothing, each image with "
+        "scrambled phases, or pictures from mask_folder",
+    )
+    mask_ms: float = Field(default=0.0, ge=0, description="how long masks are shown, milliseconds")
+    mask_folder: str = Field(
+        default="",
+        description="folder of masks in the study; where a picture has the id of an object, every "
+        "object has its own; otherwise they are drawn at random from the study's seed",
+    )
+    answers_from: Literal["onset", "offset"] = Field(
+        default="onset",
+        description="whether answers to timed images count from the first image on, or only after "
+        "the last one is gone; earlier presses are ignored and counted",
+    )
+
+    @property
+    def timed(self) -> bool:
+        """Whether images are shown for a fixed time."""
+        return self.presentation_ms > 0
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether images are shown one after the other."""
+        return self.presentation == "sequential"
+
+    @property
+    def durations_ms(self) -> dict[str, float]:
+        """Durations that are converted to frames, by the setting; none without a fixed time."""
+        if not self.timed:
+            return {}
+        found = {"fixation_s": 1000 * self.fixation_s, "presentation_ms": self.presentation_ms}
+        if self.interstimulus_ms:
+            found["interstimulus_ms"] = self.interstimulus_ms
+        return found | ({} if self.mask == "none" else {"mask_ms": self.mask_ms})
+
+    def presentation_s(self, n_items: int) -> float:
+        """Time from the first image to the end of the last image or mask, in seconds."""
+        if not self.timed:
+            return 0.0
+        turns = n_items if self.in_turn else 1
+        gaps = self.interstimulus_ms * (turns - 1)
+        return (turns * (self.presentation_ms + self.mask_ms) + gaps) / 1000
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        wrong = {
+            "presentation = 'sequential' needs presentation_ms": self.in_turn and not self.timed,
+            "place = 'centre' needs presentation = 'sequential'": self.place == "centre"
+            and not self.in_turn,
+            "interstimulus_ms needs presentation = 'sequential'": self.interstimulus_ms > 0
+            and not self.in_turn,
+            "mask needs presentation_ms": self.mask != "none" and not self.timed,
+            "mask and mask_ms need each other": (self.mask == "none") != (self.mask_ms == 0),
+            "mask = 'images' and mask_folder need each other": (self.mask == "images")
+            != bool(self.mask_folder),
+            "answers_from = 'offset' needs presentation_ms": self.answers_from == "offset"
+            and not self.timed,
+            "presentation_ms needs fixation_s: pictures are made ready before the cross": self.timed
+            and not self.fixation_s,
+        }
+        for message, is_wrong in wrong.items():
+            if is_wrong:
+                raise ValueError(message)
+        return self
+
+
+@dataclass(frozen=True)
+class FrameCount:
+    """A duration in whole frames.
+
+    Examples
+    --------
+    >>> str(FrameCount("presentation_ms", 100.0, 6, 59.94))
+    'presentation_ms: 100 ms are 6 frames of 59.94 Hz, 100.1 ms'
+    """
+
+    setting: str
+    asked_ms: float
+    frames: int
+    refresh_hz: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the frames last."""
+        return self.frames / self.refresh_hz
+
+    def as_dict(self) -> dict[str, float]:
+        """Give the conversion for the record."""
+        shown_ms = round(1000 * self.seconds, 3)
+        return {"asked_ms": self.asked_ms, "frames": self.frames, "shown_ms": shown_ms}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.setting}: {self.asked_ms:g} ms are {self.frames} frame"
+            f"{'s' if self.frames > 1 else ''} of {self.refresh_hz:g} Hz, {1e3 * self.seconds:.1f} "
+            "ms"
+        )
+
+
+def frame_counts(timing: PresentationTiming, refresh_hz: float | None) -> dict[str, FrameCount]:
+    """Convert the durations of a presentation to whole frames, by the setting.
+
+    Parameters
+    ----------
+    refresh_hz
+        Measured refresh rate of the screen, Hz; None or 0 where it is not known.
+
+    Raises
+    ------
+    TwoalikeError
+        If the refresh rate is not known, or a duration is below one frame.
+
+    Examples
+    --------
+    >>> frames = frame_counts(PresentationTiming(presentation_ms=100), 60.0)
+    >>> frames["presentation_ms"].frames, frames["fixation_s"].frames
+    (6, 30)
+    """
+    counts = {}
+    for setting, asked_ms in timing.durations_ms.items():
+        if not refresh_hz:
+            raise TwoalikeError(
+                "timing.presentation_ms: images cannot be timed, since the refresh rate of this "
+                "screen is not known",
+                remedy="Use a screen whose driver waits for it (vertical synchronisation), and "
+                "check it with: twoalike screen",
+            )
+        frames = asked_ms * refresh_hz / 1000
+        if frames < 1 - _TOLERANCE:
+            raise TwoalikeError(
+                where=f"timing.{setting}",
+                expected=f"at least one frame of {refresh_hz:g} Hz, {1000 / refresh_hz:.1f} ms",
+                found=f"{asked_ms:g} ms",
+            )
+        counts[setting] = FrameCount(setting, asked_ms, max(1, round(frames)), refresh_hz)
+    return counts
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is shown for a number of frames."""
+
+    kind: Kind
+    items: tuple[int, ...]
+    """Which items of the trial, or their masks, in the order of the design, from 0."""
+    frames: int
+
+
+def presentation_steps(
+    timing: PresentationTiming, order: Sequence[int], counts: Mapping[str, FrameCount]
+) -> tuple[Step, ...]:
+    """Plan the steps of a trial, from the cross to the last image or mask.
+
+    Parameters
+    ----------
+    order
+        Items in the order in which they are shown one after the other.
+    """
+    turns = [(item,) for item in order] if timing.in_turn else [tuple(order)]
+    steps = [Step("fixation", (), counts["fixation_s"].frames)]
+    for turn in turns:
+        if turn is not turns[0] and "interstimulus_ms" in counts:
+            steps.append(Step("interval", (), counts["interstimulus_ms"].frames))
+        steps.append(Step("image", turn, counts["presentation_ms"].frames))
+        if "mask_ms" in counts:
+            steps.append(Step("mask", turn, counts["mask_ms"].frames))
+    return tuple(steps)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A step as it was shown: its first frame and that of what followed, s of the run."""
+
+    step: Step
+    start: float
+    end: float
+
+
+class Presentation:
+    """Steps under way: takes each frame shown, and says what the next one shows.
+
+    Attributes
+    ----------
+    late
+        Frames that came late since the first image.
+
+    Examples
+    --------
+    >>> shown = Presentation([Step("fixation", (), 1), Step("image", (0,), 2)], 0.01)
+    >>> for time in (0.0, 0.01, 0.02):
+    ...     shown.take(Shown(time))
+    >>> shown.step is None, shown.over
+    (True, False)
+    >>> shown.take(Shown(0.03))
+    >>> shown.over, shown.flag
+    (True, None)
+    """
+
+    def __init__(self, steps: Sequence[Step], frame_s: float) -> None:
+        self._steps, self._frame_s = tuple(steps), frame_s
+        self._starts: list[float] = []
+        self._at = self._count = 0
+        self.late = 0
+
+    @property
+    def number(self) -> int:
+        """Number of the step that the next frame shows, from 0."""
+        return self._at
+
+    @property
+    def step(self) -> Step | None:
+        """What the next frame shows; None once all steps were shown."""
+        return self._steps[self._at] if self._at < len(self._steps) else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the frame after the last step was shown, so that all durations are known."""
+        return len(self._starts) > len(self._steps)
+
+    @property
+    def onset(self) -> float | None:
+        """First frame of the first image, s; None before it."""
+        return next((start for start, step in self._begun() if step.kind == "image"), None)
+
+    @property
+    def images_gone(self) -> bool:
+        """Whether the last image is no longer shown."""
+        last = max(k for k, step in enumerate(self._steps) if step.kind == "image")
+        return len(self._starts) > last + 1
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """All items, in order of appearance."""
+        return tuple(k for step in self._steps if step.kind == "image" for k in step.items)
+
+    def take(self, event: Shown) -> None:
+        """Count a frame: it showed :attr:`step`, or what follows the last one."""
+        if self.over:
+            return
+        late = event.dropped or 0
+        if self.onset is not None:
+            self.late += late
+        if len(self._starts) == self._at:
+            self._starts.append(event.time)
+            self._count = 1
+        else:
+            self._count += 1 + late
+        if self.step is not None and self._count >= self.step.frames:
+            self._at += 1
+
+    def _begun(self) -> list[tuple[float, Step]]:
+        return list(zip(self._starts, self._steps, strict=False))
+
+    @property
+    def spans(self) -> list[Span]:
+        """Steps whose duration is known."""
+        return [
+            Span(step, start, end)
+            for (start, step), end in zip(self._begun(), self._starts[1:], strict=False)
+        ]
+
+    def planned(self, kind: Kind) -> float | None:
+        """Planned duration of the steps of a kind, s; None where there are none."""
+        frames = next((step.frames for step in self._steps if step.kind == kind), None)
+        return None if frames is None else frames * self._frame_s
+
+    @property
+    def flag(self) -> str | None:
+        """Kind of the steps that lasted too long or too short, ``several``, or None."""
+        off = {
+            span.step.kind
+            for span in self.spans
+            if span.step.kind != "fixation"
+            and abs(span.end - span.start - span.step.frames * self._frame_s) > _OFF * self._frame_s
+        }
+        return "several" if len(off) > 1 else next(iter(off), None)
+
+    def columns(self, masks: Sequence[str] = ()) -> dict[str, object]:
+        """Cells of the raw row (:func:`twoalike.record.timed_columns`).
+
+        Parameters
+        ----------
+        masks
+            Names of the masks, in the order of the items; empty where there are none.
+        """
+        n = len(self.items)
+        row: dict[str, object] = {"presentation_planned": self.planned("image")}
+        kinds = {"image": ("image_onset", "image_duration")}
+        if masks:
+            kinds["mask"] = ("mask_onset", "mask_duration")
+            row["mask_planned"] = self.planned("mask")
+            row |= {f"mask_{k}": name for k, name in zip(range(1, n + 1), masks, strict=True)}
+        for span in self.spans:
+            for item in span.step.items:
+                onset, duration = kinds[span.step.kind]
+                row[f"{onset}_{item + 1}"] = span.start
+                row[f"{duration}_{item + 1}"] = span.end - span.start
+        return row | {"timing_flag": self.flag}
