@@ -19,6 +19,9 @@ MakeStudy = Callable[..., Path]
 PROTOCOL = """
 [timing]
 response_limit_s = 15
+presentation_ms = 200
+mask = "scrambled"
+mask_ms = 100
 [consent]
 ask = true
 version = "vote 123"
@@ -72,6 +75,7 @@ def test_the_page_holds_what_the_settings_hold(make_study: MakeStudy) -> None:
     for expected in (
         "17 in a session, of these 2 for practice and 3 shown a second time",
         "at most 15 seconds",
+        "visible for 200 milliseconds, followed by a pattern at its place",
         "2 in a session, one after each block of trials, of at most 60 seconds",
         "“Which hand do you write with?” (choice of “left”, “right”)",
         "may be left open",

@@ -17,7 +17,7 @@ def init(
     films: Path | None = None,
     background: str | None = None,
     protocol: Literal[
-        "default", "faces-2afc", "levels", "similarity-arrangement", "things", "words"
+        "default", "eeg", "faces-2afc", "levels", "similarity-arrangement", "things", "words"
     ] = "default",
     language: str = "en",
     title: str | None = None,
@@ -52,11 +52,11 @@ def init(
         without their sound.
     protocol
         What the study is made of. default: settings and protocols of all tasks with every key.
-        The others are templates, whose files hold only what differs from the defaults.
-        faces-2afc: anchored choice among your pictures of faces; levels: AligNet's study of levels
-        of abstraction again (images in folders by category); similarity-arrangement:
-        multi-arrangement of a set; things: odd one out, self-paced, in blocks of 20; words: odd
-        one out among words.
+        The others are templates, whose files hold only what differs from the defaults. eeg: odd
+        one out with timed images and triggers; faces-2afc: anchored choice among your pictures of
+        faces; levels: AligNet's study of levels of abstraction again (images in folders by
+        category); similarity-arrangement: multi-arrangement of a set; things: odd one out,
+        self-paced, in blocks of 20; words: odd one out among words.
     background
         Colour such as #e6e6e6 behind transparent parts of images, for people and networks; white
         if left out.

@@ -25,6 +25,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 from twoalike.tasks import (
     Duration,
+    PresentationTiming,
     Protocol,
     Sitting,
     consent_remarks,
@@ -234,6 +235,10 @@ def _trials(one: _Session, words: Mapping[str, Any]) -> str:
 def _timing(protocol: Protocol, words: Mapping[str, Any]) -> Iterator[str]:
     """Limits of a trial that the protocol sets."""
     said, timing = words["procedure"], getattr(protocol, "timing", None)
+    if isinstance(timing, PresentationTiming) and timing.timed:
+        how = said["in_turn"] if timing.in_turn else ""
+        how += said["masked"] if timing.mask != "none" else ""
+        yield said["presentation"].format(ms=timing.presentation_ms, how=how)
     keys = ("response_limit_s", "trial_limit_s")
     for limit in (getattr(timing, key) for key in keys if hasattr(timing, key)):
         most = words["fixed"].format(limit=limit)
