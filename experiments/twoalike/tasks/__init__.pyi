@@ -53,6 +53,7 @@ from ._prepare import prepare_session as prepare_session
 from ._prepare import run_plan as run_plan
 from ._prepare import session_inputs as session_inputs
 from ._presentation import FrameCount as FrameCount
+from ._presentation import PresentationTiming as PresentationTiming
 from ._presentation import frame_counts as frame_counts
 from ._protocol import KEYS as KEYS
 from ._protocol import SYNONYMS as SYNONYMS

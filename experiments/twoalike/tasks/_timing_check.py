@@ -8,6 +8,7 @@ from twoalike.tasks._presentation import frame_counts
 from twoalike.tasks._protocol import Protocol
 from twoalike.tasks._protocol_file import (
     check_protocol,
+    does_without,
     each_variant,
     protocol_or_default,
     protocol_place,
@@ -45,7 +46,7 @@ def frames_line(protocol: Protocol, profile: ScreenProfile) -> str:
 
 def _n_images(study: Study, task: str) -> int:
     """Images of a trial of a task of choices, by the settings of its lists."""
-    settings = find_task(task).lists.config(study)
+    settings = find_task(task).lists.settings(study)
     return getattr(settings, "n_items", len(STIMULI))
 
 
@@ -63,6 +64,8 @@ def timing_faults(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[s
     for task, model in protocols().items():
         label = find_task(task).label
         for own in each_variant(study):
+            if does_without(own, task):
+                continue
             if (own.group and own.protocol_of_group(label) is None) or check_protocol(own, model):
                 continue  # as in the study, or already reported
             protocol, where = protocol_or_default(own, model), protocol_place(own, label)
