@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._raw import RawSession, Rule, known_order, raw_sessions
-from twoalike.judgments._tables import ITEMS, choices_table
+from twoalike.judgments._sets import ITEMS
+from twoalike.judgments._tables import choices_table
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 from twoalike.tables import (
     ANCHORED_CHOICE,
