@@ -117,6 +117,19 @@ def each_variant(study: Study) -> list[Study]:
     return [replace(own, condition=name) for name in names for own in groups]
 
 
+def each_protocol(study: Study) -> Iterator[tuple[str, Study, Protocol]]:
+    """Give each protocol of a study once: its task, the variant of the study, and the protocol.
+
+    Without those that :func:`check_protocol` finds fault with.
+    """
+    for task, model in protocols().items():
+        label = find_task(task).label
+        for own in each_variant(study):
+            same = own.group and not own.condition and not own.protocols_over(label)
+            if not (same or does_without(own, task) or check_protocol(own, model)):
+                yield task, own, protocol_or_default(own, model)
+
+
 def check_parts(study: Study) -> list[str]:
     """Say what is wrong with the tasks and files of groups, conditions and sittings, a line each.
 
@@ -345,19 +358,13 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     if not measurable:
         remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
     profile = load_profile()
-    for task, model in protocols().items():
-        label, seen = find_task(task).label, set[str]()
-        for own in each_variant(study):
-            same = own.group and not own.condition and not own.protocols_over(label)
-            if same or check_protocol(own, model):
-                continue  # as in the study, or already reported
-            if does_without(own, task):
-                continue
-            where = protocol_place(own, label)
-            found = _reading_faults(protocol_or_default(own, model), profile, measurable)
-            for lines, new in zip((problems, remarks), found, strict=True):
-                lines += [f"{where}: {line}" for line in new if line not in seen]
-                seen.update(new)
+    seen: set[tuple[str, str]] = set()
+    for task, own, protocol in each_protocol(study):
+        where = protocol_place(own, find_task(task).label)
+        found = _reading_faults(protocol, profile, measurable)
+        for lines, new in zip((problems, remarks), found, strict=True):
+            lines += [f"{where}: {line}" for line in new if (task, line) not in seen]
+            seen.update((task, line) for line in new)
     return problems, remarks
 
 

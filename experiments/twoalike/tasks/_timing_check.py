@@ -6,14 +6,7 @@ from twoalike.study import ScreenProfile, Study, TwoalikeError, load_profile
 from twoalike.tables import STIMULI
 from twoalike.tasks._presentation import frame_counts
 from twoalike.tasks._protocol import Protocol
-from twoalike.tasks._protocol_file import (
-    check_protocol,
-    does_without,
-    each_variant,
-    protocol_or_default,
-    protocol_place,
-    protocols,
-)
+from twoalike.tasks._protocol_file import each_protocol, protocol_place
 from twoalike.tasks.odd_one_out import Choosing, given_masks
 
 
@@ -61,20 +54,14 @@ def timing_faults(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[s
     profile = load_profile()
     problems: list[str] = []
     remarks: list[str] = []
-    for task, model in protocols().items():
-        label = find_task(task).label
-        for own in each_variant(study):
-            if does_without(own, task):
-                continue
-            if (own.group and own.protocol_of_group(label) is None) or check_protocol(own, model):
-                continue  # as in the study, or already reported
-            protocol, where = protocol_or_default(own, model), protocol_place(own, label)
-            try:
-                line = frames_line(protocol, profile)
-                if isinstance(protocol, Choosing):
-                    given_masks(own, protocol, frozenset(stimuli.ids), _n_images(own, task))
-            except TwoalikeError as error:
-                problems.append(f"{where}: {error}")
-                continue
-            remarks += [f"{where}: {line}"] if line else []
+    for task, own, protocol in each_protocol(study):
+        where = protocol_place(own, find_task(task).label)
+        try:
+            line = frames_line(protocol, profile)
+            if isinstance(protocol, Choosing):
+                given_masks(own, protocol, frozenset(stimuli.ids), _n_images(own, task))
+        except TwoalikeError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        remarks += [f"{where}: {line}"] if line else []
     return problems, remarks
