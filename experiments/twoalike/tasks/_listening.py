@@ -174,7 +174,11 @@ class Listening:
         scene, waits = self.trial.scene, bool(self.to_hear)
         name = self.playing.name if self.playing else ""
         match scene:
-            case ImageRow() | Rating() if scene.prompt:
+            case ImageRow() if scene.prompt:
+                prompt = self._protocol.texts.listen if waits else scene.prompt
+                marked = (*scene.marked, name) if name else scene.marked
+                return replace(scene, prompt=prompt, marked=marked)
+            case Rating() if scene.prompt:
                 prompt = self._protocol.texts.listen if waits else scene.prompt
                 return replace(scene, prompt=prompt, marked=name)
             case Arena() | Piles():
