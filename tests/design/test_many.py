@@ -50,7 +50,7 @@ def test_a_session_is_what_was_asked_for(
     made = TASKS[table].one(study, stimuli, "001", 1)
     asked = {"practice": 3, "main": trials, "catch": 3, "repeat": repeats}
     assert made["trial_type"].value_counts().to_dict() == {k: n for k, n in asked.items() if n}
-    rows = made.to_dict("records")
+    rows: list[Any] = made.to_dict("records")
     main = [row for row in rows if row["trial_type"] == "main"]
     counts = pd.Series([name for row in main for name in shown(row)]).value_counts()
     assert np.ptp(counts.reindex(stimuli.ids, fill_value=0)) <= 1
@@ -64,7 +64,8 @@ def test_a_session_is_what_was_asked_for(
             first = rows[int(row["repeat_of"]) - 1]
             assert shown(row) == shown(first)
             assert all(row[name] != first[name] for name in MANY_PLACES[:n_items])
-    check_answers(rows, stimuli.table.set_index("id")["kingdom"].to_dict())
+    kingdoms: Any = stimuli.table.set_index("id")["kingdom"].to_dict()
+    check_answers(rows, kingdoms)
 
 
 def check_answers(rows: list[dict[str, Any]], kingdom: dict[str, str]) -> None:
@@ -142,7 +143,7 @@ def test_what_cannot_be_designed_says_why(objects: Objects) -> None:
     ],
 )
 def test_slips_in_a_file_are_named(
-    objects: Objects, tmp_path: Path, column: str, value: object, message: str
+    objects: Objects, tmp_path: Path, column: str, value: Any, message: str
 ) -> None:
     stimuli, lists = objects(3, 4, 2), ALIKE_PAIR_LISTS
     study = make_study("most_alike_pair", trials=12, practice=2, practice_checks=4)
@@ -150,7 +151,7 @@ def test_slips_in_a_file_are_named(
     path = tmp_path / "list.tsv"
     write_list(path, made, provenance("trial_list"))
     pd.testing.assert_frame_equal(lists.read(path, stimuli.ids), made)
-    wrong = made.astype(object)
+    wrong: Any = made.astype(object)
     wrong.loc[3, column] = made.loc[3, value] if str(value).startswith("stim") else value
     write_list(path, wrong, provenance("trial_list"))
     with pytest.raises(TwoalikeError, match=message):

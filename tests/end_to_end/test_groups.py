@@ -129,7 +129,7 @@ def test_a_session_that_breaks_off_keeps_its_group(
         raise RuntimeError
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr("twoalike.sitting._sit.run_session", broken)
+        patch.setattr("twoalike.sitting._part.run_session", broken)
         sit(study, "901", simulate=True, window=False)
     sit(study, "902", simulate=True, window=False)
     before = people(study / "data" / "raw")

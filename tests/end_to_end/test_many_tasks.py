@@ -82,7 +82,8 @@ def test_every_command_takes_choices_among_many(root: Path, tmp_path: Path) -> N
     ):
         part = choices[choices["kind"] == kind].reset_index(drop=True)
         assert part["trial"].tolist() == rows["trial_index"].tolist()
-        for choice, row in zip(part.to_dict("records"), rows.to_dict("records"), strict=True):
+        both: Any = zip(part.to_dict("records"), rows.to_dict("records"), strict=True)
+        for choice, row in both:
             check_same(choice, row, columns)
     call("share", root, "--out", tmp_path / "copy")
     shared = [read_run(path).rows for path in find_runs(tmp_path / "copy")]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import twoalike.sitting._sit as sitting
+import twoalike.sitting._part as sitting
 from twoalike.judgments import collect_judgments
 from twoalike.record import find_runs, read_run
 from twoalike.sitting import sit

@@ -1,6 +1,7 @@
 """Simulated observers: the choice model, the space, the people, the file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,13 +48,13 @@ def test_choices_among_many_follow_the_probabilities(rng: np.random.Generator) -
         question = Question(kind, 5)
         one, other = question.pairs.T
         expected = np.exp(log_set_choice(similarity[one, other], question, 0.7, 0.1))
-        given = [
+        given: list[Any] = [
             observer.respond(names, rng)[0] if n == 5 else observer.respond_pair(names, rng)[0]
             for _ in range(3000)
         ]
         rows = np.array(given).reshape(3000, -1)
         observed = [(rows == answer).all(axis=1).mean() for answer in question.answers]
-        assert np.abs(np.array(observed) - expected).max() < 0.035
+        assert np.abs(np.array(observed, dtype=float) - expected).max() < 0.035
 
 
 def test_the_order_of_items_does_not_matter(rng: np.random.Generator) -> None:

@@ -70,7 +70,7 @@ def test_each_block_is_asked_about_once(
         for _ in range(2):
             with pytest.raises(Killed):
                 run()
-        patch.setattr("twoalike.sitting._sit.store_answers", forgets)
+        patch.setattr("twoalike.sitting._part.store_answers", forgets)
         with pytest.raises(Killed):
             run()
     assert run() == "completed"

@@ -69,7 +69,7 @@ def test_keys_play_sounds_by_their_place_and_all_must_be_heard() -> None:
     assert scene.prompt == RULES.texts.listen
     noted = play(activity, KeyPress(1.0, "a"), Tick(1.9), KeyPress(1.95, "left"))
     assert noted == []
-    assert activity.scene.marked == "a"
+    assert activity.scene.marked == ("a",)
     (noted,) = play(activity, Tick(2.1))
     assert noted == {
         "trial_index": 1,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twoalike.observers import SimulatedObserver
-from twoalike.sitting._sit import Outcome, sit
+from twoalike.sitting._part import Outcome
+from twoalike.sitting._sit import sit
 from twoalike.study import Study, TwoalikeError, counted
 from twoalike.study import progress as progress_bar
 

@@ -179,14 +179,10 @@ class Listening:
         scene, waits = self.trial.scene, bool(self.to_hear)
         name = self.playing.name if self.playing else ""
         match scene:
-            case ImageRow() if scene.prompt:
+            case ImageRow() | Rating() if scene.prompt:
                 prompt = self._protocol.texts.listen if waits else scene.prompt
-                return replace(scene, prompt=prompt, marked=(*scene.marked, *filter(None, [name])))
-            case Rating() if scene.prompt:
-                prompt = self._protocol.texts.listen if waits else scene.prompt
-                return replace(
-                    scene, prompt=prompt, marked=(*scene.marked, *([name] if name else []))
-                )
+                marked = (*scene.marked, name) if name else scene.marked
+                return replace(scene, prompt=prompt, marked=marked)
             case Arena() | Piles():
                 images = tuple(
                     replace(one, rim="playing") if one.stimulus == name else one

@@ -1,0 +1,341 @@
+"""One part of a sitting, a task: on what it is shown, who takes part, and what is kept."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twoalike.record import (
+    Apparatus,
+    Progress,
+    RunRecord,
+    answered_questions,
+    open_run,
+    store_answers,
+    whole_rows,
+)
+from twoalike.registry import find_task
+from twoalike.sitting._operator import OperatorState
+from twoalike.sitting._terminal import OperatorView
+from twoalike.study import TwoalikeError, counted, load_profile
+from twoalike.tasks import (
+    Event,
+    Item,
+    Keeper,
+    Listening,
+    Marks,
+    NoWindow,
+    PlayableScreen,
+    Prepared,
+    Session,
+    SimulatedParticipant,
+    View,
+    VirtualClock,
+    check_readable,
+    getting_ready,
+    run_session,
+    with_block_questions,
+    with_sounds,
+)
+
+if TYPE_CHECKING:
+    from twoalike.display import SharedWindow, Speaker
+
+
+SIMULATED_HZ = 60.0
+"""Refresh rate of a simulated screen, where that of this computer is not known."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sitting ended."""
+
+    path: Path
+    """The raw table; it need not exist."""
+    n_done: int
+    n_trials: int | None
+    """``n_done``, ``n_trials``: Trials it holds, and trials in all; None where the answers
+    decide."""
+    end_reason: str
+    """``completed``, ``declined`` (no consent), ``stopped``, ``window_closed``, ..."""
+    earlier: "tuple[Outcome, ...]" = ()
+    """How the parts before it ended, in a sitting of several."""
+
+    def __repr__(self) -> str:
+        total = "" if self.n_trials is None else f" of {self.n_trials}"
+        return f"Outcome({self.path.name}: {self.n_done}{total} trials, {self.end_reason})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How a sitting is run: the arguments of :func:`sit` that all its parts share."""
+
+    simulated: bool
+    resume: bool
+    elsewhere: bool
+    allow_problems: bool
+    window: bool
+    windowed: bool
+    virtual_display: bool
+    speed: float | None
+    panel: bool
+    show: Callable[[str], None]
+
+
+def outcome_of(prepared: Prepared, n_done: int, reason: str) -> Outcome:
+    plan = prepared.plan
+    return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
+
+
+def virtual_clock(prepared: Prepared, progress: Progress, speed: float | None) -> VirtualClock:
+    """Clock of a simulated participant; it counts frames only where presentation is timed."""
+    refresh_hz = (load_profile().refresh_hz or SIMULATED_HZ) if prepared.is_timed else None
+    return VirtualClock(progress.time_s, speed, refresh_hz)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Everything is checked: how the session starts, and on what it is shown."""
+
+    prepared: Prepared
+    progress: Progress
+    sounds: Mapping[str, float]
+    """Durations of the sounds in s, by object id."""
+    how: How
+
+    @cached_property
+    def clock(self) -> VirtualClock | None:
+        """Clock of a simulated participant; None for a person."""
+        if not self.how.simulated:
+            return None
+        return virtual_clock(self.prepared, self.progress, self.how.speed)
+
+    def run(self, shared: "SharedWindow | None", ahead: "Sequence[Part]") -> tuple[Outcome, bool]:
+        """Open screen and triggers, and let the session take its course.
+
+        Parameters
+        ----------
+        ahead
+            Parts whose texts and images have to fit the window too, before it begins.
+
+        Returns
+        -------
+        How it ended, and whether the participant has left, be it on the last page.
+        """
+        prepared, progress, clock = self.prepared, self.progress, self.clock
+        given: list[tuple[str, Mapping[str, object]]] = []
+        with ExitStack() as stack:
+            speaker = self._open_speaker()
+            screen, view, apparatus = stack.enter_context(self._open_screen(shared))
+            self._check_window(view, ahead)
+            apparatus = self._with_frames(apparatus, view)
+            marks = self._open_marks(screen, stack)
+            operator = stack.enter_context(
+                OperatorView(self._operator_state(), hidden=not self.how.panel)
+            )
+            pulses = self._open_scanner(screen, stack, operator.warn)
+
+            def store(measure: str, values: Mapping[str, object]) -> None:
+                self._store_answers(measure, values)
+                given.append((measure, values))
+
+            keeper = Keeper(
+                open_record=lambda: stack.enter_context(self._record(apparatus, operator)),
+                store_answers=store,
+                consent_first=prepared.opening(progress).consent,
+                rt_source="pyglet" if clock is None else "simulated",
+                pilot=prepared.sitting.pilot,
+            )
+            session, player = self._session(view), None
+            if clock is not None:
+                player = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
+
+            def keep(item: Item) -> None:
+                keeper(item)
+                operator.take(item, time.monotonic())
+
+            def each_frame(state: Session) -> None:
+                operator.tick(time.monotonic())
+                if speaker is not None:
+                    activity = state.activity
+                    heard = activity.playing if isinstance(activity, Listening) else None
+                    speaker.follow(heard, screen.now())
+                if player is not None:
+                    player.act(state)
+
+            reason = run_session(session, screen, keep, each_frame, marks, pulses)
+            if keeper.record is not None:
+                self._put_answers_back(given, operator)
+                reason = keeper.record.end(reason)
+                self._check_in_place(keeper.record, reason)
+            n_done = progress.n_done if keeper.record is None else keeper.record.n_done
+        return outcome_of(prepared, n_done, reason), session.left
+
+    def _check_window(self, view: View, ahead: "Sequence[Part]") -> None:
+        """Check that texts and images fit the window, also those of the parts ``ahead``."""
+        for line in check_readable(self.prepared, view, begun=self.progress.begun):
+            self.how.show(line)
+        for later in ahead:  # what does not fit should not wait for its turn
+            later.prepared.image_size(view)
+            rate = view.refresh_hz if later.clock is None else later.clock.refresh_hz
+            later.prepared.frame_counts(rate)
+            check_readable(later.prepared, view, begun=later.progress.begun)
+
+    def _session(self, view: View) -> Session:
+        """Make the session: pages and trials, with questions between blocks and sounds."""
+        prepared, protocol = self.prepared, self.prepared.protocol
+        script = with_block_questions(prepared, view, self.progress)
+        if self.sounds:
+            script = with_sounds(script, protocol, self.sounds, view)
+        key = None if prepared.scanner is None else prepared.scanner.key
+        return Session(script, protocol.texts.stop, getting_ready(protocol), key)
+
+    @contextmanager
+    def _open_screen(
+        self, shared: "SharedWindow | None"
+    ) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
+        prepared, clock = self.prepared, self.clock
+        if shared is None:
+            assert clock is not None  # a person has to see something
+            screen = NoWindow(clock)
+            view = View(screen.size, refresh_hz=clock.refresh_hz)
+            prepared.image_size(view)
+            rate = {} if clock.refresh_hz is None else {"refresh_hz": clock.refresh_hz}
+            apparatus = Apparatus(
+                software_version=version("twoalike"),
+                versions={"python": platform.python_version()},
+                clock="virtual",
+                input="none",
+                screen=rate,
+            )
+            yield screen, view, apparatus
+            return
+        from twoalike.display import open_window
+
+        pilot, profile = prepared.sitting.pilot, load_profile()
+        windowed = self.how.windowed or (pilot and not self.how.virtual_display)
+        with open_window(
+            *(prepared, self.progress, profile), windowed=windowed, clock=clock, shared=shared
+        ) as opened:
+            if clock is None and not pilot and not profile.measured:
+                self.how.show(
+                    "the screen of this computer was not measured: sizes are in pixels only. "
+                    "Measure it with: twoalike screen"
+                )
+            yield opened
+
+    def _open_speaker(self) -> "Speaker | None":
+        """Open the sound device, before the participant sits down; None where nothing is heard."""
+        if not self.sounds or self.clock is not None:
+            return None
+        from twoalike.display import DeviceSpeaker, SilentSpeaker
+
+        prepared = self.prepared
+        files = {name: prepared.stimuli.path(name) for name in self.sounds}
+        try:
+            return DeviceSpeaker(files, prepared.protocol.sounds.volume)
+        except TwoalikeError as error:
+            if not prepared.sitting.pilot:
+                raise
+            self.how.show(f"{error} This pilot run is silent.")
+            return SilentSpeaker(files)
+
+    def _with_frames(self, apparatus: Apparatus, view: View) -> Apparatus:
+        """Record and show how durations are converted to frames, where presentation is timed."""
+        counts = self.prepared.frame_counts(view.refresh_hz)
+        if counts:
+            self.how.show("; ".join(map(str, counts.values())))
+        return replace(apparatus, frames={name: one.as_dict() for name, one in counts.items()})
+
+    def _open_scanner(
+        self, screen: PlayableScreen, stack: ExitStack, warn: Callable[[str], None]
+    ) -> Callable[[], Sequence[Event]]:
+        """Open the port of a scanner's trigger, if the protocol has one."""
+        scanner = self.prepared.scanner
+        if scanner is None or not scanner.port or self.clock is not None:
+            return tuple
+        from twoalike.display import open_scanner
+
+        return stack.enter_context(open_scanner(scanner, screen.now, warn))
+
+    def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
+        """Open the trigger output, if the protocol has one."""
+        triggers = self.prepared.protocol.triggers
+        if triggers.kind == "none":
+            return None
+        from twoalike.display import open_triggers
+
+        port = stack.enter_context(open_triggers(triggers, now=screen.now))
+        return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
+
+    def _operator_state(self) -> OperatorState:
+        """State of the operator's view at the start."""
+        prepared, progress = self.prepared, self.progress
+        sitting, plan = prepared.sitting, prepared.plan
+        now = time.monotonic()
+        state = OperatorState(
+            participant=sitting.participant,
+            session=sitting.session,
+            task=prepared.protocol.task,
+            n_trials=plan.n_trials,
+            exclusion=sitting.study.config.exclusion,
+            budget_s=prepared.budget_s,
+            expected=prepared.duration(progress),
+            pages=prepared.times(progress).pages,
+            evidence_goal=prepared.evidence_goal,
+            started=now,
+            now=now,
+        )
+        if not progress.n_done:
+            return state
+        earlier = whole_rows(plan.name.rows(sitting.root), find_task(plan.name.task).trials)
+        return state.recall(earlier, prepared.checks_done(earlier))
+
+    def _record(
+        self, apparatus: Apparatus, operator: OperatorView
+    ) -> AbstractContextManager[RunRecord]:
+        prepared, sitting = self.prepared, self.prepared.sitting
+        where = (sitting.root, sitting.study, prepared.plan)
+        return open_run(*where, apparatus, prepared.instructions, prepared.inputs, operator.warn)
+
+    def _store_answers(self, measure: str, values: Mapping[str, object]) -> None:
+        sitting, asked = self.prepared.sitting, self.prepared.asked(measure, values)
+        store_answers(
+            sitting.root,
+            sitting.study,
+            self.prepared.plan.name,
+            simulated=sitting.observer is not None,
+            measure=measure,
+            answers={asked[name]: answer for name, answer in values.items()},
+        )
+
+    def _put_answers_back(
+        self, given: list[tuple[str, Mapping[str, object]]], operator: OperatorView
+    ) -> None:
+        """Store the answers of this session again if another program removed them meanwhile."""
+        root, name = self.prepared.sitting.root, self.prepared.plan.name
+        stored = answered_questions(root, name)
+        for measure, values in given:
+            if not stored.issuperset(values):
+                self._store_answers(measure, values)
+                operator.warn(
+                    f"{name.answers(root)}: was moved, deleted or replaced by another program. "
+                    f"The answers ({measure}) were stored again."
+                )
+
+    def _check_in_place(self, record: RunRecord, reason: str) -> None:
+        """Refuse to call a session completed if its table is not at its path."""
+        home = self.prepared.plan.name.rows(self.prepared.sitting.root)
+        if record.path != home:
+            raise TwoalikeError(
+                f"differs from what this session wrote ({reason}). All of it, "
+                f"{counted(record.n_done, 'trial')}, is in {record.path}",
+                where=home,
+                remedy=f"Compare the two, keep the right one as {home.name}, move the other out "
+                "of the study, then give `resume=True`.",
+            )
