@@ -24,9 +24,17 @@ start = "block"
 """
 
 
-def run(root: Path, who: str, *, session: int = 1, resume: bool = False) -> Path:
+def run(
+    root: Path,
+    who: str,
+    *,
+    session: int = 1,
+    resume: bool = False,
+    task: str | None = None,
+) -> Path:
     return sit(
         root,
+        task=task,
         participant=who,
         session=session,
         resume=resume,
@@ -54,6 +62,28 @@ def test_sessions_with_and_without_timing_are_read_together(study: Path) -> None
     assert read_run(timed).rows["image_duration_1"].round(3).eq(0.05).all()
     assert validate_study(study).n_problems == 0
     assert collect_judgments(study)["choices"].exists()
+
+
+@pytest.mark.parametrize("task", ["anchored-choice", "odd-one-of-many", "most-alike-pair"])
+def test_other_tasks_of_choices_are_timed_too(make_study: Callable[..., Path], task: str) -> None:
+    few = "trials = 3\npractice = 0\npractice_checks = 0\ncatch = 0\nrepeats = 0\n"
+    tables = "".join(
+        f"[{one}]\n{few}" for one in ("anchored", "odd_one_of_many", "most_alike_pair")
+    )
+    study = make_study("study", f"{DESIGN}{tables}", "")
+    with (study / "study.toml").open("a") as file:
+        file.write('[[conditions]]\nname = "shape"\ninstruction = { en = ["Judge by shape."] }\n')
+    (study / "protocols" / f"{task.replace('-', '_')}.toml").write_text(f'{TIMED}key = "t"\n')
+    path = run(study, "905", task=task)
+    names = path.read_text().partition("\n")[0].split("\t")
+    assert names[-3:] == ["pilot", "seen_before", "run_condition"]
+    rows = read_run(path).rows
+    shown = [name for name in names if name.startswith("image_duration_")]
+    n = 3 if task == "anchored-choice" else 4
+    assert rows[shown].notna().sum(axis=1).eq(n).all()
+    assert rows["timing_flag"].isna().all()
+    assert rows["trigger_time"].notna().all()
+    assert validate_study(study).n_problems == 0
 
 
 def test_a_timed_session_that_broke_off_goes_on(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from twoalike.record import ALIKE_PAIRS, ODD_OF_MANY
 from twoalike.study import ScreenProfile, TwoalikeError
@@ -105,6 +106,41 @@ def test_a_pair_left_half_is_no_answer() -> None:
     ALIKE_PAIRS.format_row(row)
     assert (row["response_1"], row["first_response"], row["timed_out"]) == (None, None, True)
     assert isinstance(activity.scene, Page)
+
+
+TIMED = {
+    "timing": {
+        **{"fixation_s": 0.02, "presentation_ms": 20, "minimum_rt_s": 0},
+        **{"presentation": "sequential", "mask": "scrambled", "mask_ms": 10},
+    }
+}
+
+
+def test_timed_images_of_a_pair_come_in_turn_and_both_are_chosen_meanwhile_or_after() -> None:
+    protocol = MostAlikePair.model_validate(TIMED)
+    trial = PairTrial(1, 1, "main", "s1", NAMES, PLACES)
+    activity = PairActivity(trial, protocol, LAYOUT, refresh_hz=100.0)
+    for number in range(14):
+        activity.handle(Shown(number / 100))
+    activity.handle(KeyPress(0.135, "1"))
+    assert (activity.decided, activity.showing) == (False, True)
+    activity.handle(Shown(0.14))
+    scene = activity.scene
+    assert isinstance(scene, ImageRow)
+    assert (scene.images, scene.labels) == ((None,) * 4, ("", "2", "3", "4"))
+    row = result(activity.handle(KeyPress(0.5, "3")))
+    assert row is not None
+    ALIKE_PAIRS.recorded(protocol.model_dump()).format_row({**row, "seen_before": False})
+    onsets = [row[f"image_onset_{item}"] for item in (1, 2, 3, 4)]
+    assert onsets == pytest.approx([0.08, 0.02, 0.11, 0.05])  # by place
+    assert (row["response_1"], row["response_2"], row["timing_flag"]) == (1, 2, None)
+    assert row["first_response_time"] == pytest.approx(0.115)
+    assert activity.scene == ImageRow((None,) * 4, labels=("1", "", "3", ""))
+
+
+def test_a_time_limit_leaves_time_for_the_most_images() -> None:
+    with pytest.raises(ValidationError, match="longer than the presentation"):
+        OddOneOfMany.model_validate({"timing": {**TIMED["timing"], "response_limit_s": 0.18}})
 
 
 def test_a_trial_that_starts_again_has_nothing_picked() -> None:

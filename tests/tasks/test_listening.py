@@ -35,6 +35,7 @@ from twoalike.tasks import (
     places_of,
     validate_study,
 )
+from twoalike.tasks._listening import sound_fault
 from twoalike.tasks.multi_arrangement import Seating, lay_out_arena
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
 from twoalike.tasks.multi_arrangement._trial import ArrangementTrial
@@ -228,6 +229,20 @@ def test_sounds_that_cannot_be_heard_are_refused_before_the_session(sounds: Stud
     with pytest.raises(TwoalikeError, match=expected):
         sit(sounds, "001", simulate=observer(), window=False, panel=False)
     assert any(expected in fault for fault in validate_study(sounds).faults)
+
+
+def test_sounds_are_not_timed_as_images_are() -> None:
+    timed = OddOneOut.model_validate({"timing": {"presentation_ms": 100}})
+    assert "presentation_ms" in sound_fault(timed)
+    assert sound_fault(RULES) == ""
+
+
+def test_trials_with_sounds_are_marked_as_others() -> None:
+    activity = triplet(OddOneOut())
+    marks = [activity.moment[1]]
+    play(activity, Shown(0.0), Tick(0.6))
+    marks.append(activity.moment[1])
+    assert marks == ["fixation_onset", "image_onset"]
 
 
 def test_without_a_device_a_person_is_refused_and_nothing_is_written(

@@ -226,7 +226,7 @@ def test_an_early_answer_counts_and_the_images_stay_to_their_end() -> None:
     assert (cells["mask_duration_1"], cells["n_early_presses"]) == (pytest.approx(0.02), 0)
     scene = activity.scene
     assert isinstance(scene, ImageRow)
-    assert (scene.images, scene.labels) == ((None,) * 3, (rules().labels[0], "", ""))
+    assert (scene.images, scene.labels) == ((None,) * 3, (rules().texts.labels[0], "", ""))
 
 
 def test_answers_from_the_offset_on_ignore_earlier_presses() -> None:
