@@ -12,7 +12,7 @@ from twoalike.cli.app import main
 from twoalike.record import TRIPLETS, RunName
 from twoalike.tasks import validate_study
 
-NAMES = TRIPLETS.names
+NAMES = TRIPLETS.recorded({}).names
 
 
 def call(*words: object) -> int:
