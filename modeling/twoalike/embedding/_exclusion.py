@@ -28,10 +28,14 @@ def without_careless(
     """Fit to everybody, and where the rule leaves somebody out to the rest; record whom, and why.
 
     ``fitted`` reads the tables and fits them, with a ``checkpoint``; ``collect`` writes the tables
-    anew without the participants ``left_out``.
+    anew without the participants ``left_out``. Choices among more than three items tell nothing of
+    carelessness: where there are no others, nobody is left out by them.
     """
     first = None if checkpoint is None else checkpoint.with_name(f"everybody.{checkpoint.name}")
     posterior = fitted(checkpoint=first)
+    choices = tables.get("choices")
+    if choices is not None and in_sets(read_judgments(choices)).all():
+        tables = {**tables, "choices": None}
     if reasons := careless_reasons(posterior, tables, limit):
         collect(left_out=reasons)
         posterior = fitted(checkpoint=checkpoint)
@@ -46,8 +50,8 @@ def careless_reasons(
 ) -> dict[str, str]:
     """Whom the rule leaves out, with reasons; ``tables`` are those of the fit, by kind.
 
-    Nobody where there are neither choices nor arrangements: other judgments, and choices among more
-    than three items, tell nothing of carelessness.
+    Nobody where there are neither choices nor arrangements: other judgments tell nothing of
+    carelessness.
 
     Raises
     ------
@@ -55,8 +59,6 @@ def careless_reasons(
         If that would be half of the participants or more.
     """
     choices, arrangements = tables.get("choices"), tables.get("arrangements")
-    if choices is not None and in_sets(read_judgments(choices)).all():
-        choices = None
     if choices is None and arrangements is None:
         return {}
     found = careless_table(posterior, choices, arrangements=arrangements)

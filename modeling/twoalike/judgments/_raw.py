@@ -438,7 +438,8 @@ def _without(table: pd.DataFrame, kind: JudgmentKind, left_out: Mapping[str, str
         for who, session in sessions.itertuples(index=False)
     ]
     kept = table[~whose].reset_index(drop=True)
-    for name in ("participant", "session", *TABLES[kind].items):
+    items = [item for item in TABLES[kind].items if item in table]
+    for name in ("participant", "session", *items):
         kept[name] = kept[name].cat.remove_unused_categories()
     kept.attrs = table.attrs | {"excluded": [*table.attrs.get("excluded", ()), *excluded]}
     return kept
