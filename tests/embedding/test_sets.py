@@ -45,7 +45,7 @@ IDS = [f"o{number:02d}" for number in range(M)]
 def truth() -> np.ndarray:
     rng = np.random.default_rng(3)
     x: np.ndarray = rng.gamma(1.0, 1.2, (M, 2)) * (rng.random((M, 2)) < 0.6)
-    return x @ x.T
+    return np.asarray(x @ x.T)
 
 
 def judged(question: Question, n: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -80,8 +80,10 @@ def mixed() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted(mixed: pd.DataFrame) -> Posterior:
-    settings = {"quick": True, "engine": "vi", "steps": 600, "draws": 40, "chains": 2}
-    return fit_embedding(mixed, config=FitConfig(**settings, dimensions=2, similarity="dot"))
+    settings: dict[str, Any] = {"quick": True, "engine": "vi", "steps": 600, "chains": 2}
+    return fit_embedding(
+        mixed, config=FitConfig(**settings, draws=40, dimensions=2, similarity="dot")
+    )
 
 
 def correlation(posterior: Posterior) -> float:

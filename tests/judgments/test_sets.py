@@ -118,7 +118,7 @@ def test_two_most_like_a_reference_are_imported(tmp_path: Path, ending: str) -> 
     if ending == ".parquet":
         pd.read_csv(tmp_path / "ranked.csv").to_parquet(path)
     items = ["query", "r1", "r2", "r3", "r4"]
-    chosen = {"item_columns": items, "chosen_columns": ["first", "next"]}
+    chosen: dict[str, Any] = {"item_columns": items, "chosen_columns": ["first", "next"]}
     ranked = import_sets(path, kind="anchored", participant_column="worker", **chosen)
     assert ranked["chosen"].tolist() == [3, 3] and ranked["second"].tolist() == [2, 2]
     assert item_counts(ranked).tolist() == [5, 4]

@@ -50,8 +50,8 @@ def careless_reasons(
 ) -> dict[str, str]:
     """Whom the rule leaves out, with reasons; ``tables`` are those of the fit, by kind.
 
-    Nobody where there are neither choices nor arrangements: other judgments, and choices among more
-    than three items, tell nothing of carelessness.
+    Nobody where there are neither choices nor arrangements: other judgments tell nothing of
+    carelessness.
 
     Raises
     ------
