@@ -9,7 +9,7 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, _exclusion, fit
-from twoalike.embedding._exclusion import careless_reasons
+from twoalike.embedding._exclusion import careless_reasons, without_careless
 from twoalike.judgments import read_judgments
 from twoalike.report._inputs import read_inputs
 from twoalike.study import Study, TwoalikeError
@@ -74,8 +74,13 @@ def test_the_declared_rule_acts_once_and_is_recorded(
 def test_half_of_the_people_are_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     people = {"a": 1.0, "b": 0.999, "c": 0.1, "d": 0.05}
     monkeypatch.setattr(_exclusion, "careless_table", lambda *_, **__: table_of(people))
-    tables: Any = {"choices": "choices.parquet"}
-    assert list(careless_reasons(None, tables, 1.0)) == ["a"]  # type: ignore[arg-type]
+    posterior: Any = None
+    assert list(careless_reasons(posterior, "choices.parquet", None, 1.0)) == ["a"]
     with pytest.raises(TwoalikeError, match="fewer than half of the participants, found 2 of 4"):
-        careless_reasons(None, tables, 0.9)  # type: ignore[arg-type]
-    assert careless_reasons(None, {"dissimilarities": "d.parquet"}, 0.9) == {}  # type: ignore[arg-type]
+        careless_reasons(posterior, "choices.parquet", None, 0.9)
+
+
+def test_a_rule_that_cannot_judge_is_refused_before_the_fit() -> None:
+    tables: Any = {"ratings": "ratings.parquet", "choices": None}
+    with pytest.raises(TwoalikeError, match="which tell of carelessness, found neither"):
+        without_careless(None, tables, 0.9, None, None)  # type: ignore[arg-type]

@@ -28,15 +28,17 @@ def without_careless(
     """Fit to everybody, and where the rule leaves somebody out to the rest; record whom, and why.
 
     ``fitted`` reads the tables and fits them, with a ``checkpoint``; ``collect`` writes the tables
-    anew without the participants ``left_out``. Choices among more than three items tell nothing of
-    carelessness: where there are no others, nobody is left out by them.
+    anew without the participants ``left_out``.
+
+    Raises
+    ------
+    TwoalikeError
+        If no table tells of carelessness, or half of the participants or more would be left out.
     """
+    choices, arrangements = _telling(tables)
     first = None if checkpoint is None else checkpoint.with_name(f"everybody.{checkpoint.name}")
     posterior = fitted(checkpoint=first)
-    choices = tables.get("choices")
-    if choices is not None and in_sets(read_judgments(choices)).all():
-        tables = {**tables, "choices": None}
-    if reasons := careless_reasons(posterior, tables, limit):
+    if reasons := careless_reasons(posterior, choices, arrangements, limit):
         collect(left_out=reasons)
         posterior = fitted(checkpoint=checkpoint)
     if first is not None:
@@ -45,22 +47,39 @@ def without_careless(
     return posterior
 
 
-def careless_reasons(
-    posterior: Posterior, tables: Mapping[Any, JudgmentTable | None], limit: float
-) -> dict[str, str]:
-    """Whom the rule leaves out, with reasons; ``tables`` are those of the fit, by kind.
+def _telling(
+    tables: Mapping[Any, JudgmentTable | None],
+) -> tuple[JudgmentTable | None, JudgmentTable | None]:
+    """Choices and arrangements; None for choices that are all among more than three items.
 
-    Nobody where there are neither choices nor arrangements: other judgments tell nothing of
-    carelessness.
+    Those tell nothing of carelessness, nor do other kinds of judgments.
+    """
+    choices, arrangements = tables.get("choices"), tables.get("arrangements")
+    if choices is not None and in_sets(read_judgments(choices)).all():
+        choices = None
+    if choices is None and arrangements is None:
+        raise TwoalikeError(
+            where="study.toml: exclusion.careless",
+            expected="choices among three items or arrangements, which tell of carelessness",
+            found="neither",
+            remedy="Remove the key, or run such a task as well.",
+        )
+    return choices, arrangements
+
+
+def careless_reasons(
+    posterior: Posterior,
+    choices: JudgmentTable | None,
+    arrangements: JudgmentTable | None,
+    limit: float,
+) -> dict[str, str]:
+    """Whom the rule leaves out, with reasons, by the choices and arrangements of the fit.
 
     Raises
     ------
     TwoalikeError
         If that would be half of the participants or more.
     """
-    choices, arrangements = tables.get("choices"), tables.get("arrangements")
-    if choices is None and arrangements is None:
-        return {}
     found = careless_table(posterior, choices, arrangements=arrangements)
     judged = found[found.filter(like="evidence_").notna().any(axis=1)]
     out = judged[judged["p_careless"] >= limit]
