@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from twoalike.record import (
@@ -27,13 +28,13 @@ from twoalike.tasks import (
     Event,
     Item,
     Keeper,
-    Listening,
     Marks,
     NoWindow,
     PlayableScreen,
     Prepared,
     Session,
     SimulatedParticipant,
+    Sounding,
     View,
     VirtualClock,
     check_readable,
@@ -41,7 +42,9 @@ from twoalike.tasks import (
     run_session,
     with_block_questions,
     with_sounds,
+    write_tones,
 )
+from twoalike.tasks.odd_one_out import Choosing
 
 if TYPE_CHECKING:
     from twoalike.display import SharedWindow, Speaker
@@ -130,7 +133,7 @@ class Part:
         prepared, progress, clock = self.prepared, self.progress, self.clock
         given: list[tuple[str, Mapping[str, object]]] = []
         with ExitStack() as stack:
-            speaker = self._open_speaker()
+            speaker = self._open_speaker(stack)
             screen, view, apparatus = stack.enter_context(self._open_screen(shared))
             self._check_window(view, ahead)
             apparatus = self._with_frames(apparatus, view)
@@ -163,7 +166,7 @@ class Part:
                 operator.tick(time.monotonic())
                 if speaker is not None:
                     activity = state.activity
-                    heard = activity.playing if isinstance(activity, Listening) else None
+                    heard = activity.sounding if isinstance(activity, Sounding) else None
                     speaker.follow(heard, screen.now())
                 if player is not None:
                     player.act(state)
@@ -229,14 +232,19 @@ class Part:
                 )
             yield opened
 
-    def _open_speaker(self) -> "Speaker | None":
+    def _open_speaker(self, stack: ExitStack) -> "Speaker | None":
         """Open the sound device, before the participant sits down; None where nothing is heard."""
-        if not self.sounds or self.clock is not None:
+        if self.clock is not None:
+            return None
+        prepared = self.prepared
+        files = {name: prepared.stimuli.path(name) for name in self.sounds}
+        if isinstance(prepared.protocol, Choosing) and prepared.protocol.practice.tones:
+            folder = stack.enter_context(TemporaryDirectory(prefix="twoalike-"))
+            files |= write_tones(Path(folder))
+        if not files:
             return None
         from twoalike.display import DeviceSpeaker, SilentSpeaker
 
-        prepared = self.prepared
-        files = {name: prepared.stimuli.path(name) for name in self.sounds}
         try:
             return DeviceSpeaker(files, prepared.protocol.sounds.volume)
         except TwoalikeError as error:

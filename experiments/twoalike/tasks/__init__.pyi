@@ -18,6 +18,7 @@ from ._activity import Page as Page
 from ._activity import Pile as Pile
 from ._activity import Piles as Piles
 from ._activity import Placed as Placed
+from ._activity import Playing as Playing
 from ._activity import PointerMove as PointerMove
 from ._activity import PointerPress as PointerPress
 from ._activity import PointerRelease as PointerRelease
@@ -29,6 +30,7 @@ from ._activity import Result as Result
 from ._activity import Scene as Scene
 from ._activity import Scroll as Scroll
 from ._activity import Shown as Shown
+from ._activity import Sounding as Sounding
 from ._activity import Source as Source
 from ._activity import Stop as Stop
 from ._activity import Tick as Tick
@@ -40,7 +42,6 @@ from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
 from ._listening import Listening as Listening
-from ._listening import Playing as Playing
 from ._listening import places_of as places_of
 from ._listening import with_sounds as with_sounds
 from ._prepare import Prepared as Prepared
@@ -93,6 +94,7 @@ from ._simulated import SimulatedParticipant as SimulatedParticipant
 from ._simulated import VirtualClock as VirtualClock
 from ._simulated import read_on as read_on
 from ._timing_check import frames_line as frames_line
+from ._tones import write_tones as write_tones
 from ._validate import DataCheck as DataCheck
 from ._validate import StudyCheck as StudyCheck
 from ._validate import validate_study as validate_study

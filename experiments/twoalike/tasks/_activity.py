@@ -344,6 +344,17 @@ type Scene = Fixation | ImageRow | Page | Countdown | Ask | Arena | Rating | Pil
 
 
 @dataclass(frozen=True)
+class Playing:
+    """A sound that is played: since when and until when it would last, s of the run."""
+
+    name: str
+    since: float
+    until: float
+    by: str
+    """``mouse``, ``touch`` or ``keyboard``; ``feedback`` for a tone after an answer."""
+
+
+@dataclass(frozen=True)
 class Note:
     """Something that happened besides the trials, for the log."""
 
@@ -460,3 +471,12 @@ class Activity(Protocol):
 
     def restart(self, time: float) -> Sequence[Item]:
         """Go on after Esc: what was open starts again, what was decided is over."""
+
+
+@runtime_checkable
+class Sounding(Protocol):
+    """An activity that may be heard."""
+
+    @property
+    def sounding(self) -> Playing | None:
+        """The sound that is to be heard now; None for silence."""

@@ -22,12 +22,14 @@ from twoalike.tasks._activity import (
     Note,
     Nudge,
     Piles,
+    Playing,
     PointerMove,
     PointerPress,
     Rating,
     Result,
     Scene,
     Scroll,
+    Sounding,
 )
 from twoalike.tasks._protocol import Moment, Protocol
 from twoalike.tasks._session import Script, moment_of
@@ -93,17 +95,6 @@ def tiles_of(scene: Scene, places: Places) -> tuple[Tile, ...]:
             )
         case _:
             return ()
-
-
-@dataclass(frozen=True)
-class Playing:
-    """A sound that is played: since when and until when it would last, s of the run."""
-
-    name: str
-    since: float
-    until: float
-    by: str
-    """``mouse``, ``touch`` or ``keyboard``."""
 
 
 class Listening:
@@ -214,6 +205,13 @@ class Listening:
         if not self.tiles or any(isinstance(item, Result) for item in items):
             self._stop(event.time, items)
         return items
+
+    @property
+    def sounding(self) -> Playing | None:
+        """The sound that is heard: of an object, or a tone after an answer in practice."""
+        if self.playing is None and isinstance(self.trial, Sounding):
+            return self.trial.sounding
+        return self.playing
 
     def restart(self, time: float) -> Sequence[Item]:
         """Go on after Esc, in silence."""

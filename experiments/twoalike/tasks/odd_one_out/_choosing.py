@@ -10,6 +10,7 @@ from twoalike.tasks._activity import (
     Item,
     KeyPress,
     Page,
+    Playing,
     PointerPress,
     Scene,
     Shown,
@@ -26,6 +27,7 @@ from twoalike.tasks._presentation import (
     presentation_steps,
 )
 from twoalike.tasks._protocol import Moment
+from twoalike.tasks._tones import feedback_tone
 from twoalike.tasks.odd_one_out._protocol import Choosing
 from twoalike.tasks.odd_one_out._trial import Answer, Trial, TrialResult
 from twoalike.tasks.screens import GO_ON, GridLayout, Layout
@@ -258,6 +260,15 @@ class TripletActivity:
         """Whether the answer was right, in practice trials with feedback; else None."""
         shown = self.trial.trial_type == "practice" and self.protocol.practice.feedback
         return self.trial.is_right(self.answer) if shown else None
+
+    @property
+    def sounding(self) -> Playing | None:
+        """Tone after an answer in practice, from its first frame on; None for silence."""
+        verdict, since = self._verdict, self._since
+        told = self.phase is Phase.FEEDBACK and self.protocol.practice.tones
+        if verdict is None or since is None or not told:
+            return None
+        return feedback_tone(verdict, since)
 
     @property
     def _feedback_s(self) -> float:
