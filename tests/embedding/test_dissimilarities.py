@@ -213,7 +213,7 @@ def test_the_command_fits_and_remembers_the_file(
     assert posterior.attrs["provenance"]["inputs"]["dissimilarities"]["file"] == "d.parquet"
     capsys.readouterr()
     assert status(*quick) == 1
-    assert "--choices, --arrangements or --dissimilarities" in capsys.readouterr().err
+    assert "--choices, --arrangements, --dissimilarities" in capsys.readouterr().err
 
 
 def test_an_exact_matrix_leaves_room_for_noise(rng: np.random.Generator) -> None:

@@ -107,7 +107,7 @@ def test_settings_are_refused_by_name(files: Path) -> None:
             fit(choices, **settings)
     with pytest.raises(TwoalikeError, match="written as .nc"):
         fit(choices, out=files / "p.csv")
-    with pytest.raises(TwoalikeError, match="expected choices, arrangements or dissimilarities"):
+    with pytest.raises(TwoalikeError, match="ratings or sortings to fit, found none"):
         fit()
     auto = FitConfig.model_validate({"dimensions": "auto"})
     assert auto.dimensions is None

@@ -108,7 +108,10 @@ def build_model(
         "sortings": sortings,
     }
     if all(one is None for one in tables.values()):
-        raise TwoalikeError(f"expected {', '.join(tables)} to model, found none of them.")
+        raise TwoalikeError(
+            "expected choices, arrangements, dissimilarities, ratings or sortings to model, found "
+            "none of them."
+        )
     table, *others = (
         None if one is None else read_judgments(one, kind) for kind, one in tables.items()
     )
