@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.distill.conftest import Squares
 from torch import nn
 
@@ -264,14 +265,14 @@ def test_a_strong_pull_keeps_the_network_as_it_was(
 def test_a_probe_reads_each_image_once(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[Path] = []
-    real = Preprocessing.read
+    opened: list[Image.Image] = []
+    real = Preprocessing.__call__
 
-    def counted(self: Preprocessing, path: Path) -> torch.Tensor:
-        opened.append(path)
-        return real(self, path)
+    def counted(self: Preprocessing, image: Image.Image) -> torch.Tensor:
+        opened.append(image)
+        return real(self, image)
 
-    monkeypatch.setattr(Preprocessing, "read", counted)
+    monkeypatch.setattr(Preprocessing, "__call__", counted)
     run(squares, tmp_path / "student", train="probe", steps=40)
     checked = 8
     assert len(opened) == len(squares.features.ids) + checked

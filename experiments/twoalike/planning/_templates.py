@@ -50,7 +50,7 @@ def study_templates() -> tuple[StudyTemplate, ...]:
     Examples
     --------
     >>> [template.name for template in study_templates()][:2]
-    ['faces-2afc', 'levels']
+    ['eeg', 'faces-2afc']
     """
     return tuple(map(_template, sorted(entry.name for entry in _FOLDER.iterdir())))
 

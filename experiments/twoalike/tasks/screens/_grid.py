@@ -163,7 +163,7 @@ def lay_out_grid(protocol: GridProtocol, view: View, n: int) -> GridLayout:
     --------
     >>> from twoalike.tasks import OddOneOfMany
     >>> lay_out_grid(OddOneOfMany(), View((1280, 1024)), 4).centres
-    ((-176, 198), (176, 198), (-176, -198), (176, -198))
+    ((-181, 202), (181, 202), (-181, -202), (181, -202))
     """
     size, images = view.size, protocol.images
     text = frame(protocol.screen, size).text
