@@ -351,7 +351,7 @@ class Study:
     condition: str = ""
     """Condition that the session is in; empty: in none."""
     object_set: int = 0
-    """Number of the set of objects of the participant, from 1; 0: all objects."""
+    """Number of the participant's set of objects, from 1; with 0 all objects are shown."""
     task_order: tuple[str, ...] = ()
     condition_order: tuple[str, ...] = ()
     """``task_order``, ``condition_order``: Tasks of a sitting, and conditions, in the order of the
