@@ -4,7 +4,8 @@ Chains start from small coordinates: from large ones some stay in a wrong mode, 
 and every trajectory at its depth limit, which looks like a hang. The depth is capped.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,7 @@ def fit_nuts(
                 if checkpoint is not None and len(chains) < n_chains:
                     checkpoint.save(_as_arrays(chains))
         except KeyboardInterrupt:
-            for number, sampler in samplers.items():
-                if number not in chains:
-                    sampler.abort()
+            _abort([sampler for number, sampler in samplers.items() if number not in chains])
             raise
     names = list(chains[0])
     together = {name: np.stack([chains[k][name] for k in range(n_chains)]) for name in names}
@@ -72,6 +71,15 @@ def fit_nuts(
             if n.startswith(_STATISTIC)
         },
     )
+
+
+def _abort(samplers: Sequence[Any]) -> None:
+    """End chains that are under way; what they have sampled is not used."""
+    with warnings.catch_warnings():
+        # A chain that has no draw yet has a strange shape, ArviZ says.
+        warnings.filterwarnings("ignore", "Found chain dimension", UserWarning)
+        for sampler in samplers:
+            sampler.abort()
 
 
 def _begin(model: Any, form: Form, config: FitConfig, numbers: set[int]) -> dict[int, Any]:
