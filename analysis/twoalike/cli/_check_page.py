@@ -33,7 +33,7 @@ CHECKS = {
 }
 MOST_PEOPLE = 10
 ROUGH = 0.05
-"""Share of ratings or sortings with a high Pareto k, from which on that is said."""
+"""Share of ratings or sortings with a high Pareto k above which the page calls the figure rough."""
 
 
 def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]:

@@ -16,7 +16,7 @@ import pandas as pd
 from twoalike.design._assemble import balanced_places, in_order, lines, order_in_blocks
 from twoalike.design._list import ANCHORED_LIST, read_anchored_list
 from twoalike.design._objects import catch_triplets, kinds, shown_table
-from twoalike.design._session import group_rng, participant_number, session_rng
+from twoalike.design._session import group_rng, missing_list, participant_number, session_rng
 from twoalike.design._triplets import Chosen, deal
 from twoalike.stimuli import StimulusSet
 from twoalike.study import AnchoredConfig, DesignConfig, Integers, Study, TwoalikeError
@@ -268,15 +268,7 @@ def session_anchored_list(
     """
     config = study.config.anchored
     if not anchored_stand_alone(config):
-        raise TwoalikeError(
-            where=study.trial_list(ANCHORED_CHOICE, participant, session),
-            expected="a trial list there",
-            found="none",
-            remedy="Put your list there."
-            if config.sampler == "list"
-            else "Sessions of the coverage design share their pairs out: make all of them with one "
-            "call of twoalike design.",
-        )
+        raise missing_list(study, ANCHORED_CHOICE, config.sampler, participant, session)
     return session_anchored_lists(study, stimuli, [participant], session)[-1]
 
 

@@ -28,7 +28,7 @@ from twoalike.design._many_list import (
     read_odd_of_many_list,
 )
 from twoalike.design._objects import shown_table
-from twoalike.design._session import group_rng, session_rng
+from twoalike.design._session import group_rng, missing_list, session_rng
 from twoalike.design._subsets import covering_sets, schonheim_bound
 from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal, fresh_triplets
 from twoalike.stimuli import StimulusSet
@@ -242,15 +242,7 @@ def _one(
     config: ManyConfig = getattr(study.config, _table(pairs))
     if not many_stand_alone(config):
         task = MOST_ALIKE_PAIR if pairs else ODD_ONE_OF_MANY
-        raise TwoalikeError(
-            where=study.trial_list(task, participant, session),
-            expected="a trial list there",
-            found="none",
-            remedy="Put your list there."
-            if config.sampler == "list"
-            else "Sessions of the coverage design share their pairs out: make all of them with one "
-            "call of twoalike design.",
-        )
+        raise missing_list(study, task, config.sampler, participant, session)
     return _together(study, stimuli, [participant], session, pairs=pairs)[-1]
 
 

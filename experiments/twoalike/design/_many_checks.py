@@ -13,7 +13,7 @@ from twoalike.design._triplets import Sets
 from twoalike.study import MISSING, Integers
 
 _TRIES = 200
-"""Draws for each check, before there are said to be no more."""
+"""Attempts to draw a check before none is taken to be left."""
 
 
 def odd_one_sets(

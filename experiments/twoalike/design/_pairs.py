@@ -18,7 +18,7 @@ from twoalike.design._list import (
     repeats_name_their_first,
 )
 from twoalike.design._objects import kinds, shown_table
-from twoalike.design._session import group_rng, session_rng
+from twoalike.design._session import group_rng, missing_list, session_rng
 from twoalike.design._triplets import deal
 from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, DesignConfig, Integers, PairRatingConfig, Study, TwoalikeError
@@ -174,21 +174,6 @@ def session_pair_list(
     if not pairs_stand_alone(config):
         raise missing_list(study, PAIR_RATING, config.sampler, participant, session)
     return session_pair_lists(study, stimuli, [participant], session)[-1]
-
-
-def missing_list(
-    study: Study, task: str, sampler: str, participant: str, session: int
-) -> TwoalikeError:
-    """Error for a session whose list has to be made beforehand, and was not."""
-    return TwoalikeError(
-        where=study.trial_list(task, participant, session),
-        expected="a trial list there",
-        found="none",
-        remedy="Put your list there."
-        if sampler == "list"
-        else "Sessions of the coverage design share their pairs out: make all of them with one "
-        "call of twoalike design.",
-    )
 
 
 def session_pair_lists(

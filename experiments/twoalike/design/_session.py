@@ -99,6 +99,21 @@ def session_trial_list(
     return session_trial_lists(study, stimuli, [participant], session)[-1]
 
 
+def missing_list(
+    study: Study, task: str, sampler: str, participant: str, session: int
+) -> TwoalikeError:
+    """Error for a session whose list has to be made beforehand, and was not."""
+    return TwoalikeError(
+        where=study.trial_list(task, participant, session),
+        expected="a trial list there",
+        found="none",
+        remedy="Put your list there."
+        if sampler == "list"
+        else "Sessions of the coverage design share their pairs out: make all of them with one "
+        "call of twoalike design.",
+    )
+
+
 def session_trial_lists(
     study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
 ) -> list[pd.DataFrame]:

@@ -17,8 +17,7 @@ from twoalike.design._arrangement_list import (
 )
 from twoalike.design._list import TRIAL_LIST
 from twoalike.design._objects import shown_table
-from twoalike.design._pairs import missing_list
-from twoalike.design._session import group_rng, session_rng
+from twoalike.design._session import group_rng, missing_list, session_rng
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import FreeSortingConfig, Study, TwoalikeError

@@ -1,8 +1,8 @@
 """Description of a study for an ethics committee, made from its settings, on about one page.
 
 What participants see and do and for how long, what they are asked, what is stored, who sees it and
-how it is shared. Nothing is said that the settings or the program do not determine: what the
-applicants have to add is listed.
+how it is shared. The page states only what the settings and the program determine, and lists what
+the applicants have to add.
 """
 
 import math

@@ -88,7 +88,7 @@ def _check_rating(row: TrialRow, _: Mapping[str, Any]) -> Findings:
 def rating_is_right(
     response: float | None, scale_points: int | None, expected: str | None
 ) -> bool | None:
-    """Whether a rating is in the expected half of its scale; None where nothing can be said.
+    """Whether a rating is in the expected half of its scale; None without a rating or a half.
 
     Examples
     --------

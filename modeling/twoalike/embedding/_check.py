@@ -381,7 +381,7 @@ def _other_checks(
 
 
 def _own(posterior: Posterior, role: str, table: JudgmentTable, fitted: bool | None) -> bool:
-    """Whether a table holds the judgments of the fit; a frame does unless it is said not to."""
+    """Whether a table holds the judgments of the fit; a frame does unless told otherwise."""
     if fitted is None and isinstance(table, str | Path):
         return is_input(posterior, role, sha256_file(Path(table)))
     return fitted is not False

@@ -412,7 +412,7 @@ def _described(
 
 
 def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:
-    """Split the triplets into those fitted and those whose log-loss is told."""
+    """Split the triplets into those fitted and those held out to be predicted."""
     n = len(data.items)
     share = config.holdout
     if share is None:

@@ -13,8 +13,8 @@ flat prior on the simplex: of an average rater each level may hold any share of 
 
 Similarities are standardised by their mean and standard deviation over the rated pairs, as the
 rater sees them where people weigh the dimensions. Thresholds and noise are thus in standard
-deviations, and ratings tell nothing of the scale of the embedding: how decided choices are is told
-by choices alone.
+deviations, and ratings carry no information on the scale of the embedding: only choices show how
+decided choices are.
 
 What two raters mean by a place on a slider differs by more than a shift and a stretch, and only the
 order of a rater's own answers is comparable. A slider is therefore cut into :data:`LEVELS` levels
