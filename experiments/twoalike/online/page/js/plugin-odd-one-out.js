@@ -79,7 +79,7 @@ export class ChoiceView {
   /** Puts everything where the layout has it. */
   #place() {
     const { layout } = this.machine;
-    setText(this.root, this.protocol.screen, layout.size[1]);
+    setText(this.root, this.protocol.screen, layout.size);
     for (const { place, box, image, label } of this.places) {
       moveTo(box, layout.centres[place]);
       box.style.width = box.style.height = `${layout.image}px`;
