@@ -158,7 +158,11 @@ def random_rules(rng: np.random.Generator, task: type[Rules]) -> Rules:
         "minimum_rt_s": float(rng.choice([0.0, 0.2])),
         "flag_slow_s": 1.5,
     }
-    practice = {"feedback": bool(rng.random() < 0.8), "feedback_s": float(rng.choice([0.0, 1.0]))}
+    practice = {
+        "feedback": bool(rng.random() < 0.8),
+        "feedback_s": float(rng.choice([0.0, 1.0])),
+        "tones": bool(rng.random() < 0.5),
+    }
     answers = {"mouse": bool(rng.random() < 0.8)}
     screen = {"touch": bool(rng.random() < 0.5)}
     return task.model_validate(
@@ -272,6 +276,8 @@ def played(activity: Activity, events: Sequence[Event | Restart]) -> list[dict[s
         found.append({"items": list(map(item_json, items)), **after})
         if isinstance(activity, TripletActivity):
             found[-1]["scene"] = scene_json(activity.scene)
+            heard = activity.sounding
+            found[-1]["tone"] = heard and heard.name.removeprefix("tone/")
         if activity.finished:
             break
     return found

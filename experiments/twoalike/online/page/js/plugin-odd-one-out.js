@@ -10,6 +10,7 @@ import { ParameterType } from "./jspsych-types.js";
 import { layOut } from "./layout.js";
 import { decoded, fitted, make, makeBar, makeRoot, paragraphs, picture, setText } from "./look.js";
 import { SHARED, VERSION, Plugin, play, pressLater } from "./pages.js";
+import { playTone } from "./tones.js";
 
 const LARGE = 1.3;
 /** Scales of a line above the images, from the first that fits its place on. */
@@ -141,6 +142,10 @@ export class ChoiceView {
 
   /** @param {number} time */
   frame(time) {
+    if (this.machine.tone !== null && !this.played) {
+      this.played = true;
+      playTone(this.machine.tone);
+    }
     const until = this.scene?.kind === "row" ? this.scene.until : null;
     this.timer.element.hidden = until === null || time < until.since;
     if (until !== null) this.timer.fill((until.end - time) / until.length);
