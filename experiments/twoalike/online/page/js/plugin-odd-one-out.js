@@ -40,8 +40,10 @@ export class ChoiceView {
     const boxes = this.places.flatMap(({ box, label }) => [box, label]);
     this.row = make("div", answers, ...boxes);
     this.message = make("div", { class: "message" });
+    const parts = [this.cross, this.row, this.timer.element, this.message];
+    for (const part of parts) part.hidden = true; // until the first frame
     root.classList.add("twoalike-choice");
-    root.replaceChildren(this.cross, this.prompt, this.row, this.timer.element, this.message);
+    root.replaceChildren(this.prompt, ...parts);
     this.#place();
   }
 
