@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.design import (
+    ListDesign,
     check_list_is_current,
     for_person,
     in_condition,
@@ -93,7 +94,24 @@ def check_sitting(sitting: Sitting) -> Sitting:
     return sitting
 
 
-def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
+def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> pd.DataFrame:
+    """Trial list of a session: the one in the study's ``design`` folder, or else made anew.
+
+    Raises
+    ------
+    TwoalikeError
+        If the list is damaged or was made with other settings, or has to be made beforehand.
+    """
+    study, session = sitting.study, (sitting.participant, sitting.session)
+    path = study.trial_list(lists.label, *session)
+    if not path.exists():
+        return lists.one(study, stimuli, *session)
+    table = lists.read(path, stimuli.ids)
+    _check_list(sitting, stimuli, lists.label)
+    return table
+
+
+def _check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
     """Check that the trial list is what the study asks for now, unless the session has begun."""
     name = sitting.run(task)
     if not name.rows(sitting.root).exists():
@@ -113,7 +131,7 @@ def check_lists(study: Study) -> list[str]:
             number = own_set(study, study.raw, match["who"])
             own = _study_of_run(replace(study, object_set=number), stimuli, match["run"])
             sitting = Sitting(study=own, participant=match["who"], session=int(match["session"]))
-            check_list(sitting, stimuli, match["task"])
+            _check_list(sitting, stimuli, match["task"])
         except TwoalikeError as error:
             faults.append(str(error))
     return faults
