@@ -11,7 +11,7 @@ from twoalike.design import (
     ListedSorting,
     listed_sortings,
 )
-from twoalike.observers import SimulatedArranger, SimulatedSorter
+from twoalike.observers import SimulatedSorter
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
@@ -102,7 +102,7 @@ def plan_sorting(
     """Draw what an observer will do in a trial: every image once, in random order."""
     piles, order = sorter.sort(trial.items, n_piles, rng), rng.permutation(len(trial.items))
     place = {pile: cell for cell, pile in enumerate(dict.fromkeys(piles[order].tolist()))}
-    times = sorter.arranger.times
+    times = sorter.times
     return SortingPlan(
         trial_index=trial.trial_index,
         order=tuple(order.tolist()),
@@ -222,7 +222,7 @@ class PreparedSortings(Prepared):
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that sort."""
         assert self.sitting.observer is not None
-        sorter = SimulatedSorter(SimulatedArranger(self.sitting.observer))
+        sorter = SimulatedSorter(self.sitting.observer)
         return SortingHands(sorter, screen, clock, self.sitting.seed)
 
 
