@@ -108,7 +108,7 @@ export function note(event, time, detail = {}) {
 }
 
 /**
- * Tell what to do with items as they arise, besides the answer of `run`.
+ * Tell what to do with items as they arise; `run` answers the same objects at the end.
  *
  * @param {(items: Item[]) => void} heard
  */
@@ -130,28 +130,29 @@ export async function run(machine, view, { root, clock = new Clock() }) {
 }
 
 /**
- * Interrupt what is under way; afterwards the machine restarts.
+ * Interrupt what is under way; afterwards the machine restarts. While one interruption lasts,
+ * another one does nothing.
  *
- * @param {(machine: object|null) => Promise<Item[]>} work What happens meanwhile; gives items that
- *   belong between those of the machine. Without a machine under way, the next one waits.
+ * @param {(under: {machine: object|null, keep: (items: Item[]) => void}) => Promise<void>} work
+ *   What happens meanwhile; it may run a machine of its own, a countdown, unless `machine` is
+ *   null: then none is under way, and the next one waits.
  * @returns {Promise<void>}
  */
 export async function interrupt(work) {
   const top = running.at(-1);
+  if (top ? top.suspended : gate) return;
   if (!top) {
-    const waiting = work(null);
-    gate = waiting;
+    gate = work({ machine: null, keep: (items) => listener(items) });
     try {
-      listener(await waiting);
+      await gate;
     } finally {
       gate = null;
     }
     return;
   }
-  if (top.suspended) return;
   top.suspend();
   try {
-    top.keep(await work(top.machine));
+    await work({ machine: top.machine, keep: (items) => top.keep(items) });
     top.goOn();
   } catch (error) {
     top.fail(error);
@@ -162,6 +163,7 @@ export async function interrupt(work) {
 class Run {
   constructor(machine, view, root, clock) {
     Object.assign(this, { machine, view, root, clock });
+    this.under = running.at(-1); // what this one interrupts, if anything
     this.items = [];
     this.drawn = null;
     this.lastFrame = null;
@@ -308,7 +310,8 @@ class Run {
   keep(items) {
     if (!items?.length) return;
     this.items.push(...items);
-    listener(items);
+    if (this.under) this.under.keep(items);
+    else listener(items);
   }
 
   // --- interruptions, and the end -----------------------------------------------------------
