@@ -86,12 +86,15 @@ export class Queue {
    * @param {(records: object[]) => Promise<number[]>} parts.send Gives the numbers acknowledged.
    * @param {object[]} [parts.records] Those that waited when the page was opened.
    * @param {(reached: boolean) => void} [parts.tell] Told whether the other side answers.
+   * @param {(error: Error) => void} [parts.refused] Told what the other side refuses for good;
+   *   nothing is sent afterwards.
    * @param {{wait: (s: number) => Promise<void>, wake?: () => void}} [parts.pause]
    */
-  constructor({ storage, send, records = [], tell = () => {}, pause = new Pause() }) {
-    Object.assign(this, { storage, send, tell, pause });
+  constructor({ storage, send, records = [], tell, refused = () => {}, pause = new Pause() }) {
+    Object.assign(this, { storage, send, tell, refused, pause });
     this.waiting = [...records].sort((a, b) => a.n - b.n);
     this.sending = null;
+    this.error = null;
   }
 
   /** Take records that are in the storage, and send them. */
@@ -100,13 +103,17 @@ export class Queue {
     this.start();
   }
 
-  /** Send what waits; what it answers is for those who wait for the end. */
+  /** Send what waits, unless that is under way. */
   start() {
-    this.sending ??= this.sendAll().finally(() => {
-      this.sending = null;
-    });
-    // Whoever calls `drained` is told of an error; until then it must not count as unhandled.
-    this.sending.catch(() => {});
+    if (this.sending || this.error) return;
+    this.sending = this.sendAll()
+      .catch((error) => {
+        this.error = error;
+        this.refused(error);
+      })
+      .finally(() => {
+        this.sending = null;
+      });
   }
 
   /** Forget records up to a number: the other side has them. */
@@ -116,11 +123,12 @@ export class Queue {
     await this.storage.remove(known);
   }
 
-  /** Wait until all is acknowledged. */
+  /** Wait until all is acknowledged; throws what the other side has refused. */
   async drained() {
     while (this.waiting.length) {
       this.start();
       await this.sending;
+      if (this.error) throw this.error;
     }
   }
 
