@@ -39,7 +39,6 @@ export class Course {
    */
   constructor({ person, protocols, keeper, results = [], arrange, askBlock, makeClock }) {
     Object.assign(this, { person, protocols, keeper, results, arrange, askBlock, makeClock });
-    this.reason = null;
     this.clock = null;
     this.afterTrial = false;
   }
@@ -50,12 +49,17 @@ export class Course {
    * @returns {AsyncGenerator<Show, "completed"|"declined", {items: object[]}>}
    */
   async *shows() {
-    const { part: first } = this.keeper.progress;
-    for (let part = first; part < this.person.parts.length; part += 1) {
+    const { progress } = this.keeper;
+    for (let { part } = progress; part < this.person.parts.length; part += 1) {
       const declined = yield* this.part(part);
       if (declined) return "declined";
     }
-    return "completed";
+    return progress.reason ?? "completed";
+  }
+
+  /** Where a session is after its last step. */
+  get over() {
+    return { part: this.person.parts.length, step: 0 };
   }
 
   async *part(part) {
@@ -67,8 +71,7 @@ export class Course {
     this.afterTrial = false;
     const start = keeper.progress.step;
     await this.fetchBlocks(part, start);
-    const behind = start > 0 || this.results.length > 0;
-    let welcome = behind;
+    let welcome = start > 0 || this.results.length > 0 || keeper.decided !== null;
     for (let step = start; step < this.steps.length; step += 1) {
       await this.fetchBlocks(part, step);
       const at = { part, step };
@@ -117,7 +120,7 @@ export class Course {
     const last = declined || at.step === this.steps.length - 1;
     if (last) keeper.take(ending(this.clock.now(), declined ? "declined" : "completed"));
     const following = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
-    await keeper.commit(at, declined ? { part: this.person.parts.length, step: 0 } : following);
+    await keeper.commit(at, declined ? { ...this.over, reason: "declined" } : following);
     return declined;
   }
 

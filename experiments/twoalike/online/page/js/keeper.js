@@ -74,7 +74,8 @@ export class Keeper {
    * End a step: its record is in the storage when this has resolved.
    *
    * @param {{part: number, step: number}} at Step that ends.
-   * @param {{part: number, step: number}} next Where the session goes on.
+   * @param {{part: number, step: number, reason?: string}} next Where the session goes on; after
+   *   an end, why it ended.
    * @param {{result?: object|null, long?: boolean}} [more] Result of an arrangement; whether the
    *   step may take several records.
    */
