@@ -199,10 +199,11 @@ class ArenaLayout(_Ground):
         return tuple(sorted(seats, key=lambda seat: seat.angle))
 
     def _seat(self, radius: float, angle: float) -> Seat:
-        x, y = self.centre
-        return Seat(
-            x + radius * math.cos(angle), y + radius * math.sin(angle), math.degrees(angle) % 360
-        )
+        # An arc may end a fraction of a pixel beyond the edge.
+        edge = (self.size[0] - self.item) / 2
+        x = min(max(self.centre[0] + radius * math.cos(angle), -edge), edge)
+        y = self.centre[1] + radius * math.sin(angle)
+        return Seat(x, y, math.degrees(angle) % 360)
 
 
 def _round(radius: float, length: npt.NDArray[np.float64]) -> bool:
