@@ -33,8 +33,9 @@ const KINDS = {
       slowest = Math.max(slowest, performance.now() - began);
       if (result) arranging.add(result);
     }
-    const resumed = new Arranging(step, protocol, results);
-    return { found, end: arranging.endNote(), resumed: resumed.next(), slowest };
+    const half = results.length >> 1;
+    const resumed = new Arranging(step, protocol, results.slice(0, half)).next();
+    return { found, end: arranging.endNote(), half, resumed, slowest };
   },
   layout({ protocol, size, n, rotation, widths }) {
     try {

@@ -79,8 +79,15 @@ export class Arrangement {
 
   /** Whether there is something to undo: an image away from its seat. */
   get mayStartOver() {
-    const away = ([x, y], item) => x !== this.seats[item].x || y !== this.seats[item].y;
-    return this.open && this.places.some(away);
+    const seats = this.#seatPlaces();
+    return this.open && this.places.some((place, item) => this.#apart(place, seats[item]));
+  }
+
+  /** Whether two places differ as recorded: steps there and back end a rounding error away. */
+  #apart(one, other) {
+    const [x, y] = this.layout.toArena(...one);
+    const [otherX, otherY] = this.layout.toArena(...other);
+    return x !== otherX || y !== otherY;
   }
 
   /** Time at which the trial ends by itself, s; null if it does not. */
@@ -394,8 +401,7 @@ export class Arrangement {
     this.held = null;
     if (!held) return;
     const { item, since, start } = held;
-    const [x, y] = this.places[item];
-    if (x === start[0] && y === start[1]) return;
+    if (!this.#apart(this.places[item], start)) return;
     this.#row("drag", since, { item, until: time, start, placed: true, pointer: held.by });
     const handled = this.handling[item];
     handled.n_moves += 1;
