@@ -1,4 +1,11 @@
+from ._limits import Limits as Limits
 from ._records import Item as Item
 from ._records import Record as Record
+from ._serve import default_store as default_store
+from ._serve import make_links as make_links
+from ._serve import new_token as new_token
+from ._serve import online_folder as online_folder
+from ._serve import serve as serve
 from ._session import OnlineSession as OnlineSession
 from ._session import Person as Person
+from ._store import read_store as read_store
