@@ -90,8 +90,8 @@ class Checked(NamedTuple):
     """Trials of choices in it, 0 or 1."""
     arrangement: int | None
     """``trial_index`` of an arrangement."""
-    repeats: bool
-    """Whether its step may have several records."""
+    answers: bool
+    """Whether it has what its step asks for, once: the answer to a trial or a question."""
     fast: bool
     right: bool | None
     """Attention checks: whether the answer was right."""
@@ -243,7 +243,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
     results = [item for item in record.items if isinstance(item, ChoiceResult | ArrangementResult)]
     endings = [item for item in record.items if isinstance(item, Ending)]
     _check_order(record.items)
-    _check_results(results, step, ended=bool(endings))
+    _check_results(results, step)
     for item in record.items:
         if isinstance(item, Answers) and (step.kind, step.measure) != ("question", item.measure):
             raise Refusal("malformed", "answers to other questions")
@@ -264,7 +264,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         before=step.before,
         choices=int(choice is not None),
         arrangement=result.trial_index if isinstance(result, ArrangementResult) else None,
-        repeats=step.kind == "arrangements",
+        answers=choice is not None or any(isinstance(item, Answers) for item in record.items),
         fast=choice is not None and choice.flag == "fast",
         right=right,
         end=endings[0].reason if endings else None,
@@ -281,13 +281,9 @@ def _check_order(items: tuple[Item, ...]) -> None:
         raise Refusal("malformed", "an ending that is not last")
 
 
-def _check_results(
-    results: list[ChoiceResult | ArrangementResult], step: StepShape, *, ended: bool
-) -> None:
+def _check_results(results: list[ChoiceResult | ArrangementResult], step: StepShape) -> None:
     if len(results) > 1:
         raise Refusal("malformed", "two results")
-    if step.kind == "trial" and not results and not ended:
-        raise Refusal("malformed", "a trial without a result")
     match results:
         case [ChoiceResult() as result]:
             if step.kind != "trial" or result.trial_index != step.trial_index:

@@ -82,10 +82,8 @@ def payments(connection: Connection, key: Key) -> str:
     """
     query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
     rows = connection.execute(query).mappings().all()
-    people = sorted(
-        ((key.open(row["closed"]), dict(row)) for row in rows),
-        key=lambda one: sorted(one[0].items()),
-    )
+    people = [(key.open(row["closed"]), dict(row)) for row in rows]
+    people.sort(key=lambda one: sorted(one[0].items()))
     names = sorted({name for ids, _ in people for name in ids})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -155,7 +155,7 @@ def _code_of_first_visit(
     query = select(SESSIONS.c.participant).where(
         SESSIONS.c.person == person, SESSIONS.c.ended == "completed"
     )
-    code = None if person is None else connection.scalar(query)
+    code: str | None = None if person is None else connection.scalar(query)
     if code is None or code not in built.session.participants:
         raise Refusal("unknown", "nobody who completed an earlier session")
     if code in taken:
@@ -243,7 +243,7 @@ def add_links(connection: Connection, links: list[str]) -> None:
 
 
 def resume_point(
-    connection: Connection, row: Mapping[str, Any], built: BuiltStudy
+    connection: Connection, row: RowMapping, built: BuiltStudy
 ) -> dict[str, Any] | None:
     """Where a session goes on: part, step, time, and arrangements so far; None for a new one."""
     if row["n"] == 0:
@@ -252,7 +252,8 @@ def resume_point(
     part, step = row["part"], row["step"]
     if row["part_end"] is not None:
         return {"part": part + 1, "step": 0, "time": 0.0, "trials": []}
-    if parts[part].steps[step].kind != "arrangements":
+    kind = parts[part].steps[step].kind
+    if kind == "page" or (kind in ("trial", "question") and row["answered"]):
         step += 1
     return {
         "part": part,
@@ -262,7 +263,7 @@ def resume_point(
     }
 
 
-def _arrangements(connection: Connection, row: Mapping[str, Any]) -> list[Any]:
+def _arrangements(connection: Connection, row: RowMapping) -> list[Any]:
     query = (
         select(RECORDS.c.body)
         .where(RECORDS.c.session == row["name"], RECORDS.c.part == row["part"])

@@ -81,6 +81,7 @@ SESSIONS = Table(
     Column("step", Integer, nullable=False, default=-1),
     Column("clock", Float, nullable=False, default=0.0),  # s of the part's clock
     Column("choices", Integer, nullable=False, default=0),  # in the part
+    Column("answered", Integer, nullable=False, default=0),  # whether the step has its answer
     Column("arrangement", Integer, nullable=False, default=0),  # last one in the part
     Column("part_end", Text),
     Column("done", Integer, nullable=False, default=0),  # the last part was completed
@@ -118,7 +119,10 @@ FACTS = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-_STATE = ("n", "part", "step", "clock", "choices", "arrangement", "part_end", "done")
+_STATE = (
+    *("n", "part", "step", "clock", "choices"),
+    *("answered", "arrangement", "part_end", "done"),
+)
 _COUNTS = ("trials", "fast", "checks", "right")
 
 
@@ -173,7 +177,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Connection that reads one state of the store, whatever is written meanwhile."""
+        """Open a connection that reads one state of the store, whatever is written meanwhile."""
         with self._reader.connect() as connection:
             yield connection
 
@@ -288,7 +292,7 @@ def _append(connection: Connection, appends: Sequence[Append]) -> list[list[int]
 def _stored_bodies(
     connection: Connection, appends: Sequence[Append], states: Mapping[str, Mapping[str, Any]]
 ) -> dict[tuple[str, int], str]:
-    """Stored records that come again, by session and number; few requests send any."""
+    """Read stored records that come again, by session and number; few requests send any."""
     found: dict[tuple[str, int], str] = {}
     for append in appends:
         known = states.get(append.session, {"n": 0})["n"]
@@ -304,7 +308,7 @@ def _stored_bodies(
 def _added(
     append: Append, state: Mapping[str, Any], stored: Mapping[tuple[str, int], str]
 ) -> tuple[list[Checked], dict[str, Any]]:
-    """Records of a request that are new and next, and the state of the session after them."""
+    """Return the records that are new and next, and the state of the session after them."""
     added, after = [], dict(state)
     for record in sorted(append.records, key=lambda one: one.n):
         if record.n <= state["n"]:
@@ -331,15 +335,14 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
     same = record.part == state["part"]
     if same and state["part_end"] is not None:
         raise Refusal("malformed", "a record after the end of its part")
-    if same and (
-        record.step < state["step"] or (record.step == state["step"] and not record.repeats)
-    ):
+    again = same and record.step == state["step"]  # what a step gave may take several records
+    if (same and record.step < state["step"]) or (again and state["answered"] and record.answers):
         raise Refusal("malformed", "a step that was answered before")
     if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
         raise Refusal("malformed", "a part before its turn")
     choices = state["choices"] if same else 0
     arrangement = state["arrangement"] if same else 0
-    if choices != record.before:
+    if not again and choices != record.before:
         raise Refusal("malformed", "trials were left out")
     if record.end == "completed" and choices + record.choices != record.n_trials:
         raise Refusal("malformed", "an end before the last trial")
@@ -351,6 +354,7 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         "step": record.step,
         "clock": max(record.time, state["clock"] if same else 0.0),
         "choices": choices + record.choices,
+        "answered": int(record.answers or (again and bool(state["answered"]))),
         "arrangement": record.arrangement or arrangement,
         "part_end": record.end,
         "done": int(record.last and record.end == "completed"),
