@@ -19,7 +19,6 @@ from twoalike.design import (
     participant_number,
     rescaled_average,
 )
-from twoalike.observers import SimulatedArranger, SimulatedObserver
 from twoalike.online._session import ArrangementsStep
 from twoalike.study import ArrangementConfig, TwoalikeError
 from twoalike.tasks._activity import (
