@@ -13,6 +13,7 @@ from twoalike.online import Item
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
     AnchoredChoice,
+    Button,
     Event,
     GridLayout,
     KeyPress,
@@ -34,11 +35,16 @@ SIZES = [(360, 740), (740, 360), (320, 568), (1024, 768), (1920, 1080), (3840, 2
 
 def random_images(rng: np.random.Generator, *, grid: bool) -> dict[str, Any]:
     way = str(rng.choice(["image_fraction", "image_px", "image_deg"], p=[0.6, 0.2, 0.2]))
-    most = {"image_fraction": 0.33, "image_px": 400, "image_deg": 9.0}[way]
-    value = rng.uniform(0.02, most) if way != "image_px" else int(rng.integers(1, most))
+    most = {"image_fraction": 0.33, "image_px": 400.0, "image_deg": 9.0}[way]
+    value = rng.uniform(0.02, most)
+    value = round(value) + 1 if way == "image_px" else value
     sizes = {"image_fraction": 0.0, "image_px": 0, "image_deg": 0.0, way: value}
     layouts = ["grid", "ring"] if grid else ["row", "triangle"]
     return {**sizes, "gap_px": int(rng.integers(0, 80)), "layout": str(rng.choice(layouts))}
+
+
+def random_size(rng: np.random.Generator) -> tuple[int, int]:
+    return int(rng.integers(200, 2500)), int(rng.integers(200, 2500))
 
 
 def described(layout: Layout | GridLayout) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def test_images_have_the_places_that_they_have_in_a_window(tmp_path: Path) -> No
         n = int(rng.integers(3, 7)) if task is OddOneOfMany else 3
         images = random_images(rng, grid=task is OddOneOfMany)
         text = {"text_fraction": float(rng.uniform(0.02, 0.1))}
-        size = SIZES[number % 7] if number < 70 else tuple(map(int, rng.integers(200, 2500, 2)))
+        size = SIZES[number % 7] if number < 70 else random_size(rng)
         protocol = task.model_validate({"images": images, "screen": text})
         width_m = size[0] / screen["px_per_cm"] / 100
         profile = ScreenProfile(width_m=width_m, distance_m=screen["distance_cm"] / 100)
@@ -145,8 +151,9 @@ def random_events(
             yield KeyPress(time, str(rng.choice(KEYS)))
         elif draw < 0.96:
             x, y = layout.centre(str(rng.choice(layout.places)))
-            x, y = x + float(rng.normal(0, layout.image / 3)), y + float(rng.normal(0, 20))
-            yield PointerPress(time, x, y, "left" if rng.random() < 0.9 else "right")
+            beside, above = rng.normal(0, layout.image / 3), rng.normal(0, 20)
+            button: Button = "left" if rng.random() < 0.9 else "right"
+            yield PointerPress(time, x + float(beside), y + float(above), button)
         else:
             yield Restart(time)
 

@@ -75,7 +75,7 @@ def test_pages_and_countdowns_end_as_in_the_window(tmp_path: Path) -> None:
         activity = PageActivity(
             "break", Page("Rest."), LARGE, keys=keys, minimum_s=least, limit_s=limit
         )
-        start = {"items": [], "deadline": None, "finished": False}
+        start: dict[str, Any] = {"items": [], "deadline": None, "finished": False}
         expected.append([start, *played(activity, events)])
     found = replayed(cases, tmp_path)
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
@@ -189,8 +189,8 @@ def test_questions_take_the_answers_that_the_window_takes(tmp_path: Path, kind: 
 
 def test_consent_is_stored_with_what_was_shown(tmp_path: Path) -> None:
     values = {"consent_version": "1", "consent_sha256": "0" * 64, "consent_language": "en"}
-    step = {"id": "consent", "measure": "consent", "question": "choice", "options": ["yes", "no"]}
-    step |= {"minimum_s": 5.0, "required": True, "values": values}
+    step: dict[str, Any] = {"id": "consent", "measure": "consent", "question": "choice"}
+    step |= {"options": ["yes", "no"], "minimum_s": 5.0, "required": True, "values": values}
     frames = [{"kind": "read", "time": 0.0}, {"kind": "shown", "time": 0.0}]
     early = {"kind": "pick", "time": 4.0, "option": 0}
     case = {"made": "question", "step": step, "protocol": OddOneOut().model_dump(mode="json")}

@@ -210,7 +210,7 @@ export class ChoiceMachine {
       // The frame belongs to the phase that was drawn, so time must not pass first.
       this.#show(event);
     } else {
-      this.#passTime(event.time);
+      this.#letTimePass(event.time);
       this.#press(event);
     }
     /** @type {Item[]} */
@@ -280,7 +280,7 @@ export class ChoiceMachine {
   }
 
   /** @param {number} time */
-  #passTime(time) {
+  #letTimePass(time) {
     const end = this.deadline;
     if (end !== null && time >= end) {
       this.#enter(FOLLOWING[/** @type {"fixation" | "choice" | "feedback"} */ (this.phase)]);
