@@ -109,7 +109,7 @@ class Page {
   /** Take part, from the first button to the end. */
   async take() {
     await this.askToStart();
-    this.tell(filled(this.texts.loading, { done: "", total: "" }).trim());
+    this.root.replaceChildren();
     const entered = await this.enter();
     const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
