@@ -13,7 +13,16 @@ import { describeDevice, fit, lacking } from "./device.js";
 import { measureRefresh } from "./driver.js";
 import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
-import { confirmOver, element, filled, panel, paragraphs, Status, waitOver } from "./panels.js";
+import {
+  confirmOver,
+  element,
+  filled,
+  panel,
+  paragraphs,
+  showOver,
+  Status,
+  waitOver,
+} from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { makeClock, Session } from "./session.js";
@@ -96,8 +105,10 @@ class Page {
     this.tell(why);
     if (!this.visitor.name) return;
     const { external, link } = this.visitor;
-    const entered = await persist(() => this.transport.enter({ external, link, token: null }));
-    const outcome = await persist(() => this.transport.finish(entered.token, "screened_out"));
+    const told = { tell: this.reach };
+    const enter = () => this.transport.enter({ external, link, token: null });
+    const { token } = await persist(enter, told);
+    const outcome = await persist(() => this.transport.finish(token, "screened_out"), told);
     const texts = { ...this.texts, closing: why };
     showEnd(this.root, texts, { ...outcome, withdraw: null });
   }
@@ -230,12 +241,8 @@ class Page {
     if (this.failed) return;
     this.failed = true;
     const known = error instanceof Refused && this.texts[error.code];
-    const dialog = element("dialog", { class: "dialog" });
-    dialog.append(...paragraphs(known || this.texts.failed));
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-    document.body.append(dialog);
+    showOver(...paragraphs(known || this.texts.failed));
     document.body.dataset.step = "failed";
-    dialog.showModal();
   }
 }
 
@@ -255,4 +262,5 @@ const study = await loadStudy();
 const { content } = document.querySelector("meta[name=transport]");
 const page = new Page(study, await openTransport(content, document.baseURI));
 window.addEventListener("unhandledrejection", ({ reason }) => page.fail(reason));
+window.addEventListener("error", ({ error }) => error && page.fail(error));
 await page.open().catch((error) => page.fail(error));
