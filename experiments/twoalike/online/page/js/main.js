@@ -13,6 +13,7 @@ import { describeDevice, fit, lacking } from "./device.js";
 import { measureRefresh } from "./driver.js";
 import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
+import { forgetFiles, keepFiles } from "./kept.js";
 import {
   confirmOver,
   element,
@@ -122,6 +123,7 @@ class Page {
     await this.askToStart();
     this.root.replaceChildren();
     const entered = await this.enter();
+    if (this.transport.reopens) await keepFiles();
     const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
     const measured = this.study.card ? await measureScreen(this.root, this.texts) : null;
@@ -232,6 +234,7 @@ class Page {
     const { code, url } = await persist(finish, { tell: this.reach });
     const outcome = { code, url, withdraw };
     await this.remember({ token, outcome });
+    if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
   }
 
