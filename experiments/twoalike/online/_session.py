@@ -136,6 +136,8 @@ class Person(Sent):
     format: Literal[1] = 1
     participant: Name
     session: int
+    group: str = ""
+    """Group of people that the participant is in; empty: the study has none."""
     parts: tuple[Part, ...]
 
 
