@@ -17,8 +17,6 @@ def build(
     participants: int,
     task: TaskName | None = None,
     session: int = 1,
-    completion_url: str = "",
-    return_hours: float = 24.0,
     overwrite: Flag = False,
 ) -> None:
     """Compile a study into a page that shows it in a browser, in STUDY/online.
@@ -38,10 +36,6 @@ def build(
         other; the only task whose protocol is in the study; or odd-one-out.
     session
         Number of the session, from 1.
-    completion_url
-        Where the page goes at the end; {code} in it becomes the completion code.
-    return_hours
-        Hours after the last answer within which a session may be continued.
     overwrite
         Change what is shown although people have begun.
 
@@ -53,15 +47,7 @@ def build(
     from twoalike.online import build_online
     from twoalike.study import counted
 
-    built = build_online(
-        study,
-        participants,
-        task=task,
-        session=session,
-        completion_url=completion_url,
-        return_hours=return_hours,
-        overwrite=overwrite,
-    )
+    built = build_online(study, participants, task=task, session=session, overwrite=overwrite)
     made = built.session
     size, state = made.least_window_px, ", unchanged" if built.state == "unchanged" else ""
     print(  # noqa: T201

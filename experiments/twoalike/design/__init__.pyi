@@ -1,6 +1,5 @@
 from ._adaptive import AdaptiveTriplets as AdaptiveTriplets
 from ._adaptive import ChoiceDraws as ChoiceDraws
-from ._adaptive import adaptive_block_sizes as adaptive_block_sizes
 from ._adaptive import adaptive_blocks as adaptive_blocks
 from ._adaptive import adaptive_trial_list as adaptive_trial_list
 from ._adaptive import adaptive_triplets as adaptive_triplets

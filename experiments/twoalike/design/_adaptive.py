@@ -286,12 +286,6 @@ def adaptive_blocks(config: DesignConfig) -> range:
     return range(first, first + -(-total // config.trials_per_block))
 
 
-def adaptive_block_sizes(config: DesignConfig) -> tuple[int, ...]:
-    """Trials of each block of main trials, attention checks and repeats included."""
-    n = len(adaptive_blocks(config))
-    return tuple(_share(config, at, n, first=False).trials_per_block for at in range(n))
-
-
 def with_adaptive_block(
     stimuli: StimulusSet,
     config: DesignConfig,

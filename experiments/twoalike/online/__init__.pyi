@@ -1,12 +1,11 @@
 from ._compile import arrangement_steps as arrangement_steps
-from ._compile import block_steps as block_steps
 from ._compile import choice_steps as choice_steps
 from ._records import Item as Item
 from ._records import Record as Record
 from ._session import OnlineSession as OnlineSession
 from ._session import Person as Person
 from ._session import Step as Step
-from ._site import BuiltStudy as BuiltStudy
+from ._site import OnlineStudy as OnlineStudy
 from ._site import build_online as build_online
 from ._site import check_built as check_built
 from ._site import read_built as read_built

@@ -7,11 +7,11 @@ attention checks, and which trials are attention checks or repeats.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from twoalike.design import adaptive_block_sizes, adaptive_blocks, participant_number
+from twoalike.design import adaptive_blocks, participant_number, study_with
 from twoalike.online._session import (
     ArrangementsStep,
     BlockStep,
@@ -25,45 +25,59 @@ from twoalike.online._session import (
 )
 from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
-from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
 from twoalike.tasks import (
     Activity,
     Item,
     Opening,
     PageActivity,
     Prepared,
-    PreparedTriplets,
     Protocol,
     QuestionActivity,
     QuestionAnswers,
-    Trial,
+    Sitting,
     View,
     after_trials,
     before_trials,
     frame,
+    prepare_parts,
     protocol_place,
     text_page,
     with_block_questions,
 )
 from twoalike.tasks.multi_arrangement import PreparedArrangements
 from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
-from twoalike.tasks.screens import GO_ON, WaitActivity, pause_page
+from twoalike.tasks.screens import GO_ON
 
 ROOMY = View((4096, 4096), ScreenProfile(width_m=0.5, distance_m=0.5, size_px=(4096, 4096)))
 """A window in which everything fits: steps do not depend on it."""
 
 
-def settle(parts: Iterable[Prepared]) -> list[Prepared]:
-    """Settle what comes before the trials of each part, by earlier sessions alone.
+def prepare_person(
+    study: Study, participant: str, session: int, task: str | None
+) -> list[Prepared]:
+    """Prepare the parts of a participant, with what comes before their trials settled.
 
-    Consent and form come once, before the first part. What this session's own answers would change
-    in the data set changes nothing here, so that a study compiles to the same before and after.
+    Consent and form come once, before the first part, and only answers of earlier sessions leave
+    them out: what this session's own answers add to the data set changes nothing here, so that a
+    study compiles to the same before and after. An adaptive design is prepared as a random one.
+
+    Parameters
+    ----------
+    study
+        The study as the participant does it (:func:`twoalike.record.balanced_cohort`).
+    task
+        Name of the only task; None for those of the sitting.
 
     Raises
     ------
     TwoalikeError
-        If the consent page still has the text that comes with twoalike.
+        If something is missing, damaged or does not fit, or the consent page still has the text
+        that comes with twoalike.
     """
+    if is_adaptive(study):
+        study = study_with(study, sampler="random")
+    parts = prepare_parts(Sitting(study=study, participant=participant, session=session), task)
     found: list[Prepared] = []
     for one in parts:
         none = Opening(consent=False, form=(), resumed=False)
@@ -72,30 +86,45 @@ def settle(parts: Iterable[Prepared]) -> list[Prepared]:
     return found
 
 
+def is_adaptive(study: Study) -> bool:
+    """Whether the odd-one-out trials of a study are chosen during its sessions."""
+    return study.config.design.sampler == "adaptive"
+
+
 def protocol_key(protocol: Protocol) -> str:
     """Name of a protocol in session.json: its task, and a hash of all its settings."""
     digest = hashlib.sha256(protocol.model_dump_json().encode()).hexdigest()
     return f"{protocol.task}-{digest[:12]}"
 
 
-def compile_person(parts: Sequence[Prepared]) -> Person:
+def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
     """Compile what a participant does.
 
     Parameters
     ----------
-    parts
-        Of one sitting in their order, settled (:func:`settle`).
+    study, parts
+        As for :func:`prepare_person`, and what it returns.
 
     Raises
     ------
     TwoalikeError
         If a part asks for something that no browser can show.
     """
+    compiled = [_part(one) for one in parts]
+    if is_adaptive(study):
+        config = study.config.design
+        compiled = [
+            part.model_copy(update={"steps": _with_blocks(part.steps, config)})
+            if part.task == "odd-one-out"
+            else part
+            for part in compiled
+        ]
     sitting = parts[0].sitting
     return Person(
         participant=sitting.participant,
         session=sitting.session,
-        parts=tuple(map(_part, parts)),
+        group=study.group,
+        parts=tuple(compiled),
     )
 
 
@@ -111,6 +140,17 @@ def _part(prepared: Prepared) -> Part:
         steps=tuple(task.page(prepared, ROOMY)),
         resume=_page(text_page("resume", protocol.texts.resume, protocol, pages, keys=keys)),
     )
+
+
+def _with_blocks(steps: Sequence[Step], config: DesignConfig) -> tuple[Step, ...]:
+    """Replace the trials of a part, and the pages between them, by the blocks of the design."""
+    at = [number for number, step in enumerate(steps) if isinstance(step, TrialStep)]
+    between = {step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, PageStep)}
+    blocks = (
+        BlockStep(block=block, practice_end=between.get("practice_end"), pause=between.get("break"))
+        for block in adaptive_blocks(config)
+    )
+    return (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
 
 
 def check_page(prepared: Prepared) -> None:
@@ -142,7 +182,7 @@ def check_page(prepared: Prepared) -> None:
         "questions between blocks that are chosen during the session (blocks.questions)": bool(
             protocol.blocks.questions
         )
-        and not _all_listed(prepared),
+        and isinstance(prepared, PreparedArrangements),
     }
     for what, wanted in unable.items():
         if wanted:
@@ -154,76 +194,9 @@ def check_page(prepared: Prepared) -> None:
             )
 
 
-def _all_listed(prepared: Prepared) -> bool:
-    """Whether all trials of a session, and so its blocks, are known before it."""
-    return isinstance(prepared, PreparedTriplets) and prepared.more is None
-
-
 def choice_steps(prepared: Prepared, view: View) -> Iterator[Step]:
-    """Yield the steps of a session of choices among images.
-
-    Of an adaptive session the first block is known; in the place of each later one is a
-    :class:`BlockStep`, after its break.
-    """
-    assert isinstance(prepared, PreparedTriplets)
-    if prepared.more is None:
-        yield from _steps(with_block_questions(prepared, view, Progress()), prepared)
-        return
-    config = prepared.sitting.study.config.design
-    first, *later = adaptive_blocks(config)
-    known = [trial for trial in prepared.trials if trial.block_index <= first]
-    waiting = Awaited(prepared.more.total, prepared.more.n_trials)
-    begun = replace(prepared, trials=tuple(known), more=waiting if later else None)
-    yield from _steps(begun.script(view, Progress()), prepared)
-    if not later:
-        return
-    protocol, pages = prepared.protocol, frame(prepared.protocol.screen, view.size)
-    sizes, keys = adaptive_block_sizes(config), answer_keys(prepared.protocol)
-    for at, block in enumerate(later, start=1):
-        if at > 1:  # the script itself has given the first break
-            yield _page(pause_page(protocol, pages, sum(sizes[:at]), waiting.total, keys))
-        yield BlockStep(block=block)
-    yield from _steps(after_trials(protocol, pages), prepared)
-
-
-def block_steps(prepared: PreparedTriplets, block: int, view: View = ROOMY) -> tuple[Step, ...]:
-    """Return the steps of a block that was chosen during the session, from its trial list.
-
-    Parameters
-    ----------
-    prepared
-        The session with the list as it is now, settled.
-    block
-        Number of the block.
-    """
-    before = [trial for trial in prepared.trials if trial.block_index < block]
-    known = [*before, *(trial for trial in prepared.trials if trial.block_index == block)]
-    own = replace(prepared, trials=tuple(known), more=None)
-    given = [*_steps(own.script(view, Progress(n_done=len(before))), prepared)]
-    trials = [at for at, step in enumerate(given) if isinstance(step, TrialStep)]
-    return tuple(given[trials[0] : trials[-1] + 1]) if trials else ()
-
-
-@dataclass(frozen=True)
-class Awaited:
-    """Trials that are chosen later, by the server (:class:`twoalike.tasks.MoreTrials`)."""
-
-    total: int
-    n_trials: int
-
-    def start(self) -> None:
-        """Choose nothing."""
-
-    def ready(self) -> bool:
-        """Never, here."""
-        return False
-
-    def take(self) -> tuple[Sequence[Trial], Item]:
-        """Raise, as there is no block."""
-        raise AssertionError("the script ends where it waits")
-
-    def close(self) -> None:
-        """End nothing."""
+    """Yield the steps of a session of choices among images."""
+    yield from _steps(with_block_questions(prepared, view, Progress()), prepared)
 
 
 def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
@@ -263,7 +236,7 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
 
 
 def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[Step]:
-    """Yield what a script shows, up to where it waits for trials to be chosen."""
+    """Yield what a script shows."""
     consent: QuestionActivity | None = None
     for given in script:
         match given:
@@ -279,8 +252,6 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
                 yield _consent(consent, values, prepared)
             case TripletActivity():
                 yield TrialStep(trial=_trial(given))
-            case WaitActivity():
-                return
 
 
 def _page(activity: PageActivity) -> PageStep:
@@ -339,7 +310,7 @@ def _trial(activity: TripletActivity) -> ChoiceTrial:
     )
 
 
-def as_json(model: Person | Step) -> bytes:
-    """Write a model as compact UTF-8 JSON, always in the same way."""
-    content = model.model_dump(mode="json")
+def as_json(person: Person) -> bytes:
+    """Write a person's file as compact UTF-8 JSON, always in the same way."""
+    content = person.model_dump(mode="json")
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

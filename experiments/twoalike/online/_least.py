@@ -14,8 +14,8 @@ _FEWEST_PX = 64
 """Side of the smallest images that a share of the window may make: a centimetre on a phone."""
 _PX_PER_M = 96 / 0.0254
 """CSS pixels a metre, by their definition."""
-_DISTANCE_M = 0.5
-"""Distance of the eyes from a screen on a desk."""
+_DISTANCE_M = 0.57
+"""Distance of the eyes that the page assumes."""
 
 
 def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:

@@ -24,9 +24,7 @@ class Picture:
     about: ImageFile
 
 
-def pictures(
-    stimuli: StimulusSet, names: Iterable[str], protocol: Protocol
-) -> Iterator[Picture]:
+def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
     """Yield the picture of each object, in the order of the stimulus set.
 
     Parameters

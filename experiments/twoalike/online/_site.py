@@ -9,16 +9,15 @@ from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from twoalike.online._compile import as_json, compile_person, protocol_key, settle
+from twoalike.design import shown_objects
+from twoalike.online._compile import as_json, compile_person, is_adaptive, prepare_person
 from twoalike.online._least import least_window
 from twoalike.online._pictures import Picture, pictures
 from twoalike.online._session import OnlineSession, PageTexts, Person
-from twoalike.record import RunName, balanced_cohort, participant_label
-from twoalike.registry import find_task
+from twoalike.record import balanced_cohort, participant_label
 from twoalike.stimuli import StimulusSet, stimuli_held
 from twoalike.study import (
     Study,
@@ -33,22 +32,24 @@ from twoalike.tasks import (
     ImagesProtocol,
     Prepared,
     Protocol,
-    Sitting,
     check_parts,
-    prepare_parts,
 )
 
 FOLDER = "online"
 """Folder of the page in a study."""
 SESSION = "session.json"
 _PAGE = files("twoalike.online") / "page"
+_NOT_COPIED = ("operator",)
+"""Folders of the page that only a server gives out."""
+_STYLES = ("base.css", "pages.css", "choice.css", "arrangement.css")
+"""Parts of style.css, in order."""
 _TEXTS = files("twoalike.online") / "texts"
 _OWN_TEXTS = "protocols/page.toml"
 """File of a study with texts of the page that differ from ours, or are in another language."""
 
 
 @dataclass(frozen=True)
-class BuiltStudy:
+class OnlineStudy:
     """A study with its page.
 
     Attributes
@@ -93,7 +94,8 @@ class BuiltStudy:
 
     def prepared(self, participant: str) -> list[Prepared]:
         """Prepare the parts of a participant, as they were compiled."""
-        return _prepared(self.studies[participant], participant, self.session.session, self.task)
+        own, number = self.studies[participant], self.session.session
+        return prepare_person(own, participant, number, self.task)
 
 
 def build_online(
@@ -102,10 +104,8 @@ def build_online(
     *,
     task: str | None = None,
     session: int = 1,
-    completion_url: str = "",
-    return_hours: float = 24.0,
     overwrite: bool = False,
-) -> BuiltStudy:
+) -> OnlineStudy:
     """Compile a study for browsers into its folder ``online``: a static page with all it shows.
 
     Participants have the same pages, questions and trials as in a window. Building again gives the
@@ -122,10 +122,6 @@ def build_online(
         Name of the only task; None: as :func:`twoalike.sitting.sit`.
     session
         Number of the session, from 1.
-    completion_url
-        Where the page goes at the end; {code} in it becomes the completion code.
-    return_hours
-        Hours after the last answer within which a session may be continued.
     overwrite
         Change what is shown although people have begun.
 
@@ -137,21 +133,18 @@ def build_online(
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     codes = _codes(participants)
-    if session < 1 or not return_hours > 0:
-        name, value = ("session", session) if session < 1 else ("return_hours", return_hours)
-        raise TwoalikeError(where=f"`{name}={value}`", expected="a number above 0")
-    made = _compile(opened, codes, task, session, completion_url, return_hours)
+    made = _compile(opened, codes, task, session)
     folder = opened.root / FOLDER
     check_replaceable(folder, SESSION, overwrite=True)
     if made.is_in(folder):
-        return BuiltStudy(opened, made.session, "unchanged")
+        return OnlineStudy(opened, made.session, "unchanged")
     _refuse_change(opened, folder, made.session, overwrite)
     with atomic_directory(folder) as temporary:
         made.write(temporary)
-    return BuiltStudy(opened, made.session, "written")
+    return OnlineStudy(opened, made.session, "written")
 
 
-def check_built(study: Study | str | Path) -> BuiltStudy:
+def check_built(study: Study | str | Path) -> OnlineStudy:
     """Check that the page of a study is what the study would build now.
 
     Raises
@@ -161,14 +154,7 @@ def check_built(study: Study | str | Path) -> BuiltStudy:
     """
     there = read_built(study)
     session = there.session
-    made = _compile(
-        there.study,
-        session.participants,
-        there.task,
-        session.session,
-        session.completion_url,
-        session.return_hours,
-    )
+    made = _compile(there.study, session.participants, there.task, session.session)
     if made.session.hash != session.hash or not made.is_in(there.folder):
         differs = made.session.hash != session.hash
         raise TwoalikeError(
@@ -180,7 +166,7 @@ def check_built(study: Study | str | Path) -> BuiltStudy:
     return there
 
 
-def read_built(study: Study | str | Path) -> BuiltStudy:
+def read_built(study: Study | str | Path) -> OnlineStudy:
     """Read the page of a study, as it was built.
 
     Raises
@@ -189,7 +175,7 @@ def read_built(study: Study | str | Path) -> BuiltStudy:
         If there is none, or it is of another version.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
-    return BuiltStudy(opened, _read(opened.root / FOLDER / SESSION, OnlineSession))
+    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, OnlineSession))
 
 
 def _read[Model: (OnlineSession, Person)](path: Path, model: type[Model]) -> Model:
@@ -227,11 +213,6 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
     return tuple(codes)
 
 
-def _prepared(study: Study, participant: str, session: int, task: str | None) -> list[Prepared]:
-    sitting = Sitting(study=study, participant=participant, session=session)
-    return settle(prepare_parts(sitting, task))
-
-
 @dataclass(frozen=True)
 class _Site:
     """Everything that the folder holds; pictures are made when they are written."""
@@ -248,12 +229,7 @@ class _Site:
         """Content of all files but the pictures, by their path in the folder."""
         found = {f"people/{code}.json": content for code, content in self.people.items()}
         found[SESSION] = self.session.model_dump_json(indent=1).encode() + b"\n"
-        root = Path(str(_PAGE))
-        for folder, _, names in os.walk(root):
-            for name in names:
-                path = Path(folder, name)
-                found[path.relative_to(root).as_posix()] = path.read_bytes()
-        return found
+        return found | _page_files()
 
     def is_in(self, folder: Path) -> bool:
         """Whether a folder holds just this."""
@@ -283,14 +259,19 @@ class _Site:
             (folder / picture.about.file).write_bytes(picture.content)
 
 
-def _compile(
-    study: Study,
-    codes: Sequence[str],
-    task: str | None,
-    session: int,
-    completion_url: str,
-    return_hours: float,
-) -> _Site:
+def _page_files() -> dict[str, bytes]:
+    """Files of the page that all studies share, by their path in the folder."""
+    root = Path(str(_PAGE))
+    found = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] not in _NOT_COPIED
+    }
+    found["style.css"] = b"".join(found.pop(name, b"") for name in _STYLES)
+    return found
+
+
+def _compile(study: Study, codes: Sequence[str], task: str | None, session: int) -> _Site:
     """Compile a study for participants, without writing anything."""
     for fault in check_parts(study):
         raise TwoalikeError(fault)
@@ -301,14 +282,16 @@ def _compile(
         work = bar.add_task("participants", total=len(codes), status="")
         cohort = balanced_cohort(study, codes, several_tasks=task is None)
         for code, own in cohort.items():
-            parts = _prepared(own, code, session, task)
-            person = compile_person(parts)
+            parts = prepare_person(own, code, session, task)
+            person = compile_person(own, parts)
             people[code] = as_json(person)
             for one, part in zip(parts, person.parts, strict=True):
                 examples.setdefault(part.protocol, one)
                 shown.update(one.plan.stimuli)
             bar.advance(work)
         stimuli = StimulusSet.load(study.stimuli)
+    if is_adaptive(study):
+        shown.update(shown_objects(stimuli, study.config.design))
     protocols = {key: one.protocol for key, one in examples.items()}
     first = next(iter(protocols.values()))
     _check_together(study, protocols, stimuli, shown)
@@ -324,9 +307,11 @@ def _compile(
         images=images,
         texts=page_texts(study, first.language),
         least_window_px=least_window([*examples.values()]),
-        card=any(isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()),
-        return_hours=return_hours,
-        completion_url=completion_url,
+        card=any(
+            isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()
+        ),
+        return_hours=study.config.online.return_hours,
+        completion_url=study.config.online.completion_url,
     )
     hashed = made.model_copy(update={"hash": _digest(made, people)})
     return _Site(hashed, people, stimuli, first)
@@ -387,13 +372,10 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
     """Refuse to change what is shown once people have begun."""
     if overwrite or not (folder / SESSION).is_file():
         return
-    there = _read(folder / SESSION, OnlineSession)
-    begun = [
-        code
-        for code in there.participants
-        if any(study.raw.glob(f"sub-{code}/ses-{there.session:02d}/beh/*_beh.tsv"))
-    ]
-    if begun and there.hash != new.hash:
+    there = json.loads((folder / SESSION).read_bytes())  # of any version
+    names = [f"sub-{code}/ses-{there['session']:02d}" for code in there["participants"]]
+    begun = [name for name in names if any(study.raw.glob(f"{name}/beh/*_beh.tsv"))]
+    if begun and there["hash"] != new.hash:
         raise TwoalikeError(
             where=folder,
             expected=f"no change of what is shown: {counted(len(begun), 'participant')} have begun",

@@ -84,7 +84,7 @@ class Assigned:
 
     @classmethod
     def of(cls, study: Study) -> "Assigned":
-        """What a study as a participant does it has assigned."""
+        """Take what a study as a participant does it has assigned."""
         return cls(
             group=study.group,
             task_order=study.task_order,
@@ -181,7 +181,7 @@ def draw_orders(
 
 
 def _assigned(row: Mapping[Hashable, object]) -> Assigned:
-    """What a row of the list of participants assigns."""
+    """Read what a row of the list of participants assigns."""
 
     def order(name: str) -> tuple[str, ...]:
         cell = str(row[name])

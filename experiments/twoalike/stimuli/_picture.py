@@ -89,7 +89,7 @@ _COLOUR = frozenset({"icc_profile", "gamma", "chromaticity", "srgb"})
 
 
 def shown_as_it_is(path: str | Path) -> str:
-    """Ending of an image file that browsers show as :func:`read_picture` reads it; else empty.
+    """Return the ending of a file that browsers show as :func:`read_picture` reads it; else "".
 
     That is a still picture of 8 bits a channel, upright, opaque, without a colour profile, in a
     format that all browsers have.
