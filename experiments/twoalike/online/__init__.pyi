@@ -1,3 +1,5 @@
+from ._compile import arrangement_steps as arrangement_steps
+from ._compile import choice_steps as choice_steps
 from ._limits import Limits as Limits
 from ._records import Item as Item
 from ._records import Record as Record
@@ -8,4 +10,9 @@ from ._serve import online_folder as online_folder
 from ._serve import serve as serve
 from ._session import OnlineSession as OnlineSession
 from ._session import Person as Person
+from ._session import Step as Step
+from ._site import OnlineStudy as OnlineStudy
+from ._site import build_online as build_online
+from ._site import check_built as check_built
+from ._site import read_built as read_built
 from ._store import read_store as read_store
