@@ -1,5 +1,9 @@
+from ._archive import read_archive as read_archive
 from ._compile import arrangement_steps as arrangement_steps
 from ._compile import choice_steps as choice_steps
+from ._fetch import Fetched as Fetched
+from ._fetch import display_errors as display_errors
+from ._fetch import fetch as fetch
 from ._limits import Limits as Limits
 from ._records import Item as Item
 from ._records import Record as Record
