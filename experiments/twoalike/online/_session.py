@@ -105,10 +105,17 @@ class ArrangementsStep(Sent):
 
 
 class BlockStep(Sent):
-    """Trials that the server chooses when the session comes to them (adaptive designs)."""
+    """Trials that the server chooses when the session comes to them (adaptive designs).
+
+    The steps of the block take its place, and those behind it count on.
+    """
 
     kind: Literal["block"] = "block"
     block: int
+    """As :func:`twoalike.design.adaptive_blocks` numbers them."""
+    practice_end: PageStep | None = None
+    pause: PageStep | None = None
+    """Pages among the trials; the server fills in the progress of ``pause``."""
 
 
 type Step = Annotated[
