@@ -28,18 +28,15 @@ from twoalike.online import (
     block_table,
     latest_snapshot,
     next_block,
-    placeholder_list,
     publish_snapshot,
     read_choices,
     read_snapshot,
     refit,
-    refuse_adaptive,
     snapshot_folder,
     spliced,
-    with_blocks,
 )
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, ExclusionConfig, Study, StudyConfig, TwoalikeError
+from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError
 from twoalike.tables import STIMULI
 from twoalike.tasks import OddOneOut
 
@@ -155,7 +152,6 @@ def test_without_a_snapshot_triplets_are_random(study: Study, stimuli: StimulusS
     assert latest_snapshot(snapshot_folder(study)) is None
     table = session(study, stimuli, None, "01")
     assert set(table["sampler"]) == {"random"}
-    assert table.equals(placeholder_list(study, stimuli, "01", 1))
 
 
 def test_objects_of_another_design_are_refused(study: Study, stimuli: StimulusSet) -> None:
@@ -213,8 +209,9 @@ def test_the_server_stores_and_splices_blocks(
     }
     table = block_table([first, second, third])
     assert table["trial_index"].tolist() == list(range(1, 69))
-    compiled = with_blocks([PAGE, *first.steps, *second.steps, *third.steps, PAGE], DESIGN)
-    assert [step.kind for step in compiled] == ["page", "block", "block", "block", "page"]
+    compiled = [PAGE, *(BlockStep(block=n, **STEP) for n in (2, 3, 4)), PAGE]
+    kinds = [step.kind for step in spliced(compiled, [first])]
+    assert kinds == ["page"] + [step.kind for step in first.steps] + ["block", "block", "page"]
     steps = spliced(compiled, [first, second, third])
     assert [step.trial.trial_index for step in steps if isinstance(step, TrialStep)] == list(
         range(1, 69)
@@ -223,7 +220,9 @@ def test_the_server_stores_and_splices_blocks(
     assert [page.name for page in pages] == ["practice_end", "break", "break"]
     assert [page.progress for page in pages] == [None, (22, 66), (44, 66)]
     # Attention checks cannot be read from the page.
-    assert all(step.trial.expected is None for step in steps if isinstance(step, TrialStep))
+    trials = [step.trial for step in steps if isinstance(step, TrialStep)]
+    assert [trial.trial_type for trial in trials] == ["practice"] * 2 + ["main"] * 66
+    assert all(trial.expected is None for trial in trials)
     with pytest.raises(TwoalikeError, match="has no block 3 yet"):
         ask(blocks, [first], 4)
     with pytest.raises(TwoalikeError, match="has the blocks 2 to 4"):
@@ -382,11 +381,7 @@ def test_other_designs_are_refused(study: Study) -> None:
         return Study(study.root, study.config.model_copy(update=settings))
 
     listed = changed(design=DESIGN.model_copy(update={"sampler": "random"}))
-    refuse_adaptive(listed)
-    with pytest.raises(TwoalikeError, match="expected a design whose trials are listed"):
-        refuse_adaptive(study)
     with pytest.raises(TwoalikeError, match=r"design.sampler: expected 'adaptive', found 'random'"):
         NextBlocks(listed)
     with pytest.raises(TwoalikeError, match="objects_per_person: the adaptive sampler"):
         refit(changed(objects_per_person=12), list)
-    assert ExclusionConfig().missed == 10

@@ -2,10 +2,7 @@ from ._blocks import Block as Block
 from ._blocks import NextBlocks as NextBlocks
 from ._blocks import block_table as block_table
 from ._blocks import next_block as next_block
-from ._blocks import placeholder_list as placeholder_list
-from ._blocks import refuse_adaptive as refuse_adaptive
 from ._blocks import spliced as spliced
-from ._blocks import with_blocks as with_blocks
 from ._records import Item as Item
 from ._records import Record as Record
 from ._refitting import QUICK_FIT as QUICK_FIT

@@ -16,18 +16,17 @@ from pydantic import Field
 from twoalike.design import (
     TRIAL_LIST,
     TRIPLET_LISTS,
-    adaptive_blocks,
     participant_number,
     shown_objects,
     with_adaptive_block,
     with_dealt_checks,
 )
 from twoalike.online._records import Name, Sent, Sha256
-from twoalike.online._session import BlockStep, ChoiceTrial, PageStep, Step, TrialStep
+from twoalike.online._session import BlockStep, ChoiceTrial, Step, TrialStep
 from twoalike.online._snapshots import CutOff, Snapshot, latest_snapshot, snapshot_folder
 from twoalike.record import RunName
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, Study, TwoalikeError
+from twoalike.study import Study, TwoalikeError
 from twoalike.tables import ODD_ONE_OUT, parse_text, typed
 from twoalike.tasks import Note, OddOneOut, Trial, as_text, trials_from_table
 from twoalike.tasks.odd_one_out import count_judged, page_before
@@ -106,57 +105,6 @@ def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
         made.get(step.block, (step,)) if isinstance(step, BlockStep) else (step,) for step in steps
     )
     return tuple(step for part in parts for step in part)
-
-
-def placeholder_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Random session with the blocks of an adaptive one, from which its pages are compiled.
-
-    Raises
-    ------
-    TwoalikeError
-        If the objects do not allow the design.
-    """
-    table = None
-    for block in adaptive_blocks(study.config.design):
-        table = next_block(study, stimuli, None, participant, session, block, table)
-    assert table is not None  # a session has a block
-    return table
-
-
-def with_blocks(steps: Sequence[Step], config: DesignConfig) -> tuple[Step, ...]:
-    """Replace the listed trials of a part, and the pages between them, by steps of blocks.
-
-    Parameters
-    ----------
-    steps
-        Compiled from :func:`placeholder_list`.
-    """
-    at = [number for number, step in enumerate(steps) if isinstance(step, TrialStep)]
-    between = {step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, PageStep)}
-    blocks = (
-        BlockStep(block=block, practice_end=between.get("practice_end"), pause=between.get("break"))
-        for block in adaptive_blocks(config)
-    )
-    return (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
-
-
-def refuse_adaptive(study: Study) -> None:
-    """Refuse a study whose trials a server has to choose.
-
-    Raises
-    ------
-    TwoalikeError
-        If the design is adaptive.
-    """
-    if study.config.design.sampler == "adaptive":
-        raise TwoalikeError(
-            where="design.sampler",
-            expected="a design whose trials are listed: nothing chooses trials here",
-            found="'adaptive'",
-            remedy="Serve the study with twoalike online serve, or choose another sampler.",
-        )
 
 
 def next_block(
@@ -342,12 +290,12 @@ def _steps(
 
 
 def _choice_trial(trial: Trial, protocol: OddOneOut) -> ChoiceTrial:
-    judged = trial.trial_type == "practice" and protocol.practice.feedback
+    is_practice = trial.trial_type == "practice"
     return ChoiceTrial(
         trial_index=trial.trial_index,
         block_index=trial.block_index,
-        trial_type=trial.trial_type,
+        trial_type="practice" if is_practice else "main",
         stimuli=trial.stimuli,
         positions=trial.positions,
-        expected=trial.expected if judged else None,
+        expected=trial.expected if is_practice and protocol.practice.feedback else None,
     )
