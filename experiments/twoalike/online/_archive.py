@@ -19,7 +19,9 @@ from twoalike.online._records import Name, Record, Sent, Sha256
 from twoalike.study import TwoalikeError, counted, shortened, visible
 
 type Ended = Literal["completed", "declined", "screened_out", "expired", "withdrawn"]
-_KEY = re.compile(rb'\s*\{\s*(?:"kind"\s*:\s*"(?P<kind>\w+)"\s*,\s*)?"session"\s*:\s*"(?P<key>[^"\\]+)"')
+_KEY = re.compile(
+    rb'\s*\{\s*(?:"kind"\s*:\s*"(?P<kind>\w+)"\s*,\s*)?"session"\s*:\s*"(?P<key>[^"\\]+)"'
+)
 _SHOWN = 60
 """Characters of a line that a message shows."""
 
@@ -104,7 +106,9 @@ class ArchivedSession:
         numbers = sorted(records)
         if numbers != list(range(1, len(numbers) + 1)):
             missing = sorted(set(range(1, numbers[-1])) - set(numbers))
-            raise self.fault(f"{counted(len(missing), 'record')} missing, the first is {missing[0]}")
+            raise self.fault(
+                f"{counted(len(missing), 'record')} missing, the first is {missing[0]}"
+            )
         for record in records.values():
             if record.session != self.session:
                 raise self.fault(f"record {record.n} names the session {record.session}")

@@ -364,7 +364,10 @@ class _Job:
         read = archived.read()
         code = read.head.participant
         prepared, person = self.built.prepared(code), self.built.person(code)
-        if as_json(compile_person(self.built.studies[code], prepared)) != (self.built.folder / "people" / f"{code}.json").read_bytes():
+        if (
+            as_json(compile_person(self.built.studies[code], prepared))
+            != (self.built.folder / "people" / f"{code}.json").read_bytes()
+        ):
             raise archived.fault("the study shows something else now than the page that was built")
         return replay_session(read, prepared, person.parts, root, self.built.session.version)
 

@@ -130,7 +130,9 @@ class PartItems:
             for name, value in item.values.items()
         }
         if values.get("trial_index") != self.n_done + 1:
-            raise ValueError(f"an event of trial {values.get('trial_index')}, not {self.n_done + 1}")
+            raise ValueError(
+                f"an event of trial {values.get('trial_index')}, not {self.n_done + 1}"
+            )
         shown = () if self._next is None else self._next.items
         if values.get("stimulus") is not None and values["stimulus"] not in shown:
             raise ValueError(f"an event of {values['stimulus']!r}, which the trial does not show")
@@ -238,7 +240,9 @@ class PartItems:
         """Say why the main trials are over, in Python's words and numbers."""
         end = self._arranging.end() if isinstance(self.prepared, PreparedArrangements) else None
         if end is None or item.detail.get("reason") != end.reason:
-            raise ValueError(f"the arrangements are not over because of {item.detail.get('reason')}")
+            raise ValueError(
+                f"the arrangements are not over because of {item.detail.get('reason')}"
+            )
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
         return Note("arranged", item.time, detail)
 

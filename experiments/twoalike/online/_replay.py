@@ -150,9 +150,7 @@ class _Replay:
         if head.ended == "completed" and any(reason != "completed" for reason in reasons):
             raise _fault(self.read, "is completed, but its last records are missing")
 
-    def _part(
-        self, prepared: Prepared, part: Part, records: Sequence[sent.Record]
-    ) -> str | None:
+    def _part(self, prepared: Prepared, part: Part, records: Sequence[sent.Record]) -> str | None:
         """Write one part; return how it ended, None if it did not."""
         items = PartItems(prepared, part)
         self.items.append(items)

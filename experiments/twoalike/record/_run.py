@@ -399,9 +399,7 @@ def open_run(
             write_tsv(plan.name.trials(root), plan.trials)
         _write_sidecars(root, plan, apparatus, instructions)
         _mend_tails(root, plan)
-        manifest = start_segment(
-            manifest, apparatus, run_progress(root, plan.name).n_done, now()
-        )
+        manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done, now())
         write_json(plan.name.manifest(root), manifest)
         record = RunRecord(root, plan, manifest, write_metadata, warn, now)
         try:
