@@ -5,8 +5,6 @@ from ._hands import earliest_done as earliest_done
 from ._hands import next_action as next_action
 from ._hands import plan_arrangement as plan_arrangement
 from ._hands import press_done as press_done
-from ._layout import BOTTOM_LINES as BOTTOM_LINES
-from ._layout import TOP_LINES as TOP_LINES
 from ._layout import ArenaLayout as ArenaLayout
 from ._layout import ArenaLines as ArenaLines
 from ._layout import Seat as Seat
@@ -27,6 +25,7 @@ from ._protocol import PlacingProtocol as PlacingProtocol
 from ._protocol import PlacingRules as PlacingRules
 from ._protocol import PlacingTexts as PlacingTexts
 from ._protocol import arrangement_protocol as arrangement_protocol
+from ._script import submitted as submitted
 from ._trial import ArrangementResult as ArrangementResult
 from ._trial import ArrangementTrial as ArrangementTrial
 from ._trial import Asked as Asked
