@@ -75,7 +75,9 @@ export class ChoiceView {
   /** @param {number} width @param {number} height */
   resize(width, height) {
     const n = this.trial.stimuli.length;
-    this.machine.layout = layOut(this.protocol, [width, height], n, this.measured);
+    /** @type {[number, number]} */
+    const size = [Math.floor(width), Math.floor(height)];
+    this.machine.layout = layOut(this.protocol, size, n, this.measured);
     this.#place();
   }
 
