@@ -47,7 +47,7 @@ export function textHeight(screen, size) {
  * @param {number} degrees  Visual angle.
  * @param {Measured} measured
  */
-export function degreesToPixels(degrees, measured) {
+function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;
   return 2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm;
 }

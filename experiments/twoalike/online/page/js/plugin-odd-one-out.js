@@ -97,7 +97,7 @@ export class ChoiceView {
     this.root.style.setProperty("--frame", `${Math.max(4, Math.floor(layout.text / 4))}px`);
   }
 
-  /** @param {import("./choice.js").Fixation | import("./choice.js").Page | import("./choice.js").ImageRow} scene */
+  /** @param {import("./choice.js").Scene} scene */
   draw(scene) {
     this.scene = scene;
     const shown = scene.kind === "row";
@@ -216,7 +216,8 @@ export class OddOneOutPlugin extends Plugin {
   #machine(trial, protocol, measured) {
     /** @type {[number, number]} */
     const size = [globalThis.innerWidth ?? 1280, globalThis.innerHeight ?? 800];
-    return new ChoiceMachine(trial, protocol, layOut(protocol, size, trial.stimuli.length, measured));
+    const layout = layOut(protocol, size, trial.stimuli.length, measured);
+    return new ChoiceMachine(trial, protocol, layout);
   }
 
   /** A place that can be answered with, and a time in s. @param {ChoiceMachine} machine */
