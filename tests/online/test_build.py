@@ -388,7 +388,7 @@ def test_arrangements_are_one_step_without_categories(make_study: MakeStudy) -> 
     )
     prepared: Any = built.prepared("w0001")[0]
     assert step.ids == prepared.arranging.ids
-    assert step.seed == tuple(map(str, prepared.arranging.seed))
+    assert step.seed == str(prepared.arranging.seed)
     assert len(step.listed) == len(prepared.arranging.listed) == 2
     assert step.kinds == {}
     assert step.pause.text

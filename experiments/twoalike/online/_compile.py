@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from twoalike.design import adaptive_blocks, participant_number, study_with
+from twoalike.design import adaptive_blocks, study_with
 from twoalike.online._session import (
     ArrangementsStep,
     BlockStep,
@@ -218,10 +218,7 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
             }
             for trial in arranging.listed
         ),
-        study_seed=str(arranging.study_seed),
-        participant_number=str(participant_number(arranging.participant)),
-        session=arranging.session,
-        seed=tuple(map(str, arranging.seed)),
+        seed=str(arranging.seed),
         earlier=tuple({"places": trial.places} for trial in arranging.earlier),
         practice_end=_page(text_page("practice_end", texts.practice_end, protocol, pages)),
         pause=PageStep(
