@@ -74,7 +74,7 @@ export function showWithdrawal(root, texts, transport) {
   const answer = element("p", { role: "status", "aria-live": "polite" });
   const button = element("button", { class: "button" }, texts.withdraw_button);
   const label = element("label", { for: "withdraw" }, texts.withdraw_ask);
-  const title = element("h1", {}, texts.withdraw_title);
+  const title = element("h1", { class: "title" }, texts.withdraw_title);
   const form = element("form", { class: "panel" }, title, label, field, button, answer);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -140,7 +140,7 @@ class Page {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
     const button = element("button", { type: "button", class: "button", id: "start" }, start);
-    panel(this.root, element("h1", {}, title), button);
+    panel(this.root, element("p", { class: "title", "aria-hidden": "true" }, title), button);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
     await this.fullscreen.enter();
