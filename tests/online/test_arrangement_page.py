@@ -306,8 +306,9 @@ def test_everything_is_where_it_is_in_a_window(rng: np.random.Generator) -> None
         expected.append(found)
     assert sum(layout is not None for layout in expected) > 30
     for page, python in zip(ask("layout", cases), expected, strict=True):
-        assert (page is None) == (python is None)
-        assert page is None or same(page, python, 1e-6)
+        if python is not None:
+            assert page.pop("counterWidth") > 0
+            assert same(page, python, 1e-6)
 
 
 class Hand:

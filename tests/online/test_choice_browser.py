@@ -21,6 +21,7 @@ SIZES = {"phone": (360, 740), "desk": (1280, 800)}
 INDEX = """<!doctype html><html lang="en"><head><title>Study</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="pages.css"><link rel="stylesheet" href="choice.css">
+<link rel="stylesheet" href="arrangement.css">
 <script type="module" src="harness.mjs"></script></head>
 <body><main id="page"></main></body></html>"""
 TRIAL = {

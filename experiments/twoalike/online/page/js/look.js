@@ -13,7 +13,7 @@ function channels(colour) {
 }
 
 /** Relative luminance of an sRGB colour, 0 to 1. @param {string} colour */
-function luminance(colour) {
+export function luminance(colour) {
   const [red, green, blue] = channels(colour).map((c) =>
     c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
   );
