@@ -39,7 +39,7 @@ class Page {
     Object.assign(this, { study, transport, texts: study.texts });
     this.root = document.getElementById("page");
     this.status = new Status(document.getElementById("status"));
-    this.visitor = visitor(location.search);
+    this.visitor = transport.visitor ?? visitor(location.search);
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
@@ -231,8 +231,7 @@ class Page {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
     const finish = () => this.transport.finish(token, reason);
-    const { code, url } = await persist(finish, { tell: this.reach });
-    const outcome = { code, url, withdraw };
+    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw };
     await this.remember({ token, outcome });
     if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
