@@ -6,7 +6,6 @@ from ._records import Record as Record
 from ._serve import default_store as default_store
 from ._serve import make_links as make_links
 from ._serve import new_token as new_token
-from ._serve import online_folder as online_folder
 from ._serve import serve as serve
 from ._session import OnlineSession as OnlineSession
 from ._session import Person as Person
@@ -14,5 +13,6 @@ from ._session import Step as Step
 from ._site import OnlineStudy as OnlineStudy
 from ._site import build_online as build_online
 from ._site import check_built as check_built
+from ._site import online_folder as online_folder
 from ._site import read_built as read_built
 from ._store import read_store as read_store
