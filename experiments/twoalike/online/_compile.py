@@ -171,14 +171,12 @@ def check_page(prepared: Prepared) -> None:
             remedy="Run this task in a window.",
         )
     kinds = {prepared.stimuli.kind(name) for name in stimuli.stimuli}
-    tones = isinstance(protocol, Choosing) and protocol.practice.tones
     unable = {
         "sounds (stimuli.tsv)": "sound" in kinds,
         "films (stimuli.tsv)": "film" in kinds,
         "timed presentation (timing.presentation_ms)": prepared.is_timed,
         "a scanner's trigger (scanner.start)": prepared.scanner is not None,
         "triggers for recordings (triggers.kind)": protocol.triggers.kind != "none",
-        "tones after answers in practice (practice.tones)": tones,
         "questions between blocks that are chosen during the session (blocks.questions)": bool(
             protocol.blocks.questions
         )
