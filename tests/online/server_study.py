@@ -15,16 +15,12 @@ from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key
 from twoalike.online._limits import USUAL, Limits
 from twoalike.online._serve import open_store
+from twoalike.online._session import PageTexts
 from twoalike.online._store import SESSIONS, Store, archive
 
 HASH = "ab" * 32
 TRIALS = (("main", None), ("catch", 3), ("main", None))
 """Type of each trial, and the number of its right answer."""
-_TEXTS = (
-    *("title", "start", "loading", "full", "stopped", "used", "finished", "expired", "too_small"),
-    *("unsupported", "turn", "offline", "left_fullscreen", "back_to_fullscreen", "card"),
-    *("card_done", "sending", "closing", "code", "copy_code", "withdraw"),
-)
 
 
 def page(name: str) -> dict[str, Any]:
@@ -63,7 +59,7 @@ def built_study(
         "participants": list(participants),
         "protocols": {"odd": {}},
         "images": {},
-        "texts": dict.fromkeys(_TEXTS, "..."),
+        "texts": dict.fromkeys(PageTexts.model_fields, "..."),
         "least_window_px": [300, 300],
         "card": False,
         "return_hours": 24.0,
@@ -101,10 +97,10 @@ def _parts(trials: int) -> list[dict[str, Any]]:
         "ids": ["a", "b", "c", "d"],
         "kinds": {},
         "listed": [],
-        "study_seed": 1,
-        "participant_number": 1,
+        "study_seed": "1",
+        "participant_number": "1",
         "session": 1,
-        "seed": [1],
+        "seed": ["1"],
         "practice_end": page("practice_end"),
         "pause": page("pause"),
     }
