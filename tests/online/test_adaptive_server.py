@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from twoalike.cli.app import main
 from twoalike.online import (
     Block,
     build_online,
@@ -21,6 +22,19 @@ from twoalike.online._built import BuiltStudy
 from twoalike.online._serve import open_store
 from twoalike.study import Study
 
+DEVICE = {
+    "browser": "firefox",
+    "browser_version": "146.0",
+    "system": "linux",
+    "mobile": False,
+    "window_px": [1280, 900],
+    "pixel_ratio": 1.0,
+    "refresh_hz": 60.0,
+    "fullscreen": True,
+    "touch": False,
+    "px_per_cm": None,
+    "distance_cm": None,
+}
 DESIGN = (
     'sampler = "adaptive"\ntrials = 8\npractice = 1\ncatch = 2\ntrials_per_block = 5\n'
     "[online]\nreturn_hours = 1\n"
@@ -52,11 +66,17 @@ class Page:
         """Send what the step at this place gives."""
         step, items = self.steps[at], []
         time = 10.0 * (at + 1)
+        if not self.n:
+            items.append({"kind": "segment", "time": 0.0, "device": DEVICE})
         if step["kind"] == "trial":
             answer = {"position": place, "method": "mouse", "response_time": 1.0, "key": None}
             result = {"kind": "choice", "trial_index": step["trial"]["trial_index"]}
             frame = {"early": 0, "dropped": None, "flag": None, "planned_onset": time}
-            items = [result | frame | {"onset": time, "answer": answer}]
+            seen = {"event": "trial_shown", "detail": {"trial_index": result["trial_index"]}}
+            items.append({"kind": "note", "time": time} | seen)
+            items.append(result | frame | {"onset": time, "answer": answer})
+        if at == len(self.steps) - 1:
+            items.append({"kind": "end", "time": time, "reason": "completed"})
         about = {"session": self.session, "n": self.n + 1, "protocol": self.protocol, "part": 0}
         sent = self.post("records", [about | {"step": at, "items": items}])
         self.n += sent.status_code == 200
@@ -150,3 +170,13 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
     checks = sum(row["trial_type"] == "catch" for row in rows)
     assert (seen["checks"], seen["right"]) == (checks, checks)
     assert (seen["trials"], seen["listed"]) == (len(rows), 11)
+
+
+def test_the_command_says_what_is_missing(
+    page: Page, study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page.ask(kinds(page).index("block"))
+    with pytest.raises(SystemExit) as ended:
+        main(["online", "refit", str(study.root)])
+    assert not ended.value.code
+    assert capsys.readouterr().out == "0 choices so far; the first fit takes 32\n"

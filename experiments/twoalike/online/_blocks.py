@@ -29,7 +29,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 from twoalike.tables import ODD_ONE_OUT, parse_text, typed
 from twoalike.tasks import Note, OddOneOut, Trial, as_text, trials_from_table
-from twoalike.tasks.odd_one_out import count_judged, page_before
+from twoalike.tasks.odd_one_out import Choosing, count_judged, page_before
 
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
@@ -285,11 +285,12 @@ def _steps(
             caption = protocol.texts.progress.format(done=done, total=total)
             filled = {"progress": (done, total), "caption": caption}
             steps.append(step.pause.model_copy(update=filled))
-        steps.append(TrialStep(trial=_choice_trial(trials[number], protocol)))
+        steps.append(TrialStep(trial=choice_trial(trials[number], protocol)))
     return tuple(steps)
 
 
-def _choice_trial(trial: Trial, protocol: OddOneOut) -> ChoiceTrial:
+def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
+    """Tell the page what it needs of a trial; it cannot tell attention checks and repeats."""
     is_practice = trial.trial_type == "practice"
     return ChoiceTrial(
         trial_index=trial.trial_index,
@@ -298,4 +299,5 @@ def _choice_trial(trial: Trial, protocol: OddOneOut) -> ChoiceTrial:
         stimuli=trial.stimuli,
         positions=trial.positions,
         expected=trial.expected if is_practice and protocol.practice.feedback else None,
+        anchored=trial.anchored,
     )
