@@ -1,3 +1,4 @@
+from ._archive import read_archive as read_archive
 from ._blocks import Block as Block
 from ._blocks import NextBlocks as NextBlocks
 from ._blocks import block_table as block_table
@@ -5,6 +6,9 @@ from ._blocks import next_block as next_block
 from ._blocks import spliced as spliced
 from ._compile import arrangement_steps as arrangement_steps
 from ._compile import choice_steps as choice_steps
+from ._fetch import Fetched as Fetched
+from ._fetch import display_errors as display_errors
+from ._fetch import fetch as fetch
 from ._limits import Limits as Limits
 from ._records import Item as Item
 from ._records import Record as Record
