@@ -5,21 +5,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from starlette.testclient import TestClient
+from tests.online.test_snapshots import FakePosterior
 
 from twoalike.cli.app import main
 from twoalike.online import (
     Block,
+    CutOff,
     build_online,
     default_store,
+    fetch,
+    publish_snapshot,
     read_choices,
     read_store,
+    snapshot_folder,
     spliced,
 )
 from twoalike.online._app import create_app
 from twoalike.online._built import BuiltStudy
 from twoalike.online._serve import open_store
+from twoalike.record import RunName, check_raw, read_log
+from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 
 DEVICE = {
@@ -180,3 +188,33 @@ def test_the_command_says_what_is_missing(
         main(["online", "refit", str(study.root)])
     assert not ended.value.code
     assert capsys.readouterr().out == "0 choices so far; the first fit takes 32\n"
+
+
+def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
+    ids = StimulusSet.load(study.stimuli).ids
+    cut_off = CutOff(records=90, sessions=2, trials=80, time="2026-11-28T12:00:00+00:00")
+    posterior: Any = FakePosterior(ids)
+    publish_snapshot(snapshot_folder(study), posterior, ids, cut_off, 1)
+    while "block" in kinds(page):
+        page.ask(kinds(page).index("block"))
+    for at in range(len(page.steps)):
+        assert page.record(at).status_code == 200
+    assert page.post("finish", {"reason": "completed"}).status_code == 200
+    store = default_store(study.root)
+    found = fetch(study, store)
+    assert found.problems == ()
+    (rows,) = study.raw.rglob("*_beh.tsv")
+    table = pd.read_csv(rows, sep="\t", keep_default_na=False)
+    assert table["trial_index"].tolist() == list(range(1, 12))
+    assert set(table["rt_source"]) == {"browser"}
+    chosen = table[(table["sampler"] == "adaptive")]
+    assert len(chosen) == 6
+    assert (chosen["sampler_score"].astype(float) > 0).all()
+    name = RunName.parse(rows)
+    notes = [one for one in read_log(name.log(study.raw)) if one["event"] == "block"]
+    assert [(one["block"], one["snapshot"], one["trials"]) for one in notes] == [
+        (2, 1, 80),
+        (3, 1, 80),
+    ]
+    assert [problem for problem in check_raw(study)] == []
+    assert fetch(study, store).n_unchanged == 1
