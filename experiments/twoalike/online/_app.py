@@ -26,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
+from twoalike.online._chosen import Asked, Chosen
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits
 from twoalike.online._operator import archive_chunks, operator_state, payments
@@ -41,7 +42,7 @@ from twoalike.online._places import (
     withdraw,
 )
 from twoalike.online._records import MOST_BYTES, Batch, Name, Sent
-from twoalike.online._store import Append, Job, Store, fact, set_fact
+from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
 _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
@@ -179,6 +180,7 @@ class _Server:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
+        self._chosen = Chosen(built, store)
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
         files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
@@ -213,7 +215,11 @@ class _Server:
                 with self.store.reading() as connection:
                     row = find_session(connection, session)
                 self._participants[session] = row["participant"]
-            return self.built.parts(self._participants[session])
+            blocks: tuple[str, ...] = ()
+            if self.built.is_adaptive:
+                with self.store.reading() as connection:
+                    blocks = stored_blocks(connection, session)
+            return self.built.parts(self._participants[session], blocks)
 
         return await run_in_threadpool(read)
 
@@ -276,6 +282,14 @@ class _Server:
         parts = await self._parts(session)
         checked = tuple(check_record(record, parts) for record in batch)
         return JSONResponse({"acknowledged": await self._written(Append(session, checked))})
+
+    @_answering
+    async def block(self, request: Request) -> Response:
+        """Give the trials of a block that is chosen while the session runs."""
+        session = self._session(request)
+        asked = await _sent(request, Asked)
+        made = await run_in_threadpool(self._chosen.give, session, asked)
+        return JSONResponse({"steps": [step.model_dump(mode="json") for step in made.steps]})
 
     @_answering
     async def finish(self, request: Request) -> Response:
@@ -399,6 +413,7 @@ def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL
     routes = [
         post("enter", server.enter),
         post("records", server.records),
+        post("block", server.block),
         post("finish", server.finish),
         post("withdraw", server.withdraw),
         Route("/api/operator/state", server.state),

@@ -6,7 +6,7 @@ store. Or it may not follow from the records before it; :mod:`twoalike.online._s
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from twoalike.online._blocks import Block, spliced
 from twoalike.online._records import (
     MOST_BYTES,
     Answers,
@@ -30,7 +31,6 @@ from twoalike.online._session import (
     ArrangementsStep,
     BlockStep,
     OnlineSession,
-    Part,
     Person,
     QuestionStep,
     Step,
@@ -139,15 +139,36 @@ class BuiltStudy:
         files = {who: self.person_file(who) for who in self.session.participants}
         return {who: _read(file, Person).group for who, file in files.items()}
 
-    def parts(self, participant: str) -> tuple[PartShape, ...]:
-        """Return what each part of a participant allows.
+    def person(self, participant: str) -> Person:
+        """Read what a participant does.
 
         Raises
         ------
         TwoalikeError
-            If the file is missing or damaged, or names steps that this server cannot serve.
+            If the file is missing or damaged.
         """
-        return _parts(self, participant)
+        return _read(self.person_file(participant), Person)
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether trials are chosen while a session runs."""
+        return self.study.config.design.sampler == "adaptive"
+
+    def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
+        """Return what each part of a participant allows.
+
+        Parameters
+        ----------
+        blocks
+            Blocks that were chosen for their session, as JSON. Steps behind the first that was not
+            are not there yet.
+
+        Raises
+        ------
+        TwoalikeError
+            If the file is missing or damaged.
+        """
+        return _parts(self, participant, blocks)
 
 
 def _read[Model: BaseModel](path: Path, model: type[Model]) -> Model:
@@ -163,13 +184,20 @@ def _read[Model: BaseModel](path: Path, model: type[Model]) -> Model:
 
 
 @lru_cache(maxsize=2_000)
-def _parts(built: BuiltStudy, participant: str) -> tuple[PartShape, ...]:
-    person = _read(built.person_file(participant), Person)
+def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tuple[PartShape, ...]:
+    person, design = built.person(participant), built.study.config.design
+    chosen = [Block.model_validate_json(body) for body in bodies]
     shapes = []
-    for part in person.parts:
+    for number, part in enumerate(person.parts):
+        blocks = [block for block in chosen if block.part == number]
         right = _right_answers(built.study, participant, person.session, part.task)
-        steps = tuple(_shapes(part, right, built.person_file(participant)))
-        shapes.append(PartShape(steps, sum(step.kind == "trial" for step in steps)))
+        right |= _right_in(row for block in blocks for row in block.rows)
+        steps = tuple(_shapes(spliced(part.steps, blocks), right))
+        n_trials = sum(isinstance(step, TrialStep) for step in part.steps)
+        if any(isinstance(step, BlockStep) for step in part.steps):
+            main = design.trials + design.catch + design.repeats
+            n_trials = main + design.practice + design.practice_checks
+        shapes.append(PartShape(steps, n_trials))
     return tuple(shapes)
 
 
@@ -187,22 +215,30 @@ def _right_answers(study: Study, participant: str, session: int, task: str) -> _
     found: _RightAnswers = {}
     for path in sorted((study.root / "design").glob(name.replace("_trials", "*_trials"))):
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                expected = row.get(choice_columns(row)[1], MISSING)
-                if row["trial_type"] == "catch" and expected.isdecimal():
-                    objects = frozenset(row[column] for column in STIMULI)
-                    found[int(row["trial_index"]), objects] = int(expected)
+            found |= _right_in(csv.DictReader(file, delimiter="\t"))
     return found
 
 
-def _shapes(part: Part, right: _RightAnswers, path: Path) -> Iterator[StepShape]:
+def _right_in(rows: Iterable[dict[str, str]]) -> _RightAnswers:
+    found: _RightAnswers = {}
+    for row in rows:
+        expected = row.get(choice_columns(row)[1], MISSING)
+        if row["trial_type"] == "catch" and expected.isdecimal():
+            objects = frozenset(row[column] for column in STIMULI)
+            found[int(row["trial_index"]), objects] = int(expected)
+    return found
+
+
+def _shapes(steps: Iterable[Step], right: _RightAnswers) -> Iterator[StepShape]:
     before = 0
-    for step in part.steps:
-        yield _shape(step, before, right, path)
+    for step in steps:
+        if isinstance(step, BlockStep):  # those behind it are numbered once it is chosen
+            return
+        yield _shape(step, before, right)
         before += isinstance(step, TrialStep)
 
 
-def _shape(step: Step, before: int, right: _RightAnswers, path: Path) -> StepShape:
+def _shape(step: Step, before: int, right: _RightAnswers) -> StepShape:
     match step:
         case TrialStep(trial=trial):
             number = right.get((trial.trial_index, frozenset(trial.stimuli)))
@@ -217,13 +253,6 @@ def _shape(step: Step, before: int, right: _RightAnswers, path: Path) -> StepSha
             return StepShape("arrangements", before, ids=frozenset(step.ids))
         case QuestionStep():
             return StepShape("question", before, measure=step.measure)
-        case BlockStep():
-            raise TwoalikeError(
-                where=path,
-                expected="trials that are listed",
-                found="a block that is chosen during the session",
-                remedy="Build the study with another design.sampler.",
-            )
         case _:
             return StepShape("page", before)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select
 
 from twoalike.online._built import BuiltStudy, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
-from twoalike.online._store import IDS, LINKS, RECORDS, SESSIONS, fact
+from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact, stored_blocks
 from twoalike.study import OnlineConfig
 
 type Reason = Literal["completed", "declined", "screened_out"]
@@ -213,7 +213,7 @@ def withdraw(connection: Connection, code: str) -> str:
     if row is None:
         raise Refusal("unknown", "no such code for withdrawal")
     name = str(row["name"])
-    for table in (RECORDS, IDS):
+    for table in (RECORDS, BLOCKS, IDS):
         connection.execute(delete(table).where(table.c.session == name))
     connection.execute(
         update(SESSIONS)
@@ -247,7 +247,7 @@ def resume_point(
     """Where a session goes on: part, step, time, and arrangements so far; None for a new one."""
     if row["n"] == 0:
         return None
-    parts = built.parts(row["participant"])
+    parts = built.parts(row["participant"], stored_blocks(connection, row["name"]))
     part, step = row["part"], row["step"]
     if row["part_end"] is not None:
         return {"part": part + 1, "step": 0, "time": 0.0, "trials": []}
