@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from twoalike.design import adaptive_blocks, study_with
+from twoalike.online._blocks import choice_trial
 from twoalike.online._session import (
     ArrangementsStep,
     BlockStep,
-    ChoiceTrial,
     PageStep,
     Part,
     Person,
@@ -246,7 +246,7 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
                 assert consent is not None
                 yield _consent(consent, values, prepared)
             case TripletActivity():
-                yield TrialStep(trial=_trial(given))
+                yield TrialStep(trial=choice_trial(given.trial, given.protocol))
 
 
 def _page(activity: PageActivity) -> PageStep:
@@ -289,20 +289,6 @@ def _consent(
     stored = {name: str(value) for name, value in values.items() if name != "consent"}
     declined = _page(text_page("declined", protocol.texts.declined, protocol, pages))
     return _question(activity, values=stored, declined=declined)
-
-
-def _trial(activity: TripletActivity) -> ChoiceTrial:
-    trial, practice = activity.trial, activity.protocol.practice
-    is_practice = trial.trial_type == "practice"
-    return ChoiceTrial(
-        trial_index=trial.trial_index,
-        block_index=trial.block_index,
-        trial_type="practice" if is_practice else "main",
-        stimuli=trial.stimuli,
-        positions=trial.positions,
-        expected=trial.expected if is_practice and practice.feedback else None,
-        anchored=trial.anchored,
-    )
 
 
 def as_json(person: Person) -> bytes:
