@@ -13,8 +13,6 @@ from twoalike.online._records import Name, ObjectId, Sent, Sha256
 
 type Key = str
 """A key by its name in protocols, such as ``left`` or ``num_1``."""
-type Word = Annotated[str, Field(pattern=r"^[0-9]+$")]
-"""Word of a seed, in decimal digits: JavaScript's numbers have 53 bits, seeds have 64."""
 
 
 class ImageFile(Sent):
@@ -95,10 +93,8 @@ class ArrangementsStep(Sent):
     listed: tuple[dict[str, Any], ...]
     """:class:`twoalike.design.ListedArrangement` as JSON: ``trial_type``, ``stimuli``,
     ``scheduler``."""
-    study_seed: Word
-    participant_number: Word
-    session: int
-    seed: tuple[Word, ...]
+    seed: Annotated[str, Field(pattern=r"^[0-9]+$")]
+    """In decimal digits, since JavaScript's numbers have 53 bits."""
     earlier: tuple[dict[str, Any], ...] = ()
     """Main trials of earlier sessions: ``places`` by id (arena units)."""
     practice_end: PageStep

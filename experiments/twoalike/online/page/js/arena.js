@@ -20,7 +20,8 @@ const COVER = 0.25; // share of the circle that larger images may cover together
 const WIDEST = 0.84; // longest line as a share of the window's width
 const DECIMALS = 6;
 const N_ANGLES = 2880;
-const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * ((2 * Math.PI) / N_ANGLES));
+const STEP = (2 * Math.PI) / N_ANGLES;
+const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * STEP);
 const COSINES = ANGLES.map(Math.cos);
 const SINES = ANGLES.map(Math.sin);
 
@@ -87,7 +88,8 @@ export class ArenaLayout {
     const high = this.lines.top - item / 2;
     const furthest = Math.max(width / 2 - item / 2, high - this.centre[1]);
     const rings = [];
-    for (let radius = this.radius + FIRST_RING * item; radius <= furthest; radius += RING_STEP * item) {
+    let radius = this.radius + FIRST_RING * item;
+    for (; radius <= furthest; radius += RING_STEP * item) {
       const length = this.#freeLength(radius, width / 2 - item / 2, low, high);
       rings.push({ radius, length, most: Math.trunc(length.at(-1) / (PITCH * item)) });
     }
@@ -182,7 +184,7 @@ function isUpright([width, height]) {
   return height > width;
 }
 
-/** Done at the lower right, Start over at the lower left, as wide as their texts need and may be. */
+/** Done at the lower right, Start over at the lower left, as wide as their texts need. */
 function cornerButtons(texts, [width, height], text, measure) {
   const labels = [texts.done, texts.confirm, texts.start_over, texts.confirm_start_over];
   const widest = Math.max(...labels.map((label) => measure(label, text)));
