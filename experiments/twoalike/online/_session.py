@@ -181,6 +181,10 @@ class PageTexts(Sent):
     """Button that copies it."""
     withdraw: str
     """How to withdraw later; {code}."""
+    download: str
+    """Link that saves the answers as a file, where there is no server."""
+    send_file: str
+    """Above it, where they are nowhere else."""
     failed: str
     """Something went wrong in the page; reloading it goes on."""
     other_tab: str
