@@ -93,10 +93,7 @@ def _parts() -> list[dict[str, Any]]:
         "ids": ["a", "b", "c", "d"],
         "kinds": {},
         "listed": [],
-        "study_seed": "1",
-        "participant_number": "1",
-        "session": 1,
-        "seed": ["1"],
+        "seed": "1",
         "practice_end": page("practice_end"),
         "pause": page("pause"),
     }
