@@ -5,9 +5,10 @@ session, never an id, an address or what was sent.
 """
 
 import asyncio
+import json
 import logging
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -231,29 +232,32 @@ class _Server:
         session = self.key.session_of(entry.token) if entry.token else None
         entrant = Entrant(external, entry.link, session)
 
-        def job(connection: Any) -> tuple[Any, Any]:
-            row = enter(connection, entrant, self.built, self.key)
-            return row, resume_point(connection, row, self.built)
-
         self._expire()
         try:
-            row, resume = await self._written(job)
+            row = await self._written(lambda c: enter(c, entrant, self.built, self.key))
         except Refusal as refusal:
             if refusal.error == "unknown":
                 self.addresses.charge(_address(request), self.limits.guess_cost)
             raise
-        name, participant = row["name"], row["participant"]
-        self._participants[name] = participant
+        self._participants[row["name"]] = row["participant"]
+        content = await run_in_threadpool(self._entered, row)
+        return Response(content, media_type="application/json")
+
+    def _entered(self, row: Mapping[str, Any]) -> bytes:
+        """Return what a person gets who entered, and make ready what their records need."""
+        with self.store.reading() as connection:
+            parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
+            resume = resume_point(connection, row, parts)
         answer = {
-            "session": name,
-            "token": self.key.token(name),
+            "session": row["name"],
+            "token": self.key.token(row["name"]),
             "acknowledged": row["n"],
             "resume": resume,
-            "withdraw": self.key.withdrawal(name),
+            "withdraw": self.key.withdrawal(row["name"]),
         }
-        person = self.built.person_file(participant).read_bytes()
-        start = JSONResponse(answer).body[:-1]
-        return Response(bytes(start) + b',"person":' + person + b"}", media_type="application/json")
+        # As it is in the file: reading and writing it again would take long.
+        person = (self.built.site / "people" / f"{row['participant']}.json").read_bytes()
+        return json.dumps(answer).encode()[:-1] + b',"person":' + person + b"}"
 
     def _fitting_ids(self, external: dict[str, str]) -> dict[str, str]:
         """Keep the parts of an address that look like ids; the one that identifies must."""
