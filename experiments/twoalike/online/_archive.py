@@ -38,7 +38,8 @@ class SessionLine(Sent):
 
     kind: Literal["session"] = "session"
     session: Name
-    participant: Name
+    participant: Name | None
+    """None: the code went to somebody else."""
     protocol: Sha256
     entered: Annotated[str, Field(max_length=40), AfterValidator(_in_utc)] | None = None
     """ISO time of the entry; becomes one in UTC."""

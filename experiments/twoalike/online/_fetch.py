@@ -22,7 +22,7 @@ from twoalike.online._replay import KIND, Written, marker, replay_session
 from twoalike.online._session import Part
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
-from twoalike.record import RunName, read_log
+from twoalike.record import read_log
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
     Floats,
@@ -49,7 +49,7 @@ class Fetched:
     n_open: int
     """Sessions that are not over."""
     n_empty: int
-    """Sessions in which nothing was answered."""
+    """Sessions in which nothing was answered, or whose code went to somebody else."""
     problems: tuple[str, ...]
     """Why sessions were not written, one line each."""
     notes: tuple[str, ...]
@@ -216,6 +216,8 @@ class _Job:
                 continue
             if head.ended == "withdrawn":
                 self._withdraw(head)
+            elif head.participant is None:
+                self.n_empty += 1
             elif head.ended is None and not self.unfinished:
                 self.n_open += 1
             else:
@@ -231,7 +233,7 @@ class _Job:
                 "was run with another page than the one in the study's folder online",
                 where=f"session {head.session}",
             )
-        if head.participant not in session.participants:
+        if head.participant not in (None, *session.participants):
             raise TwoalikeError(
                 f"the page has no participant {head.participant}", where=f"session {head.session}"
             )
@@ -311,21 +313,21 @@ class _Job:
         TwoalikeError
             If the participant's session is there already.
         """
-        head, session = read.head, self.built.session.session
-        path = marker(self.raw, head.participant, session)
-        folders = (path.parent, self.raw / f"sub-{head.participant}" / path.parent.name)
+        session, code = self.built.session.session, str(read.head.participant)
+        path = marker(self.raw, code, session)
+        folder = self.raw / f"sub-{code}" / path.parent.name
         if path.is_file():
             mark = next(one for one in self.markers.values() if one.path == path)
             if not mark.content["n_trials"]:
                 return mark
             found = f"session {mark.content['session']} of a browser"
-        elif names := _runs_in(folders[1], self.built, head.participant):
+        elif names := _runs_in(folder, self.built, code):
             found = names[0]
         else:
             return None
         raise TwoalikeError(
-            f"participant {head.participant} has session {session} already: {found}",
-            where=f"session {head.session}",
+            f"participant {code} has session {session} already: {found}",
+            where=f"session {read.head.session}",
         )
 
     def _withdraw(self, head: SessionLine) -> None:
@@ -364,7 +366,7 @@ class _Job:
 
     def _stage(self, archived: ArchivedSession, root: Path) -> Written:
         read = archived.read()
-        code = read.head.participant
+        code = str(read.head.participant)
         prepared, person = self.built.prepared(code), self.built.person(code)
         if (
             as_json(compile_person(self.built.studies[code], prepared))

@@ -96,7 +96,7 @@ def replay_session(
         files = replay.mark()
     return Written(
         read.head.session,
-        read.head.participant,
+        prepared[0].sitting.participant,
         read.head.ended,
         replay.n_trials,
         tuple(error for one in replay.items for error in one.errors),
@@ -134,8 +134,8 @@ class _Replay:
     def run(self) -> None:
         """Write all parts; check that a completed session has all of them."""
         head, records = self.read.head, self.read.records
-        study = self.prepared[0].sitting.study
-        register_participants(self.root, study, {head.participant: study}, simulated=False)
+        study, code = self.prepared[0].sitting.study, self.prepared[0].sitting.participant
+        register_participants(self.root, study, {code: study}, simulated=False)
         reasons: list[str | None] = []
         for number, (prepared, part) in enumerate(zip(self.prepared, self.parts, strict=True)):
             own = [record for record in records if record.part == number]
@@ -184,10 +184,10 @@ class _Replay:
 
     def mark(self) -> tuple[str, ...]:
         """Write which session this is; return the paths of all its files, this one last."""
-        head, session = self.read.head, self.prepared[0].sitting.session
+        head, sitting = self.read.head, self.prepared[0].sitting
         made = [path for path in sorted(self.root.glob("s*/**/*")) if path.is_file()]
         files = [path.relative_to(self.root).as_posix() for path in made]
-        path = marker(self.root, head.participant, session)
+        path = marker(self.root, sitting.participant, sitting.session)
         content = {
             **provenance(KIND),
             **head.model_dump(exclude={"kind"}),
