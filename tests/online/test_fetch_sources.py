@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import write_study
 from tests.online.simulated import head_of, items_of, records_of, write_archive
+
 from twoalike.cli.app import main
 from twoalike.online import OnlineStudy, build_online, fetch, read_built, write_jatos, write_static
 from twoalike.study import TwoalikeError

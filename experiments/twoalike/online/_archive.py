@@ -66,7 +66,7 @@ class ReadSession:
         return digest.hexdigest()
 
     def first(self, n: int) -> "ReadSession":
-        """The session with its first ``n`` records only."""
+        """Return the session with its first ``n`` records only."""
         return ReadSession(self.head, self.records[:n], self.blocks)
 
 

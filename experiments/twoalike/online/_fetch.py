@@ -4,7 +4,7 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -89,7 +89,7 @@ def display_errors(study: Study | str | Path) -> dict[str, Floats]:
     a trial minus the one it was planned for.
     """
     raw = (study if isinstance(study, Study) else Study.load(study)).raw
-    found = {}
+    found: dict[str, Floats] = {}
     for path in sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_log.jsonl")):
         errors = [entry["error_s"] for entry in read_log(path) if entry.get("event") == DRAWN]
         if errors:

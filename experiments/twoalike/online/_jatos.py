@@ -25,7 +25,7 @@ _TEXTS = (".html", ".css", ".js", ".json", ".md", ".txt")
 
 
 def study_uuid(session: OnlineSession) -> str:
-    """Identifier of a built study, the same for the same page."""
+    """Identify a built study: the same for the same page."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"twoalike:{session.hash}"))
 
 
@@ -43,8 +43,8 @@ def with_transport(page: str, transport: str, script: str = "") -> str:
 
     Examples
     --------
-    >>> with_transport('<meta name="transport" content="server">\\n<script src="a.js">', "file")
-    '<meta name="transport" content="file">\\n<script src="a.js">'
+    >>> with_transport('<meta name="transport" content="server">', "file")
+    '<meta name="transport" content="file">'
     """
     changed, n = _META.subn(rf"\g<1>{transport}\g<2>", page)
     assert n == 1  # the page is ours

@@ -5,7 +5,7 @@ made in a data set of their own; :mod:`twoalike.online._fetch` puts them into th
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,14 +20,13 @@ from twoalike.online._session import Part, QuestionStep
 from twoalike.record import (
     Apparatus,
     RunName,
-    RunRecord,
     check_run_files,
     open_run,
     register_participants,
     store_answers,
 )
-from twoalike.study import Study, TwoalikeError, provenance, sync_together, write_json
-from twoalike.tasks import Item, Keeper, Prepared, QuestionAnswers
+from twoalike.study import TwoalikeError, provenance, sync_together, write_json
+from twoalike.tasks import Keeper, Prepared
 
 KIND = "online_session"
 """Kind of the file that says which session of a browser was written."""
@@ -235,8 +234,8 @@ class _Run:
         for number, item in enumerate(record.items):
             if isinstance(item, sent.Segment) and number:
                 raise ValueError("a segment in the midst of a record")
-        for item in self.items.of(record):
-            self.keeper(item)
+        for kept in self.items.of(record):
+            self.keeper(kept)
         if last and isinstance(last[0], sent.Ending):
             self.items.pass_time(last[0].time)
             self.ended = last[0].reason

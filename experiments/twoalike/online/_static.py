@@ -61,6 +61,6 @@ def write_static(
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        content = {**(settings if pipe else {}), **payment_codes(built.study)}
-        (temporary / SETTINGS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        known = {**(settings if pipe else {}), **payment_codes(built.study)}
+        (temporary / SETTINGS).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return out
