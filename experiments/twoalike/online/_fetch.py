@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 
 from twoalike.online._archive import ArchivedSession, ReadSession, SessionLine, read_archive
-from twoalike.online._blocks import as_chosen
-from twoalike.online._compile import as_json, compile_person, is_adaptive
 from twoalike.online._items import DRAWN
 from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
-from twoalike.online._replay import KIND, Written, marker, replay_session
-from twoalike.online._session import Part
+from twoalike.online._replay import KIND, Written, marker
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
+from twoalike.online._staging import stage_sessions
 from twoalike.record import read_log
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
@@ -321,7 +319,7 @@ class _Job:
             if not mark.content["n_trials"]:
                 return mark
             found = f"session {mark.content['session']} of a browser"
-        elif names := _runs_in(folder, self.built, code):
+        elif folder.is_dir() and (names := _runs_in(folder, self.built, code)):
             found = names[0]
         else:
             return None
@@ -347,14 +345,14 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
-        with readable_by(study.config.data.access), progress() as bar:
+        roots = [folder / f"{number:06d}" for number in range(len(self.todo))]
+        sessions = [archived for archived, _ in self.todo]
+        with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
-            for number, (archived, mark) in enumerate(self.todo):
-                root = folder / f"{number:06d}"
-                try:
-                    one = self._stage(archived, root)
-                except TwoalikeError as error:
-                    self.problems.append(str(error).replace(f"{root}/", ""))
+            staged = stage_sessions(self.built, sessions, roots)
+            for one, root, (_, mark) in zip(staged, roots, self.todo, strict=True):
+                if isinstance(one, str):
+                    self.problems.append(one.replace(f"{root}/", ""))
                 else:
                     self.written.append(one)
                     moves += [(root / name, name) for name in one.files]
@@ -363,21 +361,6 @@ class _Job:
         people = [one.participant for one in self.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
-
-    def _stage(self, archived: ArchivedSession, root: Path) -> Written:
-        read = archived.read()
-        code = str(read.head.participant)
-        prepared, person = self.built.prepared(code), self.built.person(code)
-        if (
-            as_json(compile_person(self.built.studies[code], prepared))
-            != (self.built.folder / "people" / f"{code}.json").read_bytes()
-        ):
-            raise archived.fault("the study shows something else now than the page that was built")
-        parts: Sequence[Part] = person.parts
-        if is_adaptive(self.built.study):
-            own = self.built.studies[code]
-            prepared, parts = as_chosen(prepared, parts, own, read.blocks)
-        return replay_session(read, prepared, parts, root, self.built.session.version)
 
 
 def _kept_the_code(archived: ArchivedSession, head: SessionLine) -> tuple[int, int]:
