@@ -1,0 +1,368 @@
+"""A simulated participant in a real browser: what the window's simulated hands do, as real presses.
+
+What to do is planned in Python, without a browser: the script of the window's task is run, its
+hands act, and each of their presses is written down. The player then waits until the page shows a
+trial and makes these presses with keyboard, mouse or finger. From the page it takes nothing but
+which step is shown.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any, Literal
+
+import numpy as np
+from playwright.sync_api import Page
+
+from twoalike.observers import SimulatedArranger
+from twoalike.online import Person
+from twoalike.record import Progress
+from twoalike.tasks import (
+    Activity,
+    Hands,
+    NoWindow,
+    PlayableScreen,
+    Prepared,
+    Result,
+    Session,
+    SimulatedParticipant,
+    Sitting,
+    View,
+    VirtualClock,
+    run_session,
+)
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    PreparedArrangements,
+    plan_arrangement,
+)
+
+type Means = Literal["hands", "keyboard", "touch"]
+"""``hands``: keys and mouse as the window's simulated hands choose them."""
+type Size = tuple[int, int]
+
+ARROWS = {(-1, 0): "ArrowLeft", (1, 0): "ArrowRight", (0, 1): "ArrowUp", (0, -1): "ArrowDown"}
+KEYS = {
+    "left": "ArrowLeft",
+    "right": "ArrowRight",
+    "up": "ArrowUp",
+    "down": "ArrowDown",
+    "return": "Enter",
+    "space": "Space",
+    "tab": "Tab",
+}
+"""Browsers' names of keys, where they differ from those of protocols."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that hands do: a key, or the pointer at a point (pixels from the centre, y up)."""
+
+    kind: Literal["key", "press", "move", "release"]
+    key: str = ""
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Notebook(NoWindow):
+    """A screen without a window that writes down what hands do on it."""
+
+    def __init__(self, clock: VirtualClock, size: Size) -> None:
+        super().__init__(clock, size)
+        self.deeds: list[Deed] = []
+
+    def press_key(self, key: str) -> None:
+        """Press a key."""
+        super().press_key(key)
+        self.deeds.append(Deed("key", KEYS.get(key, key)))
+
+    def nudge(self, dx: int, dy: int) -> None:
+        """Press an arrow key."""
+        super().nudge(dx, dy)
+        self.deeds.append(Deed("key", ARROWS[dx, dy]))
+
+    def pointer_press(self, x: float, y: float, button: Any = "left") -> None:
+        """Press at a point."""
+        super().pointer_press(x, y, button)
+        self.deeds.append(Deed("press", x=x, y=y))
+
+    def pointer_move(self, x: float, y: float) -> None:
+        """Move to a point."""
+        super().pointer_move(x, y)
+        self.deeds.append(Deed("move", x=x, y=y))
+
+    def pointer_release(self, x: float, y: float, button: Any = "left") -> None:
+        """Let go at a point."""
+        super().pointer_release(x, y, button)
+        self.deeds.append(Deed("release", x=x, y=y))
+
+
+class KeyboardArranger:
+    """Arranges by keys alone: takes each image and moves it by the arrow keys.
+
+    An image ends on the point nearest to its place that steps of an arrow key reach; places are
+    drawn in a little, so that these points are in the circle as well.
+    """
+
+    def __init__(self, sitting: Sitting, screen: PlayableScreen, clock: VirtualClock) -> None:
+        assert sitting.observer is not None
+        self._arranger, self._seed = SimulatedArranger(sitting.observer), sitting.seed
+        self._screen, self._clock = screen, clock
+        self._goals: tuple[int, dict[str, tuple[float, float]]] = (0, {})
+
+    def act(self, activity: Activity) -> None:
+        """Do the next thing in a trial."""
+        assert isinstance(activity, ArrangementActivity)
+        if not activity.open:
+            return
+        held = activity.held
+        if held is not None and (step := self._step(activity, held.item)) is not None:
+            self._screen.nudge(*step)
+        elif activity.n_outside:
+            self._screen.press_key("tab")
+        else:
+            self._clock.wait_until(self._clock.now() + 1.0)
+            self._screen.press_key("return")
+
+    def _step(self, activity: ArrangementActivity, item: int) -> tuple[int, int] | None:
+        """Direction of the next step; None where no step leads nearer."""
+        trial, layout = activity.trial, activity.layout
+        if self._goals[0] != trial.trial_index:
+            rng = np.random.default_rng([*self._seed, trial.trial_index])
+            plan = plan_arrangement(self._arranger, trial, rng)
+            goals = {one.stimulus: (0.9 * one.place[0], 0.9 * one.place[1]) for one in plan.placements}
+            self._goals = trial.trial_index, goals
+        step = activity.protocol.answers.step_fraction * 2 * layout.radius
+        goal = layout.to_pixels(*self._goals[1][trial.items[item]])
+        x, y = activity.places[item]
+        if abs(goal[0] - x) > 0.51 * step:
+            return (1 if goal[0] > x else -1), 0
+        if abs(goal[1] - y) > 0.51 * step:
+            return 0, (1 if goal[1] > y else -1)
+        return None
+
+
+@dataclass
+class Plan:
+    """What a simulated participant does in a part: presses and results, by number of the trial."""
+
+    deeds: dict[int, tuple[Deed, ...]] = field(default_factory=dict)
+    results: dict[int, Result] = field(default_factory=dict)
+
+
+def plan_part(prepared: Prepared, size: Size, *, keyboard: bool = False) -> Plan:
+    """Run a part without a window and write down what the hands do in each trial.
+
+    Parameters
+    ----------
+    size
+        Width and height of the page, on which layouts depend.
+    keyboard
+        Whether images are arranged by keys.
+    """
+    clock = VirtualClock()
+    screen = Notebook(clock, size)
+    hands: Hands = prepared.hands(screen, clock)
+    if keyboard and isinstance(prepared, PreparedArrangements):
+        hands = KeyboardArranger(prepared.sitting, screen, clock)
+    person = SimulatedParticipant(hands, screen, clock)
+    plan = Plan()
+
+    def act(session: Session) -> None:
+        before = len(screen.deeds)
+        person.act(session)
+        made = screen.deeds[before:]
+        trial = getattr(session.activity, "trial", None)
+        if trial is not None and made:
+            known = plan.deeds.get(trial.trial_index, ())
+            plan.deeds[trial.trial_index] = (*known, *made)
+
+    def keep(item: Any) -> None:
+        if isinstance(item, Result):
+            plan.results[item.trial_index] = item
+
+    run_session(Session(prepared.script(View(size), Progress()), ""), screen, keep, act)
+    return plan
+
+
+@dataclass
+class Player:
+    """Goes through a session in a page.
+
+    Attributes
+    ----------
+    page
+        Of the browser; it may be closed and replaced by another at any time.
+    parts
+        Steps of the session's parts.
+    plans
+        What is done in the trials of each part.
+    size
+        Width and height of the page.
+    means
+        How trials are answered.
+    """
+
+    page: Page
+    parts: Sequence[Part]
+    plans: Sequence[Plan]
+    size: Size
+    means: Means = "hands"
+    least_s: float = 0.25
+    """From the onset of a trial to its answer."""
+
+    def enter(self, address: str) -> None:
+        """Open the page and press its button."""
+        self.page.goto(address)
+        self.page.wait_for_function("document.body.dataset.step")
+        self._press_button()
+
+    def play(self, until: Callable[[str], bool] = lambda step: step == "end") -> None:
+        """Do step after step; ``until`` is asked before each of them and at its end."""
+        while not until(step := self.step()):
+            self._do(step)
+
+
+STATE = """() => {
+  const {step, trial} = document.body.dataset;
+  const has = (selector) => document.querySelector(selector) !== null;
+  const open = (element) => element !== null && element.getAttribute("aria-disabled") !== "true";
+  const seen = (element) => element !== null && element.checkVisibility();
+  if (step === undefined) return null;
+  if (step === "enter" || step === "end") return {step, kind: step, open: true};
+  if (trial !== undefined) return {step, trial: Number(trial), kind: "arrangement", open: true};
+  if (has(".twoalike-countdown")) return {step, kind: "countdown", open: false};
+  if (has(".twoalike-choice")) {
+    const message = document.querySelector(".twoalike-choice .message button");
+    if (seen(message)) return {step, kind: "page", open: true};
+    const row = document.querySelector(".twoalike-choice .row");
+    const disabled = document.querySelector(".twoalike-choice .row [aria-disabled=true]");
+    return {step, kind: "choice", open: seen(row) && disabled === null};
+  }
+  if (has(".twoalike-page .options, .twoalike-page form")) {
+    return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
+  }
+  return {step, kind: "page", open: open(document.querySelector(".twoalike-page .push"))};
+}"""
+"""What a participant sees at once: page, question, countdown, images, arena; and whether the page
+takes an answer yet."""
+SAID = {"age": "30", "number": "1", "text": "Colours.", "long_text": "Colours.\nAnd shapes."}
+_LOOK_S = 0.02
+_AGAIN_S = 3.0
+
+
+@dataclass
+class Player:
+    """Goes through a session in a page of a browser.
+
+    Attributes
+    ----------
+    page
+        The page; another one may take its place between two steps.
+    person
+        Steps of the session.
+    plans
+        What is done in the trials, by part.
+    size
+        Width and height of the page.
+    means
+        How everything is answered.
+    least_s
+        From the time that images are seen to the answer.
+    """
+
+    page: Page
+    person: Person
+    plans: Sequence[Plan]
+    size: Size
+    means: Means = "hands"
+    least_s: float = 0.25
+    acted: tuple[Any, float] = (None, 0.0)
+
+    def enter(self, address: str) -> None:
+        """Open the page and begin, or go on."""
+        self.page.goto(address)
+        self.page.get_by_role("button").click()
+
+    def play(self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120) -> None:
+        """Answer what is shown until the last page, or until a state is reached.
+
+        Raises
+        ------
+        TimeoutError
+            If that takes too long.
+        """
+        until = until or (lambda state: state["kind"] == "end")
+        end = monotonic() + limit_s
+        while monotonic() < end:
+            state = self.page.evaluate(STATE)
+            if state is not None and until(state):
+                return
+            key = state and (state["step"], state.get("trial"), state["kind"])
+            waiting = self.acted[0] == key and monotonic() - self.acted[1] < _AGAIN_S
+            if state is None or not state["open"] or waiting:
+                sleep(_LOOK_S)
+                continue
+            self._act(state)
+            self.acted = key, monotonic()
+        raise TimeoutError(f"nothing goes on at {self.page.evaluate(STATE)}")
+
+    def _act(self, state: dict[str, Any]) -> None:
+        part, _, step = state["step"].partition(".")
+        match state["kind"]:
+            case "page":
+                self._press_button() if self.means == "touch" else self.page.keyboard.press("Space")
+            case "question":
+                self._answer(self.person.parts[int(part)].steps[int(step)])
+            case "choice":
+                sleep(self.least_s)
+                trial = self.person.parts[int(part)].steps[int(step)].trial
+                self._do(self.plans[int(part)].deeds[trial.trial_index])
+            case "arrangement":
+                self._do(self.plans[int(part)].deeds[state["trial"]])
+
+    def _press_button(self) -> None:
+        self.page.locator(".push:visible").last.tap()
+
+    def _answer(self, step: Any) -> None:
+        """Answer a question as the window's simulated participant does."""
+        keyboard, touch = self.page.keyboard, self.means == "touch"
+        if step.options:
+            option = self.page.locator(".option").first
+            option.tap() if touch else keyboard.press("1")
+            if step.question == "choice":
+                return
+        else:
+            self.page.locator(".entry").fill(SAID[step.question])
+        if touch or step.question == "long_text":
+            submit = self.page.locator("form button")
+            submit.tap() if touch else submit.click()
+        else:
+            keyboard.press("Enter")
+
+    def _do(self, deeds: Sequence[Deed]) -> None:
+        """Make the presses of a trial."""
+        for deed in deeds:
+            x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y
+            if deed.kind == "key":
+                self.page.keyboard.press(deed.key)
+            elif self.means == "touch":
+                self._touch(deed.kind, x, y)
+            else:
+                self._point(deed.kind, x, y)
+
+    def _point(self, kind: str, x: float, y: float) -> None:
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        if kind == "press":
+            mouse.down()
+        elif kind == "release":
+            mouse.up()
+
+    def _touch(self, kind: str, x: float, y: float) -> None:
+        """Touch by the browser's own protocol: playwright's fingers can only tap."""
+        names = {"press": "touchStart", "move": "touchMove", "release": "touchEnd"}
+        points = [] if kind == "release" else [{"x": x, "y": y}]
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Input.dispatchTouchEvent", {"type": names[kind], "touchPoints": points})
+        session.detach()
