@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any, Literal
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 from twoalike.observers import SimulatedArranger
 from twoalike.online import Person
@@ -31,13 +31,15 @@ from twoalike.tasks import (
     VirtualClock,
     run_session,
 )
+from twoalike.tasks._simulated import _SAID as SAID
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     PreparedArrangements,
     plan_arrangement,
 )
+from twoalike.tasks.odd_one_out import TripletActivity
 
-type Means = Literal["hands", "keyboard", "touch"]
+type Means = Literal["hands", "mouse", "keyboard", "touch"]
 """``hands``: keys and mouse as the window's simulated hands choose them."""
 type Size = tuple[int, int]
 
@@ -150,20 +152,20 @@ class Plan:
     results: dict[int, Result] = field(default_factory=dict)
 
 
-def plan_part(prepared: Prepared, size: Size, *, keyboard: bool = False) -> Plan:
+def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
     """Run a part without a window and write down what the hands do in each trial.
 
     Parameters
     ----------
     size
         Width and height of the page, on which layouts depend.
-    keyboard
-        Whether images are arranged by keys.
+    means
+        What trials are done with.
     """
     clock = VirtualClock()
     screen = Notebook(clock, size)
     hands: Hands = prepared.hands(screen, clock)
-    if keyboard and isinstance(prepared, PreparedArrangements):
+    if means == "keyboard" and isinstance(prepared, PreparedArrangements):
         hands = KeyboardArranger(prepared.sitting, screen, clock)
     person = SimulatedParticipant(hands, screen, clock)
     plan = Plan()
@@ -171,11 +173,12 @@ def plan_part(prepared: Prepared, size: Size, *, keyboard: bool = False) -> Plan
     def act(session: Session) -> None:
         before = len(screen.deeds)
         person.act(session)
-        made = screen.deeds[before:]
-        trial = getattr(session.activity, "trial", None)
-        if trial is not None and made:
-            known = plan.deeds.get(trial.trial_index, ())
-            plan.deeds[trial.trial_index] = (*known, *made)
+        made, activity = screen.deeds[before:], session.activity
+        if made and isinstance(activity, TripletActivity | ArrangementActivity):
+            if means in ("mouse", "touch"):
+                made = [pointed for deed in made for pointed in _by_pointer(deed, activity)]
+            index = activity.trial.trial_index
+            plan.deeds[index] = (*plan.deeds.get(index, ()), *made)
 
     def keep(item: Any) -> None:
         if isinstance(item, Result):
@@ -185,42 +188,18 @@ def plan_part(prepared: Prepared, size: Size, *, keyboard: bool = False) -> Plan
     return plan
 
 
-@dataclass
-class Player:
-    """Goes through a session in a page.
-
-    Attributes
-    ----------
-    page
-        Of the browser; it may be closed and replaced by another at any time.
-    parts
-        Steps of the session's parts.
-    plans
-        What is done in the trials of each part.
-    size
-        Width and height of the page.
-    means
-        How trials are answered.
-    """
-
-    page: Page
-    parts: Sequence[Part]
-    plans: Sequence[Plan]
-    size: Size
-    means: Means = "hands"
-    least_s: float = 0.25
-    """From the onset of a trial to its answer."""
-
-    def enter(self, address: str) -> None:
-        """Open the page and press its button."""
-        self.page.goto(address)
-        self.page.wait_for_function("document.body.dataset.step")
-        self._press_button()
-
-    def play(self, until: Callable[[str], bool] = lambda step: step == "end") -> None:
-        """Do step after step; ``until`` is asked before each of them and at its end."""
-        while not until(step := self.step()):
-            self._do(step)
+def _by_pointer(deed: Deed, activity: TripletActivity | ArrangementActivity) -> list[Deed]:
+    """Give what the pointer does in place of a key."""
+    if deed.kind != "key":
+        return [deed]
+    if isinstance(activity, ArrangementActivity):
+        x, y = activity.layout.done.x, activity.layout.done.y
+    else:
+        names = {browser: name for name, browser in KEYS.items()}
+        place = activity.protocol.answers.position(names.get(deed.key, deed.key))
+        assert place is not None
+        x, y = activity.layout.centre(place)
+    return [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
 
 
 STATE = """() => {
@@ -246,7 +225,6 @@ STATE = """() => {
 }"""
 """What a participant sees at once: page, question, countdown, images, arena; and whether the page
 takes an answer yet."""
-SAID = {"age": "30", "number": "1", "text": "Colours.", "long_text": "Colours.\nAnd shapes."}
 _LOOK_S = 0.02
 _AGAIN_S = 3.0
 
@@ -259,30 +237,33 @@ class Player:
     ----------
     page
         The page; another one may take its place between two steps.
-    person
-        Steps of the session.
-    plans
-        What is done in the trials, by part.
     size
         Width and height of the page.
     means
         How everything is answered.
+    person
+        Steps of the session; known once the participant has a code.
+    plans
+        What is done in the trials, by part.
     least_s
         From the time that images are seen to the answer.
     """
 
     page: Page
-    person: Person
-    plans: Sequence[Plan]
     size: Size
     means: Means = "hands"
-    least_s: float = 0.25
-    acted: tuple[Any, float] = (None, 0.0)
+    person: Person | None = None
+    plans: Sequence[Plan] = ()
+    least_s: float = 0.3
+    _acted: tuple[Any, float] = (None, 0.0)
+    _finger: tuple[Page, CDPSession] | None = None
 
-    def enter(self, address: str) -> None:
-        """Open the page and begin, or go on."""
+    def enter(self, address: str) -> str:
+        """Open the page and begin, or go on; return the participant's code."""
         self.page.goto(address)
-        self.page.get_by_role("button").click()
+        with self.page.expect_response("**/api/enter") as answer:
+            self.page.get_by_role("button").click()
+        return str(answer.value.json()["person"]["participant"])
 
     def play(self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120) -> None:
         """Answer what is shown until the last page, or until a state is reached.
@@ -299,27 +280,30 @@ class Player:
             if state is not None and until(state):
                 return
             key = state and (state["step"], state.get("trial"), state["kind"])
-            waiting = self.acted[0] == key and monotonic() - self.acted[1] < _AGAIN_S
+            waiting = self._acted[0] == key and monotonic() - self._acted[1] < _AGAIN_S
             if state is None or not state["open"] or waiting:
                 sleep(_LOOK_S)
                 continue
             self._act(state)
-            self.acted = key, monotonic()
+            self._acted = key, monotonic()
         raise TimeoutError(f"nothing goes on at {self.page.evaluate(STATE)}")
 
     def _act(self, state: dict[str, Any]) -> None:
-        part, _, step = state["step"].partition(".")
+        part, step = map(int, state["step"].split(".")) if state["kind"] != "page" else (0, 0)
         match state["kind"]:
             case "page":
                 self._press_button() if self.means == "touch" else self.page.keyboard.press("Space")
             case "question":
-                self._answer(self.person.parts[int(part)].steps[int(step)])
+                self._answer(self._steps(part)[step])
             case "choice":
                 sleep(self.least_s)
-                trial = self.person.parts[int(part)].steps[int(step)].trial
-                self._do(self.plans[int(part)].deeds[trial.trial_index])
+                self._do(self.plans[part].deeds[self._steps(part)[step].trial.trial_index])
             case "arrangement":
-                self._do(self.plans[int(part)].deeds[state["trial"]])
+                self._do(self.plans[part].deeds[state["trial"]])
+
+    def _steps(self, part: int) -> Sequence[Any]:
+        assert self.person is not None
+        return self.person.parts[part].steps
 
     def _press_button(self) -> None:
         self.page.locator(".push:visible").last.tap()
@@ -361,8 +345,9 @@ class Player:
 
     def _touch(self, kind: str, x: float, y: float) -> None:
         """Touch by the browser's own protocol: playwright's fingers can only tap."""
+        if self._finger is None or self._finger[0] is not self.page:
+            self._finger = self.page, self.page.context.new_cdp_session(self.page)
         names = {"press": "touchStart", "move": "touchMove", "release": "touchEnd"}
         points = [] if kind == "release" else [{"x": x, "y": y}]
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Input.dispatchTouchEvent", {"type": names[kind], "touchPoints": points})
-        session.detach()
+        event = {"type": names[kind], "touchPoints": points}
+        self._finger[1].send("Input.dispatchTouchEvent", event)
