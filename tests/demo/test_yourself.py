@@ -43,7 +43,7 @@ from twoalike.demo._yourself_findings import (
     tree_shares,
 )
 from twoalike.demo._yourself_page import build_page, write_page
-from twoalike.design import session_trial_lists
+from twoalike.design import TRIPLET_LISTS
 from twoalike.figures import map_layout
 from twoalike.observers import SimulatedObserver
 from twoalike.planning import create_study, study_template
@@ -219,7 +219,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_thirty_five_trials_show_every_pair_of_twelve_objects(study: Path) -> None:
     opened = Study.load(study)
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
-    (trials,) = session_trial_lists(opened, stimuli, [PARTICIPANT], 1)
+    (trials,) = TRIPLET_LISTS.together(opened, stimuli, [PARTICIPANT], 1)
     trials = trials[trials["trial_type"] != "practice"]
     assert trials["trial_type"].value_counts().to_dict() == {"main": 30, "repeat": 5}
     shown = trials[[f"stimulus_{k}" for k in (1, 2, 3)]].to_numpy()

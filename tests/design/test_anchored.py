@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from twoalike.design import (
+    ANCHORED_LISTS,
     balanced_questions,
     covering_questions,
     excluded,
     read_anchored_list,
-    session_anchored_list,
-    session_anchored_lists,
     summarize_design,
     write_list,
 )
@@ -75,7 +74,7 @@ def test_a_session_is_what_was_asked_for(
 ) -> None:
     stimuli, repeats = objects(3, 3, 2), min(repeats, trials - 10)
     numbers = {"trials": trials, "practice": practice, "catch": catch, "repeats": repeats}
-    table = session_anchored_list(make_study(practice_checks=2, **numbers), stimuli, "001", 1)
+    table = ANCHORED_LISTS.one(make_study(practice_checks=2, **numbers), stimuli, "001", 1)
     asked = {"practice": practice + 2, "main": trials, "catch": catch, "repeat": repeats}
     assert table["trial_type"].value_counts().to_dict() == {k: n for k, n in asked.items() if n}
     assert set(table[PLACES[0]]) == {"middle"}
@@ -108,7 +107,7 @@ def test_a_session_is_what_was_asked_for(
 
 def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
     stimuli, study = objects(3, 3, 2), make_study(sampler="coverage", trials=30, catch=1)
-    tables = session_anchored_lists(study, stimuli, ["01", "02"], 2)
+    tables = ANCHORED_LISTS.together(study, stimuli, ["01", "02"], 2)
     shown = set()
     for table in tables:
         for row in table[table["trial_type"] == "main"].to_dict("records"):
@@ -118,9 +117,9 @@ def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
     assert (summary.pairs_shown, summary.bound) == (1.0, 77)
     assert sum(summary.catch_sides) == 4
     with pytest.raises(TwoalikeError, match="takes 77 trials, so 3 sessions of 30 trials, found 2"):
-        session_anchored_lists(study, stimuli, ["01"], 2)
+        ANCHORED_LISTS.together(study, stimuli, ["01"], 2)
     with pytest.raises(TwoalikeError, match="Sessions of the coverage design share"):
-        session_anchored_list(study, stimuli, "01", 1)
+        ANCHORED_LISTS.one(study, stimuli, "01", 1)
 
 
 def test_what_cannot_be_designed_says_why(objects: Objects) -> None:
@@ -128,13 +127,13 @@ def test_what_cannot_be_designed_says_why(objects: Objects) -> None:
         AnchoredConfig.model_validate({"sampler": "adaptive"})
     few = objects(2, 1, 2)
     with pytest.raises(TwoalikeError, match="4 objects allow only 12 different ones"):
-        session_anchored_list(make_study(), few, "01", 1)
+        ANCHORED_LISTS.one(make_study(), few, "01", 1)
     with pytest.raises(TwoalikeError, match="anchored: .*no room for 5 repeats"):
-        session_anchored_list(make_study(trials=8, repeats=5, practice=0), few, "01", 1)
+        ANCHORED_LISTS.one(make_study(trials=8, repeats=5, practice=0), few, "01", 1)
     with pytest.raises(TwoalikeError, match="main trials allow 0"):
-        session_anchored_list(make_study(catch=1, trials=20), objects(1, 2, 3), "01", 1)
+        ANCHORED_LISTS.one(make_study(catch=1, trials=20), objects(1, 2, 3), "01", 1)
     with pytest.raises(TwoalikeError, match="cannot be paired"):
-        session_anchored_lists(
+        ANCHORED_LISTS.together(
             make_study(sampler="coverage", pair_repeats=9, trials=8, practice=0), few, ["01"], 9
         )
 
@@ -152,7 +151,7 @@ def test_exchanged_cells_are_named(
 ) -> None:
     stimuli, study = objects(3, 3, 2), make_study(trials=12, practice=0, repeats=2, catch=1)
     path = tmp_path / "list.tsv"
-    made = session_anchored_list(study, stimuli, "01", 1)
+    made = ANCHORED_LISTS.one(study, stimuli, "01", 1)
     write_list(path, made, provenance("trial_list"))
     pd.testing.assert_frame_equal(read_anchored_list(path, stimuli.ids), made)
     row = int(made.index[made["trial_type"] == kind][0])
@@ -173,7 +172,7 @@ def test_the_rule_of_exclusion_reads_its_checks() -> None:
 
 def test_the_same_session_again(objects: Objects) -> None:
     stimuli, study = objects(3, 3, 2), make_study(trials=30)
-    one, again = (session_anchored_list(study, stimuli, "01", 1) for _ in range(2))
+    one, again = (ANCHORED_LISTS.one(study, stimuli, "01", 1) for _ in range(2))
     pd.testing.assert_frame_equal(one, again)
     other = replace(study, config=study.config.model_copy(update={"seed": 1}))
-    assert not session_anchored_list(other, stimuli, "01", 1).equals(one)
+    assert not ANCHORED_LISTS.one(other, stimuli, "01", 1).equals(one)

@@ -11,12 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from twoalike.design import (
+    ARRANGEMENT_LISTS,
     ListedArrangement,
     arrangement_table,
     arrangement_trial_list,
     listed_arrangements,
     read_arrangement_list,
-    session_arrangement_list,
     shown_objects,
     summarize_arrangements,
     write_list,
@@ -136,7 +136,7 @@ def test_a_session_depends_on_seed_participant_and_session(objects: Objects) -> 
     def session(seed: int, participant: str, number: int) -> pd.DataFrame:
         arrangement = ArrangementConfig(scheduler="full", catch=2)
         config = StudyConfig(title="t", seed=seed, arrangement=arrangement)
-        return session_arrangement_list(Study(Path(), config), stimuli, participant, number)
+        return ARRANGEMENT_LISTS.one(Study(Path(), config), stimuli, participant, number)
 
     first = session(1, "01", 1)
     pd.testing.assert_frame_equal(first, session(1, "01", 1))

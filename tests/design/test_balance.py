@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import session_trial_lists, summarize_design, with_dealt_checks
+from twoalike.design import TRIPLET_LISTS, summarize_design, with_dealt_checks
 from twoalike.design._assemble import (
     GAP,
     balanced_places,
@@ -118,7 +118,7 @@ def test_a_single_check_favours_no_place(objects: Callable[..., StimulusSet]) ->
     config = DesignConfig(trials=5, practice=0, catch=1)
     study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
     labels = [f"{number:03d}" for number in range(60)]
-    tables = session_trial_lists(study, objects(3, 3, 2), labels, 1)
+    tables = TRIPLET_LISTS.together(study, objects(3, 3, 2), labels, 1)
     sides = summarize_design(tables, objects(3, 3, 2).ids).catch_sides
     assert min(sides) > 10
     # The levels study says how often itself.

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
+    TRIPLET_LISTS,
     levels_study_design,
-    session_trial_list,
-    session_trial_lists,
     summarize_design,
 )
 from twoalike.design._levels import (
@@ -217,7 +216,7 @@ def published() -> tuple[StimulusSet, list[pd.DataFrame]]:
     stimuli = labelled(60, 12)
     config = StudyConfig(title="Levels", seed=3, design=levels_study_design())
     study = Study(Path("s"), config)
-    return stimuli, session_trial_lists(study, stimuli, [f"{n:02d}" for n in range(10)], 1)
+    return stimuli, TRIPLET_LISTS.together(study, stimuli, [f"{n:02d}" for n in range(10)], 1)
 
 
 def test_the_levels_study_has_its_published_counts(
@@ -281,9 +280,9 @@ def test_sessions_of_their_own_do_not_depend_on_who_else_is_designed(objects: Ob
     stimuli = objects(3, 3, 5)
     config = DesignConfig(sampler="levels", trials=40, catch=2)
     study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
-    together = session_trial_lists(study, stimuli, ["01", "02"], 2)
-    assert session_trial_list(study, stimuli, "02", 2).equals(together[3])
-    assert session_trial_lists(study, stimuli, ["02"], 1)[0].equals(together[2])
+    together = TRIPLET_LISTS.together(study, stimuli, ["01", "02"], 2)
+    assert TRIPLET_LISTS.one(study, stimuli, "02", 2).equals(together[3])
+    assert TRIPLET_LISTS.together(study, stimuli, ["02"], 1)[0].equals(together[2])
     assert len({tuple(table["triplet_id"]) for table in together}) == 4
 
 
@@ -292,7 +291,7 @@ def test_a_group_is_the_same_again_and_another_group_another(objects: Objects) -
     config = DesignConfig(sampler="levels", trials=40, lists_per_triplet=2)
     study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
     first, again, other = (
-        session_trial_lists(study, stimuli, who, 1)
+        TRIPLET_LISTS.together(study, stimuli, who, 1)
         for who in (["01", "02"], ["01", "02"], ["01", "03"])
     )
     assert all(a.equals(b) for a, b in zip(first, again, strict=True))
@@ -320,5 +319,5 @@ def test_what_the_classes_do_not_allow(
 ) -> None:
     study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
     with pytest.raises(TwoalikeError, match=message) as caught:
-        session_trial_lists(study, objects(*stimuli), ["01"], 1)
+        TRIPLET_LISTS.together(study, objects(*stimuli), ["01"], 1)
     assert "\n" not in str(caught.value)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
+    TRIPLET_LISTS,
     random_trial_list,
     read_trial_list,
     session_rng,
-    session_trial_list,
     shown_objects,
     summarize_design,
     write_list,
@@ -121,7 +121,7 @@ def test_a_session_depends_on_seed_participant_and_session(objects: Objects) -> 
 
     def session(seed: int, participant: str, number: int) -> pd.DataFrame:
         config = StudyConfig(title="t", seed=seed, design=FULL)
-        return session_trial_list(Study(Path("s"), config), stimuli, participant, number)
+        return TRIPLET_LISTS.one(Study(Path("s"), config), stimuli, participant, number)
 
     first = session(1, "01", 1)
     assert session(1, "01", 1).equals(first)

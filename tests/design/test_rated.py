@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from twoalike.design import (
+    PAIR_LISTS,
+    SORTING_LISTS,
     balanced_pairs,
     excluded,
     read_pair_list,
     read_sorting_list,
-    session_pair_list,
-    session_pair_lists,
-    session_sorting_list,
-    session_sorting_lists,
     write_list,
 )
 from twoalike.stimuli import StimulusSet
@@ -63,7 +61,7 @@ def test_a_session_of_pairs_is_what_was_asked_for(
 ) -> None:
     stimuli, repeats = objects(3, 3, 2), min(repeats, pairs - 10)
     numbers = {"pairs": pairs, "practice": practice, "catch": catch, "repeats": repeats}
-    table = session_pair_list(pairs_of(**numbers), stimuli, "001", 1)
+    table = PAIR_LISTS.one(pairs_of(**numbers), stimuli, "001", 1)
     asked = {"practice": practice, "main": pairs, "catch": catch, "repeat": repeats}
     assert table["trial_type"].value_counts().to_dict() == {k: n for k, n in asked.items() if n}
     main = table[table["trial_type"] == "main"]
@@ -87,30 +85,30 @@ def test_a_session_of_pairs_is_what_was_asked_for(
 
 
 def test_without_categories_all_checks_are_identical_images(objects: Objects) -> None:
-    table = session_pair_list(pairs_of(pairs=20, catch=3), objects(1, 1, 9), "001", 1)
+    table = PAIR_LISTS.one(pairs_of(pairs=20, catch=3), objects(1, 1, 9), "001", 1)
     checks = table[table["trial_type"] == "catch"]
     assert set(checks["sampler"]) == {"identical"}
     assert (checks["stimulus_1"] == checks["stimulus_2"]).all()
 
 
 def test_a_small_set_shows_all_its_pairs(objects: Objects) -> None:
-    table = session_pair_list(pairs_of(), objects(2, 1, 2), "001", 1)
+    table = PAIR_LISTS.one(pairs_of(), objects(2, 1, 2), "001", 1)
     assert table["trial_type"].value_counts().to_dict() == {"main": 6, "practice": 6}
 
 
 def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
     stimuli, study = objects(3, 3, 2), pairs_of(sampler="coverage", pairs=40, practice=0)
-    tables = session_pair_lists(study, stimuli, ["01", "02"], 2)
+    tables = PAIR_LISTS.together(study, stimuli, ["01", "02"], 2)
     rows = [row for table in tables for row in table.to_dict("records")]
     cover = [frozenset(row[name] for name in PAIR) for row in rows if row["sampler"] == "coverage"]
     assert sorted(map(sorted, cover)) == sorted(map(sorted, combinations(stimuli.ids, 2)))
     assert [len(table) for table in tables] == [40] * 4
     with pytest.raises(TwoalikeError, match="takes 4 sessions of 40 pairs, found 2"):
-        session_pair_lists(study, stimuli, ["01"], 2)
+        PAIR_LISTS.together(study, stimuli, ["01"], 2)
     with pytest.raises(TwoalikeError, match="Sessions of the coverage design share"):
-        session_pair_list(study, stimuli, "01", 1)
+        PAIR_LISTS.one(study, stimuli, "01", 1)
     with pytest.raises(TwoalikeError, match="9 repeats of 6 main pairs"):
-        session_pair_list(pairs_of(repeats=9), objects(2, 1, 2), "01", 1)
+        PAIR_LISTS.one(pairs_of(repeats=9), objects(2, 1, 2), "01", 1)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +123,7 @@ def test_slips_in_a_list_of_pairs_are_named(
     objects: Objects, tmp_path: Path, kind: str, columns: tuple[str, str], message: str
 ) -> None:
     stimuli, path = objects(3, 3, 2), tmp_path / "list.tsv"
-    made = session_pair_list(pairs_of(pairs=12, practice=0, catch=1), stimuli, "01", 1)
+    made = PAIR_LISTS.one(pairs_of(pairs=12, practice=0, catch=1), stimuli, "01", 1)
     write_list(path, made, provenance("trial_list"))
     pd.testing.assert_frame_equal(read_pair_list(path, stimuli.ids), made)
     row = int(made.index[made["trial_type"] == kind][0])
@@ -149,7 +147,7 @@ def test_the_rule_of_exclusion_reads_its_checks() -> None:
 def test_a_session_of_sorting_is_what_was_asked_for(objects: Objects, tmp_path: Path) -> None:
     stimuli = objects(3, 4, 3)
     study = sets_of(items=9, trials=8, practice_items=5, repeats=2)
-    table = session_sorting_list(study, stimuli, "01", 1)
+    table = SORTING_LISTS.one(study, stimuli, "01", 1)
     sizes = table.groupby("trial_index").size()
     assert sizes.tolist() == [5] + [9] * 10
     main = table[table["trial_type"] == "main"]
@@ -170,7 +168,7 @@ def test_a_session_of_sorting_is_what_was_asked_for(objects: Objects, tmp_path: 
 
 def test_sorting_covers_the_pairs_together(objects: Objects) -> None:
     stimuli, study = objects(2, 3, 2), sets_of(sampler="coverage", items=6, trials=3)
-    tables = session_sorting_lists(study, stimuli, ["01", "02"], 1)
+    tables = SORTING_LISTS.together(study, stimuli, ["01", "02"], 1)
     together = {
         frozenset(pair)
         for table in tables
@@ -179,14 +177,14 @@ def test_sorting_covers_the_pairs_together(objects: Objects) -> None:
     }
     assert together == {frozenset(pair) for pair in combinations(stimuli.ids, 2)}
     with pytest.raises(TwoalikeError, match=r"free_sorting: to show each pair .* found 1"):
-        session_sorting_lists(study, stimuli, ["01"], 1)
+        SORTING_LISTS.together(study, stimuli, ["01"], 1)
 
 
 def test_a_small_set_is_sorted_as_a_whole(objects: Objects) -> None:
-    table = session_sorting_list(sets_of(), objects(2, 2, 2), "01", 1)
+    table = SORTING_LISTS.one(sets_of(), objects(2, 2, 2), "01", 1)
     main = table[table["trial_type"] == "main"]
     assert (main["trial_index"].nunique(), len(main), set(main["sampler"])) == (1, 8, {"all"})
     with pytest.raises(TwoalikeError, match="3 repeats of 1 main trials"):
-        session_sorting_list(sets_of(repeats=3), objects(2, 2, 2), "01", 1)
+        SORTING_LISTS.one(sets_of(repeats=3), objects(2, 2, 2), "01", 1)
     with pytest.raises(ValidationError, match="0 or at least 3"):
         FreeSortingConfig(practice_items=2)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import app, main
-from twoalike.design import covering_bound, read_trial_list, session_trial_list, summarize_design
+from twoalike.design import TRIPLET_LISTS, covering_bound, read_trial_list, summarize_design
 from twoalike.embedding import Posterior
 from twoalike.planning import read_choice_draws
 from twoalike.stimuli import StimulusSet
@@ -167,7 +167,7 @@ def test_a_session_without_its_list_says_where_it_should_be(
     study = Study.load(make_study(design=f'sampler = "{sampler}"\ntrials = 12\n'))
     stimuli = StimulusSet.load(study.stimuli)
     with pytest.raises(TwoalikeError, match=r"sub-07_ses-02_task-oddoneout_trials\.tsv: expected"):
-        session_trial_list(study, stimuli, "07", 2)
+        TRIPLET_LISTS.one(study, stimuli, "07", 2)
 
 
 def test_an_adaptive_session_from_a_posterior(

@@ -18,6 +18,7 @@ from twoalike.tasks.multi_arrangement import (
 from twoalike.tasks.screens import Box
 
 WINDOWS = [(1280, 1024), (1088, 870), (1024, 768), (1920, 1080), (3840, 2160), (1366, 768)]
+UPRIGHT = [(360, 740), (768, 1024), (1080, 1920)]
 
 
 def layout(size: tuple[int, int] = (1280, 1024), n: int = 20, **arena: float) -> ArenaLayout:
@@ -42,7 +43,7 @@ def check_seats(found: ArenaLayout, seats: tuple[Seat, ...]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    size=st.sampled_from(WINDOWS),
+    size=st.sampled_from([*WINDOWS, *UPRIGHT]),
     most=st.integers(2, 90),
     fewer=st.integers(0, 60),
     rotation=st.floats(0, 360),

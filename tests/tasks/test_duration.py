@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twoalike.design import session_arrangement_list, session_trial_list
+from twoalike.design import ARRANGEMENT_LISTS, TRIPLET_LISTS
 from twoalike.observers import ArrangedSession, SimulatedObserver, hierarchical_embedding
 from twoalike.planning import study_templates
 from twoalike.record import Progress
@@ -116,7 +116,7 @@ def test_stated_before_or_at_the_start_the_time_is_the_same(
     root = make_study(design="trials = 40\npractice = 2\n", protocol=QUESTIONS)
     study = Study.load(root)
     stimuli = StimulusSet.load(study.stimuli)
-    table = session_trial_list(study, stimuli, "901", 1)
+    table = TRIPLET_LISTS.one(study, stimuli, "901", 1)
     first = session_duration(study, stimuli, "odd-one-out", table)
     sitting = Sitting(study=study, participant="901", session=1)
     prepared = prepare_session("odd-one-out", sitting)
@@ -144,7 +144,7 @@ def test_who_has_a_time_budget_uses_it_up(make_study: Callable[..., Path]) -> No
     root = make_study(design="[arrangement]\npractice_items = 0\nsession_minutes = 10\n")
     study = Study.load(root)
     stimuli = StimulusSet.load(study.stimuli)
-    table = session_arrangement_list(study, stimuli, "901", 1)
+    table = ARRANGEMENT_LISTS.one(study, stimuli, "901", 1)
     session = ArrangedSession(
         sizes=(8,) * 20, n_objects=8, pairs_shown=1.0, pairs_known=0.9, minutes=10.0, reason="time"
     )

@@ -1,5 +1,136 @@
 """``twoalike online``: a study in a browser."""
 
+from pathlib import Path
+
 from cyclopts import App
 
+from twoalike.cli._options import Flag, TaskName
+
 app = App(name="online", help="Run a study in a browser.")
+
+
+@app.command
+def build(
+    study: Path,
+    /,
+    *,
+    participants: int,
+    task: TaskName | None = None,
+    session: int = 1,
+    overwrite: Flag = False,
+) -> None:
+    """Compile a study into a page that shows it in a browser, in STUDY/online.
+
+    Participants see the same texts, questions and trials as in a window. Building again gives the
+    same files, and a larger number of participants keeps those that are there. Texts of the page
+    itself, such as "The images are loading", can be replaced in STUDY/protocols/page.toml.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    participants
+        Number of participants; their codes are w0001, w0002, and so on.
+    task
+        The only task. If left out, the tasks that [sitting] of study.toml names, one after the
+        other; the only task whose protocol is in the study; or odd-one-out.
+    session
+        Number of the session, from 1.
+    overwrite
+        Change what is shown although people have begun.
+
+    Examples
+    --------
+        twoalike online build my-study --participants 40
+        twoalike online build my-study --participants 40 --task multi-arrangement
+    """
+    from twoalike.online import build_online
+    from twoalike.study import counted
+
+    built = build_online(study, participants, task=task, session=session, overwrite=overwrite)
+    made = built.session
+    size, state = made.least_window_px, ", unchanged" if built.state == "unchanged" else ""
+    print(  # noqa: T201
+        f"{built.folder}  {counted(len(made.participants), 'participant')}, "
+        f"{counted(len(made.images), 'image')}, window of {size[0]} x {size[1]} px or more{state}"
+    )
+
+
+@app.command
+def serve(
+    study: Path, /, *, host: str = "127.0.0.1", port: int = 8000, store: str | None = None
+) -> None:
+    """Serve a built study: its page, and the store of what people answer.
+
+    Records go to the folder STUDY-online beside the study, with the key that closes people's ids.
+    The first start prints the token for the operator's page. Other machines reach the server
+    through a reverse proxy (docs/how-to/serve-online.md). Ctrl-C stops it; no answer is lost.
+
+    Parameters
+    ----------
+    study
+        Folder of a study that twoalike online build has compiled.
+    host
+        Address to listen at.
+    port
+        Port to listen at; 0 takes a free one.
+    store
+        PostgreSQL instead of the file: postgresql+psycopg://USER@HOST/DATABASE. Several machines
+        may serve one study; each needs a copy of STUDY-online/key.
+
+    Examples
+    --------
+        twoalike online serve my-study
+        twoalike online serve my-study --port 8080 --store postgresql+psycopg://lab@db.example.org/study
+    """  # noqa: E501
+    from twoalike.online import serve as run
+
+    run(study, host=host, port=port, store=store, show=lambda line: print(line, flush=True))  # noqa: T201
+
+
+@app.command
+def token(study: Path, /, *, store: str | None = None) -> None:
+    """Make a new token for the operator's page; the one before no longer works.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    store
+        As for twoalike online serve.
+
+    Examples
+    --------
+        twoalike online token my-study
+    """
+    from twoalike.online import new_token
+
+    print(new_token(study, store))  # noqa: T201
+
+
+@app.command
+def links(study: Path, /, *, number: int, url: str, store: str | None = None) -> None:
+    """Make one-time links, one a line; each lets one person take part.
+
+    People may come back by their link until their session is over. With entry = "link" below
+    [online] in study.toml nobody takes part without one.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    number
+        How many.
+    url
+        Address of the study as people see it.
+    store
+        As for twoalike online serve.
+
+    Examples
+    --------
+        twoalike online links my-study --number 20 --url https://lab.example.org/ > links.txt
+    """
+    from twoalike.online import make_links
+
+    for link in make_links(study, number, url, store):
+        print(link)  # noqa: T201

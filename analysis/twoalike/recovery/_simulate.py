@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from twoalike.design import covering_bound, session_trial_lists, shown_objects
+from twoalike.design import TRIPLET_LISTS, covering_bound, shown_objects
 from twoalike.embedding import FitConfig, Posterior, choice_intervals, fit_embedding
 from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, draw_population
@@ -100,7 +100,7 @@ def collect(
     lists_seed = int(np.random.SeedSequence([*seed, 2]).generate_state(1)[0])
     seeded = replace(study, config=study.config.model_copy(update={"seed": lists_seed}))
     labels = [f"{number:03d}" for number in range(1, participants + 1)]
-    tables = session_trial_lists(seeded, stimuli, labels, 1)
+    tables = TRIPLET_LISTS.together(seeded, stimuli, labels, 1)
     people: Iterable[SimulatedObserver] = _people(
         world.observer, participants, rng, differ=people_differ
     )

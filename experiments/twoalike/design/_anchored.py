@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design._assemble import balanced_places, in_order, lines, order_in_blocks
-from twoalike.design._list import ANCHORED_LIST, read_anchored_list
+from twoalike.design._list import ANCHORED_LIST
 from twoalike.design._objects import catch_triplets, kinds, shown_table
-from twoalike.design._session import group_rng, missing_list, participant_number, session_rng
+from twoalike.design._session import participant_number, session_rng
 from twoalike.design._triplets import Chosen, deal
 from twoalike.stimuli import StimulusSet
 from twoalike.study import AnchoredConfig, DesignConfig, Integers, Study, TwoalikeError
-from twoalike.tables import ANCHORED_CHOICE
 
 _LEFT, _MIDDLE, _RIGHT = range(3)
 _TRIES = 200
@@ -250,56 +249,22 @@ def _sides(questions: Integers, m: int, rng: np.random.Generator) -> Integers:
     return balanced_places(questions, m, rng, start)
 
 
-def anchored_stand_alone(config: AnchoredConfig) -> bool:
-    """Whether a session's list depends on no other's, so that it can be made by itself."""
-    return config.sampler == "random"
-
-
-def session_anchored_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Trial list of one session that stands alone, always the same for a study.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study, or its sampler needs a list made
-        beforehand.
-    """
-    config = study.config.anchored
-    if not anchored_stand_alone(config):
-        raise missing_list(study, ANCHORED_CHOICE, config.sampler, participant, session)
-    return session_anchored_lists(study, stimuli, [participant], session)[-1]
-
-
-def session_anchored_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+def anchored_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Trial lists of ``sessions`` sessions of each participant, designed together.
-
-    Returns
-    -------
-    All sessions of the first participant, then of the second, and so on.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study.
-    """
+    """Make trial lists of anchored choices, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.anchored, study.config.seed
-    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
-    if config.sampler == "list":
-        paths = [study.trial_list(ANCHORED_CHOICE, *session) for session in wanted]
-        return [read_anchored_list(path, stimuli.ids) for path in paths]
     shown = shown_table(stimuli, config.exclude, "anchored")
     _require_questions(config, len(shown))
-    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    rngs = [session_rng(seed, label, number) for label, number in sessions]
     if config.sampler == "coverage":
-        together = group_rng(seed, participants, sessions)
-        mains = _coverage_sessions(len(shown), config, len(wanted), together)
+        mains = _coverage_sessions(len(shown), config, len(sessions), shared)
     else:
         mains = [_random(len(shown), config.trials, rng) for rng in rngs]
-    firsts = [participant_number(label) + (number - 1) * config.catch for label, number in wanted]
+    firsts = [participant_number(label) + (number - 1) * config.catch for label, number in sessions]
     return [
         _assemble(shown, stimuli.levels, config, main, first % 2, rng)
         for main, first, rng in zip(mains, firsts, rngs, strict=True)

@@ -217,18 +217,15 @@ def arrangement_trial_list(
     return arrangement_table(trials)
 
 
-def session_arrangement_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Design the fixed trials of a session, always the same for the same study.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`arrangement_trial_list`.
-    """
-    rng = arrangement_rng(study.config.seed, participant, session, 0)
-    return arrangement_trial_list(stimuli, study.config.arrangement, rng)
+def arrangement_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
+) -> list[pd.DataFrame]:
+    """Make lists of the fixed trials of sessions, as :attr:`ListDesign.make` describes."""
+    rngs = [arrangement_rng(study.config.seed, label, number, 0) for label, number in sessions]
+    return [arrangement_trial_list(stimuli, study.config.arrangement, rng) for rng in rngs]
 
 
 def _main_sets(

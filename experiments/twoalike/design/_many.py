@@ -5,7 +5,7 @@ on the screen. What the two tasks have apart are their checks, and what the righ
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import comb
 from typing import Any
 
@@ -24,16 +24,13 @@ from twoalike.design._many_checks import alike_pair_sets, odd_one_sets
 from twoalike.design._many_list import (
     ALIKE_PAIR_LIST,
     ODD_OF_MANY_LIST,
-    read_alike_pair_list,
-    read_odd_of_many_list,
 )
 from twoalike.design._objects import shown_table
-from twoalike.design._session import group_rng, missing_list, session_rng
+from twoalike.design._session import session_rng
 from twoalike.design._subsets import covering_sets, schonheim_bound
 from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal, fresh_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Integers, ManyConfig, Study, TwoalikeError
-from twoalike.tables import MOST_ALIKE_PAIR, ODD_ONE_OF_MANY
 
 _TRIES = 20
 """Times that a further covering is looked for which shares no set with those before."""
@@ -186,82 +183,41 @@ def _table(pairs: bool) -> str:
     return "most_alike_pair" if pairs else "odd_one_of_many"
 
 
-def many_stand_alone(config: ManyConfig) -> bool:
-    """Whether a session's list depends on no other's, so that it can be made by itself."""
-    return config.sampler == "random"
-
-
-def session_odd_of_many_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Trial list of one odd-one-of-many session that stands alone, always the same for a study.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study, or its sampler needs a list made
-        beforehand.
-    """
-    return _one(study, stimuli, participant, session, pairs=False)
-
-
-def session_alike_pair_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Trial list of one most-alike-pair session, as :func:`session_odd_of_many_list`."""
-    return _one(study, stimuli, participant, session, pairs=True)
-
-
-def session_odd_of_many_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+def odd_of_many_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Trial lists of ``sessions`` sessions of each participant, designed together.
-
-    Returns
-    -------
-    All sessions of the first participant, then of the second, and so on.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study.
-    """
-    return _together(study, stimuli, participants, sessions, pairs=False)
+    """Make trial lists of odd ones of many, as :attr:`ListDesign.make` describes."""
+    return _lists(study, stimuli, sessions, shared, pairs=False)
 
 
-def session_alike_pair_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+def alike_pair_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Trial lists of most-alike-pair sessions, as :func:`session_odd_of_many_lists`."""
-    return _together(study, stimuli, participants, sessions, pairs=True)
+    """Make trial lists of most alike pairs, as :attr:`ListDesign.make` describes."""
+    return _lists(study, stimuli, sessions, shared, pairs=True)
 
 
-def _one(
-    study: Study, stimuli: StimulusSet, participant: str, session: int, *, pairs: bool
-) -> pd.DataFrame:
-    config: ManyConfig = getattr(study.config, _table(pairs))
-    if not many_stand_alone(config):
-        task = MOST_ALIKE_PAIR if pairs else ODD_ONE_OF_MANY
-        raise missing_list(study, task, config.sampler, participant, session)
-    return _together(study, stimuli, [participant], session, pairs=pairs)[-1]
-
-
-def _together(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int, *, pairs: bool
+def _lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
+    *,
+    pairs: bool,
 ) -> list[pd.DataFrame]:
     config: ManyConfig = getattr(study.config, _table(pairs))
-    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
-    if config.sampler == "list":
-        task = MOST_ALIKE_PAIR if pairs else ODD_ONE_OF_MANY
-        read: Callable[..., pd.DataFrame] = read_alike_pair_list if pairs else read_odd_of_many_list
-        return [read(study.trial_list(task, *session), stimuli.ids) for session in wanted]
     shown = shown_table(stimuli, config.exclude, _table(pairs))
     m, size, seed = len(shown), config.n_items, study.config.seed
     _require_sets(config, m, _table(pairs))
-    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    rngs = [session_rng(seed, label, number) for label, number in sessions]
     if config.sampler == "coverage":
-        together = group_rng(seed, participants, sessions)
-        mains = _coverage_sessions(m, config, len(wanted), together, _table(pairs))
+        mains = _coverage_sessions(m, config, len(sessions), shared, _table(pairs))
     else:
         mains = [
             Chosen.of(balanced_triplets(m, config.trials, rng, size), "random") for rng in rngs

@@ -119,7 +119,8 @@ def for_person(study: Study, stimuli: StimulusSet) -> Study:
         return study
     m = len(stimuli.ids)
     check_set_size(study, stimuli)
-    chosen = object_sets(m, size, number, study.config.seed)[number - 1]
+    n = 1 << (number - 1).bit_length()  # so that the sets of many people are made a few times only
+    chosen = object_sets(m, size, n, study.config.seed)[number - 1]
     return only_objects(study, stimuli, {stimuli.ids[item] for item in chosen.tolist()})
 
 

@@ -18,11 +18,11 @@ from twoalike.design._list import (
     repeats_name_their_first,
 )
 from twoalike.design._objects import kinds, shown_table
-from twoalike.design._session import group_rng, missing_list, session_rng
+from twoalike.design._session import session_rng
 from twoalike.design._triplets import deal
 from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, DesignConfig, Integers, PairRatingConfig, Study, TwoalikeError
-from twoalike.tables import PAIR_RATING, TRIAL_TYPES, Column, Fault, Table, faults, read_table
+from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table
 
 PAIR = ("stimulus_1", "stimulus_2")
 """Columns of the two objects, in the order of the design."""
@@ -154,52 +154,18 @@ def balanced_pairs(
     return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
 
-def pairs_stand_alone(config: PairRatingConfig) -> bool:
-    """Whether a session's list depends on no other's, so that it can be made by itself."""
-    return config.sampler == "random"
-
-
-def session_pair_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Trial list of one session that stands alone, always the same for a study.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study, or its sampler needs a list made
-        beforehand.
-    """
-    config = study.config.pair_rating
-    if not pairs_stand_alone(config):
-        raise missing_list(study, PAIR_RATING, config.sampler, participant, session)
-    return session_pair_lists(study, stimuli, [participant], session)[-1]
-
-
-def session_pair_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+def pair_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Trial lists of ``sessions`` sessions of each participant, designed together.
-
-    Returns
-    -------
-    All sessions of the first participant, then of the second, and so on.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study.
-    """
+    """Make trial lists of ratings of pairs, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.pair_rating, study.config.seed
-    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
-    if config.sampler == "list":
-        paths = [study.trial_list(PAIR_RATING, *session) for session in wanted]
-        return [read_pair_list(path, stimuli.ids) for path in paths]
     shown = shown_table(stimuli, config.exclude, "pair_rating")
-    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    rngs = [session_rng(seed, label, number) for label, number in sessions]
     if config.sampler == "coverage":
-        together = group_rng(seed, participants, sessions)
-        mains = _coverage_sessions(len(shown), config, len(wanted), together)
+        mains = _coverage_sessions(len(shown), config, len(sessions), shared)
     else:
         drawn = (balanced_pairs(len(shown), config.pairs, rng) for rng in rngs)
         mains = [

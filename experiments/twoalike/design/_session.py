@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,6 @@ from twoalike.design._objects import shown_table
 from twoalike.design._triplets import Chosen, balanced_triplets, fresh_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Integers, Study, TwoalikeError
-from twoalike.tables import ODD_ONE_OUT
 
 
 def session_rng(study_seed: int, participant: str, session: int) -> np.random.Generator:
@@ -68,89 +68,33 @@ def with_dealt_checks(config: DesignConfig, participant: str, session: int) -> D
     return config.model_copy(update={"catch_sides": sides.tolist()})
 
 
-def session_trial_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Trial list of one odd-one-out session that stands alone, always the same for a study.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study, or its sampler needs a list made
-        beforehand.
-    """
-    config = study.config.design
-    path = study.trial_list(ODD_ONE_OUT, participant, session)
-    if not stands_alone(config):
-        remedies = {
-            "list": "Put your list there.",
-            "adaptive": "Make it with: twoalike design `sampler=adaptive` `posterior=...`.",
-        }
-        shared = (
-            f"Sessions of the {config.sampler} design share their triplets out: make all of them "
-            "with one call of twoalike design."
-        )
-        raise TwoalikeError(
-            where=path,
-            expected="a trial list there",
-            found="none",
-            remedy=remedies.get(config.sampler, shared),
-        )
-    return session_trial_lists(study, stimuli, [participant], session)[-1]
-
-
-def missing_list(
-    study: Study, task: str, sampler: str, participant: str, session: int
-) -> TwoalikeError:
-    """Error for a session whose list has to be made beforehand, and was not."""
-    return TwoalikeError(
-        where=study.trial_list(task, participant, session),
-        expected="a trial list there",
-        found="none",
-        remedy="Put your list there."
-        if sampler == "list"
-        else "Sessions of the coverage design share their pairs out: make all of them with one "
-        "call of twoalike design.",
-    )
-
-
-def session_trial_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+def triplet_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Trial lists of ``sessions`` sessions of each participant, designed together.
-
-    Returns
-    -------
-    All sessions of the first participant, then of the second, and so on.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study.
-    """
+    """Make trial lists of odd-one-out sessions, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.design, study.config.seed
-    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
-    if config.sampler == "list":
-        return [_own_list(study, stimuli, label, number) for label, number in wanted]
     if config.sampler == "adaptive":
         raise TwoalikeError(
             "design: the adaptive sampler chooses by a posterior. Name it: `posterior=P.nc`."
         )
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
-    m, rngs = len(shown), [session_rng(seed, label, number) for label, number in wanted]
-    together = group_rng(seed, participants, sessions)
+    m, rngs = len(shown), [session_rng(seed, label, number) for label, number in sessions]
     if config.sampler == "levels":
         classes = _classes(study, shown, stimuli)
+        people = len({label for label, _ in sessions})
         mains = (
-            level_sessions(classes, config, len(participants), sessions, together)
+            level_sessions(classes, config, people, len(sessions) // people, shared)
             if config.lists_per_triplet
             else [level_session(classes, config, rng) for rng in rngs]
         )
         draw_practice = partial(level_practice, classes, config)
     else:
         mains = (
-            coverage_sessions(m, config, len(wanted), together)
+            coverage_sessions(m, config, len(sessions), shared)
             if config.sampler == "coverage"
             else [Chosen.of(balanced_triplets(m, config.trials, rng), "random") for rng in rngs]
         )
@@ -158,13 +102,12 @@ def session_trial_lists(
     practices = [draw_practice(main, rng) for main, rng in zip(mains, rngs, strict=True)]
     return [
         assemble(shown, stimuli.levels, with_dealt_checks(config, *session), practice, main, rng)
-        for session, practice, main, rng in zip(wanted, practices, mains, rngs, strict=True)
+        for session, practice, main, rng in zip(sessions, practices, mains, rngs, strict=True)
     ]
 
 
-def _own_list(study: Study, stimuli: StimulusSet, label: str, number: int) -> pd.DataFrame:
+def own_trial_list(study: Study, stimuli: StimulusSet, path: Path) -> pd.DataFrame:
     """Read a list that the study brings, and check its levels where the study names classes."""
-    path = study.trial_list(ODD_ONE_OUT, label, number)
     table = read_trial_list(path, stimuli.ids)
     if study.config.design.level or study.config.design.features:
         classes = _classes(study, stimuli.table, stimuli)

@@ -17,12 +17,11 @@ from twoalike.design._arrangement_list import (
 )
 from twoalike.design._list import TRIAL_LIST
 from twoalike.design._objects import shown_table
-from twoalike.design._session import group_rng, missing_list, session_rng
+from twoalike.design._session import session_rng
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import FreeSortingConfig, Study, TwoalikeError
 from twoalike.tables import (
-    FREE_SORTING,
     TRIAL_TYPES,
     Column,
     Fault,
@@ -145,53 +144,19 @@ def read_sorting_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
     return read_table(path, SORTING_LIST, "a list of sorting trials", ids)
 
 
-def sortings_stand_alone(config: FreeSortingConfig) -> bool:
-    """Whether a session's list depends on no other's, so that it can be made by itself."""
-    return config.sampler == "random"
-
-
-def session_sorting_list(
-    study: Study, stimuli: StimulusSet, participant: str, session: int
-) -> pd.DataFrame:
-    """Trial list of one session that stands alone, always the same for a study.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study, or its sampler needs a list made
-        beforehand.
-    """
-    config = study.config.free_sorting
-    if not sortings_stand_alone(config):
-        raise missing_list(study, FREE_SORTING, config.sampler, participant, session)
-    return session_sorting_lists(study, stimuli, [participant], session)[-1]
-
-
-def session_sorting_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+def sorting_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Trial lists of ``sessions`` sessions of each participant, designed together.
-
-    Returns
-    -------
-    All sessions of the first participant, then of the second, and so on.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design of the study.
-    """
+    """Make lists of free sortings, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.free_sorting, study.config.seed
-    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
-    if config.sampler == "list":
-        paths = [study.trial_list(FREE_SORTING, *session) for session in wanted]
-        return [read_sorting_list(path, stimuli.ids) for path in paths]
     ids = shown_table(stimuli, config.exclude, "free_sorting")["id"].tolist()
-    rngs = [session_rng(seed, label, number) for label, number in wanted]
-    shares: list[list[list[int]]] = [[] for _ in wanted]
+    rngs = [session_rng(seed, label, number) for label, number in sessions]
+    shares: list[list[list[int]]] = [[] for _ in sessions]
     if config.sampler == "coverage" and config.items < len(ids):
-        together = group_rng(seed, participants, sessions)
-        shares = _covering_shares(len(ids), config, len(wanted), together)
+        shares = _covering_shares(len(ids), config, len(sessions), shared)
     return [_session(ids, config, share, rng) for share, rng in zip(shares, rngs, strict=True)]
 
 

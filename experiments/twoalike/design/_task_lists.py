@@ -10,38 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
-from twoalike.design._anchored import (
-    anchored_stand_alone,
-    session_anchored_list,
-    session_anchored_lists,
-)
-from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
+from twoalike.design._anchored import anchored_lists
+from twoalike.design._arrangement_list import arrangement_lists, read_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
-from twoalike.design._many import (
-    many_stand_alone,
-    session_alike_pair_list,
-    session_alike_pair_lists,
-    session_odd_of_many_list,
-    session_odd_of_many_lists,
-)
+from twoalike.design._many import alike_pair_lists, odd_of_many_lists
 from twoalike.design._many_list import read_alike_pair_list, read_odd_of_many_list
 from twoalike.design._object_sets import for_person
-from twoalike.design._pairs import (
-    pairs_stand_alone,
-    read_pair_list,
-    session_pair_list,
-    session_pair_lists,
-)
+from twoalike.design._pairs import pair_lists, read_pair_list
 from twoalike.design._part import in_condition
-from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
-from twoalike.design._sortings import (
-    read_sorting_list,
-    session_sorting_list,
-    session_sorting_lists,
-    sortings_stand_alone,
-)
+from twoalike.design._session import group_rng, own_trial_list, stands_alone, triplet_lists
+from twoalike.design._sortings import read_sorting_list, sorting_lists
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
@@ -53,29 +34,47 @@ from twoalike.study import (
     read_seed,
     sha256_file,
 )
-from twoalike.tables import MULTI_ARRANGEMENT
+from twoalike.tables import (
+    ANCHORED_CHOICE,
+    FREE_SORTING,
+    MOST_ALIKE_PAIR,
+    MULTI_ARRANGEMENT,
+    ODD_ONE_OF_MANY,
+    ODD_ONE_OUT,
+    PAIR_RATING,
+)
 
 _FEW = 5
 """Participants that a message names one by one."""
+
+
+type Session = tuple[str, int]
+"""Participant and number of a session."""
+
+
+def _is_random(config: Any) -> bool:
+    return bool(config.sampler == "random")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListDesign:
     """How the trial lists of a task are made; a task of the register names its own as ``lists``."""
 
+    label: str
+    """BIDS label of the task, in the names of its lists."""
     table: str
     """Table of study.toml with their settings, such as ``design``."""
-    chooser: str
+    chooser: str = "sampler"
     """Its key for how trials are chosen; ``list`` means the study brings its lists."""
-    one: Callable[[Study, StimulusSet, str, int], pd.DataFrame]
-    """``(study, stimuli, participant, session)``: the list of a session that stands alone."""
-    together: Callable[[Study, StimulusSet, Sequence[str], int], list[pd.DataFrame]]
-    """``(study, stimuli, participants, sessions)``: lists of all sessions of the first participant,
-    then of the second, and so on."""
-    alone: Callable[[Any], bool]
+    make: Callable[[Study, StimulusSet, Sequence[Session], np.random.Generator], list[pd.DataFrame]]
+    """``(study, stimuli, sessions, shared)``: lists of sessions, each from its own seed; ``shared``
+    is the randomness of what sessions share out."""
+    alone: Callable[[Any], bool] = _is_random
     """Whether a session's list depends on no other's, by the settings."""
     read: Callable[[Path, Collection[str]], pd.DataFrame]
     """``(path, ids)``: a list from its file, checked."""
+    read_own: Callable[[Study, StimulusSet, Path], pd.DataFrame] | None = None
+    """``(study, stimuli, path)``: a list that the study brings, where more is checked of it."""
 
     def settings(self, study: Study) -> Any:
         """Return the settings of the lists in a study."""
@@ -85,78 +84,107 @@ class ListDesign:
         """Whether the study brings its lists."""
         return bool(getattr(self.settings(study), self.chooser) == "list")
 
+    def one(
+        self, study: Study, stimuli: StimulusSet, participant: str, session: int
+    ) -> pd.DataFrame:
+        """Make the list of one session that stands alone, always the same for a study.
 
-def _arrangement_lists(
-    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
-) -> list[pd.DataFrame]:
-    wanted = [(who, number) for who in participants for number in range(1, sessions + 1)]
-    if study.config.arrangement.scheduler == "list":
-        paths = [study.trial_list(MULTI_ARRANGEMENT, *session) for session in wanted]
-        return [read_arrangement_list(path, stimuli.ids) for path in paths]
-    return [session_arrangement_list(study, stimuli, *session) for session in wanted]
+        Raises
+        ------
+        TwoalikeError
+            If the stimuli do not allow the design of the study, or its list has to be made
+            beforehand.
+        """
+        if not self.alone(self.settings(study)):
+            raise self._missing(study, participant, session)
+        shared = group_rng(study.config.seed, [participant], session)
+        return self.make(study, stimuli, [(participant, session)], shared)[0]
+
+    def together(
+        self, study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+    ) -> list[pd.DataFrame]:
+        """Make, or read, the lists of ``sessions`` sessions of each participant.
+
+        Returns
+        -------
+        All sessions of the first participant, then of the second, and so on.
+
+        Raises
+        ------
+        TwoalikeError
+            If the stimuli do not allow the design of the study.
+        """
+        wanted = [(who, number) for who in participants for number in range(1, sessions + 1)]
+        if self.is_own(study):
+            paths = [study.trial_list(self.label, *session) for session in wanted]
+            if self.read_own is None:
+                return [self.read(path, stimuli.ids) for path in paths]
+            return [self.read_own(study, stimuli, path) for path in paths]
+        shared = group_rng(study.config.seed, participants, sessions)
+        return self.make(study, stimuli, wanted, shared)
+
+    def _missing(self, study: Study, participant: str, session: int) -> TwoalikeError:
+        """Error for a session whose list has to be made beforehand, and was not."""
+        how = getattr(self.settings(study), self.chooser)
+        remedies = {
+            "list": f"Put your list there, or choose another {self.table}.{self.chooser} in "
+            "study.toml.",
+            "adaptive": "Make it with: twoalike design `sampler=adaptive` `posterior=...`.",
+        }
+        together = (
+            f"Sessions of the {how} design share their trials out: make all of them with one call "
+            "of twoalike design."
+        )
+        return TwoalikeError(
+            where=study.trial_list(self.label, participant, session),
+            expected="a trial list there",
+            found="none",
+            remedy=remedies.get(how, together),
+        )
 
 
 TRIPLET_LISTS = ListDesign(
+    label=ODD_ONE_OUT,
     table="design",
-    chooser="sampler",
-    one=session_trial_list,
-    together=session_trial_lists,
+    make=triplet_lists,
     alone=stands_alone,
     read=read_trial_list,
+    read_own=own_trial_list,
 )
 """Trial lists of the odd-one-out task."""
 ANCHORED_LISTS = ListDesign(
-    table="anchored",
-    chooser="sampler",
-    one=session_anchored_list,
-    together=session_anchored_lists,
-    alone=anchored_stand_alone,
-    read=read_anchored_list,
+    label=ANCHORED_CHOICE, table="anchored", make=anchored_lists, read=read_anchored_list
 )
 """Trial lists of the anchored-choice task."""
 ODD_OF_MANY_LISTS = ListDesign(
+    label=ODD_ONE_OF_MANY,
     table="odd_one_of_many",
-    chooser="sampler",
-    one=session_odd_of_many_list,
-    together=session_odd_of_many_lists,
-    alone=many_stand_alone,
+    make=odd_of_many_lists,
     read=read_odd_of_many_list,
 )
 """Trial lists of the odd-one-of-many task."""
 ALIKE_PAIR_LISTS = ListDesign(
+    label=MOST_ALIKE_PAIR,
     table="most_alike_pair",
-    chooser="sampler",
-    one=session_alike_pair_list,
-    together=session_alike_pair_lists,
-    alone=many_stand_alone,
+    make=alike_pair_lists,
     read=read_alike_pair_list,
 )
 """Trial lists of the most-alike-pair task."""
 ARRANGEMENT_LISTS = ListDesign(
+    label=MULTI_ARRANGEMENT,
     table="arrangement",
     chooser="scheduler",
-    one=session_arrangement_list,
-    together=_arrangement_lists,
+    make=arrangement_lists,
     alone=lambda config: config.scheduler != "list",
     read=read_arrangement_list,
 )
-"""Trial lists of the multi-arrangement task."""
+"""Trial lists of the multi-arrangement task: the fixed trials of a session."""
 PAIR_LISTS = ListDesign(
-    table="pair_rating",
-    chooser="sampler",
-    one=session_pair_list,
-    together=session_pair_lists,
-    alone=pairs_stand_alone,
-    read=read_pair_list,
+    label=PAIR_RATING, table="pair_rating", make=pair_lists, read=read_pair_list
 )
 """Trial lists of the pair-rating task."""
 SORTING_LISTS = ListDesign(
-    table="free_sorting",
-    chooser="sampler",
-    one=session_sorting_list,
-    together=session_sorting_lists,
-    alone=sortings_stand_alone,
-    read=read_sorting_list,
+    label=FREE_SORTING, table="free_sorting", make=sorting_lists, read=read_sorting_list
 )
 """Trial lists of the free-sorting task."""
 

@@ -1,16 +1,18 @@
-"""Simulated sorting: clusters of a space that is seen through noise.
+"""Simulated sorting: clusters of similarities that are seen through noise.
 
 A person puts together what is alike and stops where piles would become too unlike; how many piles
-there are differs between people and trials. Average linkage on noisy distances, cut at a random
-number of piles, does the same.
+there are differs between people and trials. Average linkage on noisy similarities, cut at a random
+number of piles, does the same. Similarity is the dot product by which the observer chooses: by
+distance, objects that have little of anything would be alike.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from twoalike.observers._arranging import SimulatedArranger
+from twoalike.observers._arranging import PlacementTimes
+from twoalike.observers._observer import SimulatedObserver
 from twoalike.study import Integers
 
 
@@ -18,9 +20,10 @@ from twoalike.study import Integers
 class SimulatedSorter:
     """An observer at the piles."""
 
-    arranger: SimulatedArranger
-    """Whose distances are sorted, blurred by its observer's ``placement_noise`` relative to the
-    largest distance; its times are those of a move."""
+    observer: SimulatedObserver
+    """Whose similarities are sorted, blurred by ``placement_noise`` relative to their range."""
+    times: PlacementTimes = field(default_factory=PlacementTimes)
+    """How long a move takes."""
 
     def sort(
         self, items: Sequence[str], n_piles: tuple[int, int], rng: np.random.Generator
@@ -42,17 +45,17 @@ class SimulatedSorter:
             If the observer does not know an object.
         """
         from scipy.cluster.hierarchy import average, fcluster
-        from scipy.spatial.distance import squareform
 
-        n, observer = len(items), self.arranger.observer
-        distances = self.arranger.distances(items)
-        blur = observer.placement_noise * distances.max() * rng.standard_normal((n, n))
-        blurred = np.maximum(distances + (blur + blur.T) / np.sqrt(2), 0.0)
-        np.fill_diagonal(blurred, 0.0)
+        n, observer = len(items), self.observer
+        embedding = observer.embedding[observer.rows(items)]
+        pairs = np.triu_indices(n, 1)
+        similarity = (embedding @ embedding.T)[pairs]
+        blur = observer.placement_noise * np.ptp(similarity) * rng.standard_normal(len(similarity))
+        unlike = similarity.max() - similarity + blur
         fewest, most = min(n_piles[0], n), min(n_piles[1], n)
         wanted = round(float(np.sqrt(n) * np.exp(0.25 * rng.standard_normal())))
         wanted = min(max(wanted, fewest), most)
-        tree = average(squareform(blurred, checks=False))
+        tree = average(unlike - unlike.min())
         piles = fcluster(tree, wanted, criterion="maxclust").astype(np.int64) - 1
         # Ties in the tree may leave fewer piles than wanted; one image apart makes one more.
         while len(np.unique(piles)) < fewest:

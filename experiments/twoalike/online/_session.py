@@ -13,6 +13,8 @@ from twoalike.online._records import Name, ObjectId, Sent, Sha256
 
 type Key = str
 """A key by its name in protocols, such as ``left`` or ``num_1``."""
+type Word = Annotated[str, Field(pattern=r"^[0-9]+$")]
+"""Word of a seed, in decimal digits: JavaScript's numbers have 53 bits, seeds have 64."""
 
 
 class ImageFile(Sent):
@@ -93,10 +95,10 @@ class ArrangementsStep(Sent):
     listed: tuple[dict[str, Any], ...]
     """:class:`twoalike.design.ListedArrangement` as JSON: ``trial_type``, ``stimuli``,
     ``scheduler``."""
-    study_seed: int
-    participant_number: int
+    study_seed: Word
+    participant_number: Word
     session: int
-    seed: tuple[int, ...]
+    seed: tuple[Word, ...]
     earlier: tuple[dict[str, Any], ...] = ()
     """Main trials of earlier sessions: ``places`` by id (arena units)."""
     practice_end: PageStep
@@ -105,10 +107,17 @@ class ArrangementsStep(Sent):
 
 
 class BlockStep(Sent):
-    """Trials that the server chooses when the session comes to them (adaptive designs)."""
+    """Trials that the server chooses when the session comes to them (adaptive designs).
+
+    The steps of the block take its place, and those behind it count on.
+    """
 
     kind: Literal["block"] = "block"
     block: int
+    """As :func:`twoalike.design.adaptive_blocks` numbers them."""
+    practice_end: PageStep | None = None
+    pause: PageStep | None = None
+    """Pages among the trials; the server fills in the progress of ``pause``."""
 
 
 type Step = Annotated[
@@ -134,6 +143,8 @@ class Person(Sent):
     format: Literal[1] = 1
     participant: Name
     session: int
+    group: str = ""
+    """Group of people that the participant is in; empty: the study has none."""
     parts: tuple[Part, ...]
 
 
@@ -174,6 +185,19 @@ class PageTexts(Sent):
     """Button that copies it."""
     withdraw: str
     """How to withdraw later; {code}."""
+    failed: str
+    """Something went wrong in the page; reloading it goes on."""
+    other_tab: str
+    """The session is open in another tab or window."""
+    unknown: str
+    """Nothing is known of this link."""
+    withdraw_title: str
+    withdraw_ask: str
+    withdraw_button: str
+    withdraw_done: str
+    withdraw_unknown: str
+    """``withdraw_title`` to ``withdraw_unknown``: The page that takes a code and deletes what is
+    stored: heading, label of the field, button, and what it answers."""
 
 
 class OnlineSession(Sent):

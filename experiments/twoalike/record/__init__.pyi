@@ -17,6 +17,7 @@ from ._dataset import check_codes_apart as check_codes_apart
 from ._dataset import exposed_data as exposed_data
 from ._dataset import find_runs as find_runs
 from ._dataset import participant_label as participant_label
+from ._groups import balanced_cohort as balanced_cohort
 from ._groups import balanced_group as balanced_group
 from ._groups import describe_groups as describe_groups
 from ._groups import group_of as group_of

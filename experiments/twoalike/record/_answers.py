@@ -116,7 +116,9 @@ def store_answers(
         write_tsv(path, pd.concat([before, pd.DataFrame(rows, dtype=str)], ignore_index=True))
 
 
-def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFrame:
+def read_answers(
+    root: Path, measure: str, participant: str = "*", before: int | None = None
+) -> pd.DataFrame:
     """Answers of a data set, those of version 0.1 included.
 
     If a question was asked again in the same session and task, the last answer counts; leaving it
@@ -128,6 +130,8 @@ def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFra
         ``consent``, ``form``, ``blocks`` or ``debrief``.
     participant
         Code; all participants if left out.
+    before
+        Number of a session, to leave it and later ones out.
 
     Returns
     -------
@@ -146,18 +150,30 @@ def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFra
         key = tuple(row[column] for column in (*_WHERE, *_QUESTION))
         if row["measure"] == measure and (key not in latest or row["answer"] != MISSING):
             latest[key] = row
-    return pd.DataFrame(list(latest.values()), columns=[*_WHERE, *ANSWERS.names], dtype=str)
+    rows = [
+        row
+        for row in latest.values()
+        if before is None or int(row["session_id"].removeprefix("ses-")) < before
+    ]
+    return pd.DataFrame(rows, columns=[*_WHERE, *ANSWERS.names], dtype=str)
 
 
-def asked_questions(root: Path, measure: str, participant: str) -> list[AskedQuestion]:
+def asked_questions(
+    root: Path, measure: str, participant: str, before: int | None = None
+) -> list[AskedQuestion]:
     """Questions that a participant was asked in any session and task, answered or not.
+
+    Parameters
+    ----------
+    before
+        Number of a session, to leave it and later ones out.
 
     Raises
     ------
     TwoalikeError
         If a table is damaged.
     """
-    table = read_answers(root, measure, participant)
+    table = read_answers(root, measure, participant, before)
     columns = zip(*(table[name] for name in ("question", "text", "kind", "options")), strict=True)
     return [
         AskedQuestion(

@@ -18,7 +18,7 @@ import pandas as pd
 from twoalike.design import participant_number
 from twoalike.record._dataset import RunName, lock_folder, register_participant
 from twoalike.record._manifest import read_manifest
-from twoalike.record._orders import with_orders
+from twoalike.record._orders import Assigned, draw_orders, kept_orders, with_orders
 from twoalike.record._people import declined, people_listed
 from twoalike.record._read import RawProblem
 from twoalike.record._tables import GROUP
@@ -148,6 +148,47 @@ def in_group(
         own = with_orders(own, root, participant, simulated=simulated, several_tasks=several)
         yield own
         register_participant(root, own, participant, simulated)
+
+
+def balanced_cohort(
+    study: Study, participants: Iterable[str], *, several_tasks: bool
+) -> dict[str, Study]:
+    """Return the study as each new participant of a cohort does it, by code.
+
+    Groups, orders and sets of objects are shared out over the cohort, in its order, whoever else
+    is in the study: a longer cohort begins as a shorter one. A participant who is in the list
+    keeps what it assigns.
+
+    Raises
+    ------
+    TwoalikeError
+        If the operator assigns the groups, or a kept order has other parts than study.toml.
+    """
+    settings, root = study.config.groups, study.raw
+    counts = dict.fromkeys(settings.names, 0)
+    found: dict[str, Study] = {}
+    others: list[Assigned] = []
+    listed = set() if (table := _people(root)) is None else set(table["participant_id"])
+    for code in participants:
+        known, own, kept = f"sub-{code}" in listed, study, Assigned()
+        if known:
+            kept = kept_orders(study, root, code, several_tasks=several_tasks)
+        if settings.names:
+            group = group_of(root, code) if known else ""
+            if not group and settings.assignment == "operator":
+                raise TwoalikeError(
+                    where=f"{study.root / 'study.toml'}: groups.assignment",
+                    expected="balanced, where no operator is present who names the group",
+                    found="operator",
+                )
+            group = group or balanced_group(settings.names, counts, study.config.seed, code)
+            counts[group] = counts.get(group, 0) + 1
+            own = study.for_group(group)
+        taken = {one.object_set for one in others}
+        own = draw_orders(own, code, kept, others, taken, several_tasks=several_tasks)
+        others.append(Assigned.of(own))
+        found[code] = own
+    return found
 
 
 def _decided(

@@ -13,8 +13,8 @@ in the list nor in the description of a trial list.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -73,6 +73,26 @@ def rarest_order(
     return rarest[int(np.random.default_rng(seed).integers(len(rarest)))]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Assigned:
+    """What a study has assigned to a person; empty, or 0, where it has assigned nothing."""
+
+    group: str = ""
+    task_order: tuple[str, ...] = ()
+    condition_order: tuple[str, ...] = ()
+    object_set: int = 0
+
+    @classmethod
+    def of(cls, study: Study) -> "Assigned":
+        """Take what a study as a participant does it has assigned."""
+        return cls(
+            group=study.group,
+            task_order=study.task_order,
+            condition_order=study.condition_order,
+            object_set=study.object_set,
+        )
+
+
 def with_orders(
     study: Study, root: Path, participant: str, *, simulated: bool, several_tasks: bool
 ) -> Study:
@@ -90,28 +110,89 @@ def with_orders(
     TwoalikeError
         If the kept order has other parts than study.toml names now.
     """
+    taken = set[int]()
     if study.config.objects_per_person:
         taken = taken_sets(study, root, participant, simulated=simulated)
-        study = replace(study, object_set=own_set(study, root, participant) or first_free(taken))
+    kept = kept_orders(study, root, participant, several_tasks=several_tasks)
+    others = [_assigned(row) for row in _people(root, participant, simulated).to_dict("records")]
+    return draw_orders(study, participant, kept, others, taken, several_tasks=several_tasks)
+
+
+def kept_orders(study: Study, root: Path, participant: str, *, several_tasks: bool) -> Assigned:
+    """Return the orders and the set of objects that a participant keeps from earlier sessions.
+
+    Raises
+    ------
+    TwoalikeError
+        If a kept order has other parts than study.toml names now.
+    """
+    tasks = study.config.sitting.tasks if several_tasks else ()
+    names = tuple(condition.name for condition in study.config.conditions)
+    return Assigned(
+        task_order=_kept(root, participant, TASK_ORDER.name, tasks, "sitting.tasks"),
+        condition_order=_kept(
+            *(root, participant, CONDITION_ORDER.name),
+            names if len(names) > 1 else (),
+            "conditions",
+        ),
+        object_set=own_set(study, root, participant) if study.config.objects_per_person else 0,
+    )
+
+
+def draw_orders(
+    study: Study,
+    participant: str,
+    kept: Assigned,
+    others: Sequence[Assigned],
+    taken: Collection[int],
+    *,
+    several_tasks: bool,
+) -> Study:
+    """Give a study the orders of a participant: those kept, else balanced ones.
+
+    Parameters
+    ----------
+    study
+        The study, as the participant's group does it.
+    others
+        What other people have.
+    taken
+        Numbers of the sets of objects that are not free.
+    """
+    if study.config.objects_per_person:
+        study = replace(study, object_set=kept.object_set or first_free(taken))
     settings = study.config.sitting
     seed = [study.config.seed, participant_number(participant), _WORD]
-    people = _people(root, participant, simulated)
-    near = people[people[GROUP.name] == (study.group or MISSING)]
+    same = near = [one for one in others if one.group == study.group]
     if settings.tasks and several_tasks:
-        used = [_orders(near, TASK_ORDER.name), _orders(people, TASK_ORDER.name)]
-        kept = _kept(root, participant, TASK_ORDER.name, settings.tasks, "sitting.tasks")
-        order = kept or _new(settings.tasks, settings.order, used, [*seed, 0])
+        used = [[one.task_order for one in people if one.task_order] for people in (near, others)]
+        order = kept.task_order or _new(settings.tasks, settings.order, used, [*seed, 0])
         study = replace(study, task_order=order)
-        near = near[near[TASK_ORDER.name] == BETWEEN.join(order)]
+        near = [one for one in near if one.task_order == order]
     names = tuple(condition.name for condition in study.config.conditions)
     if len(names) > 1:
-        column = CONDITION_ORDER.name
-        same = people[people[GROUP.name] == (study.group or MISSING)]
-        used = [_orders(part, column) for part in (same, near, people)]
-        kept = _kept(root, participant, column, names, "conditions")
-        order = kept or _new(names, settings.condition_order, used, [*seed, 1])
+        used = [
+            [one.condition_order for one in people if one.condition_order]
+            for people in (same, near, others)
+        ]
+        order = kept.condition_order or _new(names, settings.condition_order, used, [*seed, 1])
         study = replace(study, condition_order=order)
     return study
+
+
+def _assigned(row: Mapping[Hashable, object]) -> Assigned:
+    """Read what a row of the list of participants assigns."""
+
+    def order(name: str) -> tuple[str, ...]:
+        cell = str(row[name])
+        return () if cell == MISSING else tuple(cell.split(BETWEEN))
+
+    group = str(row[GROUP.name])
+    return Assigned(
+        group="" if group == MISSING else group,
+        task_order=order(TASK_ORDER.name),
+        condition_order=order(CONDITION_ORDER.name),
+    )
 
 
 def first_free(taken: Collection[int]) -> int:
@@ -166,7 +247,9 @@ def _new(
 def _kept(
     root: Path, participant: str, column: str, names: Sequence[str], key: str
 ) -> tuple[str, ...]:
-    """Order of a participant in the list; empty if there is none."""
+    """Order of a participant in the list; empty if there is none, or nothing to be ordered."""
+    if not names:
+        return ()
     path = root / "participants.tsv"
     table = _listed(path)
     rows = table[table["participant_id"] == f"sub-{participant}"]
@@ -183,11 +266,6 @@ def _kept(
             "run tasks one at a time with `task=...`.",
         )
     return order
-
-
-def _orders(people: pd.DataFrame, column: str) -> list[tuple[str, ...]]:
-    cells = people[column]
-    return [tuple(cell.split(BETWEEN)) for cell in cells[cells != MISSING]]
 
 
 def _people(root: Path, participant: str, simulated: bool) -> pd.DataFrame:

@@ -91,6 +91,10 @@ class Task:
     """From the report's :class:`twoalike.report.Inputs` to the task's
     :class:`twoalike.report.Section`, or None where there is nothing to show."""
 
+    page: Part[Callable[..., Any] | None] = Part(required=False)
+    """``(prepared, view)``: yields the :data:`twoalike.online.Step` of a session that a browser
+    shows, from a :class:`twoalike.tasks.Prepared`; None: the task has no page yet."""
+
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise TwoalikeError(
@@ -130,6 +134,7 @@ BUILT_IN = (
         read_raw="twoalike.judgments:read_raw",
         unusable="twoalike.design:excluded",
         section="twoalike.report:triplet_section",
+        page="twoalike.online:choice_steps",
     ),
     Task(
         name="anchored-choice",
@@ -147,6 +152,7 @@ BUILT_IN = (
         read_raw="twoalike.judgments:read_raw_anchored",
         unusable="twoalike.design:excluded",
         section="twoalike.report:anchored_section",
+        page="twoalike.online:choice_steps",
     ),
     Task(
         name="odd-one-of-many",
@@ -197,6 +203,7 @@ BUILT_IN = (
         times="twoalike.tasks.multi_arrangement:listed_arrangement_times",
         read_raw="twoalike.judgments:read_raw_arrangements",
         section="twoalike.report:arrangement_section",
+        page="twoalike.online:arrangement_steps",
     ),
     Task(
         name="pair-rating",

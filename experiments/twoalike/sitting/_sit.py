@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.design import for_person, in_condition, study_with
+from twoalike.design import study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding, sparse_embedding
 from twoalike.record import (
     check_codes,
@@ -22,7 +22,6 @@ from twoalike.record import (
     require_sound,
     run_progress,
 )
-from twoalike.registry import find_task
 from twoalike.sitting._part import How, Outcome, Part, outcome_of
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, check_seed, readable_by
@@ -31,9 +30,7 @@ from twoalike.tasks import (
     Sitting,
     check_parts,
     check_sitting,
-    in_one_sitting,
-    prepare_session,
-    study_tasks,
+    prepare_parts,
 )
 
 if TYPE_CHECKING:
@@ -166,28 +163,10 @@ def sit(
             is_first=not elsewhere and (pilot or session == 1),
             several_tasks=task is None,
         ) as own:
-            parts = _ready(_prepared(replace(sitting, study=own), task), how)
+            parts = _ready(prepare_parts(replace(sitting, study=own), task), how)
         if resume and not any(isinstance(one, Outcome) or one.progress.begun for one in parts):
             show("nothing to resume, the session starts")
         return _run_through(parts, how)
-
-
-def _prepared(sitting: Sitting, task: str | None) -> list[Prepared]:
-    """Prepare all parts of a sitting, in their order."""
-    study, prepared = sitting.study, list[Prepared]()
-    stimuli: StimulusSet | None = None
-    if study.object_set or study.config.conditions:
-        stimuli = StimulusSet.load(study.stimuli, verify=False)
-        study = for_person(study, stimuli)
-    tasks = study_tasks(study)
-    only = tasks if len(tasks) == 1 else ("odd-one-out",)
-    for name in [task] if task is not None else study.task_order or only:
-        for condition in study.conditions_of(find_task(name).name) or ("",):
-            own = study
-            if condition and stimuli is not None:
-                own = in_condition(study, stimuli, condition)
-            prepared.append(prepare_session(name, replace(sitting, study=own)))
-    return prepared if len(prepared) == 1 else in_one_sitting(prepared)
 
 
 def _ready(prepared: Sequence[Prepared], how: How) -> "list[Part | Outcome]":

@@ -25,6 +25,8 @@ from ._names import portability_faults as portability_faults
 from ._picture import BACKGROUND as BACKGROUND
 from ._picture import read_frames as read_frames
 from ._picture import read_picture as read_picture
+from ._picture import shown_as_it_is as shown_as_it_is
 from ._scramble import phase_scrambled as phase_scrambled
 from ._set import StimulusSet as StimulusSet
 from ._set import find_images as find_images
+from ._set import stimuli_held as stimuli_held

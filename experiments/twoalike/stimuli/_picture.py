@@ -82,6 +82,29 @@ def read_picture(path: str | Path) -> Image.Image:
         return plain_picture(image)[0]
 
 
+_IN_BROWSERS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+"""Formats that every browser shows, by Pillow's names, and their endings."""
+_COLOUR = frozenset({"icc_profile", "gamma", "chromaticity", "srgb"})
+"""What a file may say about its colours; browsers and Pillow heed some of it differently."""
+
+
+def shown_as_it_is(path: str | Path) -> str:
+    """Return the ending of a file that browsers show as :func:`read_picture` reads it; else "".
+
+    That is a still picture of 8 bits a channel, upright, opaque, without a colour profile, in a
+    format that all browsers have.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_picture`.
+    """
+    with opened(Path(path), str(path)) as image:
+        plain = is_still(image) and image.format in _IN_BROWSERS and not _COLOUR & set(image.info)
+        ending = _IN_BROWSERS.get(image.format or "", "")
+        return ending if plain and not plain_picture(image)[1] else ""
+
+
 def read_frames(path: str | Path, n: int) -> list[Image.Image]:
     """Read ``n`` evenly spaced frames of a film; of an image, the image alone.
 

@@ -8,7 +8,9 @@ is made.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -186,6 +188,9 @@ class StimulusSet:
         """
         folder = Path(folder)
         path = folder / MANIFEST
+        if (held := _held.get()) is not None and (known := held.get((folder, verify))) is not None:
+            assert isinstance(known, cls)
+            return known
         table = read_tsv(path, "a manifest of stimuli", COLUMNS)
         own = own_columns(table)
         table = table[[*own, *(name for name in table.columns if name not in own)]]
@@ -193,7 +198,10 @@ class StimulusSet:
         if verify:
             for one in stimuli_of(table):
                 check_stimulus(path, one)
-        return cls(folder, table)
+        loaded = cls(folder, table)
+        if held is not None:
+            held[folder, verify] = loaded
+        return loaded
 
     @classmethod
     def from_images(cls, folder: str | Path) -> Self:
@@ -232,6 +240,22 @@ class StimulusSet:
             check_stimulus(path, one, decode=True)
         write_tsv(path, table)
         return cls.load(folder, verify=False)
+
+
+_held: ContextVar[dict[tuple[Path, bool], StimulusSet] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def stimuli_held() -> Iterator[None]:
+    """Read and check each folder of stimuli once while the block runs, however often it is loaded.
+
+    For sessions that are prepared one after the other, while no stimulus changes.
+    """
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:

@@ -21,6 +21,7 @@ from ._foreign import load_mat as load_mat
 from ._foreign import load_parquet as load_parquet
 from ._foreign import mat_bytes as mat_bytes
 from ._groups import GroupsConfig as GroupsConfig
+from ._online import OnlineConfig as OnlineConfig
 from ._outputs import atomic_directory as atomic_directory
 from ._outputs import atomic_path as atomic_path
 from ._outputs import check_output as check_output

@@ -13,6 +13,7 @@ from twoalike.study._access import Access, check_readable
 from twoalike.study._choice_lists import AnchoredConfig, MostAlikePairConfig, OddOneOfManyConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._groups import GroupsConfig
+from twoalike.study._online import OnlineConfig
 from twoalike.study._provenance import Seed
 from twoalike.study._rated import FreeSortingConfig, PairRatingConfig
 from twoalike.study._settings import Strict, load_toml
@@ -318,6 +319,7 @@ class StudyConfig(Strict):
         description="conditions within a session, each a table [[conditions]] with name, "
         "instruction, protocols, objects and tasks",
     )
+    online: OnlineConfig = OnlineConfig()
     data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()
 

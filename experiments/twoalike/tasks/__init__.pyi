@@ -74,6 +74,7 @@ from ._protocol_file import check_texts as check_texts
 from ._protocol_file import for_stimuli as for_stimuli
 from ._protocol_file import load_protocol as load_protocol
 from ._protocol_file import protocol_or_default as protocol_or_default
+from ._protocol_file import protocol_place as protocol_place
 from ._protocol_file import protocol_template as protocol_template
 from ._protocol_file import protocols as protocols
 from ._protocol_file import readable_on as readable_on
@@ -86,7 +87,7 @@ from ._session import Script as Script
 from ._session import Session as Session
 from ._session import catch_signals as catch_signals
 from ._session import run_session as run_session
-from ._several import in_one_sitting as in_one_sitting
+from ._several import prepare_parts as prepare_parts
 from ._simulated import Hands as Hands
 from ._simulated import NoWindow as NoWindow
 from ._simulated import PlayableScreen as PlayableScreen

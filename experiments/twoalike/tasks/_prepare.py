@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.design import (
+    ListDesign,
     check_list_is_current,
     for_person,
     in_condition,
@@ -93,7 +94,24 @@ def check_sitting(sitting: Sitting) -> Sitting:
     return sitting
 
 
-def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
+def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> pd.DataFrame:
+    """Trial list of a session: the one in the study's ``design`` folder, or else made anew.
+
+    Raises
+    ------
+    TwoalikeError
+        If the list is damaged or was made with other settings, or has to be made beforehand.
+    """
+    study, session = sitting.study, (sitting.participant, sitting.session)
+    path = study.trial_list(lists.label, *session)
+    if not path.exists():
+        return lists.one(study, stimuli, *session)
+    table = lists.read(path, stimuli.ids)
+    _check_list(sitting, stimuli, lists.label)
+    return table
+
+
+def _check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
     """Check that the trial list is what the study asks for now, unless the session has begun."""
     name = sitting.run(task)
     if not name.rows(sitting.root).exists():
@@ -113,7 +131,7 @@ def check_lists(study: Study) -> list[str]:
             number = own_set(study, study.raw, match["who"])
             own = _study_of_run(replace(study, object_set=number), stimuli, match["run"])
             sitting = Sitting(study=own, participant=match["who"], session=int(match["session"]))
-            check_list(sitting, stimuli, match["task"])
+            _check_list(sitting, stimuli, match["task"])
         except TwoalikeError as error:
             faults.append(str(error))
     return faults
@@ -138,6 +156,9 @@ class Prepared(ABC):
     plan: RunPlan
     inputs: Mapping[str, Path]
     """Files it was made from, by role."""
+    settled: Opening | None = None
+    """Pages before the trials, where they were settled beforehand; None: those that are open by
+    what the data set holds."""
 
     @property
     def instructions(self) -> str:
@@ -243,10 +264,21 @@ class Prepared(ABC):
 
     def opening(self, progress: Progress) -> Opening:
         """Which pages this participant still has to see."""
+        if self.settled is not None:
+            return replace(self.settled, resumed=progress.n_done > 0)
         return Opening(
             consent=self.protocol.consent.ask and not progress.begun and not self._consented(),
             form=self._open_questions(),
             resumed=progress.n_done > 0,
+        )
+
+    def first_opening(self) -> Opening:
+        """Which pages come before a session that has not begun, by the sessions before it."""
+        before = self.sitting.session
+        return Opening(
+            consent=self.protocol.consent.ask and not self._consented(before),
+            form=self._open_questions(before),
+            resumed=False,
         )
 
     def check_consent(self, progress: Progress) -> None:
@@ -270,18 +302,27 @@ class Prepared(ABC):
                 "`pilot=True` and `simulate=True` show the page as it is.",
             )
 
-    def _open_questions(self) -> tuple[Question, ...]:
-        """Questions of the form that this participant was not asked in any session or task."""
-        asked = asked_questions(self.sitting.root, "form", self.sitting.participant)
+    def _open_questions(self, before: int | None = None) -> tuple[Question, ...]:
+        """Questions of the form that this participant was not asked in any session or task.
+
+        Parameters
+        ----------
+        before
+            Number of a session: only those before it count.
+        """
+        root, who = self.sitting.root, self.sitting.participant
+        asked = [] if before == 1 else asked_questions(root, "form", who, before)
         return tuple(
             question
             for question in self.protocol.form.questions
-            if not any(as_asked(question).matches(before) for before in asked)
+            if not any(as_asked(question).matches(earlier) for earlier in asked)
         )
 
-    def _consented(self) -> bool:
+    def _consented(self, before: int | None = None) -> bool:
         """Whether the participant has agreed to this very text before."""
-        table = read_answers(self.sitting.root, "consent", self.sitting.participant)
+        if before == 1:
+            return False
+        table = read_answers(self.sitting.root, "consent", self.sitting.participant, before)
         agreed = {"consent": "true", "consent_sha256": consent_text_hash(self.protocol.texts)}
         return any(
             agreed.items() <= dict(zip(rows["question"], rows["answer"], strict=True)).items()

@@ -233,7 +233,8 @@ class Screen(Strict):
         default=0.026,
         ge=0.02,
         le=0.1,
-        description="height of text as a share of the window's height; under .02 is hard to read",
+        description="height of text as a share of the window's smaller side; under .02 is hard to "
+        "read",
     )
     touch: bool = Field(
         default=False,

@@ -7,12 +7,46 @@ began in a sitting may be finished by itself.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from twoalike.design import for_person, in_condition
 from twoalike.record import AskedQuestion
 from twoalike.registry import find_task
+from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
-from twoalike.tasks._prepare import Prepared, as_asked
+from twoalike.tasks._prepare import Prepared, Sitting, as_asked, prepare_session
 from twoalike.tasks._protocol import Debrief, Form, PageTexts, Protocol, Question
-from twoalike.tasks._protocol_file import protocol_or_default
+from twoalike.tasks._protocol_file import protocol_or_default, study_tasks
+
+
+def prepare_parts(sitting: Sitting, task: str | None = None) -> list[Prepared]:
+    """Prepare all parts of a sitting, in their order.
+
+    Parameters
+    ----------
+    sitting
+        With the study as the participant does it.
+    task
+        Name of the only task; None: the tasks of the sitting, or the only task of the study, or
+        odd-one-out.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    study, prepared = sitting.study, list[Prepared]()
+    stimuli: StimulusSet | None = None
+    if study.object_set or study.config.conditions:
+        stimuli = StimulusSet.load(study.stimuli, verify=False)
+        study = for_person(study, stimuli)
+    tasks = study_tasks(study)
+    only = tasks if len(tasks) == 1 else ("odd-one-out",)
+    for name in [task] if task is not None else study.task_order or only:
+        for condition in study.conditions_of(find_task(name).name) or ("",):
+            own = study
+            if condition and stimuli is not None:
+                own = in_condition(study, stimuli, condition)
+            prepared.append(prepare_session(name, replace(sitting, study=own)))
+    return prepared if len(prepared) == 1 else in_one_sitting(prepared)
 
 
 def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:

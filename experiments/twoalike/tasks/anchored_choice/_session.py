@@ -4,12 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.design import read_anchored_list, session_anchored_list
+from twoalike.design import ANCHORED_LISTS
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import ANCHORED_CHOICE
 from twoalike.tasks._duration import Times
-from twoalike.tasks._prepare import Sitting, check_list, check_sitting
+from twoalike.tasks._prepare import Sitting, check_sitting, session_list
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks.anchored_choice._protocol import AnchoredChoice
 from twoalike.tasks.odd_one_out import (
@@ -30,13 +29,7 @@ def prepare_anchored(sitting: Sitting) -> PreparedTriplets:
     """
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, AnchoredChoice), StimulusSet.load(study.stimuli)
-    session = (sitting.participant, sitting.session)
-    listed = study.trial_list(ANCHORED_CHOICE, *session)
-    if listed.exists():
-        table = read_anchored_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, ANCHORED_CHOICE)
-    else:
-        table = session_anchored_list(study, stimuli, *session)
+    table = session_list(sitting, stimuli, ANCHORED_LISTS)
     return prepared_choices(sitting, protocol, stimuli, table)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.design import ListDesign
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks._duration import Times
-from twoalike.tasks._prepare import Sitting, check_list, check_sitting
+from twoalike.tasks._prepare import Sitting, check_sitting, session_list
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.choice_of_many._protocol import ManyProtocol, MostAlikePair, OddOneOfMany
@@ -94,15 +93,7 @@ def prepare_alike_pairs(sitting: Sitting) -> PreparedMany:
 def _prepare(sitting: Sitting, model: type[ManyProtocol]) -> PreparedMany:
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
-    session = (sitting.participant, sitting.session)
-    task = find_task(protocol.task)
-    lists: ListDesign = task.lists
-    listed = study.trial_list(task.label, *session)
-    if listed.exists():
-        table = lists.read(listed, stimuli.ids)
-        check_list(sitting, stimuli, task.label)
-    else:
-        table = lists.one(study, stimuli, *session)
+    table = session_list(sitting, stimuli, find_task(protocol.task).lists)
     made = prepared_choices(sitting, protocol, stimuli, table, made=PreparedMany, read=many_trials)
     assert isinstance(made, PreparedMany)
     return made

@@ -9,8 +9,6 @@ from twoalike.tasks._activity import Page
 from twoalike.tasks.free_sorting._protocol import FreeSorting
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement import (
-    BOTTOM_LINES,
-    TOP_LINES,
     ArenaLines,
     arena_lines,
     corner_buttons,
@@ -190,9 +188,9 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
     (100, 12, 3)
     """
     width, height = size
-    text = frame(protocol.screen, size).text
-    gap = _GAP * text
-    top, bottom = height / 2 - TOP_LINES * text, -height / 2 + BOTTOM_LINES * text
+    sized = frame(protocol.screen, size)
+    lines, text = arena_lines(sized), sized.text
+    gap, top, bottom = _GAP * text, lines.top, lines.bottom
     across = protocol.piles.tray_fraction * width
     tray = Box(-width / 2 + gap + across / 2, (top + bottom) / 2, across, top - bottom)
     left = tray.x + across / 2 + gap
@@ -214,7 +212,7 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
         cells=cells,
         columns=columns,
         item=item,
-        magnified=round(protocol.piles.magnify_fraction * height / 2) * 2,
+        magnified=round(protocol.piles.magnify_fraction * min(size) / 2) * 2,
         name=_NAME * text if protocol.rules.name_piles else 0.0,
         done=done,
         start_over=start_over,

@@ -7,26 +7,24 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import (
+    SORTING_LISTS,
     ListedSorting,
     listed_sortings,
-    read_sorting_list,
-    session_sorting_list,
 )
-from twoalike.observers import SimulatedArranger, SimulatedSorter
+from twoalike.observers import SimulatedSorter
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import FREE_SORTING
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Times
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
-    check_list,
     check_objects,
     check_sitting,
     run_plan,
     session_inputs,
+    session_list,
 )
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
@@ -104,7 +102,7 @@ def plan_sorting(
     """Draw what an observer will do in a trial: every image once, in random order."""
     piles, order = sorter.sort(trial.items, n_piles, rng), rng.permutation(len(trial.items))
     place = {pile: cell for cell, pile in enumerate(dict.fromkeys(piles[order].tolist()))}
-    times = sorter.arranger.times
+    times = sorter.times
     return SortingPlan(
         trial_index=trial.trial_index,
         order=tuple(order.tolist()),
@@ -224,7 +222,7 @@ class PreparedSortings(Prepared):
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that sort."""
         assert self.sitting.observer is not None
-        sorter = SimulatedSorter(SimulatedArranger(self.sitting.observer))
+        sorter = SimulatedSorter(self.sitting.observer)
         return SortingHands(sorter, screen, clock, self.sitting.seed)
 
 
@@ -246,13 +244,7 @@ def prepare_sortings(sitting: Sitting) -> PreparedSortings:
     """
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, FreeSorting), StimulusSet.load(study.stimuli)
-    session = (sitting.participant, sitting.session)
-    listed = study.trial_list(FREE_SORTING, *session)
-    if listed.exists():
-        table = read_sorting_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, FREE_SORTING)
-    else:
-        table = session_sorting_list(study, stimuli, *session)
+    table = session_list(sitting, stimuli, SORTING_LISTS)
     if sitting.pilot:
         table = _pilot_part(table)
     trials = listed_sortings(table)

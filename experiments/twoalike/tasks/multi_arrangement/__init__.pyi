@@ -5,8 +5,6 @@ from ._hands import earliest_done as earliest_done
 from ._hands import next_action as next_action
 from ._hands import plan_arrangement as plan_arrangement
 from ._hands import press_done as press_done
-from ._layout import BOTTOM_LINES as BOTTOM_LINES
-from ._layout import TOP_LINES as TOP_LINES
 from ._layout import ArenaLayout as ArenaLayout
 from ._layout import ArenaLines as ArenaLines
 from ._layout import Seat as Seat

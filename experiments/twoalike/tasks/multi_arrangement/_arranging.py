@@ -69,7 +69,11 @@ class ArrangementActivity(PlacingActivity):
     @property
     def may_start_over(self) -> bool:
         """Whether there is something to undo: an image away from its seat."""
-        return self.open and self.places != self._seat_places()
+        return self.open and any(map(self._apart, self.places, self._seat_places()))
+
+    def _apart(self, one: Point, other: Point) -> bool:
+        """Whether two places differ as recorded: steps there and back end a rounding error away."""
+        return self.layout.to_arena(*one) != self.layout.to_arena(*other)
 
     @property
     def _trial_scene(self) -> Scene:
@@ -139,7 +143,7 @@ class ArrangementActivity(PlacingActivity):
         self.places[self.held.item] = self.layout.clamp(x + step * event.dx, y + step * event.dy)
 
     def _place(self, held: Hold, time: float) -> bool:
-        if self.places[held.item] == held.start:
+        if not self._apart(self.places[held.item], held.start):
             return False
         self._row(
             "drag",

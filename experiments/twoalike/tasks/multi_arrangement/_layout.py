@@ -2,8 +2,9 @@
 
 Seats lie on rings around the circle: the innermost first, further out only where they are
 needed, and each ring only where its images are whole in the window and clear of the texts above
-and the buttons below. A window is wider than high, so outer rings are arcs at the sides. The
-images are as large as their number allows: each has a seat, and room in the circle.
+and the buttons below. Outer rings are arcs at the sides, or above and below in a window higher
+than wide, such as a phone's. The images are as large as their number allows: each has a seat, and
+room in the circle.
 """
 
 import math
@@ -28,8 +29,10 @@ from twoalike.tasks.screens import (
     widest,
 )
 
-TOP_LINES, BOTTOM_LINES = 3.2, 3.0
-"""Heights of the texts above and of the buttons below the images, in lines of text."""
+_WIDE = (1.2, 2.5, 3.2, 2.0, 0.8, 3.0)
+_UPRIGHT = (1.85, 3.6, 4.3, 4.1, 3.1, 5.1)
+"""Prompt, timer and images from the upper edge, counter, progress and images from the lower one,
+in lines of text, by the shape of the window."""
 _FIRST_RING = 0.75
 """From the circle's line to the first seats, in images: none touches the circle."""
 _PITCH = 1.1
@@ -61,12 +64,31 @@ class ArenaLines:
     timer: float
     counter: float
     progress: float
+    top: float
+    bottom: float
+    """``top``, ``bottom``: Between them is room for images."""
 
 
 def arena_lines(frame: Frame) -> ArenaLines:
-    """Lines above and below the arena of a window."""
+    """Lines above and below the arena of a window.
+
+    In one higher than wide the counter is above the buttons instead of between them, and there is
+    room for a prompt of two lines.
+    """
     top, text = frame.size[1] / 2, frame.text
-    return ArenaLines(top - 1.2 * text, top - 2.5 * text, 2.0 * text - top, 0.8 * text - top)
+    prompt, timer, above, counter, progress, below = _UPRIGHT if _is_upright(frame.size) else _WIDE
+    return ArenaLines(
+        prompt=top - prompt * text,
+        timer=top - timer * text,
+        counter=counter * text - top,
+        progress=progress * text - top,
+        top=top - above * text,
+        bottom=below * text - top,
+    )
+
+
+def _is_upright(size: tuple[int, int]) -> bool:
+    return size[1] > size[0]
 
 
 type _Ring = tuple[float, npt.NDArray[np.float64], int]
@@ -84,18 +106,23 @@ class _Ground:
     radius: float
     """Of the circle, as its centre."""
 
+    @property
+    def lines(self) -> ArenaLines:
+        """Heights of the lines above and below the arena."""
+        return arena_lines(Frame(self.size, self.text))
+
     def rings(self, item: int) -> list[_Ring]:
         """Radius of each ring, its length up to each angle, and how many seats it has.
 
         The length is counted by the coordinate that changes faster, and only where a seat may be:
         squares whose centres are a side apart in one coordinate do not overlap.
         """
-        width, height = self.size
-        low = -height / 2 + BOTTOM_LINES * self.text + item / 2
-        high = height / 2 - TOP_LINES * self.text - item / 2
+        width = self.size[0]
+        low, high = self.lines.bottom + item / 2, self.lines.top - item / 2
+        furthest = max(width / 2 - item / 2, high - self.centre[1])
         rings: list[_Ring] = []
         ring = self.radius + _FIRST_RING * item
-        while ring <= width / 2 - item / 2:
+        while ring <= furthest:
             x, y = self.centre[0] + ring * np.cos(_ANGLES), self.centre[1] + ring * np.sin(_ANGLES)
             free = (np.abs(x) <= width / 2 - item / 2) & (y >= low) & (y <= high)
             speed = ring * np.maximum(np.abs(np.cos(_ANGLES)), np.abs(np.sin(_ANGLES)))
@@ -115,11 +142,6 @@ class ArenaLayout(_Ground):
     """Side of the square of an image looked at large."""
     done: Box
     start_over: Box
-
-    @property
-    def lines(self) -> ArenaLines:
-        """Heights of the lines above and below the arena."""
-        return arena_lines(Frame(self.size, self.text))
 
     def to_arena(self, x: float, y: float) -> tuple[float, float]:
         """Pixels to arena units (diameter 1), rounded as they are recorded."""
@@ -177,10 +199,11 @@ class ArenaLayout(_Ground):
         return tuple(sorted(seats, key=lambda seat: seat.angle))
 
     def _seat(self, radius: float, angle: float) -> Seat:
-        x, y = self.centre
-        return Seat(
-            x + radius * math.cos(angle), y + radius * math.sin(angle), math.degrees(angle) % 360
-        )
+        # An arc may end a fraction of a pixel beyond the edge.
+        edge = (self.size[0] - self.item) / 2
+        x = min(max(self.centre[0] + radius * math.cos(angle), -edge), edge)
+        y = self.centre[1] + radius * math.sin(angle)
+        return Seat(x, y, math.degrees(angle) % 360)
 
 
 def _round(radius: float, length: npt.NDArray[np.float64]) -> bool:
@@ -200,6 +223,15 @@ def corner_buttons(protocol: PlacingProtocol, size: tuple[int, int], text: int) 
     wide = max(6.0 * text, 1.5 * text + _widest(labels, text))
     x, y = size[0] / 2 - 0.5 * text - wide / 2, -size[1] / 2 + 1.5 * text
     return Box(x, y, wide, 2.2 * text), Box(-x, y, wide, 2.2 * text)
+
+
+def _lines_fit(protocol: MultiArrangement, frame: Frame, done: Box) -> bool:
+    """Whether the counter fits between the buttons, or both fit one above the other."""
+    texts, inner = protocol.texts, done.x - done.width / 2
+    counter = _widest((texts.too_few, *map(texts.count, (0, 1, 99))), frame.text)
+    if _is_upright(frame.size):
+        return inner >= 0 and counter <= widest(frame)
+    return (2 * frame.text + counter) / 2 <= inner
 
 
 def _item_size(protocol: MultiArrangement, ground: _Ground, n: int) -> int:
@@ -240,24 +272,22 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
     (696, 68, 138)
     """
     width, height = size
-    text = frame(protocol.screen, size).text
-    top, bottom = TOP_LINES * text, BOTTOM_LINES * text
+    sized = frame(protocol.screen, size)
+    lines, text = arena_lines(sized), sized.text
     radius = protocol.arena.arena_fraction * min(size) / 2
-    centre = (0.0, (bottom - top) / 2)
     done, start_over = corner_buttons(protocol, size, text)
-    texts = protocol.texts
-    line = 2 * text + _widest((texts.too_few, *map(texts.count, (0, 1, 99))), text)
-    if 2 * radius > height - top - bottom or line / 2 > done.x - done.width / 2:
+    if 2 * radius > lines.top - lines.bottom or not _lines_fit(protocol, sized, done):
         raise TwoalikeError(
             f"a circle of {2 * radius:.0f} px, its texts and buttons do not fit a window of "
             f"{width} x {height} px. Make arena.arena_fraction or screen.text_fraction smaller in "
             "the protocol, the texts beside and on the buttons shorter, or the window larger."
         )
+    centre = (0.0, (lines.top + lines.bottom) / 2)
     ground = _Ground(size=size, text=text, centre=centre, radius=radius)
     return ArenaLayout(
         **vars(ground),
         item=_item_size(protocol, ground, n),
-        magnified=round(protocol.arena.magnify_fraction * height / 2) * 2,
+        magnified=round(protocol.arena.magnify_fraction * min(size) / 2) * 2,
         done=done,
         start_over=start_over,
     )
@@ -274,6 +304,7 @@ def arena_text_faults(protocol: MultiArrangement, view: View) -> Iterator[tuple[
         yield "", str(error)
         return
     pages = Frame(layout.size, layout.text)
-    prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * layout.text)
+    lines = 2.7 if _is_upright(view.size) else 1.4
+    prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), lines * layout.text)
     yield from room_faults([prompt], pages)
     yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

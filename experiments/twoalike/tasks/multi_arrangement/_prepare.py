@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.design import (
+    ARRANGEMENT_LISTS,
     ListedArrangement,
     listed_arrangements,
-    read_arrangement_list,
-    session_arrangement_list,
     shown_objects,
 )
 from twoalike.observers import (
@@ -36,11 +35,11 @@ from twoalike.tasks._duration import (
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
-    check_list,
     check_objects,
     check_sitting,
     run_plan,
     session_inputs,
+    session_list,
 )
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
@@ -249,22 +248,6 @@ def _config(sitting: Sitting) -> ArrangementConfig:
     return config.model_copy(update={"max_trials": few})
 
 
-def arrangement_list(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
-    """Find the fixed trials of a session: the study's list, or one made anew."""
-    study = sitting.study
-    listed = study.trial_list(MULTI_ARRANGEMENT, sitting.participant, sitting.session)
-    if listed.exists():
-        table = read_arrangement_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, MULTI_ARRANGEMENT)
-        return table
-    if study.config.arrangement.scheduler == "list":
-        raise TwoalikeError(
-            f'{listed}: arrangement.scheduler is "list", found no list. Put one there, or choose '
-            "another scheduler in study.toml."
-        )
-    return session_arrangement_list(study, stimuli, sitting.participant, sitting.session)
-
-
 def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     """Read and check protocol, stimuli, fixed trials and earlier sessions.
 
@@ -278,7 +261,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     stimuli = StimulusSet.load(study.stimuli)
     config = _config(sitting)
     ids = shown_objects(stimuli, config)
-    table = arrangement_list(sitting, stimuli)
+    table = session_list(sitting, stimuli, ARRANGEMENT_LISTS)
     listed = listed_arrangements(table)
     shown = dict.fromkeys([*ids, *(name for trial in listed for name in trial.stimuli)])
     check_objects(sitting, protocol, stimuli, shown)

@@ -30,7 +30,7 @@ class PlacedImages(Strict):
         default=0.5,
         ge=0.1,
         le=1,
-        description="side of an image looked at large as a share of the window's height",
+        description="side of an image looked at large as a share of the window's smaller side",
     )
     fill: ThemeColour = Field(
         default="theme",

@@ -14,6 +14,7 @@ from ._protocol import triplet_protocol as triplet_protocol
 from ._protocol import triplet_text_faults as triplet_text_faults
 from ._session import PreparedTriplets as PreparedTriplets
 from ._session import TripletHands as TripletHands
+from ._session import answer_keys as answer_keys
 from ._session import count_judged as count_judged
 from ._session import listed_script as listed_script
 from ._session import listed_times as listed_times

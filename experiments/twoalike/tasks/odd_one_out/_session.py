@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind
-from twoalike.design import read_trial_list, session_trial_list, shown_objects
+from twoalike.design import TRIPLET_LISTS, shown_objects
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import ODD_ONE_OUT, STIMULI
+from twoalike.tables import STIMULI
 from twoalike.tasks._activity import Activity, Item, Page
 from twoalike.tasks._duration import (
     Duration,
@@ -32,11 +32,11 @@ from twoalike.tasks._duration import (
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
-    check_list,
     check_objects,
     check_sitting,
     run_plan,
     session_inputs,
+    session_list,
 )
 from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._protocol import Protocol as PageProtocol
@@ -493,17 +493,6 @@ class PreparedTriplets(Prepared):
         return TripletHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
 
-def triplet_table(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
-    """Trial list of a session: the one in the study's ``design`` folder, or else made anew."""
-    study = sitting.study
-    listed = study.trial_list(ODD_ONE_OUT, sitting.participant, sitting.session)
-    if listed.exists():
-        table = read_trial_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, ODD_ONE_OUT)
-        return table
-    return session_trial_list(study, stimuli, sitting.participant, sitting.session)
-
-
 def pilot_part(table: pd.DataFrame) -> pd.DataFrame:
     """Cut a trial list short: the practice, and the first trials that need none left out."""
     main = (table["trial_type"] != "practice").cumsum()
@@ -530,7 +519,7 @@ def prepare_triplets(
     protocol = load_protocol(check_sitting(sitting).study, OddOneOut)
     stimuli = StimulusSet.load(sitting.study.stimuli)
     if table is None:
-        table = triplet_table(sitting, stimuli)
+        table = session_list(sitting, stimuli, TRIPLET_LISTS)
     return prepared_choices(sitting, protocol, stimuli, table, more)
 
 

@@ -6,22 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from twoalike.design import read_pair_list, session_pair_list
+from twoalike.design import PAIR_LISTS
 from twoalike.observers import SimulatedRater
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import PAIR_RATING
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Duration, Times, paced
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
-    check_list,
     check_objects,
     check_sitting,
     run_plan,
     session_inputs,
+    session_list,
 )
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
@@ -211,13 +210,7 @@ def prepare_ratings(sitting: Sitting) -> PreparedRatings:
     """
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, PairRating), StimulusSet.load(study.stimuli)
-    session = (sitting.participant, sitting.session)
-    listed = study.trial_list(PAIR_RATING, *session)
-    if listed.exists():
-        table = read_pair_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, PAIR_RATING)
-    else:
-        table = session_pair_list(study, stimuli, *session)
+    table = session_list(sitting, stimuli, PAIR_LISTS)
     if sitting.pilot:
         table = pilot_part(table)
     shown = set(table[["stimulus_1", "stimulus_2"]].to_numpy().ravel())

@@ -102,9 +102,8 @@ def _ask_consent(protocol: Protocol, frame: Frame) -> Generator[Activity | Item,
     question = Question(
         id="consent", text=texts.consent, kind="choice", options=(texts.agree, texts.decline)
     )
-    asked = QuestionActivity(
-        question, texts, frame, protocol.consent.minimum_s, protocol.pages.page_s
-    )
+    least, page_s = protocol.consent.minimum_s, protocol.pages.page_s
+    asked = QuestionActivity(question, texts, frame, least, page_s, "consent")
     yield asked
     accepted = asked.chosen == 0
     yield QuestionAnswers(

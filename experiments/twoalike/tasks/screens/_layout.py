@@ -65,7 +65,7 @@ def frame(screen: Screen, size: tuple[int, int]) -> Frame:
     >>> frame(Screen(), (1280, 1024)).text
     27
     """
-    return Frame(size, max(16, round(screen.text_fraction * size[1])))
+    return Frame(size, max(16, round(screen.text_fraction * min(size))))
 
 
 _TOP, _BOTTOM, _GAP = 1.6, 1.8, 0.8

@@ -200,11 +200,11 @@ class PageActivity(_BesideTrials):
         limit_s: float = 0.0,
     ) -> None:
         self.name, self._page = name, page
-        self._keys, self._pointer = GO_ON | keys, pointer
-        self.minimum_s, self._limit_s = minimum_s, limit_s
+        self.keys, self._pointer = GO_ON | keys, pointer
+        self.minimum_s, self.limit_s = minimum_s, limit_s
         self._layout = lay_out_page(page, frame)
         self._turning = Turning(
-            name, self._layout, frame.size[0], minimum_s=minimum_s, keys=self._keys
+            name, self._layout, frame.size[0], minimum_s=minimum_s, keys=self.keys
         )
 
     @property
@@ -215,7 +215,7 @@ class PageActivity(_BesideTrials):
     @property
     def deadline(self) -> float | None:
         """Time at which the page ends by itself."""
-        return self._since + self._limit_s if self._since is not None and self._limit_s else None
+        return self._since + self.limit_s if self._since is not None and self.limit_s else None
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
@@ -234,7 +234,7 @@ class PageActivity(_BesideTrials):
         """Whether an event leaves the last page."""
         match event:
             case KeyPress(key=key):
-                return key in self._keys
+                return key in self.keys
             case PointerPress(x=x, y=y, button="left"):
                 anywhere = self._turning.last == 0
                 return self._pointer and (anywhere or self._layout.forward.holds(x, y))
@@ -293,7 +293,7 @@ class QuestionActivity(_BesideTrials):
     page_s
         Shortest time for each page of a long text.
     measure
-        What it is part of: ``form``, ``blocks``, ``debrief``.
+        What it is part of: ``consent``, ``form``, ``blocks``, ``debrief``.
     """
 
     def __init__(

@@ -1,0 +1,440 @@
+"""The server of an online study, as an ASGI application: what it answers and what it refuses.
+
+A request is refused before anything of it is stored, and the log says why: the reason and the
+session, never an id, an address or what was sent.
+"""
+
+import asyncio
+import logging
+import mimetypes
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
+from twoalike.online._ids import Key, hashed
+from twoalike.online._limits import USUAL, Buckets, Limits
+from twoalike.online._operator import archive_chunks, operator_state, payments
+from twoalike.online._places import (
+    ACCEPTING,
+    Entrant,
+    Reason,
+    enter,
+    expire,
+    find_session,
+    finish,
+    resume_point,
+    withdraw,
+)
+from twoalike.online._records import MOST_BYTES, Batch, Name, Sent
+from twoalike.online._store import Append, Job, Store, fact, set_fact
+
+_LOG = logging.getLogger("twoalike.online")
+_OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
+OPERATOR = "operator"
+"""Fact that holds the hash of the operator's token."""
+_MOST_BATCH_BYTES, _MOST_OTHER_BYTES = 16 * MOST_BYTES, 16_384
+STATUS = {
+    "malformed": 400,
+    "forbidden": 403,
+    "unknown": 404,
+    "full": 409,
+    "stopped": 409,
+    "used": 409,
+    "finished": 409,
+    "changed": 409,
+    "expired": 410,
+    "too_large": 413,
+    "slow_down": 429,
+}
+"""HTTP status of each error."""
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "style-src-attr 'unsafe-inline'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    # With both, browsers give times to 5 instead of 100 microseconds.
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+type _ExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@:-]{1,100}$")]
+_EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(_ExternalId)
+_BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
+
+
+class Entry(Sent):
+    """What the page sends to take part; ``external`` are the parts of its address."""
+
+    external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=dict, max_length=20
+    )
+    link: Annotated[str, Field(max_length=100)] | None = None
+    token: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Finish(Sent):
+    """How a session ended."""
+
+    reason: Literal["completed", "declined", "screened_out"]
+
+
+class Withdrawal(Sent):
+    """The code that a participant was given."""
+
+    code: Annotated[str, Field(max_length=100)]
+
+
+class Accepting(Sent):
+    """Whether new people may take part."""
+
+    on: bool
+
+
+type _Handler = Callable[["_Server", Request], Awaitable[Response]]
+
+
+def _answering(handler: _Handler) -> _Handler:
+    """Turn a refusal into its answer and a line of the log."""
+
+    @wraps(handler)
+    async def answer(server: "_Server", request: Request) -> Response:
+        try:
+            if not server.addresses.take(_address(request)):
+                raise Refusal("slow_down", "too many requests of one address")
+            return await handler(server, request)
+        except Refusal as refusal:
+            return _refused(request, refusal)
+        except SQLAlchemyError:
+            return _refused(request, Refusal("slow_down", "the store does not answer"), status=503)
+
+    return answer
+
+
+def _refused(request: Request, refusal: Refusal, status: int | None = None) -> Response:
+    session = getattr(request.state, "session", "unknown")
+    where = request.scope.get("route")
+    _LOG.warning(
+        "refused (%s): %s; session %s, %s",
+        refusal.error,
+        refusal.reason,
+        session,
+        getattr(where, "path", "no route"),
+    )
+    later = {"retry-after": "2"} if refusal.error == "slow_down" else None
+    return JSONResponse({"error": refusal.error}, status or STATUS[refusal.error], later)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Read a body that is not longer than allowed; a longer one is not read to its end."""
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced) > most:
+        raise Refusal("too_large", "body")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Refusal("too_large", "body")
+    return bytes(body)
+
+
+async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
+    try:
+        return model.model_validate_json(await _body(request, _MOST_OTHER_BYTES))
+    except ValidationError as error:
+        raise Refusal("malformed", error.errors()[0]["type"]) from None
+
+
+class _Server:
+    """State of one server process, and what it answers."""
+
+    def __init__(self, built: BuiltStudy, store: Store, key: Key, limits: Limits) -> None:
+        self.built, self.store, self.key, self.limits = built, store, key, limits
+        self.addresses = Buckets(limits.address_burst, limits.address_per_s)
+        self.sessions = Buckets(limits.session_burst, limits.session_per_s)
+        self._participants: dict[str, str] = {}
+        """Participant by session, which never changes."""
+        files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
+        names = (path.relative_to(built.site).as_posix() for path in files)
+        self._files = {name for name in names if not name.startswith(("people/", "."))}
+        self._static = StaticFiles(directory=built.site)
+
+    async def _written(self, task: Append | Job) -> Any:
+        return await asyncio.wrap_future(self.store.submit(task))
+
+    def _session(self, request: Request) -> str:
+        """Session of a request's token."""
+        session = self.key.session_of(_bearer(request))
+        if session is None:
+            self.addresses.charge(_address(request), self.limits.guess_cost)
+            raise Refusal("forbidden", "no valid token")
+        request.state.session = session
+        if not self.sessions.take(session):
+            raise Refusal("slow_down", "too many requests of one session")
+        return session
+
+    async def _parts(self, session: str) -> tuple[PartShape, ...]:
+        """Return what the participant of a session was given."""
+
+        def read() -> tuple[PartShape, ...]:
+            if session not in self._participants:
+                with self.store.reading() as connection:
+                    row = find_session(connection, session)
+                self._participants[session] = row["participant"]
+            return self.built.parts(self._participants[session])
+
+        return await run_in_threadpool(read)
+
+    @_answering
+    async def enter(self, request: Request) -> Response:
+        """Give a person their session, a new one or their own."""
+        entry = await _sent(request, Entry)
+        external = self._fitting_ids(entry.external)
+        session = self.key.session_of(entry.token) if entry.token else None
+        entrant = Entrant(external, entry.link, session)
+
+        def job(connection: Any) -> tuple[Any, Any]:
+            row = enter(connection, entrant, self.built, self.key)
+            return row, resume_point(connection, row, self.built)
+
+        try:
+            row, resume = await self._written(job)
+        except Refusal as refusal:
+            if refusal.error == "unknown":
+                self.addresses.charge(_address(request), self.limits.guess_cost)
+            raise
+        name, participant = row["name"], row["participant"]
+        self._participants[name] = participant
+        answer = {
+            "session": name,
+            "token": self.key.token(name),
+            "acknowledged": row["n"],
+            "resume": resume,
+            "withdraw": self.key.withdrawal(name),
+        }
+        person = self.built.person_file(participant).read_bytes()
+        start = JSONResponse(answer).body[:-1]
+        return Response(bytes(start) + b',"person":' + person + b"}", media_type="application/json")
+
+    def _fitting_ids(self, external: dict[str, str]) -> dict[str, str]:
+        """Keep the parts of an address that look like ids; the one that identifies must."""
+        kept = {}
+        for name, value in external.items():
+            try:
+                kept[name] = _EXTERNAL_ID.validate_python(value)
+            except ValidationError:
+                if name == self.built.study.config.online.id_parameter:
+                    raise Refusal("malformed", "an id with other characters") from None
+                _LOG.info("a part of an address that is no id was left out")
+        return kept
+
+    @_answering
+    async def records(self, request: Request) -> Response:
+        """Store records."""
+        session = self._session(request)
+        try:
+            batch = _BATCH.validate_json(await _body(request, _MOST_BATCH_BYTES))
+        except ValidationError as error:
+            raise Refusal("malformed", error.errors()[0]["type"]) from None
+        if any(record.session != session for record in batch):
+            raise Refusal("forbidden", "a record of another session")
+        if any(record.protocol != self.built.session.hash for record in batch):
+            raise Refusal("changed", "a record of another build of the study")
+        parts = await self._parts(session)
+        checked = tuple(check_record(record, parts) for record in batch)
+        return JSONResponse({"acknowledged": await self._written(Append(session, checked))})
+
+    @_answering
+    async def finish(self, request: Request) -> Response:
+        """End a session."""
+        session = self._session(request)
+        reason: Reason = (await _sent(request, Finish)).reason
+        config = self.built.study.config.online
+        return JSONResponse(
+            await self._written(lambda connection: finish(connection, session, reason, config))
+        )
+
+    @_answering
+    async def withdraw(self, request: Request) -> Response:
+        """Delete what is stored of a session."""
+        code = (await _sent(request, Withdrawal)).code
+        try:
+            request.state.session = await self._written(
+                lambda connection: withdraw(connection, code)
+            )
+        except Refusal:
+            self.addresses.charge(_address(request), self.limits.guess_cost)
+            raise
+        await run_in_threadpool(self.store.forget)
+        _LOG.info("withdrawn: session %s", request.state.session)
+        return JSONResponse({})
+
+    async def _operator(self, request: Request) -> None:
+        """Refuse whoever is not the operator."""
+        token = hashed(_bearer(request))
+
+        def is_right() -> bool:
+            with self.store.reading() as connection:
+                return fact(connection, OPERATOR) == token
+
+        if not await run_in_threadpool(is_right):
+            self.addresses.charge(_address(request), self.limits.guess_cost)
+            raise Refusal("forbidden", "not the operator")
+
+    @_answering
+    async def state(self, request: Request) -> Response:
+        """Show the operator who is where."""
+        await self._operator(request)
+        config = self.built.study.config.online
+        await self._written(lambda connection: expire(connection, config))
+
+        def read() -> dict[str, Any]:
+            with self.store.reading() as connection:
+                return operator_state(connection, self.built)
+
+        return JSONResponse(await run_in_threadpool(read))
+
+    @_answering
+    async def payments(self, request: Request) -> Response:
+        """Give the operator the list of people to be paid."""
+        await self._operator(request)
+
+        def read() -> str:
+            with self.store.reading() as connection:
+                return payments(connection, self.key)
+
+        table = await run_in_threadpool(read)
+        name = {"content-disposition": 'attachment; filename="payments.csv"'}
+        return Response(table, media_type="text/csv; charset=utf-8", headers=name)
+
+    @_answering
+    async def accepting(self, request: Request) -> Response:
+        """Stop, or go on."""
+        await self._operator(request)
+        on = (await _sent(request, Accepting)).on
+        value = "yes" if on else "no"
+        await self._written(lambda connection: set_fact(connection, ACCEPTING, value))
+        _LOG.info("new people may take part: %s", value)
+        return JSONResponse({"on": on})
+
+    @_answering
+    async def archive(self, request: Request) -> Response:
+        """Give the operator all records."""
+        await self._operator(request)
+
+        def read() -> Any:
+            with self.store.reading() as connection:
+                yield from archive_chunks(connection)
+
+        return StreamingResponse(read(), media_type="application/x-ndjson")
+
+    async def file(self, request: Request) -> Response:
+        """Give a file of the built study; there are no others."""
+        name = request.path_params.get("path") or "index.html"
+        if name not in self._files:
+            raise HTTPException(404)
+        response = await self._static.get_response(name, request.scope)
+        lasting = name.startswith("images/")  # named by their content
+        response.headers["cache-control"] = (
+            "public, max-age=31536000, immutable" if lasting else "no-cache"
+        )
+        return response
+
+
+def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL) -> Starlette:
+    """Make the server of a study; it closes the store at its end.
+
+    Parameters
+    ----------
+    built
+        What ``twoalike online build`` made.
+    store, key
+        Where records go, and the key of the study.
+    limits
+        How often a session or an address may ask.
+    """
+    mimetypes.add_type("text/javascript", ".js")  # Windows may know it as something else
+    server = _Server(built, store, key, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(store.close)
+
+    def post(path: str, handler: Any) -> Route:
+        return Route(f"/api/{path}", handler, methods=["POST"])
+
+    routes = [
+        post("enter", server.enter),
+        post("records", server.records),
+        post("finish", server.finish),
+        post("withdraw", server.withdraw),
+        Route("/api/operator/state", server.state),
+        Route("/api/operator/payments.csv", server.payments),
+        post("operator/accepting", server.accepting),
+        Route("/api/operator/records", server.archive),
+        Route("/operator", lambda _: RedirectResponse("operator/")),
+        Mount("/operator", StaticFiles(directory=_OPERATOR_PAGE, html=True)),
+        Route("/withdraw", server.file),
+        Route("/{path:path}", server.file),
+    ]
+    app = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _http_error}
+    )
+    app.add_middleware(_SecureHeaders)
+    return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Answer for a path or method that is not there."""
+    assert isinstance(error, HTTPException)
+    known = "unknown" if error.status_code == 404 else "malformed"
+    return _refused(request, Refusal(known, error.detail), error.status_code)
+
+
+class _SecureHeaders:
+    """Headers that keep foreign code and foreign pages away from every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                named = {name for name, _ in message["headers"]}
+                added = list(self._headers)
+                if b"cache-control" not in named:
+                    added.append((b"cache-control", b"no-store"))
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

@@ -1,0 +1,321 @@
+"""A built study as the server needs it, and whether a record fits what the participant was given.
+
+A record can be wrong in two ways. It may not fit the participant's file: a step that is not there,
+a place that was not shown, a list of the wrong length. That is checked here, before it reaches the
+store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from twoalike.online._records import (
+    MOST_BYTES,
+    Answers,
+    ArrangementResult,
+    ChoiceResult,
+    Ending,
+    EventRow,
+    Item,
+    Note,
+    Record,
+    Segment,
+)
+from twoalike.online._session import (
+    ArrangementsStep,
+    BlockStep,
+    OnlineSession,
+    Part,
+    Person,
+    QuestionStep,
+    Step,
+    TrialStep,
+)
+from twoalike.study import MISSING, Study, TwoalikeError, plain_words
+from twoalike.tables import STIMULI, choice_columns
+
+SITE = "online"
+"""Folder of the built study, in the study."""
+
+
+class Refusal(Exception):
+    """A request that is refused; ``error`` is what the page is told, ``reason`` goes to the log."""
+
+    def __init__(self, error: str, reason: str) -> None:
+        super().__init__(reason)
+        self.error, self.reason = error, reason
+
+
+class StepShape(NamedTuple):
+    """What a step allows to be recorded."""
+
+    kind: str
+    """``page``, ``question``, ``trial`` or ``arrangements``."""
+    before: int = 0
+    """Trials of choices in the part before it; all of them have been answered by then."""
+    measure: str = ""
+    trial_index: int = 0
+    answers: frozenset[str] = frozenset()
+    """Places that may be chosen."""
+    right: str | None = None
+    """Place of the right answer to an attention check."""
+    ids: frozenset[str] = frozenset()
+
+
+class PartShape(NamedTuple):
+    """Steps of a part, and how many of them are trials of choices."""
+
+    steps: tuple[StepShape, ...]
+    n_trials: int
+
+
+class Checked(NamedTuple):
+    """A record that fits its step, with what the store has to know of it."""
+
+    n: int
+    part: int
+    step: int
+    body: str
+    """Canonical JSON: what is stored, and compared if it comes again."""
+    time: float
+    """Last time in it, s of the part's clock."""
+    before: int
+    """Trials of choices in the part before its step."""
+    choices: int
+    """Trials of choices in it, 0 or 1."""
+    arrangement: int | None
+    """``trial_index`` of an arrangement."""
+    answers: bool
+    """Whether it has what its step asks for, once: the answer to a trial or a question."""
+    fast: bool
+    right: bool | None
+    """Attention checks: whether the answer was right."""
+    end: str | None
+    """How the part ended, in its last record."""
+    last: bool
+    """Whether the part is the last one."""
+    n_trials: int
+    """Trials of choices in the whole part."""
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltStudy:
+    """A study compiled for the browser, in its folder ``online``."""
+
+    study: Study
+    session: OnlineSession
+
+    @classmethod
+    def load(cls, root: str | Path) -> "BuiltStudy":
+        """Open what ``twoalike online build`` made of a study.
+
+        Raises
+        ------
+        TwoalikeError
+            If there is none, or it is damaged.
+        """
+        study = Study.load(root)
+        return cls(study, _read(study.root / SITE / "session.json", OnlineSession))
+
+    @property
+    def site(self) -> Path:
+        """Folder that is served."""
+        return self.study.root / SITE
+
+    def person_file(self, participant: str) -> Path:
+        """File of what one participant does."""
+        return self.site / "people" / f"{participant}.json"
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Group of people of each participant; empty for a study without groups."""
+        if not self.study.config.groups.names:
+            return dict.fromkeys(self.session.participants, "")
+        files = {who: self.person_file(who) for who in self.session.participants}
+        return {who: _read(file, Person).group for who, file in files.items()}
+
+    def parts(self, participant: str) -> tuple[PartShape, ...]:
+        """Return what each part of a participant allows.
+
+        Raises
+        ------
+        TwoalikeError
+            If the file is missing or damaged, or names steps that this server cannot serve.
+        """
+        return _parts(self, participant)
+
+
+def _read[Model: BaseModel](path: Path, model: type[Model]) -> Model:
+    remedy = "Build the study again: twoalike online build"
+    if not path.is_file():
+        raise TwoalikeError(where=path, expected="a built study", found="none", remedy=remedy)
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise TwoalikeError(f"{place}: {plain_words(fault)}", where=path, remedy=remedy) from error
+
+
+@lru_cache(maxsize=2_000)
+def _parts(built: BuiltStudy, participant: str) -> tuple[PartShape, ...]:
+    person = _read(built.person_file(participant), Person)
+    shapes = []
+    for part in person.parts:
+        right = _right_answers(built.study, participant, person.session, part.task)
+        steps = tuple(_shapes(part, right, built.person_file(participant)))
+        shapes.append(PartShape(steps, sum(step.kind == "trial" for step in steps)))
+    return tuple(shapes)
+
+
+type _RightAnswers = dict[tuple[int, frozenset[str]], int]
+
+
+def _right_answers(study: Study, participant: str, session: int, task: str) -> _RightAnswers:
+    """Numbers of the right answers to attention checks, by trial and objects.
+
+    They are read from the trial lists, since the page must not know them. The lists of all
+    conditions of a task are read, and objects tell which list a trial is from.
+    """
+    label = task.replace("-", "")
+    name = study.trial_list(label, participant, session).name
+    found: _RightAnswers = {}
+    for path in sorted((study.root / "design").glob(name.replace("_trials", "*_trials"))):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                expected = row.get(choice_columns(row)[1], MISSING)
+                if row["trial_type"] == "catch" and expected.isdecimal():
+                    objects = frozenset(row[column] for column in STIMULI)
+                    found[int(row["trial_index"]), objects] = int(expected)
+    return found
+
+
+def _shapes(part: Part, right: _RightAnswers, path: Path) -> Iterator[StepShape]:
+    before = 0
+    for step in part.steps:
+        yield _shape(step, before, right, path)
+        before += isinstance(step, TrialStep)
+
+
+def _shape(step: Step, before: int, right: _RightAnswers, path: Path) -> StepShape:
+    match step:
+        case TrialStep(trial=trial):
+            number = right.get((trial.trial_index, frozenset(trial.stimuli)))
+            return StepShape(
+                "trial",
+                before,
+                trial_index=trial.trial_index,
+                answers=frozenset(trial.positions[trial.anchored :]),
+                right=None if number is None else trial.positions[number - 1],
+            )
+        case ArrangementsStep():
+            return StepShape("arrangements", before, ids=frozenset(step.ids))
+        case QuestionStep():
+            return StepShape("question", before, measure=step.measure)
+        case BlockStep():
+            raise TwoalikeError(
+                where=path,
+                expected="trials that are listed",
+                found="a block that is chosen during the session",
+                remedy="Build the study with another design.sampler.",
+            )
+        case _:
+            return StepShape("page", before)
+
+
+def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
+    """Check a record against what the participant was given.
+
+    Raises
+    ------
+    Refusal
+        If it does not fit.
+    """
+    if record.part >= len(parts) or record.step >= len(parts[record.part].steps):
+        raise Refusal("malformed", "no such step")
+    part = parts[record.part]
+    step = part.steps[record.step]
+    results = [item for item in record.items if isinstance(item, ChoiceResult | ArrangementResult)]
+    endings = [item for item in record.items if isinstance(item, Ending)]
+    _check_order(record.items)
+    _check_results(results, step)
+    for item in record.items:
+        if isinstance(item, Answers) and (step.kind, step.measure) != ("question", item.measure):
+            raise Refusal("malformed", "answers to other questions")
+    body = record.model_dump_json()
+    if len(body) > MOST_BYTES:
+        raise Refusal("too_large", "record")
+    result = results[0] if results else None
+    choice = result if isinstance(result, ChoiceResult) else None
+    right = None
+    if choice is not None and step.right is not None:
+        right = choice.answer is not None and choice.answer.position == step.right
+    return Checked(
+        n=record.n,
+        part=record.part,
+        step=record.step,
+        body=body,
+        time=max((_time(item) for item in record.items), default=0.0),
+        before=step.before,
+        choices=int(choice is not None),
+        arrangement=result.trial_index if isinstance(result, ArrangementResult) else None,
+        answers=choice is not None or any(isinstance(item, Answers) for item in record.items),
+        fast=choice is not None and choice.flag == "fast",
+        right=right,
+        end=endings[0].reason if endings else None,
+        last=record.part == len(parts) - 1,
+        n_trials=part.n_trials,
+    )
+
+
+def _check_order(items: tuple[Item, ...]) -> None:
+    """Check that a segment comes first, an ending last."""
+    if any(isinstance(item, Segment) for item in items[1:]):
+        raise Refusal("malformed", "a segment that is not first")
+    if any(isinstance(item, Ending) for item in items[:-1]):
+        raise Refusal("malformed", "an ending that is not last")
+
+
+def _check_results(results: list[ChoiceResult | ArrangementResult], step: StepShape) -> None:
+    if len(results) > 1:
+        raise Refusal("malformed", "two results")
+    match results:
+        case [ChoiceResult() as result]:
+            if step.kind != "trial" or result.trial_index != step.trial_index:
+                raise Refusal("malformed", "the result of another trial")
+            if result.answer is not None and result.answer.position not in step.answers:
+                raise Refusal("malformed", "a place that was not shown")
+        case [ArrangementResult() as result]:
+            if step.kind != "arrangements":
+                raise Refusal("malformed", "an arrangement in another step")
+            _check_arrangement(result, step.ids)
+
+
+def _check_arrangement(result: ArrangementResult, ids: frozenset[str]) -> None:
+    n = len(result.items)
+    if len(set(result.items)) < n or not ids.issuperset(result.items):
+        raise Refusal("malformed", "objects that are not the participant's")
+    lists = (result.places, result.inside, result.seat_angles, result.handling, result.order)
+    if any(len(one) != n for one in lists) or sorted(result.order) != list(range(n)):
+        raise Refusal("malformed", "lists that do not fit the objects")
+
+
+def _time(item: Item) -> float:
+    """Last time that an item names, s; 0 if it names none."""
+    match item:
+        case Note() | Segment() | Ending():
+            return item.time
+        case ChoiceResult():
+            return item.onset + (0.0 if item.answer is None else item.answer.response_time)
+        case ArrangementResult():
+            return item.ending.time
+        case EventRow():
+            onset = item.values.get("onset")
+            return float(onset) if isinstance(onset, int | float) and 0 <= onset <= 1e7 else 0.0
+        case Answers():
+            return 0.0

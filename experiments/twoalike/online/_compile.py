@@ -1,0 +1,316 @@
+"""What a participant does in a browser, from the scripts of the window's tasks.
+
+A script gives its pages, questions and trials one after the other. Here nobody answers them: they
+become the steps that the page runs. What the page must not know is left out: the right answers of
+attention checks, and which trials are attention checks or repeats.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from twoalike.design import adaptive_blocks, participant_number, study_with
+from twoalike.online._session import (
+    ArrangementsStep,
+    BlockStep,
+    ChoiceTrial,
+    PageStep,
+    Part,
+    Person,
+    QuestionStep,
+    Step,
+    TrialStep,
+)
+from twoalike.record import Progress
+from twoalike.registry import find_task, task_names
+from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
+from twoalike.tasks import (
+    Activity,
+    Item,
+    Opening,
+    PageActivity,
+    Prepared,
+    Protocol,
+    QuestionActivity,
+    QuestionAnswers,
+    Sitting,
+    View,
+    after_trials,
+    before_trials,
+    frame,
+    prepare_parts,
+    protocol_place,
+    text_page,
+    with_block_questions,
+)
+from twoalike.tasks.multi_arrangement import PreparedArrangements
+from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
+from twoalike.tasks.screens import GO_ON
+
+ROOMY = View((4096, 4096), ScreenProfile(width_m=0.5, distance_m=0.5, size_px=(4096, 4096)))
+"""A window in which everything fits: steps do not depend on it."""
+
+
+def prepare_person(
+    study: Study, participant: str, session: int, task: str | None
+) -> list[Prepared]:
+    """Prepare the parts of a participant, with what comes before their trials settled.
+
+    Consent and form come once, before the first part, and only answers of earlier sessions leave
+    them out: what this session's own answers add to the data set changes nothing here, so that a
+    study compiles to the same before and after. An adaptive design is prepared as a random one.
+
+    Parameters
+    ----------
+    study
+        The study as the participant does it (:func:`twoalike.record.balanced_cohort`).
+    task
+        Name of the only task; None for those of the sitting.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit, or the consent page still has the text
+        that comes with twoalike.
+    """
+    if is_adaptive(study):
+        study = study_with(study, sampler="random")
+    parts = prepare_parts(Sitting(study=study, participant=participant, session=session), task)
+    found: list[Prepared] = []
+    for one in parts:
+        none = Opening(consent=False, form=(), resumed=False)
+        found.append(replace(one, settled=none if found else one.first_opening()))
+    found[0].check_consent(Progress())
+    return found
+
+
+def is_adaptive(study: Study) -> bool:
+    """Whether the odd-one-out trials of a study are chosen during its sessions."""
+    return study.config.design.sampler == "adaptive"
+
+
+def protocol_key(protocol: Protocol) -> str:
+    """Name of a protocol in session.json: its task, and a hash of all its settings."""
+    digest = hashlib.sha256(protocol.model_dump_json().encode()).hexdigest()
+    return f"{protocol.task}-{digest[:12]}"
+
+
+def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
+    """Compile what a participant does.
+
+    Parameters
+    ----------
+    study, parts
+        As for :func:`prepare_person`, and what it returns.
+
+    Raises
+    ------
+    TwoalikeError
+        If a part asks for something that no browser can show.
+    """
+    compiled = [_part(one) for one in parts]
+    if is_adaptive(study):
+        config = study.config.design
+        compiled = [
+            part.model_copy(update={"steps": _with_blocks(part.steps, config)})
+            if part.task == "odd-one-out"
+            else part
+            for part in compiled
+        ]
+    sitting = parts[0].sitting
+    return Person(
+        participant=sitting.participant,
+        session=sitting.session,
+        group=study.group,
+        parts=tuple(compiled),
+    )
+
+
+def _part(prepared: Prepared) -> Part:
+    check_page(prepared)
+    protocol, task = prepared.protocol, find_task(prepared.plan.name.task)
+    keys = answer_keys(protocol) if isinstance(protocol, Choosing) else frozenset[str]()
+    pages = frame(protocol.screen, ROOMY.size)
+    assert task.page is not None  # check_page refuses it
+    return Part(
+        protocol=protocol_key(protocol),
+        task=task.name,
+        steps=tuple(task.page(prepared, ROOMY)),
+        resume=_page(text_page("resume", protocol.texts.resume, protocol, pages, keys=keys)),
+    )
+
+
+def _with_blocks(steps: Sequence[Step], config: DesignConfig) -> tuple[Step, ...]:
+    """Replace the trials of a part, and the pages between them, by the blocks of the design."""
+    at = [number for number, step in enumerate(steps) if isinstance(step, TrialStep)]
+    between = {step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, PageStep)}
+    blocks = (
+        BlockStep(block=block, practice_end=between.get("practice_end"), pause=between.get("break"))
+        for block in adaptive_blocks(config)
+    )
+    return (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
+
+
+def check_page(prepared: Prepared) -> None:
+    """Check that a browser can show a session as its protocol asks.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming what it cannot do.
+    """
+    task, protocol, stimuli = find_task(prepared.plan.name.task), prepared.protocol, prepared.plan
+    if task.page is None:
+        raise TwoalikeError(
+            where="task",
+            expected="one that a browser can show: "
+            + ", ".join(name for name in task_names() if find_task(name).page is not None),
+            found=task.name,
+            remedy="Run this task in a window.",
+        )
+    kinds = {prepared.stimuli.kind(name) for name in stimuli.stimuli}
+    tones = isinstance(protocol, Choosing) and protocol.practice.tones
+    unable = {
+        "sounds (stimuli.tsv)": "sound" in kinds,
+        "films (stimuli.tsv)": "film" in kinds,
+        "timed presentation (timing.presentation_ms)": prepared.is_timed,
+        "a scanner's trigger (scanner.start)": prepared.scanner is not None,
+        "triggers for recordings (triggers.kind)": protocol.triggers.kind != "none",
+        "tones after answers in practice (practice.tones)": tones,
+        "questions between blocks that are chosen during the session (blocks.questions)": bool(
+            protocol.blocks.questions
+        )
+        and isinstance(prepared, PreparedArrangements),
+    }
+    for what, wanted in unable.items():
+        if wanted:
+            raise TwoalikeError(
+                where=protocol_place(prepared.sitting.study, prepared.plan.name.task),
+                expected="a session that a browser can show",
+                found=what,
+                remedy="Leave that out, or run this study in a window.",
+            )
+
+
+def choice_steps(prepared: Prepared, view: View) -> Iterator[Step]:
+    """Yield the steps of a session of choices among images."""
+    yield from _steps(with_block_questions(prepared, view, Progress()), prepared)
+
+
+def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
+    """Yield the steps of a multi-arrangement session: its trials are one step."""
+    assert isinstance(prepared, PreparedArrangements)
+    protocol, arranging = prepared.protocol, prepared.arranging
+    texts, pages = protocol.texts, frame(protocol.screen, view.size)
+    opening = prepared.opening(Progress())
+    yield from _steps(before_trials(protocol, pages, opening, frozenset()), prepared)
+    yield ArrangementsStep(
+        config=arranging.config.model_dump(mode="json"),
+        ids=arranging.ids,
+        kinds={},  # categories would tell attention checks
+        listed=tuple(
+            {
+                "trial_type": trial.trial_type,
+                "stimuli": list(trial.stimuli),
+                "scheduler": trial.scheduler,
+            }
+            for trial in arranging.listed
+        ),
+        study_seed=str(arranging.study_seed),
+        participant_number=str(participant_number(arranging.participant)),
+        session=arranging.session,
+        seed=tuple(map(str, arranging.seed)),
+        earlier=tuple({"places": trial.places} for trial in arranging.earlier),
+        practice_end=_page(text_page("practice_end", texts.practice_end, protocol, pages)),
+        pause=PageStep(
+            name="break",
+            text=texts.pause,
+            footer=texts.go_on,
+            minimum_s=protocol.pages.page_s,
+            limit_s=protocol.breaks.break_limit_s,
+        ),
+    )
+    yield from _steps(after_trials(protocol, pages), prepared)
+
+
+def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[Step]:
+    """Yield what a script shows."""
+    consent: QuestionActivity | None = None
+    for given in script:
+        match given:
+            case PageActivity():
+                yield _page(given)
+            case QuestionActivity(measure="consent"):
+                given.chosen = 0  # so that the script goes on
+                consent = given
+            case QuestionActivity():
+                yield _question(given)
+            case QuestionAnswers(measure="consent", values=values):
+                assert consent is not None
+                yield _consent(consent, values, prepared)
+            case TripletActivity():
+                yield TrialStep(trial=_trial(given))
+
+
+def _page(activity: PageActivity) -> PageStep:
+    page = activity.scene
+    return PageStep(
+        name=activity.name,
+        text=page.text,
+        footer=page.footer,
+        progress=page.progress,
+        caption=page.caption,
+        images=page.images,
+        minimum_s=activity.minimum_s,
+        limit_s=activity.limit_s,
+        keys=tuple(sorted(activity.keys - GO_ON)),
+    )
+
+
+def _question(activity: QuestionActivity, **more: Any) -> QuestionStep:
+    question = activity.question
+    return QuestionStep.model_validate(
+        {
+            "measure": activity.measure,
+            "id": question.id,
+            "text": question.text,
+            "question": question.kind,
+            "options": question.options,
+            "required": question.required,
+            "minimum_s": activity.minimum_s,
+            **more,
+        }
+    )
+
+
+def _consent(
+    activity: QuestionActivity, values: Mapping[str, object], prepared: Prepared
+) -> QuestionStep:
+    """Consent page, with what is stored beside the answer and the page after a refusal."""
+    protocol = prepared.protocol
+    pages = frame(protocol.screen, ROOMY.size)
+    stored = {name: str(value) for name, value in values.items() if name != "consent"}
+    declined = _page(text_page("declined", protocol.texts.declined, protocol, pages))
+    return _question(activity, values=stored, declined=declined)
+
+
+def _trial(activity: TripletActivity) -> ChoiceTrial:
+    trial, practice = activity.trial, activity.protocol.practice
+    is_practice = trial.trial_type == "practice"
+    return ChoiceTrial(
+        trial_index=trial.trial_index,
+        block_index=trial.block_index,
+        trial_type="practice" if is_practice else "main",
+        stimuli=trial.stimuli,
+        positions=trial.positions,
+        expected=trial.expected if is_practice and practice.feedback else None,
+        anchored=trial.anchored,
+    )
+
+
+def as_json(person: Person) -> bytes:
+    """Write a person's file as compact UTF-8 JSON, always in the same way."""
+    content = person.model_dump(mode="json")
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

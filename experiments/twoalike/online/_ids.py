@@ -1,0 +1,144 @@
+"""The key of an online study: tokens and codes made from it, ids of people closed by it.
+
+One secret of 32 bytes lies in a file of its own, apart from the records. Tokens of sessions and
+codes for withdrawal are computed from it (HMAC-SHA256, one label a purpose) and so need no table;
+ids such as PROLIFIC_PID are recognised by such a code and kept encrypted (Fernet) for the payment.
+Once the key is deleted, nothing leads from a session to a person any more.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from twoalike.study import TwoalikeError, sync_folder, writing
+
+_BYTES = 32
+_ALPHABET = str.maketrans("OI", "89")
+"""Base32 without letters that look like digits: it has neither 8 nor 9."""
+
+
+def hashed(secret: str) -> str:
+    """SHA-256 of a random secret, by which it is recognised where it must not be kept."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Key:
+    """The secret of one study.
+
+    Parameters
+    ----------
+    secret
+        32 random bytes.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def _code(self, purpose: str, value: str) -> bytes:
+        return hmac.digest(self._secret, f"{purpose}:{value}".encode(), "sha256")
+
+    @property
+    def fingerprint(self) -> str:
+        """Code that shows whether a store was written with this key."""
+        return self._code("key", "").hex()
+
+    def token(self, session: str) -> str:
+        """Token by which a browser shows that a session is its own."""
+        code = base64.urlsafe_b64encode(self._code("token", session)).decode().rstrip("=")
+        return f"{session}.{code}"
+
+    def session_of(self, token: str) -> str | None:
+        """Session of a token; None if the token was not made by this key."""
+        session, _, _ = token.partition(".")
+        right = hmac.compare_digest(self.token(session).encode(), token.encode())
+        return session if right else None
+
+    def withdrawal(self, session: str) -> str:
+        """Code by which a participant withdraws, such as ``K7QP-M2XA-9CVB-T4RD``."""
+        code = base64.b32encode(self._code("withdraw", session)[:10]).decode().translate(_ALPHABET)
+        return "-".join(code[start : start + 4] for start in range(0, 16, 4))
+
+    def person(self, external: str) -> str:
+        """Code by which a person is recognised who comes back with the same id."""
+        return self._code("person", external).hex()
+
+    @cached_property
+    def _fernet(self) -> Any:
+        from cryptography.fernet import Fernet
+
+        return Fernet(base64.urlsafe_b64encode(self._code("ids", "")))
+
+    def close(self, ids: Mapping[str, str]) -> str:
+        """Encrypt the ids of a person."""
+        return str(self._fernet.encrypt(json.dumps(dict(ids)).encode()).decode())
+
+    def open(self, closed: str) -> dict[str, str]:
+        """Decrypt the ids of a person, for the payment."""
+        found: dict[str, str] = json.loads(self._fernet.decrypt(closed.encode()))
+        return found
+
+
+def withdrawal_as_typed(code: str) -> str:
+    """Bring a code for withdrawal that a person typed into the form it was given in.
+
+    Examples
+    --------
+    >>> withdrawal_as_typed(" k7qp m2xa9cvbt4rd")
+    'K7QP-M2XA-9CVB-T4RD'
+    """
+    letters = "".join(mark for mark in code.upper() if mark.isalnum()).translate(_ALPHABET)
+    return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))
+
+
+def load_key(path: Path) -> Key:
+    """Read the key from its file.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, holds no key, or others can read it.
+    """
+    if not path.is_file():
+        raise TwoalikeError(
+            where=path,
+            expected="the key of the study",
+            found="none",
+            remedy="Put it back, or copy it from the machine that serves the study already. Where "
+            "it was deleted on purpose, ids and tokens are lost: serve with another store.",
+        )
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        raise TwoalikeError(
+            where=path,
+            expected="a file that only its owner can read",
+            found=f"permissions {path.stat().st_mode & 0o777:o}",
+            remedy=f"Run: chmod 600 {path}",
+        )
+    try:
+        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except ValueError:
+        secret = b""
+    if len(secret) != _BYTES:
+        raise TwoalikeError(
+            where=path, expected=f"{_BYTES} bytes in base64", found="something else"
+        )
+    return Key(secret)
+
+
+def make_key(path: Path) -> Key:
+    """Make a key, in a file that only its owner can read."""
+    secret = secrets.token_bytes(_BYTES)
+    with writing(path):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(secret) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    return Key(secret)

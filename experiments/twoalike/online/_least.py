@@ -1,0 +1,67 @@
+"""The smallest window in which the images, texts and arena of a study fit."""
+
+from collections.abc import Sequence
+
+from twoalike.registry import find_task
+from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.tasks import Prepared, View
+
+_STEP = 20
+_NARROWEST, _WIDEST = 320, 1920
+_LOWEST, _USUAL, _HIGHEST = 400, 600, 1200
+"""Heights in CSS pixels: of the smallest window tried, of most laptops' and phones', at most."""
+_FEWEST_PX = 64
+"""Side of the smallest images that a share of the window may make: a centimetre on a phone."""
+_PX_PER_M = 96 / 0.0254
+"""CSS pixels a metre, by their definition."""
+_DISTANCE_M = 0.57
+"""Distance of the eyes that the page assumes."""
+
+
+def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
+    """Width and height of the smallest window for all sessions, CSS pixels.
+
+    The narrowest one that is no higher than those of laptops, so that phones held upright are
+    possible where the images are a row; else the lowest one.
+
+    Raises
+    ------
+    TwoalikeError
+        If they do not fit even a large window.
+    """
+
+    def fit(width: int, height: int) -> bool:
+        return all(_fits(one, (width, height)) for one in sessions)
+
+    heights = [_USUAL, *range(_USUAL + _STEP, _HIGHEST + 1, _STEP)]
+    for most in heights:
+        widths = range(_NARROWEST, _WIDEST + 1, _STEP)
+        width = next((width for width in widths if fit(width, most)), None)
+        if width is None:
+            continue
+        height = most
+        while height > _LOWEST and fit(width, height - _STEP):
+            height -= _STEP
+        return width, height
+    for one in sessions:
+        one.image_size(_view((_WIDEST, _HIGHEST)))  # says what does not fit
+    raise TwoalikeError(
+        f"the texts of the trials do not fit a window of {_WIDEST} x {_HIGHEST} px. Make "
+        "screen.text_fraction smaller in the protocol, or the texts shorter."
+    )
+
+
+def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
+    """Whether images and texts of the trials of a session fit a window."""
+    view = _view(size)
+    try:
+        side = prepared.image_size(view)
+    except TwoalikeError:
+        return False
+    faults = find_task(prepared.plan.name.task).text_faults
+    return side >= _FEWEST_PX and not (faults and any(faults(prepared.protocol, view)))
+
+
+def _view(size: tuple[int, int]) -> View:
+    profile = ScreenProfile(width_m=size[0] / _PX_PER_M, distance_m=_DISTANCE_M, size_px=size)
+    return View(size, profile)

@@ -1,0 +1,115 @@
+"""What the operator of an online study sees: people, progress, speed, payments."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from twoalike.online._built import BuiltStudy
+from twoalike.online._ids import Key
+from twoalike.online._places import ACCEPTING, count_people
+from twoalike.online._store import IDS, LINKS, SESSIONS, archive, fact, iso_time
+from twoalike.study import inert_cell
+
+_CHUNK = 200
+"""Lines of the archive that are sent together."""
+
+
+def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
+    """Return what the operator's page shows; no ids.
+
+    Returns
+    -------
+    ``study``, ``accepting``, ``most`` (None: no limit), ``codes``, ``free``, ``people``, ``links``
+    and ``links_used``; ``sessions``, the last entered first: see :func:`_session`. Times are s
+    since 1970, ``now`` is the server's.
+    """
+    visit = built.session.session
+    query = select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
+    rows = connection.execute(query).mappings().all()
+    held = {row["held"] for row in rows}
+    links = connection.scalars(select(LINKS.c.session)).all()
+    return {
+        "study": built.session.study,
+        "now": time.time(),
+        "accepting": fact(connection, ACCEPTING) != "no",
+        "most": built.study.config.online.most or None,
+        "codes": len(built.session.participants),
+        "free": sum(who not in held for who in built.session.participants),
+        "people": count_people(connection, visit),
+        "links": len(links),
+        "links_used": sum(session is not None for session in links),
+        "sessions": [_session(dict(row), built) for row in rows],
+    }
+
+
+def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
+    """State of a session: who, since when, trials done of those listed, checks right, fast."""
+    names = ("name", "participant", "entered", "last", "ended", "ended_at", "trials", "fast")
+    listed, parts = _listed_trials(built, row["participant"])
+    return {
+        **{name: row[name] for name in names},
+        "returned": row["held"] is None,
+        "checks": row["checks"],
+        "right": row["right"],
+        "part": row["part"] + 1,
+        "parts": parts,
+        "listed": listed,  # None: the number of trials depends on the answers
+    }
+
+
+@lru_cache(maxsize=10_000)
+def _listed_trials(built: BuiltStudy, participant: str) -> tuple[int | None, int]:
+    if participant not in built.session.participants:  # an earlier build had this code
+        return None, 0
+    parts = built.parts(participant)
+    open_ended = any(step.kind == "arrangements" for part in parts for step in part.steps)
+    return None if open_ended else sum(part.n_trials for part in parts), len(parts)
+
+
+_PAYMENT = ("status", "day", "minutes", "trials", "checks", "checks_right", "fast")
+
+
+def payments(connection: Connection, key: Key) -> str:
+    """Return the people to be paid as CSV: ids, how their session ended, what they did.
+
+    It does not say which participant's answers are theirs: no code, no session, no time of day.
+    Sessions without ids are left out.
+    """
+    query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
+    rows = connection.execute(query).mappings().all()
+    people = [(key.open(row["closed"]), dict(row)) for row in rows]
+    people.sort(key=lambda one: sorted(one[0].items()))
+    names = sorted({name for ids, _ in people for name in ids})
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([inert_cell(name) for name in [*names, *_PAYMENT]])
+    for ids, row in people:
+        cells = [ids.get(name, "") for name in names] + _paid_for(row)
+        table.writerow([inert_cell(cell) for cell in cells])
+    return text.getvalue()
+
+
+def _paid_for(row: dict[str, Any]) -> list[object]:
+    minutes = ((row["ended_at"] or row["last"]) - row["entered"]) / 60
+    return [
+        row["ended"] or "under way",
+        iso_time(row["entered"])[:10],
+        f"{minutes:.0f}",
+        *(row[name] for name in ("trials", "checks", "right", "fast")),
+    ]
+
+
+def archive_chunks(connection: Connection) -> Iterator[str]:
+    """Yield the archive in pieces of some hundred lines."""
+    lines: list[str] = []
+    for line in archive(connection):
+        lines.append(line)
+        if len(lines) == _CHUNK:
+            yield "\n".join(lines) + "\n"
+            lines.clear()
+    yield "".join(f"{line}\n" for line in lines)

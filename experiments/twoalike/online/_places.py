@@ -1,0 +1,274 @@
+"""Who takes part: codes given to people, returned, kept; the end of a session; withdrawal.
+
+Each function writes within the transaction of the store's writer, so that two people can never get
+the same code, however many server processes there are.
+"""
+
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
+
+from twoalike.online._built import BuiltStudy, Refusal
+from twoalike.online._ids import Key, hashed, withdrawal_as_typed
+from twoalike.online._store import IDS, LINKS, RECORDS, SESSIONS, fact
+from twoalike.study import OnlineConfig
+
+type Reason = Literal["completed", "declined", "screened_out"]
+ACCEPTING = "accepting"
+"""Fact that is ``no`` while nobody new may take part."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """What a browser that opens the page brings along."""
+
+    external: Mapping[str, str]
+    """Parts of the address."""
+    link: str | None
+    session: str | None
+    """Session of the token that the browser kept; None if it has none that is valid."""
+
+
+def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key) -> RowMapping:
+    """Return the session of whoever enters: their own, or a new one.
+
+    A link counts first, then an id, then the token: several people may use one browser.
+
+    Raises
+    ------
+    Refusal
+        If they may not take part (any more).
+    """
+    config = built.study.config.online
+    expire(connection, config)
+    identity = entrant.external.get(config.id_parameter, "")
+    person = key.person(f"{config.id_parameter}={identity}") if identity else None
+    link = None if entrant.link is None else hashed(entrant.link)
+    earlier = _earlier(connection, person, link, entrant.session, built.session.session)
+    if earlier is not None:
+        return _continued(earlier, built, by_link=link is not None)
+    if config.entry == "link" and link is None:
+        raise Refusal("unknown", "entered without a link")
+    if config.entry == "id" and person is None:
+        raise Refusal("unknown", "entered without an id")
+    participant = _free_code(connection, person, built)
+    name = secrets.token_hex(8)
+    now = time.time()
+    row = {
+        "name": name,
+        "visit": built.session.session,
+        "participant": participant,
+        "held": participant,
+        "protocol": built.session.hash,
+        "entered": now,
+        "last": now,
+        "person": person,
+        "link": link,
+        "withdrawal": hashed(key.withdrawal(name)),
+    }
+    connection.execute(insert(SESSIONS).values(row))
+    if link is not None:
+        connection.execute(update(LINKS).where(LINKS.c.link == link).values(session=name))
+    if entrant.external:
+        closed = key.close(entrant.external)
+        connection.execute(insert(IDS).values(session=name, closed=closed))
+    return find_session(connection, name)
+
+
+def find_session(connection: Connection, name: str) -> RowMapping:
+    """Return a session.
+
+    Raises
+    ------
+    Refusal
+        If there is none of that name.
+    """
+    query = select(SESSIONS).where(SESSIONS.c.name == name)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise Refusal("unknown", "no such session")
+    return row
+
+
+def _earlier(
+    connection: Connection, person: str | None, link: str | None, session: str | None, visit: int
+) -> RowMapping | None:
+    """Session that whoever enters has begun already, if any."""
+    query = select(SESSIONS).order_by(SESSIONS.c.entered.desc())
+    if link is not None:
+        known = connection.execute(select(LINKS.c.link).where(LINKS.c.link == link)).first()
+        if known is None:
+            raise Refusal("unknown", "no such link")
+        query = query.join(LINKS, LINKS.c.session == SESSIONS.c.name).where(LINKS.c.link == link)
+    elif person is not None:
+        query = query.where(SESSIONS.c.person == person, SESSIONS.c.visit == visit)
+    elif session is not None:
+        query = query.where(SESSIONS.c.name == session, SESSIONS.c.visit == visit)
+    else:
+        return None
+    row = connection.execute(query).mappings().first()
+    gone = row is not None and (row["ended"], row["held"]) == ("expired", None)
+    withdrawn = row is not None and row["ended"] == "withdrawn" and link is None
+    return None if gone or withdrawn else row
+
+
+def _continued(row: RowMapping, built: BuiltStudy, *, by_link: bool) -> RowMapping:
+    if row["ended"] is not None:
+        over = "expired" if row["ended"] == "expired" else "finished"
+        raise Refusal("used" if by_link else over, f"session is {row['ended']}")
+    if row["protocol"] != built.session.hash:
+        raise Refusal("changed", "the study was built anew since the session began")
+    return row
+
+
+def _free_code(connection: Connection, person: str | None, built: BuiltStudy) -> str:
+    """Code for someone new: in the group with the fewest people, the first in the order built."""
+    config, visit = built.study.config.online, built.session.session
+    if fact(connection, ACCEPTING) == "no":
+        raise Refusal("stopped", "nobody new may take part")
+    held = SESSIONS.c.held
+    query = select(held, SESSIONS.c.ended).where(SESSIONS.c.visit == visit, held.is_not(None))
+    taken = {row.held: row.ended for row in connection.execute(query)}
+    here = [who for who, ended in taken.items() if ended in (None, "completed")]
+    if config.most and len(here) >= config.most:
+        raise Refusal("full", "as many people as may take part")
+    if visit > 1:
+        return _code_of_first_visit(connection, person, built, taken)
+    groups = built.groups
+    free = [who for who in built.session.participants if who not in taken]
+    if not free:
+        raise Refusal("full", "no code is free")
+    sizes = Counter(groups[who] for who in here if who in groups)
+    return min(free, key=lambda who: sizes[groups[who]])
+
+
+def _code_of_first_visit(
+    connection: Connection, person: str | None, built: BuiltStudy, taken: Mapping[str, object]
+) -> str:
+    """Code that a person had in an earlier session of the study."""
+    query = select(SESSIONS.c.participant).where(
+        SESSIONS.c.person == person, SESSIONS.c.ended == "completed"
+    )
+    code: str | None = None if person is None else connection.scalar(query)
+    if code is None or code not in built.session.participants:
+        raise Refusal("unknown", "nobody who completed an earlier session")
+    if code in taken:
+        raise Refusal("used", "the code has this session already")
+    return code
+
+
+def expire(connection: Connection, config: OnlineConfig) -> None:
+    """End sessions that nobody came back to; a code without a stored trial becomes free."""
+    now = time.time()
+    gone = (SESSIONS.c.ended.is_(None), SESSIONS.c.last < now - 3600 * config.return_hours)
+    empty = update(SESSIONS).where(*gone, SESSIONS.c.trials == 0)
+    connection.execute(empty.values(ended="expired", ended_at=now, held=None))
+    connection.execute(update(SESSIONS).where(*gone).values(ended="expired", ended_at=now))
+
+
+def finish(
+    connection: Connection, session: str, reason: Reason, config: OnlineConfig
+) -> dict[str, str | None]:
+    """End a session; returns the code for the payment and where the page leads.
+
+    Raises
+    ------
+    Refusal
+        If it has ended in another way, or is said to be completed and is not.
+    """
+    row = find_session(connection, session)
+    if row["ended"] not in (None, reason):
+        error = "expired" if row["ended"] == "expired" else "finished"
+        raise Refusal("unknown" if row["ended"] == "withdrawn" else error, "session has ended")
+    if reason == "completed" and not row["done"]:
+        raise Refusal("malformed", "completed before its last record")
+    if row["ended"] is None:
+        held = row["held"] if row["trials"] else None
+        change = update(SESSIONS).where(SESSIONS.c.name == session)
+        connection.execute(change.values(ended=reason, ended_at=time.time(), held=held))
+    codes = {"completed": config.completion_code, "screened_out": config.screened_out_code}
+    code = codes.get(reason) or None
+    url = config.completion_url.replace("{code}", code) if code else ""
+    return {"code": code, "url": url or None}
+
+
+def withdraw(connection: Connection, code: str) -> str:
+    """Delete what is stored of a session; returns its name.
+
+    Kept is that it was withdrawn, and the code of the participant, by which answers that were
+    fetched before can be found.
+
+    Raises
+    ------
+    Refusal
+        If the code is not that of a session.
+    """
+    query = select(SESSIONS).where(SESSIONS.c.withdrawal == hashed(withdrawal_as_typed(code)))
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise Refusal("unknown", "no such code for withdrawal")
+    name = str(row["name"])
+    for table in (RECORDS, IDS):
+        connection.execute(delete(table).where(table.c.session == name))
+    connection.execute(
+        update(SESSIONS)
+        .where(SESSIONS.c.name == name)
+        .values(ended="withdrawn", ended_at=time.time(), person=None, link=None)
+        .values(n=0, trials=0, fast=0, checks=0, right=0)
+        .values(held=row["held"] if row["trials"] else None)
+    )
+    return name
+
+
+def count_people(connection: Connection, visit: int) -> int:
+    """Count the people who take part or have completed."""
+    query = select(func.count()).where(
+        SESSIONS.c.visit == visit,
+        SESSIONS.c.held.is_not(None),
+        or_(SESSIONS.c.ended.is_(None), SESSIONS.c.ended == "completed"),
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def add_links(connection: Connection, links: list[str]) -> None:
+    """Store one-time links, as hashes."""
+    if links:
+        connection.execute(insert(LINKS), [{"link": hashed(link)} for link in links])
+
+
+def resume_point(
+    connection: Connection, row: RowMapping, built: BuiltStudy
+) -> dict[str, Any] | None:
+    """Where a session goes on: part, step, time, and arrangements so far; None for a new one."""
+    if row["n"] == 0:
+        return None
+    parts = built.parts(row["participant"])
+    part, step = row["part"], row["step"]
+    if row["part_end"] is not None:
+        return {"part": part + 1, "step": 0, "time": 0.0, "trials": []}
+    kind = parts[part].steps[step].kind
+    if kind == "page" or (kind in ("trial", "question") and row["answered"]):
+        step += 1
+    return {
+        "part": part,
+        "step": step,
+        "time": row["clock"],
+        "trials": _arrangements(connection, row),
+    }
+
+
+def _arrangements(connection: Connection, row: RowMapping) -> list[Any]:
+    query = (
+        select(RECORDS.c.body)
+        .where(RECORDS.c.session == row["name"], RECORDS.c.part == row["part"])
+        .where(RECORDS.c.arrangement.is_not(None))
+        .order_by(RECORDS.c.n)
+    )
+    items = (item for body in connection.scalars(query) for item in json.loads(body)["items"])
+    return [item for item in items if item["kind"] == "arrangement"]

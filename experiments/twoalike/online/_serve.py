@@ -1,0 +1,219 @@
+"""Serving an online study: its folder beside the study, key, operator's token, one-time links."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+from twoalike.online._built import BuiltStudy
+from twoalike.online._ids import Key, hashed, load_key, make_key
+from twoalike.online._limits import USUAL, Limits
+from twoalike.online._places import add_links
+from twoalike.online._store import FILE, Store, fact, set_fact
+from twoalike.study import Study, TwoalikeError, hold_lock, sync_folder, writing
+
+_KEY = "key"
+"""Fact by which a store knows the key it was written with."""
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def online_folder(study: str | Path) -> Path:
+    """Folder of the records and the key of an online study: beside the study, not in it.
+
+    So neither a copy of the study nor a sync client takes them along.
+    """
+    root = Path(study).resolve()
+    return root.with_name(f"{root.name}-online")
+
+
+def default_store(study: str | Path) -> Path:
+    """SQLite file that the records of a study go to unless another store is named."""
+    return online_folder(study) / FILE
+
+
+def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]:
+    """Open the store of a study and its key; both are made the first time.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    store
+        Connection string; None: an SQLite file beside the study.
+
+    Raises
+    ------
+    TwoalikeError
+        If the store cannot be opened, or the key is missing or not that of the store.
+    """
+    folder = online_folder(study)
+    with writing(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if os.name == "posix":
+            folder.chmod(0o700)
+    busy = f"{folder}: another process is starting. Try again."
+    with hold_lock(folder / "lock", busy, patience_s=30.0):
+        opened = Store(default_store(study) if store is None else store)
+        try:
+            key = _key_of(opened, folder / "key")
+        except BaseException:
+            opened.close()
+            raise
+        sync_folder(folder)
+    return opened, key
+
+
+def _key_of(store: Store, path: Path) -> Key:
+    """Key that a store was written with; a new store gets one."""
+    with store.reading() as connection:
+        known = fact(connection, _KEY)
+    key = make_key(path) if known is None and not path.exists() else load_key(path)
+    if known is None:
+        store.submit(lambda connection: set_fact(connection, _KEY, key.fingerprint)).result()
+    elif known != key.fingerprint:
+        raise TwoalikeError(
+            where=path,
+            expected="the key that the store was written with",
+            found="another",
+            remedy="Copy it from the machine that serves the study already.",
+        )
+    return key
+
+
+def new_token(study: str | Path, store: str | None = None) -> str:
+    """Make a new token for the operator; one made before no longer works.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`open_store`.
+    """
+    opened, _ = open_store(Study.load(study).root, store)
+    try:
+        return _new_token(opened)
+    finally:
+        opened.close()
+
+
+def _new_token(store: Store) -> str:
+    from twoalike.online._app import OPERATOR
+
+    token = secrets.token_urlsafe(24)
+    store.submit(lambda connection: set_fact(connection, OPERATOR, hashed(token))).result()
+    return token
+
+
+def make_links(study: str | Path, number: int, url: str, store: str | None = None) -> list[str]:
+    """Make one-time links; each lets one person take part, who may come back by it.
+
+    Parameters
+    ----------
+    number
+        How many.
+    url
+        Address of the study, such as ``https://lab.example.org/``.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`open_store`, and if ``number`` is not positive.
+    """
+    if number < 1:
+        raise TwoalikeError(where=f"`number={number}`", expected="at least 1", found=number)
+    opened, _ = open_store(Study.load(study).root, store)
+    links = [secrets.token_urlsafe(16) for _ in range(number)]
+    try:
+        opened.submit(lambda connection: add_links(connection, links)).result()
+    finally:
+        opened.close()
+    return [f"{url.rstrip('/')}/?{urlencode({'link': link})}" for link in links]
+
+
+def serve(
+    study: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    store: str | None = None,
+    limits: Limits = USUAL,
+    show: Callable[[str], None] = print,
+) -> None:
+    """Serve a built study until it is interrupted.
+
+    Parameters
+    ----------
+    study
+        Folder of a study that ``twoalike online build`` has compiled.
+    host, port
+        Address to listen at; port 0 takes a free one. Other machines should reach it through a
+        reverse proxy, which encrypts.
+    store
+        Connection string, such as ``postgresql+psycopg://...``; None: an SQLite file in the folder
+        ``STUDY-online`` beside the study.
+    limits
+        How often a session or an address may ask.
+    show
+        Gets the lines for the operator: addresses, and the token when it is made.
+
+    Raises
+    ------
+    TwoalikeError
+        If the study is not built, the store cannot be opened, or the port is taken.
+    KeyboardInterrupt
+        When it was interrupted, after what was being written is written.
+    """
+    import uvicorn
+
+    from twoalike.online._app import OPERATOR, create_app
+
+    built = BuiltStudy.load(study)
+    built.parts(built.session.participants[0])  # a damaged build is reported now
+    opened, key = open_store(study, store)
+    try:
+        listening = _listen(host, port)
+        with opened.reading() as connection:
+            known = fact(connection, OPERATOR)
+        token = _new_token(opened) if known is None else None
+        for line in _greeting(listening, host, token):
+            show(line)
+    except BaseException:
+        opened.close()
+        raise
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("twoalike.online").setLevel(logging.INFO)
+    config = uvicorn.Config(
+        create_app(built, opened, key, limits),
+        log_config=None,
+        access_log=False,  # addresses carry ids
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise TwoalikeError(
+            f"cannot listen at port {port} of {host} ({error.strerror})",
+            where=f"`port={port}`",
+            remedy="Choose another port, or end the program that uses it.",
+        ) from error
+
+
+def _greeting(listening: socket.socket, host: str, token: str | None) -> list[str]:
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listening.getsockname()[1]}/"
+    lines = [f"study     {address}", f"operator  {address}operator/"]
+    if token is not None:
+        lines.append(f"token     {token}  (shown this once; twoalike online token makes a new one)")
+    if host not in _LOCAL:
+        lines.append("Other machines can reach this without encryption: use a reverse proxy.")
+    return lines

@@ -1,0 +1,385 @@
+"""``STUDY/online``: the page with all that it shows, written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from twoalike.design import shown_objects
+from twoalike.online._compile import as_json, compile_person, is_adaptive, prepare_person
+from twoalike.online._least import least_window
+from twoalike.online._pictures import Picture, pictures
+from twoalike.online._session import OnlineSession, PageTexts, Person
+from twoalike.record import balanced_cohort, participant_label
+from twoalike.stimuli import StimulusSet, stimuli_held
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    atomic_directory,
+    check_replaceable,
+    counted,
+    load_toml,
+    progress,
+)
+from twoalike.tasks import (
+    ImagesProtocol,
+    Prepared,
+    Protocol,
+    check_parts,
+)
+
+FOLDER = "online"
+"""Folder of the page in a study."""
+SESSION = "session.json"
+_PAGE = files("twoalike.online") / "page"
+_NOT_COPIED = ("operator",)
+"""Folders of the page that only a server gives out."""
+_STYLES = ("base.css", "pages.css", "choice.css", "arrangement.css")
+"""Parts of style.css, in order."""
+_TEXTS = files("twoalike.online") / "texts"
+_OWN_TEXTS = "protocols/page.toml"
+"""File of a study with texts of the page that differ from ours, or are in another language."""
+
+
+@dataclass(frozen=True)
+class OnlineStudy:
+    """A study with its page.
+
+    Attributes
+    ----------
+    study, session
+        The study, and what session.json holds.
+    state
+        ``written``, ``unchanged`` (the same page was there) or ``read``.
+    """
+
+    study: Study
+    session: OnlineSession
+    state: str = "read"
+
+    @property
+    def folder(self) -> Path:
+        """Where the page is."""
+        return self.study.root / FOLDER
+
+    def person(self, participant: str) -> Person:
+        """Read what a participant does.
+
+        Raises
+        ------
+        TwoalikeError
+            If there is no such participant, or the file is damaged.
+        """
+        return _read(self.folder / "people" / f"{participant}.json", Person)
+
+    @cached_property
+    def task(self) -> str | None:
+        """Name of the task; None for a sitting of several."""
+        parts = self.person(self.session.participants[0]).parts
+        names = {part.task for part in parts}
+        return names.pop() if len(names) == 1 else None
+
+    @cached_property
+    def studies(self) -> Mapping[str, Study]:
+        """The study as each participant does it, by code: group, orders, set of objects."""
+        codes = self.session.participants
+        return balanced_cohort(self.study, codes, several_tasks=self.task is None)
+
+    def prepared(self, participant: str) -> list[Prepared]:
+        """Prepare the parts of a participant, as they were compiled."""
+        own, number = self.studies[participant], self.session.session
+        return prepare_person(own, participant, number, self.task)
+
+
+def build_online(
+    study: Study | str | Path,
+    participants: int | Sequence[str],
+    *,
+    task: str | None = None,
+    session: int = 1,
+    overwrite: bool = False,
+) -> OnlineStudy:
+    """Compile a study for browsers into its folder ``online``: a static page with all it shows.
+
+    Participants have the same pages, questions and trials as in a window. Building again gives the
+    same files; where nothing changes, none is written.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    participants
+        Number of participants, who are called w0001, w0002, ..., or their codes. A larger number
+        keeps what is there and adds to it.
+    task
+        Name of the only task; None: as :func:`twoalike.sitting.sit`.
+    session
+        Number of the session, from 1.
+    overwrite
+        Change what is shown although people have begun.
+
+    Raises
+    ------
+    TwoalikeError
+        If anything is missing or contradicts, or asks for what no browser can show; if people have
+        begun, and what is shown would change. Then nothing is written.
+    """
+    opened = study if isinstance(study, Study) else Study.load(study)
+    codes = _codes(participants)
+    made = _compile(opened, codes, task, session)
+    folder = opened.root / FOLDER
+    check_replaceable(folder, SESSION, overwrite=True)
+    if made.is_in(folder):
+        return OnlineStudy(opened, made.session, "unchanged")
+    _refuse_change(opened, folder, made.session, overwrite)
+    with atomic_directory(folder) as temporary:
+        made.write(temporary)
+    return OnlineStudy(opened, made.session, "written")
+
+
+def check_built(study: Study | str | Path) -> OnlineStudy:
+    """Check that the page of a study is what the study would build now.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no page, a file of it is missing or was changed, or study and page differ.
+    """
+    there = read_built(study)
+    session = there.session
+    made = _compile(there.study, session.participants, there.task, session.session)
+    if made.session.hash != session.hash or not made.is_in(there.folder):
+        differs = made.session.hash != session.hash
+        raise TwoalikeError(
+            where=there.folder,
+            expected="the page that the study gives now",
+            found="one that shows something else" if differs else "a file of it missing or changed",
+            remedy="Build it again with: twoalike online build",
+        )
+    return there
+
+
+def read_built(study: Study | str | Path) -> OnlineStudy:
+    """Read the page of a study, as it was built.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is none, or it is of another version.
+    """
+    opened = study if isinstance(study, Study) else Study.load(study)
+    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, OnlineSession))
+
+
+def _read[Model: (OnlineSession, Person)](path: Path, model: type[Model]) -> Model:
+    if not path.is_file():
+        raise TwoalikeError(
+            where=path,
+            expected="a file of the study's page",
+            found="none",
+            remedy="Build the page with: twoalike online build",
+        )
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TwoalikeError(
+            where=f"{path}, {'.'.join(map(str, first['loc']))}",
+            expected="a file of twoalike online build, of this version",
+            found=first["msg"],
+            remedy="Build the page again.",
+        ) from error
+
+
+def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
+    """Codes of the participants."""
+    if isinstance(participants, int):
+        if participants < 1:
+            raise TwoalikeError(where=f"`participants={participants}`", expected="1 or more")
+        return tuple(f"w{number:04d}" for number in range(1, participants + 1))
+    given = [participants] if isinstance(participants, str) else participants
+    codes = [participant_label(code) for code in given]
+    if twice := [code for code in codes if codes.count(code) > 1]:
+        raise TwoalikeError(f"`participants=...`: {twice[0]} is listed twice. Name each one once.")
+    if not codes:
+        raise TwoalikeError(where="`participants=...`", expected="1 or more", found="none")
+    return tuple(codes)
+
+
+@dataclass(frozen=True)
+class _Site:
+    """Everything that the folder holds; pictures are made when they are written."""
+
+    session: OnlineSession
+    people: Mapping[str, bytes]
+    stimuli: StimulusSet
+    protocol: Protocol
+
+    def pictures(self) -> Iterator[Picture]:
+        return pictures(self.stimuli, self.session.images, self.protocol)
+
+    def small_files(self) -> dict[str, bytes]:
+        """Content of all files but the pictures, by their path in the folder."""
+        found = {f"people/{code}.json": content for code, content in self.people.items()}
+        found[SESSION] = self.session.model_dump_json(indent=1).encode() + b"\n"
+        return found | _page_files()
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether a folder holds just this."""
+        small = self.small_files()
+        digests = {one.file: one.sha256 for one in self.session.images.values()}
+        there = {
+            Path(at, name).relative_to(folder).as_posix()
+            for at, _, names in os.walk(folder)
+            for name in names
+        }
+        return (
+            there == small.keys() | digests.keys()
+            and all((folder / name).read_bytes() == small[name] for name in small)
+            and all(
+                sha256((folder / name).read_bytes()).hexdigest() == digest
+                for name, digest in digests.items()
+            )
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write all files into an empty folder."""
+        (folder / "images").mkdir()
+        for name, content in self.small_files().items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        for picture in self.pictures():
+            (folder / picture.about.file).write_bytes(picture.content)
+
+
+def _page_files() -> dict[str, bytes]:
+    """Files of the page that all studies share, by their path in the folder."""
+    root = Path(str(_PAGE))
+    found = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] not in _NOT_COPIED
+    }
+    found["style.css"] = b"".join(found.pop(name, b"") for name in _STYLES)
+    return found
+
+
+def _compile(study: Study, codes: Sequence[str], task: str | None, session: int) -> _Site:
+    """Compile a study for participants, without writing anything."""
+    for fault in check_parts(study):
+        raise TwoalikeError(fault)
+    people: dict[str, bytes] = {}
+    examples: dict[str, Prepared] = {}
+    shown: set[str] = set()
+    with stimuli_held(), progress() as bar:
+        work = bar.add_task("participants", total=len(codes), status="")
+        cohort = balanced_cohort(study, codes, several_tasks=task is None)
+        for code, own in cohort.items():
+            parts = prepare_person(own, code, session, task)
+            person = compile_person(own, parts)
+            people[code] = as_json(person)
+            for one, part in zip(parts, person.parts, strict=True):
+                examples.setdefault(part.protocol, one)
+                shown.update(one.plan.stimuli)
+            bar.advance(work)
+        stimuli = StimulusSet.load(study.stimuli)
+    if is_adaptive(study):
+        shown.update(shown_objects(stimuli, study.config.design))
+    protocols = {key: one.protocol for key, one in examples.items()}
+    first = next(iter(protocols.values()))
+    _check_together(study, protocols, stimuli, shown)
+    images = {one.name: one.about for one in pictures(stimuli, shown, first)}
+    made = OnlineSession(
+        version=version("twoalike"),
+        hash="0" * 64,
+        study=study.config.title,
+        session=session,
+        language=first.language,
+        participants=tuple(codes),
+        protocols={key: one.model_dump(mode="json") for key, one in protocols.items()},
+        images=images,
+        texts=page_texts(study, first.language),
+        least_window_px=least_window([*examples.values()]),
+        card=any(
+            isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()
+        ),
+        return_hours=study.config.online.return_hours,
+        completion_url=study.config.online.completion_url,
+    )
+    hashed = made.model_copy(update={"hash": _digest(made, people)})
+    return _Site(hashed, people, stimuli, first)
+
+
+def _digest(session: OnlineSession, people: Mapping[str, bytes]) -> str:
+    """SHA-256 of all that is shown."""
+    content = session.model_dump(mode="json", exclude={"hash", "version"})
+    lines = [json.dumps(content, sort_keys=True, ensure_ascii=False).encode()]
+    lines += [sha256(people[code]).hexdigest().encode() for code in session.participants]
+    return sha256(b"\n".join(lines)).hexdigest()
+
+
+def _check_together(
+    study: Study, protocols: Mapping[str, Protocol], stimuli: StimulusSet, shown: set[str]
+) -> None:
+    """Check that one page can show all protocols: in one language, words in one colour."""
+    place = study.root / "protocols"
+    languages = sorted({one.language for one in protocols.values()})
+    if len(languages) > 1:
+        raise TwoalikeError(
+            where=place,
+            expected="protocols of one language, as the page has one",
+            found=" and ".join(languages),
+        )
+    colours = {(one.screen.foreground, one.screen.background) for one in protocols.values()}
+    if len(colours) > 1 and any(stimuli.kind(name) == "word" for name in shown):
+        raise TwoalikeError(
+            where=place,
+            expected="the same screen.foreground and screen.background in all protocols, as words "
+            "are drawn once",
+            found="several",
+        )
+
+
+def page_texts(study: Study, language: str) -> PageTexts:
+    """Texts of the page in a language; protocols/page.toml of the study may replace any of them.
+
+    Raises
+    ------
+    TwoalikeError
+        If none are shipped in the language and the file does not have them all.
+    """
+    shipped, own = Path(str(_TEXTS)) / f"page.{language}.toml", study.root / _OWN_TEXTS
+    if not shipped.is_file() and not own.is_file():
+        raise TwoalikeError(
+            where=own,
+            expected=f"the texts of the page in {language!r}, the language of the protocols",
+            found="no such file",
+            remedy=f"Translate {_TEXTS / 'page.en.toml'}.",
+        )
+    found = [path for path in (shipped, own) if path.is_file()]
+    texts = load_toml(found[0], PageTexts, found[1:])
+    return texts if texts.title else texts.model_copy(update={"title": study.config.title})
+
+
+def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bool) -> None:
+    """Refuse to change what is shown once people have begun."""
+    if overwrite or not (folder / SESSION).is_file():
+        return
+    there = json.loads((folder / SESSION).read_bytes())  # of any version
+    names = [f"sub-{code}/ses-{there['session']:02d}" for code in there["participants"]]
+    begun = [name for name in names if any(study.raw.glob(f"{name}/beh/*_beh.tsv"))]
+    if begun and there["hash"] != new.hash:
+        raise TwoalikeError(
+            where=folder,
+            expected=f"no change of what is shown: {counted(len(begun), 'participant')} have begun",
+            found="another page than the one that is there",
+            remedy="Restore study and protocols, or change it with `overwrite=True`; what is "
+            "already recorded refers to the page before.",
+        )

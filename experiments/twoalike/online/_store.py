@@ -1,0 +1,496 @@
+"""Where an online study keeps what people answer: tables, one writer, the archive.
+
+All writing is done by one thread. It takes what has come in while the last transaction was being
+synced, writes it in one, and only then answers (group commit): an acknowledged record is on the
+disk, and a hundred people cost little more than one. SQLite in WAL mode with ``synchronous=FULL``
+is the default; several server processes of one machine may share its file. PostgreSQL, given by
+a connection string, serves several machines.
+
+Records of a session are stored without gaps. One that comes before its predecessor is not
+acknowledged, and the page sends it again. So a session is always as if it had been broken off
+after its last record, wherever the line, the page or the server failed.
+"""
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from twoalike.online._built import Checked, Refusal
+from twoalike.study import TwoalikeError, shortened
+
+FILE = "records.sqlite"
+_LOG = logging.getLogger("twoalike.online")
+_PATIENCE_S = 30
+"""How long a transaction waits for another process that writes to the same SQLite file."""
+_MOST_TOGETHER = 500
+"""Requests that are written in one transaction."""
+_AHEAD = 50
+"""How far ahead of its predecessors a record may come; the page keeps it until they are stored."""
+_LOCK = 7_201_522
+"""Number of the lock that writers to one PostgreSQL database take in turns."""
+
+METADATA = MetaData()
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("visit", Integer, nullable=False),  # number of the participant's session
+    Column("participant", Text, nullable=False),
+    Column("held", Text),  # the participant's code, NULL once it went back to the pool
+    Column("protocol", Text, nullable=False),
+    Column("entered", Float, nullable=False),  # s since 1970
+    Column("last", Float, nullable=False),  # when it was last heard of
+    Column("ended", Text),
+    Column("ended_at", Float),
+    Column("person", Text, index=True),  # recognises an id, and does not reveal it
+    Column("link", Text, index=True),
+    Column("withdrawal", Text, nullable=False, unique=True),  # hash of the code
+    # State after the last record:
+    Column("n", Integer, nullable=False, default=0),
+    Column("part", Integer, nullable=False, default=0),
+    Column("step", Integer, nullable=False, default=-1),
+    Column("clock", Float, nullable=False, default=0.0),  # s of the part's clock
+    Column("choices", Integer, nullable=False, default=0),  # in the part
+    Column("answered", Integer, nullable=False, default=0),  # whether the step has its answer
+    Column("arrangement", Integer, nullable=False, default=0),  # last one in the part
+    Column("part_end", Text),
+    Column("done", Integer, nullable=False, default=0),  # the last part was completed
+    # Counts for the operator:
+    Column("trials", Integer, nullable=False, default=0),
+    Column("fast", Integer, nullable=False, default=0),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("right", Integer, nullable=False, default=0),
+    UniqueConstraint("visit", "held"),
+)
+RECORDS = Table(
+    "records",
+    METADATA,
+    Column("session", Text, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("part", Integer, nullable=False),
+    Column("arrangement", Integer),
+    Column("body", Text, nullable=False),
+)
+IDS = Table(
+    "ids",
+    METADATA,
+    Column("session", Text, primary_key=True),
+    Column("closed", Text, nullable=False),  # encrypted under the key
+)
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("link", Text, primary_key=True),  # hash
+    Column("session", Text),
+)
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+_STATE = (
+    *("n", "part", "step", "clock", "choices"),
+    *("answered", "arrangement", "part_end", "done"),
+)
+_COUNTS = ("trials", "fast", "checks", "right")
+
+
+@dataclass(frozen=True)
+class Append:
+    """Records of a session that are to be stored, in the order of their numbers."""
+
+    session: str
+    records: tuple[Checked, ...]
+
+
+type Job = Callable[[Connection], Any]
+"""Writes something and returns the answer; raises :class:`Refusal` if nothing is to be written."""
+type _Task = tuple[Append | Job, Future[Any]]
+
+
+class Store:
+    """Open store of one study, with the thread that writes to it.
+
+    Parameters
+    ----------
+    url
+        A connection string of SQLAlchemy, or the path of an SQLite file, which is made.
+
+    Raises
+    ------
+    TwoalikeError
+        If it cannot be opened.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = store_url(url)
+        self._writer = _engine(self.url, writes=True)
+        self._reader = _engine(self.url, writes=False)
+        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        try:
+            with self._writing() as connection:
+                METADATA.create_all(connection)
+        except SQLAlchemyError as error:
+            raise _unreachable(self.url, error) from error
+        self._thread = threading.Thread(target=self._write, name="twoalike-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, task: Append | Job) -> Future[Any]:
+        """Hand a task to the writer; the answer comes when it is on the disk.
+
+        That of an :class:`Append` is the list of the numbers that are stored.
+        """
+        future: Future[Any] = Future()
+        self._queue.put((task, future))
+        return future
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a connection that reads one state of the store, whatever is written meanwhile."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    def forget(self) -> None:
+        """Remove deleted records from the file of the last transactions as well (SQLite)."""
+        if self.url.get_backend_name() == "sqlite":
+            connection = self._writer.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Write what is waiting, then close."""
+        self._queue.put(None)
+        self._thread.join()
+        self._writer.dispose()
+        self._reader.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group: list[_Task | None] = [first]
+            while len(group) < _MOST_TOGETHER and group[-1] and not self._queue.empty():
+                group.append(self._queue.get())
+            # Those who asked may have left meanwhile.
+            wanted = [one for one in group if one and one[1].set_running_or_notify_cancel()]
+            if wanted:
+                self._commit(wanted)
+            if group[-1] is None:
+                return
+
+    def _commit(self, group: Sequence[_Task]) -> None:
+        """Write a group in one transaction, and answer once it is on the disk."""
+        try:
+            with self._writing() as connection:
+                answers = _answers(connection, [task for task, _ in group])
+        except Exception as error:
+            if len(group) > 1:  # whichever of them is at fault, the others are written
+                for one in group:
+                    self._commit([one])
+                return
+            _LOG.exception("the store could not be written")
+            group[0][1].set_exception(error)
+            return
+        for (_, future), answer in zip(group, answers, strict=True):
+            if isinstance(answer, Refusal):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+
+def _answers(connection: Connection, tasks: Sequence[Append | Job]) -> list[Any]:
+    appends = [task for task in tasks if isinstance(task, Append)]
+    appended = iter(_append(connection, appends))
+    answers: list[Any] = []
+    for task in tasks:
+        if isinstance(task, Append):
+            answers.append(next(appended))
+            continue
+        try:
+            with connection.begin_nested():
+                answers.append(task(connection))
+        except Refusal as refusal:
+            answers.append(refusal)
+    return answers
+
+
+def _append(connection: Connection, appends: Sequence[Append]) -> list[list[int] | Refusal]:
+    """Store records of many sessions; gives the stored numbers or the refusal of each."""
+    if not appends:
+        return []
+    names = sorted({append.session for append in appends})
+    rows = connection.execute(select(SESSIONS).where(SESSIONS.c.name.in_(names))).mappings()
+    states = {row["name"]: dict(row) for row in rows}
+    stored = _stored_bodies(connection, appends, states)
+    answers: list[list[int] | Refusal] = []
+    new: list[dict[str, Any]] = []
+    for append in appends:
+        state = states.get(append.session)
+        try:
+            if state is None:
+                raise Refusal("unknown", "no such session")
+            added, after = _added(append, state, stored)
+        except Refusal as refusal:
+            answers.append(refusal)
+            continue
+        states[append.session] = after
+        stored |= {(append.session, one.n): one.body for one in added}
+        new += [_record_row(append.session, one) for one in added]
+        answers.append([one.n for one in append.records if one.n <= after["n"]])
+    if new:
+        connection.execute(insert(RECORDS), new)
+        now = time.time()
+        changed = sorted({row["session"] for row in new})
+        connection.execute(
+            update(SESSIONS).where(SESSIONS.c.name == bindparam("key")),
+            [
+                {"key": name, "last": now} | {c: states[name][c] for c in (*_STATE, *_COUNTS)}
+                for name in changed
+            ],
+        )
+    return answers
+
+
+def _stored_bodies(
+    connection: Connection, appends: Sequence[Append], states: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, int], str]:
+    """Read stored records that come again, by session and number; few requests send any."""
+    found: dict[tuple[str, int], str] = {}
+    for append in appends:
+        known = states.get(append.session, {"n": 0})["n"]
+        again = [one.n for one in append.records if one.n <= known]
+        if again:
+            query = select(RECORDS.c.n, RECORDS.c.body).where(
+                RECORDS.c.session == append.session, RECORDS.c.n.in_(again)
+            )
+            found |= {(append.session, row.n): row.body for row in connection.execute(query)}
+    return found
+
+
+def _added(
+    append: Append, state: Mapping[str, Any], stored: Mapping[tuple[str, int], str]
+) -> tuple[list[Checked], dict[str, Any]]:
+    """Return the records that are new and next, and the state of the session after them."""
+    added, after = [], dict(state)
+    for record in sorted(append.records, key=lambda one: one.n):
+        if record.n <= state["n"]:
+            if stored.get((append.session, record.n)) != record.body:
+                raise Refusal("changed", "a record that differs from the stored one")
+        elif record.n > state["n"] + _AHEAD:
+            raise Refusal("malformed", "a record far ahead")
+        elif record.n == after["n"] + 1:
+            if after["ended"] is not None:
+                raise Refusal(*_over(after["ended"]))
+            after |= _following(after, record)
+            added.append(record)
+    return added, after
+
+
+def _over(ended: str) -> tuple[str, str]:
+    """Error and reason for a session that has ended."""
+    error = {"expired": "expired", "withdrawn": "unknown"}.get(ended, "finished")
+    return error, f"session is {ended}"
+
+
+def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
+    """State of a session after a record, which has to follow from the state before it."""
+    same = record.part == state["part"]
+    if same and state["part_end"] is not None:
+        raise Refusal("malformed", "a record after the end of its part")
+    again = same and record.step == state["step"]  # what a step gave may take several records
+    if (same and record.step < state["step"]) or (again and state["answered"] and record.answers):
+        raise Refusal("malformed", "a step that was answered before")
+    if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
+        raise Refusal("malformed", "a part before its turn")
+    choices = state["choices"] if same else 0
+    arrangement = state["arrangement"] if same else 0
+    if not again and choices != record.before:
+        raise Refusal("malformed", "trials were left out")
+    if record.end == "completed" and choices + record.choices != record.n_trials:
+        raise Refusal("malformed", "an end before the last trial")
+    if record.arrangement is not None and record.arrangement <= arrangement:
+        raise Refusal("malformed", "an arrangement that was stored before")
+    return {
+        "n": record.n,
+        "part": record.part,
+        "step": record.step,
+        "clock": max(record.time, state["clock"] if same else 0.0),
+        "choices": choices + record.choices,
+        "answered": int(record.answers or (again and bool(state["answered"]))),
+        "arrangement": record.arrangement or arrangement,
+        "part_end": record.end,
+        "done": int(record.last and record.end == "completed"),
+        "trials": state["trials"] + record.choices + (record.arrangement is not None),
+        "fast": state["fast"] + record.fast,
+        "checks": state["checks"] + (record.right is not None),
+        "right": state["right"] + bool(record.right),
+    }
+
+
+def _record_row(session: str, record: Checked) -> dict[str, Any]:
+    return {
+        "session": session,
+        "n": record.n,
+        "part": record.part,
+        "arrangement": record.arrangement,
+        "body": record.body,
+    }
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    """Read a fact about the study, such as whether people may enter."""
+    return connection.scalar(select(FACTS.c.value).where(FACTS.c.name == name))
+
+
+def set_fact(connection: Connection, name: str, value: str) -> None:
+    """Write a fact about the study."""
+    changed = connection.execute(update(FACTS).where(FACTS.c.name == name).values(value=value))
+    if not changed.rowcount:
+        connection.execute(insert(FACTS).values(name=name, value=value))
+
+
+def store_url(store: str | Path) -> URL:
+    """Return the connection string of a store; a path is that of an SQLite file.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is none, or of a database that is not supported.
+    """
+    if isinstance(store, Path) or "://" not in store:
+        return URL.create("sqlite", database=str(store))
+    try:
+        url = make_url(store)
+    except ArgumentError:
+        url = URL.create("unknown")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise TwoalikeError(
+            where="`store=...`",
+            expected="a path, or postgresql+psycopg://USER@HOST/DATABASE",
+            found=url.drivername,
+        )
+    return url
+
+
+def _engine(url: URL, *, writes: bool) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        level = "READ COMMITTED" if writes else "REPEATABLE READ"
+        return create_engine(url, isolation_level=level, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, connect_args={"timeout": _PATIENCE_S}, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions are begun below
+        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {setting}").fetchall()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads and then writes has to hold the lock from its start.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _unreachable(url: URL, error: SQLAlchemyError) -> TwoalikeError:
+    reason = shortened(getattr(error, "orig", None) or error)
+    return TwoalikeError(
+        f"the store cannot be opened ({reason})", where=url.render_as_string(hide_password=True)
+    )
+
+
+def iso_time(seconds: float) -> str:
+    """Return a time of the store as text, in UTC and to the second.
+
+    Examples
+    --------
+    >>> iso_time(0.0)
+    '1970-01-01T00:00:00Z'
+    """
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def archive(connection: Connection) -> Iterator[str]:
+    """Yield the archive of a store, line by line without line ends.
+
+    A line ``{"kind": "session", ...}`` for each session, in the order in which they were entered,
+    then its records by number. A session whose code went back to the pool has no participant.
+    """
+    for session in connection.execute(select(SESSIONS).order_by(SESSIONS.c.entered)).all():
+        yield json.dumps(
+            {
+                "kind": "session",
+                "session": session.name,
+                "participant": session.participant if session.held is not None else None,
+                "protocol": session.protocol,
+                "entered": iso_time(session.entered),
+                "ended": session.ended,
+            }
+        )
+        yield from connection.scalars(
+            select(RECORDS.c.body).where(RECORDS.c.session == session.name).order_by(RECORDS.c.n)
+        )
+
+
+def read_store(store: str | Path) -> Iterator[str]:
+    """Yield the archive of a store line by line, also while a server writes to it.
+
+    Parameters
+    ----------
+    store
+        Connection string, or path of the SQLite file.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no such store.
+    """
+    url = store_url(store)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise TwoalikeError(where=url.database, expected="a store of records", found="none")
+    engine = _engine(url, writes=False)
+    try:
+        with engine.connect() as connection:
+            yield from archive(connection)
+    except SQLAlchemyError as error:
+        raise _unreachable(url, error) from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,44 @@
+/** Measures the screen: the participant fits a frame to a bank card (ISO/IEC 7810 ID-1). */
+
+import { element, panel, paragraphs } from "./panels.js";
+
+const CARD_CM = [8.56, 5.398];
+const START_PX = 324; // of a screen with 96 pixels an inch
+const RANGE_PX = [150, 900];
+/** Nobody measures the distance online: at 57 cm, one centimetre is one degree. */
+export const DISTANCE_CM = 57;
+
+/**
+ * Show the frame until it is confirmed.
+ *
+ * @param {HTMLElement} root
+ * @param {{card: string, card_done: string}} texts
+ * @returns {Promise<{px_per_cm: number, distance_cm: number}>}
+ */
+export function measureScreen(root, texts) {
+  const frame = element("div", { class: "card-frame" });
+  const slider = element("input", {
+    type: "range",
+    min: RANGE_PX[0],
+    max: RANGE_PX[1],
+    step: 1,
+    value: START_PX,
+    class: "card-slider",
+    "aria-label": texts.card,
+  });
+  const fit = () => {
+    frame.style.width = `${slider.value}px`;
+    frame.style.height = `${(slider.value * CARD_CM[1]) / CARD_CM[0]}px`;
+  };
+  slider.addEventListener("input", fit);
+  fit();
+  const done = element("button", { type: "button", class: "button" }, texts.card_done);
+  panel(root, ...paragraphs(texts.card), frame, slider, done);
+  slider.focus();
+  return new Promise((resolve) => {
+    done.addEventListener("click", () => {
+      root.replaceChildren();
+      resolve({ px_per_cm: Number(slider.value) / CARD_CM[0], distance_cm: DISTANCE_CM });
+    });
+  });
+}

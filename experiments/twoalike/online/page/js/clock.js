@@ -1,0 +1,37 @@
+/**
+ * Time of a run: seconds since the first page of its part.
+ *
+ * `performance.now()`, `event.timeStamp` and the time of an animation frame count alike, in
+ * milliseconds since the page was opened; the clock turns them into the run's seconds. After a
+ * resume it goes on from where the run was left.
+ */
+
+const MICROSECONDS = 1e6;
+
+export class Clock {
+  /**
+   * @param {number} [start] Time of the run at which this clock starts, s.
+   * @param {() => number} [milliseconds] What counts; `performance.now` in a page.
+   */
+  constructor(start = 0, milliseconds = () => performance.now()) {
+    this.start = start;
+    this.milliseconds = milliseconds;
+    this.origin = milliseconds();
+  }
+
+  /** @returns {number} Time of the run now, s. */
+  now() {
+    return this.at(this.milliseconds());
+  }
+
+  /**
+   * Time of the run at a time stamp; never before the clock's start.
+   *
+   * @param {number} stamp Milliseconds since the page was opened.
+   * @returns {number} Seconds, to the microsecond.
+   */
+  at(stamp) {
+    const seconds = this.start + Math.max(0, stamp - this.origin) / 1000;
+    return Math.round(seconds * MICROSECONDS) / MICROSECONDS;
+  }
+}

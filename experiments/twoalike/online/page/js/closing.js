@@ -1,0 +1,95 @@
+/** Pages after the session: sending, the completion code, and the form that withdraws. */
+
+import { element, filled, panel, paragraphs } from "./panels.js";
+import { Refused, Unreachable } from "./transports.js";
+
+/**
+ * Show how many records are still to be sent.
+ *
+ * @param {HTMLElement} root
+ * @param {object} texts
+ * @param {import("./records.js").Queue} queue
+ * @returns {Promise<void>} Resolves when all are stored.
+ */
+export async function sendRest(root, texts, queue) {
+  const words = element("p", { "aria-live": "polite" });
+  panel(root, words);
+  const tell = () => {
+    words.textContent = filled(texts.sending, { n: queue.waiting.length });
+  };
+  tell();
+  const timer = setInterval(tell, 500);
+  try {
+    await queue.drained();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Show that all is stored, with the codes.
+ *
+ * @param {HTMLElement} root
+ * @param {object} texts
+ * @param {{code: string|null, url: string|null, withdraw: string|null}} outcome
+ */
+export function showEnd(root, texts, { code, url, withdraw }) {
+  const parts = paragraphs(texts.closing);
+  if (code) parts.push(element("p", {}, texts.code), codeLine(code), copyButton(texts, code));
+  if (url) parts.push(element("p", {}, element("a", { href: url, rel: "noreferrer" }, url)));
+  if (withdraw) {
+    parts.push(element("p", { class: "quiet" }, filled(texts.withdraw, { code: withdraw })));
+  }
+  panel(root, ...parts);
+  document.body.dataset.step = "end";
+}
+
+function codeLine(code) {
+  return element("output", { class: "code", id: "code", dir: "ltr" }, code);
+}
+
+function copyButton(texts, code) {
+  if (!navigator.clipboard) return element("span");
+  const button = element("button", { type: "button", class: "button" }, texts.copy_code);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(code);
+    button.textContent = `${texts.copy_code} ✓`;
+  });
+  return button;
+}
+
+/**
+ * Show the form that takes a withdrawal code.
+ *
+ * @param {HTMLElement} root
+ * @param {object} texts
+ * @param {{withdraw: (code: string) => Promise<unknown>}} transport
+ */
+export function showWithdrawal(root, texts, transport) {
+  const field = element("input", { class: "field", id: "withdraw", required: true });
+  Object.assign(field, { autocomplete: "off", maxLength: 64, spellcheck: false });
+  const answer = element("p", { role: "status", "aria-live": "polite" });
+  const button = element("button", { class: "button" }, texts.withdraw_button);
+  const label = element("label", { for: "withdraw" }, texts.withdraw_ask);
+  const form = element("form", { class: "panel" }, label, field, button, answer);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    answer.textContent = await withdraw(transport, texts, field.value.trim());
+    button.disabled = answer.textContent === texts.withdraw_done;
+  });
+  root.replaceChildren(element("h1", { class: "panel-title" }, texts.withdraw_title), form);
+  document.body.dataset.step = "withdraw";
+}
+
+/** Withdraw; returns what to tell. */
+async function withdraw(transport, texts, code) {
+  try {
+    await transport.withdraw(code);
+    return texts.withdraw_done;
+  } catch (error) {
+    if (error instanceof Refused) return texts.withdraw_unknown;
+    if (error instanceof Unreachable) return texts.offline;
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What shows the session: kind and version of browser and system, sizes, refresh rate. Nothing
+ * that tells one person from another.
+ */
+
+const BROWSERS = [
+  ["samsung", /SamsungBrowser\/(\d+(?:\.\d+)?)/],
+  ["opera", /(?:OPR|Opera)\/(\d+(?:\.\d+)?)/],
+  ["edge", /Edg(?:e|A|iOS)?\/(\d+(?:\.\d+)?)/],
+  ["firefox", /(?:Firefox|FxiOS)\/(\d+(?:\.\d+)?)/],
+  ["chrome", /(?:Chrome|Chromium|CriOS)\/(\d+(?:\.\d+)?)/],
+  ["safari", /Version\/(\d+(?:\.\d+)?).* Safari\//],
+];
+const SYSTEMS = [
+  ["android", /Android/],
+  ["ios", /iPhone|iPad|iPod/],
+  ["chromeos", /CrOS/],
+  ["windows", /Windows/],
+  ["macos", /Mac OS X|Macintosh/],
+  ["linux", /Linux|X11/],
+];
+
+/**
+ * Kind and version of browser and system, from what the browser says of itself.
+ *
+ * @param {string} userAgent
+ * @param {number} [touchPoints] A tablet of Apple says that it is a computer; it has five.
+ * @returns {{browser: string, browser_version: string, system: string, mobile: boolean}}
+ */
+export function readUserAgent(userAgent, touchPoints = 0) {
+  const found = BROWSERS.find(([, pattern]) => pattern.test(userAgent));
+  const version = found ? found[1].exec(userAgent)[1] : "";
+  let system = SYSTEMS.find(([, pattern]) => pattern.test(userAgent))?.[0] ?? "other";
+  if (system === "macos" && touchPoints > 1) system = "ios";
+  return {
+    browser: found?.[0] ?? "other",
+    browser_version: version.slice(0, 16),
+    system,
+    mobile: system === "ios" || system === "android" || /Mobi/.test(userAgent),
+  };
+}
+
+/**
+ * Describe the device as it is now.
+ *
+ * @param {object} known
+ * @param {number|null} known.refreshHz
+ * @param {{px_per_cm: number, distance_cm: number}|null} known.measured
+ * @returns {object} `Device` of the records.
+ */
+export function describeDevice({ refreshHz, measured }) {
+  const touch = navigator.maxTouchPoints ?? 0;
+  return {
+    ...readUserAgent(navigator.userAgent, touch),
+    window_px: [window.innerWidth, window.innerHeight],
+    pixel_ratio: window.devicePixelRatio,
+    refresh_hz: refreshHz,
+    fullscreen: document.fullscreenElement !== null,
+    touch: touch > 0,
+    px_per_cm: measured?.px_per_cm ?? null,
+    distance_cm: measured?.distance_cm ?? null,
+  };
+}
+
+/**
+ * What the browser lacks for a session; null if nothing.
+ *
+ * @returns {string|null} For the text `unsupported`.
+ */
+export function lacking() {
+  const needed = {
+    IndexedDB: "indexedDB" in window,
+    "Pointer Events": "PointerEvent" in window,
+    "HTMLImageElement.decode": "decode" in HTMLImageElement.prototype,
+    structuredClone: "structuredClone" in window,
+    "AbortSignal.timeout": "timeout" in AbortSignal,
+  };
+  return Object.keys(needed).find((name) => !needed[name]) ?? null;
+}
+
+/**
+ * Whether a window is large enough.
+ *
+ * @param {[number, number]} size Width and height of the window, CSS pixels.
+ * @param {[number, number]} least
+ * @param {[number, number]} screen Of the whole screen.
+ * @returns {"fits"|"turn"|"enlarge"|"never"} What helps: turning the device, a larger window (or
+ *   the full screen), or nothing.
+ */
+export function fit([width, height], [leastWidth, leastHeight], [screenWidth, screenHeight]) {
+  if (width >= leastWidth && height >= leastHeight) return "fits";
+  const inScreen = screenWidth >= leastWidth && screenHeight >= leastHeight;
+  const turned = screenHeight >= leastWidth && screenWidth >= leastHeight;
+  if (inScreen) return "enlarge";
+  return turned ? "turn" : "never";
+}

@@ -1,0 +1,364 @@
+/**
+ * Runs one state machine on the screen: draws its scene in animation frames and gives it what
+ * happens, until it has finished.
+ *
+ * A machine is what the page shows: a trial, a page, a countdown. It has
+ *
+ *   handle(event) -> Item[]   takes an event, gives the items to be kept
+ *   restart(time) -> Item[]   goes on after an interruption (optional)
+ *   scene                     what is to be seen now; plain data, drawn when it has changed
+ *   deadline                  time of the next change that comes by itself, s, or null
+ *   finished                  whether the next machine's turn has come
+ *
+ * and a view draws it:
+ *
+ *   draw(scene)               called in the animation frame that shows the scene
+ *   resize(width, height)     size of `root` in px; before the first scene and after each change
+ *   frame(time)               each animation frame, for a timer that runs (optional)
+ *   connect(send)             gets a function for events of the view's own controls, such as a
+ *                             button that is clicked: `send({kind, ...}, domEvent)`; pointer events
+ *                             in an element with the attribute `data-own`, and keys that operate
+ *                             what has the focus, are left to the view (optional)
+ *   keys                      Set of names of keys whose default action in the browser is
+ *                             suppressed (optional; arrows and space otherwise)
+ *
+ * Events are plain objects with a time in s of the run:
+ *
+ *   {kind: "shown", time, dropped, planned}
+ *   {kind: "key", time, key}              not when the key repeats
+ *   {kind: "nudge", time, dx, dy, fine}   an arrow key, also when it repeats; y up
+ *   {kind: "press" | "move" | "release", time, x, y, button: "left" | "right",
+ *    pointer: "mouse" | "touch"}          px from the centre of `root`, y up; a pen touches; a
+ *                                         release tells whether the browser took the touch away
+ *                                         (`cancelled`): views set `touch-action` in their CSS
+ *   {kind: "focus", time, here}           the driver itself adds the note of it
+ *   {kind: "tick", time}                  before each frame
+ *
+ * Times of events are those of the browser (`event.timeStamp`), an onset is the time of the
+ * animation frame that drew the scene, and `planned` the frame in which it was due.
+ */
+
+import { Clock } from "./clock.js";
+import { belongsToControl, direction, keyName } from "./keys.js";
+
+/** @typedef {{kind: string, [field: string]: unknown}} Item */
+
+const SOON_S = 0.001; // a deadline that a frame misses by no more counts as reached
+const BUTTONS = { 0: "left", 2: "right" };
+const SUPPRESSED = new Set(["left", "right", "up", "down", "space", "backspace", "pageup", "pagedown"]);
+const MEASURED_FRAMES = 60;
+const STEADY = 0.1; // share of frames that may differ before a rate counts as unknown
+const RATES_HZ = [20, 400];
+
+/** Refresh rate of the screen, Hz; null until it is measured or where it cannot be. */
+let refreshHz = null;
+/** Machines under way; the last one has the screen. @type {Run[]} */
+const running = [];
+/** What everything waits for while nothing may go on. @type {Promise<unknown>|null} */
+let gate = null;
+/** Called with items as they arise. @type {(items: Item[]) => void} */
+let listener = () => {};
+/** Whether the page has the keyboard. */
+let focused = true;
+
+/**
+ * Measure the refresh rate; frames that come late are taken into account from then on.
+ *
+ * @returns {Promise<number|null>} Hz, or null where frames come irregularly.
+ */
+export async function measureRefresh() {
+  const stamps = [];
+  while (stamps.length <= MEASURED_FRAMES) {
+    stamps.push(await new Promise((resolve) => requestAnimationFrame(resolve)));
+  }
+  refreshHz = rateOf(stamps);
+  return refreshHz;
+}
+
+/**
+ * Refresh rate from the times of successive frames.
+ *
+ * @param {number[]} stamps Milliseconds.
+ * @returns {number|null} Hz; null if more than a tenth of the frames do not fit.
+ */
+export function rateOf(stamps) {
+  const gaps = stamps.slice(1).map((stamp, at) => stamp - stamps[at]);
+  const middle = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)];
+  const fitting = gaps.filter((gap) => Math.abs(gap - middle) < middle / 4);
+  if (fitting.length < (1 - STEADY) * gaps.length) return null;
+  const hz = 1000 / (fitting.reduce((sum, gap) => sum + gap, 0) / fitting.length);
+  return hz >= RATES_HZ[0] && hz <= RATES_HZ[1] ? Math.round(hz * 1000) / 1000 : null;
+}
+
+/**
+ * Frame in which a change was to be seen: the first one after it was due.
+ *
+ * @param {number} due When the change was due, s.
+ * @param {number} shown Time of the frame that shows it, s.
+ * @param {number|null} hz Refresh rate; without one no frame counts as missed.
+ * @returns {number} s; `shown` less the frames that were missed.
+ */
+export function plannedFrame(due, shown, hz) {
+  return hz ? shown - Math.max(0, Math.floor((shown - due + SOON_S) * hz)) / hz : shown;
+}
+
+/** Note for the log. @returns {Item} */
+export function note(event, time, detail = {}) {
+  return { kind: "note", event, time, detail };
+}
+
+/**
+ * Tell what to do with items as they arise; `run` answers the same objects at the end.
+ *
+ * @param {(items: Item[]) => void} heard
+ */
+export function listen(heard) {
+  listener = heard;
+}
+
+/**
+ * Run a machine to its end.
+ *
+ * @param {object} machine
+ * @param {object} view
+ * @param {{root: HTMLElement, clock?: Clock}} where
+ * @returns {Promise<Item[]>} What is to be kept.
+ */
+export async function run(machine, view, { root, clock = new Clock() }) {
+  while (gate) await gate;
+  return new Run(machine, view, root, clock).promise;
+}
+
+/**
+ * Interrupt what is under way; afterwards the machine restarts. While one interruption lasts,
+ * another one does nothing.
+ *
+ * @param {(under: {machine: object|null, keep: (items: Item[]) => void}) => Promise<void>} work
+ *   What happens meanwhile; it may run a machine of its own, a countdown, unless `machine` is
+ *   null: then none is under way, and the next one waits.
+ * @returns {Promise<void>}
+ */
+export async function interrupt(work) {
+  const top = running.at(-1);
+  if (top ? top.suspended : gate) return;
+  if (!top) {
+    gate = work({ machine: null, keep: (items) => listener(items) });
+    try {
+      await gate;
+    } finally {
+      gate = null;
+    }
+    return;
+  }
+  top.suspend();
+  try {
+    await work({ machine: top.machine, keep: (items) => top.keep(items) });
+    top.goOn();
+  } catch (error) {
+    top.fail(error);
+  }
+}
+
+/** One machine on the screen. */
+class Run {
+  constructor(machine, view, root, clock) {
+    Object.assign(this, { machine, view, root, clock });
+    this.under = running.at(-1); // what this one interrupts, if anything
+    this.items = [];
+    this.drawn = null;
+    this.lastFrame = null;
+    this.lastTime = 0;
+    this.due = clock.now();
+    this.suspended = false;
+    this.listeners = new AbortController();
+    this.promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    running.push(this);
+    this.attempt(() => this.open());
+  }
+
+  open() {
+    this.view.connect?.((event, cause) =>
+      this.attempt(() => this.take({ time: this.timeOf(cause), ...event })),
+    );
+    this.resize();
+    this.hear();
+    this.request();
+    if (this.machine.finished) this.finish();
+  }
+
+  // --- frames -------------------------------------------------------------------------------
+
+  request() {
+    this.pending = requestAnimationFrame((stamp) => this.attempt(() => this.frame(stamp)));
+  }
+
+  frame(stamp) {
+    if (this.suspended || this.over) return;
+    const time = this.clock.at(stamp);
+    const { deadline } = this.machine;
+    const reached = deadline != null && deadline - time < SOON_S;
+    if (reached) this.due = deadline;
+    this.send({ kind: "tick", time: reached ? Math.max(time, deadline) : time });
+    if (this.over) return;
+    this.draw();
+    this.view.frame?.(time);
+    const dropped = late(time, this.lastFrame);
+    this.lastFrame = time;
+    const planned = plannedFrame(this.due ?? time, time, refreshHz);
+    this.due = null;
+    this.send({ kind: "shown", time, dropped, planned });
+    if (this.over) return;
+    if (this.changed) this.due = time + 2 * SOON_S; // by this frame, hence due in the next
+    this.request();
+  }
+
+  draw() {
+    const { scene } = this.machine;
+    const words = JSON.stringify(scene);
+    if (words !== this.drawn) this.view.draw(scene);
+    this.drawn = words;
+  }
+
+  /** Whether something else has to be seen than what was drawn last. */
+  get changed() {
+    return JSON.stringify(this.machine.scene) !== this.drawn;
+  }
+
+  // --- what happens -------------------------------------------------------------------------
+
+  hear() {
+    const { signal } = this.listeners;
+    const on = (target, type, heard) =>
+      target.addEventListener(type, (event) => this.attempt(() => heard(event)), { signal });
+    on(window, "keydown", (event) => this.key(event));
+    on(window, "resize", () => this.resize());
+    on(window, "blur", (event) => this.focus(event, false));
+    on(window, "focus", (event) => this.focus(event, true));
+    on(document, "visibilitychange", (event) => this.visibility(event));
+    on(this.root, "pointerdown", (event) => this.pointer("press", event));
+    on(this.root, "pointermove", (event) => this.pointer("move", event));
+    on(this.root, "pointerup", (event) => this.pointer("release", event));
+    on(this.root, "pointercancel", (event) => this.pointer("release", event));
+    on(this.root, "contextmenu", (event) => event.preventDefault());
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    const key = keyName(event);
+    if (key === null || belongsToControl(key, event.target)) return;
+    if ((this.view.keys ?? SUPPRESSED).has(key)) event.preventDefault();
+    const time = this.timeOf(event);
+    if (!event.repeat) this.take({ kind: "key", time, key });
+    const step = direction(key);
+    if (step) this.take({ kind: "nudge", time, dx: step[0], dy: step[1], fine: event.shiftKey });
+  }
+
+  pointer(kind, event) {
+    const cancelled = event.type === "pointercancel";
+    const counts = kind === "move" || cancelled || event.button in BUTTONS;
+    if (!event.isPrimary || !counts || event.target.closest?.("[data-own]")) return;
+    if (kind === "press") this.root.setPointerCapture(event.pointerId); // until it is released
+    const frame = this.root.getBoundingClientRect();
+    const found = {
+      kind,
+      time: this.timeOf(event),
+      x: event.clientX - (frame.left + frame.width / 2),
+      y: frame.top + frame.height / 2 - event.clientY,
+      button: BUTTONS[event.button] ?? "left",
+      pointer: event.pointerType === "mouse" ? "mouse" : "touch",
+    };
+    this.take(kind === "release" ? { ...found, cancelled } : found);
+  }
+
+  focus(event, here) {
+    if (focused === here || running.at(-1) !== this) return;
+    focused = here;
+    const time = this.timeOf(event);
+    this.keep([note("focus", time, { here })]);
+    this.take({ kind: "focus", time, here });
+  }
+
+  visibility(event) {
+    this.lastFrame = null; // frames are not late while the page is hidden: there are none
+    this.focus(event, document.visibilityState === "visible" && document.hasFocus());
+  }
+
+  resize() {
+    const { width, height } = this.root.getBoundingClientRect();
+    this.view.resize?.(width, height);
+    this.drawn = null;
+  }
+
+  timeOf(event) {
+    return event ? this.clock.at(event.timeStamp) : this.clock.now();
+  }
+
+  /** Take an event, unless the machine is interrupted. */
+  take(event) {
+    if (this.suspended || this.over || running.at(-1) !== this) return;
+    this.send(event);
+    if (!this.over && this.due === null && this.changed) this.due = event.time;
+  }
+
+  send(event) {
+    event.time = Math.max(event.time, this.lastTime);
+    this.lastTime = event.time;
+    this.keep(this.machine.handle(event));
+    if (this.machine.finished) this.finish();
+  }
+
+  keep(items) {
+    if (!items?.length) return;
+    this.items.push(...items);
+    if (this.under) this.under.keep(items);
+    else listener(items);
+  }
+
+  // --- interruptions, and the end -----------------------------------------------------------
+
+  suspend() {
+    this.suspended = true;
+    cancelAnimationFrame(this.pending);
+  }
+
+  goOn() {
+    this.suspended = false;
+    this.drawn = this.lastFrame = null;
+    this.due = this.clock.now();
+    this.keep(this.machine.restart?.(this.due));
+    if (this.machine.finished) this.finish();
+    else this.request();
+  }
+
+  attempt(work) {
+    if (this.over) return;
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error) {
+    this.close();
+    this.reject(error);
+  }
+
+  finish() {
+    this.close();
+    this.resolve(this.items);
+  }
+
+  close() {
+    this.over = true;
+    cancelAnimationFrame(this.pending);
+    this.listeners.abort();
+    running.splice(running.indexOf(this), 1);
+  }
+}
+
+/** Frames that came late between two frames, s; null where the rate is not known. */
+function late(time, before) {
+  if (!refreshHz) return null;
+  return before === null ? 0 : Math.max(0, Math.round((time - before) * refreshHz) - 1);
+}

@@ -1,0 +1,98 @@
+/**
+ * Keeps what a session gives: items as they arise, and a record as each step ends.
+ *
+ * Items of the step under way are in the storage's draft from the moment they arise; a page that
+ * is opened again puts them in front of the next record.
+ */
+
+import { divide } from "./records.js";
+
+const RESULTS = new Set(["choice", "arrangement"]);
+
+/** Latest time among items, s; 0 without any. @returns {number} */
+export function latest(items) {
+  return items.reduce((time, item) => Math.max(time, endOf(item)), 0);
+}
+
+function endOf({ time, ending, onset = 0, answer }) {
+  return time ?? ending?.time ?? onset + (answer?.response_time ?? 0);
+}
+
+export class Keeper {
+  /**
+   * @param {object} parts
+   * @param {object} parts.storage
+   * @param {{add: (records: object[]) => void}} parts.queue
+   * @param {{session: string, protocol: string}} parts.head What every record of the session has.
+   * @param {{n: number, part: number, step: number, time: number}} parts.progress How far it is.
+   * @param {object[]} [parts.draft] Items of a step that was left unfinished.
+   * @param {() => object} parts.device Describes what shows the session.
+   */
+  constructor({ storage, queue, head, progress, draft = [], device }) {
+    Object.assign(this, { storage, queue, head, device });
+    this.progress = { ...progress };
+    this.items = [...draft];
+    this.known = new Set(this.items);
+    this.segment = null;
+    this.writing = Promise.resolve();
+  }
+
+  /**
+   * A part begins, or goes on in a page that was opened again.
+   *
+   * @returns {number} Time of the run at which its clock starts, s.
+   */
+  open() {
+    this.segment = { kind: "segment", time: this.time, device: this.device() };
+    return this.time;
+  }
+
+  /** Latest time of the run that is known, s. */
+  get time() {
+    return Math.max(this.progress.time, latest(this.items));
+  }
+
+  /**
+   * Take items as they arise; the same item is taken once.
+   *
+   * @param {object[]} items
+   */
+  take(items) {
+    const fresh = items.filter((item) => !this.known.has(item));
+    if (!fresh.length) return;
+    fresh.forEach((item) => this.known.add(item));
+    this.items.push(...fresh);
+    this.writing = this.writing.then(() => this.storage.append(fresh));
+  }
+
+  /** Result or answers of a step whose record was not made before the page was closed. */
+  get decided() {
+    return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
+  }
+
+  /**
+   * End a step: its record is in the storage when this has resolved.
+   *
+   * @param {{part: number, step: number}} at Step that ends.
+   * @param {{part: number, step: number, reason?: string}} next Where the session goes on; after
+   *   an end, why it ended.
+   * @param {{result?: object|null, long?: boolean}} [more] Result of an arrangement; whether the
+   *   step may take several records.
+   */
+  async commit(at, next, { result = null, long = false } = {}) {
+    await this.writing;
+    const fresh = next.part !== at.part;
+    const all = this.segment ? [this.segment, ...this.items] : this.items;
+    const parts = long ? divide(all) : [all];
+    const first = this.progress.n + 1;
+    const records = parts.map((items, k) => ({ ...this.head, n: first + k, ...at, items }));
+    const time = fresh ? 0 : this.time;
+    const progress = { n: this.progress.n + parts.length, ...next, time };
+    await this.storage.commit({ records, progress, result, fresh });
+    this.progress = progress;
+    this.items = [];
+    this.known.clear();
+    this.segment = null;
+    this.queue.add(records);
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * Where the images of a choice are in a window, and what a press hits: the geometry of the window
+ * task (twoalike.tasks.screens) in CSS pixels, origin in the centre, y up.
+ *
+ * @typedef {[number, number]} Point
+ * @typedef {{px_per_cm: number, distance_cm: number}} Measured  A screen measured with a card.
+ *
+ * @typedef {object} Layout
+ * @property {[number, number]} size  Width and height of the window.
+ * @property {number} image  Side of the square each image is fitted into.
+ * @property {number} text  Height of a line of text.
+ * @property {string[]} places  Places of the images, from left to right or in reading order.
+ * @property {Record<string, Point>} centres  Centres of the images by place.
+ * @property {Record<string, Point>} labels  Centres of their labels.
+ * @property {Record<string, number>} label_widths  Longest line of each label.
+ * @property {number} prompt_y  Height of the line above the images.
+ * @property {number} prompt_room  Height that this line may take.
+ * @property {number} timer_y  Height of the timer below them.
+ * @property {boolean} fits  Whether images and texts fit the window.
+ * @property {(x: number, y: number) => string | null} hit  Place of the image at a point.
+ */
+
+/** Places of three images. */
+export const POSITIONS = ["left", "middle", "right"];
+
+const SMALLEST_TEXT = 16;
+/** Height in lines of text that prompt, labels and timer take. */
+const LINES = 11;
+/** Images in each row of a grid, from the top, by their number. */
+const ROWS = { 3: [3], 4: [2, 2], 5: [3, 2], 6: [3, 3] };
+/** Height in lines of text of the label between two rows of a grid. */
+const LABEL = 1.6;
+
+/**
+ * Rounds halves to the even neighbour, as Python does.
+ * @param {number} value
+ */
+export function roundEven(value) {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}
+
+/**
+ * Height of a line of text in CSS pixels.
+ * @param {{text_fraction: number}} screen  The protocol's screen.
+ * @param {number} height  Of the window.
+ */
+export function textHeight(screen, height) {
+  return Math.max(SMALLEST_TEXT, roundEven(screen.text_fraction * height));
+}
+
+/**
+ * CSS pixels across an object in the middle of the screen.
+ * @param {number} degrees  Visual angle.
+ * @param {Measured} measured
+ */
+export function degreesToPixels(degrees, measured) {
+  const radians = (degrees * Math.PI) / 180;
+  return 2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm;
+}
+
+/**
+ * Even side of an image's square; a share of the width is at most `largest`.
+ * @param {any} images  The protocol's images.
+ * @param {number} width
+ * @param {number} largest
+ * @param {Measured | null} measured
+ */
+function imageSide(images, width, largest, measured) {
+  let side = images.image_px;
+  if (images.image_deg) {
+    if (measured === null) {
+      throw new Error("images are sized in degrees, and the screen was not measured");
+    }
+    side = roundEven(degreesToPixels(images.image_deg, measured));
+  } else if (!side) {
+    side = roundEven(Math.min(images.image_fraction * width, largest));
+  }
+  return Math.floor(side / 2) * 2;
+}
+
+/**
+ * @param {Record<string, Point>} centres
+ * @param {number} image
+ * @returns {(x: number, y: number) => string | null}
+ */
+function hitter(centres, image) {
+  return (x, y) => {
+    for (const [place, [cx, cy]] of Object.entries(centres)) {
+      if (Math.max(Math.abs(x - cx), Math.abs(y - cy)) <= image / 2) return place;
+    }
+    return null;
+  };
+}
+
+/**
+ * @template T
+ * @param {string[]} places
+ * @param {(place: string) => T} value
+ * @returns {Record<string, T>}
+ */
+function byPlace(places, value) {
+  return Object.fromEntries(places.map((place) => [place, value(place)]));
+}
+
+/**
+ * Side of the largest of three images that fit a window.
+ * @param {any} images
+ * @param {[number, number]} size
+ * @param {number} text
+ */
+function largestOfThree(images, [width, height], text) {
+  const gap = images.gap_px;
+  const free = height - LINES * text;
+  if (images.layout === "row") return Math.min((width - 2 * gap) / 3, free);
+  // Width holds 2 pitches and a side, height 2 sides and a gap; see the pitch in layOutThree.
+  const root = Math.sqrt(3);
+  return Math.min((root * width - 2 * gap) / (2 + root), (free - gap) / 2);
+}
+
+/**
+ * Three images side by side, or in a triangle.
+ * @param {any} protocol
+ * @param {[number, number]} size
+ * @param {Measured | null} measured
+ * @returns {Layout}
+ */
+function layOutThree(protocol, size, measured) {
+  const images = protocol.images;
+  const text = textHeight(protocol.screen, size[1]);
+  const largest = largestOfThree(images, size, text);
+  const image = imageSide(images, size[0], largest, measured);
+  const clear = image + images.gap_px;
+  let [pitch, drop] = [clear, 0];
+  if (images.layout === "triangle") {
+    pitch = Math.ceil(clear / Math.sqrt(3));
+    // A reference is above the candidates; else the triangle stands on its tip, as arrow keys do.
+    drop = protocol.task === "anchored-choice" ? -clear : clear;
+  }
+  const centres = byPlace(POSITIONS, (place) => {
+    const column = POSITIONS.indexOf(place) - 1;
+    const y = Math.floor(drop / 2) - (column === 0 ? drop : 0);
+    return /** @type {Point} */ ([column * pitch, y]);
+  });
+  const heights = Object.values(centres).map(([, y]) => y);
+  const away = image / 2 + 1.6 * text;
+  const top = Math.max(...heights) + image / 2;
+  const prompt_y = top + (drop > 0 ? 3.8 : 2.2) * text;
+  // The label of a triangle's upper images is between them and the prompt: 1.4 lines.
+  const below = prompt_y - top - (drop > 0 ? 1.6 * text + (1.4 * text) / 2 : 0);
+  return {
+    size,
+    image,
+    text,
+    places: POSITIONS,
+    centres,
+    labels: byPlace(POSITIONS, (place) => {
+      const [x, y] = centres[place];
+      return /** @type {Point} */ ([x, drop > 0 && x !== 0 ? y + away : y - away]);
+    }),
+    label_widths: byPlace(
+      POSITIONS,
+      (place) => (drop !== 0 && place !== "middle" ? 2 : 1) * pitch - text,
+    ),
+    prompt_y,
+    prompt_room: 2 * Math.min(below, size[1] / 2 - prompt_y),
+    timer_y: Math.min(...heights) - image / 2 - 4 * text,
+    fits: image >= 2 && image <= largest,
+    hit: hitter(centres, image),
+  };
+}
+
+/**
+ * Centres in rows, or on the smallest circle on which no two images are closer than in rows.
+ * @param {any} images
+ * @param {number} n
+ * @param {number} across  From one centre to the next in a row.
+ * @param {number} down  From one row to the next.
+ * @returns {Point[]}
+ */
+function looseCentres(images, n, across, down) {
+  if (images.layout !== "ring") {
+    const rows = ROWS[/** @type {3 | 4 | 5 | 6} */ (n)];
+    return rows.flatMap((length, row) =>
+      Array.from({ length }, (_, column) => {
+        const x = (column - (length - 1) / 2) * across;
+        return /** @type {Point} */ ([x, ((rows.length - 1) / 2 - row) * down]);
+      }),
+    );
+  }
+  const ring = Array.from({ length: n }, (_, place) => {
+    const angle = Math.PI / 2 - (2 * Math.PI * place) / n;
+    return /** @type {Point} */ ([Math.cos(angle), Math.sin(angle)]);
+  });
+  let radius = 0;
+  ring.forEach(([x, y], first) => {
+    for (const [otherX, otherY] of ring.slice(first + 1)) {
+      const apart = Math.max(Math.abs(x - otherX) / across, Math.abs(y - otherY) / down);
+      radius = Math.max(radius, 1 / apart);
+    }
+  });
+  return ring.map(([x, y]) => [radius * x, radius * y]);
+}
+
+/**
+ * Centres of images of a side, the whole in the middle; width and height of the whole.
+ * @param {any} images
+ * @param {number} n
+ * @param {number} side
+ * @param {number} text
+ * @returns {{centres: Point[], extent: [number, number]}}
+ */
+function gridCentres(images, n, side, text) {
+  const gap = images.gap_px;
+  const below = gap + roundEven(LABEL * text);
+  const points = looseCentres(images, n, side + gap, side + below);
+  const xs = points.map(([x]) => x);
+  const ys = points.map(([, y]) => y);
+  const [low, high] = [Math.min(...ys), Math.max(...ys)];
+  const middle = (high + low) / 2;
+  const wide = 2 * Math.max(...xs.map(Math.abs));
+  return {
+    centres: points.map(([x, y]) => [roundEven(x), roundEven(y - middle)]),
+    extent: [Math.ceil(wide) + side, Math.ceil(high - low) + side],
+  };
+}
+
+/**
+ * Side of the largest images on a grid or in a ring that fit; 0 if none do.
+ * @param {any} images
+ * @param {number} n
+ * @param {[number, number]} room
+ * @param {number} text
+ */
+function largestOnGrid(images, n, room, text) {
+  let [low, high] = [0, Math.max(0, ...room)];
+  while (low < high) {
+    const side = Math.floor((low + high + 1) / 2);
+    const [wide, tall] = gridCentres(images, n, side, text).extent;
+    if (wide <= room[0] && tall <= room[1]) low = side;
+    else high = side - 1;
+  }
+  return low;
+}
+
+/**
+ * Three to six images on a grid or in a ring.
+ * @param {any} protocol
+ * @param {[number, number]} size
+ * @param {number} n
+ * @param {Measured | null} measured
+ * @returns {Layout}
+ */
+function layOutGrid(protocol, size, n, measured) {
+  const images = protocol.images;
+  const text = textHeight(protocol.screen, size[1]);
+  const largest = largestOnGrid(images, n, [size[0], size[1] - LINES * text], text);
+  const image = imageSide(images, size[0], largest, measured);
+  const points = gridCentres(images, n, image, text).centres;
+  const places = points.map((_, index) => String(index + 1));
+  const centres = byPlace(places, (place) => points[Number(place) - 1]);
+  const heights = points.map(([, y]) => y);
+  const prompt_y = Math.max(...heights) + image / 2 + 2.2 * text;
+  return {
+    size,
+    image,
+    text,
+    places,
+    centres,
+    labels: byPlace(places, (place) => {
+      const [x, y] = centres[place];
+      return /** @type {Point} */ ([x, y - image / 2 - 1.2 * text]);
+    }),
+    label_widths: byPlace(places, () => image),
+    prompt_y,
+    prompt_room: 2 * Math.min(2.2 * text, size[1] / 2 - prompt_y),
+    timer_y: Math.min(...heights) - image / 2 - 3.4 * text,
+    fits: image >= 2 && image <= largest,
+    hit: hitter(centres, image),
+  };
+}
+
+/**
+ * Geometry of a window with the images of a choice.
+ *
+ * Images of a fixed size keep it in a window that is too small; `fits` is false then.
+ * @param {any} protocol  Protocol of a task of choices, as JSON.
+ * @param {[number, number]} size  Width and height of the window in CSS pixels.
+ * @param {number} n  Number of images.
+ * @param {Measured | null} [measured]  Needed for sizes in degrees.
+ * @returns {Layout}
+ * @throws {Error} If sizes are in degrees and the screen was not measured.
+ */
+export function layOut(protocol, size, n, measured = null) {
+  const grid = ["grid", "ring"].includes(protocol.images.layout);
+  return grid ? layOutGrid(protocol, size, n, measured) : layOutThree(protocol, size, measured);
+}

@@ -1,0 +1,258 @@
+/**
+ * The page of a study: from opening it to the completion code.
+ *
+ * Nothing is asked of the server before the participant presses the first button, so that the
+ * preview of a link takes nobody's place.
+ */
+
+import { Arranging } from "./arranging.js";
+import { measureScreen } from "./card.js";
+import { sendRest, showEnd, showWithdrawal } from "./closing.js";
+import { Course } from "./course.js";
+import { describeDevice, fit, lacking } from "./device.js";
+import { measureRefresh } from "./driver.js";
+import { Fullscreen } from "./fullscreen.js";
+import { Keeper } from "./keeper.js";
+import { confirmOver, element, filled, panel, paragraphs, Status, waitOver } from "./panels.js";
+import { Pictures } from "./pictures.js";
+import { Pause, persist, Queue } from "./records.js";
+import { makeClock, Session } from "./session.js";
+import { BrowserStorage } from "./storage.js";
+import { takeSession } from "./tabs.js";
+import { openTransport, Refused, Unreachable } from "./transports.js";
+import { directionOf, visitor, whereToGoOn } from "./visit.js";
+
+const RESIZED_MS = 400; // leaving the full screen changes the size first
+
+class Page {
+  constructor(study, transport) {
+    Object.assign(this, { study, transport, texts: study.texts });
+    this.root = document.getElementById("page");
+    this.status = new Status(document.getElementById("status"));
+    this.visitor = visitor(location.search);
+    this.fullscreen = new Fullscreen();
+    this.failed = false;
+    this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
+  }
+
+  /** Write in the study's language and colours. */
+  dress() {
+    const { language, protocols, texts } = this.study;
+    const { style } = document.documentElement;
+    document.documentElement.lang = language;
+    document.documentElement.dir = directionOf(language);
+    document.title = texts.title;
+    const { screen } = Object.values(protocols)[0];
+    for (const name of ["background", "foreground", "accent"]) {
+      style.setProperty(`--${name}`, screen[name]);
+    }
+  }
+
+  async open() {
+    this.dress();
+    if (location.pathname.endsWith("/withdraw")) {
+      showWithdrawal(this.root, this.texts, this.transport);
+      return;
+    }
+    const why = this.unfit();
+    if (why) {
+      await this.screenOut(why);
+      return;
+    }
+    const name = `twoalike ${this.study.hash.slice(0, 16)} ${this.visitor.name}`;
+    if (!(await takeSession(name))) {
+      this.tell(this.texts.other_tab);
+      return;
+    }
+    this.storage = await BrowserStorage.open(name);
+    this.saved = await this.storage.load();
+    const over = this.saved.entry?.outcome;
+    if (over) showEnd(this.root, this.texts, over);
+    else await this.take();
+  }
+
+  /** Why nobody can take part with this device; null if they can. */
+  unfit() {
+    const what = lacking();
+    if (what) return filled(this.texts.unsupported, { what });
+    return this.room === "never" ? this.roomText : null;
+  }
+
+  get room() {
+    const size = [window.innerWidth, window.innerHeight];
+    return fit(size, this.study.least_window_px, [screen.width, screen.height]);
+  }
+
+  /** What to do about the window's size; null if it is large enough. */
+  get roomText() {
+    if (this.room === "fits") return null;
+    const [width, height] = this.study.least_window_px;
+    const text = this.room === "turn" ? this.texts.turn : this.texts.too_small;
+    return filled(text, { width, height });
+  }
+
+  /** End for somebody whose device does not do, with the code for that, if they have an id. */
+  async screenOut(why) {
+    this.tell(why);
+    if (!this.visitor.name) return;
+    const { external, link } = this.visitor;
+    const entered = await persist(() => this.transport.enter({ external, link, token: null }));
+    const outcome = await persist(() => this.transport.finish(entered.token, "screened_out"));
+    const texts = { ...this.texts, closing: why };
+    showEnd(this.root, texts, { ...outcome, withdraw: null });
+  }
+
+  tell(text) {
+    panel(this.root, ...paragraphs(text));
+  }
+
+  /** Take part, from the first button to the end. */
+  async take() {
+    await this.askToStart();
+    this.tell(filled(this.texts.loading, { done: "", total: "" }).trim());
+    const entered = await this.enter();
+    const refreshHz = await measureRefresh();
+    if (this.roomText) await waitOver(() => this.roomText);
+    const measured = this.study.card ? await measureScreen(this.root, this.texts) : null;
+    this.root.replaceChildren();
+    const { session, queue } = await this.makeSession(entered, { refreshHz, measured });
+    this.watch(session);
+    queue.start();
+    const reason = await session.run(globalThis.initJsPsych);
+    await this.end(entered, queue, reason);
+  }
+
+  /** Wait for the first button; pressing it enters the full screen. */
+  async askToStart() {
+    document.body.dataset.step = "enter";
+    const { title, start } = this.texts;
+    const button = element("button", { type: "button", class: "button", id: "start" }, start);
+    panel(this.root, element("h1", {}, title), button);
+    button.focus();
+    await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
+    await this.fullscreen.enter();
+    delete document.body.dataset.step;
+  }
+
+  /** Enter the session; without a line, go on with what is kept here. */
+  async enter() {
+    const { external, link } = this.visitor;
+    const { entry } = this.saved;
+    const ask = () => this.transport.enter({ external, link, token: entry?.token ?? null });
+    if (!entry) return this.remember(await persist(ask, { tell: this.reach }));
+    try {
+      return await this.remember(await ask());
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      this.reach(false);
+      return entry;
+    }
+  }
+
+  async remember(entry) {
+    await this.storage.save("entry", entry);
+    return entry;
+  }
+
+  async makeSession(entered, { refreshHz, measured }) {
+    const { study, storage, transport, texts, root, reach } = this;
+    const { session, token, person } = entered;
+    this.pause = new Pause();
+    const queue = new Queue({
+      storage,
+      send: (records) => transport.send(token, records),
+      records: this.saved.records,
+      tell: reach,
+      refused: (error) => this.fail(error),
+      pause: this.pause,
+    });
+    await queue.forget(entered.acknowledged);
+    const { progress, results, draft } = whereToGoOn(this.saved, entered);
+    const device = () => describeDevice({ refreshHz, measured });
+    const head = { session, protocol: study.hash };
+    const keeper = new Keeper({ storage, queue, head, progress, draft, device });
+    const course = new Course({
+      person,
+      protocols: study.protocols,
+      keeper,
+      results,
+      arrange: (step, protocol, done) => new Arranging(step, protocol, done),
+      askBlock: async (part, block) => {
+        await queue.drained(); // what was answered so far decides about it
+        const ask = () => transport.block(token, part, block);
+        return (await persist(ask, { tell: reach })).steps;
+      },
+      makeClock,
+    });
+    const tell = (done, total) =>
+      this.status.say("loading", done < total ? filled(texts.loading, { done, total }) : null);
+    const pictures = new Pictures(study.images, { tell, reach });
+    const fail = (error) => this.fail(error);
+    const parts = { course, keeper, pictures, measured, root, fail };
+    return { queue, session: new Session(parts) };
+  }
+
+  /** Interrupt the session where the full screen was left or the window became too small. */
+  watch(session) {
+    let filling = this.fullscreen.active;
+    const goOn = async () => {
+      if (filling && !this.fullscreen.active) {
+        const { left_fullscreen: why, back_to_fullscreen: label } = this.texts;
+        await confirmOver(why, label, () => this.fullscreen.enter());
+        filling = this.fullscreen.active;
+      }
+      if (session.inTrial && this.roomText) await waitOver(() => this.roomText);
+    };
+    const pause = () => session.pause(goOn).catch((error) => this.fail(error));
+    this.fullscreen.left = () => filling && pause();
+    let timer;
+    window.addEventListener("resize", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => session.inTrial && this.roomText && pause(), RESIZED_MS);
+    });
+    window.addEventListener("online", () => this.pause.wake());
+  }
+
+  /** Send what is left, and only then show the completion code. */
+  async end({ token, withdraw }, queue, reason) {
+    await this.fullscreen.leave();
+    await sendRest(this.root, this.texts, queue);
+    const finish = () => this.transport.finish(token, reason);
+    const { code, url } = await persist(finish, { tell: this.reach });
+    const outcome = { code, url, withdraw };
+    await this.remember({ token, outcome });
+    showEnd(this.root, this.texts, outcome);
+  }
+
+  /** Say what went wrong, once, over everything else. */
+  fail(error) {
+    console.error(error);
+    if (this.failed) return;
+    this.failed = true;
+    const known = error instanceof Refused && this.texts[error.code];
+    const dialog = element("dialog", { class: "dialog" });
+    dialog.append(...paragraphs(known || this.texts.failed));
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    document.body.append(dialog);
+    document.body.dataset.step = "failed";
+    dialog.showModal();
+  }
+}
+
+/** Load the study's description, as often as it takes. */
+async function loadStudy() {
+  return persist(async () => {
+    try {
+      const answer = await fetch(new URL("session.json", document.baseURI));
+      return await answer.json();
+    } catch (error) {
+      throw new Unreachable(`session.json: ${error.message}`, { cause: error });
+    }
+  });
+}
+
+const study = await loadStudy();
+const { content } = document.querySelector("meta[name=transport]");
+const page = new Page(study, await openTransport(content, document.baseURI));
+window.addEventListener("unhandledrejection", ({ reason }) => page.fail(reason));
+await page.open().catch((error) => page.fail(error));

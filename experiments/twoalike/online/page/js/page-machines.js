@@ -1,0 +1,302 @@
+/**
+ * Pages, questions and countdowns as state machines: they take the events of driver.js and give
+ * the notes and answers that the window's give (twoalike.tasks.screens).
+ *
+ * Views send further events: `read` (the end of the text has been in view), `go_on` (the button
+ * of a page), `pick` and `toggle` (an option, by its number from 0), `entered` (the text written so
+ * far) and `confirm` (the button that ends an answer).
+ *
+ * @typedef {import("./choice.js").Event} Event
+ * @typedef {import("./choice.js").Item} Item
+ */
+
+import { GO_ON } from "./choice.js";
+
+const OLDEST_AGE = 89;
+const MOST_YEARS = 130;
+/** Characters of the longest line and of the longest text, as in the window. */
+export const LONGEST = { text: 500, long_text: 10_000 };
+
+/** Since when something is shown, and its end. */
+class BesideTrials {
+  finished = false;
+  /** @type {number | null} First frame, s. */
+  since = null;
+
+  /** @type {number | null} */
+  get deadline() {
+    return null;
+  }
+
+  /** What was shown or typed is still there after an interruption. @returns {Item[]} */
+  restart() {
+    return [];
+  }
+
+  /** @param {Event} event */
+  takeFrame(event) {
+    if (event.kind === "shown") this.since ??= event.time;
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} time
+   * @param {Record<string, string>} [detail]
+   * @returns {Item[]}
+   */
+  end(name, time, detail = {}) {
+    this.finished = true;
+    const shown = this.since === null ? 0 : Math.round((time - this.since) * 1e4) / 1e4;
+    return [{ kind: "note", event: name, time, detail: { shown_s: shown, ...detail } }];
+  }
+}
+
+/** A page of text; it can be left once its end has been in view, for its shortest time. */
+export class PageMachine extends BesideTrials {
+  read = false;
+
+  /** @param {any} step  A PageStep as JSON. */
+  constructor(step) {
+    super();
+    this.step = step;
+    this.keys = new Set([...GO_ON, ...(step.keys ?? [])]);
+  }
+
+  get scene() {
+    return { kind: "page" };
+  }
+
+  get deadline() {
+    return this.since !== null && this.step.limit_s ? this.since + this.step.limit_s : null;
+  }
+
+  /**
+   * Whether the page can be left at a time.
+   * @param {number} time  s.
+   */
+  mayLeave(time) {
+    return this.read && this.since !== null && time - this.since >= this.step.minimum_s;
+  }
+
+  /**
+   * @param {Event} event
+   * @returns {Item[]}
+   */
+  handle(event) {
+    this.takeFrame(event);
+    if (event.kind === "read") this.read = true;
+    const over = event.kind !== "shown" && this.deadline !== null && event.time >= this.deadline;
+    if (over) return this.end(this.step.name, event.time, { ended_by: "limit" });
+    const leaves = event.kind === "go_on" || (event.kind === "key" && this.keys.has(event.key));
+    if (!leaves || !this.mayLeave(event.time)) return [];
+    return this.end(this.step.name, event.time, { ended_by: "press" });
+  }
+}
+
+/**
+ * Decimal digits of any script as 0 to 9: keyboards of phones write those of their language.
+ * @param {string} text
+ */
+function plainDigits(text) {
+  return text.replace(/\p{Nd}/gu, (sign) => {
+    const code = /** @type {number} */ (sign.codePointAt(0));
+    let value = 0;
+    while (/\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
+    return String(value % 10);
+  });
+}
+
+/**
+ * Text without characters that cannot be seen; lines stay apart.
+ * @param {string} text
+ */
+function visible(text) {
+  return text.replace(/[\t\p{Zs}]/gu, " ").replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, "");
+}
+
+/**
+ * Written answer as it is stored; null for no answer.
+ * @param {string} kind  Of the question: age, number, text or long_text.
+ * @param {string} entry
+ * @returns {string | number | null}
+ * @throws {RangeError} If a number was asked, and this is none.
+ */
+export function readAnswer(kind, entry) {
+  const text = visible(entry).split(/\s+/).filter(Boolean).join(" ");
+  if (!text) return null;
+  if (kind === "long_text") return visible(entry);
+  if (kind === "text") return text;
+  const digits = plainDigits(text);
+  if (!/^[+-]?\d{1,9}$/.test(digits)) throw new RangeError("no whole number of at most nine digits");
+  const value = Number(digits) + 0; // not -0
+  if (kind !== "age") return value;
+  if (value < 0 || value > MOST_YEARS) throw new RangeError("no age");
+  return Math.min(value, OLDEST_AGE);
+}
+
+/** A question; `answer` and, for a choice, `chosen` are there once it is finished. */
+export class QuestionMachine extends BesideTrials {
+  read = false;
+  entry = "";
+  remark = "";
+  /** @type {Set<number>} Options that are ticked, from 0. */
+  marked = new Set();
+  /** @type {string | number | string[] | null} */
+  answer = null;
+  /** @type {number | null} Option that was chosen, from 0. */
+  chosen = null;
+
+  /**
+   * @param {any} step  A QuestionStep as JSON.
+   * @param {any} protocol
+   */
+  constructor(step, protocol) {
+    super();
+    this.step = step;
+    this.texts = protocol.texts;
+    this.minimum = Math.max(step.minimum_s, protocol.pages.page_s);
+  }
+
+  get scene() {
+    return { kind: "question", remark: this.remark, marked: [...this.marked].sort() };
+  }
+
+  /**
+   * Whether answers count at a time.
+   * @param {number} time  s.
+   */
+  mayAnswer(time) {
+    return this.read && this.since !== null && time - this.since >= this.minimum;
+  }
+
+  /**
+   * @param {Event} event
+   * @returns {Item[]}
+   */
+  handle(event) {
+    this.takeFrame(event);
+    if (event.kind === "read") this.read = true;
+    if (event.kind === "entered") {
+      if (this.step.question === "long_text" && event.entry !== this.entry) this.remark = "";
+      this.entry = event.entry;
+      return [];
+    }
+    return this.mayAnswer(event.time) ? this.#take(event) : [];
+  }
+
+  /**
+   * @param {Event} event
+   * @returns {Item[]}
+   */
+  #take(event) {
+    const { question } = this.step;
+    const enters = event.kind === "key" && ["return", "num_enter"].includes(event.key);
+    const option = this.#option(event);
+    if (question === "choice") {
+      if (option === null) return [];
+      this.chosen = option;
+      return this.#done(this.step.options[option], event.time);
+    }
+    if (event.kind === "confirm" || (enters && question !== "long_text")) {
+      return this.#enter(event.time);
+    }
+    if (question === "choices" && option !== null) {
+      if (!this.marked.delete(option)) this.marked.add(option);
+      this.remark = "";
+    }
+    return [];
+  }
+
+  /**
+   * Option that an event names, from 0.
+   * @param {Event} event
+   */
+  #option(event) {
+    let option = null;
+    if (event.kind === "pick" || event.kind === "toggle") option = event.option;
+    if (event.kind === "key" && /^(num_)?[1-9]$/.test(event.key)) {
+      option = Number(event.key.slice(-1)) - 1;
+    }
+    return option !== null && option < this.step.options.length ? option : null;
+  }
+
+  /**
+   * @param {number} time
+   * @returns {Item[]}
+   */
+  #enter(time) {
+    let answer = null;
+    if (this.step.question === "choices") {
+      const ticked = [...this.marked].sort().map((option) => this.step.options[option]);
+      answer = ticked.length ? ticked : null;
+    } else {
+      try {
+        answer = readAnswer(this.step.question, this.entry);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        this.remark = this.texts.needs_number;
+        return [];
+      }
+    }
+    if (answer === null && this.step.required) {
+      this.remark = this.texts.needs_answer;
+      return [];
+    }
+    return this.#done(answer, time);
+  }
+
+  /**
+   * @param {string | number | string[] | null} answer
+   * @param {number} time
+   * @returns {Item[]}
+   */
+  #done(answer, time) {
+    this.answer = answer;
+    this.finished = true;
+    const { measure, id, values } = this.step;
+    const stored =
+      measure === "consent" ? { consent: this.chosen === 0, ...values } : { [id]: answer };
+    return [
+      // The answer itself goes to its own table: the log is not the place for what people say.
+      { kind: "note", event: "question", time, detail: { id } },
+      { kind: "answers", measure, values: stored },
+    ];
+  }
+}
+
+/** Counts seconds down from its first frame; no key shortens it. */
+export class Countdown extends BesideTrials {
+  /**
+   * @param {string} text  Above the number.
+   * @param {number} seconds
+   */
+  constructor(text, seconds) {
+    super();
+    this.text = text;
+    this.seconds = seconds;
+  }
+
+  get scene() {
+    return { kind: "countdown", text: this.text, length: this.seconds, end: this.deadline };
+  }
+
+  get deadline() {
+    return this.since === null ? null : this.since + this.seconds;
+  }
+
+  /**
+   * @param {Event} event
+   * @returns {Item[]}
+   */
+  handle(event) {
+    this.takeFrame(event);
+    const over = event.kind !== "shown" && this.deadline !== null && event.time >= this.deadline;
+    return over ? this.end("ready", event.time) : [];
+  }
+
+  /** @returns {Item[]} */
+  restart() {
+    this.since = null;
+    return [];
+  }
+}

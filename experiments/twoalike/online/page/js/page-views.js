@@ -1,0 +1,294 @@
+/**
+ * Pages, questions and countdowns as elements of the page, which screen readers and keyboards
+ * know. A long text scrolls; its end must have been in view before the page can be left.
+ */
+
+import { fitted, make, makeBar, paragraphs, picture, setText } from "./look.js";
+import { LONGEST } from "./page-machines.js";
+
+/** Pixels by which the end of a text may be out of view. */
+const SLACK = 2;
+const MOST_HEIGHT = 0.28;
+let count = 0;
+
+/** @typedef {(event: {kind: string} & Record<string, unknown>, cause?: Event) => void} Send */
+
+/** A column of text that scrolls, above lines that stay. */
+class TextView {
+  /** Browsers scroll by the usual keys. */
+  keys = new Set();
+  /** @type {Send} */
+  send = () => {};
+
+  /**
+   * @param {HTMLElement} root
+   * @param {any} protocol
+   * @param {string} text
+   */
+  constructor(root, protocol, text) {
+    this.root = root;
+    this.protocol = protocol;
+    this.id = `twoalike-text-${(count += 1)}`;
+    const rtl = /^\P{L}*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
+    this.arrow = rtl ? "←" : "→";
+    this.words = make("div", { class: "words", id: this.id }, ...paragraphs(text));
+    this.column = make("div", { class: "column" }, this.words);
+    this.scroller = make("div", { class: "scroller", tabindex: "-1" }, this.column);
+    this.foot = make("div", { class: "foot" });
+    root.classList.add("twoalike-page");
+    root.replaceChildren(this.scroller, this.foot);
+  }
+
+  /** @param {Send} send */
+  connect(send) {
+    this.send = send;
+  }
+
+  /**
+   * Sets the text larger if it fits then; makes a longer one scroll.
+   * @param {number} width
+   * @param {number} height
+   */
+  resize(width, height) {
+    setText(this.root, this.protocol.screen, height);
+    this.fit(width, height);
+    this.words.classList.add("large");
+    if (this.scrolls) this.words.classList.remove("large");
+    this.scroller.tabIndex = this.scrolls ? 0 : -1;
+  }
+
+  /** Fits pictures into a window. @param {number} width @param {number} height */
+  fit(width, height) {}
+
+  /** @returns {boolean} */
+  get scrolls() {
+    return this.scroller.scrollHeight > this.scroller.clientHeight + SLACK;
+  }
+
+  /** Gives the machine what the person has seen of the text. */
+  watch() {
+    const { scrollTop, clientHeight, scrollHeight } = this.scroller;
+    if (!this.wasRead && scrollTop + clientHeight >= scrollHeight - SLACK) {
+      this.wasRead = true;
+      this.send({ kind: "read" });
+    }
+  }
+}
+
+/**
+ * A button of the page; it looks as if it cannot be pressed until that counts.
+ * @param {string} words
+ * @param {string} name  For those who cannot see it.
+ */
+function makeButton(words, name) {
+  const attributes = { type: "button", class: "push", "data-own": "", "aria-label": name };
+  return make("button", attributes, words);
+}
+
+/** A page of text, with example images, progress, and the button that turns it. */
+export class PageView extends TextView {
+  /**
+   * @param {HTMLElement} root
+   * @param {any} protocol
+   * @param {any} step  A PageStep as JSON; only `text` is needed.
+   * @param {Map<string, HTMLImageElement>} images
+   * @param {(time: number) => boolean} mayLeave
+   */
+  constructor(root, protocol, step, images, mayLeave) {
+    super(root, protocol, step.text);
+    this.mayLeave = mayLeave;
+    this.pictures = (step.images ?? []).map((/** @type {string} */ id) => picture(images, id));
+    if (this.pictures.length) {
+      this.column.append(make("div", { class: "examples" }, ...this.pictures));
+    }
+    if (step.progress) this.foot.append(...progress(step));
+    this.button = makeButton(this.arrow, step.footer || protocol.texts.go_on);
+    this.button.addEventListener("click", (event) => this.send({ kind: "go_on" }, event));
+    this.foot.append(this.button, make("p", { class: "footer keys-only" }, step.footer ?? ""));
+  }
+
+  draw() {
+    this.scroller.focus({ preventScroll: true });
+  }
+
+  /** @param {number} width @param {number} height */
+  fit(width, height) {
+    const n = this.pictures.length;
+    const side = Math.round(Math.min(width / (n + 2), MOST_HEIGHT * height) / 2) * 2;
+    for (const image of this.pictures) [image.width, image.height] = fitted(image, side);
+  }
+
+  /** @param {number} time */
+  frame(time) {
+    this.watch();
+    this.button.setAttribute("aria-disabled", String(!this.mayLeave(time)));
+  }
+}
+
+/** Bar and caption of a page. @param {any} step @returns {HTMLElement[]} */
+function progress(step) {
+  const [done, total] = step.progress;
+  const bar = makeBar("progressbar");
+  bar.fill(done / total);
+  const values = { "aria-valuemin": 0, "aria-valuemax": total, "aria-valuenow": done };
+  for (const [name, value] of Object.entries(values)) bar.element.setAttribute(name, String(value));
+  bar.element.setAttribute("aria-label", step.caption || `${done} / ${total}`);
+  return step.caption ? [bar.element, make("p", { class: "caption" }, step.caption)] : [bar.element];
+}
+
+/** A question with its answers below the text. */
+export class QuestionView extends TextView {
+  /**
+   * @param {HTMLElement} root
+   * @param {any} protocol
+   * @param {any} step  A QuestionStep as JSON.
+   * @param {import("./page-machines.js").QuestionMachine} machine
+   */
+  constructor(root, protocol, step, machine) {
+    super(root, protocol, step.text);
+    this.step = step;
+    this.machine = machine;
+    /** @type {HTMLElement[]} */
+    this.buttons = [];
+    /** @type {HTMLInputElement[]} */
+    this.boxes = [];
+    this.remark = make("p", { class: "remark", role: "alert", id: `${this.id}-remark` });
+    const texts = protocol.texts;
+    const footers = { choice: texts.choose, choices: texts.choose_several, long_text: texts.write };
+    const footer = footers[/** @type {"choice"} */ (step.question)] ?? texts.enter;
+    this.column.append(...this.#answers());
+    this.foot.append(make("p", { class: "footer keys-only" }, footer));
+  }
+
+  /** @returns {HTMLElement[]} */
+  #answers() {
+    if (this.step.question === "choice") {
+      return [this.#options((option, label) => this.#push(option, label))];
+    }
+    const field = this.step.question === "choices"
+      ? this.#options((option, label) => this.#box(option, label))
+      : this.#entry();
+    const finish = this.protocol.texts.finish;
+    const done = make("button", { type: "submit", class: "push", "data-own": "" }, finish);
+    if (!/\p{L}/u.test(finish)) done.setAttribute("aria-label", this.protocol.texts.go_on);
+    this.buttons.push(done);
+    const form = make("form", { novalidate: "" }, field, done, this.remark);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send({ kind: "confirm" }, event);
+    });
+    return [form];
+  }
+
+  /**
+   * @param {(option: number, label: Node[]) => HTMLElement} answer
+   * @returns {HTMLElement}
+   */
+  #options(answer) {
+    const made = this.step.options.map((/** @type {string} */ words, /** @type {number} */ at) => {
+      const number = make("span", { class: "number keys-only", "aria-hidden": "true" }, String(at + 1));
+      return answer(at, [number, make("span", { dir: "auto" }, words)]);
+    });
+    return make("div", { class: "options", role: "group", "aria-labelledby": this.id }, ...made);
+  }
+
+  /** @param {number} option @param {Node[]} label */
+  #push(option, label) {
+    const words = make("span", { class: "label" }, ...label);
+    const button = make("button", { type: "button", class: "option", "data-own": "" }, words);
+    button.addEventListener("click", (event) => this.send({ kind: "pick", option }, event));
+    this.buttons.push(button);
+    return button;
+  }
+
+  /** @param {number} option @param {Node[]} label */
+  #box(option, label) {
+    const box = /** @type {HTMLInputElement} */ (make("input", { type: "checkbox" }));
+    box.addEventListener("change", (event) => {
+      this.send({ kind: "toggle", option }, event);
+      box.checked = this.machine.marked.has(option); // too early, it does not count
+    });
+    this.boxes.push(box);
+    const words = make("span", { class: "label" }, label[0], box, label[1]);
+    return make("label", { class: "option", "data-own": "" }, words);
+  }
+
+  /** @returns {HTMLElement} */
+  #entry() {
+    const kind = this.step.question;
+    const long = kind === "long_text";
+    const field = /** @type {HTMLInputElement} */ (
+      make(long ? "textarea" : "input", {
+        class: "entry",
+        "data-own": "",
+        "aria-labelledby": this.id,
+        "aria-describedby": this.remark.id,
+        autocomplete: "off",
+        maxlength: String(long ? LONGEST.long_text : LONGEST.text),
+      })
+    );
+    if (long) field.setAttribute("rows", "7");
+    else field.type = "text";
+    if (kind === "age" || kind === "number") field.inputMode = "numeric";
+    field.addEventListener("input", (event) => {
+      this.send({ kind: "entered", entry: field.value }, event);
+    });
+    this.field = field;
+    return field;
+  }
+
+  /** @param {{remark: string, marked: number[]}} scene */
+  draw(scene) {
+    this.remark.textContent = scene.remark;
+    this.field?.setAttribute("aria-invalid", String(scene.remark !== ""));
+    this.boxes.forEach((box, at) => (box.checked = scene.marked.includes(at)));
+    if (!this.begun) (this.scrolls || !this.field ? this.scroller : this.field).focus({ preventScroll: true });
+    this.begun = true;
+  }
+
+  /** @param {number} time */
+  frame(time) {
+    this.watch();
+    const waits = String(!this.machine.mayAnswer(time));
+    for (const button of this.buttons) button.setAttribute("aria-disabled", waits);
+  }
+}
+
+/** A word above the seconds left. */
+export class CountdownView {
+  /**
+   * @param {HTMLElement} root
+   * @param {{text_fraction: number}} [screen]
+   */
+  constructor(root, screen = { text_fraction: 0.026 }) {
+    this.root = root;
+    this.screen = screen;
+    this.word = make("p", { class: "ready" });
+    this.number = make("p", { class: "seconds", role: "timer" });
+    root.classList.add("twoalike", "twoalike-countdown");
+    root.replaceChildren(this.word, this.number);
+  }
+
+  /** @param {number} _width @param {number} height */
+  resize(_width, height) {
+    setText(this.root, this.screen, height);
+  }
+
+  /** @param {{text: string, length: number, end: number | null}} scene */
+  draw(scene) {
+    this.scene = scene;
+    this.word.textContent = scene.text;
+    this.#count(scene.length);
+  }
+
+  /** @param {number} time */
+  frame(time) {
+    if (this.scene && this.scene.end !== null) this.#count(this.scene.end - time);
+  }
+
+  /** @param {number} left  s. */
+  #count(left) {
+    const words = String(Math.max(1, Math.ceil(left)));
+    if (this.number.textContent !== words) this.number.textContent = words;
+  }
+}

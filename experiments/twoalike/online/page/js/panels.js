@@ -1,0 +1,122 @@
+/** Pages around the session: plain elements, with texts as texts. */
+
+/**
+ * Make an element.
+ *
+ * @param {string} tag
+ * @param {Record<string, unknown>} [properties] Set on the element; `class` and `aria-...` as
+ *   attributes.
+ * @param {...(Node|string|null)} children Strings become text.
+ * @returns {HTMLElement}
+ */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "class" || name === "for" || name.includes("-")) made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** Put values into a text: `{name}`. */
+export function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) =>
+    Object.hasOwn(values, name) ? String(values[name]) : whole,
+  );
+}
+
+/** Paragraphs of a text. @returns {HTMLElement[]} */
+export function paragraphs(text) {
+  return text.split(/\n\s*\n/).map((part) => element("p", {}, part));
+}
+
+/**
+ * Show a panel in place of what is on the page.
+ *
+ * @param {HTMLElement} root
+ * @param {...(Node|null)} children
+ * @returns {HTMLElement}
+ */
+export function panel(root, ...children) {
+  const made = element("section", { class: "panel" }, ...children);
+  root.replaceChildren(made);
+  return made;
+}
+
+/** A layer over the whole page. @returns {HTMLElement} */
+export function cover() {
+  const made = element("div", { class: "cover" });
+  document.body.append(made);
+  return made;
+}
+
+/**
+ * Ask for a press of a button, over everything else.
+ *
+ * @param {string} text
+ * @param {string} label Of the button.
+ * @param {() => Promise<unknown>} [pressed] Called while the press is being handled.
+ */
+export async function confirmOver(text, label, pressed = async () => {}) {
+  const button = element("button", { type: "button", class: "button" }, label);
+  const dialog = element("dialog", { class: "dialog" }, ...paragraphs(text), button);
+  document.body.append(dialog);
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.showModal();
+  await new Promise((resolve, reject) => {
+    button.addEventListener("click", () => pressed().then(resolve, reject));
+  });
+  dialog.close();
+  dialog.remove();
+}
+
+/**
+ * Show a text over everything else until something holds.
+ *
+ * @param {() => string|null} text Of the moment; null once the page may go on.
+ */
+export async function waitOver(text) {
+  const words = element("p", { "aria-live": "polite" });
+  const dialog = element("dialog", { class: "dialog" }, words);
+  document.body.append(dialog);
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.showModal();
+  await new Promise((resolve) => {
+    const look = () => {
+      const found = text();
+      if (found !== null) {
+        words.textContent = found;
+        return;
+      }
+      window.removeEventListener("resize", look);
+      resolve();
+    };
+    window.addEventListener("resize", look);
+    look();
+  });
+  dialog.close();
+  dialog.remove();
+}
+
+/** The line at the lower edge that says quietly how things are. */
+export class Status {
+  /** @param {HTMLElement} line */
+  constructor(line) {
+    this.line = line;
+    this.words = new Map();
+  }
+
+  /**
+   * Say something, or no longer.
+   *
+   * @param {string} about What it is about; one text each, the latest is shown.
+   * @param {string|null} text
+   */
+  say(about, text) {
+    this.words.delete(about);
+    if (text !== null) this.words.set(about, text);
+    const shown = [...this.words.values()].at(-1) ?? "";
+    if (this.line.textContent !== shown) this.line.textContent = shown;
+  }
+}

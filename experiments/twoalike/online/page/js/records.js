@@ -1,0 +1,161 @@
+/**
+ * Records on their way: kept here until the other side has acknowledged them.
+ *
+ * Records are sent in their order, one request at a time. After a failure the same are sent again
+ * after a pause that grows; session and number identify a record, so one that arrives twice is
+ * stored once.
+ */
+
+import { Unreachable } from "./transports.js";
+
+const MOST_RECORDS = 50; // of one request, as the server takes them
+const MOST_BYTES = 2_000_000;
+const PAUSES_S = [1, 2, 4, 8, 15, 30];
+const SPREAD = 0.3; // so that the pages of a study do not all come back at the same moment
+const RECORD_ITEMS = 4_000; // a little less than a record may have
+const RECORD_BYTES = 200_000;
+
+/** Wait for some seconds, or until `wake` is called. */
+export class Pause {
+  constructor() {
+    this.wake = () => {};
+  }
+
+  /** @param {number} seconds */
+  async wait(seconds) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, seconds * 1000);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/**
+ * Try until the other side answers, with growing pauses.
+ *
+ * @template T
+ * @param {() => Promise<T>} attempt
+ * @param {{pause?: {wait: (s: number) => Promise<void>}, tell?: (reached: boolean) => void}} how
+ * @returns {Promise<T>} Its answer; other errors than `Unreachable` are passed on.
+ */
+export async function persist(attempt, { pause = new Pause(), tell = () => {} } = {}) {
+  for (let failed = 0; ; failed += 1) {
+    try {
+      const answer = await attempt();
+      tell(true);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      tell(false);
+    }
+    const seconds = PAUSES_S[Math.min(failed, PAUSES_S.length - 1)];
+    await pause.wait(seconds * (1 + SPREAD * Math.random()));
+  }
+}
+
+/**
+ * Divide the items of a long step among records.
+ *
+ * @param {object[]} items
+ * @returns {object[][]} At least one, in order, each small enough for a record.
+ */
+export function divide(items) {
+  const parts = [[]];
+  let bytes = 0;
+  for (const item of items) {
+    const size = new TextEncoder().encode(JSON.stringify(item)).length + 1;
+    const full = bytes + size > RECORD_BYTES || parts.at(-1).length >= RECORD_ITEMS;
+    if (full && parts.at(-1).length) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1).push(item);
+    bytes += size;
+  }
+  return parts;
+}
+
+/** Records that wait to be acknowledged. */
+export class Queue {
+  /**
+   * @param {object} parts
+   * @param {{remove: (numbers: number[]) => Promise<void>}} parts.storage
+   * @param {(records: object[]) => Promise<number[]>} parts.send Gives the numbers acknowledged.
+   * @param {object[]} [parts.records] Those that waited when the page was opened.
+   * @param {(reached: boolean) => void} [parts.tell] Told whether the other side answers.
+   * @param {(error: Error) => void} [parts.refused] Told what the other side refuses for good;
+   *   nothing is sent afterwards.
+   * @param {{wait: (s: number) => Promise<void>, wake?: () => void}} [parts.pause]
+   */
+  constructor({ storage, send, records = [], tell, refused = () => {}, pause = new Pause() }) {
+    Object.assign(this, { storage, send, tell, refused, pause });
+    this.waiting = [...records].sort((a, b) => a.n - b.n);
+    this.sending = null;
+    this.error = null;
+  }
+
+  /** Take records that are in the storage, and send them. */
+  add(records) {
+    this.waiting.push(...records);
+    this.start();
+  }
+
+  /** Send what waits, unless that is under way. */
+  start() {
+    if (this.sending || this.error) return;
+    this.sending = this.sendAll()
+      .catch((error) => {
+        this.error = error;
+        this.refused(error);
+      })
+      .finally(() => {
+        this.sending = null;
+      });
+  }
+
+  /** Forget records up to a number: the other side has them. */
+  async forget(n) {
+    const known = this.waiting.filter((record) => record.n <= n).map((record) => record.n);
+    this.waiting = this.waiting.filter((record) => record.n > n);
+    await this.storage.remove(known);
+  }
+
+  /** Wait until all is acknowledged; throws what the other side has refused. */
+  async drained() {
+    while (this.waiting.length) {
+      this.start();
+      await this.sending;
+      if (this.error) throw this.error;
+    }
+  }
+
+  async sendAll() {
+    while (this.waiting.length) {
+      const acknowledged = await persist(() => this.sendBatch(), this);
+      this.waiting = this.waiting.filter((record) => !acknowledged.has(record.n));
+      await this.storage.remove([...acknowledged]);
+    }
+  }
+
+  async sendBatch() {
+    const batch = this.batch();
+    const answered = new Set(await this.send(batch));
+    const known = new Set(batch.map((one) => one.n).filter((n) => answered.has(n)));
+    if (!known.size) throw new Unreachable("no record was acknowledged");
+    return known;
+  }
+
+  /** The first records, as many as one request takes. */
+  batch() {
+    let bytes = 0;
+    const fits = (record, at) => {
+      bytes += JSON.stringify(record).length;
+      return at === 0 || (at < MOST_RECORDS && bytes < MOST_BYTES);
+    };
+    const end = this.waiting.findIndex((record, at) => !fits(record, at));
+    return this.waiting.slice(0, end < 0 ? undefined : end);
+  }
+}

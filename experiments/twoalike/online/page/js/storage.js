@@ -1,0 +1,143 @@
+/**
+ * What is kept in this browser until it is stored elsewhere.
+ *
+ * A storage has
+ *
+ *   load() -> {entry, progress, records, draft, results}
+ *   save(key, value)          `entry`: what the server said on entering; `progress`: how far it is
+ *   append(items)             draft: items of the step under way
+ *   commit({records, progress, result, fresh})   all or nothing: records to be sent, how far the
+ *                             session is, and the result of an arrangement, which the choice of
+ *                             the next one needs; the draft is empty then; `fresh` forgets the
+ *                             results, for a new part
+ *   remove(numbers)           records that are stored elsewhere
+ */
+
+const STORES = ["state", "records", "draft", "results"];
+
+/** Storage in memory, for tests and where nothing needs to last. */
+export class MemoryStorage {
+  constructor() {
+    this.state = new Map();
+    this.records = new Map();
+    this.draft = [];
+    this.results = [];
+  }
+
+  async load() {
+    return structuredClone({
+      entry: this.state.get("entry") ?? null,
+      progress: this.state.get("progress") ?? null,
+      records: [...this.records.values()],
+      draft: this.draft,
+      results: this.results,
+    });
+  }
+
+  async save(key, value) {
+    this.state.set(key, structuredClone(value));
+  }
+
+  async append(items) {
+    this.draft.push(...structuredClone(items));
+  }
+
+  async commit({ records, progress, result = null, fresh = false }) {
+    for (const record of structuredClone(records)) this.records.set(record.n, record);
+    if (fresh) this.results = [];
+    if (result) this.results.push(structuredClone(result));
+    this.state.set("progress", structuredClone(progress));
+    this.draft = [];
+  }
+
+  async remove(numbers) {
+    for (const n of numbers) this.records.delete(n);
+  }
+}
+
+/** Storage in IndexedDB. */
+export class BrowserStorage {
+  /** @param {IDBDatabase} database */
+  constructor(database) {
+    this.database = database;
+  }
+
+  /**
+   * Open a database, or make it.
+   *
+   * @param {string} name
+   * @returns {Promise<BrowserStorage>}
+   */
+  static async open(name) {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("state");
+      request.result.createObjectStore("records", { keyPath: "n" });
+      request.result.createObjectStore("draft", { autoIncrement: true });
+      request.result.createObjectStore("results", { autoIncrement: true });
+    };
+    return new BrowserStorage(await answer(request));
+  }
+
+  async load() {
+    const stores = this.database.transaction(STORES, "readonly");
+    const all = (name) => answer(stores.objectStore(name).getAll());
+    const state = (key) => answer(stores.objectStore("state").get(key));
+    const [entry, progress, records, draft, results] = await Promise.all([
+      state("entry"),
+      state("progress"),
+      all("records"),
+      all("draft"),
+      all("results"),
+    ]);
+    return { entry: entry ?? null, progress: progress ?? null, records, draft, results };
+  }
+
+  save(key, value) {
+    return this.write(["state"], ({ state }) => state.put(value, key), "strict");
+  }
+
+  append(items) {
+    return this.write(["draft"], ({ draft }) => items.forEach((item) => draft.add(item)));
+  }
+
+  commit({ records, progress, result = null, fresh = false }) {
+    const work = (stores) => {
+      records.forEach((record) => stores.records.put(record));
+      stores.state.put(progress, "progress");
+      stores.draft.clear();
+      if (fresh) stores.results.clear();
+      if (result) stores.results.add(result);
+    };
+    return this.write(STORES, work, "strict");
+  }
+
+  remove(numbers) {
+    return this.write(["records"], ({ records }) => numbers.forEach((n) => records.delete(n)));
+  }
+
+  /**
+   * Write in one transaction; `strict` waits for the disk.
+   *
+   * @param {string[]} names Stores.
+   * @param {(stores: Record<string, IDBObjectStore>) => void} work
+   * @param {"strict"|"relaxed"} durability
+   */
+  write(names, work, durability = "relaxed") {
+    const transaction = this.database.transaction(names, "readwrite", { durability });
+    const written = new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+    });
+    work(Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)])));
+    return written;
+  }
+}
+
+/** Result of a request to the database. */
+function answer(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

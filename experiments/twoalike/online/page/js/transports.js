@@ -1,0 +1,103 @@
+/**
+ * Ways to a study's data. A transport has
+ *
+ *   enter({external, link, token}) -> {session, token, person, acknowledged, resume, withdraw}
+ *   send(token, records) -> number[]        numbers of the records that are stored for good
+ *   finish(token, reason) -> {code, url}
+ *   block(token, part, block) -> {steps}    of an adaptive design
+ *   withdraw(code)
+ *
+ * and each of them throws a `Refused` where the other side has said no, and an `Unreachable` where
+ * it did not answer: then the same may be tried again later.
+ */
+
+const PATIENCE_MS = 20_000;
+
+/** The other side has answered, and said no; `code` says why. */
+export class Refused extends Error {
+  /** @param {string} code full, stopped, used, finished, expired, unknown, forbidden, ... */
+  constructor(code) {
+    super(`refused: ${code}`);
+    this.code = code;
+  }
+}
+
+/** There was no answer, or none that the other side meant: try again. */
+export class Unreachable extends Error {}
+
+/** The server of `twoalike online serve`. */
+export class ServerTransport {
+  /**
+   * @param {string} base Address of the page.
+   * @param {typeof fetch} [request]
+   */
+  constructor(base, request = (...args) => fetch(...args)) {
+    this.base = base;
+    this.request = request;
+  }
+
+  enter(who) {
+    return this.post("enter", who);
+  }
+
+  async send(token, records) {
+    return (await this.post("records", records, token)).acknowledged;
+  }
+
+  finish(token, reason) {
+    return this.post("finish", { reason }, token);
+  }
+
+  block(token, part, block) {
+    return this.post("block", { part, block }, token);
+  }
+
+  withdraw(code) {
+    return this.post("withdraw", { code });
+  }
+
+  async post(path, content, token = null) {
+    const headers = { "Content-Type": "application/json" };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    const { status, answer } = await this.ask(`api/${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(content),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      cache: "no-store",
+    });
+    if (status === 200) return answer;
+    if (typeof answer?.error !== "string" || status >= 500 || answer.error === "slow_down") {
+      throw new Unreachable(`${path}: status ${status}`);
+    }
+    throw new Refused(answer.error);
+  }
+
+  /** Ask, and read the answer: a broken line and an answer that is no JSON are the same here. */
+  async ask(path, options) {
+    try {
+      const response = await this.request(new URL(path, this.base), options);
+      return { status: response.status, answer: await response.json() };
+    } catch (error) {
+      throw new Unreachable(`${path}: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+const MAKERS = {
+  server: async (base) => new ServerTransport(base),
+  jatos: async () => new (await import("./transport-jatos.js")).JatosTransport(),
+  pipe: async (base) => new (await import("./transport-pipe.js")).PipeTransport(base),
+  file: async (base) => new (await import("./transport-file.js")).FileTransport(base),
+};
+
+/**
+ * Make the transport that the page names in `<meta name="transport" content="...">`.
+ *
+ * @param {string} name
+ * @param {string} base Address of the page.
+ */
+export async function openTransport(name, base) {
+  if (!Object.hasOwn(MAKERS, name)) throw new Error(`no such transport: ${name}`);
+  return MAKERS[name](base);
+}

@@ -1,0 +1,164 @@
+/**
+ * The operator's page: who is where, how carefully and how fast, payments, stop and go on.
+ *
+ * It shows text only (`textContent`), so that nothing a participant sends can become a part of the
+ * page, and keeps the token in memory: a reload asks for it again.
+ */
+
+const EVERY_S = 5; // how often the list is read again
+const HERE_S = 90; // heard of within this time: the person is at it
+const FEW_RIGHT = 0.8; // share of attention checks right below which a session is marked
+const MANY_FAST = 0.1; // share of fast trials above which it is marked
+
+const STATES = {
+    completed: "completed",
+    declined: "did not consent",
+    screened_out: "screened out",
+    expired: "did not come back",
+    withdrawn: "withdrawn",
+};
+
+/** @typedef {{participant: string, entered: number, last: number, ended: string|null,
+ *   ended_at: number|null, returned: boolean, trials: number, listed: number|null, fast: number,
+ *   checks: number, right: number, part: number, parts: number}} Session */
+/** @typedef {{study: string, now: number, accepting: boolean, most: number|null, codes: number,
+ *   free: number, people: number, links: number, links_used: number, sessions: Session[]}} State */
+
+/** @param {string} id @returns {HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+let token = "";
+let accepting = true;
+let timer = 0;
+
+/**
+ * Ask the server, as the operator.
+ * @param {string} path
+ * @param {RequestInit} [options]
+ */
+async function ask(path, options = {}) {
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`../api/operator/${path}`, { ...options, headers, cache: "no-store" });
+    if (answer.status === 403) throw new Error("This is not the token of the operator.");
+    if (!answer.ok) throw new Error(`The server answered with ${answer.status}.`);
+    return answer;
+}
+
+/** @param {() => Promise<void>} action */
+async function attempt(action) {
+    try {
+        await action();
+        element("trouble").textContent = "";
+    } catch (error) {
+        const lost = error instanceof TypeError; // fetch: no connection
+        element("trouble").textContent = lost ? "The server does not answer." : String(error.message);
+    }
+}
+
+/** @param {number} seconds */
+function ago(seconds) {
+    if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s ago`;
+    if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+    if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h ago`;
+    return `${Math.round(seconds / 86400)} days ago`;
+}
+
+/** @param {Session} session @param {number} now */
+function stateOf(session, now) {
+    if (session.ended !== null) return STATES[session.ended] + (session.returned ? ", code free" : "");
+    return now - session.last < HERE_S ? "here" : "away";
+}
+
+/** @param {Session} session @param {number} now */
+function row(session, now) {
+    const state = stateOf(session, now);
+    const { trials, fast, checks, right } = session;
+    const ended = session.ended !== null;
+    const cells = [
+        [session.participant],
+        [state, state === "here" ? "here" : ""],
+        [new Date(1000 * session.entered).toLocaleString()],
+        [ago(now - (ended && session.ended_at !== null ? session.ended_at : session.last))],
+        [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
+        [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
+        [checks ? `${right} of ${checks}` : "", checks && right < FEW_RIGHT * checks ? "doubtful" : ""],
+        [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
+    ];
+    const line = document.createElement("tr");
+    for (const [text, kind] of cells) {
+        const cell = line.insertCell();
+        cell.textContent = text;
+        if (kind) cell.className = kind;
+    }
+    return line;
+}
+
+/** @param {State} state */
+function show(state) {
+    document.title = `${state.study}: operator`;
+    element("study").textContent = state.study;
+    const count = (/** @type {string} */ ended) =>
+        state.sessions.filter((session) => session.ended === ended).length;
+    const under_way = state.sessions.filter((session) => session.ended === null);
+    const here = under_way.filter((session) => state.now - session.last < HERE_S);
+    const facts = {
+        "Here now": `${here.length}`,
+        Away: `${under_way.length - here.length}`,
+        Completed: `${count("completed")}`,
+        "Did not come back": `${count("expired")}`,
+        "No consent": `${count("declined")}`,
+        "Screened out": `${count("screened_out")}`,
+        Withdrawn: `${count("withdrawn")}`,
+        Limit: state.most === null ? "none" : `${state.people} of ${state.most}`,
+        "Codes free": `${state.free} of ${state.codes}`,
+        ...(state.links ? { "Links used": `${state.links_used} of ${state.links}` } : {}),
+    };
+    element("summary").replaceChildren(
+        ...Object.entries(facts).map(([name, value]) => {
+            const pair = document.createElement("div");
+            pair.append(document.createElement("dt"), document.createElement("dd"));
+            pair.children[0].textContent = name;
+            pair.children[1].textContent = value;
+            return pair;
+        }),
+    );
+    accepting = state.accepting;
+    element("accepting").textContent = accepting ? "Let nobody new enter" : "Let people enter again";
+    element("updated").textContent = accepting
+        ? "New people may enter."
+        : "Stopped: nobody new may enter; those who have begun may finish.";
+    element("sessions").replaceChildren(...state.sessions.map((session) => row(session, state.now)));
+    element("enter").hidden = true;
+    element("shown").hidden = false;
+}
+
+async function update() {
+    show(await (await ask("state")).json());
+}
+
+/** @param {string} path @param {string} name */
+async function download(path, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await (await ask(path)).blob());
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+}
+
+element("enter").addEventListener("submit", (event) => {
+    event.preventDefault();
+    token = /** @type {HTMLInputElement} */ (element("token")).value.trim();
+    attempt(async () => {
+        await update();
+        clearInterval(timer);
+        timer = window.setInterval(() => attempt(update), 1000 * EVERY_S);
+    });
+});
+element("accepting").addEventListener("click", () =>
+    attempt(async () => {
+        await ask("accepting", { method: "POST", body: JSON.stringify({ on: !accepting }) });
+        await update();
+    }),
+);
+element("payments").addEventListener("click", () => attempt(() => download("payments.csv", "payments.csv")));
+element("records").addEventListener("click", () => attempt(() => download("records", "records.ndjson")));

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { fit, readUserAgent } from "../../../experiments/twoalike/online/page/js/device.js";
+import { filled } from "../../../experiments/twoalike/online/page/js/panels.js";
+import { Pictures } from "../../../experiments/twoalike/online/page/js/pictures.js";
+import {
+  Refused,
+  ServerTransport,
+  Unreachable,
+} from "../../../experiments/twoalike/online/page/js/transports.js";
+import { directionOf, visitor } from "../../../experiments/twoalike/online/page/js/visit.js";
+
+test("a browser is reduced to kind and version", () => {
+  const agents = {
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.7339.5 Safari/537.36": ["chrome", "140.0", "linux", false],
+    "Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.1.2": ["edge", "140.0", "windows", false],
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.1 Safari/605.1.15": ["safari", "18.1", "macos", false],
+    "Mozilla/5.0 (Android 14; Mobile; rv:131.0) Gecko/131.0 Firefox/131.0": ["firefox", "131.0", "android", true],
+    "Mozilla/5.0 (Linux; Android 14) SamsungBrowser/26.0 Chrome/122.0.0.0 Mobile Safari/537.36": ["samsung", "26.0", "android", true],
+    curl: ["other", "", "other", false],
+  };
+  for (const [agent, expected] of Object.entries(agents)) {
+    assert.deepEqual(Object.values(readUserAgent(agent)), expected);
+  }
+  const tablet = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.1 Safari/605.1.15";
+  assert.deepEqual(Object.values(readUserAgent(tablet, 5)).slice(2), ["ios", true]);
+});
+
+test("a window that is too small can be enlarged, turned, or neither", () => {
+  assert.equal(fit([800, 600], [640, 480], [1024, 768]), "fits");
+  assert.equal(fit([600, 400], [640, 480], [1024, 768]), "enlarge");
+  assert.equal(fit([360, 740], [640, 320], [360, 740]), "turn");
+  assert.equal(fit([360, 740], [900, 600], [360, 740]), "never");
+});
+
+test("a visitor is known by the link or by the ids of the recruiter", () => {
+  assert.deepEqual(visitor("?STUDY_ID=2&PROLIFIC_PID=1"), {
+    external: { PROLIFIC_PID: "1", STUDY_ID: "2" },
+    link: null,
+    name: "PROLIFIC_PID=1&STUDY_ID=2",
+  });
+  assert.deepEqual(visitor("?link=abc"), { external: {}, link: "abc", name: "link=abc" });
+});
+
+test("texts are filled, and written in their direction", () => {
+  assert.equal(filled("{done} of {total}, {other}", { done: 1, total: 2 }), "1 of 2, {other}");
+  assert.equal(directionOf("ar-EG"), "rtl");
+  assert.equal(directionOf("de"), "ltr");
+});
+
+test("images are decoded before they are needed; one that fails is tried again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = [];
+  const load = async (file) => {
+    asked.push(file);
+    if (asked.length === 1) throw new Unreachable("no line");
+    return { decode: async () => {} };
+  };
+  const pictures = new Pictures({ a: { file: "a.png" }, b: { file: "b.png" } }, { load });
+  const needed = pictures.need(["a", "b", "a", "a word"]);
+  await new Promise(setImmediate);
+  t.mock.timers.tick(2000);
+  await needed;
+  assert.deepEqual([...pictures.images.keys()].sort(), ["a", "b"]);
+  assert.deepEqual(asked.sort(), ["a.png", "a.png", "b.png"]);
+  pictures.ahead(["a", "b"]);
+  assert.equal(asked.length, 3);
+});
+
+test("the server's answers are answers, refusals, or no answer", async () => {
+  const asked = [];
+  const answering = (status, content) => async (address, options) => {
+    asked.push([address.href, options.headers.Authorization]);
+    return { status, json: async () => content };
+  };
+  const to = (request) => new ServerTransport("https://lab.example/study/?link=1", request);
+  assert.deepEqual(await to(answering(200, { acknowledged: [1] })).send("token", []), [1]);
+  assert.deepEqual(asked, [["https://lab.example/study/api/records", "Bearer token"]]);
+  await assert.rejects(to(answering(403, { error: "full" })).enter({}), new Refused("full"));
+  await assert.rejects(to(answering(429, { error: "slow_down" })).enter({}), Unreachable);
+  await assert.rejects(to(answering(502, { error: "down" })).enter({}), Unreachable);
+  const cut = async () => {
+    throw new TypeError("network");
+  };
+  await assert.rejects(to(cut).enter({}), Unreachable);
+});

@@ -1,0 +1,174 @@
+"""A built study for tests of the server, without the builder: three trials and an arrangement."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HASH = "ab" * 32
+TRIALS = (("main", None), ("catch", 3), ("main", None))
+"""Type of each trial, and the number of its right answer."""
+_TEXTS = (
+    *("title", "start", "loading", "full", "stopped", "used", "finished", "expired", "too_small"),
+    *("unsupported", "turn", "offline", "left_fullscreen", "back_to_fullscreen", "card"),
+    *("card_done", "sending", "closing", "code", "copy_code", "withdraw"),
+)
+
+
+def page(name: str) -> dict[str, Any]:
+    """Step that shows a page."""
+    return {"kind": "page", "name": name, "text": name, "minimum_s": 0.0}
+
+
+def built_study(
+    folder: Path, participants: Sequence[str] = ("001", "002"), online: str = "", trials: int = 3
+) -> Path:
+    """Write a study with its built page; ``online`` are lines of its table ``[online]``."""
+    study = folder / "study"
+    site = study / "online"
+    for name in (site / "people", site / "js", site / "images", study / "design"):
+        name.mkdir(parents=True)
+    lines = f'title = "Fruit"\nseed = 1\n[online]\n{online}\n'
+    (study / "study.toml").write_text(lines, encoding="utf-8")
+    (site / "index.html").write_text("<!doctype html><title>Fruit</title>", encoding="utf-8")
+    (site / "js" / "main.js").write_text("export {};", encoding="utf-8")
+    session = {
+        "version": "0.1.0",
+        "hash": HASH,
+        "study": "Fruit",
+        "session": 1,
+        "language": "en",
+        "participants": list(participants),
+        "protocols": {"odd": {}},
+        "images": {},
+        "texts": dict.fromkeys(_TEXTS, "..."),
+        "least_window_px": [300, 300],
+        "card": False,
+        "return_hours": 24.0,
+    }
+    (site / "session.json").write_text(json.dumps(session), encoding="utf-8")
+    for code in participants:
+        person = {"participant": code, "session": 1, "parts": _parts(trials)}
+        (site / "people" / f"{code}.json").write_text(json.dumps(person), encoding="utf-8")
+        rows = [
+            f"{i}\t{TRIALS[(i - 1) % 3][0]}\ta\tb\tc\t{TRIALS[(i - 1) % 3][1] or 'n/a'}\n"
+            for i in range(1, trials + 1)
+        ]
+        head = "trial_index\ttrial_type\tstimulus_1\tstimulus_2\tstimulus_3\texpected_odd\n"
+        path = study / "design" / f"sub-{code}_ses-01_task-oddoneout_trials.tsv"
+        path.write_text(head + "".join(rows), encoding="utf-8")
+    return study
+
+
+def _parts(trials: int) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = [page("instruction")]
+    for index in range(1, trials + 1):
+        trial = {
+            "trial_index": index,
+            "block_index": 1,
+            "trial_type": TRIALS[(index - 1) % 3][0],
+            "stimuli": ["a", "b", "c"],
+            "positions": ["middle", "left", "right"],
+        }
+        steps.append({"kind": "trial", "trial": trial})
+    arrangements = {
+        "kind": "arrangements",
+        "config": {},
+        "ids": ["a", "b", "c", "d"],
+        "kinds": {},
+        "listed": [],
+        "study_seed": 1,
+        "participant_number": 1,
+        "session": 1,
+        "seed": [1],
+        "practice_end": page("practice_end"),
+        "pause": page("pause"),
+    }
+    return [
+        {
+            "protocol": "odd",
+            "task": "odd-one-out",
+            "steps": [*steps, page("end")],
+            "resume": page("resume"),
+        },
+        {
+            "protocol": "odd",
+            "task": "multi-arrangement",
+            "steps": [page("instruction"), arrangements, page("end")],
+            "resume": page("resume"),
+        },
+    ]
+
+
+def record(session: str, n: int, part: int, step: int, *items: dict[str, Any]) -> dict[str, Any]:
+    """Record of a step."""
+    return {
+        "session": session,
+        "n": n,
+        "protocol": HASH,
+        "part": part,
+        "step": step,
+        "items": list(items),
+    }
+
+
+def choice(index: int, position: str | None = "left", flag: str | None = None) -> dict[str, Any]:
+    """Result of a trial of choices; None: not answered in time."""
+    given = {"position": position, "method": "mouse", "response_time": 0.5, "key": None}
+    return {
+        "kind": "choice",
+        "trial_index": index,
+        "onset": 2.0 * index,
+        "answer": None if position is None else given,
+        "early": 0,
+        "dropped": 0,
+        "flag": flag,
+        "planned_onset": 2.0 * index,
+    }
+
+
+def arrangement(index: int, items: Sequence[str] = ("a", "b", "d")) -> dict[str, Any]:
+    """Result of an arrangement."""
+    n = len(items)
+    return {
+        "kind": "arrangement",
+        "trial_index": index,
+        "items": list(items),
+        "order": list(range(n)),
+        "rotation": 0.5,
+        "min_evidence": 0.0,
+        "mean_evidence": 0.1,
+        "onset": 1.0,
+        "planned_onset": 1.0,
+        "places": [[0.1, 0.2]] * n,
+        "inside": [True] * n,
+        "seat_angles": [0.1] * n,
+        "handling": [{"n_moves": 1, "first_move": 1.0, "last_move": 2.0, "n_inspections": 0}] * n,
+        "ending": {"time": 30.0, "reason": "done", "method": "mouse"},
+        "radius_px": 300.0,
+        "item_px": 60.0,
+    }
+
+
+def note(event: str = "page", time: float = 1.0) -> dict[str, Any]:
+    """Item for the log."""
+    return {"kind": "note", "event": event, "time": time, "detail": {}}
+
+
+def end(reason: str = "completed", time: float = 20.0) -> dict[str, Any]:
+    """Item that ends a part."""
+    return {"kind": "end", "time": time, "reason": reason}
+
+
+def whole_session(session: str) -> list[dict[str, Any]]:
+    """Records of a session that answers everything."""
+    listed = [record(session, 1 + i, 0, i, choice(i)) for i in (1, 2, 3)]
+    return [
+        record(session, 1, 0, 0, note()),
+        *listed,
+        record(session, 5, 0, 4, note(), end()),
+        record(session, 6, 1, 0, note()),
+        record(session, 7, 1, 1, arrangement(1)),
+        record(session, 8, 1, 1, arrangement(2)),
+        record(session, 9, 1, 2, note(), end()),
+    ]
