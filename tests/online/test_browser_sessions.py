@@ -102,11 +102,11 @@ def read(study: Study, code: str, name: str) -> pd.DataFrame:
 
 
 def log(study: Study, code: str, task: str) -> list[str]:
-    """Names of what a participant's log holds; in a window, long pages are turned."""
+    """Names of what a participant's log holds, but for turned pages (window) and drawn frames."""
     (rows,) = find_runs(study.raw, task, code)
     (path,) = study.raw.glob(f"sourcedata/**/{rows.name.replace('_beh.tsv', '_log.jsonl')}")
     events = [str(line["event"]) for line in read_log(path)]
-    return [event for event in events if event not in ("page_turned", "focus")]
+    return [event for event in events if event not in ("page_turned", "focus", "drawn")]
 
 
 def test_keys_and_mouse_give_the_data_of_the_window(served: Served, tmp_path: Path) -> None:
