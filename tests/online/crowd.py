@@ -14,8 +14,8 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
-
 from tests.online.player import Means, Plan, Size, plan_part
+
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.online import Person
 from twoalike.stimuli import StimulusSet, draw_creatures
@@ -195,10 +195,7 @@ def plans(study: Study, person: Person, size: Size, means: Means) -> list[Plan]:
     sitting = Sitting(
         study=study, participant=person.participant, session=1, observer=observer_of(study)
     )
-    return [
-        plan_part(prepare_session(part.task, sitting), size, means)
-        for part in person.parts
-    ]
+    return [plan_part(prepare_session(part.task, sitting), size, means) for part in person.parts]
 
 
 @contextmanager

@@ -132,7 +132,9 @@ class KeyboardArranger:
         if self._goals[0] != trial.trial_index:
             rng = np.random.default_rng([*self._seed, trial.trial_index])
             plan = plan_arrangement(self._arranger, trial, rng)
-            goals = {one.stimulus: (0.9 * one.place[0], 0.9 * one.place[1]) for one in plan.placements}
+            goals = {
+                one.stimulus: (0.9 * one.place[0], 0.9 * one.place[1]) for one in plan.placements
+            }
             self._goals = trial.trial_index, goals
         step = activity.protocol.answers.step_fraction * 2 * layout.radius
         goal = layout.to_pixels(*self._goals[1][trial.items[item]])
@@ -265,7 +267,9 @@ class Player:
             self.page.get_by_role("button").click()
         return str(answer.value.json()["person"]["participant"])
 
-    def play(self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120) -> None:
+    def play(
+        self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120
+    ) -> None:
         """Answer what is shown until the last page, or until a state is reached.
 
         Raises

@@ -1,4 +1,4 @@
-"""Whole sessions in Chromium: the raw data are those of the same person at a window, but for clocks.
+"""Whole sessions in Chromium give the raw data of the same person at a window, but for clocks.
 
 The simulated person at the window and the one in the page do the same in every trial; the page is
 answered by real presses of keys, mouse and fingers (player.py).
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
 from tests.online.crowd import (
     CHROMIUM,
     Served,
@@ -23,6 +22,7 @@ from tests.online.crowd import (
     serving,
 )
 from tests.online.player import Means, Plan, Player, Size
+
 from twoalike.online import build_online, fetch
 from twoalike.record import find_runs, read_log
 from twoalike.sitting import sit
