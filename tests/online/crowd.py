@@ -1,11 +1,13 @@
 """A small study of creatures, built for the browser and served on the loopback."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import numpy as np
-from playwright.sync_api import BrowserContext, ViewportSize, sync_playwright
+from playwright.sync_api import BrowserContext, Error, ViewportSize, sync_playwright
 from tests.online.player import Means, Plan, Size, plan_part
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
@@ -214,4 +216,16 @@ def browser(folder: Path, size: Size, *, touch: bool = False) -> Iterator[Browse
         try:
             yield context
         finally:
-            context.close()
+            with suppress(Error):  # where its process was killed
+                context.close()
+
+
+def kill_browser(folder: Path) -> None:
+    """Kill the process of the browser that has a profile."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if f"--user-data-dir={folder}".encode() in words and not any(
+                word.startswith(b"--type=") for word in words
+            ):
+                os.kill(int(process.name), signal.SIGKILL)

@@ -231,6 +231,10 @@ _LOOK_S = 0.02
 _AGAIN_S = 3.0
 
 
+class Interrupted(Exception):
+    """The time has come that a player was to be interrupted at."""
+
+
 @dataclass
 class Player:
     """Goes through a session in a page of a browser.
@@ -248,7 +252,13 @@ class Player:
     plans
         What is done in the trials, by part.
     least_s
-        From the time that images are seen to the answer.
+        From the time that images are seen to the first press.
+    deadline
+        Time (monotonic) of an interruption; None for none.
+    anywhere
+        Whether it may come amid the presses of a trial.
+    begin
+        Called with part and index of each trial before it is answered.
     """
 
     page: Page
@@ -257,6 +267,9 @@ class Player:
     person: Person | None = None
     plans: Sequence[Plan] = ()
     least_s: float = 0.3
+    deadline: float | None = None
+    anywhere: bool = True
+    begin: Callable[[int, int], None] = lambda part, index: None
     _acted: tuple[Any, float] = (None, 0.0)
     _finger: tuple[Page, CDPSession] | None = None
 
@@ -276,10 +289,13 @@ class Player:
         ------
         TimeoutError
             If that takes too long.
+        Interrupted
+            At the deadline.
         """
         until = until or (lambda state: state["kind"] == "end")
         end = monotonic() + limit_s
         while monotonic() < end:
+            self._check_time()
             state = self.page.evaluate(STATE)
             if state is not None and until(state):
                 return
@@ -300,10 +316,13 @@ class Player:
             case "question":
                 self._answer(self._steps(part)[step])
             case "choice":
-                sleep(self.least_s)
-                self._do(self.plans[part].deeds[self._steps(part)[step].trial.trial_index])
+                self._do(part, self._steps(part)[step].trial.trial_index)
             case "arrangement":
-                self._do(self.plans[part].deeds[state["trial"]])
+                self._do(part, state["trial"])
+
+    def _check_time(self) -> None:
+        if self.deadline is not None and monotonic() >= self.deadline:
+            raise Interrupted
 
     def _steps(self, part: int) -> Sequence[Any]:
         assert self.person is not None
@@ -328,9 +347,13 @@ class Player:
         else:
             keyboard.press("Enter")
 
-    def _do(self, deeds: Sequence[Deed]) -> None:
+    def _do(self, part: int, index: int) -> None:
         """Make the presses of a trial."""
-        for deed in deeds:
+        self.begin(part, index)
+        sleep(self.least_s)
+        for deed in self.plans[part].deeds[index]:
+            if self.anywhere:
+                self._check_time()
             x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y
             if deed.kind == "key":
                 self.page.keyboard.press(deed.key)

@@ -49,7 +49,7 @@ def _ended(root: Path) -> str | None:
     if not path.exists():
         return None
     lines = (json.loads(line) for line in read_store(path))
-    ends = [line["ended"] for line in lines if line["kind"] == "session"]
+    ends = [line["ended"] for line in lines if line.get("kind") == "session"]
     return ends[-1] if ends else None  # an earlier one has expired, and its code went on
 
 
