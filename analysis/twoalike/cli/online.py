@@ -5,6 +5,7 @@ from pathlib import Path
 from cyclopts import App
 
 from twoalike.cli._options import Flag, TaskName
+from twoalike.cli._show import show_notes
 
 app = App(name="online", help="Run a study in a browser.")
 
@@ -134,3 +135,82 @@ def links(study: Path, /, *, number: int, url: str, store: str | None = None) ->
 
     for link in make_links(study, number, url, store):
         print(link)  # noqa: T201
+
+
+@app.command
+def fetch(
+    study: Path,
+    source: str | None = None,
+    /,
+    *,
+    token: str | None = None,
+    jatos: Flag = False,
+    unfinished: Flag = False,
+    delete_withdrawn: Flag = False,
+) -> None:
+    """Turn the sessions of a browser into raw data, in STUDY/data/raw.
+
+    The tables, sidecars, manifests and logs are those that a window writes, with rt_source browser.
+    Only sessions that are over are written, each once. A session with a problem, such as a missing
+    record, is left out and reported; the others are written. Fetching again adds what is new and
+    compares what is there.
+
+    Parameters
+    ----------
+    study
+        Folder of the study, with the page that people saw.
+    source
+        Where the records are: the address of a server, its store (file or connection string), an
+        archive, results that JATOS exported, or a folder of files. If left out, the store of
+        twoalike online serve in STUDY.
+    token
+        Token of the operator, or of JATOS. If left out, that of the environment variable
+        TWOALIKE_TOKEN.
+    jatos
+        SOURCE is the address of a JATOS server.
+    unfinished
+        Write sessions that are not over, too. A later fetch adds what is new of them.
+    delete_withdrawn
+        Delete what was fetched of people who have withdrawn since.
+
+    Examples
+    --------
+        twoalike online fetch my-study
+        twoalike online fetch my-study https://lab.example.org
+        twoalike online fetch my-study jatos_results.jrzip
+    """
+    import os
+
+    from twoalike.online import fetch
+    from twoalike.study import TwoalikeError, counted
+
+    found = fetch(
+        study,
+        source,
+        token=token if token is not None else os.environ.get("TWOALIKE_TOKEN", ""),
+        jatos=jatos,
+        unfinished=unfinished,
+        delete_withdrawn=delete_withdrawn,
+    )
+    n_trials = sum(one.n_trials for one in found.written)
+    counts = [f"{counted(len(found.written), 'session')} written ({counted(n_trials, 'trial')})"]
+    counts += [
+        f"{n} {words}"
+        for n, words in (
+            (found.n_unchanged, "unchanged"),
+            (found.n_open, "not over"),
+            (found.n_empty, "without an answer"),
+        )
+        if n
+    ]
+    print(", ".join(counts))  # noqa: T201
+    if (error := found.display_error_ms) is not None:
+        print(f"display error: median {error[0]} ms, 99th percentile {error[1]} ms")  # noqa: T201
+    gone = "deleted, as the person withdrew" if delete_withdrawn else "withdrawn: to be deleted"
+    show_notes([*found.notes, *(f"{path}: {gone}" for path in found.withdrawn)])
+    show_notes(found.problems)
+    if found.problems:
+        raise TwoalikeError(
+            f"{counted(len(found.problems), 'problem')} in what was fetched",
+            remedy="These sessions were not written.",
+        )

@@ -1,8 +1,11 @@
+from ._adaptive import CANDIDATES as CANDIDATES
 from ._adaptive import AdaptiveTriplets as AdaptiveTriplets
+from ._adaptive import Candidates as Candidates
 from ._adaptive import ChoiceDraws as ChoiceDraws
 from ._adaptive import adaptive_blocks as adaptive_blocks
 from ._adaptive import adaptive_trial_list as adaptive_trial_list
 from ._adaptive import adaptive_triplets as adaptive_triplets
+from ._adaptive import candidate_triplets as candidate_triplets
 from ._adaptive import expected_information as expected_information
 from ._adaptive import with_adaptive_block as with_adaptive_block
 from ._anchored import balanced_questions as balanced_questions

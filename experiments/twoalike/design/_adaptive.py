@@ -36,6 +36,10 @@ ChoiceDraws = Callable[[Triplets], npt.NDArray[np.floating]]
 """From triplets, shape (n, 3), to choice probabilities under S draws, shape (S, n, 3); that is
 ``Posterior.choice_draws``. A block of n trials wants some 2 n draws or more."""
 
+Candidates = Callable[[int, Triplets, np.random.Generator], Triplets]
+"""From the number of trials of a block, triplets that are not to come again and a source of
+randomness to the triplets to choose from, shape (k, 3), ascending in each row."""
+
 CANDIDATES = 20_000
 """Triplets scored; all there are of up to 50 objects."""
 DRAWS = 300
@@ -96,7 +100,7 @@ def adaptive_triplets(
     rng: np.random.Generator,
     random_share: float = 0.2,
     shown: Triplets | None = None,
-    candidates: int = CANDIDATES,
+    candidates: int | Triplets = CANDIDATES,
 ) -> AdaptiveTriplets:
     """Choose a block of triplets: most for their information, a share at random.
 
@@ -116,12 +120,14 @@ def adaptive_triplets(
     shown
         Triplets judged before, shape (k, 3), in any order of items.
     candidates
-        Triplets to score, at least; drawn at random where there are more.
+        Triplets to score, shape (k, 3), ascending in each row; those ``shown`` are passed over. Or
+        how many, at least; drawn at random where there are more.
 
     Raises
     ------
     ValueError
-        If fewer than n triplets are left, or ``random_share`` is no share.
+        If fewer than n triplets are left, too few are among ``candidates``, or ``random_share`` is
+        no share.
     """
     if not 0 <= random_share <= 1:
         raise ValueError(f"random_share must be in [0, 1], found {random_share}.")
@@ -131,7 +137,12 @@ def adaptive_triplets(
         raise ValueError(f"asked for {n} fresh triplets, {comb(m, 3) - len(used)} are left.")
     n_random = round(random_share * n)
     drawn = fresh_triplets(m, n_random, used, rng)
-    pool = _pool(m, max(candidates, 4 * n), used, rng)
+    if isinstance(candidates, int):
+        pool = candidate_triplets(m, max(candidates, 4 * n), used, rng)
+    else:
+        pool = candidates[[tuple(row) not in used for row in candidates.tolist()]]
+        if len(pool) < n - n_random:
+            raise ValueError(f"asked for {n - n_random} of {len(pool)} fresh candidates.")
     information, deviations = _predict(choice_probabilities, pool)
     exposure = np.bincount(np.concatenate([before, drawn]).ravel(), minlength=m)
     cap = ceil(SLACK * 3 * (len(before) + n) / m)
@@ -144,8 +155,16 @@ def adaptive_triplets(
     return AdaptiveTriplets(triplets, score, is_random)
 
 
-def _pool(m: int, size: int, used: set[tuple[int, ...]], rng: np.random.Generator) -> Triplets:
-    """Fresh triplets to choose from: all, or ``size`` random ones where there are more."""
+def candidate_triplets(
+    m: int, size: int, used: set[tuple[int, ...]], rng: np.random.Generator
+) -> Triplets:
+    """Draw triplets to choose from that are not in ``used``: all, or ``size`` where more are left.
+
+    Examples
+    --------
+    >>> candidate_triplets(4, 100, {(0, 1, 2)}, np.random.default_rng(0)).tolist()
+    [[0, 1, 3], [0, 2, 3], [1, 2, 3]]
+    """
     if comb(m, 3) - len(used) > size:
         return fresh_triplets(m, size, set(used), rng)
     everything = (row for row in combinations(range(m), 3) if row not in used)
@@ -295,6 +314,7 @@ def with_adaptive_block(
     rng: np.random.Generator,
     *,
     before: Collection[pd.DataFrame] = (),
+    candidates: Candidates | None = None,
 ) -> pd.DataFrame:
     """Trial list so far and the next block behind it.
 
@@ -312,6 +332,8 @@ def with_adaptive_block(
         As for :func:`adaptive_trial_list`; None: a random block.
     before
         Other trial lists whose main triplets are not to come again.
+    candidates
+        Gives the triplets to choose from; None: as :func:`adaptive_triplets` does by itself.
 
     Raises
     ------
@@ -334,7 +356,8 @@ def with_adaptive_block(
     if choices is None:
         main = Chosen.of(filling_triplets(avoid, len(shown), own.trials, rng), "random")
     else:
-        main = _adaptive(choices, len(shown), own, rng, avoid)
+        pool = CANDIDATES if candidates is None else candidates(own.trials, avoid, rng)
+        main = _adaptive(choices, len(shown), own, rng, avoid, pool)
     practice = random_practice(own, len(shown), main, rng)
     new = assemble(shown, stimuli.levels, own, practice, main, rng, avoid=avoid)
     new["trial_index"] += len(kept)
@@ -355,11 +378,20 @@ def main_triplets(tables: Collection[pd.DataFrame], shown: pd.DataFrame) -> Trip
 
 
 def _adaptive(
-    choices: ChoiceDraws, m: int, config: DesignConfig, rng: np.random.Generator, avoid: Triplets
+    choices: ChoiceDraws,
+    m: int,
+    config: DesignConfig,
+    rng: np.random.Generator,
+    avoid: Triplets,
+    candidates: int | Triplets = CANDIDATES,
 ) -> Chosen:
     try:
         block = adaptive_triplets(
-            choices, m, config.trials, rng=rng, random_share=config.random_share, shown=avoid
+            *(choices, m, config.trials),
+            rng=rng,
+            random_share=config.random_share,
+            shown=avoid,
+            candidates=candidates,
         )
     except ValueError as error:
         raise TwoalikeError(f"design: {error} Lower design.trials or add stimuli.") from error

@@ -7,6 +7,7 @@ larger sets, 0 to k - 1, shape (n, k).
 """
 
 import hashlib
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, permutations
@@ -49,9 +50,10 @@ def assemble(
     rows = _answered_lines(ids, "practice", easy, easy_odd, (), rng)
     rows += lines(ids, "practice", practice, balanced_places(practice.triplets, len(ids), rng))
     places = balanced_places(main.triplets, len(ids), rng)
+    again = other_places(places, rng)
     by_kind = {
         "main": lines(ids, "main", main, places),
-        "repeat": lines(ids, "repeat", main, other_places(places, rng)),
+        "repeat": lines(ids, "repeat", main, again) if config.repeats else [],
         "catch": _answered_lines(ids, "catch", catch, odd, config.catch_sides, rng),
     }
     return in_order(rows, by_kind, order, blocks, TRIAL_LIST)
@@ -82,7 +84,7 @@ def in_order(
         if kind == "repeat":
             row["repeat_of"] = first[index]
         rows.append(row)
-    table = pd.DataFrame(rows, columns=list(form.names))
+    table = pd.DataFrame(rows, columns=list(form.names), dtype=object)
     table["trial_index"] = np.arange(1, len(table) + 1)
     started = int(n_practice > 0)
     table["block_index"] = [1] * n_practice + [block + started for block in blocks]
@@ -108,11 +110,12 @@ def lines(
 ) -> list[dict[str, Any]]:
     """Make a row of each trial; ``identify`` makes its id of its objects' names."""
     found = []
+    scores = chosen.scores.tolist()
     for at, (triplet, place) in enumerate(
         zip(chosen.triplets.tolist(), places.tolist(), strict=True)
     ):
         names = [ids[item] for item in triplet]
-        score = float(chosen.scores[at])
+        score = scores[at]
         found.append(
             {
                 "trial_type": kind,
@@ -120,7 +123,7 @@ def lines(
                 **{f"stimulus_{k + 1}": name for k, name in enumerate(names)},
                 **{f"position_{k + 1}": POSITIONS[at] for k, at in enumerate(place)},
                 "sampler": chosen.samplers[at],
-                "sampler_score": None if np.isnan(score) else score,
+                "sampler_score": None if math.isnan(score) else score,
                 "condition": chosen.conditions[at],
             }
         )
@@ -313,9 +316,8 @@ def _chain(tails: Integers, heads: Integers, excess: Integers, start: int) -> li
     A trial is an arc from the object at place a to the one at place b; what flows out of an
     object with an excess must arrive where there is a lack, so a chain exists.
     """
-    arcs: dict[int, list[int]] = {}
-    for trial, tail in enumerate(tails.tolist()):
-        arcs.setdefault(tail, []).append(trial)
+    arcs = np.argsort(tails, kind="stable").tolist()
+    ends = np.cumsum(np.bincount(tails, minlength=len(excess))).tolist()
     came_by: dict[int, int] = {}
     queue = deque([start])
     while queue:
@@ -326,7 +328,7 @@ def _chain(tails: Integers, heads: Integers, excess: Integers, start: int) -> li
                 chain.append(came_by[here])
                 here = int(tails[came_by[here]])
             return chain
-        for trial in arcs.get(here, []):
+        for trial in arcs[ends[here - 1] if here else 0 : ends[here]]:
             there = int(heads[trial])
             if there != start and there not in came_by:
                 came_by[there] = trial

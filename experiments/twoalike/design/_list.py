@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from twoalike.study import MISSING, write_json
@@ -213,8 +214,10 @@ COLUMNS = TRIAL_LIST.names
 
 def typed(table: pd.DataFrame, form: Table = TRIAL_LIST) -> pd.DataFrame:
     """Columns in order with their types; ``n/a`` and None become missing values."""
-    columns = table[list(form.names)].astype(object)
-    return with_types(form, columns.where(columns.notna() & (columns != MISSING), None))
+    cells = {name: table[name].to_numpy(dtype=object) for name in form.names}
+    empty = {name: pd.isna(cells[name]) | (cells[name] == MISSING) for name in form.names}
+    values = {name: np.where(empty[name], None, cells[name]) for name in form.names}
+    return with_types(form, pd.DataFrame(values, index=table.index, dtype=object))
 
 
 def write_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:

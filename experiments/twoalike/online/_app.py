@@ -8,6 +8,7 @@ import asyncio
 import logging
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
@@ -188,6 +189,11 @@ class _Server:
     async def _written(self, task: Append | Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
 
+    def _expire(self) -> "Future[None]":
+        """End sessions that nobody came back to, whether or not what follows is refused."""
+        config = self.built.study.config.online
+        return self.store.submit(lambda connection: expire(connection, config))
+
     def _session(self, request: Request) -> str:
         """Session of a request's token."""
         session = self.key.session_of(_bearer(request))
@@ -223,6 +229,7 @@ class _Server:
             row = enter(connection, entrant, self.built, self.key)
             return row, resume_point(connection, row, self.built)
 
+        self._expire()
         try:
             row, resume = await self._written(job)
         except Refusal as refusal:
@@ -311,8 +318,7 @@ class _Server:
     async def state(self, request: Request) -> Response:
         """Show the operator who is where."""
         await self._operator(request)
-        config = self.built.study.config.online
-        await self._written(lambda connection: expire(connection, config))
+        await asyncio.wrap_future(self._expire())
 
         def read() -> dict[str, Any]:
             with self.store.reading() as connection:

@@ -46,7 +46,6 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
         If they may not take part (any more).
     """
     config = built.study.config.online
-    expire(connection, config)
     identity = entrant.external.get(config.id_parameter, "")
     person = key.person(f"{config.id_parameter}={identity}") if identity else None
     link = None if entrant.link is None else hashed(entrant.link)

@@ -1,3 +1,4 @@
+from ._adaptive import choice_draws as choice_draws
 from ._adaptive import read_choice_draws as read_choice_draws
 from ._describe import describe_study as describe_study
 from ._lists import TrialList as TrialList

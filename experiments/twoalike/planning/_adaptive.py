@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_choice
@@ -24,9 +24,6 @@ from twoalike.design import (
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Integers, Study, TwoalikeError, read_json, sha256_file
 from twoalike.tables import ODD_ONE_OUT
-
-if TYPE_CHECKING:
-    from twoalike.embedding import Posterior
 
 DRAWS = 300
 """Posterior draws used; the design itself uses no more."""
@@ -126,21 +123,30 @@ def read_choice_draws(path: str | Path, ids: Sequence[str]) -> ChoiceDraws:
             f"{path}: knows {int((where >= 0).sum())} of the {len(ids)} objects of the design, "
             f"not {first!r}. Judge every object at least once, and fit again."
         )
-    return _choice_draws(posterior, where)
-
-
-def _choice_draws(posterior: "Posterior", where: Integers) -> ChoiceDraws:
     n = len(posterior.embedding)
     kept = np.unique(np.linspace(0, n - 1, min(n, DRAWS)).round().astype(int))
-    embeddings = posterior.embedding[kept][:, where]
-    lapses = posterior.typical_lapse[kept].astype(np.float32)
+    return choice_draws(posterior.embedding[kept][:, where], posterior.typical_lapse[kept])
+
+
+def choice_draws(embedding: npt.NDArray[np.floating], lapse: Floats) -> ChoiceDraws:
+    """Choice probabilities of a typical observer under draws of an embedding.
+
+    Parameters
+    ----------
+    embedding, lapse
+        Draws, shapes (S, m, D) and (S,); similarity is the dot product.
+
+    Returns
+    -------
+    Function from triplets, shape (n, 3), to probabilities, shape (S, n, 3).
+    """
 
     def choices(triplets: Integers) -> Floats:
-        result = np.empty((len(kept), len(triplets), 3))
-        for at, (x, lapse) in enumerate(zip(embeddings, lapses, strict=True)):
+        result = np.empty((len(embedding), len(triplets), 3))
+        for at, (x, rate) in enumerate(zip(embedding, lapse.astype(np.float32), strict=True)):
             a, b, c = (x[triplets[:, item]] for item in range(3))
             pairs = tuple(np.einsum("nd,nd->n", p, q) for p, q in ((a, b), (a, c), (b, c)))
-            logs = log_choice(pairs, np.float32(1.0), lapse)
+            logs = log_choice(pairs, np.float32(1.0), rate)
             result[at] = np.exp(np.stack(logs, axis=1))
         return result
 

@@ -17,6 +17,7 @@ from ._dataset import check_codes_apart as check_codes_apart
 from ._dataset import exposed_data as exposed_data
 from ._dataset import find_runs as find_runs
 from ._dataset import participant_label as participant_label
+from ._dataset import register_participants as register_participants
 from ._groups import balanced_cohort as balanced_cohort
 from ._groups import balanced_group as balanced_group
 from ._groups import describe_groups as describe_groups
@@ -48,6 +49,7 @@ from ._read import Progress as Progress
 from ._read import RawProblem as RawProblem
 from ._read import RawRun as RawRun
 from ._read import read_events as read_events
+from ._read import read_log as read_log
 from ._read import read_run as read_run
 from ._read import run_progress as run_progress
 from ._read import whole_rows as whole_rows

@@ -360,7 +360,20 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
     TwoalikeError
         If the participant was a person and is now simulated, or the other way round.
     """
-    path, folder = root / "participants.tsv", root / f"sub-{participant}"
+    register_participants(root, study, {participant: study}, simulated=simulated)
+
+
+def register_participants(
+    root: Path, study: Study, people: Mapping[str, Study], *, simulated: bool
+) -> None:
+    """Register several participants at once, as :func:`register_participant` does.
+
+    Parameters
+    ----------
+    people
+        The study as each of them does it, by code.
+    """
+    path, folders = root / "participants.tsv", [root / f"sub-{code}" for code in people]
     busy = f"{path}: another process has been writing it for ten seconds. Try again."
     lock = lock_folder(study) / f"{root.name}.lock"
     with readable_by(study.config.data.access), hold_lock(lock, busy, patience_s=10.0):
@@ -372,11 +385,15 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
             else read_tsv(path, "the list of participants", ["participant_id"])
         )
         if first:
-            folder.mkdir(parents=True, exist_ok=True)
-        folders = sorted(entry.name for entry in root.glob("sub-*") if entry.is_dir())
-        cells = assigned_cells(study)
-        after = _with_participant(before, participant, simulated, folders, cells)
+            folders[0].mkdir(parents=True, exist_ok=True)
+        there = sorted(entry.name for entry in root.glob("sub-*") if entry.is_dir())
+        after, columns = before, dict[str, None]()
+        for code, own in people.items():
+            cells = assigned_cells(own)
+            columns |= dict.fromkeys(cells)
+            after = _with_participant(after, code, simulated, there, cells)
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
-        _describe_participants(root / "participants.json", cells)
-        folder.mkdir(exist_ok=True)
+        _describe_participants(root / "participants.json", columns)
+        for folder in folders:
+            folder.mkdir(exist_ok=True)

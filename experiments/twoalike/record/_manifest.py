@@ -126,6 +126,8 @@ class Apparatus:
     clock: str = ""
     input: str = ""
     """``clock``, ``input``: Which clock times come from, and which path presses take."""
+    system: str = field(default_factory=lambda: f"{platform.system()} {platform.release()}")
+    """Operating system; that of this computer if left out."""
     screen: Mapping[str, Any] = field(default_factory=dict)
     """``size_px``, ``refresh_hz``, ``fullscreen``, ``width_m``, ``distance_m``, as far as known."""
     frames: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -135,7 +137,7 @@ class Apparatus:
 def _presentation(apparatus: Apparatus) -> dict[str, Any]:
     screen = apparatus.screen
     entries = {
-        "OperatingSystem": f"{platform.system()} {platform.release()}",
+        "OperatingSystem": apparatus.system,
         "SoftwareName": apparatus.software,
         "SoftwareRRID": apparatus.rrid,
         "SoftwareVersion": apparatus.software_version,
@@ -161,7 +163,8 @@ def sidecar(
     }
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """Return the time now."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -188,7 +191,9 @@ def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
     }
 
 
-def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -> dict[str, Any]:
+def start_segment(
+    manifest: dict[str, Any], apparatus: Apparatus, n_done: int, now: str | None
+) -> dict[str, Any]:
     """Note that the run starts, or goes on after ``n_done`` trials."""
     segments = [
         {**segment, "end_reason": "killed"} if segment["end_reason"] is None else segment
@@ -197,7 +202,7 @@ def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -
     segment = {
         "first_trial": n_done + 1,
         "resumed": bool(segments),
-        "started_utc": _now(),
+        "started_utc": now,
         "ended_utc": None,
         "end_reason": None,
         "apparatus": asdict(apparatus),
@@ -207,11 +212,11 @@ def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -
 
 
 def end_segment(
-    manifest: dict[str, Any], end_reason: str, left: Mapping[str, object]
+    manifest: dict[str, Any], end_reason: str, left: Mapping[str, object], now: str | None
 ) -> dict[str, Any]:
     """Note why and when the run ended, and what it left: counts and SHA-256 of its tables."""
     *before, last = manifest["segments"]
-    ended = {**manifest, "segments": [*before, {**last, "ended_utc": _now(), **left}]}
+    ended = {**manifest, "segments": [*before, {**last, "ended_utc": now, **left}]}
     return with_reason(ended, end_reason)
 
 

@@ -39,6 +39,7 @@ from twoalike.record._manifest import (
     read_manifest,
     sidecar,
     start_segment,
+    utc_now,
     witness_table,
 )
 from twoalike.record._people import missing_files
@@ -157,7 +158,9 @@ class RunRecord:
         manifest: dict[str, Any],
         write_metadata: Callable[[], None],
         warn: Callable[[str], None],
+        now: Callable[[], str | None] = utc_now,
     ) -> None:
+        self._now = now
         self._root, self._plan, self._manifest = root, plan, manifest
         self._write_metadata, self._warn = write_metadata, warn
         self._task, self._list = find_task(plan.name.task), plan.trials
@@ -267,7 +270,7 @@ class RunRecord:
         left: dict[str, object] = {"kept_trials": self.n_done, "rows_sha256": self._witness.sha256}
         if self._events is not None:
             left |= left_events(bytes(self._events.content))
-        self._manifest = end_segment(self._manifest, reason, left)
+        self._manifest = end_segment(self._manifest, reason, left, self._now())
         write_json(self._plan.name.manifest(self._root), self._manifest)
         if self._displaced and whole:
             self._warn(
@@ -358,6 +361,7 @@ def open_run(
     instructions: str,
     inputs: Mapping[str, Path],
     warn: Callable[[str], None],
+    now: Callable[[], str | None] = utc_now,
 ) -> Iterator[RunRecord]:
     """Start the files of a run, or open them to go on; :func:`check_run` comes before.
 
@@ -371,6 +375,8 @@ def open_run(
         Files the run was made from, by role.
     warn
         Called at once, with one line, if another program moves or replaces a file of the run.
+    now
+        Gives the date and time (ISO, UTC) of the run's start and end; None where it is not known.
 
     Yields
     ------
@@ -393,9 +399,9 @@ def open_run(
             write_tsv(plan.name.trials(root), plan.trials)
         _write_sidecars(root, plan, apparatus, instructions)
         _mend_tails(root, plan)
-        manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done)
+        manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done, now())
         write_json(plan.name.manifest(root), manifest)
-        record = RunRecord(root, plan, manifest, write_metadata, warn)
+        record = RunRecord(root, plan, manifest, write_metadata, warn, now)
         try:
             yield record
         except BaseException:

@@ -24,6 +24,9 @@ OLDEST_AGE = 89
 _TRIAL = TRIAL_LIST["trial_index"]
 _PILOT = Column("pilot", "boolean", "Whether this was a pilot or dry run.")
 _WINDOW_TIME = "time at which the window received the event; rounded up to a screen frame"
+_BROWSER_TIME = (
+    "time at which the browser received the event, by its clock; onsets are animation frames"
+)
 
 
 def _coordinate(name: str, description: str, missing: str = "") -> Column:
@@ -101,6 +104,7 @@ TRIPLETS = Table(
             "Where the response time comes from.",
             levels={
                 "pyglet": _WINDOW_TIME,
+                "browser": _BROWSER_TIME,
                 "simulated": "response-time model of a simulated observer, not a person",
             },
         ),
@@ -237,7 +241,11 @@ ARRANGEMENTS = Table(
             "rt_source",
             "string",
             "Where the times come from.",
-            levels={"pyglet": _WINDOW_TIME, "simulated": "a simulated observer, not a person"},
+            levels={
+                "pyglet": _WINDOW_TIME,
+                "browser": _BROWSER_TIME,
+                "simulated": "a simulated observer, not a person",
+            },
         ),
         ARRANGEMENT_LIST["scheduler"],
         _evidence("min_evidence_before", "Smallest evidence weight of a pair"),

@@ -405,7 +405,12 @@ def run_plan(
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Convert a table to strings, as reading its file gives them."""
-    return table.astype(object).where(table.notna(), MISSING).astype(str)
+    found = {}
+    for name in table.columns:
+        cells = table[name].to_numpy(dtype=object)
+        pairs = zip(cells.tolist(), pd.isna(cells).tolist(), strict=True)
+        found[name] = [MISSING if missing else str(cell) for cell, missing in pairs]
+    return pd.DataFrame(found, index=table.index, dtype="str")
 
 
 def check_objects(

@@ -32,8 +32,8 @@ function replay(machine, steps) {
   const found = [];
   for (const step of steps) {
     const items = step.kind === "restart" ? machine.restart(step.time) : machine.handle(step);
-    const { scene, deadline, finished } = machine;
-    found.push({ items, scene, deadline, finished });
+    const { scene, deadline, finished, tone } = machine;
+    found.push({ items, scene, deadline, finished, tone });
     if (finished) break;
   }
   return found;

@@ -192,7 +192,7 @@ def arrangement_script(
         activity = ArrangementActivity(trial, protocol, layout)
         yield activity
         assert activity.result is not None
-        arranging.done.append(_submitted(activity.result))
+        arranging.done.append(submitted(activity.result))
         before, time = trial.trial_type, activity.result.ending.time
     if (end := arranging.end()) is not None:
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
@@ -201,7 +201,8 @@ def arrangement_script(
     return "completed"
 
 
-def _submitted(result: ArrangementResult) -> SubmittedTrial:
+def submitted(result: ArrangementResult) -> SubmittedTrial:
+    """Return what the choice of the next trial knows of a trial that is over."""
     kept = zip(result.trial.items, result.places, result.inside, strict=True)
     return SubmittedTrial(
         trial_type=result.trial_type,

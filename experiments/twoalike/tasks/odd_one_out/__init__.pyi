@@ -18,6 +18,7 @@ from ._session import answer_keys as answer_keys
 from ._session import count_judged as count_judged
 from ._session import listed_script as listed_script
 from ._session import listed_times as listed_times
+from ._session import page_before as page_before
 from ._session import pages_duration as pages_duration
 from ._session import pilot_part as pilot_part
 from ._session import prepare_triplets as prepare_triplets

@@ -57,7 +57,7 @@ class Trial:
 
 
 def _missing(value: object) -> bool:
-    return value is None or value == MISSING or bool(pd.isna(value))  # type: ignore[call-overload]
+    return value is None or bool(pd.isna(value)) or value == MISSING  # type: ignore[call-overload]
 
 
 def cell_text(row: Mapping[str, object], name: str) -> str | None:
@@ -99,10 +99,10 @@ def _trial(row: Mapping[str, object]) -> Trial:
 
 def trials_from_table(table: pd.DataFrame) -> tuple[Trial, ...]:
     """Trials of a trial list of odd-one-out or anchored choices, as its reader gives it."""
-    return tuple(
-        _trial({str(name): value for name, value in row.items()})
-        for row in table.to_dict("records")
-    )
+    columns = [table[name].to_numpy(dtype=object) for name in table.columns]
+    names = [str(name) for name in table.columns]
+    rows = zip(*columns, strict=True)
+    return tuple(_trial(dict(zip(names, row, strict=True))) for row in rows)
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,13 @@ export class ChoiceMachine {
     return trial.positions.indexOf(answer.position) + 1 === trial.expected;
   }
 
+  /** Tone that is due: after an answer in practice, from its first frame on; or null. */
+  get tone() {
+    const due = this.phase === "feedback" && this.since !== null && this.protocol.practice.tones;
+    if (this.#verdict === null || !due) return null;
+    return this.#verdict ? "right" : "wrong";
+  }
+
   get #feedbackS() {
     const { timing, practice } = this.protocol;
     return this.#verdict === null ? timing.feedback_s : practice.feedback_s;
@@ -203,7 +210,7 @@ export class ChoiceMachine {
       // The frame belongs to the phase that was drawn, so time must not pass first.
       this.#show(event);
     } else {
-      this.#passTime(event.time);
+      this.#letTimePass(event.time);
       this.#press(event);
     }
     /** @type {Item[]} */
@@ -273,7 +280,7 @@ export class ChoiceMachine {
   }
 
   /** @param {number} time */
-  #passTime(time) {
+  #letTimePass(time) {
     const end = this.deadline;
     if (end !== null && time >= end) {
       this.#enter(FOLLOWING[/** @type {"fixation" | "choice" | "feedback"} */ (this.phase)]);

@@ -38,7 +38,10 @@ export function showEnd(root, texts, { code, url, withdraw }) {
   if (code) parts.push(element("p", {}, texts.code), codeLine(code), copyButton(texts, code));
   if (url) parts.push(element("p", {}, element("a", { href: url, rel: "noreferrer" }, url)));
   if (withdraw) {
-    parts.push(element("p", { class: "quiet" }, filled(texts.withdraw, { code: withdraw })));
+    const address = new URL("withdraw", document.baseURI).href;
+    const link = element("a", { href: address, rel: "noreferrer" }, address);
+    const words = filled(texts.withdraw, { code: withdraw });
+    parts.push(element("p", { class: "quiet" }, words, element("br"), link));
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
@@ -71,14 +74,15 @@ export function showWithdrawal(root, texts, transport) {
   const answer = element("p", { role: "status", "aria-live": "polite" });
   const button = element("button", { class: "button" }, texts.withdraw_button);
   const label = element("label", { for: "withdraw" }, texts.withdraw_ask);
-  const form = element("form", { class: "panel" }, label, field, button, answer);
+  const title = element("h1", {}, texts.withdraw_title);
+  const form = element("form", { class: "panel" }, title, label, field, button, answer);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     answer.textContent = await withdraw(transport, texts, field.value.trim());
     button.disabled = answer.textContent === texts.withdraw_done;
   });
-  root.replaceChildren(element("h1", { class: "panel-title" }, texts.withdraw_title), form);
+  root.replaceChildren(form);
   document.body.dataset.step = "withdraw";
 }
 

@@ -301,8 +301,8 @@ class Run {
   }
 
   send(event) {
-    event.time = Math.max(event.time, this.lastTime);
-    this.lastTime = event.time;
+    event.time = Math.max(event.time, this.lastTime); // an event may wait for its frame
+    if (event.kind !== "tick") this.lastTime = event.time;
     this.keep(this.machine.handle(event));
     if (this.machine.finished) this.finish();
   }

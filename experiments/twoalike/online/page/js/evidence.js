@@ -28,19 +28,34 @@ export function arrangedTrial(items, positions) {
   return { items, positions: positions.map(([x, y]) => [round(x, DECIMALS), round(y, DECIMALS)]) };
 }
 
+/** Distances of each trial, made once: every choice needs those of all trials. */
+const measured = new WeakMap();
+
+/** Distance of each pair of a trial's items, in the order of its pairs. */
+function distances(trial) {
+  const known = measured.get(trial);
+  if (known) return known;
+  const { positions } = trial;
+  const found = positions.flatMap(([x, y], first) => {
+    return positions.slice(first + 1).map(([otherX, otherY]) => hypot(x - otherX, y - otherY));
+  });
+  measured.set(trial, found);
+  return found;
+}
+
 /** All distances of all trials: trial, place of the pair (row * m + column), distance, weight. */
 function placed(trials, m, floor) {
-  const trial = [];
-  const pair = [];
-  const distance = [];
-  trials.forEach(({ items, positions }, number) => {
-    for (let i = 0; i < items.length; i++) {
-      for (let j = i + 1; j < items.length; j++) {
-        trial.push(number);
-        pair.push(Math.min(items[i], items[j]) * m + Math.max(items[i], items[j]));
-        distance.push(hypot(positions[i][0] - positions[j][0], positions[i][1] - positions[j][1]));
+  const distance = Float64Array.from(trials.flatMap(distances));
+  const trial = new Int32Array(distance.length);
+  const pair = new Int32Array(distance.length);
+  let row = 0;
+  trials.forEach(({ items }, number) => {
+    items.forEach((one, first) => {
+      for (const other of items.slice(first + 1)) {
+        trial[row] = number;
+        pair[row++] = Math.min(one, other) * m + Math.max(one, other);
       }
-    }
+    });
   });
   // A power need not be a product to the last bit.
   const weight = distance.map((length) => Math.max(length, floor) * Math.max(length, floor));
@@ -110,14 +125,17 @@ export function rescaledAverage(trials, m, floor) {
   const { known, index } = shownPairs(pair);
   const total = sums(index, weight, known.length);
   const shown = sums(index, weight.map(() => 1), known.length);
-  const norms = sums(trial, distance.map((d) => d * d), trials.length).map(Math.sqrt);
-  const unit = ratios(distance, trial.map((number) => norms[number]));
+  const norms = sums(trial, distance.map((length) => length * length), trials.length);
+  const unit = distance.map((length, row) => (length ? length / Math.sqrt(norms[trial[row]]) : 0));
   let mean = toNormOne(ratios(sums(index, distance, known.length), shown));
+  const aligned = new Float64Array(index.length);
   let change = Infinity;
   for (let turn = 0; change > TOLERANCE && turn < MAX_ITERATIONS; turn++) {
-    const squares = index.map((at) => mean[at] * mean[at]);
-    const scale = sums(trial, squares, trials.length).map(Math.sqrt);
-    const aligned = unit.map((length, row) => weight[row] * length * scale[trial[row]]);
+    const scale = new Float64Array(trials.length);
+    for (let row = 0; row < index.length; row++) scale[trial[row]] += mean[index[row]] ** 2;
+    for (let row = 0; row < index.length; row++) {
+      aligned[row] = weight[row] * unit[row] * Math.sqrt(scale[trial[row]]);
+    }
     const next = toNormOne(ratios(sums(index, aligned, known.length), total));
     change = next.reduce((sum, value, at) => sum + (value - mean[at]) ** 2, 0);
     mean = next;

@@ -45,10 +45,10 @@ export function roundEven(value) {
 /**
  * Height of a line of text in CSS pixels.
  * @param {{text_fraction: number}} screen  The protocol's screen.
- * @param {number} height  Of the window.
+ * @param {[number, number]} size  Width and height of the window.
  */
-export function textHeight(screen, height) {
-  return Math.max(SMALLEST_TEXT, roundEven(screen.text_fraction * height));
+export function textHeight(screen, size) {
+  return Math.max(SMALLEST_TEXT, roundEven(screen.text_fraction * Math.min(...size)));
 }
 
 /**
@@ -129,7 +129,7 @@ function largestOfThree(images, [width, height], text) {
  */
 function layOutThree(protocol, size, measured) {
   const images = protocol.images;
-  const text = textHeight(protocol.screen, size[1]);
+  const text = textHeight(protocol.screen, size);
   const largest = largestOfThree(images, size, text);
   const image = imageSide(images, size[0], largest, measured);
   const clear = image + images.gap_px;
@@ -255,7 +255,7 @@ function largestOnGrid(images, n, room, text) {
  */
 function layOutGrid(protocol, size, n, measured) {
   const images = protocol.images;
-  const text = textHeight(protocol.screen, size[1]);
+  const text = textHeight(protocol.screen, size);
   const largest = largestOnGrid(images, n, [size[0], size[1] - LINES * text], text);
   const image = imageSide(images, size[0], largest, measured);
   const points = gridCentres(images, n, image, text).centres;

@@ -54,10 +54,10 @@ export function setColours(element, { background, foreground, accent }) {
  * Sets the height of text and the thickness of rims in a window.
  * @param {HTMLElement} element
  * @param {{text_fraction: number}} screen
- * @param {number} height  Of the window in CSS pixels.
+ * @param {[number, number]} size  Width and height of the window in CSS pixels.
  */
-export function setText(element, screen, height) {
-  const text = textHeight(screen, height);
+export function setText(element, screen, size) {
+  const text = textHeight(screen, size);
   element.style.setProperty("--text", `${text}px`);
   element.style.setProperty("--thick", `${Math.max(2, Math.round(text / 14))}px`);
 }

@@ -13,7 +13,17 @@ import { describeDevice, fit, lacking } from "./device.js";
 import { measureRefresh } from "./driver.js";
 import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
-import { confirmOver, element, filled, panel, paragraphs, Status, waitOver } from "./panels.js";
+import { forgetFiles, keepFiles } from "./kept.js";
+import {
+  confirmOver,
+  element,
+  filled,
+  panel,
+  paragraphs,
+  showOver,
+  Status,
+  waitOver,
+} from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { makeClock, Session } from "./session.js";
@@ -96,8 +106,10 @@ class Page {
     this.tell(why);
     if (!this.visitor.name) return;
     const { external, link } = this.visitor;
-    const entered = await persist(() => this.transport.enter({ external, link, token: null }));
-    const outcome = await persist(() => this.transport.finish(entered.token, "screened_out"));
+    const told = { tell: this.reach };
+    const enter = () => this.transport.enter({ external, link, token: null });
+    const { token } = await persist(enter, told);
+    const outcome = await persist(() => this.transport.finish(token, "screened_out"), told);
     const texts = { ...this.texts, closing: why };
     showEnd(this.root, texts, { ...outcome, withdraw: null });
   }
@@ -109,8 +121,9 @@ class Page {
   /** Take part, from the first button to the end. */
   async take() {
     await this.askToStart();
-    this.tell(filled(this.texts.loading, { done: "", total: "" }).trim());
+    this.root.replaceChildren();
     const entered = await this.enter();
+    if (this.transport.reopens) await keepFiles();
     const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
     const measured = this.study.card ? await measureScreen(this.root, this.texts) : null;
@@ -221,6 +234,7 @@ class Page {
     const { code, url } = await persist(finish, { tell: this.reach });
     const outcome = { code, url, withdraw };
     await this.remember({ token, outcome });
+    if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
   }
 
@@ -230,12 +244,8 @@ class Page {
     if (this.failed) return;
     this.failed = true;
     const known = error instanceof Refused && this.texts[error.code];
-    const dialog = element("dialog", { class: "dialog" });
-    dialog.append(...paragraphs(known || this.texts.failed));
-    dialog.addEventListener("cancel", (event) => event.preventDefault());
-    document.body.append(dialog);
+    showOver(...paragraphs(known || this.texts.failed));
     document.body.dataset.step = "failed";
-    dialog.showModal();
   }
 }
 
@@ -255,4 +265,5 @@ const study = await loadStudy();
 const { content } = document.querySelector("meta[name=transport]");
 const page = new Page(study, await openTransport(content, document.baseURI));
 window.addEventListener("unhandledrejection", ({ reason }) => page.fail(reason));
+window.addEventListener("error", ({ error }) => error && page.fail(error));
 await page.open().catch((error) => page.fail(error));

@@ -8,6 +8,9 @@ import { LONGEST } from "./page-machines.js";
 
 /** Pixels by which the end of a text may be out of view. */
 const SLACK = 2;
+/** Share of the visible text that a press of the button scrolls. */
+const PAGE = 0.9;
+/** Largest height of example images as a share of the window's. */
 const MOST_HEIGHT = 0.28;
 let count = 0;
 
@@ -19,6 +22,8 @@ class TextView {
   keys = new Set();
   /** @type {Send} */
   send = () => {};
+  /** Whether the end of the text has been in view. */
+  wasRead = false;
 
   /**
    * @param {HTMLElement} root
@@ -50,7 +55,7 @@ class TextView {
    * @param {number} height
    */
   resize(width, height) {
-    setText(this.root, this.protocol.screen, height);
+    setText(this.root, this.protocol.screen, [width, height]);
     this.fit(width, height);
     this.words.classList.add("large");
     if (this.scrolls) this.words.classList.remove("large");
@@ -103,12 +108,18 @@ export class PageView extends TextView {
     }
     if (step.progress) this.foot.append(...progress(step));
     this.button = makeButton(this.arrow, step.footer || protocol.texts.go_on);
-    this.button.addEventListener("click", (event) => this.send({ kind: "go_on" }, event));
+    this.button.addEventListener("click", (event) => this.#press(event));
     this.foot.append(this.button, make("p", { class: "footer keys-only" }, step.footer ?? ""));
   }
 
   draw() {
     this.scroller.focus({ preventScroll: true });
+  }
+
+  /** Goes on, in a long text to its next lines. @param {Event} event */
+  #press(event) {
+    if (this.wasRead) this.send({ kind: "go_on" }, event);
+    else this.scroller.scrollBy({ top: PAGE * this.scroller.clientHeight });
   }
 
   /** @param {number} width @param {number} height */
@@ -121,7 +132,9 @@ export class PageView extends TextView {
   /** @param {number} time */
   frame(time) {
     this.watch();
-    this.button.setAttribute("aria-disabled", String(!this.mayLeave(time)));
+    const arrow = this.wasRead ? this.arrow : "↓";
+    if (this.button.textContent !== arrow) this.button.textContent = arrow;
+    this.button.setAttribute("aria-disabled", String(this.wasRead && !this.mayLeave(time)));
   }
 }
 
@@ -269,9 +282,9 @@ export class CountdownView {
     root.replaceChildren(this.word, this.number);
   }
 
-  /** @param {number} _width @param {number} height */
-  resize(_width, height) {
-    setText(this.root, this.screen, height);
+  /** @param {number} width @param {number} height */
+  resize(width, height) {
+    setText(this.root, this.screen, [width, height]);
   }
 
   /** @param {{text: string, length: number, end: number | null}} scene */

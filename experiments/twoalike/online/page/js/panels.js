@@ -52,6 +52,27 @@ export function cover() {
 }
 
 /**
+ * Show something over everything else, until the function that is returned is called: no key
+ * closes it.
+ *
+ * @param {...Node} children
+ * @returns {() => void}
+ */
+export function showOver(...children) {
+  const dialog = element("dialog", { class: "dialog" }, ...children);
+  const again = () => dialog.showModal(); // a second Esc closes whatever the page says
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.addEventListener("close", again);
+  document.body.append(dialog);
+  dialog.showModal();
+  return () => {
+    dialog.removeEventListener("close", again);
+    dialog.close();
+    dialog.remove();
+  };
+}
+
+/**
  * Ask for a press of a button, over everything else.
  *
  * @param {string} text
@@ -60,15 +81,11 @@ export function cover() {
  */
 export async function confirmOver(text, label, pressed = async () => {}) {
   const button = element("button", { type: "button", class: "button" }, label);
-  const dialog = element("dialog", { class: "dialog" }, ...paragraphs(text), button);
-  document.body.append(dialog);
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
-  dialog.showModal();
+  const close = showOver(...paragraphs(text), button);
   await new Promise((resolve, reject) => {
     button.addEventListener("click", () => pressed().then(resolve, reject));
   });
-  dialog.close();
-  dialog.remove();
+  close();
 }
 
 /**
@@ -78,10 +95,7 @@ export async function confirmOver(text, label, pressed = async () => {}) {
  */
 export async function waitOver(text) {
   const words = element("p", { "aria-live": "polite" });
-  const dialog = element("dialog", { class: "dialog" }, words);
-  document.body.append(dialog);
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
-  dialog.showModal();
+  const close = showOver(words);
   await new Promise((resolve) => {
     const look = () => {
       const found = text();
@@ -95,8 +109,7 @@ export async function waitOver(text) {
     window.addEventListener("resize", look);
     look();
   });
-  dialog.close();
-  dialog.remove();
+  close();
 }
 
 /** The line at the lower edge that says quietly how things are. */

@@ -10,6 +10,7 @@ import { ParameterType } from "./jspsych-types.js";
 import { layOut } from "./layout.js";
 import { decoded, fitted, make, makeBar, makeRoot, paragraphs, picture, setText } from "./look.js";
 import { SHARED, VERSION, Plugin, play, pressLater } from "./pages.js";
+import { playTone } from "./tones.js";
 
 const LARGE = 1.3;
 /** Scales of a line above the images, from the first that fits its place on. */
@@ -39,8 +40,10 @@ export class ChoiceView {
     const boxes = this.places.flatMap(({ box, label }) => [box, label]);
     this.row = make("div", answers, ...boxes);
     this.message = make("div", { class: "message" });
+    const parts = [this.cross, this.row, this.timer.element, this.message];
+    for (const part of parts) part.hidden = true; // until the first frame
     root.classList.add("twoalike-choice");
-    root.replaceChildren(this.cross, this.prompt, this.row, this.timer.element, this.message);
+    root.replaceChildren(this.prompt, ...parts);
     this.#place();
   }
 
@@ -79,7 +82,7 @@ export class ChoiceView {
   /** Puts everything where the layout has it. */
   #place() {
     const { layout } = this.machine;
-    setText(this.root, this.protocol.screen, layout.size[1]);
+    setText(this.root, this.protocol.screen, layout.size);
     for (const { place, box, image, label } of this.places) {
       moveTo(box, layout.centres[place]);
       box.style.width = box.style.height = `${layout.image}px`;
@@ -141,6 +144,10 @@ export class ChoiceView {
 
   /** @param {number} time */
   frame(time) {
+    if (this.machine.tone !== null && !this.played) {
+      this.played = true;
+      playTone(this.machine.tone);
+    }
     const until = this.scene?.kind === "row" ? this.scene.until : null;
     this.timer.element.hidden = until === null || time < until.since;
     if (until !== null) this.timer.fill((until.end - time) / until.length);

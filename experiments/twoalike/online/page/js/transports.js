@@ -6,6 +6,8 @@
  *   finish(token, reason) -> {code, url}
  *   block(token, part, block) -> {steps}    of an adaptive design
  *   withdraw(code)
+ *   reopens                                 whether the page is to be kept in the browser, so that
+ *                                           it opens while the other side is away
  *
  * and each of them throws a `Refused` where the other side has said no, and an `Unreachable` where
  * it did not answer: then the same may be tried again later.
@@ -27,6 +29,8 @@ export class Unreachable extends Error {}
 
 /** The server of `twoalike online serve`. */
 export class ServerTransport {
+  reopens = true;
+
   /**
    * @param {string} base Address of the page.
    * @param {typeof fetch} [request]

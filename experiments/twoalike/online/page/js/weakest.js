@@ -139,12 +139,11 @@ class Prospect {
     this.lack = evidence.map((value) => Math.exp(-this.exponent * value));
   }
 
-  /** Utility that a pair gains in a set whose largest dissimilarity is given. */
-  gain(i, j, largest) {
-    if (largest <= 0) return 0;
-    const at = i * this.m + j;
-    const weight = Math.max(this.dissimilarities[at] / largest, this.floor) ** 2;
-    return -this.lack[at] * Math.expm1(-this.exponent * weight);
+  /** Utility that a pair (its row times m plus its column) gains in a set of a diameter. */
+  gain(pair, diameter) {
+    if (diameter <= 0) return 0;
+    const weight = Math.max(this.dissimilarities[pair] / diameter, this.floor);
+    return -this.lack[pair] * Math.expm1(-this.exponent * weight * weight);
   }
 }
 
@@ -200,11 +199,13 @@ function growSet(pair, prospect, maxItems, rng) {
 /** A set that grows, with the sums that make its next step cheap. */
 class Growth {
   constructor([i, j], prospect) {
+    const pair = i * prospect.m + j;
     this.items = [i, j];
+    this.pairs = [pair];
     this.prospect = prospect;
-    this.largest = prospect.dissimilarities[i * prospect.m + j];
-    this.benefit = prospect.gain(i, j, this.largest);
-    this.linked = prospect.evidence[i * prospect.m + j] > 0;
+    this.largest = prospect.dissimilarities[pair];
+    this.benefit = prospect.gain(pair, this.largest);
+    this.linked = prospect.evidence[pair] > 0;
   }
 
   get efficiency() {
@@ -231,27 +232,25 @@ class Growth {
 
   /** Benefit of the set with a candidate, and the largest dissimilarity it then has. */
   total(candidate) {
-    const { prospect, items } = this;
-    const known = (item) => prospect.dissimilarities[item * prospect.m + candidate];
-    const largest = items.reduce((most, item) => Math.max(most, known(item)), this.largest);
-    let total = items.reduce((sum, item) => sum + prospect.gain(item, candidate, largest), 0);
+    const { prospect } = this;
+    const added = this.#pairsWith(candidate);
+    let { largest } = this;
+    for (const pair of added) largest = Math.max(largest, prospect.dissimilarities[pair]);
+    let total = 0;
+    for (const pair of added) total += prospect.gain(pair, largest);
     // Only where the scale changes do the pairs already in the set have to be predicted anew.
-    total += largest > this.largest ? this.#benefitAt(largest) : this.benefit;
+    if (largest > this.largest) for (const pair of this.pairs) total += prospect.gain(pair, largest);
+    else total += this.benefit;
     return { total, largest };
   }
 
-  #benefitAt(largest) {
-    let benefit = 0;
-    for (let a = 0; a < this.items.length; a++) {
-      for (let b = a + 1; b < this.items.length; b++) {
-        benefit += this.prospect.gain(this.items[a], this.items[b], largest);
-      }
-    }
-    return benefit;
+  #pairsWith(candidate) {
+    return this.items.map((item) => item * this.prospect.m + candidate);
   }
 
   add(item, { total, largest }) {
     this.linked ||= this.items.some((inside) => this.#tied(inside, item));
+    this.pairs.push(...this.#pairsWith(item));
     this.items.push(item);
     this.benefit = total;
     this.largest = largest;

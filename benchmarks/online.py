@@ -1,0 +1,261 @@
+"""How fast the server of an online study answers, and how fast its records come out again.
+
+    python -P benchmarks/online.py [--people 200] [--seconds 30] [--sessions 1000]
+
+The server is a process of its own on the loopback, limits of requests lifted. Clients are
+coroutines of this process, one connection each: first each sends a record about every two seconds,
+as people do, then all of them as fast as they are answered. Beside it runs the same load on a bare
+starlette application that reads the body and answers without a store, for the ratio. The clients
+share the cores with the server. The export is read from a store of so many sessions of 300 trials.
+The table goes to benchmarks/results/online.md.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.online.server_study import built_study, choice, note, record
+
+from twoalike.online import default_store, read_store
+
+RESULTS = Path(__file__).parent / "results" / "online.md"
+N_TRIALS = 300
+SERVE = """
+import sys
+from twoalike.online import Limits, serve
+try:
+    serve(sys.argv[1], port=int(sys.argv[2]), limits=Limits(1e9, 1e9, 1e9, 1e9))
+except KeyboardInterrupt:
+    pass
+"""
+BARE = """
+import socket, sys
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def answer(request):
+    await request.body()
+    return JSONResponse({"acknowledged": [1]})
+
+app = Starlette(routes=[Route("/api/records", answer, methods=["POST"])])
+listening = socket.create_server(("127.0.0.1", int(sys.argv[2])), backlog=2048)
+config = uvicorn.Config(app, log_config=None, access_log=False, ws="none")
+try:
+    uvicorn.Server(config).run(sockets=[listening])
+except KeyboardInterrupt:
+    pass
+"""
+
+
+class Connection:
+    """One HTTP/1.1 connection that is kept open: no client library is measured along."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self) -> None:
+        """Connect."""
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+
+    async def post(self, path: str, content: Any, token: str = "") -> Any:
+        """Send JSON and return the JSON of the answer."""
+        body = json.dumps(content).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+        head += f"authorization: Bearer {token}\r\n\r\n"
+        self._writer.write(head.encode() + body)
+        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+        length = next(int(line[15:]) for line in lines if line.startswith("content-length:"))
+        answer = json.loads(await self._reader.readexactly(length))
+        if " 200 " not in lines[0]:
+            raise SystemExit(f"{lines[0]}: {answer}")
+        return answer
+
+    def close(self) -> None:
+        """Close it."""
+        self._writer.close()
+
+
+async def client(
+    port: int, number: int, seconds: float, pause_s: float, times: list[float], *, enters: bool
+) -> None:
+    """One person: enters, then sends records; seconds of each answer go to ``times``."""
+    connection = Connection(port)
+    await connection.open()
+    session, token, sent = "x", "x", 0
+    if enters:
+        external = {"PROLIFIC_PID": f"p{number}"}
+        entered = await connection.post("/api/enter", {"external": external})
+        session, token, sent = entered["session"], entered["token"], entered["acknowledged"]
+    await asyncio.sleep(pause_s * (number % 100) / 100)  # not all at the same moment
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        sent += 1
+        step = min(sent, N_TRIALS)  # after the last trial, notes at the page behind it
+        item = choice(sent) if sent <= N_TRIALS else note()
+        one = record(session, sent, 0, step if sent <= N_TRIALS else N_TRIALS + 1, item)
+        begun = time.monotonic()
+        answer = await connection.post("/api/records", [one], token)
+        times.append(time.monotonic() - begun)
+        if enters and answer["acknowledged"] != [sent]:
+            raise SystemExit(f"not acknowledged: {answer}")
+        await asyncio.sleep(max(0.0, pause_s - times[-1]))
+    connection.close()
+
+
+async def load(
+    port: int, people: int, seconds: float, pause_s: float, *, enters: bool = True
+) -> list[float]:
+    """All people at once."""
+    times: list[float] = []
+    jobs = (
+        client(port, number, seconds, pause_s, times, enters=enters) for number in range(people)
+    )
+    await asyncio.gather(*jobs)
+    return times
+
+
+def free_port() -> int:
+    """Port that nothing listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def start(code: str, study: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it listens."""
+    server = subprocess.Popen(
+        [sys.executable, "-P", "-c", code, str(study), str(port)], stdout=subprocess.DEVNULL
+    )
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return server
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+
+
+def peak_mib(server: subprocess.Popen[bytes]) -> float:
+    """Largest memory that a process has had."""
+    status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) / 1024
+
+
+def row(name: str, times: list[float], seconds: float) -> str:
+    """Line of the table: records a second, median, 99th percentile, longest, in ms."""
+    ms = sorted(1000 * one for one in times)
+    p99 = ms[int(0.99 * len(ms))]
+    return (
+        f"| {name} | {len(ms) / seconds:.0f} | {statistics.median(ms):.1f} | {p99:.1f} | "
+        f"{ms[-1]:.0f} |"
+    )
+
+
+def measure(study: Path, people: int, seconds: float) -> list[str]:
+    """Lines of the table, and the memory of the server."""
+    lines, fastest = [], {}
+    for name, code, enters in (("server", SERVE, True), ("bare answer", BARE, False)):
+        port = free_port()
+        server = start(code, study, port)
+        try:
+            for how, pause_s in (("every 2 s", 2.0), ("as fast as answered", 0.0)):
+                times = asyncio.run(load(port, people, seconds, pause_s, enters=enters))
+                lines.append(row(f"{name}, {how}", times, seconds))
+                fastest[name] = len(times) / seconds
+            memory = peak_mib(server)
+        finally:
+            server.send_signal(2)
+            server.wait()
+        lines.append(f"| {name}: peak memory, MiB | {memory:.0f} | | | |")
+    ratio = fastest["bare answer"] / fastest["server"]
+    lines.append(f"| bare answers a second, to records a second | {ratio:.1f} | | | |")
+    return lines
+
+
+def export(folder: Path, sessions: int) -> str:
+    """Fill a store, then read it as an archive."""
+    from twoalike.online._built import BuiltStudy, check_record
+    from twoalike.online._places import Entrant, enter
+    from twoalike.online._records import Record
+    from twoalike.online._serve import open_store
+    from twoalike.online._store import Append
+
+    study = built_study(folder, [f"{n:04d}" for n in range(sessions)], trials=N_TRIALS)
+    built = BuiltStudy.load(study)
+    store, key = open_store(study)
+    for number in range(sessions):
+        entrant = Entrant({"PROLIFIC_PID": f"p{number}"}, None, None)
+        entered = store.submit(lambda c, who=entrant: enter(c, who, built, key)).result()
+        parts = built.parts(entered["participant"])
+        sent = (record(entered["name"], i, 0, i, choice(i)) for i in range(1, N_TRIALS + 1))
+        checked = [check_record(Record.model_validate_json(json.dumps(r)), parts) for r in sent]
+        for first in range(0, N_TRIALS, 50):
+            some = tuple(checked[first : first + 50])
+            store.submit(Append(entered["name"], some)).result()
+    store.close()
+    begun = time.monotonic()
+    out = folder / "archive.ndjson"
+    with out.open("w", encoding="utf-8") as file:
+        n = sum(file.write(f"{line}\n") > 0 for line in read_store(default_store(study)))
+    seconds = time.monotonic() - begun
+    size = out.stat().st_size / 2**20
+    return (
+        f"An archive of {sessions:,} sessions of {N_TRIALS} trials ({n:,} lines, {size:.0f} MiB) "
+        f"was written in {seconds:.1f} s."
+    )
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--sessions", type=int, default=1000)
+    given = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    with tempfile.TemporaryDirectory() as folder:
+        codes = [f"{n:03d}" for n in range(given.people)]
+        study = built_study(Path(folder) / "load", codes, trials=N_TRIALS)
+        measured = measure(study, given.people, given.seconds)
+        exported = export(Path(folder) / "export", given.sessions)
+    lines = [
+        "# Server of an online study",
+        "",
+        f"Made by `python -P benchmarks/online.py --people {given.people} --seconds "
+        f"{given.seconds:g} --sessions {given.sessions}`:",
+        f"{given.people} clients at once on the loopback, {given.seconds:g} s each way of sending; "
+        "a record is the result of one trial and",
+        "is synced to the disk (SQLite) before the answer. The clients take time of the same "
+        f"{os.cpu_count()} cores;",
+        f"load average of the machine when the table was written: {os.getloadavg()[0]:.1f}. "
+        "The first answers include reading each person's file.",
+        f"Python {platform.python_version()}, starlette {version('starlette')}, "
+        f"uvicorn {version('uvicorn')}, SQLAlchemy {version('sqlalchemy')}.",
+        "",
+        "| load | a second | median, ms | 99 %, ms | longest, ms |",
+        "|---|---|---|---|---|",
+        *measured,
+        "",
+        exported,
+    ]
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(*lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,393 @@
+"""Sessions of a browser become raw data: each exactly once, whole or not at all.
+
+A marker beside the raw data names the session that they were written from, with a hash of its
+records. A session that has one is compared and left as it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twoalike.online._archive import ArchivedSession, ReadSession, SessionLine, read_archive
+from twoalike.online._compile import as_json, compile_person
+from twoalike.online._items import DRAWN
+from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
+from twoalike.online._replay import KIND, Written, marker, replay_session
+from twoalike.online._site import OnlineStudy, read_built
+from twoalike.online._sources import source_lines
+from twoalike.record import RunName, read_log
+from twoalike.stimuli import stimuli_held
+from twoalike.study import (
+    Floats,
+    Study,
+    TwoalikeError,
+    hold_lock,
+    progress,
+    read_json,
+    readable_by,
+)
+
+_TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
+"""Files of a session that nothing changes after it was written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What a fetch found and wrote."""
+
+    written: tuple[Written, ...]
+    """Sessions that became raw data."""
+    n_unchanged: int
+    """Sessions that were there, and are the same."""
+    n_open: int
+    """Sessions that are not over."""
+    n_empty: int
+    """Sessions in which nothing was answered."""
+    problems: tuple[str, ...]
+    """Why sessions were not written, one line each."""
+    notes: tuple[str, ...]
+    """What else there is to know, one line each."""
+    withdrawn: tuple[Path, ...]
+    """Files of people who have withdrawn since they were fetched."""
+
+    @property
+    def display_error_ms(self) -> tuple[float, float] | None:
+        """Median and 99th percentile of the display's errors; None without a trial.
+
+        An error is how far the first frame of a trial was from the one it was planned for.
+        """
+        return summarised([error for one in self.written for error in one.errors])
+
+
+def summarised(errors_s: Sequence[float] | Floats) -> tuple[float, float] | None:
+    """Median and 99th percentile of absolute errors, in ms; None without one.
+
+    Examples
+    --------
+    >>> summarised([0.0, -0.002, 0.004])
+    (2.0, 3.96)
+    """
+    if not len(errors_s):
+        return None
+    low, high = np.percentile(np.abs(errors_s), [50, 99]) * 1000
+    return round(float(low), 3), round(float(high), 3)
+
+
+def display_errors(study: Study | str | Path) -> dict[str, Floats]:
+    """Read the display's errors of all sessions that were fetched, from their logs.
+
+    Returns
+    -------
+    Errors in s by raw table (its name), in the order of the trials, shape (n,): the first frame of
+    a trial minus the one it was planned for.
+    """
+    raw = (study if isinstance(study, Study) else Study.load(study)).raw
+    found = {}
+    for path in sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_log.jsonl")):
+        errors = [entry["error_s"] for entry in read_log(path) if entry.get("event") == DRAWN]
+        if errors:
+            found[path.name.replace("_log.jsonl", "_beh.tsv")] = np.array(errors, dtype=np.float64)
+    return found
+
+
+def fetch(
+    study: Study | str | Path,
+    source: str | Path | None = None,
+    *,
+    token: str = "",
+    jatos: bool = False,
+    unfinished: bool = False,
+    delete_withdrawn: bool = False,
+) -> Fetched:
+    """Turn the sessions of a browser into raw data, as a window would have written them.
+
+    Sessions that are over are written, each once. A session with a problem is left out, and the
+    problem is reported; the others are written. Fetching again adds what is new and compares what
+    is there.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder, with the page that people saw (``online build``).
+    source
+        Where the records are: the address of a server, a store (path or connection string), an
+        archive (file), results of JATOS (file), or a folder of files; None: the store of
+        ``online serve`` in the study.
+    token
+        Of the operator, or of JATOS' API.
+    jatos
+        ``source`` is the address of a JATOS server.
+    unfinished
+        Write sessions that are not over, too; a later fetch writes them again with what is new.
+    delete_withdrawn
+        Delete what was fetched of people who have withdrawn since.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no page, or the source cannot be read.
+    """
+    opened = study if isinstance(study, Study) else Study.load(study)
+    built = read_built(opened)
+    busy = "another process is fetching records of this study. Wait until it has ended."
+    with hold_lock(opened.root / ".locks" / "fetch.lock", busy), stimuli_held():
+        finish_moves(opened, built.studies)
+        lines = source_lines(built, source, token=token, jatos=jatos)
+        job = _Job(built, unfinished, delete_withdrawn)
+        job.sort(lines)
+        job.write()
+    return job.fetched()
+
+
+@dataclass
+class _Marker:
+    """What the data set says of a session that was written."""
+
+    path: Path
+    content: dict[str, Any]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of all files in the data set; the marker last."""
+        return (*self.content["files"], self.path.relative_to(_root_of(self.path)).as_posix())
+
+
+def _root_of(path: Path) -> Path:
+    return path.parents[3]  # sourcedata/sub-001/ses-01/file
+
+
+def _markers(raw: Path) -> dict[str, _Marker]:
+    """Sessions that were written, by their names."""
+    paths = sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_online.json"))
+    markers = [_Marker(path, read_json(path, KIND)) for path in paths]
+    return {str(one.content["session"]): one for one in markers}
+
+
+@dataclass
+class _Job:
+    """One fetch."""
+
+    built: OnlineStudy
+    unfinished: bool
+    delete: bool
+    todo: list[tuple[ArchivedSession, _Marker | None]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
+    withdrawn: list[Path] = field(default_factory=list)
+    n_unchanged: int = 0
+    n_open: int = 0
+    n_empty: int = 0
+
+    def __post_init__(self) -> None:
+        self.raw = self.built.study.raw
+        self.markers = _markers(self.raw)
+
+    def fetched(self) -> Fetched:
+        """Give the outcome."""
+        return Fetched(
+            written=tuple(self.written),
+            n_unchanged=self.n_unchanged,
+            n_open=self.n_open,
+            n_empty=self.n_empty,
+            problems=tuple(self.problems),
+            notes=tuple(self.notes),
+            withdrawn=tuple(self.withdrawn),
+        )
+
+    def sort(self, lines: Iterator[str | bytes]) -> None:
+        """Decide for each session of an archive what is to be done."""
+        archive = read_archive(lines)
+        self.problems += archive.problems
+        by_code: dict[str, list[tuple[ArchivedSession, SessionLine]]] = {}
+        for one in archive.sessions:
+            try:
+                head = one.head()
+                self._check_head(head)
+            except TwoalikeError as error:
+                self.problems.append(str(error))
+                continue
+            if head.ended == "withdrawn":
+                self._withdraw(head)
+            elif head.ended is None and not self.unfinished:
+                self.n_open += 1
+            else:
+                by_code.setdefault(head.participant, []).append((one, head))
+        for code, sessions in by_code.items():
+            if (chosen := self._one_of(code, sessions)) is not None:
+                self._decide(chosen)
+
+    def _check_head(self, head: SessionLine) -> None:
+        session = self.built.session
+        if head.protocol != session.hash:
+            raise TwoalikeError(
+                "was run with another page than the one in the study's folder online",
+                where=f"session {head.session}",
+            )
+        if head.participant not in session.participants:
+            raise TwoalikeError(
+                f"the page has no participant {head.participant}", where=f"session {head.session}"
+            )
+
+    def _one_of(
+        self, code: str, sessions: Sequence[tuple[ArchivedSession, SessionLine]]
+    ) -> ArchivedSession | None:
+        """Session of a code that was given to several people: the one that kept it."""
+        if len(sessions) == 1:
+            return sessions[0][0]
+        ranked = sorted(sessions, key=lambda one: _kept_the_code(*one), reverse=True)
+        first, *others = ranked
+        if _kept_the_code(*others[0]) >= (1, 0):
+            names = " and ".join(one.session for one, _ in ranked)
+            self.problems.append(f"participant {code}: two sessions have answers: {names}")
+            return None
+        for one, head in others:
+            how = head.ended or "not over"
+            self.notes.append(
+                f"session {one.session}: {how}, without a trial; its code {code} went to session "
+                f"{first[0].session}"
+            )
+        return first[0]
+
+    def _decide(self, archived: ArchivedSession) -> None:
+        """Compare a session with what was written of it, or plan to write it."""
+        try:
+            read = archived.read()
+            if not read.records:
+                self.n_empty += 1
+                return
+            mark = self.markers.get(archived.session)
+            if mark is not None and self._is_unchanged(read, mark):
+                self.n_unchanged += 1
+                return
+            if mark is None:
+                mark = self._owner(read)
+            self.todo.append((archived, mark))
+        except TwoalikeError as error:
+            self.problems.append(str(error))
+
+    def _is_unchanged(self, read: ReadSession, mark: _Marker) -> bool:
+        """Whether a written session is what the archive has; False if the archive has more.
+
+        Raises
+        ------
+        TwoalikeError
+            If they contradict, or files were changed since.
+        """
+        content, n = mark.content, int(mark.content["n_records"])
+        for name, digest in content["files"].items():
+            path = self.raw / name
+            if name.endswith(_TABLES) and _digest(path) != digest:
+                raise TwoalikeError(
+                    "is not what was fetched: it was changed or deleted",
+                    where=path,
+                    remedy="Restore it from a backup.",
+                )
+        if len(read.records) < n or read.first(n).sha256 != content["records_sha256"]:
+            raise TwoalikeError(
+                "differs from what was fetched before; nothing was changed",
+                where=f"session {read.head.session}",
+            )
+        same = len(read.records) == n and content["ended"] == read.head.ended
+        if same or content["ended"] is None:
+            return same
+        raise TwoalikeError(
+            f"was {content['ended']} when it was fetched, and has changed since",
+            where=f"session {read.head.session}",
+        )
+
+    def _owner(self, read: ReadSession) -> _Marker | None:
+        """Session without a trial whose code this one has; None if the place is free.
+
+        Raises
+        ------
+        TwoalikeError
+            If the participant's session is there already.
+        """
+        head, session = read.head, self.built.session.session
+        path = marker(self.raw, head.participant, session)
+        folders = (path.parent, self.raw / f"sub-{head.participant}" / path.parent.name)
+        if path.is_file():
+            mark = next(one for one in self.markers.values() if one.path == path)
+            if not mark.content["n_trials"]:
+                return mark
+            found = f"session {mark.content['session']} of a browser"
+        elif names := _runs_in(folders[1], self.built, head.participant):
+            found = names[0]
+        else:
+            return None
+        raise TwoalikeError(
+            f"participant {head.participant} has session {session} already: {found}",
+            where=f"session {head.session}",
+        )
+
+    def _withdraw(self, head: SessionLine) -> None:
+        """Report, or delete, what was fetched of a session that was withdrawn since."""
+        if (mark := self.markers.get(head.session)) is None:
+            return
+        self.withdrawn += [self.raw / name for name in mark.files]
+        if self.delete:
+            with readable_by(self.built.study.config.data.access):
+                delete_session(self.raw, str(mark.content["participant"]), mark.files)
+
+    def write(self) -> None:
+        """Make the raw data of all sessions, then move them in."""
+        if not self.todo:
+            return
+        study = self.built.study
+        folder = fresh_staging(study)
+        moves: list[tuple[Path, str]] = []
+        replaced: list[str] = []
+        with readable_by(study.config.data.access), progress() as bar:
+            work = bar.add_task("sessions", total=len(self.todo), status="")
+            for number, (archived, mark) in enumerate(self.todo):
+                root = folder / f"{number:06d}"
+                try:
+                    one = self._stage(archived, root)
+                except TwoalikeError as error:
+                    self.problems.append(str(error).replace(f"{root}/", ""))
+                else:
+                    self.written.append(one)
+                    moves += [(root / name, name) for name in one.files]
+                    replaced += () if mark is None else mark.files
+                bar.advance(work)
+        people = [one.participant for one in self.written]
+        if moves:
+            move_in(study, self.built.studies, moves, people, replaced)
+
+    def _stage(self, archived: ArchivedSession, root: Path) -> Written:
+        read = archived.read()
+        code = read.head.participant
+        prepared, person = self.built.prepared(code), self.built.person(code)
+        if (
+            as_json(compile_person(self.built.studies[code], prepared))
+            != (self.built.folder / "people" / f"{code}.json").read_bytes()
+        ):
+            raise archived.fault("the study shows something else now than the page that was built")
+        return replay_session(read, prepared, person.parts, root, self.built.session.version)
+
+
+def _kept_the_code(archived: ArchivedSession, head: SessionLine) -> tuple[int, int]:
+    """Rank of a session among those with the same code: has trials, has records."""
+    with suppress(TwoalikeError):  # reported when its turn comes
+        records = archived.read().records
+        trials = any(
+            item.kind in ("choice", "arrangement") for one in records for item in one.items
+        )
+        return int(trials), len(records)
+    return 1, 0
+
+
+def _runs_in(folder: Path, built: OnlineStudy, participant: str) -> list[str]:
+    """Raw tables that a session of a browser would be in the place of."""
+    labels = {one.plan.name.rows(folder).name for one in built.prepared(participant)}
+    return sorted(path.name for path in folder.glob("beh/*_beh.tsv") if path.name in labels)
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

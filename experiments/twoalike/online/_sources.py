@@ -1,0 +1,162 @@
+"""Where records come from: a server, its store, an archive, results of JATOS, a folder of files."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from twoalike.online._jatos import study_uuid
+from twoalike.online._site import OnlineStudy
+from twoalike.study import TwoalikeError
+
+_TEXTS = (".ndjson", ".jsonl", ".json", ".txt")
+_ZIPS = (".zip", ".jzip", ".jrzip")
+_PATIENCE_S = 60.0
+_MOST_BYTES = 8 * 2**30
+"""Largest content of a zip file."""
+
+
+def source_lines(
+    built: OnlineStudy, source: str | Path | None, *, token: str = "", jatos: bool = False
+) -> Iterator[str | bytes]:
+    """Yield the lines of an archive.
+
+    Parameters
+    ----------
+    source, token, jatos
+        As for :func:`twoalike.online.fetch`.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no such source, or it cannot be read.
+    """
+    text = "" if source is None else str(source)
+    if text.startswith(("http://", "https://")):
+        yield from _from_jatos(text, built, token) if jatos else _from_server(text, token)
+        return
+    if jatos:
+        raise TwoalikeError(
+            where="`jatos=True`", expected="the address of a JATOS server", found=text or "none"
+        )
+    if source is None or "://" in text or _is_sqlite(Path(text)):
+        from twoalike.online._store import FILE, read_store
+
+        yield from read_store(built.study.root / FILE if source is None else source)
+        return
+    yield from _from_path(Path(text))
+
+
+def _from_path(path: Path) -> Iterator[bytes]:
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.suffix in (*_TEXTS, *_ZIPS))
+        if not files:
+            kinds = ", ".join((*_TEXTS, *_ZIPS))
+            raise TwoalikeError(where=path, expected=f"files of records ({kinds})", found="none")
+        for file in files:
+            yield from _from_file(file)
+    else:
+        yield from _from_file(path)
+
+
+def _from_file(path: Path) -> Iterator[bytes]:
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                yield from _in_zip(archive, str(path))
+            return
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise TwoalikeError(
+            where=path, expected="a file or folder of records", found=error.strerror or str(error)
+        ) from error
+
+
+def _in_zip(archive: zipfile.ZipFile, where: str) -> Iterator[bytes]:
+    """Lines of the result data in a zip file, as JATOS exports them."""
+    members = [one for one in archive.infolist() if one.filename.endswith(_TEXTS)]
+    members = [one for one in members if Path(one.filename).name != "metadata.json"]
+    if not members:
+        raise TwoalikeError(where=where, expected="result data (.txt)", found="none")
+    if sum(one.file_size for one in members) > _MOST_BYTES:
+        raise TwoalikeError(where=where, expected="at most 8 GiB of results", found="more")
+    for member in sorted(members, key=lambda one: one.filename):
+        try:
+            with archive.open(member) as file:
+                yield from file
+        except (zipfile.BadZipFile, RuntimeError) as error:
+            raise TwoalikeError(
+                f"the file {member.filename} in it is damaged ({error})", where=where
+            ) from error
+        yield b"\n"
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def _from_server(address: str, token: str) -> Iterator[str]:
+    """Lines of a running server, of its operator's endpoint."""
+    yield from _get(f"{address.rstrip('/')}/api/operator/records", token, "an operator's token")
+
+
+def _get(address: str, token: str, what: str) -> Iterator[str]:
+    import httpx
+
+    if not token:
+        raise TwoalikeError(where="`token=...`", expected=what, found="none")
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        with httpx.stream("GET", address, headers=headers, timeout=_PATIENCE_S) as answer:
+            _check(answer.status_code, address, what)
+            yield from answer.iter_lines()
+    except httpx.HTTPError as error:
+        raise _unreachable(address, error) from error
+
+
+def _check(status: int, address: str, what: str) -> None:
+    if status in (401, 403):
+        raise TwoalikeError(
+            where=address, expected=what, found=f"one that is refused (HTTP {status})"
+        )
+    if status != 200:
+        raise TwoalikeError(where=address, expected="records", found=f"HTTP {status}")
+
+
+def _unreachable(address: str, error: Exception) -> TwoalikeError:
+    return TwoalikeError(
+        f"cannot be read ({str(error) or type(error).__name__})",
+        where=address,
+        remedy="Is it running, and is the address right?",
+    )
+
+
+def _from_jatos(address: str, built: OnlineStudy, token: str) -> Iterator[bytes]:
+    """Lines of the results of a study at a JATOS server, by its API."""
+    import httpx
+
+    what = "a token of JATOS' API"
+    if not token:
+        raise TwoalikeError(where="`token=...`", expected=what, found="none")
+    place = f"{address.rstrip('/')}/jatos/api/v1/results/data"
+    try:
+        answer = httpx.get(
+            place,
+            params={"studyUuid": study_uuid(built.session)},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_PATIENCE_S,
+            follow_redirects=True,
+        )
+    except httpx.HTTPError as error:
+        raise _unreachable(place, error) from error
+    _check(answer.status_code, place, what)
+    content = answer.content
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield from _in_zip(archive, place)
+    else:
+        yield from content.splitlines()

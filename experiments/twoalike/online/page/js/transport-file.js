@@ -1,0 +1,192 @@
+/**
+ * A plain host without a server: records stay in this browser, and are downloaded at the end.
+ *
+ * A participant's code is in the address (`?participant=w0001`), or is drawn from what else the
+ * address says of the person, so that the same person always has the same one.
+ */
+
+import { Refused, Unreachable } from "./transports.js";
+
+const STORE = "lines";
+
+/** Read a JSON file of the page. */
+export async function readJson(base, path, request = (...args) => fetch(...args)) {
+  try {
+    const answer = await request(new URL(path, base));
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return await answer.json();
+  } catch (error) {
+    throw new Unreachable(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** A name that no other session has. @param {string} kind */
+export function newName(kind) {
+  const bytes = crypto.getRandomValues(new Uint8Array(9));
+  return `${kind}-${Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Line of an archive that describes a session. */
+export function sessionLine({ session, code, study, entered = null, ended = null }) {
+  return JSON.stringify({
+    kind: "session",
+    session,
+    participant: code,
+    protocol: study.hash,
+    entered,
+    ended,
+  });
+}
+
+/**
+ * Code of a participant: that of the address, or one drawn from all else that it says.
+ *
+ * @param {string[]} codes
+ * @param {Record<string, string>} external
+ */
+export async function codeOf(codes, external) {
+  const { participant, ...person } = external;
+  if (participant !== undefined) {
+    if (!codes.includes(participant)) throw new Refused("unknown");
+    return participant;
+  }
+  const keys = Object.keys(person).sort();
+  const id = keys.length ? keys.map((key) => `${key}=${person[key]}`).join("&") : newName("id");
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(id));
+  return codes[Number(new DataView(digest).getBigUint64(0) % BigInt(codes.length))];
+}
+
+/** Completion code and address of the end, as the study's files say. */
+export function outcomeOf(reason, { completion_code: completed, screened_out_code: out }, url) {
+  const code = { completed, screened_out: out }[reason] || null;
+  const address = reason === "completed" && url ? url.replace("{code}", code ?? "") : null;
+  return { code, url: address };
+}
+
+/** Lines that are kept in memory, for tests. */
+export class MemoryLines {
+  constructor() {
+    this.lines = [];
+  }
+
+  async add(lines) {
+    this.lines.push(...lines);
+  }
+
+  async all() {
+    return [...this.lines];
+  }
+}
+
+/** Lines that are kept in this browser until it is cleared. */
+export class BrowserLines {
+  /** @param {string} session */
+  constructor(session) {
+    this.session = session;
+  }
+
+  async add(lines) {
+    const database = await this.open();
+    const change = database.transaction(STORE, "readwrite", { durability: "strict" });
+    for (const line of lines) change.objectStore(STORE).add(line);
+    await new Promise((resolve, reject) => {
+      change.oncomplete = resolve;
+      change.onerror = change.onabort = () => reject(change.error);
+    });
+    database.close();
+  }
+
+  async all() {
+    const database = await this.open();
+    const lines = await done(database.transaction(STORE).objectStore(STORE).getAll());
+    database.close();
+    return lines;
+  }
+
+  async open() {
+    const request = indexedDB.open(`twoalike kept ${this.session}`, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
+    return done(request);
+  }
+}
+
+function done(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+export class FileTransport {
+  /**
+   * @param {object} parts
+   * @param {object} parts.study session.json
+   * @param {object} parts.settings transport.json
+   * @param {string} parts.base Address of the page.
+   * @param {typeof fetch} [parts.request]
+   * @param {(session: string) => {add: Function, all: Function}} [parts.keep]
+   */
+  constructor({ study, settings, base, request, keep = (session) => new BrowserLines(session) }) {
+    Object.assign(this, { study, settings, base, request, keep });
+    this.lines = null;
+    this.known = null;
+  }
+
+  static async open(base) {
+    const study = await readJson(base, "session.json");
+    const settings = await readJson(base, "transport.json");
+    return new this({ study, settings, base });
+  }
+
+  /** Enter, or go on: a token is the session's name and the participant's code. */
+  async enter({ external, token }) {
+    if (token) {
+      const [session, code] = token.split(" ");
+      this.known = { session, code };
+      this.lines = this.keep(session);
+    } else if (!this.known) {
+      const code = await this.codeFor(external);
+      this.known = { session: newName("web"), code, entered: new Date().toISOString() };
+      this.lines = this.keep(this.known.session);
+    }
+    const { session, code } = this.known;
+    const person = await readJson(this.base, `people/${code}.json`, this.request);
+    if (!token) await this.lines.add([this.line()]);
+    const first = { acknowledged: 0, resume: null, withdraw: null };
+    return { session, token: `${session} ${code}`, person, ...first };
+  }
+
+  codeFor(external) {
+    return codeOf(this.study.participants, external);
+  }
+
+  /** Line about the session. */
+  line(what = {}) {
+    return sessionLine({ ...this.known, study: this.study, ...what });
+  }
+
+  async send(_, records) {
+    await this.lines.add(records.map((record) => JSON.stringify(record)));
+    return records.map((record) => record.n);
+  }
+
+  async finish(_, reason) {
+    await this.lines.add([this.line({ ended: reason })]);
+    const outcome = outcomeOf(reason, this.settings, this.study.completion_url);
+    return { ...outcome, download: await this.download(true) };
+  }
+
+  /** File with all that was answered. @param {boolean} needed Whether it is nowhere else. */
+  async download(needed) {
+    const text = (await this.lines.all()).map((line) => `${line}\n`).join("");
+    return { name: `${this.known.session}.ndjson`, text, needed };
+  }
+
+  async block() {
+    throw new Refused("unknown");
+  }
+
+  async withdraw() {
+    throw new Refused("unknown");
+  }
+}

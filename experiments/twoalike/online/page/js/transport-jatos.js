@@ -1,0 +1,114 @@
+/**
+ * JATOS: records are appended to the result data, a line each.
+ *
+ * Codes of participants are given out in the batch session, under its version lock: JATOS refuses
+ * a change that was made without knowing the one before, and then the next free code is tried.
+ */
+
+import { newName, outcomeOf, readJson, sessionLine } from "./transport-file.js";
+import { Refused, Unreachable } from "./transports.js";
+
+const ATTEMPTS = 100;
+const PAUSE_MS = 400;
+const TAKEN = "twoalike";
+
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class JatosTransport {
+  /**
+   * @param {object} parts
+   * @param {object} parts.jatos The object of jatos.js.
+   * @param {object} parts.study session.json
+   * @param {string} parts.base Address of the page.
+   * @param {typeof fetch} [parts.request]
+   * @param {(ms: number) => Promise<void>} [parts.pause]
+   */
+  constructor({ jatos, study, base, request, pause = wait }) {
+    Object.assign(this, { jatos, study, base, request, pause });
+    this.known = null;
+  }
+
+  static async open(base) {
+    const { jatos } = globalThis;
+    if (!jatos) throw new Error("this page was made for JATOS, and jatos.js is not there");
+    await new Promise((resolve) => jatos.onLoad(resolve));
+    return new this({ jatos, study: await readJson(base, "session.json"), base });
+  }
+
+  /** Who takes part: JATOS has their address, and each run of the study has a number. */
+  get visitor() {
+    const external = { ...this.jatos.urlQueryParameters };
+    return { external, link: null, name: `jatos=${this.jatos.studyResultId}` };
+  }
+
+  /** Enter, or go on: a token is the session's name and the participant's code. */
+  async enter({ token }) {
+    if (token) {
+      const [session, code] = token.split(" ");
+      this.known = { session, code };
+    } else if (!this.known) {
+      const session = newName(`jatos-${this.jatos.studyResultId}`);
+      this.known = { session, code: await this.takeCode(session) };
+    }
+    const { session, code } = this.known;
+    const person = await readJson(this.base, `people/${code}.json`, this.request);
+    if (!token) await this.tell({ entered: new Date().toISOString() });
+    const first = { acknowledged: 0, resume: null, withdraw: null };
+    return { session, token: `${session} ${code}`, person, ...first };
+  }
+
+  /** Take the first code that nobody has. */
+  async takeCode(session) {
+    const { batchSession } = this.jatos;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const taken = batchSession.get(TAKEN);
+      const code = this.study.participants.find((one) => !Object.hasOwn(taken ?? {}, one));
+      if (code === undefined) throw new Refused("full");
+      try {
+        if (taken === undefined) await batchSession.add(`/${TAKEN}`, { [code]: session });
+        else await batchSession.add(`/${TAKEN}/${code}`, session);
+        return code;
+      } catch {
+        await this.pause(PAUSE_MS * Math.random()); // somebody was faster: look again
+      }
+    }
+    throw new Unreachable("the batch session takes no change");
+  }
+
+  async tell(what) {
+    await this.append([sessionLine({ ...this.known, study: this.study, ...what })]);
+  }
+
+  /** Append lines; jatos.js itself tries several times. */
+  async append(lines) {
+    try {
+      await this.jatos.appendResultData(lines.map((line) => `${line}\n`).join(""));
+    } catch (error) {
+      throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
+    }
+  }
+
+  async send(_, records) {
+    await this.append(records.map((record) => JSON.stringify(record)));
+    return records.map((record) => record.n);
+  }
+
+  async finish(_, reason) {
+    await this.tell({ ended: reason });
+    const settings = this.jatos.studyJsonInput ?? {};
+    try {
+      await this.jatos.endStudyAjax(reason === "completed", reason);
+    } catch (error) {
+      throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
+    }
+    return outcomeOf(reason, settings, this.study.completion_url);
+  }
+
+  async block() {
+    throw new Refused("unknown");
+  }
+
+  async withdraw() {
+    throw new Refused("unknown");
+  }
+}

