@@ -55,7 +55,7 @@ def test_thirty_trials_in_the_browser_and_the_map(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "me" / "you.json").read_text(encoding="utf-8"))
     assert found["trials"] == 20
     rows = next((tmp_path / "me" / "data" / "raw").rglob("*_beh.tsv")).read_text("utf-8")
-    assert rows.count("\tbrowser\t") == 20
+    assert rows.count("\tbrowser\t") == 22, "two practice trials come first"
     assert (tmp_path / "shown").read_text() == (tmp_path / "me" / "you.html").as_uri()
     again = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr[-2000:]

@@ -75,12 +75,12 @@ class YourselfConfig:
                 expected=f"{FEWEST} to {MOST}",
                 remedy="Fewer say nothing; more are a study of their own (twoalike init).",
             )
+        if self.online and (self.simulate or self.windowed or not self.window):
+            raise TwoalikeError("`online=True` is for a person in a browser: it opens no window.")
         if not self.window and not self.simulate:
             raise TwoalikeError(
                 "`window=False` needs `simulate=True`: a person has to see something."
             )
-        if self.online and (self.simulate or self.windowed or not self.window):
-            raise TwoalikeError("`online=True` is for a person in a browser: it opens no window.")
         shown_by = _NEEDED_ONLINE if self.online else ("psychopy",)
         missing = next((name for name in (*shown_by, *_NEEDED) if find_spec(name) is None), None)
         if missing:  # now, not after the last trial
