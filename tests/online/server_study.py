@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 from sqlalchemy import update
 from starlette.testclient import TestClient
@@ -15,16 +16,14 @@ from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key
 from twoalike.online._limits import USUAL, Limits
 from twoalike.online._serve import open_store
+from twoalike.online._session import PageTexts
+from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._store import SESSIONS, Store, archive
+from twoalike.tasks import Prepared, PreparedTriplets, Trial
 
 HASH = "ab" * 32
 TRIALS = (("main", None), ("catch", 3), ("main", None))
 """Type of each trial, and the number of its right answer."""
-_TEXTS = (
-    *("title", "start", "loading", "full", "stopped", "used", "finished", "expired", "too_small"),
-    *("unsupported", "turn", "offline", "left_fullscreen", "back_to_fullscreen", "card"),
-    *("card_done", "sending", "closing", "code", "copy_code", "withdraw"),
-)
 
 
 def page(name: str) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def built_study(
     """
     study = folder / "study"
     site = study / "online"
-    for name in (site / "people", site / "js", site / "images", study / "design"):
+    for name in (site / "people", site / "js", site / "images"):
         name.mkdir(parents=True)
     lines = f'title = "Fruit"\nseed = 1\n[online]\n{online}\n'
     lines += f"[groups]\nnames = {json.dumps(groups)}\n"
@@ -63,7 +62,7 @@ def built_study(
         "participants": list(participants),
         "protocols": {"odd": {}},
         "images": {},
-        "texts": dict.fromkeys(_TEXTS, "..."),
+        "texts": dict.fromkeys(PageTexts.model_fields, "..."),
         "least_window_px": [300, 300],
         "card": False,
         "return_hours": 24.0,
@@ -74,13 +73,6 @@ def built_study(
         if groups:
             person["group"] = groups[number // 2 % len(groups)]
         (site / "people" / f"{code}.json").write_text(json.dumps(person), encoding="utf-8")
-        rows = [
-            f"{i}\t{TRIALS[(i - 1) % 3][0]}\ta\tb\tc\t{TRIALS[(i - 1) % 3][1] or 'n/a'}\n"
-            for i in range(1, trials + 1)
-        ]
-        head = "trial_index\ttrial_type\tstimulus_1\tstimulus_2\tstimulus_3\texpected_odd\n"
-        path = study / "design" / f"sub-{code}_ses-{visit:02d}_task-oddoneout_trials.tsv"
-        path.write_text(head + "".join(rows), encoding="utf-8")
     return study
 
 
@@ -101,10 +93,7 @@ def _parts(trials: int) -> list[dict[str, Any]]:
         "ids": ["a", "b", "c", "d"],
         "kinds": {},
         "listed": [],
-        "study_seed": 1,
-        "participant_number": 1,
-        "session": 1,
-        "seed": [1],
+        "seed": "1",
         "practice_end": page("practice_end"),
         "pause": page("pause"),
     }
@@ -236,9 +225,26 @@ def bearer(entered: Mapping[str, Any]) -> dict[str, str]:
     return {"authorization": f"Bearer {entered['token']}"}
 
 
+class _Page(OnlineStudy):
+    """Page that was made by hand, and knows the right answers to its checks."""
+
+    @classmethod
+    def of(cls, study: Path) -> "_Page":
+        read = read_built(study)
+        return cls(read.study, read.session)
+
+    def prepared(self, participant: str) -> list[Any]:
+        trials = [
+            Trial(index, 1, kind, "t", ("a", "b", "c"), ("middle", "left", "right"), right)
+            for index, (kind, right) in enumerate(TRIALS, start=1)
+        ]
+        odd_one_out = Mock(PreparedTriplets, trials=trials)
+        return [odd_one_out, Mock(Prepared)]
+
+
 @contextmanager
 def served(study: Path, limits: Limits = USUAL, store: str | None = None) -> Iterator[Served]:
     """Serve a study in this process."""
     opened, key = open_store(study, store)
-    with TestClient(create_app(BuiltStudy.load(study), opened, key, limits)) as client:
+    with TestClient(create_app(BuiltStudy(_Page.of(study)), opened, key, limits)) as client:
         yield Served(study, client, opened, key)

@@ -146,14 +146,14 @@ def records_of(
         own[0]["items"].insert(0, {"kind": "segment", "time": 0.0, "device": DEVICE})
         end = items[-1]
         assert isinstance(end, Note)
-        own[-1]["items"].append(
-            {"kind": "end", "time": end.time, "reason": end.detail["reason"]}
-        )
+        own[-1]["items"].append({"kind": "end", "time": end.time, "reason": end.detail["reason"]})
         records += own
     return [{**record, "n": n} for n, record in enumerate(records, start=1)]
 
 
-def head_of(built: OnlineStudy, code: str, ended: str | None = "completed", session: str = "") -> dict[str, Any]:
+def head_of(
+    built: OnlineStudy, code: str, ended: str | None = "completed", session: str = ""
+) -> dict[str, Any]:
     """Line of an archive that describes a session."""
     return {
         "kind": "session",

@@ -21,6 +21,7 @@ SIZES = {"phone": (360, 740), "desk": (1280, 800)}
 INDEX = """<!doctype html><html lang="en"><head><title>Study</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="pages.css"><link rel="stylesheet" href="choice.css">
+<link rel="stylesheet" href="arrangement.css">
 <script type="module" src="harness.mjs"></script></head>
 <body><main id="page"></main></body></html>"""
 TRIAL = {
@@ -157,6 +158,7 @@ def test_an_image_is_chosen_where_the_layout_has_it(show: Show) -> None:
         assert box["width"] == layout.image
     assert not faults_of(page)
     assert page.locator(".row .label").first.is_visible() != is_phone(page)
+    assert page.get_by_role("button", name=ROW.texts.labels[2]).count() == 1
     press(page, "button.image", 2)
     found = data(page)
     assert found["response"] == "right"

@@ -92,7 +92,9 @@ def archive(web: OnlineStudy, *lines: Any) -> Path:
 
 def whole(web: OnlineStudy, twins: Twins) -> Path:
     """Archive of both sessions."""
-    return archive(web, *(one for code in CODES for one in (head_of(web, code), twins.records[code])))
+    return archive(
+        web, *(one for code in CODES for one in (head_of(web, code), twins.records[code]))
+    )
 
 
 def test_tables_are_those_of_the_window(web: OnlineStudy, twins: Twins) -> None:

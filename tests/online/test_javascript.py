@@ -14,4 +14,4 @@ def test_javascript() -> None:
         capture_output=True,
         text=True,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == 0, (run.stdout, run.stderr)

@@ -214,3 +214,35 @@ def fetch(
             f"{counted(len(found.problems), 'problem')} in what was fetched",
             remedy="These sessions were not written.",
         )
+
+
+@app.command
+def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> None:
+    """Fit what is stored so far, and choose the next blocks of an adaptive study by it.
+
+    Runs beside twoalike online serve, in a process of its own, and publishes a numbered snapshot;
+    sessions never wait for it. Without a snapshot blocks are random. Needs the part modeling.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    every
+        Fit again and again, at most once in so many seconds, until Ctrl-C; 0: once.
+    store
+        As for twoalike online serve.
+
+    Examples
+    --------
+        twoalike online refit my-study
+        twoalike online refit my-study --every 120
+    """
+    from twoalike import online
+
+    where = online.default_store(study) if store is None else store
+    arguments = (study, lambda: online.read_store(where))
+    if not every:
+        online.refit(*arguments, announce=print)
+        return
+    for _ in online.refit_repeatedly(*arguments, every_s=every, announce=print):
+        pass

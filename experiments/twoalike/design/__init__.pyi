@@ -59,6 +59,7 @@ from ._part import only_objects as only_objects
 from ._session import participant_number as participant_number
 from ._session import random_trial_list as random_trial_list
 from ._session import session_rng as session_rng
+from ._session import session_secret as session_secret
 from ._session import stands_alone as stands_alone
 from ._session import with_dealt_checks as with_dealt_checks
 from ._sortings import SORTING_LIST as SORTING_LIST

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from twoalike.study import MISSING, write_json
@@ -214,9 +213,9 @@ COLUMNS = TRIAL_LIST.names
 
 def typed(table: pd.DataFrame, form: Table = TRIAL_LIST) -> pd.DataFrame:
     """Columns in order with their types; ``n/a`` and None become missing values."""
-    cells = {name: table[name].to_numpy(dtype=object) for name in form.names}
-    empty = {name: pd.isna(cells[name]) | (cells[name] == MISSING) for name in form.names}
-    values = {name: np.where(empty[name], None, cells[name]) for name in form.names}
+    values = {name: table[name].to_numpy(dtype=object, copy=True) for name in form.names}
+    for cells in values.values():
+        cells[pd.isna(cells) | (cells == MISSING)] = None
     return with_types(form, pd.DataFrame(values, index=table.index, dtype=object))
 
 

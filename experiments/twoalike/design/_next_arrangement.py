@@ -61,12 +61,12 @@ class ArrangementEnd(EvidenceState):
 def arrangement_rng(
     study_seed: int, participant: str, session: int, trial: int
 ) -> np.random.Generator:
-    """Source of randomness of one trial of a multi-arrangement session.
+    """Source of randomness of one trial of a simulated multi-arrangement session.
 
     Parameters
     ----------
     trial
-        Number of the main trial in the session, from 1; 0 is for the session's list.
+        Number of the main trial in the session, from 1; 0 is for the list of any session.
     """
     words = [study_seed, participant_number(participant), session, trial]
     return np.random.default_rng(np.random.SeedSequence(words))
@@ -92,8 +92,8 @@ def next_arrangement(
         Main trials the participant submitted, of earlier sessions too, oldest first; items
         outside the arena left out. Practice and attention checks do not belong here.
     rng
-        Made for this trial alone by :func:`arrangement_rng`, so that the choice does not
-        depend on how often the session was resumed.
+        Made for this trial alone, so that the choice does not depend on how often the session
+        was resumed.
     spent_s
         Time within the session's submitted trials, in seconds.
     in_session

@@ -36,6 +36,16 @@ def session_rng(study_seed: int, participant: str, session: int) -> np.random.Ge
     return np.random.default_rng(np.random.SeedSequence(words))
 
 
+def session_secret(study_seed: int, participant: str, session: int) -> int:
+    """Seed of one session that does not reveal the study's, 128 bits.
+
+    Whoever arranges in a browser gets it: the study's seed would tell which trials of other
+    tasks are attention checks.
+    """
+    words = f"{study_seed} {participant} {session}"
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:16], "big")
+
+
 def participant_number(participant: str) -> int:
     """Turn a label into a number that seeds; Python's own hash differs between processes."""
     return int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")

@@ -5,9 +5,10 @@ session, never an id, an address or what was sent.
 """
 
 import asyncio
+import json
 import logging
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -26,6 +27,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
+from twoalike.online._chosen import Asked, Chosen
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits
 from twoalike.online._operator import archive_chunks, operator_state, payments
@@ -41,7 +43,7 @@ from twoalike.online._places import (
     withdraw,
 )
 from twoalike.online._records import MOST_BYTES, Batch, Name, Sent
-from twoalike.online._store import Append, Job, Store, fact, set_fact
+from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
 _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
@@ -179,6 +181,7 @@ class _Server:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
+        self._chosen = Chosen(built, store)
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
         files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
@@ -213,7 +216,11 @@ class _Server:
                 with self.store.reading() as connection:
                     row = find_session(connection, session)
                 self._participants[session] = row["participant"]
-            return self.built.parts(self._participants[session])
+            blocks: tuple[str, ...] = ()
+            if self.built.is_adaptive:
+                with self.store.reading() as connection:
+                    blocks = stored_blocks(connection, session)
+            return self.built.parts(self._participants[session], blocks)
 
         return await run_in_threadpool(read)
 
@@ -225,29 +232,32 @@ class _Server:
         session = self.key.session_of(entry.token) if entry.token else None
         entrant = Entrant(external, entry.link, session)
 
-        def job(connection: Any) -> tuple[Any, Any]:
-            row = enter(connection, entrant, self.built, self.key)
-            return row, resume_point(connection, row, self.built)
-
         self._expire()
         try:
-            row, resume = await self._written(job)
+            row = await self._written(lambda c: enter(c, entrant, self.built, self.key))
         except Refusal as refusal:
             if refusal.error == "unknown":
                 self.addresses.charge(_address(request), self.limits.guess_cost)
             raise
-        name, participant = row["name"], row["participant"]
-        self._participants[name] = participant
+        self._participants[row["name"]] = row["participant"]
+        content = await run_in_threadpool(self._entered, row)
+        return Response(content, media_type="application/json")
+
+    def _entered(self, row: Mapping[str, Any]) -> bytes:
+        """Return what a person gets who entered, and make ready what their records need."""
+        with self.store.reading() as connection:
+            parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
+            resume = resume_point(connection, row, parts)
         answer = {
-            "session": name,
-            "token": self.key.token(name),
+            "session": row["name"],
+            "token": self.key.token(row["name"]),
             "acknowledged": row["n"],
             "resume": resume,
-            "withdraw": self.key.withdrawal(name),
+            "withdraw": self.key.withdrawal(row["name"]),
         }
-        person = self.built.person_file(participant).read_bytes()
-        start = JSONResponse(answer).body[:-1]
-        return Response(bytes(start) + b',"person":' + person + b"}", media_type="application/json")
+        # As it is in the file: reading and writing it again would take long.
+        person = (self.built.site / "people" / f"{row['participant']}.json").read_bytes()
+        return json.dumps(answer).encode()[:-1] + b',"person":' + person + b"}"
 
     def _fitting_ids(self, external: dict[str, str]) -> dict[str, str]:
         """Keep the parts of an address that look like ids; the one that identifies must."""
@@ -276,6 +286,14 @@ class _Server:
         parts = await self._parts(session)
         checked = tuple(check_record(record, parts) for record in batch)
         return JSONResponse({"acknowledged": await self._written(Append(session, checked))})
+
+    @_answering
+    async def block(self, request: Request) -> Response:
+        """Give the trials of a block that is chosen while the session runs."""
+        session = self._session(request)
+        asked = await _sent(request, Asked)
+        made = await run_in_threadpool(self._chosen.give, session, asked)
+        return JSONResponse({"steps": [step.model_dump(mode="json") for step in made.steps]})
 
     @_answering
     async def finish(self, request: Request) -> Response:
@@ -399,6 +417,7 @@ def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL
     routes = [
         post("enter", server.enter),
         post("records", server.records),
+        post("block", server.block),
         post("finish", server.finish),
         post("withdraw", server.withdraw),
         Route("/api/operator/state", server.state),

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from twoalike.online._blocks import Block
 from twoalike.online._records import Name, Record, Sent, Sha256
 from twoalike.study import TwoalikeError, counted, shortened, visible
 
@@ -52,8 +53,8 @@ class ReadSession:
     head: SessionLine
     records: tuple[Record, ...]
     """Numbered from 1 without gaps."""
-    blocks: tuple[bytes, ...] = ()
-    """Lines of the trials that a server chose, of an adaptive session."""
+    blocks: tuple[Block, ...] = ()
+    """Trials that a server chose, of an adaptive session, in order."""
 
     @property
     def sha256(self) -> str:
@@ -94,11 +95,13 @@ class ArchivedSession:
         TwoalikeError
             In one line that names the session.
         """
-        head, records, blocks = self.head(), dict[int, Record](), list[bytes]()
+        head, records, blocks = self.head(), dict[int, Record](), dict[tuple[int, int], Block]()
         for line in self.lines:
             kind = _kind(line)
             if kind == "block":
-                blocks.append(line)
+                block = self._valid(Block, line)
+                if blocks.setdefault((block.part, block.block), block) != block:
+                    raise self.fault(f"block {block.block} was chosen twice")
             elif kind != "session":
                 record = self._valid(Record, line)
                 if records.setdefault(record.n, record) != record:
@@ -114,7 +117,8 @@ class ArchivedSession:
                 raise self.fault(f"record {record.n} names the session {record.session}")
             if record.protocol != head.protocol:
                 raise self.fault(f"record {record.n} is of another protocol than the session")
-        return ReadSession(head, tuple(records[n] for n in numbers), tuple(blocks))
+        chosen = tuple(blocks[key] for key in sorted(blocks))
+        return ReadSession(head, tuple(records[n] for n in numbers), chosen)
 
     def fault(self, problem: str) -> TwoalikeError:
         """Make an error that names the session."""
@@ -207,5 +211,5 @@ def _kind(line: bytes) -> str:
 def archive_lines(read: ReadSession) -> Iterator[str]:
     """Lines of a session, as :func:`read_archive` reads them."""
     yield read.head.model_dump_json()
-    yield from (block.decode() for block in read.blocks)
+    yield from (block.model_dump_json() for block in read.blocks)
     yield from (record.model_dump_json() for record in read.records)

@@ -6,6 +6,7 @@ What was chosen depends on study, snapshot, person and block alone.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,14 +23,22 @@ from twoalike.design import (
     with_dealt_checks,
 )
 from twoalike.online._records import Name, Sent, Sha256
-from twoalike.online._session import BlockStep, ChoiceTrial, Step, TrialStep
+from twoalike.online._session import BlockStep, ChoiceTrial, Part, Step, TrialStep
 from twoalike.online._snapshots import CutOff, Snapshot, latest_snapshot, snapshot_folder
 from twoalike.record import RunName
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 from twoalike.tables import ODD_ONE_OUT, parse_text, typed
-from twoalike.tasks import Note, OddOneOut, Trial, as_text, trials_from_table
-from twoalike.tasks.odd_one_out import count_judged, page_before
+from twoalike.tasks import (
+    Note,
+    OddOneOut,
+    Prepared,
+    PreparedTriplets,
+    Trial,
+    as_text,
+    trials_from_table,
+)
+from twoalike.tasks.odd_one_out import Choosing, count_judged, page_before, prepared_choices
 
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
@@ -105,6 +114,41 @@ def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
         made.get(step.block, (step,)) if isinstance(step, BlockStep) else (step,) for step in steps
     )
     return tuple(step for part in parts for step in part)
+
+
+def as_chosen(
+    prepared: Sequence[Prepared], parts: Sequence[Part], study: Study, blocks: Sequence[Block]
+) -> tuple[list[Prepared], list[Part]]:
+    """Put the blocks of a session in the place of the trials and steps it was built of.
+
+    Parameters
+    ----------
+    prepared, parts
+        What the participant was to do, as the window and as the page have it.
+    study
+        The study as the participant does it, with its own design.
+    blocks
+        In order.
+
+    Raises
+    ------
+    TwoalikeError
+        If a block is damaged.
+    """
+    design = study.config.design
+    total = design.trials + design.catch + design.repeats + design.practice + design.practice_checks
+    sessions, pages = list(prepared), list(parts)
+    for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
+        if not any(isinstance(step, BlockStep) for step in part.steps):
+            continue
+        assert isinstance(one, PreparedTriplets)
+        own = [block for block in blocks if block.part == number]
+        sitting = replace(one.sitting, study=study)
+        made = prepared_choices(sitting, one.protocol, one.stimuli, block_table(own))
+        plan = replace(made.plan, n_trials=total)
+        sessions[number] = replace(made, settled=one.settled, plan=plan)
+        pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
+    return sessions, pages
 
 
 def next_block(
@@ -285,11 +329,12 @@ def _steps(
             caption = protocol.texts.progress.format(done=done, total=total)
             filled = {"progress": (done, total), "caption": caption}
             steps.append(step.pause.model_copy(update=filled))
-        steps.append(TrialStep(trial=_choice_trial(trials[number], protocol)))
+        steps.append(TrialStep(trial=choice_trial(trials[number], protocol)))
     return tuple(steps)
 
 
-def _choice_trial(trial: Trial, protocol: OddOneOut) -> ChoiceTrial:
+def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
+    """Tell the page what it needs of a trial; it cannot tell attention checks and repeats."""
     is_practice = trial.trial_type == "practice"
     return ChoiceTrial(
         trial_index=trial.trial_index,
@@ -298,4 +343,5 @@ def _choice_trial(trial: Trial, protocol: OddOneOut) -> ChoiceTrial:
         stimuli=trial.stimuli,
         positions=trial.positions,
         expected=trial.expected if is_practice and protocol.practice.feedback else None,
+        anchored=trial.anchored,
     )

@@ -5,15 +5,13 @@ a place that was not shown, a list of the wrong length. That is checked here, be
 store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
 """
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ValidationError
-
+from twoalike.online._blocks import Block, spliced
 from twoalike.online._records import (
     MOST_BYTES,
     Answers,
@@ -36,11 +34,10 @@ from twoalike.online._session import (
     Step,
     TrialStep,
 )
-from twoalike.study import MISSING, Study, TwoalikeError, plain_words
+from twoalike.online._site import OnlineStudy, read_built
+from twoalike.study import MISSING, Study
 from twoalike.tables import STIMULI, choice_columns
-
-SITE = "online"
-"""Folder of the built study, in the study."""
+from twoalike.tasks import Prepared, PreparedTriplets
 
 
 class Refusal(Exception):
@@ -107,8 +104,7 @@ class Checked(NamedTuple):
 class BuiltStudy:
     """A study compiled for the browser, in its folder ``online``."""
 
-    study: Study
-    session: OnlineSession
+    page: OnlineStudy
 
     @classmethod
     def load(cls, root: str | Path) -> "BuiltStudy":
@@ -119,90 +115,120 @@ class BuiltStudy:
         TwoalikeError
             If there is none, or it is damaged.
         """
-        study = Study.load(root)
-        return cls(study, _read(study.root / SITE / "session.json", OnlineSession))
+        return cls(read_built(root))
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.page.study
+
+    @property
+    def session(self) -> OnlineSession:
+        """What session.json holds."""
+        return self.page.session
 
     @property
     def site(self) -> Path:
         """Folder that is served."""
-        return self.study.root / SITE
-
-    def person_file(self, participant: str) -> Path:
-        """File of what one participant does."""
-        return self.site / "people" / f"{participant}.json"
+        return self.page.folder
 
     @cached_property
     def groups(self) -> dict[str, str]:
         """Group of people of each participant; empty for a study without groups."""
+        people = self.session.participants
         if not self.study.config.groups.names:
-            return dict.fromkeys(self.session.participants, "")
-        files = {who: self.person_file(who) for who in self.session.participants}
-        return {who: _read(file, Person).group for who, file in files.items()}
+            return dict.fromkeys(people, "")
+        return {who: self.page.person(who).group for who in people}
 
-    def parts(self, participant: str) -> tuple[PartShape, ...]:
-        """Return what each part of a participant allows.
+    def person(self, participant: str) -> Person:
+        """Read what a participant does.
 
         Raises
         ------
         TwoalikeError
-            If the file is missing or damaged, or names steps that this server cannot serve.
+            If the file is missing or damaged.
         """
-        return _parts(self, participant)
+        return self.page.person(participant)
 
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether trials are chosen while a session runs."""
+        return self.study.config.design.sampler == "adaptive"
 
-def _read[Model: BaseModel](path: Path, model: type[Model]) -> Model:
-    remedy = "Build the study again: twoalike online build"
-    if not path.is_file():
-        raise TwoalikeError(where=path, expected="a built study", found="none", remedy=remedy)
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise TwoalikeError(f"{place}: {plain_words(fault)}", where=path, remedy=remedy) from error
+    def n_trials(self, part: Part) -> int:
+        """Count the trials of choices in a part, those not chosen yet too."""
+        if any(isinstance(step, BlockStep) for step in part.steps):
+            design = self.study.config.design
+            main = design.trials + design.catch + design.repeats
+            return main + design.practice + design.practice_checks
+        return sum(isinstance(step, TrialStep) for step in part.steps)
+
+    def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
+        """Return what each part of a participant allows.
+
+        Parameters
+        ----------
+        blocks
+            Blocks that were chosen for their session, as JSON. Steps behind the first that was not
+            are not there yet.
+
+        Raises
+        ------
+        TwoalikeError
+            If the file is missing or damaged.
+        """
+        return _parts(self, participant, blocks)
 
 
 @lru_cache(maxsize=2_000)
-def _parts(built: BuiltStudy, participant: str) -> tuple[PartShape, ...]:
-    person = _read(built.person_file(participant), Person)
+def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tuple[PartShape, ...]:
+    prepared = built.page.prepared(participant)
+    chosen = [Block.model_validate_json(body) for body in bodies]
     shapes = []
-    for part in person.parts:
-        right = _right_answers(built.study, participant, person.session, part.task)
-        steps = tuple(_shapes(part, right, built.person_file(participant)))
-        shapes.append(PartShape(steps, sum(step.kind == "trial" for step in steps)))
+    for number, part in enumerate(built.person(participant).parts):
+        blocks = [block for block in chosen if block.part == number]
+        # Blocks are chosen; what was prepared of an adaptive session only holds their place.
+        right = {} if built.is_adaptive else _right_answers(prepared[number])
+        right |= _right_in(row for block in blocks for row in block.rows)
+        steps = tuple(_shapes(spliced(part.steps, blocks), right))
+        shapes.append(PartShape(steps, built.n_trials(part)))
     return tuple(shapes)
 
 
 type _RightAnswers = dict[tuple[int, frozenset[str]], int]
+"""Numbers of the right answers to attention checks, by trial and objects."""
 
 
-def _right_answers(study: Study, participant: str, session: int, task: str) -> _RightAnswers:
-    """Numbers of the right answers to attention checks, by trial and objects.
+def _right_answers(prepared: Prepared) -> _RightAnswers:
+    """Take them from the session as it was compiled, since the page must not know them."""
+    trials = prepared.trials if isinstance(prepared, PreparedTriplets) else ()
+    return {
+        (trial.trial_index, frozenset(trial.stimuli)): trial.expected
+        for trial in trials
+        if trial.trial_type == "catch" and trial.expected is not None
+    }
 
-    They are read from the trial lists, since the page must not know them. The lists of all
-    conditions of a task are read, and objects tell which list a trial is from.
-    """
-    label = task.replace("-", "")
-    name = study.trial_list(label, participant, session).name
+
+def _right_in(rows: Iterable[dict[str, str]]) -> _RightAnswers:
     found: _RightAnswers = {}
-    for path in sorted((study.root / "design").glob(name.replace("_trials", "*_trials"))):
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                expected = row.get(choice_columns(row)[1], MISSING)
-                if row["trial_type"] == "catch" and expected.isdecimal():
-                    objects = frozenset(row[column] for column in STIMULI)
-                    found[int(row["trial_index"]), objects] = int(expected)
+    for row in rows:
+        expected = row.get(choice_columns(row)[1], MISSING)
+        if row["trial_type"] == "catch" and expected.isdecimal():
+            objects = frozenset(row[column] for column in STIMULI)
+            found[int(row["trial_index"]), objects] = int(expected)
     return found
 
 
-def _shapes(part: Part, right: _RightAnswers, path: Path) -> Iterator[StepShape]:
+def _shapes(steps: Iterable[Step], right: _RightAnswers) -> Iterator[StepShape]:
     before = 0
-    for step in part.steps:
-        yield _shape(step, before, right, path)
+    for step in steps:
+        if isinstance(step, BlockStep):  # those behind it are numbered once it is chosen
+            return
+        yield _shape(step, before, right)
         before += isinstance(step, TrialStep)
 
 
-def _shape(step: Step, before: int, right: _RightAnswers, path: Path) -> StepShape:
+def _shape(step: Step, before: int, right: _RightAnswers) -> StepShape:
     match step:
         case TrialStep(trial=trial):
             number = right.get((trial.trial_index, frozenset(trial.stimuli)))
@@ -217,13 +243,6 @@ def _shape(step: Step, before: int, right: _RightAnswers, path: Path) -> StepSha
             return StepShape("arrangements", before, ids=frozenset(step.ids))
         case QuestionStep():
             return StepShape("question", before, measure=step.measure)
-        case BlockStep():
-            raise TwoalikeError(
-                where=path,
-                expected="trials that are listed",
-                found="a block that is chosen during the session",
-                remedy="Build the study with another design.sampler.",
-            )
         case _:
             return StepShape("page", before)
 

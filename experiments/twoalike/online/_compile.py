@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from twoalike.design import adaptive_blocks, participant_number, study_with
+from twoalike.design import adaptive_blocks, study_with
+from twoalike.online._blocks import choice_trial
 from twoalike.online._session import (
     ArrangementsStep,
     BlockStep,
-    ChoiceTrial,
     PageStep,
     Part,
     Person,
@@ -171,14 +171,12 @@ def check_page(prepared: Prepared) -> None:
             remedy="Run this task in a window.",
         )
     kinds = {prepared.stimuli.kind(name) for name in stimuli.stimuli}
-    tones = isinstance(protocol, Choosing) and protocol.practice.tones
     unable = {
         "sounds (stimuli.tsv)": "sound" in kinds,
         "films (stimuli.tsv)": "film" in kinds,
         "timed presentation (timing.presentation_ms)": prepared.is_timed,
         "a scanner's trigger (scanner.start)": prepared.scanner is not None,
         "triggers for recordings (triggers.kind)": protocol.triggers.kind != "none",
-        "tones after answers in practice (practice.tones)": tones,
         "questions between blocks that are chosen during the session (blocks.questions)": bool(
             protocol.blocks.questions
         )
@@ -218,10 +216,7 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
             }
             for trial in arranging.listed
         ),
-        study_seed=str(arranging.study_seed),
-        participant_number=str(participant_number(arranging.participant)),
-        session=arranging.session,
-        seed=tuple(map(str, arranging.seed)),
+        seed=str(arranging.seed),
         earlier=tuple({"places": trial.places} for trial in arranging.earlier),
         practice_end=_page(text_page("practice_end", texts.practice_end, protocol, pages)),
         pause=PageStep(
@@ -251,7 +246,7 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
                 assert consent is not None
                 yield _consent(consent, values, prepared)
             case TripletActivity():
-                yield TrialStep(trial=_trial(given))
+                yield TrialStep(trial=choice_trial(given.trial, given.protocol))
 
 
 def _page(activity: PageActivity) -> PageStep:
@@ -294,20 +289,6 @@ def _consent(
     stored = {name: str(value) for name, value in values.items() if name != "consent"}
     declined = _page(text_page("declined", protocol.texts.declined, protocol, pages))
     return _question(activity, values=stored, declined=declined)
-
-
-def _trial(activity: TripletActivity) -> ChoiceTrial:
-    trial, practice = activity.trial, activity.protocol.practice
-    is_practice = trial.trial_type == "practice"
-    return ChoiceTrial(
-        trial_index=trial.trial_index,
-        block_index=trial.block_index,
-        trial_type="practice" if is_practice else "main",
-        stimuli=trial.stimuli,
-        positions=trial.positions,
-        expected=trial.expected if is_practice and practice.feedback else None,
-        anchored=trial.anchored,
-    )
 
 
 def as_json(person: Person) -> bytes:

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from twoalike.online._archive import ArchivedSession, ReadSession, SessionLine, read_archive
-from twoalike.online._compile import as_json, compile_person
+from twoalike.online._blocks import as_chosen
+from twoalike.online._compile import as_json, compile_person, is_adaptive
 from twoalike.online._items import DRAWN
 from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
 from twoalike.online._replay import KIND, Written, marker, replay_session
+from twoalike.online._session import Part
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
 from twoalike.record import RunName, read_log
@@ -369,7 +371,11 @@ class _Job:
             != (self.built.folder / "people" / f"{code}.json").read_bytes()
         ):
             raise archived.fault("the study shows something else now than the page that was built")
-        return replay_session(read, prepared, person.parts, root, self.built.session.version)
+        parts: Sequence[Part] = person.parts
+        if is_adaptive(self.built.study):
+            own = self.built.studies[code]
+            prepared, parts = as_chosen(prepared, parts, own, read.blocks)
+        return replay_session(read, prepared, parts, root, self.built.session.version)
 
 
 def _kept_the_code(archived: ArchivedSession, head: SessionLine) -> tuple[int, int]:

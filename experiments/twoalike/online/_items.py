@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from twoalike.design import ArrangementEnd
 from twoalike.online import _records as sent
-from twoalike.online._session import ArrangementsStep, BlockStep, Part, QuestionStep, TrialStep
+from twoalike.online._blocks import Block
+from twoalike.online._session import ArrangementsStep, Part, QuestionStep, TrialStep
 from twoalike.record import OLDEST_AGE, TRIAL_SHOWN, AskedQuestion
 from twoalike.registry import find_task
 from twoalike.tables import Table
@@ -61,6 +62,8 @@ class PartItems:
 
     prepared: Prepared
     part: Part
+    chosen: Mapping[int, Block] = field(default_factory=dict)
+    """Blocks that a server chose, by the number of their first trial."""
     n_done: int = 0
     """Trials that are over."""
     time: float = 0.0
@@ -91,6 +94,8 @@ class PartItems:
                     yield self._answers(item, record.step)
                 case sent.ChoiceResult():
                     result = self._choice(item, record.step)
+                    if (block := self.chosen.get(item.trial_index)) is not None:
+                        yield block.note(self.time)
                     yield self._drawn(item.onset, item.planned_onset)
                     yield result
                 case sent.ArrangementResult():
@@ -181,7 +186,7 @@ class PartItems:
         index, place = item.trial_index, self._step(step)
         listed = isinstance(place, TrialStep) and place.trial.trial_index == index
         trial = self._trials.get(index)
-        if trial is None or not (listed or isinstance(place, BlockStep)):
+        if trial is None or not listed:
             raise ValueError(f"trial {index} is not in step {step} of the trial list")
         assert isinstance(self.prepared, PreparedTriplets)
         self._start_trial(index, item.onset)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from twoalike.registry import find_task
 from twoalike.study import ScreenProfile, TwoalikeError
-from twoalike.tasks import Prepared, View
+from twoalike.tasks import PageTexts, Prepared, Protocol, View
 
 _STEP = 20
 _NARROWEST, _WIDEST = 320, 1920
@@ -29,9 +29,10 @@ def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
     TwoalikeError
         If they do not fit even a large window.
     """
+    unlike = {_trial_settings(one.protocol): one for one in sessions}.values()
 
     def fit(width: int, height: int) -> bool:
-        return all(_fits(one, (width, height)) for one in sessions)
+        return all(_fits(one, (width, height)) for one in unlike)
 
     heights = [_USUAL, *range(_USUAL + _STEP, _HIGHEST + 1, _STEP)]
     for most in heights:
@@ -49,6 +50,13 @@ def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
         f"the texts of the trials do not fit a window of {_WIDEST} x {_HIGHEST} px. Make "
         "screen.text_fraction smaller in the protocol, or the texts shorter."
     )
+
+
+def _trial_settings(protocol: Protocol) -> str:
+    """Write the settings that trials depend on; those of pages around them are left out."""
+    around = {"texts": {*PageTexts.model_fields} - {"listen"}}
+    beside = dict.fromkeys(("pages", "consent", "form", "blocks", "debrief"), True)
+    return protocol.model_dump_json(exclude={**around, **beside})
 
 
 def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key
 from twoalike.online._places import ACCEPTING, count_people
+from twoalike.online._session import ArrangementsStep
 from twoalike.online._store import IDS, LINKS, SESSIONS, archive, fact, iso_time
 from twoalike.study import inert_cell
 
@@ -66,9 +67,9 @@ def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
 def _listed_trials(built: BuiltStudy, participant: str) -> tuple[int | None, int]:
     if participant not in built.session.participants:  # an earlier build had this code
         return None, 0
-    parts = built.parts(participant)
-    open_ended = any(step.kind == "arrangements" for part in parts for step in part.steps)
-    return None if open_ended else sum(part.n_trials for part in parts), len(parts)
+    parts = built.person(participant).parts
+    open_ended = any(isinstance(s, ArrangementsStep) for part in parts for s in part.steps)
+    return None if open_ended else sum(map(built.n_trials, parts)), len(parts)
 
 
 _PAYMENT = ("status", "day", "minutes", "trials", "checks", "checks_right", "fast")

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
-from twoalike.online._built import BuiltStudy, Refusal
+from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
-from twoalike.online._store import IDS, LINKS, RECORDS, SESSIONS, fact
+from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact
 from twoalike.study import OnlineConfig
 
 type Reason = Literal["completed", "declined", "screened_out"]
@@ -213,7 +213,7 @@ def withdraw(connection: Connection, code: str) -> str:
     if row is None:
         raise Refusal("unknown", "no such code for withdrawal")
     name = str(row["name"])
-    for table in (RECORDS, IDS):
+    for table in (RECORDS, BLOCKS, IDS):
         connection.execute(delete(table).where(table.c.session == name))
     connection.execute(
         update(SESSIONS)
@@ -242,12 +242,11 @@ def add_links(connection: Connection, links: list[str]) -> None:
 
 
 def resume_point(
-    connection: Connection, row: RowMapping, built: BuiltStudy
+    connection: Connection, row: Mapping[str, Any], parts: tuple[PartShape, ...]
 ) -> dict[str, Any] | None:
     """Where a session goes on: part, step, time, and arrangements so far; None for a new one."""
     if row["n"] == 0:
         return None
-    parts = built.parts(row["participant"])
     part, step = row["part"], row["step"]
     if row["part_end"] is not None:
         return {"part": part + 1, "step": 0, "time": 0.0, "trials": []}
@@ -262,7 +261,7 @@ def resume_point(
     }
 
 
-def _arrangements(connection: Connection, row: RowMapping) -> list[Any]:
+def _arrangements(connection: Connection, row: Mapping[str, Any]) -> list[Any]:
     query = (
         select(RECORDS.c.body)
         .where(RECORDS.c.session == row["name"], RECORDS.c.part == row["part"])

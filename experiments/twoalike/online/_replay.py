@@ -14,6 +14,7 @@ from typing import Any
 
 from twoalike.online import _records as sent
 from twoalike.online._archive import Ended, ReadSession
+from twoalike.online._blocks import Block
 from twoalike.online._items import PartItems
 from twoalike.online._session import Part, QuestionStep
 from twoalike.record import (
@@ -152,7 +153,7 @@ class _Replay:
 
     def _part(self, prepared: Prepared, part: Part, records: Sequence[sent.Record]) -> str | None:
         """Write one part; return how it ended, None if it did not."""
-        items = PartItems(prepared, part)
+        items = PartItems(prepared, part, chosen=self._chosen(len(self.items)))
         self.items.append(items)
         if not records:
             return None
@@ -168,6 +169,11 @@ class _Replay:
         self.n_trials += items.n_done
         self._before += items.time
         return ended
+
+    def _chosen(self, number: int) -> dict[int, Block]:
+        """Blocks of a part by their first trial."""
+        own = (block for block in self.read.blocks if block.part == number)
+        return {int(block.rows[0]["trial_index"]): block for block in own}
 
     def at(self, time: float) -> str | None:
         """Date and time of a moment of the part under way; None if the entry's is not known."""

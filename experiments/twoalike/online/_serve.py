@@ -12,21 +12,13 @@ from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key, hashed, load_key, make_key
 from twoalike.online._limits import USUAL, Limits
 from twoalike.online._places import add_links
+from twoalike.online._site import online_folder
 from twoalike.online._store import FILE, Store, fact, set_fact
 from twoalike.study import Study, TwoalikeError, hold_lock, sync_folder, writing
 
 _KEY = "key"
 """Fact by which a store knows the key it was written with."""
 _LOCAL = ("127.0.0.1", "::1", "localhost")
-
-
-def online_folder(study: str | Path) -> Path:
-    """Folder of the records and the key of an online study: beside the study, not in it.
-
-    So neither a copy of the study nor a sync client takes them along.
-    """
-    root = Path(study).resolve()
-    return root.with_name(f"{root.name}-online")
 
 
 def default_store(study: str | Path) -> Path:

@@ -13,8 +13,6 @@ from twoalike.online._records import Name, ObjectId, Sent, Sha256
 
 type Key = str
 """A key by its name in protocols, such as ``left`` or ``num_1``."""
-type Word = Annotated[str, Field(pattern=r"^[0-9]+$")]
-"""Word of a seed, in decimal digits: JavaScript's numbers have 53 bits, seeds have 64."""
 
 
 class ImageFile(Sent):
@@ -95,10 +93,8 @@ class ArrangementsStep(Sent):
     listed: tuple[dict[str, Any], ...]
     """:class:`twoalike.design.ListedArrangement` as JSON: ``trial_type``, ``stimuli``,
     ``scheduler``."""
-    study_seed: Word
-    participant_number: Word
-    session: int
-    seed: tuple[Word, ...]
+    seed: Annotated[str, Field(pattern=r"^[0-9]+$")]
+    """In decimal digits, since JavaScript's numbers have 53 bits."""
     earlier: tuple[dict[str, Any], ...] = ()
     """Main trials of earlier sessions: ``places`` by id (arena units)."""
     practice_end: PageStep
@@ -185,6 +181,10 @@ class PageTexts(Sent):
     """Button that copies it."""
     withdraw: str
     """How to withdraw later; {code}."""
+    download: str
+    """Link that saves the answers as a file, where there is no server."""
+    send_file: str
+    """Above it, where they are nowhere else."""
     failed: str
     """Something went wrong in the page; reloading it goes on."""
     other_tab: str

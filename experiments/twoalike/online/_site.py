@@ -373,13 +373,40 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
     if overwrite or not (folder / SESSION).is_file():
         return
     there = json.loads((folder / SESSION).read_bytes())  # of any version
-    names = [f"sub-{code}/ses-{there['session']:02d}" for code in there["participants"]]
-    begun = [name for name in names if any(study.raw.glob(f"{name}/beh/*_beh.tsv"))]
+    codes = [code for code in there["participants"] if _has_data(study, code, there["session"])]
+    begun = {*codes, *_entered(study)}
     if begun and there["hash"] != new.hash:
         raise TwoalikeError(
             where=folder,
-            expected=f"no change of what is shown: {counted(len(begun), 'participant')} have begun",
+            expected=f"no change of what is shown after {counted(len(begun), 'participant')} began",
             found="another page than the one that is there",
             remedy="Restore study and protocols, or change it with `overwrite=True`; what is "
             "already recorded refers to the page before.",
         )
+
+
+def _has_data(study: Study, code: str, session: int) -> bool:
+    """Whether a participant's session is among the raw data."""
+    return any(study.raw.glob(f"sub-{code}/ses-{session:02d}/beh/*_beh.tsv"))
+
+
+def _entered(study: Study) -> set[str]:
+    """Codes of the people whose records the server of the study holds in its usual place."""
+    if not online_folder(study.root).is_dir():
+        return set()
+    from twoalike.online._serve import default_store
+    from twoalike.online._store import read_store
+
+    store = default_store(study.root)
+    lines = map(json.loads, read_store(store)) if store.is_file() else ()
+    sessions = (line for line in lines if line.get("kind") == "session")
+    return {line["participant"] for line in sessions if line["participant"] is not None}
+
+
+def online_folder(study: str | Path) -> Path:
+    """Folder of the records and the key of an online study: beside the study, not in it.
+
+    So neither a copy of the study nor a sync client takes them along.
+    """
+    root = Path(study).resolve()
+    return root.with_name(f"{root.name}-online")

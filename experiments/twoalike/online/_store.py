@@ -101,6 +101,14 @@ RECORDS = Table(
     Column("arrangement", Integer),
     Column("body", Text, nullable=False),
 )
+BLOCKS = Table(
+    "blocks",
+    METADATA,
+    Column("session", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("body", Text, nullable=False),  # as it was chosen and shown
+)
 IDS = Table(
     "ids",
     METADATA,
@@ -452,7 +460,8 @@ def archive(connection: Connection) -> Iterator[str]:
     """Yield the archive of a store, line by line without line ends.
 
     A line ``{"kind": "session", ...}`` for each session, in the order in which they were entered,
-    then its records by number. A session whose code went back to the pool has no participant.
+    then its blocks, where trials were chosen meanwhile, and its records by number. A session whose
+    code went back to the pool has no participant.
     """
     for session in connection.execute(select(SESSIONS).order_by(SESSIONS.c.entered)).all():
         yield json.dumps(
@@ -465,9 +474,16 @@ def archive(connection: Connection) -> Iterator[str]:
                 "ended": session.ended,
             }
         )
+        yield from stored_blocks(connection, session.name)
         yield from connection.scalars(
             select(RECORDS.c.body).where(RECORDS.c.session == session.name).order_by(RECORDS.c.n)
         )
+
+
+def stored_blocks(connection: Connection, session: str) -> tuple[str, ...]:
+    """Read the blocks that were chosen for a session, by part and number, as JSON."""
+    query = select(BLOCKS.c.body).where(BLOCKS.c.session == session)
+    return tuple(connection.scalars(query.order_by(BLOCKS.c.part, BLOCKS.c.block)))
 
 
 def read_store(store: str | Path) -> Iterator[str]:

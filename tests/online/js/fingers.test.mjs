@@ -112,3 +112,13 @@ test("an interruption lets the finger go", () => {
   assert.equal(hands.deadline, null);
   assert.equal(machine.held, null);
 });
+
+test("a touch that the browser takes away leaves the image where it was", () => {
+  const { hands, machine, touch, at } = begun();
+  touch("press", 1);
+  touch("move", 1.1, 20, 30);
+  const lost = { kind: "release", x: -180, y: 370, button: "left", pointer: "touch" };
+  hands.handle({ ...lost, time: 2, cancelled: true });
+  assert.deepEqual(machine.places[0], [at[0] + 20, at[1] + 30]);
+  assert.equal(machine.held, null);
+});

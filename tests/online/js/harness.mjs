@@ -1,9 +1,15 @@
 // Runs plugins one after the other in a page, with the little of jsPsych that they need.
 import { decoded } from "./js/look.js";
 import { CountdownPlugin, PagePlugin, QuestionPlugin } from "./js/pages.js";
+import { MultiArrangementPlugin } from "./js/plugin-multi-arrangement.js";
 import { OddOneOutPlugin } from "./js/plugin-odd-one-out.js";
 
-const plugins = { page: PagePlugin, question: QuestionPlugin, countdown: CountdownPlugin };
+const plugins = {
+  page: PagePlugin,
+  question: QuestionPlugin,
+  countdown: CountdownPlugin,
+  arrangement: MultiArrangementPlugin,
+};
 const display = document.getElementById("page");
 
 /** Shows one step; its data are in `window.data` when it is over. */

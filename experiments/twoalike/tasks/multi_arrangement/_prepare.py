@@ -12,6 +12,7 @@ from twoalike.design import (
     ARRANGEMENT_LISTS,
     ListedArrangement,
     listed_arrangements,
+    session_secret,
     shown_objects,
 )
 from twoalike.observers import (
@@ -282,15 +283,10 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         ids=ids,
         kinds=dict(zip(stimuli.table["id"], kinds, strict=True)),
         listed=listed,
-        study_seed=study.config.seed,
-        participant=sitting.participant,
-        session=sitting.session,
-        seed=sitting.seed,
+        seed=session_secret(study.config.seed, sitting.participant, sitting.session),
         earlier=_earlier_trials(sitting),
     )
-    _check_main_trials(
-        arranging, study.trial_list(MULTI_ARRANGEMENT, sitting.participant, sitting.session)
-    )
+    _check_main_trials(arranging, sitting)
     return PreparedArrangements(
         sitting=sitting,
         protocol=protocol,
@@ -301,18 +297,20 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     )
 
 
-def _check_main_trials(arranging: Arranging, path: Path) -> None:
+def _check_main_trials(arranging: Arranging, sitting: Sitting) -> None:
     """Check that there is a main trial to show, not practice and attention checks alone."""
     end = arranging.end()
     if end is None:
         return
+    participant = sitting.participant
     if end.reason == "list":
+        path = sitting.study.trial_list(MULTI_ARRANGEMENT, participant, sitting.session)
         raise TwoalikeError(
             f"{path}: expected main trials, found none. Add some to the list, or choose another "
             "scheduler in study.toml."
         )
     raise TwoalikeError(
-        f"participant {arranging.participant} has nothing left to arrange: every pair of "
+        f"participant {participant} has nothing left to arrange: every pair of "
         f"{len(arranging.ids)} objects has the evidence asked for. Another participant, or a "
         "higher arrangement.stop_evidence in study.toml."
     )

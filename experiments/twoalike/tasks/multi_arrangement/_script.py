@@ -10,7 +10,6 @@ from twoalike.design import (
     ArrangementEnd,
     ListedArrangement,
     PlannedArrangement,
-    arrangement_rng,
     next_arrangement,
 )
 from twoalike.study import ArrangementConfig
@@ -30,7 +29,7 @@ from twoalike.tasks.screens import (
 )
 
 _SEATS = 1
-"""Word of the seed that sets the drawing of seats apart from other draws of a trial."""
+"""Word of the seed that sets the drawing of seats apart from that of a set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +54,8 @@ class Arranging:
     """Coarsest category of each object, for attention checks; empty where there is none."""
     listed: Sequence[ListedArrangement]
     """Fixed trials: practice first, attention checks last."""
-    study_seed: int
-    participant: str
-    session: int
-    seed: tuple[int, ...]
-    """Words of the session's seed."""
+    seed: int
+    """What the session's sets and seats are drawn from, with numbers of trials."""
     earlier: Sequence[SubmittedTrial] = ()
     """Main trials of earlier sessions, oldest first."""
     done: list[SubmittedTrial] = field(default_factory=list)
@@ -119,7 +115,7 @@ class Arranging:
             self.config,
             len(self.ids),
             [_arranged(trial, number) for trial in (*self.earlier, *main)],
-            arrangement_rng(self.study_seed, self.participant, self.session, n_main + 1),
+            np.random.default_rng([self.seed, n_main + 1]),
             spent_s=sum(trial.time_s for trial in main),
             in_session=len(main),
             listed=None if self.config.scheduler == "lift_weakest" else fixed,
@@ -142,7 +138,7 @@ class Arranging:
     def trial(self, planned: ListedArrangement | PlannedArrangement) -> ArrangementTrial:
         """Make the trial to show, with seats drawn for it."""
         index = len(self.done) + 1
-        rng = np.random.default_rng([*self.seed, index, _SEATS])
+        rng = np.random.default_rng([self.seed, index, _SEATS])
         if isinstance(planned, PlannedArrangement):
             items = tuple(self.ids[at] for at in planned.items)
             return ArrangementTrial(

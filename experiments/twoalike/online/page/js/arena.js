@@ -2,9 +2,11 @@
  * Where things are in the window of an arrangement: circle, seats, buttons, lines of text.
  *
  * The geometry of `twoalike.tasks.multi_arrangement` in a window: pixels from the centre, y up.
- * Only the widths of texts are the browser's own.
+ * Only the widths of texts are the browser's own. A window may be too small for the circle or the
+ * images; texts that its font makes wider than they may be are to be drawn smaller.
  */
 
+import { textHeight } from "./layout.js";
 import { hypot, round } from "./numeric.js";
 
 const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
@@ -16,10 +18,10 @@ const RING_STEP = 1.45; // from a ring to the next, in images
 const USUAL = 0.08; // side that crowded images keep, as a share of the circle's diameter
 const COVER = 0.25; // share of the circle that larger images may cover together
 const WIDEST = 0.84; // longest line as a share of the window's width
-const LEAST_TEXT_PX = 16;
 const DECIMALS = 6;
 const N_ANGLES = 2880;
-const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * ((2 * Math.PI) / N_ANGLES));
+const STEP = (2 * Math.PI) / N_ANGLES;
+const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * STEP);
 const COSINES = ANGLES.map(Math.cos);
 const SINES = ANGLES.map(Math.sin);
 
@@ -27,17 +29,12 @@ const SINES = ANGLES.map(Math.sin);
 /** @typedef {{x: number, y: number, angle: number}} Seat Pixels, and degrees. */
 /** @typedef {(text: string, height: number) => number} Measure Width of a line, px. */
 
-/** Circle, texts or images do not fit the window. */
+/** Circle or images do not fit the window. */
 export class NoRoomError extends Error {}
 
 /** Whether a point lies in a box. */
 export function holds(box, x, y) {
   return Math.abs(x - box.x) <= box.width / 2 && Math.abs(y - box.y) <= box.height / 2;
-}
-
-/** Height of a line of text in a window, px. */
-export function textHeight(protocol, [width, height]) {
-  return Math.max(LEAST_TEXT_PX, round(protocol.screen.text_fraction * Math.min(width, height)));
 }
 
 /** Line that says how many images are left. */
@@ -91,7 +88,8 @@ export class ArenaLayout {
     const high = this.lines.top - item / 2;
     const furthest = Math.max(width / 2 - item / 2, high - this.centre[1]);
     const rings = [];
-    for (let radius = this.radius + FIRST_RING * item; radius <= furthest; radius += RING_STEP * item) {
+    let radius = this.radius + FIRST_RING * item;
+    for (; radius <= furthest; radius += RING_STEP * item) {
       const length = this.#freeLength(radius, width / 2 - item / 2, low, high);
       rings.push({ radius, length, most: Math.trunc(length.at(-1) / (PITCH * item)) });
     }
@@ -190,7 +188,7 @@ function isUpright([width, height]) {
 function cornerButtons(texts, [width, height], text, measure) {
   const labels = [texts.done, texts.confirm, texts.start_over, texts.confirm_start_over];
   const widest = Math.max(...labels.map((label) => measure(label, text)));
-  const wide = Math.max(6 * text, 1.5 * text + widest);
+  const wide = Math.min(Math.max(6 * text, 1.5 * text + widest), width / 2 - 0.5 * text);
   const x = width / 2 - 0.5 * text - wide / 2;
   const box = { y: -height / 2 + 1.5 * text, width: wide, height: 2.2 * text };
   return { done: { x, ...box }, startOver: { x: -x, ...box } };
@@ -209,15 +207,6 @@ function itemSize({ arena }, layout, n) {
   throw new NoRoomError(`${n} images of ${least} px do not fit a window of ${found} px`);
 }
 
-/** Whether the counter fits between the buttons, or both fit one above the other. */
-function linesFit(texts, [width, height], text, done, measure) {
-  const inner = done.x - done.width / 2;
-  const lines = [texts.too_few, ...[0, 1, 99].map((n) => countText(texts, n))];
-  const counter = Math.max(...lines.map((line) => measure(line, text)));
-  if (isUpright([width, height])) return inner >= 0 && counter <= WIDEST * width;
-  return (2 * text + counter) / 2 <= inner;
-}
-
 /**
  * Geometry of a window for a trial of n images.
  *
@@ -226,22 +215,23 @@ function linesFit(texts, [width, height], text, done, measure) {
  * @param {number} n
  * @param {Measure} measure
  * @returns {ArenaLayout} With `item` and `magnified`, sides of the images' squares, and the boxes
- *   `done` and `startOver`.
+ *   `done` and `startOver`, and `counterWidth`, the room of the counter.
  * @throws {NoRoomError}
  */
 export function layOutArena(protocol, size, n, measure) {
-  const text = textHeight(protocol, size);
+  const text = textHeight(protocol.screen, size);
   const radius = (protocol.arena.arena_fraction * Math.min(...size)) / 2;
   const layout = new ArenaLayout({ size, text, radius });
   const { done, startOver } = cornerButtons(protocol.texts, size, text, measure);
-  const room = layout.lines.top - layout.lines.bottom;
-  if (2 * radius > room || !linesFit(protocol.texts, size, text, done, measure)) {
-    throw new NoRoomError(`circle, texts and buttons do not fit a window of ${size.join(" x ")} px`);
+  if (2 * radius > layout.lines.top - layout.lines.bottom) {
+    throw new NoRoomError(`circle and texts do not fit a window of ${size.join(" x ")} px`);
   }
+  const inner = done.x - done.width / 2;
   return Object.assign(layout, {
     item: itemSize(protocol, layout, n),
     magnified: round((protocol.arena.magnify_fraction * Math.min(...size)) / 2) * 2,
     done,
     startOver,
+    counterWidth: isUpright(size) ? WIDEST * size[0] : Math.max(text, 2 * (inner - text)),
   });
 }

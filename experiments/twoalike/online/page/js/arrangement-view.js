@@ -152,7 +152,7 @@ export class ArrangementView {
     scene.images.forEach((placed, at) => this.#drawImage(placed, at));
     scene.buttons.forEach((button) => this.#drawButton(button));
     this.#say(scene.prompt);
-    if (this.counter.textContent !== scene.counter) this.counter.textContent = scene.counter;
+    this.#write(this.counter, scene.counter, this.layout.counterWidth);
     this.timer.element.hidden = scene.until === null;
     this.#drawProgress(scene.progress);
     this.#drawMagnified(scene.magnified);
@@ -191,14 +191,15 @@ export class ArrangementView {
 
   #drawButton({ name, text, enabled }) {
     const button = this.buttons.get(name) ?? this.#addButton(name);
-    if (button.textContent !== text) button.textContent = text;
+    this.#write(button.firstChild, text, this.layout.done.width - this.layout.text / 2);
     button.setAttribute("aria-disabled", String(!enabled));
   }
 
   #addButton(name) {
     const { done, startOver } = this.layout;
     const box = name === "done" ? done : startOver;
-    const button = make("button", { type: "button", class: name, tabindex: "-1", dir: "auto" });
+    const label = make("span", { dir: "auto" });
+    const button = make("button", { type: "button", class: name, tabindex: "-1" }, label);
     moveTo(button, box.x, box.y);
     button.style.width = `${box.width}px`;
     button.style.height = `${box.height}px`;
@@ -210,6 +211,15 @@ export class ArrangementView {
     this.arena.append(button);
     this.buttons.set(name, button);
     return button;
+  }
+
+  /** Set a line, smaller where it needs more room. */
+  #write(element, words, room) {
+    if (element.textContent === words) return;
+    element.textContent = words;
+    element.style.fontSize = "";
+    const share = Math.min(1, room / element.offsetWidth);
+    if (share < 1) element.style.fontSize = `${share * this.layout.text}px`;
   }
 
   /** Set the prompt, smaller where it needs more room. */

@@ -127,7 +127,9 @@ export class Arrangement {
   /** What has to be on the screen now. */
   get scene() {
     const { texts } = this.protocol;
-    if (this.phase === "message") return { kind: "page", text: texts.time_out, footer: texts.go_on };
+    if (this.phase === "message") {
+      return { kind: "page", text: texts.time_out, footer: texts.go_on };
+    }
     return {
       kind: "arena",
       images: this.stack.map((item) => this.#placed(item)),

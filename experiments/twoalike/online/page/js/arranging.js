@@ -6,9 +6,9 @@
 import { arrangedTrial } from "./evidence.js";
 import { round } from "./numeric.js";
 import { defaultRng } from "./random.js";
-import { arrangementRng, nextArrangement } from "./weakest.js";
+import { nextArrangement } from "./weakest.js";
 
-const SEATS = 1; // word of the seed that sets seats apart from other draws of a trial
+const SEATS = 1; // word of the seed that sets seats apart from a set
 const ROTATION_DECIMALS = 4;
 
 /**
@@ -107,7 +107,7 @@ export class Arranging {
   }
 
   #nextMain() {
-    const { config, study_seed, participant_number, session } = this.step;
+    const { config, seed } = this.step;
     const main = this.#ofType("main");
     const listed = this.#fixed("main").map(({ stimuli, scheduler }) => {
       return [stimuli.map((id) => this.numbers.get(id)), scheduler];
@@ -116,7 +116,7 @@ export class Arranging {
       config,
       this.step.ids.length,
       [...this.earlier, ...main.map(({ arranged }) => arranged)],
-      arrangementRng(study_seed, participant_number, session, main.length + 1),
+      defaultRng([seed, main.length + 1]),
       {
         spentS: main.reduce((sum, { time }) => sum + time, 0),
         inSession: main.length,
@@ -134,7 +134,7 @@ export class Arranging {
       trial_index,
       trial_type: chosen ? "main" : planned.trial_type,
       items,
-      seats: drawSeats(items.length, defaultRng([...this.step.seed, trial_index, SEATS])),
+      seats: drawSeats(items.length, defaultRng([this.step.seed, trial_index, SEATS])),
       scheduler: planned.scheduler,
       min_evidence: chosen ? planned.minEvidence : null,
       mean_evidence: chosen ? planned.meanEvidence : null,

@@ -27,8 +27,9 @@ export function measureScreen(root, texts) {
     "aria-label": texts.card,
   });
   const fit = () => {
-    frame.style.width = `${slider.value}px`;
-    frame.style.height = `${(slider.value * CARD_CM[1]) / CARD_CM[0]}px`;
+    const sides = [slider.value, (slider.value * CARD_CM[1]) / CARD_CM[0]];
+    if (window.innerHeight > window.innerWidth) sides.reverse(); // a phone is narrower than a card
+    [frame.style.width, frame.style.height] = sides.map((side) => `${side}px`);
   };
   slider.addEventListener("input", fit);
   fit();

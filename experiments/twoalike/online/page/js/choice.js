@@ -19,6 +19,7 @@
  * @property {number | null} [expected]  Number of the right answer, from 1, in practice.
  * @property {boolean} [anchored]  Whether the first of `stimuli` is a reference and no answer.
  *
+ * @typedef {{position: string, method: string, response_time: number, key: string | null}} Answer
  * @typedef {{end: number, length: number, since: number}} Timer  Time that runs out.
  * @typedef {{kind: "fixation"}} Fixation
  * @typedef {{kind: "page", text: string, footer: string}} Page
@@ -30,6 +31,8 @@
  * @property {Timer | null} until
  * @property {string} verdict  Line in place of the prompt after an answer in practice.
  * @property {string[]} marked  Objects shown in a frame.
+ *
+ * @typedef {Fixation | Page | ImageRow} Scene
  */
 
 import { POSITIONS } from "./layout.js";
@@ -44,7 +47,7 @@ const FOLLOWING = { fixation: "choice", choice: "message", feedback: "done" };
  * @param {any} protocol
  * @returns {Record<string, string[]>}
  */
-export function answerKeys(protocol) {
+function answerKeys(protocol) {
   const answers = protocol.answers;
   if (answers.image_keys) {
     const keys = /** @type {string[][]} */ (answers.image_keys);
@@ -79,7 +82,7 @@ export class ChoiceMachine {
     this.protocol = protocol;
     this.layout = layout;
     this.early = 0;
-    /** @type {{position: string, method: string, response_time: number, key: string | null} | null} */
+    /** @type {Answer | null} */
     this.answer = null;
     this.interrupted = false;
     this.keys = answerKeys(protocol);
@@ -136,7 +139,7 @@ export class ChoiceMachine {
       : this.since + length;
   }
 
-  /** Cross, images, or what follows the choice. @returns {Fixation | Page | ImageRow} */
+  /** Cross, images, or what follows the choice. @returns {Scene} */
   get scene() {
     const texts = this.protocol.texts;
     if (this.phase === "fixation") return { kind: "fixation" };
@@ -295,13 +298,18 @@ export class ChoiceMachine {
     const meaning = this.#meaning(event);
     if (meaning === null) return;
     let { place, turns, method } = meaning;
-    if (place !== null && !(this.trial.positions.includes(place) && place in this.keys)) place = null;
+    if (place !== null && !this.#canAnswer(place)) place = null;
     if (this.phase === "message") {
       const least = this.protocol.pages.page_s;
       if (turns && this.since !== null && event.time - this.since >= least) this.phase = "done";
     } else if (["fixation", "choice"].includes(this.phase) && place !== null) {
       this.#choose(event.time, place, method, event.key ?? null);
     }
+  }
+
+  /** @param {string} place */
+  #canAnswer(place) {
+    return this.trial.positions.includes(place) && place in this.keys;
   }
 
   /**

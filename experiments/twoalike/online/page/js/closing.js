@@ -31,12 +31,14 @@ export async function sendRest(root, texts, queue) {
  *
  * @param {HTMLElement} root
  * @param {object} texts
- * @param {{code: string|null, url: string|null, withdraw: string|null}} outcome
+ * @param {{code: string|null, url: string|null, withdraw: string|null,
+ *   download?: {name: string, text: string, needed: boolean}}} outcome
  */
-export function showEnd(root, texts, { code, url, withdraw }) {
+export function showEnd(root, texts, { code, url, withdraw, download }) {
   const parts = paragraphs(texts.closing);
   if (code) parts.push(element("p", {}, texts.code), codeLine(code), copyButton(texts, code));
   if (url) parts.push(element("p", {}, element("a", { href: url, rel: "noreferrer" }, url)));
+  if (download) parts.push(...downloadLink(texts, download));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
     const link = element("a", { href: address, rel: "noreferrer" }, address);
@@ -45,6 +47,14 @@ export function showEnd(root, texts, { code, url, withdraw }) {
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
+}
+
+/** Link that saves what was answered, and whether that has to be sent. */
+function downloadLink(texts, { name, text, needed }) {
+  const href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
+  const link = element("a", { href, download: name, class: "button" }, texts.download);
+  const words = needed ? [element("p", {}, texts.send_file)] : [];
+  return [...words, element("p", {}, link)];
 }
 
 function codeLine(code) {
@@ -74,7 +84,7 @@ export function showWithdrawal(root, texts, transport) {
   const answer = element("p", { role: "status", "aria-live": "polite" });
   const button = element("button", { class: "button" }, texts.withdraw_button);
   const label = element("label", { for: "withdraw" }, texts.withdraw_ask);
-  const title = element("h1", {}, texts.withdraw_title);
+  const title = element("h1", { class: "title" }, texts.withdraw_title);
   const form = element("form", { class: "panel" }, title, label, field, button, answer);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

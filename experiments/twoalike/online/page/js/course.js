@@ -17,7 +17,7 @@
 
 const ANSWERED = { question: "answers", trial: "choice" };
 
-/** Note that a part is over, and the item that ends it. */
+/** Note that a part is over, and the item that ends its last record. */
 function ending(time, reason) {
   return [
     { kind: "note", event: "session_end", time, detail: { reason } },
@@ -118,9 +118,10 @@ export class Course {
     const declined = consent !== undefined && consent.values.consent === false;
     if (declined && step.declined) yield* this.show({ kind: "page", step: step.declined, at });
     const last = declined || at.step === this.steps.length - 1;
-    if (last) keeper.take(ending(this.clock.now(), declined ? "declined" : "completed"));
+    const reason = declined ? "declined" : "completed";
+    const end = last ? ending(this.clock.now(), reason) : [];
     const following = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
-    await keeper.commit(at, declined ? { ...this.over, reason: "declined" } : following);
+    await keeper.commit(at, declined ? { ...this.over, reason } : following, { end });
     return declined;
   }
 

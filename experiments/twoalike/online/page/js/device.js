@@ -14,7 +14,7 @@ const BROWSERS = [
 const SYSTEMS = [
   ["android", /Android/],
   ["ios", /iPhone|iPad|iPod/],
-  ["chromeos", /CrOS/],
+  ["chromeos", /\bCr[O]S\b/],
   ["windows", /Windows/],
   ["macos", /Mac OS X|Macintosh/],
   ["linux", /Linux|X11/],

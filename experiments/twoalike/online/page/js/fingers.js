@@ -11,6 +11,8 @@ export class Fingers {
   /** The finger that may yet stay: since when, and where. */
   #resting = null;
   #looking = false;
+  /** Where the pointer was last: a touch that the browser takes away ends nowhere. */
+  #last = { x: 0, y: 0 };
 
   /**
    * @param {import("./arrangement.js").Arrangement} machine
@@ -74,7 +76,8 @@ export class Fingers {
   #translated(event) {
     if (event.kind === "focus") this.#forget();
     if (event.x === undefined) return event;
-    const there = { ...event, x: event.x / this.scale, y: event.y / this.scale };
+    if (!event.cancelled) this.#last = { x: event.x / this.scale, y: event.y / this.scale };
+    const there = { ...event, ...this.#last };
     if (event.pointer !== "touch") {
       if (event.kind === "press") this.#forget();
       return there;

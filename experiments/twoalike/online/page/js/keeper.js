@@ -76,13 +76,14 @@ export class Keeper {
    * @param {{part: number, step: number}} at Step that ends.
    * @param {{part: number, step: number, reason?: string}} next Where the session goes on; after
    *   an end, why it ended.
-   * @param {{result?: object|null, long?: boolean}} [more] Result of an arrangement; whether the
-   *   step may take several records.
+   * @param {{result?: object|null, long?: boolean, end?: object[]}} [more] Result of an
+   *   arrangement; whether the step may take several records; items that end the part, which
+   *   exist in its last record only.
    */
-  async commit(at, next, { result = null, long = false } = {}) {
+  async commit(at, next, { result = null, long = false, end = [] } = {}) {
     await this.writing;
     const fresh = next.part !== at.part;
-    const all = this.segment ? [this.segment, ...this.items] : this.items;
+    const all = [...(this.segment ? [this.segment] : []), ...this.items, ...end];
     const parts = long ? divide(all) : [all];
     const first = this.progress.n + 1;
     const records = parts.map((items, k) => ({ ...this.head, n: first + k, ...at, items }));

@@ -20,6 +20,8 @@
  * @property {(x: number, y: number) => string | null} hit  Place of the image at a point.
  */
 
+import { round } from "./numeric.js";
+
 /** Places of three images. */
 export const POSITIONS = ["left", "middle", "right"];
 
@@ -32,23 +34,12 @@ const ROWS = { 3: [3], 4: [2, 2], 5: [3, 2], 6: [3, 3] };
 const LABEL = 1.6;
 
 /**
- * Rounds halves to the even neighbour, as Python does.
- * @param {number} value
- */
-export function roundEven(value) {
-  const below = Math.floor(value);
-  const rest = value - below;
-  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
-  return below % 2 === 0 ? below : below + 1;
-}
-
-/**
  * Height of a line of text in CSS pixels.
  * @param {{text_fraction: number}} screen  The protocol's screen.
  * @param {[number, number]} size  Width and height of the window.
  */
 export function textHeight(screen, size) {
-  return Math.max(SMALLEST_TEXT, roundEven(screen.text_fraction * Math.min(...size)));
+  return Math.max(SMALLEST_TEXT, round(screen.text_fraction * Math.min(...size)));
 }
 
 /**
@@ -56,7 +47,7 @@ export function textHeight(screen, size) {
  * @param {number} degrees  Visual angle.
  * @param {Measured} measured
  */
-export function degreesToPixels(degrees, measured) {
+function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;
   return 2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm;
 }
@@ -74,9 +65,9 @@ function imageSide(images, width, largest, measured) {
     if (measured === null) {
       throw new Error("images are sized in degrees, and the screen was not measured");
     }
-    side = roundEven(degreesToPixels(images.image_deg, measured));
+    side = round(degreesToPixels(images.image_deg, measured));
   } else if (!side) {
-    side = roundEven(Math.min(images.image_fraction * width, largest));
+    side = round(Math.min(images.image_fraction * width, largest));
   }
   return Math.floor(side / 2) * 2;
 }
@@ -214,7 +205,7 @@ function looseCentres(images, n, across, down) {
  */
 function gridCentres(images, n, side, text) {
   const gap = images.gap_px;
-  const below = gap + roundEven(LABEL * text);
+  const below = gap + round(LABEL * text);
   const points = looseCentres(images, n, side + gap, side + below);
   const xs = points.map(([x]) => x);
   const ys = points.map(([, y]) => y);
@@ -222,7 +213,7 @@ function gridCentres(images, n, side, text) {
   const middle = (high + low) / 2;
   const wide = 2 * Math.max(...xs.map(Math.abs));
   return {
-    centres: points.map(([x, y]) => [roundEven(x), roundEven(y - middle)]),
+    centres: points.map(([x, y]) => [round(x), round(y - middle)]),
     extent: [Math.ceil(wide) + side, Math.ceil(high - low) + side],
   };
 }

@@ -4,8 +4,9 @@
  */
 
 import { textHeight } from "./layout.js";
+import { round } from "./numeric.js";
 
-/** @typedef {{background: string, foreground: string, accent: string, text_fraction: number}} Screen */
+/** @typedef {{background: string, foreground: string, accent: string}} Screen */
 
 /** @param {string} colour */
 function channels(colour) {
@@ -13,7 +14,7 @@ function channels(colour) {
 }
 
 /** Relative luminance of an sRGB colour, 0 to 1. @param {string} colour */
-function luminance(colour) {
+export function luminance(colour) {
   const [red, green, blue] = channels(colour).map((c) =>
     c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
   );
@@ -28,8 +29,8 @@ function luminance(colour) {
  */
 export function between(first, second, share) {
   const other = channels(second);
-  const mixed = channels(first).map((c, at) => Math.round(255 * ((1 - share) * c + share * other[at])));
-  return `#${mixed.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
+  const mixed = channels(first).map((c, at) => (1 - share) * c + share * other[at]);
+  return `#${mixed.map((c) => round(255 * c).toString(16).padStart(2, "0")).join("")}`;
 }
 
 /**
@@ -37,7 +38,7 @@ export function between(first, second, share) {
  * @param {HTMLElement} element
  * @param {Screen} screen
  */
-export function setColours(element, { background, foreground, accent }) {
+function setColours(element, { background, foreground, accent }) {
   const light = luminance(background) > luminance(foreground);
   const colours = {
     "--background": background,

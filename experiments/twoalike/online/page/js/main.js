@@ -7,6 +7,7 @@
 
 import { Arranging } from "./arranging.js";
 import { measureScreen } from "./card.js";
+import { Clock } from "./clock.js";
 import { sendRest, showEnd, showWithdrawal } from "./closing.js";
 import { Course } from "./course.js";
 import { describeDevice, fit, lacking } from "./device.js";
@@ -26,7 +27,7 @@ import {
 } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
-import { makeClock, Session } from "./session.js";
+import { Session } from "./session.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
 import { openTransport, Refused, Unreachable } from "./transports.js";
@@ -39,7 +40,7 @@ class Page {
     Object.assign(this, { study, transport, texts: study.texts });
     this.root = document.getElementById("page");
     this.status = new Status(document.getElementById("status"));
-    this.visitor = visitor(location.search);
+    this.visitor = transport.visitor ?? visitor(location.search);
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
@@ -140,7 +141,7 @@ class Page {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
     const button = element("button", { type: "button", class: "button", id: "start" }, start);
-    panel(this.root, element("h1", {}, title), button);
+    panel(this.root, element("p", { class: "title", "aria-hidden": "true" }, title), button);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
     await this.fullscreen.enter();
@@ -169,7 +170,7 @@ class Page {
 
   async makeSession(entered, { refreshHz, measured }) {
     const { study, storage, transport, texts, root, reach } = this;
-    const { session, token, person } = entered;
+    const { token, person } = entered;
     this.pause = new Pause();
     const queue = new Queue({
       storage,
@@ -182,7 +183,7 @@ class Page {
     await queue.forget(entered.acknowledged);
     const { progress, results, draft } = whereToGoOn(this.saved, entered);
     const device = () => describeDevice({ refreshHz, measured });
-    const head = { session, protocol: study.hash };
+    const head = { session: entered.session, protocol: study.hash };
     const keeper = new Keeper({ storage, queue, head, progress, draft, device });
     const course = new Course({
       person,
@@ -195,14 +196,13 @@ class Page {
         const ask = () => transport.block(token, part, block);
         return (await persist(ask, { tell: reach })).steps;
       },
-      makeClock,
+      makeClock: (start) => new Clock(start),
     });
     const tell = (done, total) =>
       this.status.say("loading", done < total ? filled(texts.loading, { done, total }) : null);
     const pictures = new Pictures(study.images, { tell, reach });
-    const fail = (error) => this.fail(error);
-    const parts = { course, keeper, pictures, measured, root, fail };
-    return { queue, session: new Session(parts) };
+    const session = new Session({ course, keeper, pictures, measured, root });
+    return { queue, session };
   }
 
   /** Interrupt the session where the full screen was left or the window became too small. */
@@ -231,8 +231,7 @@ class Page {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
     const finish = () => this.transport.finish(token, reason);
-    const { code, url } = await persist(finish, { tell: this.reach });
-    const outcome = { code, url, withdraw };
+    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw };
     await this.remember({ token, outcome });
     if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);

@@ -199,7 +199,8 @@ export class QuestionView extends TextView {
    */
   #options(answer) {
     const made = this.step.options.map((/** @type {string} */ words, /** @type {number} */ at) => {
-      const number = make("span", { class: "number keys-only", "aria-hidden": "true" }, String(at + 1));
+      const seen = { class: "number keys-only", "aria-hidden": "true" };
+      const number = make("span", seen, String(at + 1));
       return answer(at, [number, make("span", { dir: "auto" }, words)]);
     });
     return make("div", { class: "options", role: "group", "aria-labelledby": this.id }, ...made);
@@ -255,8 +256,10 @@ export class QuestionView extends TextView {
     this.remark.textContent = scene.remark;
     this.field?.setAttribute("aria-invalid", String(scene.remark !== ""));
     this.boxes.forEach((box, at) => (box.checked = scene.marked.includes(at)));
-    if (!this.begun) (this.scrolls || !this.field ? this.scroller : this.field).focus({ preventScroll: true });
+    if (this.begun) return;
     this.begun = true;
+    const first = this.scrolls ? this.scroller : (this.field ?? this.scroller);
+    first.focus({ preventScroll: true });
   }
 
   /** @param {number} time */

@@ -145,9 +145,9 @@ export class QuestionPlugin extends Plugin {
         field.value = simulatedEntry(machine.step.question);
         field.dispatchEvent(new Event("input", { bubbles: true }));
       }
-      const option = /** @type {HTMLElement | null} */ (root.querySelector("button.option, label input"));
-      option?.click();
-      /** @type {HTMLElement | null} */ (root.querySelector("button.push"))?.click();
+      for (const pressed of ["button.option, label input", "button.push"]) {
+        /** @type {HTMLElement | null} */ (root.querySelector(pressed))?.click();
+      }
     }, after);
   }
 

@@ -32,14 +32,16 @@ export function paragraphs(text) {
 }
 
 /**
- * Show a panel in place of what is on the page.
+ * Show a panel in place of what is on the page; its heading is the page's title, for those who
+ * hear it.
  *
  * @param {HTMLElement} root
  * @param {...(Node|null)} children
  * @returns {HTMLElement}
  */
 export function panel(root, ...children) {
-  const made = element("section", { class: "panel" }, ...children);
+  const heading = element("h1", { class: "heard" }, document.title);
+  const made = element("section", { class: "panel" }, heading, ...children);
   root.replaceChildren(made);
   return made;
 }

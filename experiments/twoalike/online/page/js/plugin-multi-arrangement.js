@@ -75,8 +75,9 @@ export class MultiArrangementPlugin extends Plugin {
     const machine = new Arrangement(trial, protocol, layout);
     const begun = clock?.now() ?? 0;
     const shown = { kind: "shown", time: begun, dropped: 0, planned: begun };
-    const events = simulatedEvents(machine).map((event) => ({ ...event, time: begun + event.time }));
-    return { items: play(machine, [shown, ...events]), ...resultOf(machine) };
+    const events = simulatedEvents(machine);
+    const timed = events.map((event) => ({ ...event, time: begun + event.time }));
+    return { items: play(machine, [shown, ...timed]), ...resultOf(machine) };
   }
 }
 

@@ -3,7 +3,7 @@
  * like a reference. Answers are given by keys, mouse, pen or finger.
  */
 
-import { ChoiceMachine } from "./choice.js";
+import { ChoiceMachine, labelsAt } from "./choice.js";
 import { Clock } from "./clock.js";
 import { run } from "./driver.js";
 import { ParameterType } from "./jspsych-types.js";
@@ -35,7 +35,7 @@ export class ChoiceView {
     this.prompt = make("p", { class: "prompt", id, role: "status" });
     this.timer = makeBar("none");
     this.timer.element.classList.add("timer");
-    this.places = machine.layout.places.map((place) => this.#makePlace(place, `${id}-${place}`));
+    this.places = machine.layout.places.map((place) => this.#makePlace(place));
     const answers = { class: "row", role: "group", "aria-labelledby": id };
     const boxes = this.places.flatMap(({ box, label }) => [box, label]);
     this.row = make("div", answers, ...boxes);
@@ -50,12 +50,12 @@ export class ChoiceView {
   /**
    * An image at a place: a button where it is an answer.
    * @param {string} place
-   * @param {string} id
    */
-  #makePlace(place, id) {
+  #makePlace(place) {
     const answers = place in this.machine.keys && this.protocol.answers.mouse;
+    const name = labelsAt(this.protocol, [place])[0] || place;
     const box = answers
-      ? make("button", { type: "button", class: "image", "aria-labelledby": id })
+      ? make("button", { type: "button", class: "image", "aria-label": name })
       : make("div", { class: "image" });
     const image = picture(this.images, this.machine.row[this.machine.layout.places.indexOf(place)]);
     box.append(image);
@@ -63,7 +63,7 @@ export class ChoiceView {
     box.addEventListener("click", (event) => {
       if (answers && event.detail === 0) this.send({ kind: "pick", place }, event);
     });
-    const label = make("p", { class: "label keys-only", id, dir: "auto" });
+    const label = make("p", { class: "label keys-only", dir: "auto" });
     return { place, box, image, label };
   }
 
@@ -75,7 +75,9 @@ export class ChoiceView {
   /** @param {number} width @param {number} height */
   resize(width, height) {
     const n = this.trial.stimuli.length;
-    this.machine.layout = layOut(this.protocol, [width, height], n, this.measured);
+    /** @type {[number, number]} */
+    const size = [Math.floor(width), Math.floor(height)];
+    this.machine.layout = layOut(this.protocol, size, n, this.measured);
     this.#place();
   }
 
@@ -95,7 +97,7 @@ export class ChoiceView {
     this.root.style.setProperty("--frame", `${Math.max(4, Math.floor(layout.text / 4))}px`);
   }
 
-  /** @param {import("./choice.js").Fixation | import("./choice.js").Page | import("./choice.js").ImageRow} scene */
+  /** @param {import("./choice.js").Scene} scene */
   draw(scene) {
     this.scene = scene;
     const shown = scene.kind === "row";
@@ -214,7 +216,8 @@ export class OddOneOutPlugin extends Plugin {
   #machine(trial, protocol, measured) {
     /** @type {[number, number]} */
     const size = [globalThis.innerWidth ?? 1280, globalThis.innerHeight ?? 800];
-    return new ChoiceMachine(trial, protocol, layOut(protocol, size, trial.stimuli.length, measured));
+    const layout = layOut(protocol, size, trial.stimuli.length, measured);
+    return new ChoiceMachine(trial, protocol, layout);
   }
 
   /** A place that can be answered with, and a time in s. @param {ChoiceMachine} machine */

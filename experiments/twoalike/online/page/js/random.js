@@ -140,7 +140,7 @@ export class Generator {
     return values[this.integer(values.length)];
   }
 
-  /** `size` different integers from 0 to `n` - 1, at most 10,000, in random order (Floyd's method). */
+  /** `size` different integers from 0 to `n` - 1 < 10,000, in random order (Floyd's method). */
   sample(n, size) {
     const drawn = [];
     const seen = new Set();

@@ -2,7 +2,6 @@
  * Runs a course as a timeline of jsPsych, and interrupts it where the full screen was left.
  */
 
-import { Clock } from "./clock.js";
 import { interrupt, listen, note, run } from "./driver.js";
 import { Countdown, CountdownPlugin, CountdownView, PagePlugin, QuestionPlugin } from "./pages.js";
 import { cover } from "./panels.js";
@@ -17,6 +16,7 @@ const PLUGINS = {
   arrangement: MultiArrangementPlugin,
 };
 const PARAMETERS = ["step", "trial", "protocol", "clock"];
+const AHEAD = 12; // steps whose images are loaded before their turn
 const TRIALS = new Set(["trial", "arrangement"]);
 
 /** Objects whose images a step shows. @returns {string[]} */
@@ -32,15 +32,14 @@ export class Session {
    * @param {import("./keeper.js").Keeper} parts.keeper
    * @param {import("./pictures.js").Pictures} parts.pictures
    * @param {{px_per_cm: number, distance_cm: number}|null} parts.measured
-   * @param {object} parts.texts Of the page.
    * @param {HTMLElement} parts.root
-   * @param {(error: Error) => void} parts.fail Told of what went wrong while steps are shown.
    */
   constructor(parts) {
     Object.assign(this, parts);
     this.shows = this.course.shows();
     this.current = null;
     this.reason = null;
+    this.error = null;
   }
 
   /**
@@ -57,6 +56,7 @@ export class Session {
       await jsPsych.run([{ timeline: this.nodes(), loop_function: () => this.current !== null }]);
     }
     listen(() => {});
+    if (this.error) throw this.error;
     return this.reason;
   }
 
@@ -73,7 +73,7 @@ export class Session {
           images: () => this.pictures.images,
           measured: () => this.measured,
           on_start: () => this.mark(this.current),
-          on_finish: ({ items }) => this.advance({ items }).catch(this.fail),
+          on_finish: ({ items }) => this.advance({ items }).catch((error) => this.stop(error)),
         },
       ],
     }));
@@ -91,6 +91,12 @@ export class Session {
     const { step, trial, at } = value;
     await this.pictures.need(objectsOf(step ?? trial ?? {}));
     this.pictures.ahead(this.course.steps.slice(at.step, at.step + AHEAD).flatMap(objectsOf));
+  }
+
+  /** End the timeline: jsPsych itself would go on after an error. */
+  stop(error) {
+    this.current = null;
+    this.error = error;
   }
 
   /** Say in the page which step is shown, for its style and for tests. */
@@ -135,8 +141,3 @@ export class Session {
     }
   }
 }
-
-const AHEAD = 12; // steps whose images are loaded before their turn
-
-/** @param {number} start Time of the run, s. */
-export const makeClock = (start) => new Clock(start);

@@ -3,9 +3,11 @@
  *
  *   enter({external, link, token}) -> {session, token, person, acknowledged, resume, withdraw}
  *   send(token, records) -> number[]        numbers of the records that are stored for good
- *   finish(token, reason) -> {code, url}
+ *   finish(token, reason) -> {code, url, download}   `download`, where the participant may save
+ *                                           or has to send a file: {name, text, needed}
  *   block(token, part, block) -> {steps}    of an adaptive design
  *   withdraw(code)
+ *   visitor                                 who opens the page, where its address does not say so
  *   reopens                                 whether the page is to be kept in the browser, so that
  *                                           it opens while the other side is away
  *
@@ -90,9 +92,9 @@ export class ServerTransport {
 
 const MAKERS = {
   server: async (base) => new ServerTransport(base),
-  jatos: async () => new (await import("./transport-jatos.js")).JatosTransport(),
-  pipe: async (base) => new (await import("./transport-pipe.js")).PipeTransport(base),
-  file: async (base) => new (await import("./transport-file.js")).FileTransport(base),
+  jatos: async (base) => (await import("./transport-jatos.js")).JatosTransport.open(base),
+  pipe: async (base) => (await import("./transport-pipe.js")).PipeTransport.open(base),
+  file: async (base) => (await import("./transport-file.js")).FileTransport.open(base),
 };
 
 /**

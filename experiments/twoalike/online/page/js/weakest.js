@@ -7,7 +7,6 @@
  */
 
 import { pairEvidence, rescaledAverage } from "./evidence.js";
-import { defaultRng } from "./random.js";
 
 const SMALLEST_SET = 3;
 const TIE = 1e-12; // relative difference below which two sets are equally efficient
@@ -25,11 +24,6 @@ const TIE = 1e-12; // relative difference below which two sets are equally effic
  * @typedef {State & {items: number[], scheduler: string, sessionProgress: number}} Planned
  * @typedef {State & {reason: "evidence"|"time"|"max_trials"|"list"}} End
  */
-
-/** Random numbers of one main trial, counted from 1 in its session. */
-export function arrangementRng(studySeed, participantNumber, session, trial) {
-  return defaultRng([studySeed, participantNumber, session, trial]);
-}
 
 /**
  * Choose the items of the next main trial.
@@ -239,8 +233,9 @@ class Growth {
     let total = 0;
     for (const pair of added) total += prospect.gain(pair, largest);
     // Only where the scale changes do the pairs already in the set have to be predicted anew.
-    if (largest > this.largest) for (const pair of this.pairs) total += prospect.gain(pair, largest);
-    else total += this.benefit;
+    const again = largest > this.largest ? this.pairs : [];
+    for (const pair of again) total += prospect.gain(pair, largest);
+    if (!again.length) total += this.benefit;
     return { total, largest };
   }
 

@@ -1,0 +1,82 @@
+"""Blocks of sessions on the server: each is chosen once, stored, and given again as it is."""
+
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy import Connection, insert
+
+from twoalike.online._blocks import Block, NextBlocks
+from twoalike.online._built import BuiltStudy, Refusal
+from twoalike.online._places import find_session
+from twoalike.online._records import Sent
+from twoalike.online._session import BlockStep
+from twoalike.online._store import BLOCKS, Store, stored_blocks
+
+
+class Asked(Sent):
+    """The block that a page has come to."""
+
+    part: Annotated[int, Field(ge=0, le=100)]
+    block: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Chosen:
+    """Chooses blocks of a study and keeps them in its store.
+
+    Raises
+    ------
+    TwoalikeError
+        If the study cannot be adaptive here.
+    """
+
+    def __init__(self, built: BuiltStudy, store: Store) -> None:
+        self._built, self._store = built, store
+        self._next = NextBlocks(built.study) if built.is_adaptive else None
+
+    def give(self, session: str, asked: Asked) -> Block:
+        """Return a block of a session: the stored one, or else the next, once it is stored.
+
+        Raises
+        ------
+        Refusal
+            If the session has no such block, or not yet.
+        """
+        with self._store.reading() as connection:
+            row = find_session(connection, session)
+            found = [Block.model_validate_json(one) for one in stored_blocks(connection, session)]
+        before = [block for block in found if block.part == asked.part]
+        if (known := _of_number(before, asked.block)) is not None:
+            return known
+        person = self._built.person(row["participant"])
+        steps = person.parts[asked.part].steps if asked.part < len(person.parts) else ()
+        waiting = [step for step in steps if isinstance(step, BlockStep)][len(before) :]
+        if self._next is None or not waiting or waiting[0].block != asked.block:
+            raise Refusal("malformed", "no such block, or not yet")
+        made = self._next.next(
+            waiting[0],
+            session=session,
+            participant=row["participant"],
+            number=person.session,
+            part=asked.part,
+            before=before,
+            protocol=self._built.session.protocols[person.parts[asked.part].protocol],
+        )
+        stored: Block = self._store.submit(lambda connection: _keep(connection, made)).result()
+        return stored
+
+
+def _of_number(blocks: list[Block], number: int) -> Block | None:
+    return next((block for block in blocks if block.block == number), None)
+
+
+def _keep(connection: Connection, made: Block) -> Block:
+    """Store a block, unless another request was first: then that one is returned."""
+    if find_session(connection, made.session)["ended"] is not None:
+        raise Refusal("finished", "a block after the end of the session")
+    found = [Block.model_validate_json(one) for one in stored_blocks(connection, made.session)]
+    known = _of_number([block for block in found if block.part == made.part], made.block)
+    if known is not None:
+        return known
+    key = {"session": made.session, "part": made.part, "block": made.block}
+    connection.execute(insert(BLOCKS).values(**key, body=made.model_dump_json()))
+    return made

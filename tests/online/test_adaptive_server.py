@@ -1,0 +1,220 @@
+"""An adaptive session with the server: blocks are chosen once, checked, resumed, archived."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from starlette.testclient import TestClient
+from tests.online.test_snapshots import FakePosterior
+
+from twoalike.cli.app import main
+from twoalike.online import (
+    Block,
+    CutOff,
+    build_online,
+    default_store,
+    fetch,
+    publish_snapshot,
+    read_choices,
+    read_store,
+    snapshot_folder,
+    spliced,
+)
+from twoalike.online._app import create_app
+from twoalike.online._built import BuiltStudy
+from twoalike.online._serve import open_store
+from twoalike.record import RunName, check_raw, read_log
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study
+
+DEVICE = {
+    "browser": "firefox",
+    "browser_version": "146.0",
+    "system": "linux",
+    "mobile": False,
+    "window_px": [1280, 900],
+    "pixel_ratio": 1.0,
+    "refresh_hz": 60.0,
+    "fullscreen": True,
+    "touch": False,
+    "px_per_cm": None,
+    "distance_cm": None,
+}
+DESIGN = (
+    'sampler = "adaptive"\ntrials = 8\npractice = 1\ncatch = 2\ntrials_per_block = 5\n'
+    "[online]\nreturn_hours = 1\n"
+)
+
+
+class Page:
+    """What the page does, without a browser."""
+
+    def __init__(self, client: TestClient, protocol: str) -> None:
+        self.client, self.protocol = client, protocol
+        entered = client.post("/api/enter", json={"external": {}, "link": None, "token": None})
+        self.entered: dict[str, Any] = entered.json()
+        self.session: str = self.entered["session"]
+        self.header = {"authorization": f"Bearer {self.entered['token']}"}
+        self.steps: list[dict[str, Any]] = self.entered["person"]["parts"][0]["steps"]
+        self.n = 0
+
+    def post(self, path: str, body: Any) -> Any:
+        return self.client.post(f"/api/{path}", json=body, headers=self.header)
+
+    def ask(self, at: int) -> None:
+        """Let the steps of a block take its place."""
+        asked = self.post("block", {"part": 0, "block": self.steps[at]["block"]})
+        assert asked.status_code == 200
+        self.steps[at : at + 1] = asked.json()["steps"]
+
+    def record(self, at: int, place: str = "left") -> Any:
+        """Send what the step at this place gives."""
+        step, items = self.steps[at], []
+        time = 10.0 * (at + 1)
+        if not self.n:
+            items.append({"kind": "segment", "time": 0.0, "device": DEVICE})
+        if step["kind"] == "trial":
+            answer = {"position": place, "method": "mouse", "response_time": 1.0, "key": None}
+            result = {"kind": "choice", "trial_index": step["trial"]["trial_index"]}
+            frame = {"early": 0, "dropped": None, "flag": None, "planned_onset": time}
+            seen = {"event": "trial_shown", "detail": {"trial_index": result["trial_index"]}}
+            items.append({"kind": "note", "time": time} | seen)
+            items.append(result | frame | {"onset": time, "answer": answer})
+        if at == len(self.steps) - 1:
+            items.append({"kind": "end", "time": time, "reason": "completed"})
+        about = {"session": self.session, "n": self.n + 1, "protocol": self.protocol, "part": 0}
+        sent = self.post("records", [about | {"step": at, "items": items}])
+        self.n += sent.status_code == 200
+        return sent
+
+
+@pytest.fixture
+def study(make_study: Callable[..., Path]) -> Study:
+    root = make_study(design=DESIGN)
+    build_online(root, 3, task="odd-one-out")
+    return Study.load(root)
+
+
+@pytest.fixture
+def page(study: Study) -> Iterator[Page]:
+    built = BuiltStudy.load(study.root)
+    store, key = open_store(study.root)
+    with TestClient(create_app(built, store, key)) as client:
+        yield Page(client, built.session.hash)
+
+
+def kinds(page: Page) -> list[str]:
+    return [step["kind"] for step in page.steps]
+
+
+def test_a_session_asks_for_its_blocks(page: Page, study: Study) -> None:
+    first = kinds(page).index("block")
+    assert kinds(page).count("block") == 2
+    for at in range(first):
+        assert page.record(at).status_code == 200
+    assert page.record(first).json() == {"error": "malformed"}  # not asked for yet
+    assert page.post("block", {"part": 0, "block": 3}).json() == {"error": "malformed"}
+    page.ask(first)
+    assert kinds(page)[first : first + 3] == ["trial", "page", "trial"]  # practice before block 2
+    second = kinds(page).index("block")
+    for at in range(first, second):
+        assert page.record(at).status_code == 200
+    resumed = page.client.post(
+        "/api/enter", json={"external": {}, "link": None, "token": page.entered["token"]}
+    ).json()
+    assert resumed["resume"]["step"] == second
+    again = page.post("block", {"part": 0, "block": 2}).json()["steps"]
+    assert again == page.steps[first:second]
+    page.ask(second)
+    pause = page.steps[second]
+    assert (pause["name"], pause["progress"]) == ("break", [5, 10])
+    for at in range(second, len(page.steps)):
+        assert page.record(at).status_code == 200
+    lines = list(read_store(default_store(study.root)))
+    stored = [json.loads(line).get("kind") for line in lines]
+    assert stored == ["session", "block", "block"] + [None] * page.n
+    blocks = [Block.model_validate_json(line) for line in lines[1:3]]
+    assert [block.snapshot for block in blocks] == [None, None]
+    person = BuiltStudy.load(study.root).person(page.entered["person"]["participant"])
+    assert [step.model_dump(mode="json") for step in spliced(person.parts[0].steps, blocks)] == (
+        page.steps
+    )
+    assert set(kinds(page)) == {"page", "trial"}
+    choices = read_choices(lines, study)
+    assert choices.cut_off.records == page.n
+    assert choices.cut_off.trials + 11 * len(choices.left_out) in (8, 11)
+
+
+def test_withdrawal_takes_the_blocks_along(page: Page, study: Study) -> None:
+    page.ask(kinds(page).index("block"))
+    page.client.post("/api/withdraw", json={"code": page.entered["withdraw"]})
+    assert [json.loads(line)["kind"] for line in read_store(default_store(study.root))] == [
+        "session"
+    ]
+    assert page.post("block", {"part": 0, "block": 2}).status_code in (404, 409)
+
+
+def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
+    first = kinds(page).index("block")
+    page.ask(first)
+    lines = list(read_store(default_store(study.root)))
+    rows = Block.model_validate_json(lines[1]).rows
+    right = {int(row["trial_index"]): row for row in rows if row["expected_odd"] != "n/a"}
+    for at, step in enumerate(page.steps[: kinds(page).index("block")]):
+        trial = step.get("trial", {}).get("trial_index")
+        row = right.get(trial)
+        place = "left" if row is None else row[f"position_{row['expected_odd']}"]
+        assert page.record(at, place).status_code == 200
+    built = BuiltStudy.load(study.root)
+    store, _ = open_store(study.root)
+    from twoalike.online._operator import operator_state
+
+    with store.reading() as connection:
+        (seen,) = operator_state(connection, built)["sessions"]
+    store.close()
+    checks = sum(row["trial_type"] == "catch" for row in rows)
+    assert (seen["checks"], seen["right"]) == (checks, checks)
+    assert (seen["trials"], seen["listed"]) == (len(rows), 11)
+
+
+def test_the_command_says_what_is_missing(
+    page: Page, study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page.ask(kinds(page).index("block"))
+    with pytest.raises(SystemExit) as ended:
+        main(["online", "refit", str(study.root)])
+    assert not ended.value.code
+    assert capsys.readouterr().out == "0 choices so far; the first fit takes 32\n"
+
+
+def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
+    ids = StimulusSet.load(study.stimuli).ids
+    cut_off = CutOff(records=90, sessions=2, trials=80, time="2026-11-28T12:00:00+00:00")
+    posterior: Any = FakePosterior(ids)
+    publish_snapshot(snapshot_folder(study), posterior, ids, cut_off, 1)
+    while "block" in kinds(page):
+        page.ask(kinds(page).index("block"))
+    for at in range(len(page.steps)):
+        assert page.record(at).status_code == 200
+    assert page.post("finish", {"reason": "completed"}).status_code == 200
+    store = default_store(study.root)
+    found = fetch(study, store)
+    assert found.problems == ()
+    (rows,) = study.raw.rglob("*_beh.tsv")
+    table = pd.read_csv(rows, sep="\t", keep_default_na=False)
+    assert table["trial_index"].tolist() == list(range(1, 12))
+    assert set(table["rt_source"]) == {"browser"}
+    chosen = table[(table["sampler"] == "adaptive")]
+    assert len(chosen) == 6
+    assert (chosen["sampler_score"].astype(float) > 0).all()
+    name = RunName.parse(rows)
+    notes = [one for one in read_log(name.log(study.raw)) if one["event"] == "block"]
+    assert [(one["block"], one["snapshot"], one["trials"]) for one in notes] == [
+        (2, 1, 80),
+        (3, 1, 80),
+    ]
+    assert [problem for problem in check_raw(study)] == []
+    assert fetch(study, store).n_unchanged == 1
