@@ -28,9 +28,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.online.server_study import built_study, choice, note, record
+from tests.online.server_study import answers, compiled_study, note, record
 
-from twoalike.online import default_store, read_store
+from twoalike.online import default_store, read_built, read_store
 
 RESULTS = Path(__file__).parent / "results" / "online.md"
 N_TRIALS = 300
@@ -92,23 +92,31 @@ class Connection:
 
 
 async def client(
-    port: int, number: int, seconds: float, pause_s: float, times: list[float], *, enters: bool
+    port: int,
+    number: int,
+    seconds: float,
+    pause_s: float,
+    times: list[float],
+    *,
+    enters: bool,
+    protocol: str,
 ) -> None:
     """One person: enters, then sends records; seconds of each answer go to ``times``."""
     connection = Connection(port)
     await connection.open()
-    session, token, sent = "x", "x", 0
+    token, sent, records = "x", 0, [record("x", 1, 0, 1, note())]
     if enters:
         external = {"PROLIFIC_PID": f"p{number}"}
         entered = await connection.post("/api/enter", {"external": external})
-        session, token, sent = entered["session"], entered["token"], entered["acknowledged"]
+        token, sent = entered["token"], entered["acknowledged"]
+        records = answers(entered | {"protocol": protocol})
     await asyncio.sleep(pause_s * (number % 100) / 100)  # not all at the same moment
     until = time.monotonic() + seconds
     while time.monotonic() < until:
+        if enters and sent == len(records):
+            break  # all trials are answered
+        one = records[sent if enters else 0]
         sent += 1
-        step = min(sent, N_TRIALS)  # after the last trial, notes at the page behind it
-        item = choice(sent) if sent <= N_TRIALS else note()
-        one = record(session, sent, 0, step if sent <= N_TRIALS else N_TRIALS + 1, item)
         begun = time.monotonic()
         answer = await connection.post("/api/records", [one], token)
         times.append(time.monotonic() - begun)
@@ -119,12 +127,13 @@ async def client(
 
 
 async def load(
-    port: int, people: int, seconds: float, pause_s: float, *, enters: bool = True
+    port: int, people: int, seconds: float, pause_s: float, *, enters: bool, protocol: str
 ) -> list[float]:
     """All people at once."""
     times: list[float] = []
     jobs = (
-        client(port, number, seconds, pause_s, times, enters=enters) for number in range(people)
+        client(port, number, seconds, pause_s, times, enters=enters, protocol=protocol)
+        for number in range(people)
     )
     await asyncio.gather(*jobs)
     return times
@@ -169,12 +178,15 @@ def row(name: str, times: list[float], seconds: float) -> str:
 def measure(study: Path, people: int, seconds: float) -> list[str]:
     """Lines of the table, and the memory of the server."""
     lines, fastest = [], {}
+    protocol = read_built(study).session.hash
     for name, code, enters in (("server", SERVE, True), ("bare answer", BARE, False)):
         port = free_port()
         server = start(code, study, port)
         try:
             for how, pause_s in (("every 2 s", 2.0), ("as fast as answered", 0.0)):
-                times = asyncio.run(load(port, people, seconds, pause_s, enters=enters))
+                times = asyncio.run(
+                    load(port, people, seconds, pause_s, enters=enters, protocol=protocol)
+                )
                 lines.append(row(f"{name}, {how}", times, seconds))
                 fastest[name] = len(times) / seconds
             memory = peak_mib(server)
@@ -195,18 +207,19 @@ def export(folder: Path, sessions: int) -> str:
     from twoalike.online._serve import open_store
     from twoalike.online._store import Append
 
-    study = built_study(folder, [f"{n:04d}" for n in range(sessions)], trials=N_TRIALS)
+    study = compiled_study(folder, sessions, N_TRIALS)
     built = BuiltStudy.load(study)
     store, key = open_store(study)
     for number in range(sessions):
         entrant = Entrant({"PROLIFIC_PID": f"p{number}"}, None, None)
-        entered = store.submit(lambda c, who=entrant: enter(c, who, built, key)).result()
-        parts = built.parts(entered["participant"])
-        sent = (record(entered["name"], i, 0, i, choice(i)) for i in range(1, N_TRIALS + 1))
-        checked = [check_record(Record.model_validate_json(json.dumps(r)), parts) for r in sent]
-        for first in range(0, N_TRIALS, 50):
-            some = tuple(checked[first : first + 50])
-            store.submit(Append(entered["name"], some)).result()
+        row = store.submit(lambda c, who=entrant: enter(c, who, built, key)).result()
+        parts = built.parts(row["participant"])
+        person = json.loads((built.site / "people" / f"{row['participant']}.json").read_text())
+        entered = {"session": row["name"], "person": person, "protocol": built.session.hash}
+        sent = (Record.model_validate_json(json.dumps(one)) for one in answers(entered))
+        checked = [check_record(one, parts) for one in sent]
+        for first in range(0, len(checked), 50):
+            store.submit(Append(row["name"], tuple(checked[first : first + 50]))).result()
     store.close()
     begun = time.monotonic()
     out = folder / "archive.ndjson"
@@ -229,8 +242,7 @@ def main() -> None:
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     with tempfile.TemporaryDirectory() as folder:
-        codes = [f"{n:03d}" for n in range(given.people)]
-        study = built_study(Path(folder) / "load", codes, trials=N_TRIALS)
+        study = compiled_study(Path(folder) / "load", given.people, N_TRIALS)
         measured = measure(study, given.people, given.seconds)
         exported = export(Path(folder) / "export", given.sessions)
     lines = [

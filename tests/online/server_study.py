@@ -17,8 +17,9 @@ from twoalike.online._ids import Key
 from twoalike.online._limits import USUAL, Limits
 from twoalike.online._serve import open_store
 from twoalike.online._session import PageTexts
-from twoalike.online._site import OnlineStudy, read_built
+from twoalike.online._site import OnlineStudy, build_online, read_built
 from twoalike.online._store import SESSIONS, Store, archive
+from twoalike.planning import create_study
 from twoalike.tasks import Prepared, PreparedTriplets, Trial
 
 HASH = "ab" * 32
@@ -36,7 +37,6 @@ def built_study(
     participants: Sequence[str] = ("001", "002"),
     online: str = "",
     *,
-    trials: int = 3,
     visit: int = 1,
     groups: Sequence[str] = (),
 ) -> Path:
@@ -69,16 +69,16 @@ def built_study(
     }
     (site / "session.json").write_text(json.dumps(session), encoding="utf-8")
     for number, code in enumerate(participants):
-        person = {"participant": code, "session": visit, "parts": _parts(trials)}
+        person = {"participant": code, "session": visit, "parts": _parts()}
         if groups:
             person["group"] = groups[number // 2 % len(groups)]
         (site / "people" / f"{code}.json").write_text(json.dumps(person), encoding="utf-8")
     return study
 
 
-def _parts(trials: int) -> list[dict[str, Any]]:
+def _parts() -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = [page("instruction")]
-    for index in range(1, trials + 1):
+    for index in (1, 2, 3):
         trial = {
             "trial_index": index,
             "block_index": 1,
@@ -248,3 +248,36 @@ def served(study: Path, limits: Limits = USUAL, store: str | None = None) -> Ite
     opened, key = open_store(study, store)
     with TestClient(create_app(BuiltStudy(_Page.of(study)), opened, key, limits)) as client:
         yield Served(study, client, opened, key)
+
+
+def compiled_study(folder: Path, n_people: int, n_trials: int) -> Path:
+    """Make a real study of a few words, with attention checks, and build its page."""
+    words = folder / "words.txt"
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = ("animal", "tool", "fruit", "place")
+    lines = [f"{kind}{number}\t{kind}\n" for kind in kinds for number in range(8)]
+    words.write_text("".join(lines), encoding="utf-8")
+    study = folder / "study"
+    create_study(study, words=words, seed=1)
+    settings = f'title = "Words"\nseed = 1\n[design]\ntrials = {n_trials}\ncatch = 4\n'
+    (study / "study.toml").write_text(settings, encoding="utf-8")
+    build_online(study, n_people, task="odd-one-out")
+    return study
+
+
+def answers(entered: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Records of someone who does all that their file asks for, of choices."""
+    found: list[dict[str, Any]] = []
+    protocol = entered["protocol"]
+    for part, shown in enumerate(entered["person"]["parts"]):
+        for step, one in enumerate(shown["steps"]):
+            items = [note()]
+            if one["kind"] == "trial":
+                trial = one["trial"]
+                items = [choice(trial["trial_index"], trial["positions"][0])]
+            if step == len(shown["steps"]) - 1:
+                items.append(end())
+            n = len(found) + 1
+            sent = record(entered["session"], n, part, step, *items)
+            found.append(sent | {"protocol": protocol})
+    return found

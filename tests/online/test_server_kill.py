@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from tests.online.server_study import bearer, built_study, choice, record
+from tests.online.server_study import answers, bearer, compiled_study
 
 from twoalike.online import default_store, read_store
 
-N_PEOPLE, N_TRIALS = 6, 2_000
+N_PEOPLE, N_KILLS = 6, 20
 SERVE = [sys.executable, "-P", "-m", "twoalike.cli.app", "online", "serve"]
 
 
@@ -80,8 +80,9 @@ class Person(threading.Thread):
     def _answer_all(self) -> None:
         entered = self.ask("/api/enter", {"external": {"PROLIFIC_PID": self.pid}})
         self.session = entered["session"]
-        sent = [record(self.session, i, 0, i, choice(i)) for i in range(1, N_TRIALS + 1)]
-        while not self.stop.is_set() and len(self.acknowledged) < N_TRIALS:
+        hash_ = self.client.get("/session.json").json()["hash"]
+        sent = answers(entered | {"protocol": hash_})
+        while not self.stop.is_set() and len(self.acknowledged) < len(sent):
             first = len(self.acknowledged)
             batch = sent[max(0, first - int(self.rng.integers(3))) : first + 3]
             batch = [batch[i] for i in self.rng.permutation(len(batch))]  # doubled, reordered
@@ -91,11 +92,10 @@ class Person(threading.Thread):
             time.sleep(0.03)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_killed_servers_lose_nothing(tmp_path: Path, kills: int, rng: np.random.Generator) -> None:
-    codes = [f"{number:03d}" for number in range(1, N_PEOPLE + 1)]
-    study = built_study(tmp_path, codes, trials=N_TRIALS)
+def test_killed_servers_lose_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
+    study = compiled_study(tmp_path, N_PEOPLE, 60 * N_KILLS)
     port, stop, log = free_port(), threading.Event(), tmp_path / "log.txt"
     server = start(study, port, log)
     await_server(port)
@@ -103,7 +103,7 @@ def test_killed_servers_lose_nothing(tmp_path: Path, kills: int, rng: np.random.
     for person in people:
         person.start()
     try:
-        for _ in range(kills):
+        for _ in range(N_KILLS):
             before = sum(len(person.acknowledged) for person in people)
             while sum(len(person.acknowledged) for person in people) < before + 30:
                 assert [person.fault for person in people] == [None] * N_PEOPLE
@@ -132,4 +132,4 @@ def test_killed_servers_lose_nothing(tmp_path: Path, kills: int, rng: np.random.
         if by_name.get((person.session, n)) != sent
     ]
     assert lost == []
-    assert sum(len(person.acknowledged) for person in people) >= 30 * kills
+    assert sum(len(person.acknowledged) for person in people) >= 30 * N_KILLS
