@@ -8,7 +8,6 @@ error, a folder of a participant who is not listed is another.
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +20,7 @@ from twoalike.study import (
     atomic_path,
     counted,
     hold_lock,
+    own_version,
     parse_json_table,
     readable_by,
     readable_by_others,
@@ -223,7 +223,7 @@ def make_dataset(root: Path, study: Study) -> None:
                 "DatasetType": "raw",
                 "License": study.config.license,
                 "Authors": list(study.config.authors),
-                "GeneratedBy": [{"Name": "twoalike", "Version": version("twoalike")}],
+                "GeneratedBy": [{"Name": "twoalike", "Version": own_version()}],
             },
         )
     if not any(root.glob("README*")):
