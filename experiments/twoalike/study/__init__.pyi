@@ -33,8 +33,8 @@ from ._outputs import is_first_process as is_first_process
 from ._outputs import sync_file as sync_file
 from ._outputs import sync_folder as sync_folder
 from ._outputs import sync_together as sync_together
-from ._outputs import syncing_together as syncing_together
 from ._outputs import sync_tree as sync_tree
+from ._outputs import syncing_together as syncing_together
 from ._outputs import write_json as write_json
 from ._outputs import writing as writing
 from ._profile import ScreenProfile as ScreenProfile
