@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -243,7 +244,7 @@ def _with_participants(
     """
     assigned = (column for cells in people.values() for column in cells)
     columns = list(dict.fromkeys([*table.columns, "simulated", *assigned]))
-    rows: dict[str, list[dict[str, str]]] = {}  # several of one name where somebody edited them
+    rows: dict[str, list[dict[Any, Any]]] = {}  # several of one name where somebody edited them
     for row in table.to_dict("records"):
         rows.setdefault(row["participant_id"], []).append(row)
     text = str(simulated).lower()
