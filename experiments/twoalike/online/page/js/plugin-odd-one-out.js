@@ -98,7 +98,7 @@ export class ChoiceView {
     const outer = Math.max(...Object.values(layout.centres).map(([x]) => Math.abs(x)));
     const room = (layout.size[0] - layout.image) / 2 - outer; // beside the outermost image
     this.root.style.setProperty("--frame", `${frame}px`);
-    this.root.style.setProperty("--rim", `${Math.min(frame, Math.floor(room) - frame)}px`);
+    this.root.style.setProperty("--frame-offset", `${Math.min(frame, Math.floor(room) - frame)}px`);
   }
 
   /** @param {import("./choice.js").Scene} scene */
