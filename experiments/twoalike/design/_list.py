@@ -215,7 +215,8 @@ def typed(table: pd.DataFrame, form: Table = TRIAL_LIST) -> pd.DataFrame:
     """Columns in order with their types; ``n/a`` and None become missing values."""
     values = {name: table[name].to_numpy(dtype=object, copy=True) for name in form.names}
     for cells in values.values():
-        cells[pd.isna(cells) | (cells == MISSING)] = None
+        cells[pd.isna(cells)] = None  # first: pd.NA equals nothing, not even something else
+        cells[cells == MISSING] = None
     return with_types(form, pd.DataFrame(values, index=table.index, dtype=object))
 
 

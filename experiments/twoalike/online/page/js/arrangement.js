@@ -186,7 +186,7 @@ export class Arrangement {
       this.#show(event);
       return this.#flush();
     }
-    this.#passTime(event.time);
+    this.#elapse(event.time);
     if (["press", "move", "release"].includes(event.kind)) this.#pointer = [event.x, event.y];
     if (this.phase === "message") this.#turnPage(event);
     else if (this.open && event.time >= this.onset) this.#respond(event);
@@ -226,7 +226,7 @@ export class Arrangement {
     }
   }
 
-  #passTime(time) {
+  #elapse(time) {
     const limit = this.timeLimit;
     if (limit !== null && time >= limit) {
       this.#end({ time: limit, reason: "timeout", method: "none" }, "message");

@@ -45,6 +45,7 @@ import { belongsToControl, direction, keyName } from "./keys.js";
 
 const SOON_S = 0.001; // a deadline that a frame misses by no more counts as reached
 const BUTTONS = { 0: "left", 2: "right" };
+const HELD = [1, 4, 2]; // bit of each button in `buttons`
 const SUPPRESSED = new Set(["left", "right", "up", "down", "space", "backspace", "pageup", "pagedown"]);
 const MEASURED_FRAMES = 60;
 const STEADY = 0.1; // share of frames that may differ before a rate counts as unknown
@@ -167,7 +168,7 @@ class Run {
     this.items = [];
     this.drawn = null;
     this.lastFrame = null;
-    this.lastTime = 0;
+    this.earliest = 0; // what comes now cannot concern what was seen before
     this.due = clock.now();
     this.suspended = false;
     this.listeners = new AbortController();
@@ -200,7 +201,7 @@ class Run {
     if (reached) this.due = deadline;
     this.send({ kind: "tick", time: reached ? Math.max(time, deadline) : time });
     if (this.over) return;
-    this.draw();
+    this.draw(time);
     this.view.frame?.(time);
     const dropped = late(time, this.lastFrame);
     this.lastFrame = time;
@@ -212,11 +213,13 @@ class Run {
     this.request();
   }
 
-  draw() {
+  draw(time) {
     const { scene } = this.machine;
     const words = JSON.stringify(scene);
-    if (words !== this.drawn) this.view.draw(scene);
+    if (words === this.drawn) return;
+    this.view.draw(scene);
     this.drawn = words;
+    this.earliest = Math.max(this.earliest, time);
   }
 
   /** Whether something else has to be seen than what was drawn last. */
@@ -236,13 +239,14 @@ class Run {
     on(window, "focus", (event) => this.focus(event, true));
     on(document, "visibilitychange", (event) => this.visibility(event));
     on(this.root, "pointerdown", (event) => this.pointer("press", event));
-    on(this.root, "pointermove", (event) => this.pointer("move", event));
+    on(this.root, "pointermove", (event) => this.pointer(moveOr(event), event));
     on(this.root, "pointerup", (event) => this.pointer("release", event));
     on(this.root, "pointercancel", (event) => this.pointer("release", event));
     on(this.root, "contextmenu", (event) => event.preventDefault());
   }
 
   key(event) {
+    if (this.suspended || running.at(-1) !== this) return;
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     const key = keyName(event);
     if (key === null || belongsToControl(key, event.target)) return;
@@ -296,13 +300,12 @@ class Run {
   /** Take an event, unless the machine is interrupted. */
   take(event) {
     if (this.suspended || this.over || running.at(-1) !== this) return;
-    this.send(event);
-    if (!this.over && this.due === null && this.changed) this.due = event.time;
+    this.earliest = Math.max(this.earliest, event.time);
+    this.send({ ...event, time: this.earliest });
+    if (!this.over && this.due === null && this.changed) this.due = this.earliest;
   }
 
   send(event) {
-    event.time = Math.max(event.time, this.lastTime); // an event may wait for its frame
-    if (event.kind !== "tick") this.lastTime = event.time;
     this.keep(this.machine.handle(event));
     if (this.machine.finished) this.finish();
   }
@@ -355,6 +358,12 @@ class Run {
     this.listeners.abort();
     running.splice(running.indexOf(this), 1);
   }
+}
+
+/** What a movement is: where one button is down already, it reports the others. */
+function moveOr({ button, buttons }) {
+  if (button < 0) return "move";
+  return buttons & HELD[button] ? "press" : "release";
 }
 
 /** Frames that came late between two frames, s; null where the rate is not known. */
