@@ -11,6 +11,7 @@ def demo(
     /,
     *,
     yourself: Flag = False,
+    online: Flag = False,
     trials: int | None = None,
     stimuli: Literal["creatures", "familiar"] | None = None,
     simulate: Flag = False,
@@ -18,15 +19,16 @@ def demo(
     windowed: Flag = False,
     seed: int = 20261125,
 ) -> None:
-    """Run the whole chain on drawn creatures, or map your own sense of likeness (--yourself).
+    """Run the whole chain on drawn creatures, or map your own sense of likeness.
 
     The chain takes about ten minutes on two cores: simulated participants answer through real
     windows (on a virtual screen where there is none); then it fits, teaches, distils and
     scores, and prints a table.
 
     With --yourself you answer some thirty trials on things you know, about three minutes, and
-    see your own map less than a minute after the last one. A demo that was stopped goes on
-    where it stopped.
+    see your own map less than a minute after the last one. With --online you do so on the page
+    that an online study shows: this machine serves it to your browser, and nothing leaves the
+    machine. A demo that was stopped goes on where it stopped.
 
     Examples
     --------
@@ -34,20 +36,24 @@ def demo(
         twoalike demo my-demo --seed 7
         twoalike demo --yourself
         twoalike demo me --yourself --trials 40 --stimuli creatures
+        twoalike demo --online
         twoalike demo nobody --yourself --simulate --no-window
 
     Parameters
     ----------
     folder
-        Study to make: demo, or you with --yourself, if left out. ``report.html`` or
-        ``you.html`` appears in it.
+        Study to make: demo, you with --yourself, or you-online with --online, if left out.
+        ``report.html`` or ``you.html`` appears in it.
     yourself
-        You are the participant.
+        You are the participant, in a window.
+    online
+        You are the participant, in your browser.
     trials
-        With --yourself: how many, 20 to 100; 30 if left out. From 35 on, each of the twelve
-        things is shown with each other.
+        With --yourself or --online: how many, 20 to 100; 30 if left out. From 35 on, each of the
+        twelve things is shown with each other.
     stimuli
-        With --yourself: what to choose from; familiar if left out.
+        With --yourself or --online: what to choose from; if left out, familiar in a window and
+        creatures online.
     simulate
         With --yourself: a simulated person answers, to try it out.
     window
@@ -55,23 +61,26 @@ def demo(
     windowed
         With --yourself: a window instead of the whole screen.
     seed
-        Everything random in the demo derives from it; with --yourself another seed shows other
-        things.
+        Everything random in the demo derives from it; with --yourself or --online another seed
+        shows other things.
     """
     from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
     from twoalike.study import TwoalikeError
 
     check_seed(seed)
-    if yourself:
+    if yourself and online:
+        raise TwoalikeError("--yourself is in a window, --online in a browser: give one of them.")
+    if yourself or online:
         config = YourselfConfig(
             seed=seed,
             trials=30 if trials is None else trials,
-            stimuli=stimuli or "familiar",
+            stimuli=stimuli or ("creatures" if online else "familiar"),
             simulate=simulate,
             window=window,
             windowed=windowed,
+            online=online,
         )
-        run_yourself(folder or Path("you"), config)
+        run_yourself(folder or Path("you-online" if online else "you"), config)
         return
     given = {
         "--trials": trials is not None,

@@ -1,10 +1,11 @@
-"""The person at the keyboard as the participant, and their own map of likeness.
+"""The person at the screen as the participant, and their own map of likeness.
 
 Every stage is a process of its own, as in the whole demo; only the last one, which neither
 shows windows nor trains, is done here.
 """
 
 import time
+import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ import pandas as pd
 from rich.console import Console
 
 from twoalike.demo._chain import Stage, run_stage, run_stages, screen, session_done, set_design
+from twoalike.demo._in_browser import CODE, sit_in_browser
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Integers, Study, TwoalikeError
@@ -36,7 +38,8 @@ LONGER: tuple[tuple[str, ...], ...] = (
     ("--tune", "2000", "--draws", "1000", "--chains", "4"),
 )
 """Options of the repeated fits, each with another seed, until one has converged."""
-_NEEDED = ("psychopy", "pymc", "nutpie", "arviz", "matplotlib", "jinja2")
+_NEEDED = ("pymc", "nutpie", "arviz", "matplotlib", "jinja2")
+_NEEDED_ONLINE = ("starlette", "uvicorn", "sqlalchemy", "cryptography")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class YourselfConfig:
     simulate: bool = False  # a simulated observer answers instead of a person
     window: bool = True  # without it (simulated sessions only) nothing is shown
     windowed: bool = False  # a window instead of the whole screen
+    online: bool = False  # the browser of this machine instead of a window
 
     @property
     def title(self) -> str:
@@ -71,14 +75,17 @@ class YourselfConfig:
                 expected=f"{FEWEST} to {MOST}",
                 remedy="Fewer say nothing; more are a study of their own (twoalike init).",
             )
+        if self.online and (self.simulate or self.windowed or not self.window):
+            raise TwoalikeError("`online=True` is for a person in a browser: it opens no window.")
         if not self.window and not self.simulate:
             raise TwoalikeError(
                 "`window=False` needs `simulate=True`: a person has to see something."
             )
-        missing = next((name for name in _NEEDED if find_spec(name) is None), None)
+        shown_by = _NEEDED_ONLINE if self.online else ("psychopy",)
+        missing = next((name for name in (*shown_by, *_NEEDED) if find_spec(name) is None), None)
         if missing:  # now, not after the last trial
             raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
-        if not self.simulate:
+        if not (self.simulate or self.online):
             _need_screen()
 
 
@@ -171,7 +178,7 @@ def _choose_objects(root: Path, config: YourselfConfig) -> None:
     set_design(root, settings, {"id": left_out})
 
 
-def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
+def _at_window(root: Path, config: YourselfConfig) -> Sequence[Stage]:
     study = Study.load(root)
     n = study.config.design.trials + study.config.design.repeats
     who = "a simulated person" if config.simulate else "you"
@@ -191,7 +198,27 @@ def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
             study.raw,
             finished=lambda: session_done(study, PARTICIPANT),
         ),
-        _fit(root, config.seed),
+    )
+
+
+def _in_browser(root: Path, environment: dict[str, str], console: Console) -> Sequence[Stage]:
+    """Build the page and let the person answer; the stage left brings the answers here."""
+    study = Study.load(root)
+    page = Stage(
+        f"make a page of the triplets of {N_OBJECTS} objects",
+        ("online", "build", str(root), "--participants", "1", "--task", "odd-one-out"),
+        root / "online" / "session.json",
+    )
+    if not session_done(study, CODE):
+        run_stages([page], environment, console)
+        sit_in_browser(root, console, environment)
+    return (
+        Stage(
+            "keep the answers as raw data",
+            ("online", "fetch", str(root)),
+            study.raw,
+            finished=lambda: session_done(study, CODE),
+        ),
     )
 
 
@@ -271,11 +298,16 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
         + ("--seed", str(config.seed)),
         root / "study.toml",
     )
-    with screen(needed=config.window) as environment:
+    with screen(needed=config.window and not config.online) as environment:
         run_stages([init], environment, console)
         _choose_objects(root, config)
         try:
-            run_stages(_stages(root, config), environment, console)
+            collecting = (
+                _in_browser(root, environment, console)
+                if config.online
+                else _at_window(root, config)
+            )
+            run_stages([*collecting, _fit(root, config.seed)], environment, console)
             _settle(root, config, environment, console)
         except KeyboardInterrupt:
             console.print("Stopped; the same command goes on from here.")
@@ -283,4 +315,6 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
     result = read_result(Study.load(root), seed=config.seed, simulated=config.simulate)
     page = write_page(root, result)
     console.print(f"{time.monotonic() - start:.0f} s. Open {page}")
+    if config.online:
+        webbrowser.open(page.resolve().as_uri())
     return page

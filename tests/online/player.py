@@ -1,0 +1,380 @@
+"""A simulated participant in a real browser: what the window's simulated hands do, as real presses.
+
+What to do is planned in Python, without a browser: the script of the window's task is run, its
+hands act, and each of their presses is written down. The player then waits until the page shows a
+trial and makes these presses with keyboard, mouse or finger. From the page it takes nothing but
+which step is shown.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any, Literal
+
+import numpy as np
+from playwright.sync_api import CDPSession, Page
+
+from twoalike.observers import SimulatedArranger
+from twoalike.online import Person
+from twoalike.record import Progress
+from twoalike.tasks import (
+    Activity,
+    Hands,
+    NoWindow,
+    PlayableScreen,
+    Prepared,
+    Result,
+    Session,
+    SimulatedParticipant,
+    Sitting,
+    View,
+    VirtualClock,
+    run_session,
+)
+from twoalike.tasks._simulated import _SAID as SAID
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    PreparedArrangements,
+    plan_arrangement,
+)
+from twoalike.tasks.odd_one_out import TripletActivity
+
+type Means = Literal["hands", "mouse", "keyboard", "touch"]
+"""``hands``: keys and mouse as the window's simulated hands choose them."""
+type Size = tuple[int, int]
+
+ARROWS = {(-1, 0): "ArrowLeft", (1, 0): "ArrowRight", (0, 1): "ArrowUp", (0, -1): "ArrowDown"}
+KEYS = {
+    "left": "ArrowLeft",
+    "right": "ArrowRight",
+    "up": "ArrowUp",
+    "down": "ArrowDown",
+    "return": "Enter",
+    "space": "Space",
+    "tab": "Tab",
+}
+"""Browsers' names of keys, where they differ from those of protocols."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that hands do: a key, or the pointer at a point (pixels from the centre, y up)."""
+
+    kind: Literal["key", "press", "move", "release"]
+    key: str = ""
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Notebook(NoWindow):
+    """A screen without a window that writes down what hands do on it."""
+
+    def __init__(self, clock: VirtualClock, size: Size) -> None:
+        super().__init__(clock, size)
+        self.deeds: list[Deed] = []
+
+    def press_key(self, key: str) -> None:
+        """Press a key."""
+        super().press_key(key)
+        self.deeds.append(Deed("key", KEYS.get(key, key)))
+
+    def nudge(self, dx: int, dy: int) -> None:
+        """Press an arrow key."""
+        super().nudge(dx, dy)
+        self.deeds.append(Deed("key", ARROWS[dx, dy]))
+
+    def pointer_press(self, x: float, y: float, button: Any = "left") -> None:
+        """Press at a point."""
+        super().pointer_press(x, y, button)
+        self.deeds.append(Deed("press", x=x, y=y))
+
+    def pointer_move(self, x: float, y: float) -> None:
+        """Move to a point."""
+        super().pointer_move(x, y)
+        self.deeds.append(Deed("move", x=x, y=y))
+
+    def pointer_release(self, x: float, y: float, button: Any = "left") -> None:
+        """Let go at a point."""
+        super().pointer_release(x, y, button)
+        self.deeds.append(Deed("release", x=x, y=y))
+
+
+class KeyboardArranger:
+    """Arranges by keys alone: takes each image and moves it by the arrow keys.
+
+    An image ends on the point nearest to its place that steps of an arrow key reach; places are
+    drawn in a little, so that these points are in the circle as well.
+    """
+
+    def __init__(self, sitting: Sitting, screen: PlayableScreen, clock: VirtualClock) -> None:
+        assert sitting.observer is not None
+        self._arranger, self._seed = SimulatedArranger(sitting.observer), sitting.seed
+        self._screen, self._clock = screen, clock
+        self._goals: tuple[int, dict[str, tuple[float, float]]] = (0, {})
+
+    def act(self, activity: Activity) -> None:
+        """Do the next thing in a trial."""
+        assert isinstance(activity, ArrangementActivity)
+        if not activity.open:
+            return
+        held = activity.held
+        if held is not None and (step := self._step(activity, held.item)) is not None:
+            self._screen.nudge(*step)
+        elif activity.n_outside:
+            self._screen.press_key("tab")
+        else:
+            self._clock.wait_until(self._clock.now() + 1.0)
+            self._screen.press_key("return")
+
+    def _step(self, activity: ArrangementActivity, item: int) -> tuple[int, int] | None:
+        """Direction of the next step; None where no step leads nearer."""
+        trial, layout = activity.trial, activity.layout
+        if self._goals[0] != trial.trial_index:
+            rng = np.random.default_rng([*self._seed, trial.trial_index])
+            plan = plan_arrangement(self._arranger, trial, rng)
+            goals = {
+                one.stimulus: (0.9 * one.place[0], 0.9 * one.place[1]) for one in plan.placements
+            }
+            self._goals = trial.trial_index, goals
+        step = activity.protocol.answers.step_fraction * 2 * layout.radius
+        goal = layout.to_pixels(*self._goals[1][trial.items[item]])
+        x, y = activity.places[item]
+        if abs(goal[0] - x) > 0.51 * step:
+            return (1 if goal[0] > x else -1), 0
+        if abs(goal[1] - y) > 0.51 * step:
+            return 0, (1 if goal[1] > y else -1)
+        return None
+
+
+@dataclass
+class Plan:
+    """What a simulated participant does in a part: presses and results, by number of the trial."""
+
+    deeds: dict[int, tuple[Deed, ...]] = field(default_factory=dict)
+    results: dict[int, Result] = field(default_factory=dict)
+
+
+def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
+    """Run a part without a window and write down what the hands do in each trial.
+
+    Parameters
+    ----------
+    size
+        Width and height of the page, on which layouts depend.
+    means
+        What trials are done with.
+    """
+    clock = VirtualClock()
+    screen = Notebook(clock, size)
+    hands: Hands = prepared.hands(screen, clock)
+    if means == "keyboard" and isinstance(prepared, PreparedArrangements):
+        hands = KeyboardArranger(prepared.sitting, screen, clock)
+    person = SimulatedParticipant(hands, screen, clock)
+    plan = Plan()
+
+    def act(session: Session) -> None:
+        before = len(screen.deeds)
+        person.act(session)
+        made, activity = screen.deeds[before:], session.activity
+        if made and isinstance(activity, TripletActivity | ArrangementActivity):
+            if means in ("mouse", "touch"):
+                made = [pointed for deed in made for pointed in _by_pointer(deed, activity)]
+            index = activity.trial.trial_index
+            plan.deeds[index] = (*plan.deeds.get(index, ()), *made)
+
+    def keep(item: Any) -> None:
+        if isinstance(item, Result):
+            plan.results[item.trial_index] = item
+
+    run_session(Session(prepared.script(View(size), Progress()), ""), screen, keep, act)
+    return plan
+
+
+def _by_pointer(deed: Deed, activity: TripletActivity | ArrangementActivity) -> list[Deed]:
+    """Give what the pointer does in place of a key."""
+    if deed.kind != "key":
+        return [deed]
+    if isinstance(activity, ArrangementActivity):
+        x, y = activity.layout.done.x, activity.layout.done.y
+    else:
+        names = {browser: name for name, browser in KEYS.items()}
+        place = activity.protocol.answers.position(names.get(deed.key, deed.key))
+        assert place is not None
+        x, y = activity.layout.centre(place)
+    return [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
+
+
+STATE = """() => {
+  const {step, trial} = document.body.dataset;
+  const has = (selector) => document.querySelector(selector) !== null;
+  const open = (element) => element !== null && element.getAttribute("aria-disabled") !== "true";
+  const seen = (element) => element !== null && element.checkVisibility();
+  if (step === undefined) return null;
+  if (step === "enter" || step === "end") return {step, kind: step, open: true};
+  if (trial !== undefined) return {step, trial: Number(trial), kind: "arrangement", open: true};
+  if (has(".twoalike-countdown")) return {step, kind: "countdown", open: false};
+  if (has(".twoalike-choice")) {
+    const message = document.querySelector(".twoalike-choice .message button");
+    if (seen(message)) return {step, kind: "page", open: true};
+    const row = document.querySelector(".twoalike-choice .row");
+    const disabled = document.querySelector(".twoalike-choice .row [aria-disabled=true]");
+    return {step, kind: "choice", open: seen(row) && disabled === null};
+  }
+  if (has(".twoalike-page .options, .twoalike-page form")) {
+    return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
+  }
+  return {step, kind: "page", open: open(document.querySelector(".twoalike-page .push"))};
+}"""
+"""What a participant sees at once: page, question, countdown, images, arena; and whether the page
+takes an answer yet."""
+_LOOK_S = 0.02
+_AGAIN_S = 3.0
+
+
+class Interrupted(Exception):
+    """The time has come that a player was to be interrupted at."""
+
+
+@dataclass
+class Player:
+    """Goes through a session in a page of a browser.
+
+    Attributes
+    ----------
+    page
+        The page; another one may take its place between two steps.
+    size
+        Width and height of the page.
+    means
+        How everything is answered.
+    person
+        Steps of the session; known once the participant has a code.
+    plans
+        What is done in the trials, by part.
+    least_s
+        From the time that images are seen to the first press.
+    deadline
+        Time (monotonic) of an interruption; None for none.
+    anywhere
+        Whether it may come amid the presses of a trial.
+    begin
+        Called with part and index of each trial before it is answered.
+    """
+
+    page: Page
+    size: Size
+    means: Means = "hands"
+    person: Person | None = None
+    plans: Sequence[Plan] = ()
+    least_s: float = 0.3
+    deadline: float | None = None
+    anywhere: bool = True
+    begin: Callable[[int, int], None] = lambda part, index: None
+    _acted: tuple[Any, float] = (None, 0.0)
+    _finger: tuple[Page, CDPSession] | None = None
+
+    def enter(self, address: str) -> str:
+        """Open the page and begin, or go on; return the participant's code."""
+        self.page.goto(address)
+        with self.page.expect_response("**/api/enter") as answer:
+            self.page.get_by_role("button").click()
+        return str(answer.value.json()["person"]["participant"])
+
+    def play(
+        self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120
+    ) -> None:
+        """Answer what is shown until the last page, or until a state is reached.
+
+        Raises
+        ------
+        TimeoutError
+            If that takes too long.
+        Interrupted
+            At the deadline.
+        """
+        until = until or (lambda state: state["kind"] == "end")
+        end = monotonic() + limit_s
+        while monotonic() < end:
+            self._check_time()
+            state = self.page.evaluate(STATE)
+            if state is not None and until(state):
+                return
+            key = state and (state["step"], state.get("trial"), state["kind"])
+            waiting = self._acted[0] == key and monotonic() - self._acted[1] < _AGAIN_S
+            if state is None or not state["open"] or waiting:
+                sleep(_LOOK_S)
+                continue
+            self._act(state)
+            self._acted = key, monotonic()
+        raise TimeoutError(f"nothing goes on at {self.page.evaluate(STATE)}")
+
+    def _act(self, state: dict[str, Any]) -> None:
+        part, step = map(int, state["step"].split(".")) if state["kind"] != "page" else (0, 0)
+        match state["kind"]:
+            case "page":
+                self._press_button() if self.means == "touch" else self.page.keyboard.press("Space")
+            case "question":
+                self._answer(self._steps(part)[step])
+            case "choice":
+                self._do(part, self._steps(part)[step].trial.trial_index)
+            case "arrangement":
+                self._do(part, state["trial"])
+
+    def _check_time(self) -> None:
+        if self.deadline is not None and monotonic() >= self.deadline:
+            raise Interrupted
+
+    def _steps(self, part: int) -> Sequence[Any]:
+        assert self.person is not None
+        return self.person.parts[part].steps
+
+    def _press_button(self) -> None:
+        self.page.locator(".push:visible").last.tap()
+
+    def _answer(self, step: Any) -> None:
+        """Answer a question as the window's simulated participant does."""
+        keyboard, touch = self.page.keyboard, self.means == "touch"
+        if step.options:
+            option = self.page.locator(".option").first
+            option.tap() if touch else keyboard.press("1")
+            if step.question == "choice":
+                return
+        else:
+            self.page.locator(".entry").fill(SAID[step.question])
+        if touch or step.question == "long_text":
+            submit = self.page.locator("form button")
+            submit.tap() if touch else submit.click()
+        else:
+            keyboard.press("Enter")
+
+    def _do(self, part: int, index: int) -> None:
+        """Make the presses of a trial."""
+        self.begin(part, index)
+        sleep(self.least_s)
+        for deed in self.plans[part].deeds[index]:
+            if self.anywhere:
+                self._check_time()
+            x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y
+            if deed.kind == "key":
+                self.page.keyboard.press(deed.key)
+            elif self.means == "touch":
+                self._touch(deed.kind, x, y)
+            else:
+                self._point(deed.kind, x, y)
+
+    def _point(self, kind: str, x: float, y: float) -> None:
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        if kind == "press":
+            mouse.down()
+        elif kind == "release":
+            mouse.up()
+
+    def _touch(self, kind: str, x: float, y: float) -> None:
+        """Touch by the browser's own protocol: playwright's fingers can only tap."""
+        if self._finger is None or self._finger[0] is not self.page:
+            self._finger = self.page, self.page.context.new_cdp_session(self.page)
+        names = {"press": "touchStart", "move": "touchMove", "release": "touchEnd"}
+        points = [] if kind == "release" else [{"x": x, "y": y}]
+        event = {"type": names[kind], "touchPoints": points}
+        self._finger[1].send("Input.dispatchTouchEvent", event)

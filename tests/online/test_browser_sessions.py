@@ -1,0 +1,175 @@
+"""Whole sessions in Chromium give the raw data of the same person at a window, but for clocks.
+
+The simulated person at the window and the one in the page do the same in every trial; the page is
+answered by real presses of keys, mouse and fingers (player.py).
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.online.crowd import (
+    CHROMIUM,
+    Served,
+    browser,
+    make_study,
+    observer_of,
+    person_of,
+    plans,
+    serving,
+)
+from tests.online.player import Means, Plan, Player, Size
+
+from twoalike.online import build_online, fetch
+from twoalike.record import find_runs, read_log
+from twoalike.sitting import sit
+from twoalike.study import Study
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+
+WINDOW: Size = (1280, 1024)
+"""Of a session without a window: layouts are equal to the last digit."""
+CLOCKS = {
+    *("onset", "duration", "response_time", "rt_source", "rt_flag", "dropped_frames"),
+    *("n_early_presses", "first_move_time", "last_move_time"),
+}
+"""Columns that depend on how quickly the page was answered, and on the screen's frames."""
+HANDS = {"response_method", "response_key", "end_method", "pointer"}
+"""Columns that depend on what answers."""
+PIXELS = {"arena_radius_px", "item_size_px"}
+"""Columns that depend on the size of the page."""
+TABLES = (
+    "task-oddoneout*_beh.tsv",
+    "task-multiarrangement*_beh.tsv",
+    "task-multiarrangement*_events.tsv",
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of both tasks, built for four participants."""
+    made = make_study(tmp_path_factory.mktemp("online") / "creatures")
+    build_online(made.root, 4)
+    return made
+
+
+@pytest.fixture(scope="module")
+def served(study: Study) -> Iterator[Served]:
+    """Its server."""
+    with serving(study) as server:
+        yield server
+
+
+def sit_in_browser(
+    served: Served, folder: Path, means: Means, size: Size = WINDOW
+) -> tuple[str, list[Plan]]:
+    """Go through a whole session and fetch it; return the participant's code and plans."""
+    problems: list[str] = []
+    with browser(folder / "profile", size, touch=means == "touch") as context:
+        page = context.pages[0]
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text))
+        player = Player(page, size, means)
+        code = player.enter(served.address)
+        player.person = person_of(served.study, code)
+        player.plans = plans(served.study, player.person, size, means)
+        player.play()
+        page.get_by_text("All of your answers have been stored").wait_for()
+    assert problems == []
+    fetched = fetch(served.study)
+    assert fetched.problems == ()
+    assert [one.participant for one in fetched.written] == [code]
+    return code, list(player.plans)
+
+
+def sit_at_window(study: Study, folder: Path, code: str) -> Study:
+    """Let the same person sit at a window, in a copy of the study without data."""
+    root = folder / "lab"
+    shutil.copytree(study.root, root, ignore=shutil.ignore_patterns("data", "online"))
+    lab = Study.load(root)
+    outcome = sit(lab, code, simulate=observer_of(lab), window=False, show=lambda _: None)
+    assert outcome.end_reason == "completed"
+    return lab
+
+
+def read(study: Study, code: str, name: str) -> pd.DataFrame:
+    """Read a table of a participant as text."""
+    (path,) = study.raw.glob(f"sub-{code}/**/*{name}")
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
+def log(study: Study, code: str, task: str) -> list[str]:
+    """Names of what a participant's log holds, but for turned pages (window) and drawn frames."""
+    (rows,) = find_runs(study.raw, task, code)
+    (path,) = study.raw.glob(f"sourcedata/**/{rows.name.replace('_beh.tsv', '_log.jsonl')}")
+    events = [str(line["event"]) for line in read_log(path)]
+    return [event for event in events if event not in ("page_turned", "focus", "drawn")]
+
+
+def test_keys_and_mouse_give_the_data_of_the_window(served: Served, tmp_path: Path) -> None:
+    code, _ = sit_in_browser(served, tmp_path, "hands")
+    lab = sit_at_window(served.study, tmp_path, code)
+    for name in TABLES:
+        page, window = (read(study, code, name) for study in (served.study, lab))
+        assert list(page.columns) == list(window.columns)
+        kept = [column for column in page.columns if column not in CLOCKS]
+        pd.testing.assert_frame_equal(page[kept], window[kept])
+    for path in (lab.raw / "phenotype").glob("*.tsv"):
+        online = served.study.raw / "phenotype" / path.name
+        assert _of(code, online).equals(_of(code, path))
+    for task in ("oddoneout", "multiarrangement"):
+        assert log(served.study, code, task) == log(lab, code, task)
+
+
+def _of(code: str, path: Path) -> pd.DataFrame:
+    rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return rows[rows["participant_id"] == f"sub-{code}"].reset_index(drop=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("means", "size", "method"),
+    [("mouse", (1024, 768), "mouse"), ("touch", (360, 740), "touch")],
+)
+def test_pointers_give_the_data_of_the_window(
+    served: Served, tmp_path: Path, means: Means, size: Size, method: str
+) -> None:
+    code, _ = sit_in_browser(served, tmp_path, means, size)
+    lab = sit_at_window(served.study, tmp_path, code)
+    for name in TABLES[:2]:
+        page, window = (read(study, code, name) for study in (served.study, lab))
+        differs = {*CLOCKS, *HANDS, *PIXELS, "x", "y", "seat_angle"}
+        kept = [column for column in page.columns if column not in differs]
+        pd.testing.assert_frame_equal(page[kept], window[kept])
+        if "x" in page.columns:  # rounded to six digits after pixels of another window
+            places = [frame[["x", "y"]].astype(float).to_numpy() for frame in (page, window)]
+            np.testing.assert_allclose(*places, atol=5e-6)
+            assert set(page["end_method"]) == {method}
+        else:
+            assert set(page["response_method"]) == {method}
+
+
+@pytest.mark.slow
+def test_keys_alone_are_enough(served: Served, tmp_path: Path) -> None:
+    code, (choices, arrangements) = sit_in_browser(served, tmp_path, "keyboard", (1024, 768))
+    lab = sit_at_window(served.study, tmp_path, code)
+    page, window = (read(study, code, TABLES[0]) for study in (served.study, lab))
+    assert len(page) == len(choices.results)
+    assert page["response"].equals(window["response"])
+    assert set(page["response_method"]) == {"keyboard"}
+    arranged = read(served.study, code, TABLES[1])
+    planned = pd.DataFrame(
+        [
+            row
+            for result in arrangements.results.values()
+            for row in result.rows(rt_source="browser", pilot=False)
+        ]
+    )
+    assert list(arranged["stimulus"]) == list(planned["stimulus"])
+    np.testing.assert_allclose(
+        arranged[["x", "y"]].astype(float), planned[["x", "y"]].astype(float), atol=2e-6
+    )
+    assert set(arranged["end_method"]) == {"keyboard"}
