@@ -173,7 +173,7 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
     from twoalike.online._operator import operator_state
 
     with store.reading() as connection:
-        (seen,) = operator_state(connection, built)["sessions"]
+        (seen,) = operator_state(connection, built, CheckCounts(built))["sessions"]
     store.close()
     checks = sum(row["trial_type"] == "catch" for row in rows)
     assert (seen["checks"], seen["right"]) == (checks, checks)
