@@ -25,6 +25,7 @@ from twoalike.online import (
 )
 from twoalike.online._app import create_app
 from twoalike.online._built import BuiltStudy
+from twoalike.online._checks import CheckCounts
 from twoalike.online._serve import open_store
 from twoalike.record import RunName, check_raw, read_log
 from twoalike.stimuli import StimulusSet
