@@ -184,6 +184,7 @@ class _Server:
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._chosen = Chosen(built, store)
         self.checks = CheckCounts(built)
+        self._shapes: dict[str, tuple[PartShape, ...]] = {}
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
         files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
@@ -212,6 +213,8 @@ class _Server:
 
     async def _parts(self, session: str) -> tuple[PartShape, ...]:
         """Return what the participant of a session was given."""
+        if session in self._shapes:
+            return self._shapes[session]
 
         def read() -> tuple[PartShape, ...]:
             if session not in self._participants:
@@ -224,7 +227,10 @@ class _Server:
                     blocks = stored_blocks(connection, session)
             return self.built.parts(self._participants[session], blocks)
 
-        return await run_in_threadpool(read)
+        shapes = await run_in_threadpool(read)
+        if not self.built.is_adaptive:  # else blocks are added while the session runs
+            self._shapes[session] = shapes
+        return shapes
 
     @_answering
     async def enter(self, request: Request) -> Response:
