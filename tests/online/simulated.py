@@ -10,7 +10,7 @@ import pytest
 from twoalike.online import OnlineStudy
 from twoalike.online._session import ArrangementsStep, Part, QuestionStep, TrialStep
 from twoalike.sitting import _part, sit
-from twoalike.tasks import Item, Note, QuestionAnswers
+from twoalike.tasks import Item, Keeper, Note, QuestionAnswers
 from twoalike.tasks.multi_arrangement import ArrangementResult
 from twoalike.tasks.odd_one_out import TrialResult
 
@@ -34,7 +34,7 @@ def items_of(root: Path, code: str, **options: Any) -> list[list[Item]]:
     """Let a simulated participant sit down; return the items of each part."""
     parts: list[list[Item]] = []
 
-    class Keeping(_part.Keeper):
+    class Keeping(Keeper):
         def __init__(self, **named: Any) -> None:
             super().__init__(**named)
             parts.append([])
@@ -132,7 +132,7 @@ def records_of(
     """Records of a session that was run to its end."""
     records: list[dict[str, Any]] = []
     for number, (part, items) in enumerate(zip(built.person(code).parts, parts, strict=True)):
-        own = [
+        own: list[dict[str, Any]] = [
             {
                 "session": session or f"s-{code}",
                 "n": 0,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.conftest import write_study
 from tests.online.simulated import head_of, items_of, records_of, write_archive
+
 from twoalike.online import OnlineStudy, build_online, display_errors, fetch, read_built
 from twoalike.online import _moving as moving
 from twoalike.record import RunName, check_bids, read_answers, read_run

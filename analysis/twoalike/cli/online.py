@@ -1,6 +1,7 @@
 """``twoalike online``: a study in a browser."""
 
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App
 
@@ -246,3 +247,65 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
         return
     for _ in online.refit_repeatedly(*arguments, every_s=every, announce=print):
         pass
+
+
+@app.command
+def jatos(study: Path, /, *, out: Path) -> None:
+    """Write the page of a study as a study archive for JATOS.
+
+    Import the file in JATOS, and give people the study links. Records go to the result data, which
+    twoalike online fetch reads.
+
+    Parameters
+    ----------
+    study
+        Folder of the study, with its page.
+    out
+        File to write, such as study.jzip.
+
+    Examples
+    --------
+        twoalike online jatos my-study --out my-study.jzip
+    """
+    from twoalike.online import write_jatos
+
+    print(write_jatos(study, out))  # noqa: T201
+
+
+@app.command
+def static(
+    study: Path,
+    /,
+    *,
+    out: Path,
+    pipe: str = "",
+    codes: Literal["id", "pipe"] = "id",
+    overwrite: Flag = False,
+) -> None:
+    """Write the page of a study for a host that only hands out files.
+
+    Records go to DataPipe (pipe.jspsych.org), which puts them into a project of the Open Science
+    Framework; without it, people download a file at the end.
+
+    Parameters
+    ----------
+    study
+        Folder of the study, with its page.
+    out
+        Folder to write.
+    pipe
+        Id of the experiment at DataPipe.
+    codes
+        Where a participant's code comes from if the address has none (?participant=w0001). id:
+        drawn from what else the address says of the person, so that two people may have the same;
+        pipe: DataPipe's condition, one after the other.
+    overwrite
+        Replace a page that was written before.
+
+    Examples
+    --------
+        twoalike online static my-study --out site --pipe AbCdEf123456 --codes pipe
+    """
+    from twoalike.online import write_static
+
+    print(write_static(study, out, pipe=pipe, codes=codes, overwrite=overwrite))  # noqa: T201

@@ -9,6 +9,7 @@ from ._compile import choice_steps as choice_steps
 from ._fetch import Fetched as Fetched
 from ._fetch import display_errors as display_errors
 from ._fetch import fetch as fetch
+from ._jatos import write_jatos as write_jatos
 from ._limits import Limits as Limits
 from ._records import Item as Item
 from ._records import Record as Record
@@ -37,4 +38,5 @@ from ._snapshots import latest_snapshot as latest_snapshot
 from ._snapshots import publish_snapshot as publish_snapshot
 from ._snapshots import read_snapshot as read_snapshot
 from ._snapshots import snapshot_folder as snapshot_folder
+from ._static import write_static as write_static
 from ._store import read_store as read_store

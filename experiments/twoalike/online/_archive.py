@@ -38,7 +38,8 @@ class SessionLine(Sent):
 
     kind: Literal["session"] = "session"
     session: Name
-    participant: Name
+    participant: Name | None
+    """None: the code went to somebody else."""
     protocol: Sha256
     entered: Annotated[str, Field(max_length=40), AfterValidator(_in_utc)] | None = None
     """ISO time of the entry; becomes one in UTC."""
@@ -65,7 +66,7 @@ class ReadSession:
         return digest.hexdigest()
 
     def first(self, n: int) -> "ReadSession":
-        """The session with its first ``n`` records only."""
+        """Return the session with its first ``n`` records only."""
         return ReadSession(self.head, self.records[:n], self.blocks)
 
 

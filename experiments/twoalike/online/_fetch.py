@@ -4,7 +4,7 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 
 from twoalike.online._archive import ArchivedSession, ReadSession, SessionLine, read_archive
-from twoalike.online._blocks import as_chosen
-from twoalike.online._compile import as_json, compile_person, is_adaptive
 from twoalike.online._items import DRAWN
 from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
-from twoalike.online._replay import KIND, Written, marker, replay_session
-from twoalike.online._session import Part
+from twoalike.online._replay import KIND, Written, marker
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
-from twoalike.record import RunName, read_log
+from twoalike.online._staging import stage_sessions
+from twoalike.record import read_log
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
     Floats,
@@ -49,7 +47,7 @@ class Fetched:
     n_open: int
     """Sessions that are not over."""
     n_empty: int
-    """Sessions in which nothing was answered."""
+    """Sessions in which nothing was answered, or whose code went to somebody else."""
     problems: tuple[str, ...]
     """Why sessions were not written, one line each."""
     notes: tuple[str, ...]
@@ -89,7 +87,7 @@ def display_errors(study: Study | str | Path) -> dict[str, Floats]:
     a trial minus the one it was planned for.
     """
     raw = (study if isinstance(study, Study) else Study.load(study)).raw
-    found = {}
+    found: dict[str, Floats] = {}
     for path in sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_log.jsonl")):
         errors = [entry["error_s"] for entry in read_log(path) if entry.get("event") == DRAWN]
         if errors:
@@ -216,6 +214,8 @@ class _Job:
                 continue
             if head.ended == "withdrawn":
                 self._withdraw(head)
+            elif head.participant is None:
+                self.n_empty += 1
             elif head.ended is None and not self.unfinished:
                 self.n_open += 1
             else:
@@ -231,7 +231,7 @@ class _Job:
                 "was run with another page than the one in the study's folder online",
                 where=f"session {head.session}",
             )
-        if head.participant not in session.participants:
+        if head.participant not in (None, *session.participants):
             raise TwoalikeError(
                 f"the page has no participant {head.participant}", where=f"session {head.session}"
             )
@@ -311,21 +311,21 @@ class _Job:
         TwoalikeError
             If the participant's session is there already.
         """
-        head, session = read.head, self.built.session.session
-        path = marker(self.raw, head.participant, session)
-        folders = (path.parent, self.raw / f"sub-{head.participant}" / path.parent.name)
+        session, code = self.built.session.session, str(read.head.participant)
+        path = marker(self.raw, code, session)
+        folder = self.raw / f"sub-{code}" / path.parent.name
         if path.is_file():
             mark = next(one for one in self.markers.values() if one.path == path)
             if not mark.content["n_trials"]:
                 return mark
             found = f"session {mark.content['session']} of a browser"
-        elif names := _runs_in(folders[1], self.built, head.participant):
+        elif folder.is_dir() and (names := _runs_in(folder, self.built, code)):
             found = names[0]
         else:
             return None
         raise TwoalikeError(
-            f"participant {head.participant} has session {session} already: {found}",
-            where=f"session {head.session}",
+            f"participant {code} has session {session} already: {found}",
+            where=f"session {read.head.session}",
         )
 
     def _withdraw(self, head: SessionLine) -> None:
@@ -345,14 +345,14 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
-        with readable_by(study.config.data.access), progress() as bar:
+        roots = [folder / f"{number:06d}" for number in range(len(self.todo))]
+        sessions = [archived for archived, _ in self.todo]
+        with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
-            for number, (archived, mark) in enumerate(self.todo):
-                root = folder / f"{number:06d}"
-                try:
-                    one = self._stage(archived, root)
-                except TwoalikeError as error:
-                    self.problems.append(str(error).replace(f"{root}/", ""))
+            staged = stage_sessions(self.built, sessions, roots)
+            for one, root, (_, mark) in zip(staged, roots, self.todo, strict=True):
+                if isinstance(one, str):
+                    self.problems.append(one.replace(f"{root}/", ""))
                 else:
                     self.written.append(one)
                     moves += [(root / name, name) for name in one.files]
@@ -361,21 +361,6 @@ class _Job:
         people = [one.participant for one in self.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
-
-    def _stage(self, archived: ArchivedSession, root: Path) -> Written:
-        read = archived.read()
-        code = read.head.participant
-        prepared, person = self.built.prepared(code), self.built.person(code)
-        if (
-            as_json(compile_person(self.built.studies[code], prepared))
-            != (self.built.folder / "people" / f"{code}.json").read_bytes()
-        ):
-            raise archived.fault("the study shows something else now than the page that was built")
-        parts: Sequence[Part] = person.parts
-        if is_adaptive(self.built.study):
-            own = self.built.studies[code]
-            prepared, parts = as_chosen(prepared, parts, own, read.blocks)
-        return replay_session(read, prepared, parts, root, self.built.session.version)
 
 
 def _kept_the_code(archived: ArchivedSession, head: SessionLine) -> tuple[int, int]:

@@ -1,10 +1,179 @@
-"""The page as a study of JATOS, in a study archive (.jzip)."""
+"""The page as a study of JATOS, in a study archive (.jzip): a zip file of the page and a .jas file.
 
+The format is that of JATOS 3.10 (www.jatos.org/JATOS-Study-Archive-JZIP.html).
+"""
+
+import json
+import re
 import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
+from twoalike.online._compile import is_adaptive
 from twoalike.online._session import OnlineSession
+from twoalike.online._site import OnlineStudy, check_built
+from twoalike.study import Study, TwoalikeError, atomic_path
+
+_DAY = (1980, 1, 1, 0, 0, 0)
+"""Date of the files, so that the same page gives the same archive."""
+_WORKERS = ("Jatos", "PersonalSingle", "PersonalMultiple", "GeneralSingle", "GeneralMultiple")
+_META = re.compile(r'(<meta name="transport" content=")[a-z]+(">)')
+_FIRST_SCRIPT = re.compile(r"([ \t]*)<script ")
+_TEXTS = (".html", ".css", ".js", ".json", ".md", ".txt")
 
 
 def study_uuid(session: OnlineSession) -> str:
-    """Identifier of a built study, the same for the same page."""
+    """Identify a built study: the same for the same page."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"twoalike:{session.hash}"))
+
+
+def with_transport(page: str, transport: str, script: str = "") -> str:
+    """Make the page send its records another way.
+
+    Parameters
+    ----------
+    page
+        Its HTML.
+    transport
+        ``jatos``, ``pipe`` or ``file``.
+    script
+        Source of a script to be loaded before the others.
+
+    Examples
+    --------
+    >>> with_transport('<meta name="transport" content="server">', "file")
+    '<meta name="transport" content="file">'
+    """
+    changed, n = _META.subn(rf"\g<1>{transport}\g<2>", page)
+    assert n == 1  # the page is ours
+    if script:
+        first = rf'\g<1><script src="{script}"></script>\n\g<0>'
+        changed = _FIRST_SCRIPT.sub(first, changed, count=1)
+    return changed
+
+
+def built_alone(study: Study | str | Path) -> OnlineStudy:
+    """Open a built study that needs no server of ours.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no page, or its trials are chosen during the session.
+    """
+    built = check_built(study)
+    if is_adaptive(built.study):
+        raise TwoalikeError(
+            where=f"{built.study.root / 'study.toml'}: design.sampler",
+            expected="one that lists the trials beforehand, as nothing chooses them there",
+            found="adaptive",
+            remedy="Serve the study with: twoalike online serve",
+        )
+    return built
+
+
+def page_files(built: OnlineStudy, changed: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a page, by their path in its folder, with other texts for some."""
+    paths = (path for path in sorted(built.folder.rglob("*")) if path.is_file())
+    for path in paths:
+        name = path.relative_to(built.folder).as_posix()
+        yield name, changed[name].encode() if name in changed else path.read_bytes()
+
+
+def payment_codes(study: Study) -> dict[str, str]:
+    """Codes that are shown at the end, by the end."""
+    names = ("completion_code", "screened_out_code")
+    return {name: value for name in names if (value := getattr(study.config.online, name))}
+
+
+def write_jatos(study: Study | str | Path, out: str | Path) -> Path:
+    """Write the page of a study as a study archive for JATOS.
+
+    Records go to the result data, a line each; codes of participants are given out in the batch
+    session.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder, with its page (``online build``).
+    out
+        File to write, such as ``study.jzip``.
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no page, it is not what the study would build now, or its trials are chosen
+        during the session.
+    """
+    built, out = built_alone(study), Path(out)
+    folder = f"twoalike_{built.session.hash[:12]}"
+    index = (built.folder / "index.html").read_text(encoding="utf-8")
+    changed = {"index.html": with_transport(index, "jatos", "jatos.js")}
+    with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in page_files(built, changed):
+            _add(archive, f"{folder}/{name}", content)
+        about = json.dumps(_properties(built, folder), ensure_ascii=False, indent=2)
+        _add(archive, f"{folder}.jas", about.encode())
+    return out
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, _DAY)
+    info.external_attr = 0o644 << 16
+    packed = zipfile.ZIP_DEFLATED if name.endswith((*_TEXTS, ".jas")) else zipfile.ZIP_STORED
+    archive.writestr(info, content, packed)
+
+
+def _properties(built: OnlineStudy, folder: str) -> dict[str, Any]:
+    """Properties of the study, of its one component and of its batch."""
+    session, codes = built.session, payment_codes(built.study)
+    identifier = study_uuid(session)
+
+    def own(name: str) -> str:
+        return str(uuid.uuid5(uuid.UUID(identifier), name))
+
+    return {
+        "version": "3",
+        "data": {
+            "uuid": identifier,
+            "title": session.study,
+            "description": f"Made with twoalike {session.version}; page {session.hash}.",
+            "groupStudy": False,
+            "linearStudy": False,
+            "allowPreview": False,
+            "dirName": folder,
+            "comments": "",
+            "jsonData": json.dumps(codes) if codes else None,
+            "endRedirectUrl": "",
+            "studyEntryMsg": None,
+            "componentList": [
+                {
+                    "uuid": own("page"),
+                    "title": "Page",
+                    "htmlFilePath": "index.html",
+                    "reloadable": True,
+                    "active": True,
+                    "comments": "",
+                    "jsonData": None,
+                }
+            ],
+            "batchList": [
+                {
+                    "uuid": own("batch"),
+                    "title": "Default",
+                    "active": True,
+                    "maxActiveMembers": None,
+                    "maxTotalMembers": None,
+                    "maxTotalWorkers": len(session.participants),
+                    "allowedWorkerTypes": list(_WORKERS),
+                    "comments": None,
+                    "jsonData": None,
+                }
+            ],
+        },
+    }

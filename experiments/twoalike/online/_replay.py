@@ -5,7 +5,7 @@ made in a data set of their own; :mod:`twoalike.online._fetch` puts them into th
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,14 +20,13 @@ from twoalike.online._session import Part, QuestionStep
 from twoalike.record import (
     Apparatus,
     RunName,
-    RunRecord,
     check_run_files,
     open_run,
     register_participants,
     store_answers,
 )
-from twoalike.study import Study, TwoalikeError, provenance, sync_together, write_json
-from twoalike.tasks import Item, Keeper, Prepared, QuestionAnswers
+from twoalike.study import TwoalikeError, provenance, sync_together, write_json
+from twoalike.tasks import Keeper, Prepared
 
 KIND = "online_session"
 """Kind of the file that says which session of a browser was written."""
@@ -96,7 +95,7 @@ def replay_session(
         files = replay.mark()
     return Written(
         read.head.session,
-        read.head.participant,
+        prepared[0].sitting.participant,
         read.head.ended,
         replay.n_trials,
         tuple(error for one in replay.items for error in one.errors),
@@ -134,8 +133,8 @@ class _Replay:
     def run(self) -> None:
         """Write all parts; check that a completed session has all of them."""
         head, records = self.read.head, self.read.records
-        study = self.prepared[0].sitting.study
-        register_participants(self.root, study, {head.participant: study}, simulated=False)
+        study, code = self.prepared[0].sitting.study, self.prepared[0].sitting.participant
+        register_participants(self.root, study, {code: study}, simulated=False)
         reasons: list[str | None] = []
         for number, (prepared, part) in enumerate(zip(self.prepared, self.parts, strict=True)):
             own = [record for record in records if record.part == number]
@@ -184,10 +183,10 @@ class _Replay:
 
     def mark(self) -> tuple[str, ...]:
         """Write which session this is; return the paths of all its files, this one last."""
-        head, session = self.read.head, self.prepared[0].sitting.session
+        head, sitting = self.read.head, self.prepared[0].sitting
         made = [path for path in sorted(self.root.glob("s*/**/*")) if path.is_file()]
         files = [path.relative_to(self.root).as_posix() for path in made]
-        path = marker(self.root, head.participant, session)
+        path = marker(self.root, sitting.participant, sitting.session)
         content = {
             **provenance(KIND),
             **head.model_dump(exclude={"kind"}),
@@ -235,8 +234,8 @@ class _Run:
         for number, item in enumerate(record.items):
             if isinstance(item, sent.Segment) and number:
                 raise ValueError("a segment in the midst of a record")
-        for item in self.items.of(record):
-            self.keeper(item)
+        for kept in self.items.of(record):
+            self.keeper(kept)
         if last and isinstance(last[0], sent.Ending):
             self.items.pass_time(last[0].time)
             self.ended = last[0].reason

@@ -40,9 +40,10 @@ def source_lines(
             where="`jatos=True`", expected="the address of a JATOS server", found=text or "none"
         )
     if source is None or "://" in text or _is_sqlite(Path(text)):
-        from twoalike.online._store import FILE, read_store
+        from twoalike.online._serve import default_store
+        from twoalike.online._store import read_store
 
-        yield from read_store(built.study.root / FILE if source is None else source)
+        yield from read_store(default_store(built.study.root) if source is None else source)
         return
     yield from _from_path(Path(text))
 

@@ -8,6 +8,7 @@
 import { Refused, Unreachable } from "./transports.js";
 
 const STORE = "lines";
+const HEAD = '{"kind":"session"';
 
 /** Read a JSON file of the page. */
 export async function readJson(base, path, request = (...args) => fetch(...args)) {
@@ -173,13 +174,16 @@ export class FileTransport {
   async finish(_, reason) {
     await this.lines.add([this.line({ ended: reason })]);
     const outcome = outcomeOf(reason, this.settings, this.study.completion_url);
-    return { ...outcome, download: await this.download(true) };
+    const lines = await this.lines.all();
+    if (lines.every((line) => line.startsWith(HEAD))) return outcome; // nothing was answered
+    const text = lines.map((line) => `${line}\n`).join("");
+    const download = { name: `${this.known.session}.ndjson`, text, needed: this.needed };
+    return { ...outcome, download };
   }
 
-  /** File with all that was answered. @param {boolean} needed Whether it is nowhere else. */
-  async download(needed) {
-    const text = (await this.lines.all()).map((line) => `${line}\n`).join("");
-    return { name: `${this.known.session}.ndjson`, text, needed };
+  /** Whether the file at the end is all there is. */
+  get needed() {
+    return true;
   }
 
   async block() {

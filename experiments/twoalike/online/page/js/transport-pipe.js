@@ -45,8 +45,11 @@ export class PipeTransport extends FileTransport {
 
   async finish(_, reason) {
     await this.put(reason, [this.line({ ended: reason })]);
-    const { download, ...outcome } = await super.finish(_, reason);
-    return { ...outcome, download: { ...download, needed: this.refused !== null } };
+    return super.finish(_, reason);
+  }
+
+  get needed() {
+    return this.refused !== null;
   }
 
   /** Send one file, unless the pipe has refused one before. */

@@ -1,0 +1,189 @@
+"""Where records come from, and the pages that need no server of ours."""
+
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from tests.conftest import write_study
+from tests.online.simulated import head_of, items_of, records_of, write_archive
+
+from twoalike.cli.app import main
+from twoalike.online import OnlineStudy, build_online, fetch, read_built, write_jatos, write_static
+from twoalike.study import TwoalikeError
+
+CODE = "w0001"
+ONLINE = '[online]\ncompletion_code = "C0DE"\n'
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> OnlineStudy:
+    root = write_study(
+        tmp_path_factory.mktemp("sources") / "s", f"trials = 2\npractice = 0\n{ONLINE}"
+    )
+    return build_online(root, 3)
+
+
+@pytest.fixture(scope="module")
+def lines(built: OnlineStudy, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An archive of one session, as a page without a server writes it."""
+    lab = write_study(tmp_path_factory.mktemp("lab") / "s", f"trials = 2\npractice = 0\n{ONLINE}")
+    records = records_of(built, CODE, items_of(lab, CODE))
+    begun = head_of(built, CODE, None)
+    over = {**head_of(built, CODE), "entered": None}
+    path = lab / "archive.ndjson"
+    return write_archive(path, begun, records[:2], records[1:], over).read_text()
+
+
+@pytest.fixture
+def empty(built: OnlineStudy) -> Iterator[OnlineStudy]:
+    """The study without data."""
+    import shutil
+
+    shutil.rmtree(built.study.root / "data", ignore_errors=True)
+    yield built
+
+
+@contextmanager
+def answering(content: bytes, token: str) -> Iterator[tuple[str, list[str]]]:
+    """A server that gives ``content`` to those who have the token; yields address and paths."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            allowed = self.headers["Authorization"] == f"Bearer {token}"
+            self.send_response(200 if allowed else 401)
+            self.end_headers()
+            self.wfile.write(content if allowed else b"{}")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def one_session(empty: OnlineStudy, source: str | Path, **how: object) -> bool:
+    found = fetch(empty.study, source, **how)  # type: ignore[arg-type]
+    return not found.problems and [one.n_trials for one in found.written] == [2]
+
+
+def test_results_of_jatos_as_exported(empty: OnlineStudy, lines: str, tmp_path: Path) -> None:
+    half = len(lines.splitlines()) // 2
+    parts = ["\n".join(lines.splitlines()[:half]), "\n".join(lines.splitlines()[half:])]
+    path = tmp_path / "results.jrzip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        for number, part in enumerate(parts, start=1):  # the page was reloaded
+            archive.writestr(f"study_result_1/comp_result_{number}/data.txt", part)
+    assert one_session(empty, path)
+
+
+def test_a_folder_of_files(empty: OnlineStudy, lines: str, tmp_path: Path) -> None:
+    for number, line in enumerate(lines.splitlines()):
+        (tmp_path / f"s-1_{number}.ndjson").write_text(line)
+    (tmp_path / "notes.md").write_text("not records")
+    assert one_session(empty, tmp_path)
+
+
+def test_a_server_and_its_token(empty: OnlineStudy, lines: str) -> None:
+    with answering(lines.encode(), "secret") as (address, asked):
+        with pytest.raises(TwoalikeError, match="an operator's token, found one that is refused"):
+            fetch(empty.study, address, token="other")
+        assert one_session(empty, address, token="secret")
+    assert asked == ["/api/operator/records"] * 2
+    with pytest.raises(TwoalikeError, match="cannot be read"):
+        fetch(empty.study, address, token="secret")
+
+
+def test_the_api_of_jatos(empty: OnlineStudy, lines: str) -> None:
+    with answering(lines.encode(), "jap_1") as (address, asked):
+        assert one_session(empty, address, token="jap_1", jatos=True)
+    (path,) = asked
+    assert path.startswith("/jatos/api/v1/results/data?studyUuid=")
+
+
+def test_what_is_no_source(empty: OnlineStudy, tmp_path: Path) -> None:
+    with pytest.raises(TwoalikeError, match="a file or folder of records"):
+        fetch(empty.study, tmp_path / "none.ndjson")
+    with pytest.raises(TwoalikeError, match="files of records"):
+        fetch(empty.study, tmp_path)
+    with pytest.raises(TwoalikeError, match="a store of records, found none"):
+        fetch(empty.study)
+    with pytest.raises(TwoalikeError, match="an operator's token, found none"):
+        fetch(empty.study, "https://lab.example.org")
+
+
+def test_the_command(
+    empty: OnlineStudy, lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(lines)
+    words = ["online", "fetch", str(empty.study.root), str(path)]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("1 session written (2 trials)\ndisplay error: median 2.0 ms")
+    path.write_text(lines + "damaged\n")
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 1
+    printed = capsys.readouterr()
+    assert "0 sessions written (0 trials), 1 unchanged" in printed.out
+    assert "no JSON of a record: damaged" in printed.out + printed.err
+
+
+def test_a_study_archive_of_jatos(built: OnlineStudy, tmp_path: Path) -> None:
+    out = write_jatos(built.study, tmp_path / "study.jzip")
+    with zipfile.ZipFile(out) as archive:
+        names = archive.namelist()
+        about = json.loads(archive.read(next(name for name in names if name.endswith(".jas"))))
+        folder = about["data"]["dirName"]
+        index = archive.read(f"{folder}/index.html").decode()
+    assert about["version"] == "3"
+    (component,) = about["data"]["componentList"]
+    assert (component["htmlFilePath"], component["reloadable"]) == ("index.html", True)
+    assert about["data"]["batchList"][0]["maxTotalWorkers"] == 3
+    assert json.loads(about["data"]["jsonData"]) == {"completion_code": "C0DE"}
+    assert '<meta name="transport" content="jatos">' in index
+    assert index.index('<script src="jatos.js">') < index.index("vendor/jspsych.js")
+    page = {path.relative_to(built.folder).as_posix() for path in built.folder.rglob("*.*")}
+    assert {f"{folder}/{name}" for name in page} < set(names)
+    content = out.read_bytes()
+    assert write_jatos(built.study, out).read_bytes() == content
+
+
+def test_a_page_for_a_plain_host(built: OnlineStudy, tmp_path: Path) -> None:
+    out = write_static(built.study, tmp_path / "site", pipe="E1", codes="pipe")
+    assert 'content="pipe"' in (out / "index.html").read_text()
+    settings = json.loads((out / "transport.json").read_text())
+    assert settings["experiment"] == "E1"
+    assert settings["completion_code"] == "C0DE"
+    with pytest.raises(TwoalikeError, match="there is such a folder already"):
+        write_static(built.study, out)
+    write_static(built.study, out, overwrite=True)
+    assert 'content="file"' in (out / "index.html").read_text()
+    assert (out / "people" / "w0001.json").is_file()
+    with pytest.raises(TwoalikeError, match="the id of an experiment"):
+        write_static(built.study, out, codes="pipe", overwrite=True)
+
+
+def test_trials_chosen_on_the_way_need_our_server(built: OnlineStudy, tmp_path: Path) -> None:
+    root = write_study(tmp_path / "s", 'sampler = "adaptive"\ntrials = 8\npractice = 0\n')
+    build_online(root, 1)
+    with pytest.raises(TwoalikeError, match="one that lists the trials beforehand"):
+        write_jatos(root, tmp_path / "study.jzip")
+    assert read_built(root).session.participants == ("w0001",)
