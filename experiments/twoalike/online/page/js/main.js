@@ -231,7 +231,7 @@ class Page {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
     const finish = () => this.transport.finish(token, reason);
-    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw };
+    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw, reason };
     await this.remember({ token, outcome });
     if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
