@@ -233,8 +233,8 @@ class Page {
     const finish = () => this.transport.finish(token, reason);
     const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw, reason };
     await this.remember({ token, outcome });
-    if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
+    if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
   /** Say what went wrong, once, over everything else. */
