@@ -17,7 +17,8 @@ CLOSE = {"en": "close this page", "de": "Schließen Sie diese Seite"}
 
 def shipped(task: str, language: str, kind: str) -> Protocol:
     """Protocol with the texts that come with twoalike."""
-    return for_stimuli(find_task(task).protocol.model_validate({"language": language}), {kind})
+    model: type[Protocol] = find_task(task).protocol
+    return for_stimuli(model.model_validate({"language": language}), {kind})
 
 
 def words(protocol: Protocol) -> str:
