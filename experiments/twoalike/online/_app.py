@@ -310,7 +310,7 @@ class _Server:
         """Store records."""
         session = self._session(request)
         body = await _body(request, _MOST_BATCH_BYTES)
-        if not self.sessions.take(session, len(body) / _BYTES_A_REQUEST):
+        if not self.sessions.take(session, len(body) // _BYTES_A_REQUEST):
             raise Refusal("slow_down", "too many bytes of one session")
         try:
             batch = _BATCH.validate_json(body)
