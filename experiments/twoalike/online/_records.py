@@ -11,7 +11,7 @@ that is sent twice is stored once, and one that differs from what is stored is r
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, FiniteFloat
 
 FORMAT = 1
 """Version of records and of session.json."""
@@ -26,6 +26,8 @@ type Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e7)]
 """Seconds of the run's clock: 0 is the first page of the part, and a resume goes on from the last
 record."""
 type Number = Annotated[int, Field(ge=0, le=1_000_000)]
+type Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""A number that is exact in JavaScript."""
 type Coordinate = Annotated[FiniteFloat, Field(ge=-1e5, le=1e5)]
 
 
@@ -41,7 +43,7 @@ class Note(Sent):
     kind: Literal["note"] = "note"
     event: Name
     time: Seconds
-    detail: dict[Name, str | int | FiniteFloat | bool | None] = Field(
+    detail: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(
         default_factory=dict, max_length=20
     )
 
@@ -50,7 +52,7 @@ class EventRow(Sent):
     """A row of the run's table of events, by column (:class:`twoalike.tasks.EventRow`)."""
 
     kind: Literal["event"] = "event"
-    values: dict[Name, str | int | FiniteFloat | bool | None] = Field(max_length=20)
+    values: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(max_length=20)
 
 
 type AnswerText = Annotated[str, Field(max_length=10_000)]
@@ -61,7 +63,7 @@ class Answers(Sent):
 
     kind: Literal["answers"] = "answers"
     measure: Literal["consent", "form", "blocks", "debrief"]
-    values: dict[Name, AnswerText | int | bool | tuple[AnswerText, ...] | None] = Field(
+    values: dict[Name, AnswerText | Whole | bool | tuple[AnswerText, ...] | None] = Field(
         max_length=20
     )
 
@@ -186,7 +188,7 @@ class Record(Sent):
     part: Annotated[int, Field(ge=0, le=100)]
     step: Annotated[int, Field(ge=0, le=100_000)]
     """Place of the step in its part; all arrangements of a part are one step."""
-    items: Annotated[tuple[Item, ...], Field(max_length=5_000)]
+    items: Annotated[tuple[Item, ...], FailFast(), Field(max_length=5_000)]
 
 
 def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
@@ -196,6 +198,9 @@ def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 type Batch = Annotated[
-    tuple[Record, ...], Field(min_length=1, max_length=50), AfterValidator(_unique)
+    tuple[Record, ...],
+    FailFast(),  # thousands of errors would take long to collect
+    Field(min_length=1, max_length=50),
+    AfterValidator(_unique),
 ]
 """What one request may send."""
