@@ -3,10 +3,10 @@
     python -P tests/hardening/online_attacks.py [--tries N] [--seed N] [--only NAME]
 
 A simulated participant goes through whole sessions of both tasks in Chromium, against the real
-server, while tabs, browsers and servers are killed and the line fails. *Acknowledged* trials are
-those whose record the server has confirmed; *lost* are those that its archive does not hold as
-they were sent, *doubled* those it holds twice. Nor may a trial be asked again after the page has gone on to
-another one, and at the end every session must be complete, with each planned trial once.
+server, while tabs, browsers and servers are killed and the line fails. *Faults* are confirmed
+records that the archive lacks or holds otherwise, trials that it holds twice or not at all, gaps in
+the numbers of records, and trials that are asked again after the page has gone on to another one.
+Every session must reach its end.
 """
 
 import argparse
@@ -277,9 +277,7 @@ def try_session(fault: Fault, tries: int, rng: random.Random) -> tuple[int, list
         seat.player.play(limit_s=300)
         seat.player.page.get_by_text("All of your answers have been stored").wait_for()
         planned = {
-            (part, index)
-            for part, plan in enumerate(seat.player.plans)
-            for index in plan.results
+            (part, index) for part, plan in enumerate(seat.player.plans) for index in plan.results
         }
         return done, seat.watch.faults(records(seat.served), planned)
 
