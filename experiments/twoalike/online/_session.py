@@ -163,7 +163,7 @@ class PageTexts(Sent):
     unsupported: str
     """The browser lacks something; {what}."""
     turn: str
-    """A phone held upright where that is too narrow."""
+    """A phone that has to be turned to be large enough."""
     offline: str
     """The line is broken: answers are kept here and sent later."""
     left_fullscreen: str
@@ -174,11 +174,15 @@ class PageTexts(Sent):
     sending: str
     """After the last trial, while answers are still being sent; {n}."""
     closing: str
-    """After that: everything is stored, the window may be closed."""
+    """After that: everything is stored."""
+    close: str
+    """Below the codes: the window may be closed."""
     code: str
     """Above the completion code."""
     copy_code: str
     """Button that copies it."""
+    go_back: str
+    """Link to online.completion_url; {host} is its site."""
     withdraw: str
     """How to withdraw later; {code}."""
     download: str

@@ -27,18 +27,20 @@ export async function sendRest(root, texts, queue) {
 }
 
 /**
- * Show that all is stored, with the codes.
+ * Show that all is stored, if anything was answered, with the codes.
  *
  * @param {HTMLElement} root
  * @param {object} texts
- * @param {{code: string|null, url: string|null, withdraw: string|null,
+ * @param {{code: string|null, url: string|null, withdraw: string|null, reason?: string,
  *   download?: {name: string, text: string, needed: boolean}}} outcome
  */
-export function showEnd(root, texts, { code, url, withdraw, download }) {
-  const parts = paragraphs(texts.closing);
+export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
+  const answered = reason !== "declined"; // else nothing but that is stored, as was just said
+  const parts = answered ? paragraphs(texts.closing) : [];
   if (code) parts.push(element("p", {}, texts.code), codeLine(code), copyButton(texts, code));
-  if (url) parts.push(element("p", {}, element("a", { href: url, rel: "noreferrer" }, url)));
+  if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));
+  if (texts.close) parts.push(element("p", {}, texts.close));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
     const link = element("a", { href: address, rel: "noreferrer" }, address);
@@ -47,6 +49,12 @@ export function showEnd(root, texts, { code, url, withdraw, download }) {
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
+}
+
+/** Link to where people came from, which takes the code along. */
+function linkBack(texts, url) {
+  const words = filled(texts.go_back, { host: new URL(url).host });
+  return element("p", {}, element("a", { href: url, rel: "noreferrer", class: "button" }, words));
 }
 
 /** Link that saves what was answered, and whether that has to be sent. */

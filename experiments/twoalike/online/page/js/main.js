@@ -111,7 +111,7 @@ class Page {
     const enter = () => this.transport.enter({ external, link, token: null });
     const { token } = await persist(enter, told);
     const outcome = await persist(() => this.transport.finish(token, "screened_out"), told);
-    const texts = { ...this.texts, closing: why };
+    const texts = { ...this.texts, closing: why, close: "" };
     showEnd(this.root, texts, { ...outcome, withdraw: null });
   }
 
@@ -231,10 +231,10 @@ class Page {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
     const finish = () => this.transport.finish(token, reason);
-    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw };
+    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw, reason };
     await this.remember({ token, outcome });
-    if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
+    if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
   /** Say what went wrong, once, over everything else. */
