@@ -135,8 +135,6 @@ def as_chosen(
     TwoalikeError
         If a block is damaged.
     """
-    design = study.config.design
-    total = design.trials + design.catch + design.repeats + design.practice + design.practice_checks
     sessions, pages = list(prepared), list(parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
         if not any(isinstance(step, BlockStep) for step in part.steps):
@@ -145,7 +143,7 @@ def as_chosen(
         own = [block for block in blocks if block.part == number]
         sitting = replace(one.sitting, study=study)
         made = prepared_choices(sitting, one.protocol, one.stimuli, block_table(own))
-        plan = replace(made.plan, n_trials=total)
+        plan = replace(made.plan, n_trials=study.config.design.n_listed)
         sessions[number] = replace(made, settled=one.settled, plan=plan)
         pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
     return sessions, pages
@@ -255,8 +253,7 @@ class NextBlocks:
             listed,
             earlier=self._earlier(participant, number),
         )
-        config = self._study.config.design
-        total = config.trials + config.catch + config.repeats
+        total = self._study.config.design.n_judged
         n_before = 0 if listed is None else len(listed)
         return Block(
             session=session,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twoalike.online._blocks import Block, spliced
+from twoalike.online._compile import is_adaptive
 from twoalike.online._records import (
     MOST_BYTES,
     Answers,
@@ -153,14 +154,12 @@ class BuiltStudy:
     @property
     def is_adaptive(self) -> bool:
         """Whether trials are chosen while a session runs."""
-        return self.study.config.design.sampler == "adaptive"
+        return is_adaptive(self.study)
 
     def n_trials(self, part: Part) -> int:
         """Count the trials of choices in a part, those not chosen yet too."""
         if any(isinstance(step, BlockStep) for step in part.steps):
-            design = self.study.config.design
-            main = design.trials + design.catch + design.repeats
-            return main + design.practice + design.practice_checks
+            return self.study.config.design.n_listed
         return sum(isinstance(step, TrialStep) for step in part.steps)
 
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
