@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,14 +27,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
-from twoalike.online._chosen import Asked, Chosen
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits
 from twoalike.online._operator import archive_chunks, operator_state, payments
 from twoalike.online._places import (
     ACCEPTING,
     Entrant,
-    Reason,
     enter,
     expire,
     find_session,
@@ -42,7 +40,8 @@ from twoalike.online._places import (
     resume_point,
     withdraw,
 )
-from twoalike.online._records import MOST_BYTES, Batch, Name, Sent
+from twoalike.online._records import MOST_BYTES, Batch, Name, Reason, Sent
+from twoalike.online._session_blocks import Asked, SessionBlocks
 from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
@@ -96,7 +95,7 @@ class Entry(Sent):
 class Finish(Sent):
     """How a session ended."""
 
-    reason: Literal["completed", "declined", "screened_out"]
+    reason: Reason
 
 
 class Withdrawal(Sent):
@@ -181,7 +180,7 @@ class _Server:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
-        self._chosen = Chosen(built, store)
+        self._blocks = SessionBlocks(built, store)
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
         files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
@@ -292,7 +291,7 @@ class _Server:
         """Give the trials of a block that is chosen while the session runs."""
         session = self._session(request)
         asked = await _sent(request, Asked)
-        made = await run_in_threadpool(self._chosen.give, session, asked)
+        made = await run_in_threadpool(self._blocks.give, session, asked)
         return JSONResponse({"steps": [step.model_dump(mode="json") for step in made.steps]})
 
     @_answering

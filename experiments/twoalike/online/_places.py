@@ -10,16 +10,16 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
-from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact
+from twoalike.online._records import Reason
+from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact, over
 from twoalike.study import OnlineConfig
 
-type Reason = Literal["completed", "declined", "screened_out"]
 ACCEPTING = "accepting"
 """Fact that is ``no`` while nobody new may take part."""
 
@@ -119,8 +119,8 @@ def _earlier(
 
 def _continued(row: RowMapping, built: BuiltStudy, *, by_link: bool) -> RowMapping:
     if row["ended"] is not None:
-        over = "expired" if row["ended"] == "expired" else "finished"
-        raise Refusal("used" if by_link else over, f"session is {row['ended']}")
+        refusal = over(row["ended"])
+        raise Refusal("used", refusal.reason) if by_link else refusal
     if row["protocol"] != built.session.hash:
         raise Refusal("changed", "the study was built anew since the session began")
     return row
@@ -183,8 +183,7 @@ def finish(
     """
     row = find_session(connection, session)
     if row["ended"] not in (None, reason):
-        error = "expired" if row["ended"] == "expired" else "finished"
-        raise Refusal("unknown" if row["ended"] == "withdrawn" else error, "session has ended")
+        raise over(row["ended"])
     if reason == "completed" and not row["done"]:
         raise Refusal("malformed", "completed before its last record")
     if row["ended"] is None:

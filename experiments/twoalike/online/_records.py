@@ -25,6 +25,8 @@ type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e7)]
 """Seconds of the run's clock: 0 is the first page of the part, and a resume goes on from the last
 record."""
+type Reason = Literal["completed", "declined", "screened_out"]
+"""How a session or a part of it ends by what the participant did."""
 type Number = Annotated[int, Field(ge=0, le=1_000_000)]
 type Coordinate = Annotated[FiniteFloat, Field(ge=-1e5, le=1e5)]
 
@@ -166,7 +168,7 @@ class Ending(Sent):
 
     kind: Literal["end"] = "end"
     time: Seconds
-    reason: Literal["completed", "declined", "screened_out"]
+    reason: Reason
 
 
 type Item = Annotated[

@@ -326,16 +326,16 @@ def _added(
             raise Refusal("malformed", "a record far ahead")
         elif record.n == after["n"] + 1:
             if after["ended"] is not None:
-                raise Refusal(*_over(after["ended"]))
+                raise over(after["ended"])
             after |= _following(after, record)
             added.append(record)
     return added, after
 
 
-def _over(ended: str) -> tuple[str, str]:
-    """Error and reason for a session that has ended."""
+def over(ended: str) -> Refusal:
+    """Refusal of what comes after the end of a session; ``ended`` is how it ended."""
     error = {"expired": "expired", "withdrawn": "unknown"}.get(ended, "finished")
-    return error, f"session is {ended}"
+    return Refusal(error, f"session is {ended}")
 
 
 def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
