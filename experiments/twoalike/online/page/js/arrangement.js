@@ -7,10 +7,10 @@
  */
 
 import { countText, holds } from "./arena.js";
+import { GO_ON } from "./keys.js";
 import { round } from "./numeric.js";
 
 const FINE = 0.2; // step of an arrow key with Shift, times the step without
-const GO_ON = new Set(["space", "return", "num_enter"]);
 
 /** @typedef {[number, number]} Point Pixels from the centre, y up. */
 /** @typedef {{kind: string, [field: string]: unknown}} Item */
@@ -237,7 +237,7 @@ export class Arrangement {
 
   /** End the page after the time limit, once it has been shown long enough. */
   #turnPage({ kind, time, key, button }) {
-    const turns = (kind === "key" && GO_ON.has(key)) || (kind === "press" && button === "left");
+    const turns = (kind === "key" && GO_ON.includes(key)) || (kind === "press" && button === "left");
     const since = this.#messageSince;
     if (turns && since !== null && time - since >= this.protocol.pages.page_s) this.phase = "done";
   }

@@ -10,7 +10,7 @@
  * @typedef {import("./choice.js").Item} Item
  */
 
-import { GO_ON } from "./choice.js";
+import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
 const MOST_YEARS = 130;

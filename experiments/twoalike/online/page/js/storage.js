@@ -125,17 +125,22 @@ export class BrowserStorage {
    */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
-    const written = new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
-    });
+    const written = completed(transaction);
     work(Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)])));
     return written;
   }
 }
 
-/** Result of a request to the database. */
-function answer(request) {
+/** Resolves when a transaction is written. @param {IDBTransaction} transaction */
+export function completed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/** Result of a request to the database. @param {IDBRequest} request */
+export function answer(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

@@ -5,21 +5,11 @@
  * address says of the person, so that the same person always has the same one.
  */
 
-import { Refused, Unreachable } from "./transports.js";
+import { answer, completed } from "./storage.js";
+import { readJson, Refused } from "./transports.js";
 
 const STORE = "lines";
 const HEAD = '{"kind":"session"';
-
-/** Read a JSON file of the page. */
-export async function readJson(base, path, request = (...args) => fetch(...args)) {
-  try {
-    const answer = await request(new URL(path, base));
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    return await answer.json();
-  } catch (error) {
-    throw new Unreachable(`${path}: ${error.message}`, { cause: error });
-  }
-}
 
 /** A name that no other session has. @param {string} kind */
 export function newName(kind) {
@@ -80,7 +70,7 @@ export class MemoryLines {
 }
 
 /** Lines that are kept in this browser until it is cleared. */
-export class BrowserLines {
+class BrowserLines {
   /** @param {string} session */
   constructor(session) {
     this.session = session;
@@ -90,16 +80,13 @@ export class BrowserLines {
     const database = await this.open();
     const change = database.transaction(STORE, "readwrite", { durability: "strict" });
     for (const line of lines) change.objectStore(STORE).add(line);
-    await new Promise((resolve, reject) => {
-      change.oncomplete = resolve;
-      change.onerror = change.onabort = () => reject(change.error);
-    });
+    await completed(change);
     database.close();
   }
 
   async all() {
     const database = await this.open();
-    const lines = await done(database.transaction(STORE).objectStore(STORE).getAll());
+    const lines = await answer(database.transaction(STORE).objectStore(STORE).getAll());
     database.close();
     return lines;
   }
@@ -107,15 +94,8 @@ export class BrowserLines {
   async open() {
     const request = indexedDB.open(`twoalike kept ${this.session}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
-    return done(request);
+    return answer(request);
   }
-}
-
-function done(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }
 
 export class FileTransport {

@@ -5,8 +5,8 @@
  * a change that was made without knowing the one before, and then the next free code is tried.
  */
 
-import { newName, outcomeOf, readJson, sessionLine } from "./transport-file.js";
-import { Refused, Unreachable } from "./transports.js";
+import { newName, outcomeOf, sessionLine } from "./transport-file.js";
+import { readJson, Refused, Unreachable } from "./transports.js";
 
 const ATTEMPTS = 100;
 const PAUSE_MS = 400;

@@ -29,6 +29,23 @@ export class Refused extends Error {
 /** There was no answer, or none that the other side meant: try again. */
 export class Unreachable extends Error {}
 
+/**
+ * Read a JSON file of the page.
+ *
+ * @param {string} base Address of the page.
+ * @param {string} path
+ * @param {typeof fetch} [request]
+ */
+export async function readJson(base, path, request = (...args) => fetch(...args)) {
+  try {
+    const answer = await request(new URL(path, base));
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return await answer.json();
+  } catch (error) {
+    throw new Unreachable(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
 /** The server of `twoalike online serve`. */
 export class ServerTransport {
   reopens = true;
