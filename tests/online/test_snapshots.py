@@ -17,24 +17,11 @@ from numpy.typing import NDArray
 
 from twoalike.design import adaptive_blocks
 from twoalike.embedding import Posterior
-from twoalike.online import (
-    Block,
-    BlockStep,
-    CutOff,
-    NextBlocks,
-    PageStep,
-    Snapshot,
-    TrialStep,
-    block_table,
-    latest_snapshot,
-    next_block,
-    publish_snapshot,
-    read_choices,
-    read_snapshot,
-    refit,
-    snapshot_folder,
-    spliced,
-)
+from twoalike.online import Block, CutOff, Snapshot, next_block, publish_snapshot, refit
+from twoalike.online._blocks import NextBlocks, block_table, spliced
+from twoalike.online._refitting import read_choices
+from twoalike.online._session import BlockStep, PageStep, TrialStep
+from twoalike.online._snapshots import latest_snapshot, read_snapshot, snapshot_folder
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError
 from twoalike.tables import STIMULI
@@ -243,7 +230,7 @@ def test_no_answer_waits_for_a_fit(blocks: NextBlocks, study: Study, stimuli: St
     assert min(taken) < 0.25
     heavy = {"pymc", "pytensor", "jax", "torch", "psychopy"}
     code = (
-        "import sys; from twoalike.online import NextBlocks, next_block; "
+        "import sys; from twoalike.online._blocks import NextBlocks, next_block; "
         f"sys.exit(bool({heavy} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
