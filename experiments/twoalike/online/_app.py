@@ -1,7 +1,7 @@
-"""The server of an online study, as an ASGI application: what it answers and what it refuses.
+"""The server of an online study as an ASGI application: its requests, answers and refusals.
 
-A request is refused before anything of it is stored, and the log says why: the reason and the
-session, never an id, an address or what was sent.
+A request is refused before any of it is stored. The log then has the reason and the session, never
+an id, an address or the content.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
 
 
 class Entry(Sent):
-    """What the page sends to take part; ``external`` are the parts of its address."""
+    """Request to take part; ``external`` are the parameters of the page's address."""
 
     external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
         default_factory=dict, max_length=20
@@ -174,7 +174,7 @@ async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
 
 
 class _Server:
-    """State of one server process, and what it answers."""
+    """State of one server process, and its answers to requests."""
 
     def __init__(self, built: BuiltStudy, store: Store, key: Key, limits: Limits) -> None:
         self.built, self.store, self.key, self.limits = built, store, key, limits
@@ -243,7 +243,7 @@ class _Server:
         return Response(content, media_type="application/json")
 
     def _entered(self, row: Mapping[str, Any]) -> bytes:
-        """Return what a person gets who entered, and make ready what their records need."""
+        """Answer for a person who has entered; also prepares the checks of their records."""
         with self.store.reading() as connection:
             parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
             resume = resume_point(connection, row, parts)

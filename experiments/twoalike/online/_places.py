@@ -1,7 +1,7 @@
-"""Who takes part: codes given to people, returned, kept; the end of a session; withdrawal.
+"""Allocation of participants' codes, from entry to the end of a session, expiry or withdrawal.
 
-Each function writes within the transaction of the store's writer, so that two people can never get
-the same code, however many server processes there are.
+Each function runs within a transaction of the store's writer, so that two people never get the same
+code, however many server processes there are.
 """
 
 import json
@@ -26,7 +26,7 @@ ACCEPTING = "accepting"
 
 @dataclass(frozen=True)
 class Entrant:
-    """What a browser that opens the page brings along."""
+    """How a browser that opens the page identifies its user."""
 
     external: Mapping[str, str]
     """Parts of the address."""
@@ -43,7 +43,7 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
     Raises
     ------
     Refusal
-        If they may not take part (any more).
+        If they may not take part, or no longer.
     """
     config = built.study.config.online
     identity = entrant.external.get(config.id_parameter, "")
@@ -163,7 +163,7 @@ def _code_of_first_visit(
 
 
 def expire(connection: Connection, config: OnlineConfig) -> None:
-    """End sessions that nobody came back to; a code without a stored trial becomes free."""
+    """End sessions that were not continued in time; codes without a stored trial become free."""
     now = time.time()
     gone = (SESSIONS.c.ended.is_(None), SESSIONS.c.last < now - 3600 * config.return_hours)
     empty = update(SESSIONS).where(*gone, SESSIONS.c.trials == 0)
@@ -179,7 +179,7 @@ def finish(
     Raises
     ------
     Refusal
-        If it has ended in another way, or is said to be completed and is not.
+        If it has ended in another way, or is reported as completed and is not.
     """
     row = find_session(connection, session)
     if row["ended"] not in (None, reason):
@@ -199,8 +199,8 @@ def finish(
 def withdraw(connection: Connection, code: str) -> str:
     """Delete what is stored of a session; returns its name.
 
-    Kept is that it was withdrawn, and the code of the participant, by which answers that were
-    fetched before can be found.
+    The store keeps the fact of the withdrawal and the participant's code, by which answers that
+    were fetched before can be found.
 
     Raises
     ------
