@@ -288,7 +288,10 @@ def check_adaptive(study: Study) -> None:
     config = study.config
     if config.design.sampler != "adaptive":
         raise TwoalikeError(
-            where="design.sampler", expected="'adaptive'", found=repr(config.design.sampler)
+            where="design.sampler",
+            expected="'adaptive'",
+            found=repr(config.design.sampler),
+            remedy='Set sampler = "adaptive" below [design] in study.toml.',
         )
     if config.conditions or config.objects_per_person:
         raise TwoalikeError(

@@ -53,8 +53,6 @@ export class Arrangement {
     this.result = null;
   }
 
-  // --- what is so ---------------------------------------------------------------------------
-
   get finished() {
     return this.phase === "done";
   }
@@ -122,8 +120,6 @@ export class Arrangement {
     return this.asked?.what === what;
   }
 
-  // --- what is seen -------------------------------------------------------------------------
-
   /** What has to be on the screen now. */
   get scene() {
     const { texts } = this.protocol;
@@ -169,8 +165,6 @@ export class Arrangement {
     const shown = limit !== null && timing.show_timer;
     return shown ? { end: limit, length: timing.trial_limit_s } : null;
   }
-
-  // --- what happens -------------------------------------------------------------------------
 
   /**
    * Take one event; a press that means nothing now changes nothing.
@@ -304,8 +298,6 @@ export class Arrangement {
     this.places[item] = this.layout.clamp(x + step * dx, y + step * dy);
   }
 
-  // --- the end ------------------------------------------------------------------------------
-
   #pressDone(time, method) {
     this.#drop(time);
     if (!this.mayFinish) this.asked = { what: "too_few", time };
@@ -360,8 +352,6 @@ export class Arrangement {
       item_px: layout.item,
     };
   }
-
-  // --- hands --------------------------------------------------------------------------------
 
   /**
    * Let go of what keys hold and take the next image around the circle: one of those outside if

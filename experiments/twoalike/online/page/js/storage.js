@@ -15,46 +15,6 @@
 
 const STORES = ["state", "records", "draft", "results"];
 
-/** Storage in memory, for tests and where nothing needs to last. */
-export class MemoryStorage {
-  constructor() {
-    this.state = new Map();
-    this.records = new Map();
-    this.draft = [];
-    this.results = [];
-  }
-
-  async load() {
-    return structuredClone({
-      entry: this.state.get("entry") ?? null,
-      progress: this.state.get("progress") ?? null,
-      records: [...this.records.values()],
-      draft: this.draft,
-      results: this.results,
-    });
-  }
-
-  async save(key, value) {
-    this.state.set(key, structuredClone(value));
-  }
-
-  async append(items) {
-    this.draft.push(...structuredClone(items));
-  }
-
-  async commit({ records, progress, result = null, fresh = false }) {
-    for (const record of structuredClone(records)) this.records.set(record.n, record);
-    if (fresh) this.results = [];
-    if (result) this.results.push(structuredClone(result));
-    this.state.set("progress", structuredClone(progress));
-    this.draft = [];
-  }
-
-  async remove(numbers) {
-    for (const n of numbers) this.records.delete(n);
-  }
-}
-
 /** Storage in IndexedDB. */
 export class BrowserStorage {
   /** @param {IDBDatabase} database */

@@ -54,21 +54,6 @@ export function outcomeOf(reason, { completion_code: completed, screened_out_cod
   return { code, url: address };
 }
 
-/** Lines that are kept in memory, for tests. */
-export class MemoryLines {
-  constructor() {
-    this.lines = [];
-  }
-
-  async add(lines) {
-    this.lines.push(...lines);
-  }
-
-  async all() {
-    return [...this.lines];
-  }
-}
-
 /** Lines that are kept in this browser until it is cleared. */
 class BrowserLines {
   /** @param {string} session */
