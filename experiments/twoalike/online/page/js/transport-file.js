@@ -18,7 +18,7 @@ export function newName(kind) {
 }
 
 /** Line of an archive that describes a session. */
-export function sessionLine({ session, code, study, entered = null, ended = null }) {
+function sessionLine({ session, code, study, entered = null, ended = null }) {
   return JSON.stringify({
     kind: "session",
     session,
@@ -83,7 +83,45 @@ class BrowserLines {
   }
 }
 
-export class FileTransport {
+/** What transports without a server of ours share: the page itself names sessions. */
+export class HostTransport {
+  /** Session and code, once they are known. */
+  known = null;
+
+  /** Enter, or go on: a token is the session's name and the participant's code. */
+  async enter({ external, token }) {
+    if (token) {
+      const [session, code] = token.split(" ");
+      this.begin({ session, code });
+    } else if (!this.known) {
+      this.begin(await this.newSession(external));
+    }
+    const { session, code } = this.known;
+    const person = await readJson(this.base, `people/${code}.json`, this.request);
+    if (!token) await this.announce();
+    const first = { acknowledged: 0, resume: null, withdraw: null };
+    return { session, token: `${session} ${code}`, person, ...first };
+  }
+
+  begin(known) {
+    this.known = known;
+  }
+
+  /** Line about the session. */
+  line(what = {}) {
+    return sessionLine({ ...this.known, study: this.study, ...what });
+  }
+
+  async block() {
+    throw new Refused("unknown");
+  }
+
+  async withdraw() {
+    throw new Refused("unknown");
+  }
+}
+
+export class FileTransport extends HostTransport {
   /**
    * @param {object} parts
    * @param {object} parts.study session.json
@@ -93,9 +131,9 @@ export class FileTransport {
    * @param {(session: string) => {add: Function, all: Function}} [parts.keep]
    */
   constructor({ study, settings, base, request, keep = (session) => new BrowserLines(session) }) {
+    super();
     Object.assign(this, { study, settings, base, request, keep });
     this.lines = null;
-    this.known = null;
   }
 
   static async open(base) {
@@ -104,31 +142,22 @@ export class FileTransport {
     return new this({ study, settings, base });
   }
 
-  /** Enter, or go on: a token is the session's name and the participant's code. */
-  async enter({ external, token }) {
-    if (token) {
-      const [session, code] = token.split(" ");
-      this.known = { session, code };
-      this.lines = this.keep(session);
-    } else if (!this.known) {
-      const code = await this.codeFor(external);
-      this.known = { session: newName("web"), code, entered: new Date().toISOString() };
-      this.lines = this.keep(this.known.session);
-    }
-    const { session, code } = this.known;
-    const person = await readJson(this.base, `people/${code}.json`, this.request);
-    if (!token) await this.lines.add([this.line()]);
-    const first = { acknowledged: 0, resume: null, withdraw: null };
-    return { session, token: `${session} ${code}`, person, ...first };
+  async newSession(external) {
+    const code = await this.codeFor(external);
+    return { session: newName("web"), code, entered: new Date().toISOString() };
+  }
+
+  begin(known) {
+    super.begin(known);
+    this.lines = this.keep(known.session);
+  }
+
+  announce() {
+    return this.lines.add([this.line()]);
   }
 
   codeFor(external) {
     return codeOf(this.study.participants, external);
-  }
-
-  /** Line about the session. */
-  line(what = {}) {
-    return sessionLine({ ...this.known, study: this.study, ...what });
   }
 
   async send(_, records) {
@@ -149,13 +178,5 @@ export class FileTransport {
   /** Whether the file at the end is all there is. */
   get needed() {
     return true;
-  }
-
-  async block() {
-    throw new Refused("unknown");
-  }
-
-  async withdraw() {
-    throw new Refused("unknown");
   }
 }
