@@ -27,6 +27,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
+from twoalike.online._checks import CheckCounts
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits
 from twoalike.online._operator import archive_chunks, operator_state, payments
@@ -181,6 +182,8 @@ class _Server:
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._blocks = SessionBlocks(built, store)
+        self.checks = CheckCounts(built)
+        self._shapes: dict[str, tuple[PartShape, ...]] = {}
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
         files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
@@ -209,6 +212,8 @@ class _Server:
 
     async def _parts(self, session: str) -> tuple[PartShape, ...]:
         """Return what the participant of a session was given."""
+        if session in self._shapes:
+            return self._shapes[session]
 
         def read() -> tuple[PartShape, ...]:
             if session not in self._participants:
@@ -221,7 +226,10 @@ class _Server:
                     blocks = stored_blocks(connection, session)
             return self.built.parts(self._participants[session], blocks)
 
-        return await run_in_threadpool(read)
+        shapes = await run_in_threadpool(read)
+        if not self.built.is_adaptive:  # else blocks are added while the session runs
+            self._shapes[session] = shapes
+        return shapes
 
     @_answering
     async def enter(self, request: Request) -> Response:
@@ -339,7 +347,7 @@ class _Server:
 
         def read() -> dict[str, Any]:
             with self.store.reading() as connection:
-                return operator_state(connection, self.built)
+                return operator_state(connection, self.built, self.checks)
 
         return JSONResponse(await run_in_threadpool(read))
 
@@ -350,7 +358,7 @@ class _Server:
 
         def read() -> str:
             with self.store.reading() as connection:
-                return payments(connection, self.key)
+                return payments(connection, self.key, self.checks)
 
         table = await run_in_threadpool(read)
         name = {"content-disposition": 'attachment; filename="payments.csv"'}

@@ -218,7 +218,7 @@ def withdraw(connection: Connection, code: str) -> str:
         update(SESSIONS)
         .where(SESSIONS.c.name == name)
         .values(ended="withdrawn", ended_at=time.time(), person=None, link=None)
-        .values(n=0, trials=0, fast=0, checks=0, right=0)
+        .values(n=0, trials=0, fast=0)
         .values(held=row["held"] if row["trials"] else None)
     )
     return name

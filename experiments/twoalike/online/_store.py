@@ -88,8 +88,6 @@ SESSIONS = Table(
     # Counts for the operator:
     Column("trials", Integer, nullable=False, default=0),
     Column("fast", Integer, nullable=False, default=0),
-    Column("checks", Integer, nullable=False, default=0),
-    Column("right", Integer, nullable=False, default=0),
     UniqueConstraint("visit", "held"),
 )
 RECORDS = Table(
@@ -99,6 +97,8 @@ RECORDS = Table(
     Column("n", Integer, primary_key=True),
     Column("part", Integer, nullable=False),
     Column("arrangement", Integer),
+    Column("trial", Integer),  # of a choice, and the place that was chosen
+    Column("position", Text),
     Column("body", Text, nullable=False),
 )
 BLOCKS = Table(
@@ -131,7 +131,7 @@ _STATE = (
     *("n", "part", "step", "clock", "choices"),
     *("answered", "arrangement", "part_end", "done"),
 )
-_COUNTS = ("trials", "fast", "checks", "right")
+_COUNTS = ("trials", "fast")
 
 
 @dataclass(frozen=True)
@@ -368,8 +368,6 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         "done": int(record.last and record.end == "completed"),
         "trials": state["trials"] + record.choices + (record.arrangement is not None),
         "fast": state["fast"] + record.fast,
-        "checks": state["checks"] + (record.right is not None),
-        "right": state["right"] + bool(record.right),
     }
 
 
@@ -379,6 +377,8 @@ def _record_row(session: str, record: Checked) -> dict[str, Any]:
         "n": record.n,
         "part": record.part,
         "arrangement": record.arrangement,
+        "trial": record.trial,
+        "position": record.position,
         "body": record.body,
     }
 
