@@ -23,6 +23,7 @@ from twoalike.online._session import (
     Step,
     TrialStep,
 )
+from twoalike.online._wording import for_browser
 from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
 from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
@@ -61,6 +62,7 @@ def prepare_person(
     Consent and form come once, before the first part, and only answers of earlier sessions leave
     them out: what this session's own answers add to the data set changes nothing here, so that a
     study compiles to the same before and after. An adaptive design is prepared as a random one.
+    Texts have the sentences of the browser.
 
     Parameters
     ----------
@@ -81,7 +83,10 @@ def prepare_person(
     found: list[Prepared] = []
     for one in parts:
         none = Opening(consent=False, form=(), resumed=False)
-        found.append(replace(one, settled=none if found else one.first_opening()))
+        protocol = for_browser(one.protocol)
+        plan = replace(one.plan, protocol=protocol.model_dump(mode="json"))
+        opening = none if found else one.first_opening()
+        found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found
 

@@ -162,7 +162,7 @@ class PageTexts(Sent):
     unsupported: str
     """The browser lacks something; {what}."""
     turn: str
-    """The phone is held upright, and the page needs more width."""
+    """A phone that has to be turned to be large enough."""
     offline: str
     """There is no connection: answers are kept in the browser and sent later."""
     left_fullscreen: str
@@ -173,11 +173,15 @@ class PageTexts(Sent):
     sending: str
     """After the last trial, while {n} records are still to be sent."""
     closing: str
-    """Afterwards: all is stored, and the window may be closed."""
+    """Afterwards: all is stored."""
+    close: str
+    """Below the codes: the window may be closed."""
     code: str
     """Above the completion code."""
     copy_code: str
     """Button that copies it."""
+    go_back: str
+    """Link to online.completion_url; {host} is its site."""
     withdraw: str
     """How to withdraw later; {code}."""
     download: str

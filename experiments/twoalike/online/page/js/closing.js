@@ -38,8 +38,9 @@ export async function sendRest(root, texts, queue) {
 export function showEnd(root, texts, { code, url, withdraw, download }) {
   const parts = paragraphs(texts.closing);
   if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));
-  if (url) parts.push(make("p", {}, make("a", { href: url, rel: "noreferrer" }, url)));
+  if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));
+  if (texts.close) parts.push(make("p", {}, texts.close));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
     const link = make("a", { href: address, rel: "noreferrer" }, address);
@@ -48,6 +49,12 @@ export function showEnd(root, texts, { code, url, withdraw, download }) {
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
+}
+
+/** Link to where people came from, which takes the code along. */
+function linkBack(texts, url) {
+  const words = filled(texts.go_back, { host: new URL(url).host });
+  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "button" }, words));
 }
 
 /** Link that saves what was answered, and whether that has to be sent. */

@@ -103,7 +103,7 @@ class Page {
     const enter = () => this.transport.enter({ external, link, token: null });
     const { token } = await persist(enter, told);
     const outcome = await persist(() => this.transport.finish(token, "screened_out"), told);
-    const texts = { ...this.texts, closing: why };
+    const texts = { ...this.texts, closing: why, close: "" };
     showEnd(this.root, texts, { ...outcome, withdraw: null });
   }
 

@@ -94,7 +94,11 @@ class ChoiceView {
     }
     moveTo(this.prompt, [0, layout.prompt_y]);
     moveTo(this.timer.element, [0, layout.timer_y]);
-    this.root.style.setProperty("--frame", `${Math.max(4, Math.floor(layout.text / 4))}px`);
+    const frame = Math.max(4, Math.floor(layout.text / 4));
+    const outer = Math.max(...Object.values(layout.centres).map(([x]) => Math.abs(x)));
+    const room = (layout.size[0] - layout.image) / 2 - outer; // beside the outermost image
+    this.root.style.setProperty("--frame", `${frame}px`);
+    this.root.style.setProperty("--frame-offset", `${Math.min(frame, Math.floor(room) - frame)}px`);
   }
 
   /** @param {import("./choice.js").Scene} scene */
