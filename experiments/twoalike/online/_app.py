@@ -1,7 +1,7 @@
-"""The server of an online study, as an ASGI application: what it answers and what it refuses.
+"""The server of an online study as an ASGI application: its requests, answers and refusals.
 
-A request is refused before anything of it is stored, and the log says why: the reason and the
-session, never an id, an address or what was sent.
+A request is refused before any of it is stored. The log then has the reason and the session, never
+an id, an address or the content.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from functools import wraps
 from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,14 +29,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
 from twoalike.online._checks import CheckCounts
-from twoalike.online._chosen import Asked, Chosen
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits
 from twoalike.online._operator import archive_chunks, operator_state, payments
 from twoalike.online._places import (
     ACCEPTING,
     Entrant,
-    Reason,
     enter,
     expire,
     find_session,
@@ -44,7 +42,8 @@ from twoalike.online._places import (
     resume_point,
     withdraw,
 )
-from twoalike.online._records import MOST_BYTES, Batch, Name, Sent
+from twoalike.online._records import MOST_BYTES, Batch, Name, Reason, Sent
+from twoalike.online._session_blocks import Asked, SessionBlocks
 from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
@@ -92,7 +91,7 @@ _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
 
 
 class Entry(Sent):
-    """What the page sends to take part; ``external`` are the parts of its address."""
+    """Request to take part; ``external`` are the parameters of the page's address."""
 
     external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
         default_factory=dict, max_length=20
@@ -104,7 +103,7 @@ class Entry(Sent):
 class Finish(Sent):
     """How a session ended."""
 
-    reason: Literal["completed", "declined", "screened_out"]
+    reason: Reason
 
 
 class Withdrawal(Sent):
@@ -210,13 +209,13 @@ async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
 
 
 class _Server:
-    """State of one server process, and what it answers."""
+    """State of one server process, and its answers to requests."""
 
     def __init__(self, built: BuiltStudy, store: Store, key: Key, limits: Limits) -> None:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
-        self._chosen = Chosen(built, store)
+        self._blocks = SessionBlocks(built, store)
         self.checks = CheckCounts(built)
         self._shapes: dict[str, tuple[PartShape, ...]] = {}
         self._participants: dict[str, str] = {}
@@ -286,7 +285,7 @@ class _Server:
         return Response(content, media_type="application/json")
 
     def _entered(self, row: Mapping[str, Any]) -> bytes:
-        """Return what a person gets who entered, and make ready what their records need."""
+        """Answer for a person who has entered; also prepares the checks of their records."""
         with self.store.reading() as connection:
             parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
             resume = resume_point(connection, row, parts)
@@ -337,7 +336,7 @@ class _Server:
         """Give the trials of a block that is chosen while the session runs."""
         session = self._session(request)
         asked = await _sent(request, Asked)
-        made = await run_in_threadpool(self._chosen.give, session, asked)
+        made = await run_in_threadpool(self._blocks.give, session, asked)
         return JSONResponse({"steps": [step.model_dump(mode="json") for step in made.steps]})
 
     @_answering

@@ -1,4 +1,4 @@
-"""Where records come from: a server, its store, an archive, results of JATOS, a folder of files."""
+"""Readers of records from a server, its store, an archive, results of JATOS or a folder."""
 
 import io
 import zipfile
