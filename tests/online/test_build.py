@@ -406,7 +406,8 @@ def test_arrangements_are_one_step_without_categories(make_study: MakeStudy) -> 
     assert step.ids == prepared.arranging.ids
     assert step.seed == str(prepared.arranging.seed)
     assert len(step.listed) == len(prepared.arranging.listed) == 2
-    assert step.kinds == {}
+    assert set(step.model_dump()["listed"][0]) == {"trial_type", "stimuli", "scheduler"}
+    assert "kinds" not in step.model_dump()
     assert step.pause.text
     assert step.practice_end.name == "practice_end"
 

@@ -1,7 +1,7 @@
 """What a participant does in a browser, from the scripts of the window's tasks.
 
-A script gives its pages, questions and trials one after the other. Here nobody answers them: they
-become the steps that the page runs. What the page must not know is left out: the right answers of
+A script yields pages, questions and trials in order. Here they are not run but become the steps of
+the page. Left out is what participants could read there to their advantage: the right answers to
 attention checks, and which trials are attention checks or repeats.
 """
 
@@ -212,7 +212,6 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
     yield ArrangementsStep(
         config=arranging.config.model_dump(mode="json"),
         ids=arranging.ids,
-        kinds={},  # categories would tell attention checks
         listed=tuple(
             {
                 "trial_type": trial.trial_type,

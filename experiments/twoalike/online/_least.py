@@ -11,8 +11,8 @@ _NARROWEST, _WIDEST = 320, 1920
 _LOWEST, _USUAL, _HIGHEST = 400, 600, 1200
 """Heights in CSS pixels: of the smallest window tried, of most laptops' and phones', at most."""
 _FEWEST_PX = 48
-"""Side of the smallest images that a share of the window may make: what a finger takes safely. On
-phones of the usual width, an arrangement's are hardly larger."""
+"""Smallest side of an image: what a finger can pick up. On phones of the usual width, images of an
+arrangement are hardly larger."""
 _OF_SOUNDS = "texts.listen"
 """The only text of a trial that no page shows, as it plays no sounds."""
 _PX_PER_M = 96 / 0.0254

@@ -19,7 +19,7 @@ const KEY_OF = { left: "ArrowLeft", down: "ArrowDown", right: "ArrowRight" };
 let count = 0;
 
 /** Draws the scenes of a ChoiceMachine; images are placed by its layout. */
-export class ChoiceView {
+class ChoiceView {
   /**
    * @param {HTMLElement} root
    * @param {any} protocol
