@@ -115,10 +115,10 @@ def main() -> None:
 `python -P benchmarks/online_display.py` (Chromium, headless, {platform.system()}, Python \
 {platform.python_version()}, {os.cpu_count()} cores, mean load {load:.1f} with other work). Frame \
 that first showed the images minus the frame they were planned for, milliseconds; times are the \
-browser's, so the screen's own delay is not in them. Images are decoded before their trial begins. \
-*Late*: onsets that missed one frame or more, and more than one. *Reported*: trials with late frames \
-in their row (`dropped_frames`), which counts the whole time that images were shown. *Disturbed*: a \
-loop in the page that keeps it busy for 40 ms of every 300.
+browser's, so the screen's own delay is not in them. Images are decoded before their trial \
+begins. *Late*: onsets that missed one frame or more, and more than one. *Reported*: trials with \
+late frames in their row (`dropped_frames`), which counts the whole time that images were shown. \
+*Disturbed*: a loop in the page that keeps it busy for 40 ms of every 300.
 
 | session | trials | Hz | median | 99 % | longest | late | by more than a frame | reported |
 |---|---|---|---|---|---|---|---|---|

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import wraps
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,12 @@ _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
 OPERATOR = "operator"
 """Fact that holds the hash of the operator's token."""
 _MOST_BATCH_BYTES, _MOST_OTHER_BYTES = 16 * MOST_BYTES, 16_384
+_BYTES_A_REQUEST = 131_072
+"""Records of so many bytes count as one more request: checking them takes time."""
+_BODY_S = 120.0
+"""How long a body may take to come."""
+_MOST_ERRORS = 100
+"""Errors of one body from which on none is looked at."""
 STATUS = {
     "malformed": 400,
     "forbidden": 403,
@@ -146,7 +153,30 @@ def _refused(request: Request, refusal: Refusal, status: int | None = None) -> R
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return network(request.client.host) if request.client else ""
+
+
+def network(address: str) -> str:
+    """Network that shares its requests: of IPv6 the first 64 bits, which one household has.
+
+    Examples
+    --------
+    >>> network("2001:db8:1:2::7"), network("192.0.2.7")
+    ('2001:db8:1:2::/64', '192.0.2.7')
+    """
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:  # a proxy may name it in its own way
+        return address
+
+
+def _reason(error: ValidationError) -> str:
+    """Kind of the first error."""
+    if error.error_count() > _MOST_ERRORS:
+        return "many errors"
+    return error.errors(include_url=False, include_input=False)[0]["type"]
 
 
 def _bearer(request: Request) -> str:
@@ -160,10 +190,14 @@ async def _body(request: Request, most: int) -> bytes:
     if not announced.isdecimal() or int(announced) > most:
         raise Refusal("too_large", "body")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Refusal("too_large", "body")
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise Refusal("too_large", "body")
+    except TimeoutError:
+        raise Refusal("slow_down", "a body that does not come") from None
     return bytes(body)
 
 
@@ -171,7 +205,7 @@ async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(await _body(request, _MOST_OTHER_BYTES))
     except ValidationError as error:
-        raise Refusal("malformed", error.errors()[0]["type"]) from None
+        raise Refusal("malformed", _reason(error)) from None
 
 
 class _Server:
@@ -282,10 +316,13 @@ class _Server:
     async def records(self, request: Request) -> Response:
         """Store records."""
         session = self._session(request)
+        body = await _body(request, _MOST_BATCH_BYTES)
+        if not self.sessions.take(session, len(body) // _BYTES_A_REQUEST):
+            raise Refusal("slow_down", "too many bytes of one session")
         try:
-            batch = _BATCH.validate_json(await _body(request, _MOST_BATCH_BYTES))
+            batch = _BATCH.validate_json(body)
         except ValidationError as error:
-            raise Refusal("malformed", error.errors()[0]["type"]) from None
+            raise Refusal("malformed", _reason(error)) from None
         if any(record.session != session for record in batch):
             raise Refusal("forbidden", "a record of another session")
         if any(record.protocol != self.built.session.hash for record in batch):

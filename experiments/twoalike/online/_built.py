@@ -97,6 +97,8 @@ class Checked(NamedTuple):
     """Whether the part is the last one."""
     n_trials: int
     """Trials of choices in the whole part."""
+    arranges: bool
+    """Whether the part has arrangements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,6 +257,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         end=endings[0].reason if endings else None,
         last=record.part == len(parts) - 1,
         n_trials=part.n_trials,
+        arranges=any(one.kind == "arrangements" for one in part.steps),
     )
 
 

@@ -85,14 +85,15 @@ def payments(connection: Connection, key: Key, checks: CheckCounts) -> str:
     """Return the people to be paid as CSV: ids, how their session ended, what they did.
 
     It does not reveal whose answers are whose: it has no code, no session and no time of day.
-    Sessions without ids are left out.
+    Sessions without ids are left out, as are parameters of an address that are named like another
+    column.
     """
     query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
     rows = connection.execute(query).mappings().all()
     counts = checks.of(connection, rows)
     people = [(key.open(row["closed"]), _paid_for(row, counts[row["name"]])) for row in rows]
     people.sort(key=lambda one: sorted(one[0].items()))
-    names = sorted({name for ids, _ in people for name in ids})
+    names = sorted({name for ids, _ in people for name in ids if name.lower() not in _PAYMENT})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([inert_cell(name) for name in [*names, *_PAYMENT]])

@@ -212,6 +212,8 @@ def withdraw(connection: Connection, code: str) -> str:
     if row is None:
         raise Refusal("unknown", "no such code for withdrawal")
     name = str(row["name"])
+    if row["ended"] == "withdrawn":
+        return name
     for table in (RECORDS, BLOCKS, IDS):
         connection.execute(delete(table).where(table.c.session == name))
     connection.execute(

@@ -11,7 +11,7 @@ is sent twice is stored once, and one that differs from the stored one is refuse
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, FiniteFloat
 
 FORMAT = 1
 """Version of records and of session.json."""
@@ -28,6 +28,8 @@ record."""
 type Reason = Literal["completed", "declined", "screened_out"]
 """How a participant ended a session or a part of it."""
 type Number = Annotated[int, Field(ge=0, le=1_000_000)]
+type Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""A number that is exact in JavaScript."""
 type Coordinate = Annotated[FiniteFloat, Field(ge=-1e5, le=1e5)]
 
 
@@ -43,7 +45,7 @@ class Note(Sent):
     kind: Literal["note"] = "note"
     event: Name
     time: Seconds
-    detail: dict[Name, str | int | FiniteFloat | bool | None] = Field(
+    detail: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(
         default_factory=dict, max_length=20
     )
 
@@ -52,7 +54,7 @@ class EventRow(Sent):
     """A row of the run's table of events, by column (:class:`twoalike.tasks.EventRow`)."""
 
     kind: Literal["event"] = "event"
-    values: dict[Name, str | int | FiniteFloat | bool | None] = Field(max_length=20)
+    values: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(max_length=20)
 
 
 type AnswerText = Annotated[str, Field(max_length=10_000)]
@@ -63,7 +65,7 @@ class Answers(Sent):
 
     kind: Literal["answers"] = "answers"
     measure: Literal["consent", "form", "blocks", "debrief"]
-    values: dict[Name, AnswerText | int | bool | tuple[AnswerText, ...] | None] = Field(
+    values: dict[Name, AnswerText | Whole | bool | tuple[AnswerText, ...] | None] = Field(
         max_length=20
     )
 
@@ -188,7 +190,7 @@ class Record(Sent):
     part: Annotated[int, Field(ge=0, le=100)]
     step: Annotated[int, Field(ge=0, le=100_000)]
     """Place of the step in its part; all arrangements of a part are one step."""
-    items: Annotated[tuple[Item, ...], Field(max_length=5_000)]
+    items: Annotated[tuple[Item, ...], FailFast(), Field(max_length=5_000)]
 
 
 def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
@@ -198,6 +200,9 @@ def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 type Batch = Annotated[
-    tuple[Record, ...], Field(min_length=1, max_length=50), AfterValidator(_unique)
+    tuple[Record, ...],
+    FailFast(),  # thousands of errors would take long to collect
+    Field(min_length=1, max_length=50),
+    AfterValidator(_unique),
 ]
 """Records of one request."""

@@ -354,8 +354,10 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         raise Refusal("malformed", "trials were left out")
     if record.end == "completed" and choices + record.choices != record.n_trials:
         raise Refusal("malformed", "an end before the last trial")
-    if record.arrangement is not None and record.arrangement <= arrangement:
-        raise Refusal("malformed", "an arrangement that was stored before")
+    if record.arrangement is not None and record.arrangement != arrangement + 1:
+        raise Refusal("malformed", "an arrangement that does not follow the one before")
+    if record.end == "completed" and record.arranges and not (record.arrangement or arrangement):
+        raise Refusal("malformed", "an end before the first arrangement")
     return {
         "n": record.n,
         "part": record.part,

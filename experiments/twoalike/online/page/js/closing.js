@@ -28,15 +28,16 @@ export async function sendRest(root, texts, queue) {
 }
 
 /**
- * Show that all is stored, with the codes.
+ * Show that all is stored, if anything was answered, with the codes.
  *
  * @param {HTMLElement} root
  * @param {object} texts
- * @param {{code: string|null, url: string|null, withdraw: string|null,
+ * @param {{code: string|null, url: string|null, withdraw: string|null, reason?: string,
  *   download?: {name: string, text: string, needed: boolean}}} outcome
  */
-export function showEnd(root, texts, { code, url, withdraw, download }) {
-  const parts = paragraphs(texts.closing);
+export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
+  const answered = reason !== "declined"; // else nothing but that is stored, as was just said
+  const parts = answered ? paragraphs(texts.closing) : [];
   if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));
   if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));

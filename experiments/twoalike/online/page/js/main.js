@@ -223,10 +223,10 @@ class Page {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
     const finish = () => this.transport.finish(token, reason);
-    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw };
+    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw, reason };
     await this.remember({ token, outcome });
-    if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
+    if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
   /** Say what went wrong, once, over everything else. */
