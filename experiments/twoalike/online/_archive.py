@@ -88,6 +88,11 @@ class ArchivedSession:
         heads = [line for line in self.lines if _kind(line) == "session"]
         return self._merged([self._valid(SessionLine, line) for line in heads])
 
+    @property
+    def has_records(self) -> bool:
+        """Whether there is any line but those that describe it, and blocks."""
+        return any(_kind(line) not in ("session", "block") for line in self.lines)
+
     def read(self) -> ReadSession:
         """Read the lines, and check that nothing is missing, damaged or sent in two versions.
 

@@ -192,7 +192,7 @@ class PartItems:
         self._start_trial(index, item.onset)
         protocol, answer = self.prepared.protocol, None
         if item.answer is not None:
-            answer = Answer(**item.answer.model_dump())
+            answer = Answer(**dict(item.answer))
             _check_choice(answer, trial, self.prepared)
         elif not protocol.timing.response_limit_s:
             raise ValueError(f"trial {index} has no answer, and there is no time limit")

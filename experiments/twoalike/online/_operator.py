@@ -85,8 +85,7 @@ def payments(connection: Connection, key: Key, checks: CheckCounts) -> str:
     """Return the people to be paid as CSV: ids, how their session ended, what they did.
 
     It does not reveal whose answers are whose: it has no code, no session and no time of day.
-    Sessions without ids are left out, as are parameters of an address that are named like another
-    column.
+    Sessions without ids are left out, and parts of an address with the name of another column.
     """
     query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
     rows = connection.execute(query).mappings().all()
