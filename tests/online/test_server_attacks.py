@@ -21,6 +21,8 @@ from tests.online.server_study import (
 )
 
 from twoalike.online import _app as app
+from twoalike.online._built import BuiltStudy, Refusal
+from twoalike.online._checks import CheckCounts
 from twoalike.online._limits import Buckets, Limits
 from twoalike.online._operator import payments
 from twoalike.online._records import MOST_BYTES
@@ -86,7 +88,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
             await asyncio.sleep(30)
 
     monkeypatch.setattr(app, "_BODY_S", 0.05)
-    with pytest.raises(app.Refusal, match="does not come"):
+    with pytest.raises(Refusal, match="does not come"):
         asyncio.run(app._body(Stalled(), 100))  # type: ignore[arg-type]
 
 
@@ -116,12 +118,14 @@ def test_arrangements_cannot_be_left_out(tmp_path: Path) -> None:
 
 
 def test_parts_of_an_address_are_no_columns_of_the_payment_list(tmp_path: Path) -> None:
-    with served(built_study(tmp_path)) as server:
+    study = built_study(tmp_path)
+    with served(study) as server:
         server.enter("p1")
         sent = {"PROLIFIC_PID": "p2", "status": "completed", "Checks_Right": "9", "STUDY_ID": "s"}
         server.client.post("/api/enter", json={"external": sent})
         with server.store.reading() as connection:
-            rows = list(csv.reader(io.StringIO(payments(connection, server.key))))
+            checks = CheckCounts(BuiltStudy.load(study))
+            rows = list(csv.reader(io.StringIO(payments(connection, server.key, checks))))
     assert rows[0][:3] == ["PROLIFIC_PID", "STUDY_ID", "status"]
     assert [name.lower() for name in rows[0]].count("checks_right") == 1
     assert [row[2] for row in rows[1:]] == ["under way", "under way"]
