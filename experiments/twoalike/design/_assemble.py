@@ -288,26 +288,25 @@ def balanced_places(
     places, size = start, triplets.shape[1]
     if places is None:
         places = rng.permuted(np.tile(np.arange(size), (len(triplets), 1)), axis=1)
+    order = np.argsort(places, axis=1)
+    at = np.take_along_axis(triplets, order, axis=1)  # column k: the object at place k
     moved = True
     while moved:
         moved = False
         for a, b in permutations(range(size) if start is None else (0, 2), 2):
-            while _lower_excess(triplets, places, m, a, b):
+            while trials := _excess_chain(at, m, a, b):
+                for kept in (order, at):
+                    kept[np.ix_(trials, [a, b])] = kept[np.ix_(trials, [b, a])]
                 moved = True
-    return places
+    return np.argsort(order, axis=1)
 
 
-def _lower_excess(triplets: Integers, places: Integers, m: int, a: int, b: int) -> bool:
-    """Move one excess of place ``a`` over ``b`` away; False if no object has more than one."""
-    order = np.argsort(places, axis=1)
-    at = np.take_along_axis(triplets, order, axis=1)  # column k: the object at place k
+def _excess_chain(at: Integers, m: int, a: int, b: int) -> list[int]:
+    """Trials that move one excess of place ``a`` over ``b`` away; none if no object has two."""
     excess = np.bincount(at[:, a], minlength=m) - np.bincount(at[:, b], minlength=m)
     if excess.max(initial=0) < 2:
-        return False
-    start = int(np.argmax(excess))
-    for trial in _chain(at[:, a], at[:, b], excess, start):
-        places[trial, order[trial, [a, b]]] = b, a
-    return True
+        return []
+    return _chain(at[:, a], at[:, b], excess, int(np.argmax(excess)))
 
 
 def _chain(tails: Integers, heads: Integers, excess: Integers, start: int) -> list[int]:

@@ -1,7 +1,7 @@
-"""A built study as the server needs it, and whether a record fits what the participant was given.
+"""Checks of single records against the participant's steps, and the built study that has them.
 
-A record can be wrong in two ways. It may not fit the participant's file: a step that is not there,
-a place that was not shown, a list of the wrong length. That is checked here, before it reaches the
+A record can be wrong in two ways. It may contradict the participant's file: a step that does not
+exist, a place that was not shown, a list of the wrong length. This is checked here, before the
 store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twoalike.online._blocks import Block, spliced
+from twoalike.online._compile import is_adaptive
 from twoalike.online._records import (
     MOST_BYTES,
     Answers,
@@ -39,7 +40,7 @@ from twoalike.study import Study
 
 
 class Refusal(Exception):
-    """A request that is refused; ``error`` is what the page is told, ``reason`` goes to the log."""
+    """A refused request; ``error`` is sent to the page, ``reason`` goes to the log."""
 
     def __init__(self, error: str, reason: str) -> None:
         super().__init__(reason)
@@ -47,7 +48,7 @@ class Refusal(Exception):
 
 
 class StepShape(NamedTuple):
-    """What a step allows to be recorded."""
+    """What a record of a step may contain."""
 
     kind: str
     """``page``, ``question``, ``trial`` or ``arrangements``."""
@@ -68,7 +69,7 @@ class PartShape(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A record that fits its step, with what the store has to know of it."""
+    """A record that fits its step, with the values that the store needs."""
 
     n: int
     part: int
@@ -84,7 +85,7 @@ class Checked(NamedTuple):
     arrangement: int | None
     """``trial_index`` of an arrangement."""
     answers: bool
-    """Whether it has what its step asks for, once: the answer to a trial or a question."""
+    """Whether it contains the answer to a trial or a question, which a step has once."""
     fast: bool
     trial: int | None
     """``trial_index`` of a choice."""
@@ -96,6 +97,8 @@ class Checked(NamedTuple):
     """Whether the part is the last one."""
     n_trials: int
     """Trials of choices in the whole part."""
+    arranges: bool
+    """Whether the part has arrangements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,14 +154,12 @@ class BuiltStudy:
     @property
     def is_adaptive(self) -> bool:
         """Whether trials are chosen while a session runs."""
-        return self.study.config.design.sampler == "adaptive"
+        return is_adaptive(self.study)
 
     def n_trials(self, part: Part) -> int:
         """Count the trials of choices in a part, those not chosen yet too."""
         if any(isinstance(step, BlockStep) for step in part.steps):
-            design = self.study.config.design
-            main = design.trials + design.catch + design.repeats
-            return main + design.practice + design.practice_checks
+            return self.study.config.design.n_listed
         return sum(isinstance(step, TrialStep) for step in part.steps)
 
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
@@ -256,6 +257,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         end=endings[0].reason if endings else None,
         last=record.part == len(parts) - 1,
         n_trials=part.n_trials,
+        arranges=any(one.kind == "arrangements" for one in part.steps),
     )
 
 

@@ -1,8 +1,8 @@
-"""Attention checks of an online study: their right answers, and how many people gave.
+"""Attention checks of an online study: their right answers, and counts of those given.
 
-The page must not know them, so they come from the session as it was compiled. Preparing one takes
-some hundredths of a second, which nobody's records should wait for: answers are counted when the
-operator asks, each once.
+The page must not contain the right answers, so they come from the session as it was compiled.
+Preparing one takes some hundredths of a second, for which no record should wait: answers are
+counted once each, when the operator asks.
 """
 
 import threading

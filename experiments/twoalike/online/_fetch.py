@@ -1,4 +1,4 @@
-"""Sessions of a browser become raw data: each exactly once, whole or not at all.
+"""Conversion of a browser's sessions into raw data: each exactly once, completely or not at all.
 
 A marker beside the raw data names the session that they were written from, with a hash of its
 records. A session that has one is compared and left as it is.
@@ -117,7 +117,7 @@ def fetch(
     source
         Where the records are: the address of a server, a store (path or connection string), an
         archive (file), results of JATOS (file), or a folder of files; None: the store of
-        ``online serve`` in the study.
+        ``online serve`` beside the study.
     token
         Of the operator, or of JATOS' API.
     jatos
@@ -222,7 +222,7 @@ class _Job:
                 by_code.setdefault(head.participant, []).append((one, head))
         for code, sessions in by_code.items():
             if (chosen := self._one_of(code, sessions)) is not None:
-                self._decide(chosen)
+                self._decide(*chosen)
 
     def _check_head(self, head: SessionLine) -> None:
         session = self.built.session
@@ -238,10 +238,10 @@ class _Job:
 
     def _one_of(
         self, code: str, sessions: Sequence[tuple[ArchivedSession, SessionLine]]
-    ) -> ArchivedSession | None:
+    ) -> tuple[ArchivedSession, SessionLine] | None:
         """Session of a code that was given to several people: the one that kept it."""
         if len(sessions) == 1:
-            return sessions[0][0]
+            return sessions[0]
         ranked = sorted(sessions, key=lambda one: _kept_the_code(*one), reverse=True)
         first, *others = ranked
         if _kept_the_code(*others[0]) >= (1, 0):
@@ -254,21 +254,20 @@ class _Job:
                 f"session {one.session}: {how}, without a trial; its code {code} went to session "
                 f"{first[0].session}"
             )
-        return first[0]
+        return first
 
-    def _decide(self, archived: ArchivedSession) -> None:
+    def _decide(self, archived: ArchivedSession, head: SessionLine) -> None:
         """Compare a session with what was written of it, or plan to write it."""
+        if not archived.has_records:
+            self.n_empty += 1
+            return
+        mark = self.markers.get(archived.session)
         try:
-            read = archived.read()
-            if not read.records:
-                self.n_empty += 1
-                return
-            mark = self.markers.get(archived.session)
-            if mark is not None and self._is_unchanged(read, mark):
+            if mark is not None and self._is_unchanged(archived.read(), mark):
                 self.n_unchanged += 1
                 return
             if mark is None:
-                mark = self._owner(read)
+                mark = self._owner(head)
             self.todo.append((archived, mark))
         except TwoalikeError as error:
             self.problems.append(str(error))
@@ -303,7 +302,7 @@ class _Job:
             where=f"session {read.head.session}",
         )
 
-    def _owner(self, read: ReadSession) -> _Marker | None:
+    def _owner(self, head: SessionLine) -> _Marker | None:
         """Session without a trial whose code this one has; None if the place is free.
 
         Raises
@@ -311,7 +310,7 @@ class _Job:
         TwoalikeError
             If the participant's session is there already.
         """
-        session, code = self.built.session.session, str(read.head.participant)
+        session, code = self.built.session.session, str(head.participant)
         path = marker(self.raw, code, session)
         folder = self.raw / f"sub-{code}" / path.parent.name
         if path.is_file():
@@ -325,7 +324,7 @@ class _Job:
             return None
         raise TwoalikeError(
             f"participant {code} has session {session} already: {found}",
-            where=f"session {read.head.session}",
+            where=f"session {head.session}",
         )
 
     def _withdraw(self, head: SessionLine) -> None:

@@ -1,4 +1,4 @@
-"""What the operator of an online study sees: people, progress, speed, payments."""
+"""The operator's view of an online study: people, progress, speed, payments, the archive."""
 
 import csv
 import io
@@ -55,7 +55,7 @@ def operator_state(
 
 
 def _session(row: dict[str, Any], built: BuiltStudy, counted: Counted | None) -> dict[str, Any]:
-    """State of a session: who, since when, trials done of those listed, checks right, fast."""
+    """State of a session: participant, times, trials done and listed, checks, fast answers."""
     names = ("name", "participant", "entered", "last", "ended", "ended_at", "trials", "fast")
     listed, parts = _listed_trials(built, row["participant"])
     return {
@@ -84,15 +84,15 @@ _PAYMENT = ("status", "day", "minutes", "trials", "checks", "checks_right", "fas
 def payments(connection: Connection, key: Key, checks: CheckCounts) -> str:
     """Return the people to be paid as CSV: ids, how their session ended, what they did.
 
-    It does not say which participant's answers are theirs: no code, no session, no time of day.
-    Sessions without ids are left out.
+    It does not reveal whose answers are whose: it has no code, no session and no time of day.
+    Sessions without ids are left out, and parts of an address with the name of another column.
     """
     query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
     rows = connection.execute(query).mappings().all()
     counts = checks.of(connection, rows)
     people = [(key.open(row["closed"]), _paid_for(row, counts[row["name"]])) for row in rows]
     people.sort(key=lambda one: sorted(one[0].items()))
-    names = sorted({name for ids, _ in people for name in ids})
+    names = sorted({name for ids, _ in people for name in ids if name.lower() not in _PAYMENT})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([inert_cell(name) for name in [*names, *_PAYMENT]])

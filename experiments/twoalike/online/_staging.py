@@ -1,5 +1,6 @@
 """Raw data of many sessions, made on all processors: sessions do not depend on each other."""
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ _held = ExitStack()
 def _begin(root: Path) -> None:
     _held.enter_context(stimuli_held())
     _there.append(read_built(root))
+    gc.freeze()  # what is loaded by now stays: collections need not go through it again
 
 
 def _stage_there(archived: ArchivedSession, root: Path) -> Written | str:

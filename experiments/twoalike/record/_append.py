@@ -23,7 +23,15 @@ from pathlib import Path
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import DISPLACED, read_manifest, table_hash, with_reason
 from twoalike.record._read import n_partial_rows, run_progress, task_of, torn_line
-from twoalike.study import TwoalikeError, atomic_path, counted, sync_file, sync_folder, write_json
+from twoalike.study import (
+    TwoalikeError,
+    atomic_path,
+    counted,
+    sync_file,
+    sync_folder,
+    syncing_together,
+    write_json,
+)
 from twoalike.tables import Table
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -91,15 +99,31 @@ class AppendedFile:
         self._rescue, self._on_loss = rescue, on_loss
         self._handle = open_to_append(home, create=create)
         self.content = bytearray(home.read_bytes())
+        self._waiting: list[str] = []
 
     def append(self, text: str, *, sync: bool = False) -> None:
-        """Append ``text`` in one write; with ``sync``, wait until it is on the disk."""
+        """Append ``text`` in one write; with ``sync``, wait until it is on the disk.
+
+        Text of a :func:`twoalike.study.sync_together` is written when the file is left.
+        """
+        if syncing_together():
+            self._waiting.append(text)
+        else:
+            self._write(text, sync=sync)
+
+    def _write(self, text: str, *, sync: bool) -> None:
         if not self._in_place():
             self._start_rescue()
         append_line(self._handle, self.path, text, sync=sync)
         self.content += text.encode()
         if sync and not self._in_place():
             self._start_rescue()
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            text = "".join(self._waiting)
+            self._waiting.clear()
+            self._write(text, sync=False)
 
     def sync(self) -> None:
         """Wait until all appended text is on the disk."""
@@ -108,6 +132,7 @@ class AppendedFile:
 
     def return_home(self) -> bool:
         """Move the content back to ``home`` if that overwrites nothing; return whether it did."""
+        self._write_waiting()
         if self.path == self.home:
             if self._in_place() and bytes_of(self.home) == bytes(self.content):
                 return True
@@ -122,6 +147,7 @@ class AppendedFile:
 
     def close(self) -> None:
         """Close the file."""
+        self._write_waiting()
         os.close(self._handle)
 
     def _in_place(self) -> bool:

@@ -8,7 +8,6 @@ error, a folder of a participant who is not listed is another.
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +20,7 @@ from twoalike.study import (
     atomic_path,
     counted,
     hold_lock,
+    own_version,
     parse_json_table,
     readable_by,
     readable_by_others,
@@ -223,7 +223,7 @@ def make_dataset(root: Path, study: Study) -> None:
                 "DatasetType": "raw",
                 "License": study.config.license,
                 "Authors": list(study.config.authors),
-                "GeneratedBy": [{"Name": "twoalike", "Version": version("twoalike")}],
+                "GeneratedBy": [{"Name": "twoalike", "Version": own_version()}],
             },
         )
     if not any(root.glob("README*")):
@@ -231,41 +231,40 @@ def make_dataset(root: Path, study: Study) -> None:
             temporary.write_text(_README.format(title=study.config.title), encoding="utf-8")
 
 
-def _with_participant(
+def _with_participants(
     table: pd.DataFrame,
-    participant: str,
+    people: Mapping[str, Mapping[str, str]],
     simulated: bool,
-    folders: Sequence[str],
-    cells: Mapping[str, str],
+    folders: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Table with a row for ``participant`` and for every folder; other columns stay.
+    """Table with a row for every participant and for every folder; other columns stay.
 
-    Cells that the study assigns, by column, are written where there are none.
+    Cells that the study assigns each participant, by column, are written where there are none.
     """
-    table = table.copy()
-    for column in ["simulated", *cells]:
-        if column not in table:
-            table[column] = None
-    label = f"sub-{participant}"
-    known = set(table["participant_id"])
-    new = [name for name in dict.fromkeys([*folders, label]) if name not in known]
-    table = pd.concat([table, pd.DataFrame({"participant_id": new})], ignore_index=True)
-    table = table.astype(object)
-    row = table["participant_id"] == label
-    found = table.loc[row, "simulated"].iloc[0]
+    assigned = (column for cells in people.values() for column in cells)
+    columns = list(dict.fromkeys([*table.columns, "simulated", *assigned]))
+    rows: dict[str, list[dict[str, str]]] = {}  # several of one name where somebody edited them
+    for row in table.to_dict("records"):
+        rows.setdefault(row["participant_id"], []).append(row)
     text = str(simulated).lower()
-    if isinstance(found, str) and found in ("true", "false") and found != text:
-        kind = "a simulated observer" if found == "true" else "a person"
-        raise TwoalikeError(
-            f"participant {participant} is {kind} in this data set (participants.tsv), this run "
-            f"{'is' if simulated else 'is not'} simulated",
-            remedy="Choose another `participant=...`.",
-        )
-    table.loc[row, "simulated"] = text
-    for column, cell in cells.items():
-        missing = table[column].isna() | (table[column] == MISSING)
-        table.loc[row & missing, column] = cell
-    return table
+    for name in folders:
+        rows.setdefault(name, [{"participant_id": name}])
+    for participant, cells in people.items():
+        label = f"sub-{participant}"
+        own = rows.setdefault(label, [{"participant_id": label}])
+        found = own[0].get("simulated")
+        if found in ("true", "false") and found != text:
+            kind = "a simulated observer" if found == "true" else "a person"
+            raise TwoalikeError(
+                f"participant {participant} is {kind} in this data set (participants.tsv), this "
+                f"run {'is' if simulated else 'is not'} simulated",
+                remedy="Choose another `participant=...`.",
+            )
+        for row in own:
+            row["simulated"] = text
+            row |= {name: cell for name, cell in cells.items() if row.get(name, MISSING) == MISSING}
+    every = [row for own in rows.values() for row in own]
+    return pd.DataFrame(every, columns=columns, dtype=object)
 
 
 BETWEEN = ", "
@@ -337,7 +336,7 @@ def check_participant(root: Path, participant: str, simulated: bool) -> None:
     """
     if (path := root / "participants.tsv").exists():
         table = read_tsv(path, "the list of participants", ["participant_id"])
-        _with_participant(table, participant, simulated, [], {})
+        _with_participants(table, {participant: {}}, simulated)
 
 
 def _describe_participants(path: Path, columns: Collection[str]) -> None:
@@ -387,13 +386,11 @@ def register_participants(
         if first:
             folders[0].mkdir(parents=True, exist_ok=True)
         there = sorted(entry.name for entry in root.glob("sub-*") if entry.is_dir())
-        after, columns = before, dict[str, None]()
-        for code, own in people.items():
-            cells = assigned_cells(own)
-            columns |= dict.fromkeys(cells)
-            after = _with_participant(after, code, simulated, there, cells)
+        cells = {code: assigned_cells(own) for code, own in people.items()}
+        after = _with_participants(before, cells, simulated, there)
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
-        _describe_participants(root / "participants.json", columns)
+        assigned = {column for own in cells.values() for column in own}
+        _describe_participants(root / "participants.json", assigned)
         for folder in folders:
             folder.mkdir(exist_ok=True)

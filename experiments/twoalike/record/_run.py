@@ -174,6 +174,7 @@ class RunRecord:
         self._witness = self._complete_log()
         header = bytes(self._rows.content).partition(b"\n")[0].decode()
         self._table = self._task.trials.with_columns_of(header)
+        self._ours = [one.name for one in (SEEN_BEFORE, BY_CONDITION) if one in self._table.columns]
         self.n_done = manifest["segments"][-1]["first_trial"] - 1
 
     def _open(self, path: Path, *, create: bool = False) -> AppendedFile:
@@ -200,8 +201,8 @@ class RunRecord:
     def append(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write one trial, all its rows in one write, and wait until it is on the disk."""
         seen = self._appeared[self.n_done + 1] > 1
-        ours = ((SEEN_BEFORE, seen), (BY_CONDITION, self._plan.condition))
-        added = {one.name: cell for one, cell in ours if one in self._table.columns}
+        cells = {SEEN_BEFORE.name: seen, BY_CONDITION.name: self._plan.condition}
+        added = {name: cells[name] for name in self._ours}
         lines = "".join(self._table.format_row({**row, **added}) for row in rows)
         if self._events is not None:
             self._events.sync()  # what led to the trial's end comes before it

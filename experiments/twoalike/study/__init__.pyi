@@ -34,6 +34,7 @@ from ._outputs import sync_file as sync_file
 from ._outputs import sync_folder as sync_folder
 from ._outputs import sync_together as sync_together
 from ._outputs import sync_tree as sync_tree
+from ._outputs import syncing_together as syncing_together
 from ._outputs import write_json as write_json
 from ._outputs import writing as writing
 from ._profile import ScreenProfile as ScreenProfile
@@ -44,6 +45,7 @@ from ._provenance import SAFE_SEED as SAFE_SEED
 from ._provenance import check_seed as check_seed
 from ._provenance import claim_parts as claim_parts
 from ._provenance import draw_seed as draw_seed
+from ._provenance import own_version as own_version
 from ._provenance import part_of as part_of
 from ._provenance import provenance as provenance
 from ._provenance import read_json as read_json

@@ -75,6 +75,11 @@ def sync_together() -> Iterator[None]:
         _together.reset(token)
 
 
+def syncing_together() -> bool:
+    """Whether a block of :func:`sync_together` is running."""
+    return _together.get()
+
+
 def sync_file(handle: int, path: Path) -> None:
     """Wait until an open file is on the disk, if the file system offers that.
 

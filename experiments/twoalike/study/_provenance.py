@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,6 +83,12 @@ Seed = Annotated[
 """Type of a seed in settings."""
 
 
+@cache
+def own_version() -> str:
+    """Version of twoalike; read from the installed package once."""
+    return version("twoalike")
+
+
 def provenance(
     kind: str,
     *,
@@ -104,7 +111,7 @@ def provenance(
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
-        "twoalike_version": version("twoalike"),
+        "twoalike_version": own_version(),
         "seed": None if seed is None else written_seed(seed),
         "inputs": {
             role: {"file": path.name, "sha256": _digest(path)}

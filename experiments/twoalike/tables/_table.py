@@ -1,8 +1,10 @@
 """A table: its columns with their values, what identifies a row, and the checks across columns."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.study import MISSING, Booleans, TwoalikeError
@@ -161,7 +163,7 @@ class Column:
         if self.levels and text not in self.levels:
             return None
         if self.kind == "string":
-            broken = not text or any(mark in text for mark in "\t\n\r")
+            broken = not text or "\t" in text or "\n" in text or "\r" in text
             broken = broken or bool(self.pattern and not re.fullmatch(self.pattern, text))
             return None if broken else text
         if not _WRITTEN[self.kind].fullmatch(text):
@@ -170,9 +172,9 @@ class Column:
         return value if self._holds(value) else None
 
     def _holds(self, value: float) -> bool:
-        low = float("-inf") if self.minimum is None else self.minimum
-        high = float("inf") if self.maximum is None else self.maximum
-        return abs(value) < float("inf") and low <= value <= high
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return abs(value) < math.inf and low <= value <= high
 
     def sidecar(self) -> dict[str, Any]:
         """Entry of the BIDS sidecar."""
@@ -276,10 +278,14 @@ class Table:
     checks: tuple[Check, ...] = ()
     """Across columns and rows, called once every cell by itself is allowed."""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def _conditional(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.columns if column.conditional)
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -323,8 +329,7 @@ class Table:
         ValueError
             If the names are not exactly those of the columns, or a value is not allowed.
         """
-        conditional = {column.name for column in self.columns if column.conditional}
-        if odd := (set(values) ^ set(self.names)) - conditional:
+        if odd := (set(values) ^ set(self.names)) - self._conditional:
             raise ValueError(f"row differs in {sorted(odd)}")
         cells = []
         for column in self.columns:

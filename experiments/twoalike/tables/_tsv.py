@@ -90,12 +90,17 @@ def write_tsv(path: Path, table: "pd.DataFrame") -> None:
     ValueError
         If a cell holds a tab or a line break, which the format cannot hold.
     """
-    cells = table.astype(object).where(table.notna(), MISSING).astype(str)
-    if cells.map(lambda cell: any(mark in cell for mark in "\t\n\r")).to_numpy().any():
+    columns = [
+        [str(value) if there else MISSING for value, there in zip(cells, known, strict=True)]
+        for cells, known in (
+            (column.tolist(), column.notna().tolist()) for _, column in table.items()
+        )
+    ]
+    lines = ["\t".join(row) for row in zip(*columns, strict=True)]
+    if any(line.count("\t") >= len(columns) or "\n" in line or "\r" in line for line in lines):
         raise ValueError(f"{path}: a cell holds a tab or a line break.")
-    lines = ["\t".join(cells.columns), *("\t".join(row) for row in cells.to_numpy())]
     with atomic_path(path) as temporary:
-        temporary.write_bytes(("\n".join(lines) + "\n").encode())
+        temporary.write_bytes(("\n".join(["\t".join(table.columns), *lines]) + "\n").encode())
 
 
 def parse_text(
