@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -243,7 +244,7 @@ def _with_participants(
     """
     assigned = (column for cells in people.values() for column in cells)
     columns = list(dict.fromkeys([*table.columns, "simulated", *assigned]))
-    rows: dict[str, list[dict[str, str]]] = {}  # several of one name where somebody edited them
+    rows: dict[str, list[dict[Any, Any]]] = {}  # several of one name where somebody edited them
     for row in table.to_dict("records"):
         rows.setdefault(row["participant_id"], []).append(row)
     text = str(simulated).lower()
@@ -261,8 +262,8 @@ def _with_participants(
                 remedy="Choose another `participant=...`.",
             )
         for row in own:
-            row["simulated"] = text
-            row |= {name: cell for name, cell in cells.items() if row.get(name, MISSING) == MISSING}
+            lacks = [name for name in cells if row.get(name, MISSING) == MISSING]
+            row.update({"simulated": text, **{name: cells[name] for name in lacks}})
     every = [row for own in rows.values() for row in own]
     return pd.DataFrame(every, columns=columns, dtype=object)
 
