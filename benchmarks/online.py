@@ -3,11 +3,11 @@
     python -P benchmarks/online.py [--people 200] [--seconds 30] [--sessions 1000]
 
 The server is a process of its own on the loopback, limits of requests lifted. Clients are
-coroutines of this process, one connection each: first each sends a record about every two seconds,
-as people do, then all of them as fast as they are answered. Beside it runs the same load on a bare
-starlette application that reads the body and answers without a store, for the ratio. The clients
-share the cores with the server. The export is read from a store of so many sessions of 300 trials.
-The table goes to benchmarks/results/online.md.
+coroutines of this process, one connection each: all enter at one moment, then each sends a record
+about every two seconds, as people do, then all of them as fast as they are answered. Beside it
+runs the same load on a bare starlette application that reads the body and answers without a store,
+for the ratio. The clients share the cores with the server. The export is read from a store of so
+many sessions of 300 trials. The table goes to benchmarks/results/online.md.
 """
 
 import argparse
@@ -91,52 +91,52 @@ class Connection:
         self._writer.close()
 
 
-async def client(
-    port: int,
-    number: int,
-    seconds: float,
-    pause_s: float,
-    times: list[float],
-    *,
-    enters: bool,
-    protocol: str,
-) -> None:
-    """One person: enters, then sends records; seconds of each answer go to ``times``."""
-    connection = Connection(port)
-    await connection.open()
-    token, sent, records = "x", 0, [record("x", 1, 0, 1, note())]
-    if enters:
-        external = {"PROLIFIC_PID": f"p{number}"}
-        entered = await connection.post("/api/enter", {"external": external})
-        token, sent = entered["token"], entered["acknowledged"]
-        records = answers(entered | {"protocol": protocol})
-    await asyncio.sleep(pause_s * (number % 100) / 100)  # not all at the same moment
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if enters and sent == len(records):
-            break  # all trials are answered
-        one = records[sent if enters else 0]
-        sent += 1
+class Client:
+    """One person: enters, then sends records."""
+
+    def __init__(self, port: int, number: int, protocol: str, *, enters: bool) -> None:
+        self._connection, self._number = Connection(port), number
+        self._protocol, self._enters = protocol, enters
+        self.times: list[float] = []
+        """Seconds of each answer to records."""
+
+    async def enter(self) -> float:
+        """Connect and enter; seconds of the answer."""
+        await self._connection.open()
+        self._token, self._waiting = "x", [record("x", 1, 0, 1, note())]
+        if not self._enters:
+            return 0.0
         begun = time.monotonic()
-        answer = await connection.post("/api/records", [one], token)
-        times.append(time.monotonic() - begun)
-        if enters and answer["acknowledged"] != [sent]:
-            raise SystemExit(f"not acknowledged: {answer}")
-        await asyncio.sleep(max(0.0, pause_s - times[-1]))
-    connection.close()
+        external = {"PROLIFIC_PID": f"p{self._number}"}
+        entered = await self._connection.post("/api/enter", {"external": external})
+        seconds = time.monotonic() - begun
+        self._token = entered["token"]
+        self._waiting = answers(entered | {"protocol": self._protocol})[entered["acknowledged"] :]
+        return seconds
+
+    async def answer(self, seconds: float, pause_s: float) -> None:
+        """Send a record at a time."""
+        await asyncio.sleep(pause_s * (self._number % 100) / 100)  # not all at the same moment
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self._waiting:
+            one = self._waiting.pop(0) if self._enters else self._waiting[0]
+            begun = time.monotonic()
+            answer = await self._connection.post("/api/records", [one], self._token)
+            self.times.append(time.monotonic() - begun)
+            if self._enters and answer["acknowledged"] != [one["n"]]:
+                raise SystemExit(f"not acknowledged: {answer}")
+            await asyncio.sleep(max(0.0, pause_s - self.times[-1]))
+        self._connection.close()
 
 
 async def load(
     port: int, people: int, seconds: float, pause_s: float, *, enters: bool, protocol: str
-) -> list[float]:
-    """All people at once."""
-    times: list[float] = []
-    jobs = (
-        client(port, number, seconds, pause_s, times, enters=enters, protocol=protocol)
-        for number in range(people)
-    )
-    await asyncio.gather(*jobs)
-    return times
+) -> tuple[list[float], list[float]]:
+    """All people at once: seconds of the answers to entering, and to records."""
+    clients = [Client(port, number, protocol, enters=enters) for number in range(people)]
+    entering = await asyncio.gather(*(one.enter() for one in clients))
+    await asyncio.gather(*(one.answer(seconds, pause_s) for one in clients))
+    return list(entering), [time for one in clients for time in one.times]
 
 
 def free_port() -> int:
@@ -165,14 +165,12 @@ def peak_mib(server: subprocess.Popen[bytes]) -> float:
     return int(peak.split()[1]) / 1024
 
 
-def row(name: str, times: list[float], seconds: float) -> str:
+def row(name: str, times: list[float], seconds: float | None) -> str:
     """Line of the table: records a second, median, 99th percentile, longest, in ms."""
     ms = sorted(1000 * one for one in times)
     p99 = ms[int(0.99 * len(ms))]
-    return (
-        f"| {name} | {len(ms) / seconds:.0f} | {statistics.median(ms):.1f} | {p99:.1f} | "
-        f"{ms[-1]:.0f} |"
-    )
+    rate = f"{len(ms) / seconds:.0f}" if seconds else ""
+    return f"| {name} | {rate} | {statistics.median(ms):.1f} | {p99:.1f} | {ms[-1]:.0f} |"
 
 
 def measure(study: Path, people: int, seconds: float) -> list[str]:
@@ -184,9 +182,10 @@ def measure(study: Path, people: int, seconds: float) -> list[str]:
         server = start(code, study, port)
         try:
             for how, pause_s in (("every 2 s", 2.0), ("as fast as answered", 0.0)):
-                times = asyncio.run(
-                    load(port, people, seconds, pause_s, enters=enters, protocol=protocol)
-                )
+                job = load(port, people, seconds, pause_s, enters=enters, protocol=protocol)
+                entering, times = asyncio.run(job)
+                if enters and pause_s:
+                    lines.append(row(f"{people} people enter at one moment", entering, None))
                 lines.append(row(f"{name}, {how}", times, seconds))
                 fastest[name] = len(times) / seconds
             memory = peak_mib(server)
@@ -200,26 +199,31 @@ def measure(study: Path, people: int, seconds: float) -> list[str]:
 
 
 def export(folder: Path, sessions: int) -> str:
-    """Fill a store, then read it as an archive."""
+    """Fill a store with copies of one session, then read it as an archive."""
+    from sqlalchemy import insert
+
     from twoalike.online._built import BuiltStudy, check_record
     from twoalike.online._places import Entrant, enter
     from twoalike.online._records import Record
     from twoalike.online._serve import open_store
-    from twoalike.online._store import Append
+    from twoalike.online._store import SESSIONS, Append
 
-    study = compiled_study(folder, sessions, N_TRIALS)
+    study = compiled_study(folder, 1, N_TRIALS)
     built = BuiltStudy.load(study)
     store, key = open_store(study)
+    row = dict(store.submit(lambda c: enter(c, Entrant({}, None, None), built, key)).result())
+    parts = built.parts(row["participant"])
+    person = json.loads((built.site / "people" / f"{row['participant']}.json").read_text())
+    entered = {"session": row["name"], "person": person, "protocol": built.session.hash}
+    sent = (Record.model_validate_json(json.dumps(one)) for one in answers(entered))
+    checked = [check_record(one, parts) for one in sent]
     for number in range(sessions):
-        entrant = Entrant({"PROLIFIC_PID": f"p{number}"}, None, None)
-        row = store.submit(lambda c, who=entrant: enter(c, who, built, key)).result()
-        parts = built.parts(row["participant"])
-        person = json.loads((built.site / "people" / f"{row['participant']}.json").read_text())
-        entered = {"session": row["name"], "person": person, "protocol": built.session.hash}
-        sent = (Record.model_validate_json(json.dumps(one)) for one in answers(entered))
-        checked = [check_record(one, parts) for one in sent]
-        for first in range(0, len(checked), 50):
-            store.submit(Append(row["name"], tuple(checked[first : first + 50]))).result()
+        name = f"s{number:015d}"
+        new = row | {"name": name, "held": f"c{number}", "withdrawal": name}
+        store.submit(lambda c, new=new: c.execute(insert(SESSIONS).values(new)) and None).result()
+        own = [one._replace(body=one.body.replace(row["name"], name)) for one in checked]
+        for first in range(0, len(own), 50):
+            store.submit(Append(name, tuple(own[first : first + 50]))).result()
     store.close()
     begun = time.monotonic()
     out = folder / "archive.ndjson"
@@ -255,7 +259,7 @@ def main() -> None:
         "is synced to the disk (SQLite) before the answer. The clients take time of the same "
         f"{os.cpu_count()} cores;",
         f"load average of the machine when the table was written: {os.getloadavg()[0]:.1f}. "
-        "The first answers include reading each person's file.",
+        "All have entered before the first record is sent.",
         f"Python {platform.python_version()}, starlette {version('starlette')}, "
         f"uvicorn {version('uvicorn')}, SQLAlchemy {version('sqlalchemy')}.",
         "",

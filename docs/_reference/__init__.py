@@ -11,6 +11,7 @@ from _reference.api import api_pages
 from _reference.commands import commands_page
 from _reference.configuration import configuration_page
 from _reference.files import files_page
+from _reference.online import online_page
 from _reference.results import results_page
 
 __all__ = ["pages", "write"]
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "configuration.md": configuration_page(),
         "files.md": files_page(),
+        "online.md": online_page(),
         "results.md": results_page(),
         **api_pages(),
     }

@@ -50,6 +50,11 @@ _FILES = (
         "`fit`, `import` → `fit`, `check`, `evaluate`",
     ),
     (
+        "`online/`, `STUDY-online/`, archives of records",
+        "[a study in a browser](online.md)",
+        "`online build`, `online serve` → `online fetch`",
+    ),
+    (
         "`posterior.nc`",
         "[draws of the embedding](#posterior-nc)",
         "`fit` → `predict`, `similarity`, `teach`, `design`, `report`",

@@ -4,11 +4,11 @@ import ast
 import inspect
 import textwrap
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -36,8 +36,10 @@ _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
 
 def results_page() -> str:
     """Markdown of the page."""
-    parts = [_section(model) for model in _models(Results, [])]
-    return "\n".join([_HEAD, _rows(Results), *parts[1:], _TRANSFER + _rows(TransferResults)])
+    parts = [_section(model) for model in models_within(Results, [])]
+    transfer = _TRANSFER + key_table(TransferResults, descriptions(TransferResults))
+    results = key_table(Results, descriptions(Results))
+    return "\n".join([_HEAD, results, *parts[1:], transfer])
 
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:
@@ -61,17 +63,19 @@ def _written(model: type[BaseModel]) -> dict[str, str]:
     }
 
 
-def _models(model: type[BaseModel], seen: list[type[BaseModel]]) -> list[type[BaseModel]]:
+def models_within(model: type[BaseModel], seen: list[type[BaseModel]]) -> list[type[BaseModel]]:
     """Collect a model and those within, each once, in the order of the file."""
     if model not in seen:
         seen.append(model)
         for field in model.model_fields.values():
             for inner in _within(field.annotation):
-                _models(inner, seen)
+                models_within(inner, seen)
     return seen
 
 
 def _within(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, TypeAliasType):
+        yield from _within(annotation.__value__)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
@@ -80,15 +84,18 @@ def _within(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def _section(model: type[BaseModel]) -> str:
     what = cell((model.__doc__ or "").split("\n\n")[0])
-    return f"({_anchor(model)})=\n## {model.__name__}\n\n{what}\n\n{_rows(model)}"
+    keys = key_table(model, descriptions(model))
+    return f"({anchor(model)})=\n## {model.__name__}\n\n{what}\n\n{keys}"
 
 
-def _anchor(model: type[BaseModel]) -> str:
-    return f"results-{model.__name__.lower()}"
+def anchor(model: type[BaseModel]) -> str:
+    """Name of a model's section, by which pages link to it."""
+    page = "online" if model.__module__.startswith("twoalike.online") else "results"
+    return f"{page}-{model.__name__.lower()}"
 
 
-def _rows(model: type[BaseModel]) -> str:
-    meanings = descriptions(model)
+def key_table(model: type[BaseModel], meanings: Mapping[str, str]) -> str:
+    """Table of a model's keys: type, unit and range, and the meaning of each."""
     rows = [
         [code(name), _kind(field.annotation, field.metadata), cell(meanings[name])]
         for name, field in model.model_fields.items()
@@ -112,12 +119,14 @@ def _named(annotation: Any) -> str:
         named = " or ".join("null" if a is types.NoneType else _named(a) for a in arguments)
     elif origin is Annotated:
         named = _named(arguments[0])
+    elif isinstance(annotation, TypeAliasType):
+        named = _named(annotation.__value__)
     elif origin is tuple:
         named = f"list of {_named(arguments[0])}"
     elif origin is dict:
         named = f"table of {_named(arguments[1])}"
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        named = f"[{annotation.__name__}](#{_anchor(annotation)})"
+        named = f"[{annotation.__name__}](#{anchor(annotation)})"
     elif isinstance(annotation, type) and issubclass(annotation, Interval):
         more = [code(name) for name in annotation.__dataclass_fields__ if name not in _ESTIMATE]
         named = "estimate" + (f" with {', '.join(more)}" if more else "")

@@ -12,8 +12,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MADE = ("commands.md", "configuration.md", "files.md", "results.md")
-MODULES = ("markdown", "commands", "configuration", "files", "results", "api", "docstrings")
+MADE = ("commands.md", "configuration.md", "files.md", "online.md", "results.md")
+MODULES = (
+    "markdown",
+    "commands",
+    "configuration",
+    "files",
+    "online",
+    "results",
+    "api",
+    "docstrings",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,10 +3,10 @@
     python -P tests/hardening/online_attacks.py [--tries N] [--seed N] [--only NAME]
 
 A simulated participant goes through whole sessions of both tasks in Chromium, against the real
-server, while tabs, browsers and servers are killed and the line fails. *Acknowledged* trials are
-those whose record the server has confirmed; *lost* are those that its archive does not hold as
-they were sent, *doubled* those it holds twice. Nor may a trial be asked again after the page has gone on to
-another one, and at the end every session must be complete, with each planned trial once.
+server, while tabs, browsers and servers are killed and the line fails. *Faults* are confirmed
+records that the archive lacks or holds otherwise, trials that it holds twice or not at all, gaps in
+the numbers of records, and trials that are asked again after the page has gone on to another one.
+Every session must reach its end.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from playwright.sync_api import BrowserContext, Error, Response, Route
+from playwright.sync_api import BrowserContext, Error, Request, Response, Route
 from tests.online.crowd import (
     Served,
     browser,
@@ -207,31 +207,29 @@ def line(seat: Seat, rng: random.Random, *, offline: bool, latency_s: float) -> 
 
 
 def requests(seat: Seat, rng: random.Random, *, kind: str) -> bool:
-    """Send requests twice, out of order, or lose their answers, for some seconds."""
-    held: list[Route] = []
+    """Send requests twice, lose their answers, or send old ones again, for some seconds."""
+    old: list[Request] = []
 
     def handle(route: Route) -> None:
-        try:
-            if kind == "doubled":
-                route.fetch()
-                route.continue_()
-            elif kind == "answers lost":
-                route.fetch()
-                route.abort()
-            elif held:
-                route.continue_()
-                held.pop().continue_()
+        with suppress(Error):  # the page may have given the request up
+            if kind == "out of order":
+                old.append(route.request)
             else:
-                held.append(route)
-        except Error:
-            pass  # the page has given the request up
+                route.fetch()
+            if kind == "answers lost":
+                route.abort()
+            else:
+                route.continue_()
 
     pattern = "**/api/records"
     seat.player.page.route(pattern, handle)
     ended = seat.play(DOWN_S, anywhere=False)
     seat.player.page.unroute(pattern, handle)
-    while held:
-        held.pop().continue_()
+    rng.shuffle(old)
+    for one in old:
+        headers = {name: one.headers[name] for name in ("authorization", "content-type")}
+        answer = seat.context.request.post(one.url, headers=headers, data=one.post_data_buffer)
+        assert answer.status == 200, answer.text()
     return ended
 
 
@@ -243,7 +241,7 @@ ATTACKS: dict[str, tuple[int, Fault]] = {
     "line cut": (20, partial(line, offline=True, latency_s=0.0)),
     "line slow, 3 s": (20, partial(line, offline=False, latency_s=3.0)),
     "requests doubled": (20, partial(requests, kind="doubled")),
-    "requests out of order": (20, partial(requests, kind="reordered")),
+    "requests again, out of order": (20, partial(requests, kind="out of order")),
     "answers lost": (20, partial(requests, kind="answers lost")),
 }
 """Tries and function of each attack."""
@@ -277,9 +275,7 @@ def try_session(fault: Fault, tries: int, rng: random.Random) -> tuple[int, list
         seat.player.play(limit_s=300)
         seat.player.page.get_by_text("All of your answers have been stored").wait_for()
         planned = {
-            (part, index)
-            for part, plan in enumerate(seat.player.plans)
-            for index in plan.results
+            (part, index) for part, plan in enumerate(seat.player.plans) for index in plan.results
         }
         return done, seat.watch.faults(records(seat.served), planned)
 

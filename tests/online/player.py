@@ -179,6 +179,8 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
         if made and isinstance(activity, TripletActivity | ArrangementActivity):
             if means in ("mouse", "touch"):
                 made = [pointed for deed in made for pointed in _by_pointer(deed, activity)]
+            elif means == "keyboard" and isinstance(activity, TripletActivity):
+                made = [_by_key(made[0], activity)]
             index = activity.trial.trial_index
             plan.deeds[index] = (*plan.deeds.get(index, ()), *made)
 
@@ -202,6 +204,15 @@ def _by_pointer(deed: Deed, activity: TripletActivity | ArrangementActivity) -> 
         assert place is not None
         x, y = activity.layout.centre(place)
     return [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
+
+
+def _by_key(deed: Deed, activity: TripletActivity) -> Deed:
+    """Give the key of the image that is pressed."""
+    place = activity.layout.hit(deed.x, deed.y)
+    if deed.kind == "key" or place is None:
+        return deed
+    key = activity.protocol.answers.keys(place)[0]
+    return Deed("key", KEYS.get(key, key))
 
 
 STATE = """() => {

@@ -91,7 +91,6 @@ def _parts() -> list[dict[str, Any]]:
         "kind": "arrangements",
         "config": {},
         "ids": ["a", "b", "c", "d"],
-        "kinds": {},
         "listed": [],
         "seed": "1",
         "practice_end": page("practice_end"),

@@ -18,14 +18,15 @@ from twoalike.online import (
     default_store,
     fetch,
     publish_snapshot,
-    read_choices,
     read_store,
-    snapshot_folder,
-    spliced,
 )
 from twoalike.online._app import create_app
+from twoalike.online._blocks import spliced
 from twoalike.online._built import BuiltStudy
+from twoalike.online._checks import CheckCounts
+from twoalike.online._refitting import read_choices
 from twoalike.online._serve import open_store
+from twoalike.online._snapshots import snapshot_folder
 from twoalike.record import RunName, check_raw, read_log
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
@@ -173,7 +174,7 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
     from twoalike.online._operator import operator_state
 
     with store.reading() as connection:
-        (seen,) = operator_state(connection, built)["sessions"]
+        (seen,) = operator_state(connection, built, CheckCounts(built))["sessions"]
     store.close()
     checks = sum(row["trial_type"] == "catch" for row in rows)
     assert (seen["checks"], seen["right"]) == (checks, checks)

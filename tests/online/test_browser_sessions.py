@@ -145,8 +145,8 @@ def test_pointers_give_the_data_of_the_window(
         kept = [column for column in page.columns if column not in differs]
         pd.testing.assert_frame_equal(page[kept], window[kept])
         if "x" in page.columns:  # rounded to six digits after pixels of another window
-            places = [frame[["x", "y"]].astype(float).to_numpy() for frame in (page, window)]
-            np.testing.assert_allclose(*places, atol=5e-6)
+            there, here = (frame[["x", "y"]].astype(float).to_numpy() for frame in (page, window))
+            np.testing.assert_allclose(there, here, atol=5e-6)
             assert set(page["end_method"]) == {method}
         else:
             assert set(page["response_method"]) == {method}

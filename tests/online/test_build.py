@@ -28,7 +28,7 @@ from twoalike.record import RunName, read_run
 from twoalike.sitting import sit
 from twoalike.stimuli import StimulusSet, read_picture, write_words
 from twoalike.study import Study, TwoalikeError
-from twoalike.tasks import OddOneOut, View, lay_out
+from twoalike.tasks import OddOneOut, View, languages, lay_out
 
 CONSENT = '[texts]\nconsent = "We show you pictures."\n'
 ASKED = """
@@ -406,15 +406,22 @@ def test_arrangements_are_one_step_without_categories(make_study: MakeStudy) -> 
     assert step.ids == prepared.arranging.ids
     assert step.seed == str(prepared.arranging.seed)
     assert len(step.listed) == len(prepared.arranging.listed) == 2
-    assert step.kinds == {}
+    assert set(step.model_dump()["listed"][0]) == {"trial_type", "stimuli", "scheduler"}
+    assert "kinds" not in step.model_dump()
     assert step.pause.text
     assert step.practice_end.name == "practice_end"
 
 
-def test_a_row_fits_a_phone_and_fixed_sizes_need_their_room(make_study: MakeStudy) -> None:
-    width, height = build(make_study(), 1, "--task", "odd-one-out").session.least_window_px
+@pytest.mark.parametrize("language", languages())
+def test_both_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
+    protocol = f'language = "{language}"\n'
+    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement"]\n'
+    width, height = build(make_study("study", tasks, protocol, protocol)).session.least_window_px
     assert width <= 360
-    assert height <= 740
+    assert height <= 640
+
+
+def test_fixed_sizes_need_their_room(make_study: MakeStudy) -> None:
     fixed = make_study("fixed", "", "[images]\nimage_fraction = 0\nimage_px = 300\n")
     size = build(fixed, 1, "--task", "odd-one-out").session.least_window_px
     assert size[0] >= 3 * 300 + 2 * 40

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from tests.online.replay import Restart, differences, played, replayed, sent
 
-from twoalike.online import Item
+from twoalike.online._records import Item
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
     AnchoredChoice,

@@ -13,7 +13,15 @@ from tests.conftest import write_study
 from tests.online.simulated import head_of, items_of, records_of, write_archive
 
 from twoalike.cli.app import main
-from twoalike.online import OnlineStudy, build_online, fetch, read_built, write_jatos, write_static
+from twoalike.online import (
+    OnlineStudy,
+    _sources,
+    build_online,
+    fetch,
+    read_built,
+    write_jatos,
+    write_static,
+)
 from twoalike.study import TwoalikeError
 
 CODE = "w0001"
@@ -113,6 +121,39 @@ def test_the_api_of_jatos(empty: OnlineStudy, lines: str) -> None:
         assert one_session(empty, address, token="jap_1", jatos=True)
     (path,) = asked
     assert path.startswith("/jatos/api/v1/results/data?studyUuid=")
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    text = json.dumps({"a": "one\u2028two\x85three\x0c"}, ensure_ascii=False)
+    with answering(f"{text}\n{text}\n".encode(), "secret") as (address, _):
+        found = [line for line in _sources._get(address, "secret", "a token") if line]
+    assert [json.loads(line) for line in found] == [json.loads(text)] * 2
+
+
+def test_damaged_and_endless_sources(
+    empty: OnlineStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data.txt", "record " * 1000)
+    whole = path.read_bytes()
+    for damaged in (
+        whole[:41] + b"\xff" * 8 + whole[49:],  # the compressed data
+        whole.replace(b"PK\1\2", b"PK\1\7"),  # the list of files
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(TwoalikeError, match="damaged or encrypted"):
+            fetch(empty.study, path)
+    path.write_bytes(whole)
+    monkeypatch.setattr(_sources, "_LONGEST", 1000)
+    for source in (path, tmp_path):
+        with pytest.raises(TwoalikeError, match="lines of at most"):
+            fetch(empty.study, source)
+    with (
+        answering(b"x" * 2000, "secret") as (address, _),
+        pytest.raises(TwoalikeError, match="lines of at most"),
+    ):
+        fetch(empty.study, address, token="secret")
 
 
 def test_what_is_no_source(empty: OnlineStudy, tmp_path: Path) -> None:

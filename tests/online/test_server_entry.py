@@ -15,8 +15,7 @@ from tests.online.server_study import (
     whole_session,
 )
 
-from twoalike.online import make_links
-from twoalike.online._serve import online_folder
+from twoalike.online import make_links, online_folder
 
 HOUR = 3600.0
 

@@ -118,6 +118,9 @@ FORGED: dict[str, Forging] = {
     "a time below 0": lambda r: r["items"][0].update(onset=-1.0),
     "SQL as a place": lambda r: r["items"][0]["answer"].update(position="left'); DROP TABLE--"),
     "SQL as a session": lambda r: r.update(session="x'; DELETE FROM records; --"),
+    "a number larger than any other": lambda r: r.update(
+        items=[{"kind": "event", "values": {"onset": 10**400}}]
+    ),
     "answers at a trial": lambda r: r["items"].append(
         {"kind": "answers", "measure": "form", "values": {"age": 30}}
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from tests.online.server_study import built_study, choice, note, record, served, whole_session
 
@@ -23,7 +24,11 @@ def test_what_waits_is_written_together(tmp_path: Path) -> None:
     first = store.submit(lambda _: gate.wait(10) and None)
 
     def note_down(number: int) -> None:
-        store.submit(lambda c: (order.append(number), set_fact(c, f"f{number}", "x"))[0])
+        def write(connection: Connection) -> None:
+            order.append(number)
+            set_fact(connection, f"f{number}", "x")
+
+        store.submit(write)
 
     for number in range(40):
         note_down(number)

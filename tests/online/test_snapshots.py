@@ -17,24 +17,11 @@ from numpy.typing import NDArray
 
 from twoalike.design import adaptive_blocks
 from twoalike.embedding import Posterior
-from twoalike.online import (
-    Block,
-    BlockStep,
-    CutOff,
-    NextBlocks,
-    PageStep,
-    Snapshot,
-    TrialStep,
-    block_table,
-    latest_snapshot,
-    next_block,
-    publish_snapshot,
-    read_choices,
-    read_snapshot,
-    refit,
-    snapshot_folder,
-    spliced,
-)
+from twoalike.online import Block, CutOff, Snapshot, next_block, publish_snapshot, refit
+from twoalike.online._blocks import NextBlocks, block_table, spliced
+from twoalike.online._refitting import read_choices
+from twoalike.online._session import BlockStep, PageStep, Step, TrialStep
+from twoalike.online._snapshots import latest_snapshot, read_snapshot, snapshot_folder
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError
 from twoalike.tables import STIMULI
@@ -46,8 +33,12 @@ DESIGN = DesignConfig(
 )
 CUT_OFF = CutOff(records=300, sessions=5, trials=280, time="2026-11-28T12:00:00+00:00")
 PAGE = PageStep(name="break", text="Rest.", minimum_s=1.0)
-STEP = {"practice_end": PAGE.model_copy(update={"name": "practice_end"}), "pause": PAGE}
+PRACTICE_END = PAGE.model_copy(update={"name": "practice_end"})
 PROTOCOL = OddOneOut().model_dump(mode="json")
+
+
+def block_step(block: int) -> BlockStep:
+    return BlockStep(block=block, practice_end=PRACTICE_END, pause=PAGE)
 
 
 class FakePosterior:
@@ -176,7 +167,7 @@ def blocks(
 
 def ask(blocks: NextBlocks, before: list[Block], block: int, who: str = "01") -> Block:
     return blocks.next(
-        BlockStep(block=block, **STEP),
+        block_step(block),
         session=f"s-{who}",
         participant=who,
         number=1,
@@ -209,7 +200,7 @@ def test_the_server_stores_and_splices_blocks(
     }
     table = block_table([first, second, third])
     assert table["trial_index"].tolist() == list(range(1, 69))
-    compiled = [PAGE, *(BlockStep(block=n, **STEP) for n in (2, 3, 4)), PAGE]
+    compiled: list[Step] = [PAGE, *(block_step(n) for n in (2, 3, 4)), PAGE]
     kinds = [step.kind for step in spliced(compiled, [first])]
     assert kinds == ["page"] + [step.kind for step in first.steps] + ["block", "block", "page"]
     steps = spliced(compiled, [first, second, third])
@@ -243,7 +234,7 @@ def test_no_answer_waits_for_a_fit(blocks: NextBlocks, study: Study, stimuli: St
     assert min(taken) < 0.25
     heavy = {"pymc", "pytensor", "jax", "torch", "psychopy"}
     code = (
-        "import sys; from twoalike.online import NextBlocks, next_block; "
+        "import sys; from twoalike.online._blocks import NextBlocks, next_block; "
         f"sys.exit(bool({heavy} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -24,7 +24,8 @@ def build(
     """Compile a study into a page that shows it in a browser, in STUDY/online.
 
     Participants see the same texts, questions and trials as in a window. Building again gives the
-    same files, and a larger number of participants keeps those that are there. Texts of the page
+    same files, and with a larger number the first participants keep theirs. Once people have begun,
+    a build that changes anything is refused. Texts of the page
     itself, such as "The images are loading", can be replaced in STUDY/protocols/page.toml.
 
     Parameters
@@ -64,7 +65,7 @@ def serve(
 ) -> None:
     """Serve a built study: its page, and the store of what people answer.
 
-    Records go to the folder STUDY-online beside the study, with the key that closes people's ids.
+    Records go to the folder STUDY-online beside the study, with the key that encrypts people's ids.
     The first start prints the token for the operator's page. Other machines reach the server
     through a reverse proxy (docs/how-to/serve-online.md). Ctrl-C stops it; no answer is lost.
 
@@ -163,7 +164,7 @@ def fetch(
     source
         Where the records are: the address of a server, its store (file or connection string), an
         archive, results that JATOS exported, or a folder of files. If left out, the store of
-        twoalike online serve in STUDY.
+        twoalike online serve in STUDY-online.
     token
         Token of the operator, or of JATOS. If left out, that of the environment variable
         TWOALIKE_TOKEN.
@@ -219,7 +220,7 @@ def fetch(
 
 @app.command
 def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> None:
-    """Fit what is stored so far, and choose the next blocks of an adaptive study by it.
+    """Fit the choices stored so far, for the next blocks of an adaptive study.
 
     Runs beside twoalike online serve, in a process of its own, and publishes a numbered snapshot;
     sessions never wait for it. Without a snapshot blocks are random. Needs the part modeling.
@@ -229,7 +230,7 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
     study
         Folder of the study.
     every
-        Fit again and again, at most once in so many seconds, until Ctrl-C; 0: once.
+        Fit repeatedly, at most once in this many seconds, until Ctrl-C; 0: once.
     store
         As for twoalike online serve.
 
@@ -282,10 +283,10 @@ def static(
     codes: Literal["id", "pipe"] = "id",
     overwrite: Flag = False,
 ) -> None:
-    """Write the page of a study for a host that only hands out files.
+    """Write the page of a study for a plain web host.
 
     Records go to DataPipe (pipe.jspsych.org), which puts them into a project of the Open Science
-    Framework; without it, people download a file at the end.
+    Framework. Without --pipe, people download a file at the end.
 
     Parameters
     ----------

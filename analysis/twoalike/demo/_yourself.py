@@ -76,7 +76,10 @@ class YourselfConfig:
                 remedy="Fewer say nothing; more are a study of their own (twoalike init).",
             )
         if self.online and (self.simulate or self.windowed or not self.window):
-            raise TwoalikeError("`online=True` is for a person in a browser: it opens no window.")
+            raise TwoalikeError(
+                "`online=True` is for a person in a browser: leave out `simulate`, `window` and "
+                "`windowed`."
+            )
         if not self.window and not self.simulate:
             raise TwoalikeError(
                 "`window=False` needs `simulate=True`: a person has to see something."

@@ -300,9 +300,8 @@ def adaptive_trial_list(
 
 def adaptive_blocks(config: DesignConfig) -> range:
     """Numbers (``block_index``) of the blocks of main trials; practice is block 1."""
-    total = config.trials + config.catch + config.repeats
     first = 1 + int(config.practice + config.practice_checks > 0)
-    return range(first, first + -(-total // config.trials_per_block))
+    return range(first, first + -(-config.n_judged // config.trials_per_block))
 
 
 def with_adaptive_block(

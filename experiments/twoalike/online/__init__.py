@@ -1,4 +1,4 @@
-"""The same study in a browser: a page compiled from it, a server that keeps what people answer."""
+"""The same study in a browser: its page, the server that stores answers, raw data from records."""
 
 import lazy_loader
 

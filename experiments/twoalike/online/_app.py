@@ -1,7 +1,7 @@
-"""The server of an online study, as an ASGI application: what it answers and what it refuses.
+"""The server of an online study as an ASGI application: its requests, answers and refusals.
 
-A request is refused before anything of it is stored, and the log says why: the reason and the
-session, never an id, an address or what was sent.
+A request is refused before any of it is stored. The log then has the reason and the session, never
+an id, an address or the content.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import wraps
+from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,14 +28,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
-from twoalike.online._chosen import Asked, Chosen
+from twoalike.online._checks import CheckCounts
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits
 from twoalike.online._operator import archive_chunks, operator_state, payments
 from twoalike.online._places import (
     ACCEPTING,
     Entrant,
-    Reason,
     enter,
     expire,
     find_session,
@@ -42,7 +42,8 @@ from twoalike.online._places import (
     resume_point,
     withdraw,
 )
-from twoalike.online._records import MOST_BYTES, Batch, Name, Sent
+from twoalike.online._records import MOST_BYTES, Batch, Name, Reason, Sent
+from twoalike.online._session_blocks import Asked, SessionBlocks
 from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
@@ -50,6 +51,12 @@ _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
 OPERATOR = "operator"
 """Fact that holds the hash of the operator's token."""
 _MOST_BATCH_BYTES, _MOST_OTHER_BYTES = 16 * MOST_BYTES, 16_384
+_BYTES_A_REQUEST = 131_072
+"""Records of so many bytes count as one more request: checking them takes time."""
+_BODY_S = 120.0
+"""How long a body may take to come."""
+_MOST_ERRORS = 100
+"""Errors of one body from which on none is looked at."""
 STATUS = {
     "malformed": 400,
     "forbidden": 403,
@@ -84,7 +91,7 @@ _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
 
 
 class Entry(Sent):
-    """What the page sends to take part; ``external`` are the parts of its address."""
+    """Request to take part; ``external`` are the parameters of the page's address."""
 
     external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
         default_factory=dict, max_length=20
@@ -96,7 +103,7 @@ class Entry(Sent):
 class Finish(Sent):
     """How a session ended."""
 
-    reason: Literal["completed", "declined", "screened_out"]
+    reason: Reason
 
 
 class Withdrawal(Sent):
@@ -146,7 +153,30 @@ def _refused(request: Request, refusal: Refusal, status: int | None = None) -> R
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return network(request.client.host) if request.client else ""
+
+
+def network(address: str) -> str:
+    """Network that shares its requests: of IPv6 the first 64 bits, which one household has.
+
+    Examples
+    --------
+    >>> network("2001:db8:1:2::7"), network("192.0.2.7")
+    ('2001:db8:1:2::/64', '192.0.2.7')
+    """
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:  # a proxy may name it in its own way
+        return address
+
+
+def _reason(error: ValidationError) -> str:
+    """Kind of the first error."""
+    if error.error_count() > _MOST_ERRORS:
+        return "many errors"
+    return error.errors(include_url=False, include_input=False)[0]["type"]
 
 
 def _bearer(request: Request) -> str:
@@ -160,10 +190,14 @@ async def _body(request: Request, most: int) -> bytes:
     if not announced.isdecimal() or int(announced) > most:
         raise Refusal("too_large", "body")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Refusal("too_large", "body")
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise Refusal("too_large", "body")
+    except TimeoutError:
+        raise Refusal("slow_down", "a body that does not come") from None
     return bytes(body)
 
 
@@ -171,17 +205,19 @@ async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(await _body(request, _MOST_OTHER_BYTES))
     except ValidationError as error:
-        raise Refusal("malformed", error.errors()[0]["type"]) from None
+        raise Refusal("malformed", _reason(error)) from None
 
 
 class _Server:
-    """State of one server process, and what it answers."""
+    """State of one server process, and its answers to requests."""
 
     def __init__(self, built: BuiltStudy, store: Store, key: Key, limits: Limits) -> None:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
-        self._chosen = Chosen(built, store)
+        self._blocks = SessionBlocks(built, store)
+        self.checks = CheckCounts(built)
+        self._shapes: dict[str, tuple[PartShape, ...]] = {}
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
         files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
@@ -210,6 +246,8 @@ class _Server:
 
     async def _parts(self, session: str) -> tuple[PartShape, ...]:
         """Return what the participant of a session was given."""
+        if session in self._shapes:
+            return self._shapes[session]
 
         def read() -> tuple[PartShape, ...]:
             if session not in self._participants:
@@ -222,7 +260,10 @@ class _Server:
                     blocks = stored_blocks(connection, session)
             return self.built.parts(self._participants[session], blocks)
 
-        return await run_in_threadpool(read)
+        shapes = await run_in_threadpool(read)
+        if not self.built.is_adaptive:  # else blocks are added while the session runs
+            self._shapes[session] = shapes
+        return shapes
 
     @_answering
     async def enter(self, request: Request) -> Response:
@@ -244,7 +285,7 @@ class _Server:
         return Response(content, media_type="application/json")
 
     def _entered(self, row: Mapping[str, Any]) -> bytes:
-        """Return what a person gets who entered, and make ready what their records need."""
+        """Answer for a person who has entered; also prepares the checks of their records."""
         with self.store.reading() as connection:
             parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
             resume = resume_point(connection, row, parts)
@@ -275,10 +316,13 @@ class _Server:
     async def records(self, request: Request) -> Response:
         """Store records."""
         session = self._session(request)
+        body = await _body(request, _MOST_BATCH_BYTES)
+        if not self.sessions.take(session, len(body) // _BYTES_A_REQUEST):
+            raise Refusal("slow_down", "too many bytes of one session")
         try:
-            batch = _BATCH.validate_json(await _body(request, _MOST_BATCH_BYTES))
+            batch = _BATCH.validate_json(body)
         except ValidationError as error:
-            raise Refusal("malformed", error.errors()[0]["type"]) from None
+            raise Refusal("malformed", _reason(error)) from None
         if any(record.session != session for record in batch):
             raise Refusal("forbidden", "a record of another session")
         if any(record.protocol != self.built.session.hash for record in batch):
@@ -292,7 +336,7 @@ class _Server:
         """Give the trials of a block that is chosen while the session runs."""
         session = self._session(request)
         asked = await _sent(request, Asked)
-        made = await run_in_threadpool(self._chosen.give, session, asked)
+        made = await run_in_threadpool(self._blocks.give, session, asked)
         return JSONResponse({"steps": [step.model_dump(mode="json") for step in made.steps]})
 
     @_answering
@@ -340,7 +384,7 @@ class _Server:
 
         def read() -> dict[str, Any]:
             with self.store.reading() as connection:
-                return operator_state(connection, self.built)
+                return operator_state(connection, self.built, self.checks)
 
         return JSONResponse(await run_in_threadpool(read))
 
@@ -351,7 +395,7 @@ class _Server:
 
         def read() -> str:
             with self.store.reading() as connection:
-                return payments(connection, self.key)
+                return payments(connection, self.key, self.checks)
 
         table = await run_in_threadpool(read)
         name = {"content-disposition": 'attachment; filename="payments.csv"'}

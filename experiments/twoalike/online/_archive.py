@@ -1,8 +1,8 @@
-"""Archives of records: lines of JSON that a server, a host or a folder gives, session by session.
+"""Archives of records: the lines of JSON that servers and hosts export, read session by session.
 
-A line is a session (code, protocol, how it ended) or a record of one. Lines of a session may stand
-anywhere, and twice: a page that hears no answer sends a record again. What a session's lines say is
-read when its turn comes, so that an archive of thousands of sessions fits into memory.
+A line describes a session (code, protocol, how it ended) or is one of its blocks or records. Lines
+may come in any order and more than once, as a page without an answer sends a record again. They
+are parsed when their session is processed, so that thousands of sessions fit into memory.
 """
 
 import hashlib
@@ -34,17 +34,17 @@ def _in_utc(text: str) -> str:
 
 
 class SessionLine(Sent):
-    """What an archive says of a session as a whole."""
+    """Description of a session in an archive."""
 
     kind: Literal["session"] = "session"
     session: Name
     participant: Name | None
-    """None: the code went to somebody else."""
+    """None: the code was returned, and may belong to another session."""
     protocol: Sha256
     entered: Annotated[str, Field(max_length=40), AfterValidator(_in_utc)] | None = None
     """ISO time of the entry; becomes one in UTC."""
     ended: Ended | None = None
-    """None: it goes on."""
+    """None: not over."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ReadSession:
 
     @property
     def sha256(self) -> str:
-        """Of the records, whichever way they came."""
+        """Hash of the records, the same whatever their source."""
         digest = hashlib.sha256()
         for record in self.records:
             digest.update(record.model_dump_json().encode())
@@ -141,7 +141,7 @@ class ArchivedSession:
             ) from error
 
     def _merged(self, heads: list[SessionLine]) -> SessionLine:
-        """One description of the session; what a later line says replaces what was open."""
+        """Merge the lines about the session; later ones fill in what earlier ones left open."""
         if not heads:
             raise self.fault("the archive has records of it, but no line that describes it")
         merged = heads[0]
@@ -215,7 +215,7 @@ def _kind(line: bytes) -> str:
 
 
 def archive_lines(read: ReadSession) -> Iterator[str]:
-    """Lines of a session, as :func:`read_archive` reads them."""
+    """Write a session as the lines that :func:`read_archive` reads."""
     yield read.head.model_dump_json()
     yield from (block.model_dump_json() for block in read.blocks)
     yield from (record.model_dump_json() for record in read.records)

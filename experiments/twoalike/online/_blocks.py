@@ -1,8 +1,8 @@
 """Blocks of trials that the server chooses while a session runs, by the latest snapshot.
 
-A block is made once, when its session comes to it, and stored: whoever asks again gets the same.
-Nothing is fitted here, so no answer waits for a fit; before the first snapshot triplets are random.
-What was chosen depends on study, snapshot, person and block alone.
+A block is chosen once, when its session reaches it, and stored. Nothing is fitted here, so that no
+participant waits for a fit; before the first snapshot, triplets are random. A block depends only on
+study, snapshot, participant and its number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ _DECIMALS = 6
 
 
 class Chooser(CutOff):
-    """The snapshot that chose a block, and what it knew."""
+    """The snapshot that chose a block, with its data."""
 
     number: Annotated[int, Field(ge=1)]
     posterior: Sha256
@@ -53,7 +53,7 @@ class Chooser(CutOff):
 
 
 class Block(Sent):
-    """A block as it was chosen: what the page shows, and the rows of the trial list behind it."""
+    """A chosen block: the steps of the page, and the rows of the trial list."""
 
     kind: Literal["block"] = "block"
     session: Name
@@ -67,9 +67,9 @@ class Block(Sent):
     """Pages and trials that take the place of the :class:`BlockStep`."""
 
     def note(self, time: float) -> Note:
-        """Give the log's note of the block: who chose it, by what data; ``time`` in s of the run.
+        """Return the note for the log: which snapshot chose the block; ``time`` in s of the run.
 
-        ``records`` and ``trials`` count what was fitted, ``fitted`` is when they were read (UTC).
+        ``records`` and ``trials`` are numbers of the fit, ``fitted`` is when it read them (UTC).
         """
         chooser = self.snapshot
         known = (
@@ -108,7 +108,7 @@ def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
 
 
 def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
-    """Put the steps of blocks in their places; blocks not asked for yet stay as they are."""
+    """Replace block steps by the steps of chosen blocks; the others remain."""
     made = {one.block: one.steps for one in blocks}
     parts = (
         made.get(step.block, (step,)) if isinstance(step, BlockStep) else (step,) for step in steps
@@ -119,7 +119,7 @@ def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
 def as_chosen(
     prepared: Sequence[Prepared], parts: Sequence[Part], study: Study, blocks: Sequence[Block]
 ) -> tuple[list[Prepared], list[Part]]:
-    """Put the blocks of a session in the place of the trials and steps it was built of.
+    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks.
 
     Parameters
     ----------
@@ -135,8 +135,6 @@ def as_chosen(
     TwoalikeError
         If a block is damaged.
     """
-    design = study.config.design
-    total = design.trials + design.catch + design.repeats + design.practice + design.practice_checks
     sessions, pages = list(prepared), list(parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
         if not any(isinstance(step, BlockStep) for step in part.steps):
@@ -145,7 +143,7 @@ def as_chosen(
         own = [block for block in blocks if block.part == number]
         sitting = replace(one.sitting, study=study)
         made = prepared_choices(sitting, one.protocol, one.stimuli, block_table(own))
-        plan = replace(made.plan, n_trials=total)
+        plan = replace(made.plan, n_trials=study.config.design.n_listed)
         sessions[number] = replace(made, settled=one.settled, plan=plan)
         pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
     return sessions, pages
@@ -165,8 +163,8 @@ def next_block(
     """Trial list of a session so far, and the next block behind it.
 
     The share ``random_share`` of the design's trials is drawn at random. Candidates of the others
-    are drawn from the snapshot's pool, the more informative the likelier, and picked from as in a
-    window: people who come at the same time see different triplets.
+    are drawn from the snapshot's pool, informative ones with higher probability, so that people who
+    take part at the same time see different triplets; the choice among them is that of a window.
 
     Parameters
     ----------
@@ -175,7 +173,7 @@ def next_block(
     before
         Trial list so far; None before the first block.
     earlier
-        Lists of the person's sessions before this one; their triplets do not come again.
+        Lists of the participant's earlier sessions; their triplets are not repeated.
 
     Raises
     ------
@@ -205,7 +203,7 @@ class NextBlocks:
     Raises
     ------
     TwoalikeError
-        If the study's design is not adaptive, or cannot be so here.
+        If the design is not adaptive, or cannot be adaptive online.
     """
 
     def __init__(self, study: Study | str | Path) -> None:
@@ -255,8 +253,7 @@ class NextBlocks:
             listed,
             earlier=self._earlier(participant, number),
         )
-        config = self._study.config.design
-        total = config.trials + config.catch + config.repeats
+        total = self._study.config.design.n_judged
         n_before = 0 if listed is None else len(listed)
         return Block(
             session=session,
@@ -291,7 +288,10 @@ def check_adaptive(study: Study) -> None:
     config = study.config
     if config.design.sampler != "adaptive":
         raise TwoalikeError(
-            where="design.sampler", expected="'adaptive'", found=repr(config.design.sampler)
+            where="design.sampler",
+            expected="'adaptive'",
+            found=repr(config.design.sampler),
+            remedy='Set sampler = "adaptive" below [design] in study.toml.',
         )
     if config.conditions or config.objects_per_person:
         raise TwoalikeError(
@@ -334,7 +334,7 @@ def _steps(
 
 
 def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
-    """Tell the page what it needs of a trial; it cannot tell attention checks and repeats."""
+    """Return what the page needs of a trial; checks and repeats look like main trials."""
     is_practice = trial.trial_type == "practice"
     return ChoiceTrial(
         trial_index=trial.trial_index,

@@ -1,7 +1,7 @@
-"""A built study as the server needs it, and whether a record fits what the participant was given.
+"""Checks of single records against the participant's steps, and the built study that has them.
 
-A record can be wrong in two ways. It may not fit the participant's file: a step that is not there,
-a place that was not shown, a list of the wrong length. That is checked here, before it reaches the
+A record can be wrong in two ways. It may contradict the participant's file: a step that does not
+exist, a place that was not shown, a list of the wrong length. This is checked here, before the
 store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twoalike.online._blocks import Block, spliced
+from twoalike.online._compile import is_adaptive
 from twoalike.online._records import (
     MOST_BYTES,
     Answers,
@@ -35,13 +36,11 @@ from twoalike.online._session import (
     TrialStep,
 )
 from twoalike.online._site import OnlineStudy, read_built
-from twoalike.study import MISSING, Study
-from twoalike.tables import STIMULI, choice_columns
-from twoalike.tasks import Prepared, PreparedTriplets
+from twoalike.study import Study
 
 
 class Refusal(Exception):
-    """A request that is refused; ``error`` is what the page is told, ``reason`` goes to the log."""
+    """A refused request; ``error`` is sent to the page, ``reason`` goes to the log."""
 
     def __init__(self, error: str, reason: str) -> None:
         super().__init__(reason)
@@ -49,7 +48,7 @@ class Refusal(Exception):
 
 
 class StepShape(NamedTuple):
-    """What a step allows to be recorded."""
+    """What a record of a step may contain."""
 
     kind: str
     """``page``, ``question``, ``trial`` or ``arrangements``."""
@@ -59,8 +58,6 @@ class StepShape(NamedTuple):
     trial_index: int = 0
     answers: frozenset[str] = frozenset()
     """Places that may be chosen."""
-    right: str | None = None
-    """Place of the right answer to an attention check."""
     ids: frozenset[str] = frozenset()
 
 
@@ -72,7 +69,7 @@ class PartShape(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A record that fits its step, with what the store has to know of it."""
+    """A record that fits its step, with the values that the store needs."""
 
     n: int
     part: int
@@ -88,16 +85,20 @@ class Checked(NamedTuple):
     arrangement: int | None
     """``trial_index`` of an arrangement."""
     answers: bool
-    """Whether it has what its step asks for, once: the answer to a trial or a question."""
+    """Whether it contains the answer to a trial or a question, which a step has once."""
     fast: bool
-    right: bool | None
-    """Attention checks: whether the answer was right."""
+    trial: int | None
+    """``trial_index`` of a choice."""
+    position: str | None
+    """Place that was chosen."""
     end: str | None
     """How the part ended, in its last record."""
     last: bool
     """Whether the part is the last one."""
     n_trials: int
     """Trials of choices in the whole part."""
+    arranges: bool
+    """Whether the part has arrangements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,14 +154,12 @@ class BuiltStudy:
     @property
     def is_adaptive(self) -> bool:
         """Whether trials are chosen while a session runs."""
-        return self.study.config.design.sampler == "adaptive"
+        return is_adaptive(self.study)
 
     def n_trials(self, part: Part) -> int:
         """Count the trials of choices in a part, those not chosen yet too."""
         if any(isinstance(step, BlockStep) for step in part.steps):
-            design = self.study.config.design
-            main = design.trials + design.catch + design.repeats
-            return main + design.practice + design.practice_checks
+            return self.study.config.design.n_listed
         return sum(isinstance(step, TrialStep) for step in part.steps)
 
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
@@ -182,62 +181,32 @@ class BuiltStudy:
 
 @lru_cache(maxsize=2_000)
 def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tuple[PartShape, ...]:
-    prepared = built.page.prepared(participant)
     chosen = [Block.model_validate_json(body) for body in bodies]
     shapes = []
     for number, part in enumerate(built.person(participant).parts):
         blocks = [block for block in chosen if block.part == number]
-        # Blocks are chosen; what was prepared of an adaptive session only holds their place.
-        right = {} if built.is_adaptive else _right_answers(prepared[number])
-        right |= _right_in(row for block in blocks for row in block.rows)
-        steps = tuple(_shapes(spliced(part.steps, blocks), right))
+        steps = tuple(_shapes(spliced(part.steps, blocks)))
         shapes.append(PartShape(steps, built.n_trials(part)))
     return tuple(shapes)
 
 
-type _RightAnswers = dict[tuple[int, frozenset[str]], int]
-"""Numbers of the right answers to attention checks, by trial and objects."""
-
-
-def _right_answers(prepared: Prepared) -> _RightAnswers:
-    """Take them from the session as it was compiled, since the page must not know them."""
-    trials = prepared.trials if isinstance(prepared, PreparedTriplets) else ()
-    return {
-        (trial.trial_index, frozenset(trial.stimuli)): trial.expected
-        for trial in trials
-        if trial.trial_type == "catch" and trial.expected is not None
-    }
-
-
-def _right_in(rows: Iterable[dict[str, str]]) -> _RightAnswers:
-    found: _RightAnswers = {}
-    for row in rows:
-        expected = row.get(choice_columns(row)[1], MISSING)
-        if row["trial_type"] == "catch" and expected.isdecimal():
-            objects = frozenset(row[column] for column in STIMULI)
-            found[int(row["trial_index"]), objects] = int(expected)
-    return found
-
-
-def _shapes(steps: Iterable[Step], right: _RightAnswers) -> Iterator[StepShape]:
+def _shapes(steps: Iterable[Step]) -> Iterator[StepShape]:
     before = 0
     for step in steps:
         if isinstance(step, BlockStep):  # those behind it are numbered once it is chosen
             return
-        yield _shape(step, before, right)
+        yield _shape(step, before)
         before += isinstance(step, TrialStep)
 
 
-def _shape(step: Step, before: int, right: _RightAnswers) -> StepShape:
+def _shape(step: Step, before: int) -> StepShape:
     match step:
         case TrialStep(trial=trial):
-            number = right.get((trial.trial_index, frozenset(trial.stimuli)))
             return StepShape(
                 "trial",
                 before,
                 trial_index=trial.trial_index,
                 answers=frozenset(trial.positions[trial.anchored :]),
-                right=None if number is None else trial.positions[number - 1],
             )
         case ArrangementsStep():
             return StepShape("arrangements", before, ids=frozenset(step.ids))
@@ -271,9 +240,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         raise Refusal("too_large", "record")
     result = results[0] if results else None
     choice = result if isinstance(result, ChoiceResult) else None
-    right = None
-    if choice is not None and step.right is not None:
-        right = choice.answer is not None and choice.answer.position == step.right
+    answer = None if choice is None else choice.answer
     return Checked(
         n=record.n,
         part=record.part,
@@ -285,10 +252,12 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         arrangement=result.trial_index if isinstance(result, ArrangementResult) else None,
         answers=choice is not None or any(isinstance(item, Answers) for item in record.items),
         fast=choice is not None and choice.flag == "fast",
-        right=right,
+        trial=None if choice is None else choice.trial_index,
+        position=None if answer is None else answer.position,
         end=endings[0].reason if endings else None,
         last=record.part == len(parts) - 1,
         n_trials=part.n_trials,
+        arranges=any(one.kind == "arrangements" for one in part.steps),
     )
 
 

@@ -1,7 +1,7 @@
 """What a participant does in a browser, from the scripts of the window's tasks.
 
-A script gives its pages, questions and trials one after the other. Here nobody answers them: they
-become the steps that the page runs. What the page must not know is left out: the right answers of
+A script yields pages, questions and trials in order. Here they are not run but become the steps of
+the page. Left out is what participants could read there to their advantage: the right answers to
 attention checks, and which trials are attention checks or repeats.
 """
 
@@ -23,6 +23,7 @@ from twoalike.online._session import (
     Step,
     TrialStep,
 )
+from twoalike.online._wording import for_browser
 from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
 from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
@@ -61,6 +62,7 @@ def prepare_person(
     Consent and form come once, before the first part, and only answers of earlier sessions leave
     them out: what this session's own answers add to the data set changes nothing here, so that a
     study compiles to the same before and after. An adaptive design is prepared as a random one.
+    Texts have the sentences of the browser.
 
     Parameters
     ----------
@@ -81,7 +83,10 @@ def prepare_person(
     found: list[Prepared] = []
     for one in parts:
         none = Opening(consent=False, form=(), resumed=False)
-        found.append(replace(one, settled=none if found else one.first_opening()))
+        protocol = for_browser(one.protocol)
+        plan = replace(one.plan, protocol=protocol.model_dump(mode="json"))
+        opening = none if found else one.first_opening()
+        found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found
 
@@ -207,7 +212,6 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
     yield ArrangementsStep(
         config=arranging.config.model_dump(mode="json"),
         ids=arranging.ids,
-        kinds={},  # categories would tell attention checks
         listed=tuple(
             {
                 "trial_type": trial.trial_type,

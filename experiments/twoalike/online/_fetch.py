@@ -1,4 +1,4 @@
-"""Sessions of a browser become raw data: each exactly once, whole or not at all.
+"""Conversion of a browser's sessions into raw data: each exactly once, completely or not at all.
 
 A marker beside the raw data names the session that they were written from, with a hash of its
 records. A session that has one is compared and left as it is.
@@ -117,7 +117,7 @@ def fetch(
     source
         Where the records are: the address of a server, a store (path or connection string), an
         archive (file), results of JATOS (file), or a folder of files; None: the store of
-        ``online serve`` in the study.
+        ``online serve`` beside the study.
     token
         Of the operator, or of JATOS' API.
     jatos

@@ -1,9 +1,9 @@
-"""The key of an online study: tokens and codes made from it, ids of people closed by it.
+"""The key of an online study: it makes tokens and codes, and encrypts the ids of people.
 
-One secret of 32 bytes lies in a file of its own, apart from the records. Tokens of sessions and
-codes for withdrawal are computed from it (HMAC-SHA256, one label a purpose) and so need no table;
-ids such as PROLIFIC_PID are recognised by such a code and kept encrypted (Fernet) for the payment.
-Once the key is deleted, nothing leads from a session to a person any more.
+The secret of 32 bytes is in a file of its own, apart from the records. Tokens of sessions and codes
+for withdrawal are computed from it (HMAC-SHA256, with one label per purpose) and need no table; ids
+such as PROLIFIC_PID are recognised by such a code and kept encrypted (Fernet) for the payment. Once
+the key is deleted, no session can be traced to a person.
 """
 
 import base64

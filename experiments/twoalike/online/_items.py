@@ -1,7 +1,7 @@
-"""From records to what a session in a window gives: notes, events, answers, results of trials.
+"""Conversion of records into the items of a window's session: notes, events, answers, results.
 
-What was shown comes from the trial list, or is chosen anew as the evidence grows; a record only
-says what was answered. Whatever it claims beyond that has to agree.
+What was shown comes from the trial list, or is chosen again as the evidence grows; a record states
+only what was answered. All else in it must agree with that.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The page as a study of JATOS, in a study archive (.jzip): a zip file of the page and a .jas file.
+"""The page as a study archive of JATOS (.jzip): a zip file with the page and a .jas file.
 
 The format is that of JATOS 3.10 (www.jatos.org/JATOS-Study-Archive-JZIP.html).
 """

@@ -11,8 +11,10 @@ _NARROWEST, _WIDEST = 320, 1920
 _LOWEST, _USUAL, _HIGHEST = 400, 600, 1200
 """Heights in CSS pixels: of the smallest window tried, of most laptops' and phones', at most."""
 _FEWEST_PX = 48
-"""Side of the smallest images that a share of the window may make: what a finger takes safely. On
-phones of the usual width, an arrangement's are hardly larger."""
+"""Smallest side of an image: what a finger can pick up. On phones of the usual width, images of an
+arrangement are hardly larger."""
+_OF_SOUNDS = "texts.listen"
+"""The only text of a trial that no page shows, as it plays no sounds."""
 _PX_PER_M = 96 / 0.0254
 """CSS pixels a metre, by their definition."""
 _DISTANCE_M = 0.57
@@ -68,7 +70,8 @@ def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
     except TwoalikeError:
         return False
     faults = find_task(prepared.plan.name.task).text_faults
-    return side >= _FEWEST_PX and not (faults and any(faults(prepared.protocol, view)))
+    found = faults(prepared.protocol, view) if faults else ()
+    return side >= _FEWEST_PX and all(key == _OF_SOUNDS for key, _ in found)
 
 
 def _view(size: tuple[int, int]) -> View:

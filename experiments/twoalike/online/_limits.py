@@ -1,7 +1,7 @@
-"""How often a session or an address may ask: a bucket for each, filled at a steady rate.
+"""Limits of requests: a token bucket for each session and for each address.
 
-Buckets are in the memory of one server process. Several processes together allow as many times the
-rate; where that matters, the reverse proxy limits as well.
+Buckets are in the memory of one server process, so that n processes together allow n times the
+rate. Where that matters, set a limit in the reverse proxy as well.
 """
 
 import time
@@ -13,15 +13,15 @@ _MOST_BUCKETS = 20_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Requests that are allowed: so many at once, then so many a second."""
+    """Requests allowed in a burst, and per second after it."""
 
     session_burst: float = 60.0
     session_per_s: float = 10.0
     address_burst: float = 600.0
-    """A lab or a school has one address for all of its people."""
+    """High, as a lab or a school may share one address."""
     address_per_s: float = 100.0
     guess_cost: float = 20.0
-    """Requests that one with a wrong secret counts as."""
+    """How many requests one with a wrong secret counts as."""
 
 
 USUAL = Limits()
@@ -29,7 +29,7 @@ USUAL = Limits()
 
 @dataclass
 class Buckets:
-    """What is left for each of many names."""
+    """Requests left for each session or address."""
 
     burst: float
     per_s: float
@@ -49,7 +49,7 @@ class Buckets:
         return allowed
 
     def charge(self, name: str, cost: float) -> None:
-        """Take from a bucket what there is, up to a cost."""
+        """Take a cost from a bucket, or all that is left."""
         self.take(name, 0.0)
         left, then = self._left[name]
         self._left[name] = max(0.0, left - cost), then

@@ -1,8 +1,8 @@
-"""Staged sessions move into the data set; what breaks off is finished by the next fetch.
+"""Moves of staged sessions into the data set; the next fetch completes an interrupted move.
 
-Raw data are made in ``data/.fetch``, on the same disk. When all of them are whole and on the disk,
-a list of moves is written there, and only then does anything move. If the process ends before, the
-data set is as it was; if it ends afterwards, the next fetch carries the list out to its end.
+Raw data are made in ``data/.fetch``, on the same disk. When all of them are complete and synced, a
+list of moves is written there, and only then does anything move. If the process is killed before
+that, the data set is unchanged; if afterwards, the next fetch completes the list.
 """
 
 import json
@@ -110,7 +110,7 @@ def _sync(folder: Path) -> None:
 
 
 def delete_session(raw: Path, code: str, files: Iterable[str]) -> None:
-    """Delete the files of a session, and the participant if nothing else is left of them.
+    """Delete the files of a session, and the participant's entry if it was their only session.
 
     ``files`` are paths in the data set; the last one, which names the session, is deleted last.
     """

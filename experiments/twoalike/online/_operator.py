@@ -1,4 +1,4 @@
-"""What the operator of an online study sees: people, progress, speed, payments."""
+"""The operator's view of an online study: people, progress, speed, payments, the archive."""
 
 import csv
 import io
@@ -7,20 +7,25 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from twoalike.online._built import BuiltStudy
+from twoalike.online._checks import CheckCounts, Counted
 from twoalike.online._ids import Key
 from twoalike.online._places import ACCEPTING, count_people
 from twoalike.online._session import ArrangementsStep
 from twoalike.online._store import IDS, LINKS, SESSIONS, archive, fact, iso_time
 from twoalike.study import inert_cell
 
+_MOST_PREPARED = 10
+"""Participants whose checks are prepared for one look at the state; the page looks again soon."""
 _CHUNK = 200
 """Lines of the archive that are sent together."""
 
 
-def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
+def operator_state(
+    connection: Connection, built: BuiltStudy, checks: CheckCounts
+) -> dict[str, Any]:
     """Return what the operator's page shows; no ids.
 
     Returns
@@ -33,6 +38,7 @@ def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
     query = select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
     rows = connection.execute(query).mappings().all()
     held = {row["held"] for row in rows}
+    counts = checks.of(connection, rows, _MOST_PREPARED)
     links = connection.scalars(select(LINKS.c.session)).all()
     return {
         "study": built.session.study,
@@ -44,19 +50,19 @@ def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
         "people": count_people(connection, visit),
         "links": len(links),
         "links_used": sum(session is not None for session in links),
-        "sessions": [_session(dict(row), built) for row in rows],
+        "sessions": [_session(dict(row), built, counts[row["name"]]) for row in rows],
     }
 
 
-def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
-    """State of a session: who, since when, trials done of those listed, checks right, fast."""
+def _session(row: dict[str, Any], built: BuiltStudy, counted: Counted | None) -> dict[str, Any]:
+    """State of a session: participant, times, trials done and listed, checks, fast answers."""
     names = ("name", "participant", "entered", "last", "ended", "ended_at", "trials", "fast")
     listed, parts = _listed_trials(built, row["participant"])
     return {
         **{name: row[name] for name in names},
         "returned": row["held"] is None,
-        "checks": row["checks"],
-        "right": row["right"],
+        "checks": None if counted is None else counted.checks,  # None: not counted yet
+        "right": None if counted is None else counted.right,
         "part": row["part"] + 1,
         "parts": parts,
         "listed": listed,  # None: the number of trials depends on the answers
@@ -75,33 +81,35 @@ def _listed_trials(built: BuiltStudy, participant: str) -> tuple[int | None, int
 _PAYMENT = ("status", "day", "minutes", "trials", "checks", "checks_right", "fast")
 
 
-def payments(connection: Connection, key: Key) -> str:
+def payments(connection: Connection, key: Key, checks: CheckCounts) -> str:
     """Return the people to be paid as CSV: ids, how their session ended, what they did.
 
-    It does not say which participant's answers are theirs: no code, no session, no time of day.
-    Sessions without ids are left out.
+    It does not reveal whose answers are whose: it has no code, no session and no time of day.
+    Sessions without ids are left out, and parts of an address with the name of another column.
     """
     query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
     rows = connection.execute(query).mappings().all()
-    people = [(key.open(row["closed"]), dict(row)) for row in rows]
+    counts = checks.of(connection, rows)
+    people = [(key.open(row["closed"]), _paid_for(row, counts[row["name"]])) for row in rows]
     people.sort(key=lambda one: sorted(one[0].items()))
-    names = sorted({name for ids, _ in people for name in ids})
+    names = sorted({name for ids, _ in people for name in ids if name.lower() not in _PAYMENT})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([inert_cell(name) for name in [*names, *_PAYMENT]])
-    for ids, row in people:
-        cells = [ids.get(name, "") for name in names] + _paid_for(row)
+    for ids, paid_for in people:
+        cells = [*(ids.get(name, "") for name in names), *paid_for]
         table.writerow([inert_cell(cell) for cell in cells])
     return text.getvalue()
 
 
-def _paid_for(row: dict[str, Any]) -> list[object]:
+def _paid_for(row: RowMapping, counted: Counted | None) -> list[object]:
+    assert counted is not None  # all were counted
     minutes = ((row["ended_at"] or row["last"]) - row["entered"]) / 60
     return [
         row["ended"] or "under way",
         iso_time(row["entered"])[:10],
         f"{minutes:.0f}",
-        *(row[name] for name in ("trials", "checks", "right", "fast")),
+        *(row["trials"], counted.checks, counted.right, row["fast"]),
     ]
 
 

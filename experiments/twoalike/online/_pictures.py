@@ -1,4 +1,4 @@
-"""Pictures for a browser: the same that people see in a window and networks see.
+"""Pictures for a browser: the same as in a window, and as networks see them.
 
 A file that a browser shows as :func:`twoalike.stimuli.read_picture` reads it is copied byte for
 byte; any other becomes a PNG of the same pixels, and so does a word.

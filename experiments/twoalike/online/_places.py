@@ -1,7 +1,7 @@
-"""Who takes part: codes given to people, returned, kept; the end of a session; withdrawal.
+"""Allocation of participants' codes, from entry to the end of a session, expiry or withdrawal.
 
-Each function writes within the transaction of the store's writer, so that two people can never get
-the same code, however many server processes there are.
+Each function runs within a transaction of the store's writer, so that two people never get the same
+code, however many server processes there are.
 """
 
 import json
@@ -10,23 +10,23 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
-from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact
+from twoalike.online._records import Reason
+from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact, over
 from twoalike.study import OnlineConfig
 
-type Reason = Literal["completed", "declined", "screened_out"]
 ACCEPTING = "accepting"
 """Fact that is ``no`` while nobody new may take part."""
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """What a browser that opens the page brings along."""
+    """How a browser that opens the page identifies its user."""
 
     external: Mapping[str, str]
     """Parts of the address."""
@@ -43,7 +43,7 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
     Raises
     ------
     Refusal
-        If they may not take part (any more).
+        If they may not take part, or no longer.
     """
     config = built.study.config.online
     identity = entrant.external.get(config.id_parameter, "")
@@ -119,8 +119,8 @@ def _earlier(
 
 def _continued(row: RowMapping, built: BuiltStudy, *, by_link: bool) -> RowMapping:
     if row["ended"] is not None:
-        over = "expired" if row["ended"] == "expired" else "finished"
-        raise Refusal("used" if by_link else over, f"session is {row['ended']}")
+        refusal = over(row["ended"])
+        raise Refusal("used", refusal.reason) if by_link else refusal
     if row["protocol"] != built.session.hash:
         raise Refusal("changed", "the study was built anew since the session began")
     return row
@@ -163,7 +163,7 @@ def _code_of_first_visit(
 
 
 def expire(connection: Connection, config: OnlineConfig) -> None:
-    """End sessions that nobody came back to; a code without a stored trial becomes free."""
+    """End sessions that were not continued in time; codes without a stored trial become free."""
     now = time.time()
     gone = (SESSIONS.c.ended.is_(None), SESSIONS.c.last < now - 3600 * config.return_hours)
     empty = update(SESSIONS).where(*gone, SESSIONS.c.trials == 0)
@@ -179,12 +179,11 @@ def finish(
     Raises
     ------
     Refusal
-        If it has ended in another way, or is said to be completed and is not.
+        If it has ended in another way, or is reported as completed and is not.
     """
     row = find_session(connection, session)
     if row["ended"] not in (None, reason):
-        error = "expired" if row["ended"] == "expired" else "finished"
-        raise Refusal("unknown" if row["ended"] == "withdrawn" else error, "session has ended")
+        raise over(row["ended"])
     if reason == "completed" and not row["done"]:
         raise Refusal("malformed", "completed before its last record")
     if row["ended"] is None:
@@ -200,8 +199,8 @@ def finish(
 def withdraw(connection: Connection, code: str) -> str:
     """Delete what is stored of a session; returns its name.
 
-    Kept is that it was withdrawn, and the code of the participant, by which answers that were
-    fetched before can be found.
+    The store keeps the fact of the withdrawal and the participant's code, by which answers that
+    were fetched before can be found.
 
     Raises
     ------
@@ -213,13 +212,15 @@ def withdraw(connection: Connection, code: str) -> str:
     if row is None:
         raise Refusal("unknown", "no such code for withdrawal")
     name = str(row["name"])
+    if row["ended"] == "withdrawn":
+        return name
     for table in (RECORDS, BLOCKS, IDS):
         connection.execute(delete(table).where(table.c.session == name))
     connection.execute(
         update(SESSIONS)
         .where(SESSIONS.c.name == name)
         .values(ended="withdrawn", ended_at=time.time(), person=None, link=None)
-        .values(n=0, trials=0, fast=0, checks=0, right=0)
+        .values(n=0, trials=0, fast=0)
         .values(held=row["held"] if row["trials"] else None)
     )
     return name

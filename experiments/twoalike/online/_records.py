@@ -1,17 +1,17 @@
-"""Records: what the page sends, a trial or page each, and what the server keeps of them.
+"""Records: the messages in which the page sends what participants did, one for each page or trial.
 
-A record holds the items that one step of the session gave to be kept, the same that a session in a
-window gives (:data:`twoalike.tasks.Item`): notes, events, answers, the result of a trial. It says
-what was answered, never what was shown: objects, positions and right answers come from the trial
-list when the records become raw data, so that a forged record cannot change them.
+A record contains the items that one step of a session produced, the same as in a window
+(:data:`twoalike.tasks.Item`): notes, events, answers, the result of a trial. It states what was
+answered, not what was shown: objects, positions and right answers come from the trial list when the
+records become raw data, so that a forged record cannot change them.
 
-A session's records are numbered from 1 without gaps. Number and session identify a record: one
-that is sent twice is stored once, and one that differs from what is stored is refused.
+A session's records are numbered from 1 without gaps. Session and number identify a record: one that
+is sent twice is stored once, and one that differs from the stored one is refused.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, FiniteFloat
 
 FORMAT = 1
 """Version of records and of session.json."""
@@ -25,7 +25,11 @@ type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e7)]
 """Seconds of the run's clock: 0 is the first page of the part, and a resume goes on from the last
 record."""
+type Reason = Literal["completed", "declined", "screened_out"]
+"""How a participant ended a session or a part of it."""
 type Number = Annotated[int, Field(ge=0, le=1_000_000)]
+type Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""A number that is exact in JavaScript."""
 type Coordinate = Annotated[FiniteFloat, Field(ge=-1e5, le=1e5)]
 
 
@@ -36,12 +40,12 @@ class Sent(BaseModel):
 
 
 class Note(Sent):
-    """Something that happened besides the trials, for the log (:class:`twoalike.tasks.Note`)."""
+    """Entry for the log, apart from the trials (:class:`twoalike.tasks.Note`)."""
 
     kind: Literal["note"] = "note"
     event: Name
     time: Seconds
-    detail: dict[Name, str | int | FiniteFloat | bool | None] = Field(
+    detail: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(
         default_factory=dict, max_length=20
     )
 
@@ -50,7 +54,7 @@ class EventRow(Sent):
     """A row of the run's table of events, by column (:class:`twoalike.tasks.EventRow`)."""
 
     kind: Literal["event"] = "event"
-    values: dict[Name, str | int | FiniteFloat | bool | None] = Field(max_length=20)
+    values: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(max_length=20)
 
 
 type AnswerText = Annotated[str, Field(max_length=10_000)]
@@ -61,7 +65,7 @@ class Answers(Sent):
 
     kind: Literal["answers"] = "answers"
     measure: Literal["consent", "form", "blocks", "debrief"]
-    values: dict[Name, AnswerText | int | bool | tuple[AnswerText, ...] | None] = Field(
+    values: dict[Name, AnswerText | Whole | bool | tuple[AnswerText, ...] | None] = Field(
         max_length=20
     )
 
@@ -93,7 +97,7 @@ class ChoiceResult(Sent):
 
 
 class Handled(Sent):
-    """What was done with one item; times in s of the run."""
+    """How often, and when, one item was moved and inspected; times in s of the run."""
 
     n_moves: Number
     first_move: Seconds | None
@@ -118,7 +122,7 @@ class ArrangementResult(Sent):
     """What the page chose to show; checked against what Python would have chosen."""
     order: tuple[Number, ...]
     rotation: FiniteFloat
-    """``order``, ``rotation``: The seating, checked as well."""
+    """``order``, ``rotation``: The seats, also checked."""
     min_evidence: FiniteFloat | None
     mean_evidence: FiniteFloat | None
     """Evidence of the pairs before the trial; checked to 1e-9."""
@@ -135,7 +139,7 @@ class ArrangementResult(Sent):
 
 
 class Device(Sent):
-    """What showed the trials: kind and version, nothing that identifies a person."""
+    """Browser, system and screen that showed the trials; nothing that identifies a person."""
 
     browser: Literal["chrome", "edge", "firefox", "opera", "safari", "samsung", "other"]
     browser_version: Annotated[str, Field(max_length=16, pattern=r"^[0-9.]*$")]
@@ -154,7 +158,7 @@ class Device(Sent):
 
 
 class Segment(Sent):
-    """The page was opened: the first item of a part's first record, and of the first after that."""
+    """The page was opened or reopened: first item of the next record."""
 
     kind: Literal["segment"] = "segment"
     time: Seconds
@@ -162,11 +166,11 @@ class Segment(Sent):
 
 
 class Ending(Sent):
-    """A part is over: the last item of its last record."""
+    """The end of a part: last item of its last record."""
 
     kind: Literal["end"] = "end"
     time: Seconds
-    reason: Literal["completed", "declined", "screened_out"]
+    reason: Reason
 
 
 type Item = Annotated[
@@ -176,7 +180,7 @@ type Item = Annotated[
 
 
 class Record(Sent):
-    """What one step of a session gave to be kept."""
+    """The items of one step of a session."""
 
     session: Name
     n: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -186,7 +190,7 @@ class Record(Sent):
     part: Annotated[int, Field(ge=0, le=100)]
     step: Annotated[int, Field(ge=0, le=100_000)]
     """Place of the step in its part; all arrangements of a part are one step."""
-    items: Annotated[tuple[Item, ...], Field(max_length=5_000)]
+    items: Annotated[tuple[Item, ...], FailFast(), Field(max_length=5_000)]
 
 
 def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
@@ -196,6 +200,9 @@ def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 type Batch = Annotated[
-    tuple[Record, ...], Field(min_length=1, max_length=50), AfterValidator(_unique)
+    tuple[Record, ...],
+    FailFast(),  # thousands of errors would take long to collect
+    Field(min_length=1, max_length=50),
+    AfterValidator(_unique),
 ]
-"""What one request may send."""
+"""Records of one request."""

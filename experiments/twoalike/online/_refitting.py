@@ -1,9 +1,8 @@
 """The background fit: from the records stored so far to the next snapshot.
 
-It runs in a process of its own beside the server, which it needs only to have stored the records:
-PyMC is imported here and never there. Choices are read from the records and from the blocks as they
-were chosen, without the detour over raw data; sessions are left out by the attention checks and
-missed trials of ``[exclusion]``, by what is there of them so far.
+It runs in a process of its own and reads the store of the server, so that the server never imports
+PyMC. Choices are read from the records and from the blocks as they were chosen, not from raw data.
+Sessions whose records so far fail the rule of ``[exclusion]`` are left out.
 """
 
 import json
@@ -34,15 +33,14 @@ from twoalike.tables import JUDGED, POSITIONS
 from twoalike.tasks import trials_from_table
 
 LEAST_PER_OBJECT = 4
-"""Choices for each object before the first fit: one of less knows too little to know what it
-lacks."""
+"""Choices per object before the first fit; with fewer, its uncertainty guides the choice badly."""
 QUICK_FIT: Any = {"quick": True, "engine": "vi", "draws": 100, "chains": 2}
-"""Settings of the fit: of a crowd's thousands of choices, in seconds, beside the server."""
+"""Settings of the fit, which takes seconds for thousands of choices."""
 
 
 @dataclass
 class _Stored:
-    """Of one online session: who, its blocks by part, and its answers by part and trial."""
+    """One online session: participant, blocks by part, answers by part and trial."""
 
     participant: str | None = None
     blocks: dict[int, list[Block]] = field(default_factory=lambda: defaultdict(list))
@@ -51,7 +49,7 @@ class _Stored:
 
 @dataclass(frozen=True)
 class StoredChoices:
-    """Choices of all sessions, and what they were read from."""
+    """Choices of all sessions, and the records that they were read from."""
 
     table: pd.DataFrame
     """Columns ``participant``, ``item_1`` to ``item_3`` (ids from left to right), ``chosen``,
@@ -120,7 +118,7 @@ def read_choices(lines: Iterable[str | bytes], study: Study) -> StoredChoices:
 
 
 def _rows(blocks: list[Block], answers: dict[int, str | None]) -> pd.DataFrame:
-    """Answered trials of one part: what the rule of exclusion reads, and what is fitted."""
+    """Answered trials of one part, with the columns that exclusion and fit need."""
     trials = trials_from_table(block_table(sorted(blocks, key=lambda one: one.block)))
     rows = [
         {
@@ -150,11 +148,11 @@ def refit(
     lines
         Reads the archive of stored records: sessions, blocks and records, one a line.
     announce
-        Receives a line on what was done, or why nothing was.
+        Called with one line: the new snapshot, or the reason why there is none.
 
     Returns
     -------
-    The snapshot; None where there are too few choices, or none that the last one did not know.
+    The snapshot; None if there are too few choices, or no new ones.
 
     Raises
     ------
@@ -187,7 +185,7 @@ def refit(
 
 
 def _too_few(stored: StoredChoices, ids: tuple[str, ...], last: Snapshot | None) -> str | None:
-    """Say why a fit is not worth while now, or None."""
+    """Reason not to fit now; None if there is none."""
     trials, least = stored.cut_off.trials, LEAST_PER_OBJECT * len(ids)
     if trials < least:
         return f"{counted(trials, 'choice')} so far; the first fit takes {least}"
@@ -206,7 +204,7 @@ def refit_repeatedly(
     every_s: float,
     announce: Callable[[str], object] | None = None,
 ) -> Iterator[Snapshot]:
-    """Fit again and again, at most once in ``every_s`` seconds, and give each new snapshot.
+    """Fit repeatedly, at most once in ``every_s`` seconds, and yield each new snapshot.
 
     Parameters
     ----------

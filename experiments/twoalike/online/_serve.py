@@ -1,4 +1,4 @@
-"""Serving an online study: its folder beside the study, key, operator's token, one-time links."""
+"""Start of the server: the folder beside the study, key, operator's token, one-time links."""
 
 import logging
 import os
@@ -148,7 +148,7 @@ def serve(
     limits
         How often a session or an address may ask.
     show
-        Gets the lines for the operator: addresses, and the token when it is made.
+        Called with lines for the operator: addresses, and the token when it is made.
 
     Raises
     ------

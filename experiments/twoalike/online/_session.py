@@ -1,8 +1,8 @@
-"""What the page is compiled from: session.json for the study, and a file of steps per participant.
+"""The content of the page: session.json for the study, and a file of steps for each participant.
 
 Steps come from the scripts of the window's tasks: the same pages, questions, breaks and trials in
-the same order. The page runs them; it decides nothing but what depends on answers (consent, and
-the next arrangement).
+the same order. The page runs them and decides only what depends on answers: whether the session
+goes on after the consent page, and which images the next arrangement shows.
 """
 
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ type Key = str
 
 
 class ImageFile(Sent):
-    """A picture beside session.json; path, size in pixels, SHA-256 of the file as it is there."""
+    """A picture beside session.json: path, size in pixels, SHA-256 of the file."""
 
     file: Annotated[str, Field(pattern=r"^images/[A-Za-z0-9_.-]+$")]
     width: int
@@ -89,12 +89,11 @@ class ArrangementsStep(Sent):
     config: dict[str, Any]
     """:class:`twoalike.study.ArrangementConfig` as JSON."""
     ids: tuple[ObjectId, ...]
-    kinds: dict[ObjectId, str]
     listed: tuple[dict[str, Any], ...]
     """:class:`twoalike.design.ListedArrangement` as JSON: ``trial_type``, ``stimuli``,
     ``scheduler``."""
     seed: Annotated[str, Field(pattern=r"^[0-9]+$")]
-    """In decimal digits, since JavaScript's numbers have 53 bits."""
+    """Decimal digits, as JavaScript's numbers have 53 bits."""
     earlier: tuple[dict[str, Any], ...] = ()
     """Main trials of earlier sessions: ``places`` by id (arena units)."""
     practice_end: PageStep
@@ -105,7 +104,7 @@ class ArrangementsStep(Sent):
 class BlockStep(Sent):
     """Trials that the server chooses when the session comes to them (adaptive designs).
 
-    The steps of the block take its place, and those behind it count on.
+    The steps of the block replace it, so that later steps have higher numbers.
     """
 
     kind: Literal["block"] = "block"
@@ -130,7 +129,7 @@ class Part(Sent):
     task: str
     steps: tuple[Step, ...]
     resume: PageStep
-    """Shown in place of the steps that are behind, when the page is opened again."""
+    """Shown when the page is reopened, instead of the steps that are done."""
 
 
 class Person(Sent):
@@ -157,47 +156,51 @@ class PageTexts(Sent):
     used: str
     finished: str
     expired: str
-    """``full`` to ``expired``: Why nobody can take part by this link now."""
+    """``full`` to ``expired``: Why this link does not lead to a session now."""
     too_small: str
-    """The window or screen is too small; {width} and {height} are what is needed, in pixels."""
+    """The window or screen is too small; {width} and {height} are the least, in pixels."""
     unsupported: str
     """The browser lacks something; {what}."""
     turn: str
-    """A phone held upright where that is too narrow."""
+    """A phone that has to be turned to be large enough."""
     offline: str
-    """The line is broken: answers are kept here and sent later."""
+    """There is no connection: answers are kept in the browser and sent later."""
     left_fullscreen: str
     back_to_fullscreen: str
     card: str
-    """Fit the frame to a bank card."""
+    """Instruction to fit the frame to a bank card."""
     card_done: str
     sending: str
-    """After the last trial, while answers are still being sent; {n}."""
+    """After the last trial, while {n} records are still to be sent."""
     closing: str
-    """After that: everything is stored, the window may be closed."""
+    """Afterwards: all is stored."""
+    close: str
+    """Below the codes: the window may be closed."""
     code: str
     """Above the completion code."""
     copy_code: str
     """Button that copies it."""
+    go_back: str
+    """Link to online.completion_url; {host} is its site."""
     withdraw: str
     """How to withdraw later; {code}."""
     download: str
-    """Link that saves the answers as a file, where there is no server."""
+    """Link that saves the answers as a file; pages without a server only."""
     send_file: str
-    """Above it, where they are nowhere else."""
+    """Above that link, if the answers are stored nowhere else."""
     failed: str
-    """Something went wrong in the page; reloading it goes on."""
+    """An error in the page; the session goes on after a reload."""
     other_tab: str
     """The session is open in another tab or window."""
     unknown: str
-    """Nothing is known of this link."""
+    """The link is not known."""
     withdraw_title: str
     withdraw_ask: str
     withdraw_button: str
     withdraw_done: str
     withdraw_unknown: str
-    """``withdraw_title`` to ``withdraw_unknown``: The page that takes a code and deletes what is
-    stored: heading, label of the field, button, and what it answers."""
+    """``withdraw_title`` to ``withdraw_unknown``: The withdrawal page: heading, label of the field,
+    button, and the two answers."""
 
 
 class OnlineSession(Sent):

@@ -1,4 +1,4 @@
-"""``STUDY/online``: the page with all that it shows, written whole or not at all."""
+"""The folder ``STUDY/online``: the page with its content, written completely or not at all."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def build_online(
     session: int = 1,
     overwrite: bool = False,
 ) -> OnlineStudy:
-    """Compile a study for browsers into its folder ``online``: a static page with all it shows.
+    """Compile a study into a static page, in its folder ``online``.
 
     Participants have the same pages, questions and trials as in a window. Building again gives the
     same files; where nothing changes, none is written.
@@ -128,8 +128,8 @@ def build_online(
     Raises
     ------
     TwoalikeError
-        If anything is missing or contradicts, or asks for what no browser can show; if people have
-        begun, and what is shown would change. Then nothing is written.
+        If a file is missing or contradicts another, or the study needs what a browser cannot show;
+        if people have begun, and the page would change. Then nothing is written.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     codes = _codes(participants)
@@ -215,7 +215,7 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Site:
-    """Everything that the folder holds; pictures are made when they are written."""
+    """Content of the folder; pictures are made when they are written."""
 
     session: OnlineSession
     people: Mapping[str, bytes]
@@ -406,7 +406,7 @@ def _entered(study: Study) -> set[str]:
 def online_folder(study: str | Path) -> Path:
     """Folder of the records and the key of an online study: beside the study, not in it.
 
-    So neither a copy of the study nor a sync client takes them along.
+    A copy of the study, or a sync client, thus does not include them.
     """
     root = Path(study).resolve()
     return root.with_name(f"{root.name}-online")

@@ -1,12 +1,12 @@
-"""Snapshots: what the background fit knew at one moment, for the blocks chosen until the next.
+"""Snapshots: the results of background fits, by which blocks of trials are chosen.
 
-A snapshot is a folder ``NNNN`` that is renamed into place whole and never changed:
+A snapshot is a folder ``NNNN`` that is renamed into place when complete and never changed:
 
-- ``snapshot.json``: its number, its cut-off (what was fitted, read when), the hash of the draws
+- ``snapshot.json``: its number, its cut-off (which records were fitted), the hash of the draws
 - ``draws.npz``: draws of the embedding and of a typical lapse rate, and the information that the
   answer to each triplet of a large pool is expected to give
 
-It holds no answers and no people, so that one who withdraws is in none of them.
+It contains neither answers nor participants, so that a withdrawal requires no change.
 """
 
 import hashlib
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 DRAWS = 200
 """Most draws kept."""
 WIDTH = 8
-"""Candidates for each trial of a block; more make the people of one moment more alike."""
+"""Candidates for each trial; with more, simultaneous participants share more triplets."""
 _ABOUT, _ARRAYS = "snapshot.json", "draws.npz"
 _ROWS = 2_048  # triplets scored at once: bounds memory
 _NAME = re.compile(r"[0-9]{4,}")
 
 
 class CutOff(Sent):
-    """What a fit used: all that was stored when it began."""
+    """Data of a fit: all that was stored when it began."""
 
     records: Annotated[int, Field(ge=0)]
     """Records read, of all sessions."""
@@ -91,7 +91,7 @@ class Snapshot:
         return choice_draws(self.embedding, self.lapse)
 
     def candidates(self, n: int, avoid: Integers, rng: np.random.Generator) -> Integers:
-        """Draw triplets to choose a block of ``n`` from, likelier where they tell more.
+        """Draw candidates for a block of ``n`` triplets, informative ones with higher probability.
 
         Weighted sampling without replacement (Efraimidis & Spirakis 2006,
         doi:10.1016/j.ipl.2005.11.003).
@@ -99,13 +99,13 @@ class Snapshot:
         Parameters
         ----------
         avoid
-            Triplets that are not to come again, shape (k, 3), ascending in each row.
+            Triplets to leave out, shape (k, 3), ascending in each row.
         """
         m = len(self.ids)
         free = ~np.isin(_codes(self.triplets, m), _codes(avoid, m))
         with np.errstate(divide="ignore"):
             key = np.log(rng.random(int(free.sum()))) / self.information[free]
-        # What tells nothing comes last, in an order that is random too.
+        # Triplets without information come last, in random order.
         order = np.lexsort((rng.random(len(key)), -key))
         return self.triplets[free][order[: WIDTH * n]]
 

@@ -1,9 +1,11 @@
-"""Where records come from: a server, its store, an archive, results of JATOS, a folder of files."""
+"""Readers of records from a server, its store, an archive, results of JATOS or a folder."""
 
 import io
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from twoalike.online._jatos import study_uuid
 from twoalike.online._site import OnlineStudy
@@ -14,6 +16,8 @@ _ZIPS = (".zip", ".jzip", ".jrzip")
 _PATIENCE_S = 60.0
 _MOST_BYTES = 8 * 2**30
 """Largest content of a zip file."""
+_LONGEST = 16 * 2**20
+"""Longest line, bytes; a record has a sixteenth of it at most."""
 
 
 def source_lines(
@@ -50,7 +54,9 @@ def source_lines(
 
 def _from_path(path: Path) -> Iterator[bytes]:
     if path.is_dir():
-        files = sorted(one for one in path.rglob("*") if one.suffix in (*_TEXTS, *_ZIPS))
+        files = sorted(
+            one for one in path.rglob("*") if one.suffix in (*_TEXTS, *_ZIPS) and one.is_file()
+        )
         if not files:
             kinds = ", ".join((*_TEXTS, *_ZIPS))
             raise TwoalikeError(where=path, expected=f"files of records ({kinds})", found="none")
@@ -63,34 +69,59 @@ def _from_path(path: Path) -> Iterator[bytes]:
 def _from_file(path: Path) -> Iterator[bytes]:
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                yield from _in_zip(archive, str(path))
+            yield from _in_zip(path, str(path))
             return
         with path.open("rb") as file:
-            yield from file
+            yield from _lines(file, str(path))
     except OSError as error:
         raise TwoalikeError(
             where=path, expected="a file or folder of records", found=error.strerror or str(error)
         ) from error
 
 
-def _in_zip(archive: zipfile.ZipFile, where: str) -> Iterator[bytes]:
+def _lines(file: IO[bytes], where: str) -> Iterator[bytes]:
+    while line := file.readline(_LONGEST + 1):
+        _check_length(line, where)
+        yield line
+
+
+def _split(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
+    """Lines of what comes in pieces; only a line feed ends one, as answers may hold other ends."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        _check_length(rest, where)
+        yield from whole
+    yield rest
+
+
+def _check_length(line: bytes, where: str) -> None:
+    if len(line) > _LONGEST:
+        raise TwoalikeError(where=where, expected="lines of at most 16 MiB", found="a longer one")
+
+
+def _in_zip(file: Path | IO[bytes], where: str) -> Iterator[bytes]:
     """Lines of the result data in a zip file, as JATOS exports them."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in _members(archive, where):
+                with archive.open(member) as content:
+                    yield from _lines(content, where)
+                yield b"\n"
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise TwoalikeError(
+            f"cannot be read: the zip file is damaged or encrypted ({error})", where=where
+        ) from error
+
+
+def _members(archive: zipfile.ZipFile, where: str) -> list[zipfile.ZipInfo]:
     members = [one for one in archive.infolist() if one.filename.endswith(_TEXTS)]
     members = [one for one in members if Path(one.filename).name != "metadata.json"]
     if not members:
         raise TwoalikeError(where=where, expected="result data (.txt)", found="none")
     if sum(one.file_size for one in members) > _MOST_BYTES:
         raise TwoalikeError(where=where, expected="at most 8 GiB of results", found="more")
-    for member in sorted(members, key=lambda one: one.filename):
-        try:
-            with archive.open(member) as file:
-                yield from file
-        except (zipfile.BadZipFile, RuntimeError) as error:
-            raise TwoalikeError(
-                f"the file {member.filename} in it is damaged ({error})", where=where
-            ) from error
-        yield b"\n"
+    return sorted(members, key=lambda one: one.filename)
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -100,12 +131,12 @@ def _is_sqlite(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _from_server(address: str, token: str) -> Iterator[str]:
+def _from_server(address: str, token: str) -> Iterator[bytes]:
     """Lines of a running server, of its operator's endpoint."""
     yield from _get(f"{address.rstrip('/')}/api/operator/records", token, "an operator's token")
 
 
-def _get(address: str, token: str, what: str) -> Iterator[str]:
+def _get(address: str, token: str, what: str) -> Iterator[bytes]:
     import httpx
 
     if not token:
@@ -114,7 +145,7 @@ def _get(address: str, token: str, what: str) -> Iterator[str]:
     try:
         with httpx.stream("GET", address, headers=headers, timeout=_PATIENCE_S) as answer:
             _check(answer.status_code, address, what)
-            yield from answer.iter_lines()
+            yield from _split(answer.iter_bytes(), address)
     except httpx.HTTPError as error:
         raise _unreachable(address, error) from error
 
@@ -157,7 +188,6 @@ def _from_jatos(address: str, built: OnlineStudy, token: str) -> Iterator[bytes]
     _check(answer.status_code, place, what)
     content = answer.content
     if content[:2] == b"PK":
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            yield from _in_zip(archive, place)
+        yield from _in_zip(io.BytesIO(content), place)
     else:
         yield from content.splitlines()

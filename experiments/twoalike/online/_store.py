@@ -1,14 +1,14 @@
-"""Where an online study keeps what people answer: tables, one writer, the archive.
+"""The store of an online study: its tables, the one writer, the archive.
 
-All writing is done by one thread. It takes what has come in while the last transaction was being
-synced, writes it in one, and only then answers (group commit): an acknowledged record is on the
-disk, and a hundred people cost little more than one. SQLite in WAL mode with ``synchronous=FULL``
+One thread writes. It collects what arrives while the last transaction is being synced, writes it in
+one transaction, and answers afterwards (group commit): an acknowledged record is on the disk, and a
+hundred participants cost little more than one. SQLite in WAL mode with ``synchronous=FULL``
 is the default; several server processes of one machine may share its file. PostgreSQL, given by
 a connection string, serves several machines.
 
 Records of a session are stored without gaps. One that comes before its predecessor is not
-acknowledged, and the page sends it again. So a session is always as if it had been broken off
-after its last record, wherever the line, the page or the server failed.
+acknowledged, and the page sends it again. Whatever failed, a stored session is therefore always the
+beginning of a session, up to its last record.
 """
 
 import json
@@ -88,8 +88,6 @@ SESSIONS = Table(
     # Counts for the operator:
     Column("trials", Integer, nullable=False, default=0),
     Column("fast", Integer, nullable=False, default=0),
-    Column("checks", Integer, nullable=False, default=0),
-    Column("right", Integer, nullable=False, default=0),
     UniqueConstraint("visit", "held"),
 )
 RECORDS = Table(
@@ -99,6 +97,8 @@ RECORDS = Table(
     Column("n", Integer, primary_key=True),
     Column("part", Integer, nullable=False),
     Column("arrangement", Integer),
+    Column("trial", Integer),  # of a choice, and the place that was chosen
+    Column("position", Text),
     Column("body", Text, nullable=False),
 )
 BLOCKS = Table(
@@ -131,7 +131,7 @@ _STATE = (
     *("n", "part", "step", "clock", "choices"),
     *("answered", "arrangement", "part_end", "done"),
 )
-_COUNTS = ("trials", "fast", "checks", "right")
+_COUNTS = ("trials", "fast")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Append:
 
 
 type Job = Callable[[Connection], Any]
-"""Writes something and returns the answer; raises :class:`Refusal` if nothing is to be written."""
+"""Writes and returns the answer; raises :class:`Refusal` to write nothing."""
 type _Task = tuple[Append | Job, Future[Any]]
 
 
@@ -326,16 +326,16 @@ def _added(
             raise Refusal("malformed", "a record far ahead")
         elif record.n == after["n"] + 1:
             if after["ended"] is not None:
-                raise Refusal(*_over(after["ended"]))
+                raise over(after["ended"])
             after |= _following(after, record)
             added.append(record)
     return added, after
 
 
-def _over(ended: str) -> tuple[str, str]:
-    """Error and reason for a session that has ended."""
+def over(ended: str) -> Refusal:
+    """Refusal of what comes after the end of a session; ``ended`` is how it ended."""
     error = {"expired": "expired", "withdrawn": "unknown"}.get(ended, "finished")
-    return error, f"session is {ended}"
+    return Refusal(error, f"session is {ended}")
 
 
 def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
@@ -354,8 +354,10 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         raise Refusal("malformed", "trials were left out")
     if record.end == "completed" and choices + record.choices != record.n_trials:
         raise Refusal("malformed", "an end before the last trial")
-    if record.arrangement is not None and record.arrangement <= arrangement:
-        raise Refusal("malformed", "an arrangement that was stored before")
+    if record.arrangement is not None and record.arrangement != arrangement + 1:
+        raise Refusal("malformed", "an arrangement that does not follow the one before")
+    if record.end == "completed" and record.arranges and not (record.arrangement or arrangement):
+        raise Refusal("malformed", "an end before the first arrangement")
     return {
         "n": record.n,
         "part": record.part,
@@ -368,8 +370,6 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         "done": int(record.last and record.end == "completed"),
         "trials": state["trials"] + record.choices + (record.arrangement is not None),
         "fast": state["fast"] + record.fast,
-        "checks": state["checks"] + (record.right is not None),
-        "right": state["right"] + bool(record.right),
     }
 
 
@@ -379,6 +379,8 @@ def _record_row(session: str, record: Checked) -> dict[str, Any]:
         "n": record.n,
         "part": record.part,
         "arrangement": record.arrangement,
+        "trial": record.trial,
+        "position": record.position,
         "body": record.body,
     }
 

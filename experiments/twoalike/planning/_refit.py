@@ -115,14 +115,12 @@ class NextBlocks:
     @property
     def total(self) -> int:
         """Trials of the whole session, practice not counted."""
-        design = self._sitting.study.config.design
-        return design.trials + design.catch + design.repeats
+        return self._sitting.study.config.design.n_judged
 
     @property
     def n_trials(self) -> int:
         """Trials of the whole session."""
-        design = self._sitting.study.config.design
-        return self.total + design.practice + design.practice_checks
+        return self._sitting.study.config.design.n_listed
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""

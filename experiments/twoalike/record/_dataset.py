@@ -262,8 +262,8 @@ def _with_participants(
                 remedy="Choose another `participant=...`.",
             )
         for row in own:
-            row["simulated"] = text
-            row |= {name: cell for name, cell in cells.items() if row.get(name, MISSING) == MISSING}
+            lacks = [name for name in cells if row.get(name, MISSING) == MISSING]
+            row.update({"simulated": text, **{name: cells[name] for name in lacks}})
     every = [row for own in rows.values() for row in own]
     return pd.DataFrame(every, columns=columns, dtype=object)
 

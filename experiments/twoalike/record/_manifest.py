@@ -164,7 +164,7 @@ def sidecar(
 
 
 def utc_now() -> str:
-    """Return the time now."""
+    """Return the present time, ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -119,6 +119,16 @@ class DesignConfig(Strict):
         default=LevelShares(), description="levels: shares of the three levels"
     )
 
+    @property
+    def n_judged(self) -> int:
+        """Number of trials of a session that count: main trials, attention checks and repeats."""
+        return self.trials + self.catch + self.repeats
+
+    @property
+    def n_listed(self) -> int:
+        """Number of all trials of a session, practice included."""
+        return self.n_judged + self.practice + self.practice_checks
+
     @field_validator("catch_sides")
     @classmethod
     def _sides_sum_to_catch(cls, sides: list[int], info: ValidationInfo) -> list[int]:

@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 
 import { Course } from "../../../experiments/twoalike/online/page/js/course.js";
 import { Keeper } from "../../../experiments/twoalike/online/page/js/keeper.js";
-import { MemoryStorage } from "../../../experiments/twoalike/online/page/js/storage.js";
+import { MemoryStorage } from "./memory.mjs";
 import { whereToGoOn } from "../../../experiments/twoalike/online/page/js/visit.js";
 
 const page = (name) => ({ kind: "page", name });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { divide, persist, Queue } from "../../../experiments/twoalike/online/page/js/records.js";
-import { MemoryStorage } from "../../../experiments/twoalike/online/page/js/storage.js";
+import { MemoryStorage } from "./memory.mjs";
 import { Refused, Unreachable } from "../../../experiments/twoalike/online/page/js/transports.js";
 
 const record = (n, size = 1) => ({ session: "s", n, items: [{ text: "x".repeat(size) }] });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FileTransport, MemoryLines, codeOf } from "../../../experiments/twoalike/online/page/js/transport-file.js";
+import { FileTransport, codeOf } from "../../../experiments/twoalike/online/page/js/transport-file.js";
+import { MemoryLines } from "./memory.mjs";
 import { JatosTransport } from "../../../experiments/twoalike/online/page/js/transport-jatos.js";
 import { PipeTransport } from "../../../experiments/twoalike/online/page/js/transport-pipe.js";
 import { Refused, Unreachable } from "../../../experiments/twoalike/online/page/js/transports.js";

@@ -54,9 +54,9 @@ from twoalike.tasks.screens import View
 
 _DONE = Duration(1.0, 3.0)
 """From the last image to Done."""
-_PLACED_PER_PAIR = (0.8, 1.3)
-"""Images placed until every pair has evidence .5, divided by the pairs (simulated, 20 to 48
-objects: benchmarks/results/arrangement.md)."""
+_PLACED_PER_PAIR = (0.8, 1.5)
+"""Images placed until every pair has evidence .5, divided by the pairs: .8 to 1.3 with 20 to 48
+objects (simulated: benchmarks/results/arrangement.md), up to 1.5 with eight."""
 _SMALL_SET = 4
 """Images of a usual set where sets are small (same simulations)."""
 

@@ -593,5 +593,5 @@ def listed_times(
     trials, design = trials_from_table(table), study.config.design
     further = 0
     if design.sampler == "adaptive":
-        further = max(0, design.trials + design.catch + design.repeats - count_judged(trials))
+        further = max(0, design.n_judged - count_judged(trials))
     return triplet_times(protocol, trials, further=further, per_block=design.trials_per_block)

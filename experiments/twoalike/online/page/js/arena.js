@@ -167,7 +167,7 @@ function angleAt(length, wanted) {
 }
 
 /** Heights of the lines above and below the arena; images lie between top and bottom. */
-export function arenaLines(size, text) {
+function arenaLines(size, text) {
   const edge = size[1] / 2;
   const [prompt, timer, above, counter, progress, below] = isUpright(size) ? UPRIGHT : WIDE;
   return {

@@ -7,10 +7,10 @@
  */
 
 import { countText, holds } from "./arena.js";
+import { GO_ON } from "./keys.js";
 import { round } from "./numeric.js";
 
 const FINE = 0.2; // step of an arrow key with Shift, times the step without
-const GO_ON = new Set(["space", "return", "num_enter"]);
 
 /** @typedef {[number, number]} Point Pixels from the centre, y up. */
 /** @typedef {{kind: string, [field: string]: unknown}} Item */
@@ -52,8 +52,6 @@ export class Arrangement {
     /** @type {Item|null} */
     this.result = null;
   }
-
-  // --- what is so ---------------------------------------------------------------------------
 
   get finished() {
     return this.phase === "done";
@@ -122,8 +120,6 @@ export class Arrangement {
     return this.asked?.what === what;
   }
 
-  // --- what is seen -------------------------------------------------------------------------
-
   /** What has to be on the screen now. */
   get scene() {
     const { texts } = this.protocol;
@@ -169,8 +165,6 @@ export class Arrangement {
     const shown = limit !== null && timing.show_timer;
     return shown ? { end: limit, length: timing.trial_limit_s } : null;
   }
-
-  // --- what happens -------------------------------------------------------------------------
 
   /**
    * Take one event; a press that means nothing now changes nothing.
@@ -237,7 +231,7 @@ export class Arrangement {
 
   /** End the page after the time limit, once it has been shown long enough. */
   #turnPage({ kind, time, key, button }) {
-    const turns = (kind === "key" && GO_ON.has(key)) || (kind === "press" && button === "left");
+    const turns = (kind === "key" && GO_ON.includes(key)) || (kind === "press" && button === "left");
     const since = this.#messageSince;
     if (turns && since !== null && time - since >= this.protocol.pages.page_s) this.phase = "done";
   }
@@ -304,8 +298,6 @@ export class Arrangement {
     this.places[item] = this.layout.clamp(x + step * dx, y + step * dy);
   }
 
-  // --- the end ------------------------------------------------------------------------------
-
   #pressDone(time, method) {
     this.#drop(time);
     if (!this.mayFinish) this.asked = { what: "too_few", time };
@@ -360,8 +352,6 @@ export class Arrangement {
       item_px: layout.item,
     };
   }
-
-  // --- hands --------------------------------------------------------------------------------
 
   /**
    * Let go of what keys hold and take the next image around the circle: one of those outside if

@@ -175,7 +175,7 @@ export class Arranging {
  * @param {import("./random.js").Generator} rng
  * @returns {{order: number[], rotation: number}}
  */
-export function drawSeats(n, rng) {
+function drawSeats(n, rng) {
   const order = rng.permutation(n);
   return { order, rotation: round(rng.uniform(0, 360), ROTATION_DECIMALS) };
 }

@@ -1,12 +1,13 @@
 /** Measures the screen: the participant fits a frame to a bank card (ISO/IEC 7810 ID-1). */
 
-import { element, panel, paragraphs } from "./panels.js";
+import { make, paragraphs } from "./look.js";
+import { panel } from "./panels.js";
 
 const CARD_CM = [8.56, 5.398];
 const START_PX = 324; // of a screen with 96 pixels an inch
 const RANGE_PX = [150, 900];
 /** Nobody measures the distance online: at 57 cm, one centimetre is one degree. */
-export const DISTANCE_CM = 57;
+const DISTANCE_CM = 57;
 
 /**
  * Show the frame until it is confirmed.
@@ -16,8 +17,8 @@ export const DISTANCE_CM = 57;
  * @returns {Promise<{px_per_cm: number, distance_cm: number}>}
  */
 export function measureScreen(root, texts) {
-  const frame = element("div", { class: "card-frame" });
-  const slider = element("input", {
+  const frame = make("div", { class: "card-frame" });
+  const slider = make("input", {
     type: "range",
     min: RANGE_PX[0],
     max: RANGE_PX[1],
@@ -33,7 +34,7 @@ export function measureScreen(root, texts) {
   };
   slider.addEventListener("input", fit);
   fit();
-  const done = element("button", { type: "button", class: "button" }, texts.card_done);
+  const done = make("button", { type: "button", class: "button" }, texts.card_done);
   panel(root, ...paragraphs(texts.card), frame, slider, done);
   slider.focus();
   return new Promise((resolve) => {

@@ -35,10 +35,8 @@
  * @typedef {Fixation | Page | ImageRow} Scene
  */
 
+import { GO_ON } from "./keys.js";
 import { POSITIONS } from "./layout.js";
-
-/** Keys that turn a page in every task. */
-export const GO_ON = ["space", "return", "num_enter"];
 
 const FOLLOWING = { fixation: "choice", choice: "message", feedback: "done" };
 

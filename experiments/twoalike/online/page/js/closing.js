@@ -1,6 +1,7 @@
 /** Pages after the session: sending, the completion code, and the form that withdraws. */
 
-import { element, filled, panel, paragraphs } from "./panels.js";
+import { make, paragraphs } from "./look.js";
+import { filled, panel } from "./panels.js";
 import { Refused, Unreachable } from "./transports.js";
 
 /**
@@ -12,7 +13,7 @@ import { Refused, Unreachable } from "./transports.js";
  * @returns {Promise<void>} Resolves when all are stored.
  */
 export async function sendRest(root, texts, queue) {
-  const words = element("p", { "aria-live": "polite" });
+  const words = make("p", { "aria-live": "polite" });
   panel(root, words);
   const tell = () => {
     words.textContent = filled(texts.sending, { n: queue.waiting.length });
@@ -27,43 +28,51 @@ export async function sendRest(root, texts, queue) {
 }
 
 /**
- * Show that all is stored, with the codes.
+ * Show that all is stored, if anything was answered, with the codes.
  *
  * @param {HTMLElement} root
  * @param {object} texts
- * @param {{code: string|null, url: string|null, withdraw: string|null,
+ * @param {{code: string|null, url: string|null, withdraw: string|null, reason?: string,
  *   download?: {name: string, text: string, needed: boolean}}} outcome
  */
-export function showEnd(root, texts, { code, url, withdraw, download }) {
-  const parts = paragraphs(texts.closing);
-  if (code) parts.push(element("p", {}, texts.code), codeLine(code), copyButton(texts, code));
-  if (url) parts.push(element("p", {}, element("a", { href: url, rel: "noreferrer" }, url)));
+export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
+  const answered = reason !== "declined"; // else nothing but that is stored, as was just said
+  const parts = answered ? paragraphs(texts.closing) : [];
+  if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));
+  if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));
+  if (texts.close) parts.push(make("p", {}, texts.close));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
-    const link = element("a", { href: address, rel: "noreferrer" }, address);
+    const link = make("a", { href: address, rel: "noreferrer" }, address);
     const words = filled(texts.withdraw, { code: withdraw });
-    parts.push(element("p", { class: "quiet" }, words, element("br"), link));
+    parts.push(make("p", { class: "quiet" }, words, make("br"), link));
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
 }
 
+/** Link to where people came from, which takes the code along. */
+function linkBack(texts, url) {
+  const words = filled(texts.go_back, { host: new URL(url).host });
+  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "button" }, words));
+}
+
 /** Link that saves what was answered, and whether that has to be sent. */
 function downloadLink(texts, { name, text, needed }) {
   const href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
-  const link = element("a", { href, download: name, class: "button" }, texts.download);
-  const words = needed ? [element("p", {}, texts.send_file)] : [];
-  return [...words, element("p", {}, link)];
+  const link = make("a", { href, download: name, class: "button" }, texts.download);
+  const words = needed ? [make("p", {}, texts.send_file)] : [];
+  return [...words, make("p", {}, link)];
 }
 
 function codeLine(code) {
-  return element("output", { class: "code", id: "code", dir: "ltr" }, code);
+  return make("output", { class: "code", id: "code", dir: "ltr" }, code);
 }
 
 function copyButton(texts, code) {
-  if (!navigator.clipboard) return element("span");
-  const button = element("button", { type: "button", class: "button" }, texts.copy_code);
+  if (!navigator.clipboard) return make("span");
+  const button = make("button", { type: "button", class: "button" }, texts.copy_code);
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(code);
     button.textContent = `${texts.copy_code} ✓`;
@@ -79,13 +88,19 @@ function copyButton(texts, code) {
  * @param {{withdraw: (code: string) => Promise<unknown>}} transport
  */
 export function showWithdrawal(root, texts, transport) {
-  const field = element("input", { class: "field", id: "withdraw", required: true });
-  Object.assign(field, { autocomplete: "off", maxLength: 64, spellcheck: false });
-  const answer = element("p", { role: "status", "aria-live": "polite" });
-  const button = element("button", { class: "button" }, texts.withdraw_button);
-  const label = element("label", { for: "withdraw" }, texts.withdraw_ask);
-  const title = element("h1", { class: "title" }, texts.withdraw_title);
-  const form = element("form", { class: "panel" }, title, label, field, button, answer);
+  const field = make("input", {
+    class: "field",
+    id: "withdraw",
+    required: "",
+    autocomplete: "off",
+    maxlength: "64",
+    spellcheck: "false",
+  });
+  const answer = make("p", { role: "status", "aria-live": "polite" });
+  const button = make("button", { class: "button" }, texts.withdraw_button);
+  const label = make("label", { for: "withdraw" }, texts.withdraw_ask);
+  const title = make("h1", { class: "title" }, texts.withdraw_title);
+  const form = make("form", { class: "panel" }, title, label, field, button, answer);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;

@@ -1,9 +1,9 @@
 /**
- * The course of a session: what is shown, in order, and the records that come of it.
+ * The course of a session: what is shown, in which order, and the record of each step.
  *
  * The order is that of the window: a trial that follows a page begins with a countdown, a consent
- * that is declined ends the session, an arrangement depends on those before, and the page that
- * welcomes back stands in place of the steps that are behind.
+ * that is declined ends the session, an arrangement depends on those before, and a page that
+ * welcomes back replaces the steps that are done.
  */
 
 /**

@@ -187,8 +187,6 @@ class Run {
     if (this.machine.finished) this.finish();
   }
 
-  // --- frames -------------------------------------------------------------------------------
-
   request() {
     this.pending = requestAnimationFrame((stamp) => this.attempt(() => this.frame(stamp)));
   }
@@ -226,8 +224,6 @@ class Run {
   get changed() {
     return JSON.stringify(this.machine.scene) !== this.drawn;
   }
-
-  // --- what happens -------------------------------------------------------------------------
 
   hear() {
     const { signal } = this.listeners;
@@ -316,8 +312,6 @@ class Run {
     if (this.under) this.under.keep(items);
     else listener(items);
   }
-
-  // --- interruptions, and the end -----------------------------------------------------------
 
   suspend() {
     this.suspended = true;

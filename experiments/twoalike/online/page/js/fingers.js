@@ -1,12 +1,12 @@
 /**
- * What a browser adds to the hands of a window: a finger that stays shows an image large, as the
- * right button of a mouse does, and the trial may be drawn smaller than it was laid out.
+ * Touch for arrangements: a long press shows an image large, as the right button of a mouse does.
+ * Also converts points where the trial is drawn smaller than it was laid out.
  */
 
 const LONG_S = 0.5; // after which a press of a finger is a long one
 const STILL_PX = 8; // a resting finger moves no further
 
-/** A machine as fingers see it: the machine's own events, from those of the browser. */
+/** Wraps a machine and translates the events of the browser into those of the machine. */
 export class Fingers {
   /** The finger that may yet stay: since when, and where. */
   #resting = null;

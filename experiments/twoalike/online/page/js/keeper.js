@@ -65,7 +65,7 @@ export class Keeper {
     this.writing = this.writing.then(() => this.storage.append(fresh));
   }
 
-  /** Result or answers of a step whose record was not made before the page was closed. */
+  /** Result or answers of the step under way, if it has them already. */
   get decided() {
     return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
   }

@@ -1,5 +1,7 @@
 /** Names of keys as protocols write them, from the keyboard events of a browser. */
 
+/** Keys that turn a page in every task. */
+export const GO_ON = ["space", "return", "num_enter"];
 const NAMES = {
   " ": "space",
   ArrowDown: "down",

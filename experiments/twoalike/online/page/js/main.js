@@ -15,22 +15,14 @@ import { measureRefresh } from "./driver.js";
 import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
 import { forgetFiles, keepFiles } from "./kept.js";
-import {
-  confirmOver,
-  element,
-  filled,
-  panel,
-  paragraphs,
-  showOver,
-  Status,
-  waitOver,
-} from "./panels.js";
+import { make, paragraphs } from "./look.js";
+import { confirmOver, filled, panel, showOver, Status, waitOver } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { Session } from "./session.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
-import { openTransport, Refused, Unreachable } from "./transports.js";
+import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
 import { directionOf, visitor, whereToGoOn } from "./visit.js";
 
 const RESIZED_MS = 400; // leaving the full screen changes the size first
@@ -111,7 +103,7 @@ class Page {
     const enter = () => this.transport.enter({ external, link, token: null });
     const { token } = await persist(enter, told);
     const outcome = await persist(() => this.transport.finish(token, "screened_out"), told);
-    const texts = { ...this.texts, closing: why };
+    const texts = { ...this.texts, closing: why, close: "" };
     showEnd(this.root, texts, { ...outcome, withdraw: null });
   }
 
@@ -140,8 +132,8 @@ class Page {
   async askToStart() {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
-    const button = element("button", { type: "button", class: "button", id: "start" }, start);
-    panel(this.root, element("p", { class: "title", "aria-hidden": "true" }, title), button);
+    const button = make("button", { type: "button", class: "button", id: "start" }, start);
+    panel(this.root, make("p", { class: "title", "aria-hidden": "true" }, title), button);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
     await this.fullscreen.enter();
@@ -231,10 +223,10 @@ class Page {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
     const finish = () => this.transport.finish(token, reason);
-    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw };
+    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw, reason };
     await this.remember({ token, outcome });
-    if (this.transport.reopens) await forgetFiles();
     showEnd(this.root, this.texts, outcome);
+    if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
   /** Say what went wrong, once, over everything else. */
@@ -248,19 +240,7 @@ class Page {
   }
 }
 
-/** Load the study's description, as often as it takes. */
-async function loadStudy() {
-  return persist(async () => {
-    try {
-      const answer = await fetch(new URL("session.json", document.baseURI));
-      return await answer.json();
-    } catch (error) {
-      throw new Unreachable(`session.json: ${error.message}`, { cause: error });
-    }
-  });
-}
-
-const study = await loadStudy();
+const study = await persist(() => readJson(document.baseURI, "session.json"));
 const { content } = document.querySelector("meta[name=transport]");
 const page = new Page(study, await openTransport(content, document.baseURI));
 window.addEventListener("unhandledrejection", ({ reason }) => page.fail(reason));

@@ -10,14 +10,14 @@
  * @typedef {import("./choice.js").Item} Item
  */
 
-import { GO_ON } from "./choice.js";
+import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
 const MOST_YEARS = 130;
 /** Characters of the longest line and of the longest text, as in the window. */
 export const LONGEST = { text: 500, long_text: 10_000 };
 
-/** Since when something is shown, and its end. */
+/** What pages, questions and countdowns share: their first frame, and the note of their end. */
 class BesideTrials {
   finished = false;
   /** @type {number | null} First frame, s. */

@@ -1,23 +1,6 @@
-/** Pages around the session: plain elements, with texts as texts. */
+/** Panels, dialogs and the status line around the session; texts stay texts. */
 
-/**
- * Make an element.
- *
- * @param {string} tag
- * @param {Record<string, unknown>} [properties] Set on the element; `class` and `aria-...` as
- *   attributes.
- * @param {...(Node|string|null)} children Strings become text.
- * @returns {HTMLElement}
- */
-export function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name === "class" || name === "for" || name.includes("-")) made.setAttribute(name, value);
-    else made[name] = value;
-  }
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
+import { make, paragraphs } from "./look.js";
 
 /** Put values into a text: `{name}`. */
 export function filled(text, values) {
@@ -26,29 +9,24 @@ export function filled(text, values) {
   );
 }
 
-/** Paragraphs of a text. @returns {HTMLElement[]} */
-export function paragraphs(text) {
-  return text.split(/\n\s*\n/).map((part) => element("p", {}, part));
-}
-
 /**
  * Show a panel in place of what is on the page; its heading is the page's title, for those who
  * hear it.
  *
  * @param {HTMLElement} root
- * @param {...(Node|null)} children
+ * @param {...Node} children
  * @returns {HTMLElement}
  */
 export function panel(root, ...children) {
-  const heading = element("h1", { class: "heard" }, document.title);
-  const made = element("section", { class: "panel" }, heading, ...children);
+  const heading = make("h1", { class: "heard" }, document.title);
+  const made = make("section", { class: "panel" }, heading, ...children);
   root.replaceChildren(made);
   return made;
 }
 
 /** A layer over the whole page. @returns {HTMLElement} */
 export function cover() {
-  const made = element("div", { class: "cover" });
+  const made = make("div", { class: "cover" });
   document.body.append(made);
   return made;
 }
@@ -61,7 +39,7 @@ export function cover() {
  * @returns {() => void}
  */
 export function showOver(...children) {
-  const dialog = element("dialog", { class: "dialog" }, ...children);
+  const dialog = make("dialog", { class: "dialog" }, ...children);
   const again = () => dialog.showModal(); // a second Esc closes whatever the page says
   dialog.addEventListener("cancel", (event) => event.preventDefault());
   dialog.addEventListener("close", again);
@@ -82,7 +60,7 @@ export function showOver(...children) {
  * @param {() => Promise<unknown>} [pressed] Called while the press is being handled.
  */
 export async function confirmOver(text, label, pressed = async () => {}) {
-  const button = element("button", { type: "button", class: "button" }, label);
+  const button = make("button", { type: "button", class: "button" }, label);
   const close = showOver(...paragraphs(text), button);
   await new Promise((resolve, reject) => {
     button.addEventListener("click", () => pressed().then(resolve, reject));
@@ -96,7 +74,7 @@ export async function confirmOver(text, label, pressed = async () => {}) {
  * @param {() => string|null} text Of the moment; null once the page may go on.
  */
 export async function waitOver(text) {
-  const words = element("p", { "aria-live": "polite" });
+  const words = make("p", { "aria-live": "polite" });
   const close = showOver(words);
   await new Promise((resolve) => {
     const look = () => {

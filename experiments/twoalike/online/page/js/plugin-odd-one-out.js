@@ -19,7 +19,7 @@ const KEY_OF = { left: "ArrowLeft", down: "ArrowDown", right: "ArrowRight" };
 let count = 0;
 
 /** Draws the scenes of a ChoiceMachine; images are placed by its layout. */
-export class ChoiceView {
+class ChoiceView {
   /**
    * @param {HTMLElement} root
    * @param {any} protocol
@@ -94,7 +94,11 @@ export class ChoiceView {
     }
     moveTo(this.prompt, [0, layout.prompt_y]);
     moveTo(this.timer.element, [0, layout.timer_y]);
-    this.root.style.setProperty("--frame", `${Math.max(4, Math.floor(layout.text / 4))}px`);
+    const frame = Math.max(4, Math.floor(layout.text / 4));
+    const outer = Math.max(...Object.values(layout.centres).map(([x]) => Math.abs(x)));
+    const room = (layout.size[0] - layout.image) / 2 - outer; // beside the outermost image
+    this.root.style.setProperty("--frame", `${frame}px`);
+    this.root.style.setProperty("--frame-offset", `${Math.min(frame, Math.floor(room) - frame)}px`);
   }
 
   /** @param {import("./choice.js").Scene} scene */

@@ -20,7 +20,7 @@ const AHEAD = 12; // steps whose images are loaded before their turn
 const TRIALS = new Set(["trial", "arrangement"]);
 
 /** Objects whose images a step shows. @returns {string[]} */
-export function objectsOf({ kind, images, trial, stimuli, items, ids }) {
+function objectsOf({ kind, images, trial, stimuli, items, ids }) {
   if (kind === "trial" && trial) return objectsOf(trial);
   return [...(images ?? stimuli ?? items ?? ids ?? [])];
 }

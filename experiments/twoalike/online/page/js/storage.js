@@ -15,46 +15,6 @@
 
 const STORES = ["state", "records", "draft", "results"];
 
-/** Storage in memory, for tests and where nothing needs to last. */
-export class MemoryStorage {
-  constructor() {
-    this.state = new Map();
-    this.records = new Map();
-    this.draft = [];
-    this.results = [];
-  }
-
-  async load() {
-    return structuredClone({
-      entry: this.state.get("entry") ?? null,
-      progress: this.state.get("progress") ?? null,
-      records: [...this.records.values()],
-      draft: this.draft,
-      results: this.results,
-    });
-  }
-
-  async save(key, value) {
-    this.state.set(key, structuredClone(value));
-  }
-
-  async append(items) {
-    this.draft.push(...structuredClone(items));
-  }
-
-  async commit({ records, progress, result = null, fresh = false }) {
-    for (const record of structuredClone(records)) this.records.set(record.n, record);
-    if (fresh) this.results = [];
-    if (result) this.results.push(structuredClone(result));
-    this.state.set("progress", structuredClone(progress));
-    this.draft = [];
-  }
-
-  async remove(numbers) {
-    for (const n of numbers) this.records.delete(n);
-  }
-}
-
 /** Storage in IndexedDB. */
 export class BrowserStorage {
   /** @param {IDBDatabase} database */
@@ -125,17 +85,22 @@ export class BrowserStorage {
    */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
-    const written = new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
-    });
+    const written = completed(transaction);
     work(Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)])));
     return written;
   }
 }
 
-/** Result of a request to the database. */
-function answer(request) {
+/** Resolves when a transaction is written. @param {IDBTransaction} transaction */
+export function completed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/** Result of a request to the database. @param {IDBRequest} request */
+export function answer(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

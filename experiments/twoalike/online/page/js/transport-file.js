@@ -5,21 +5,11 @@
  * address says of the person, so that the same person always has the same one.
  */
 
-import { Refused, Unreachable } from "./transports.js";
+import { answer, completed } from "./storage.js";
+import { readJson, Refused } from "./transports.js";
 
 const STORE = "lines";
 const HEAD = '{"kind":"session"';
-
-/** Read a JSON file of the page. */
-export async function readJson(base, path, request = (...args) => fetch(...args)) {
-  try {
-    const answer = await request(new URL(path, base));
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    return await answer.json();
-  } catch (error) {
-    throw new Unreachable(`${path}: ${error.message}`, { cause: error });
-  }
-}
 
 /** A name that no other session has. @param {string} kind */
 export function newName(kind) {
@@ -28,7 +18,7 @@ export function newName(kind) {
 }
 
 /** Line of an archive that describes a session. */
-export function sessionLine({ session, code, study, entered = null, ended = null }) {
+function sessionLine({ session, code, study, entered = null, ended = null }) {
   return JSON.stringify({
     kind: "session",
     session,
@@ -64,23 +54,8 @@ export function outcomeOf(reason, { completion_code: completed, screened_out_cod
   return { code, url: address };
 }
 
-/** Lines that are kept in memory, for tests. */
-export class MemoryLines {
-  constructor() {
-    this.lines = [];
-  }
-
-  async add(lines) {
-    this.lines.push(...lines);
-  }
-
-  async all() {
-    return [...this.lines];
-  }
-}
-
 /** Lines that are kept in this browser until it is cleared. */
-export class BrowserLines {
+class BrowserLines {
   /** @param {string} session */
   constructor(session) {
     this.session = session;
@@ -90,16 +65,13 @@ export class BrowserLines {
     const database = await this.open();
     const change = database.transaction(STORE, "readwrite", { durability: "strict" });
     for (const line of lines) change.objectStore(STORE).add(line);
-    await new Promise((resolve, reject) => {
-      change.oncomplete = resolve;
-      change.onerror = change.onabort = () => reject(change.error);
-    });
+    await completed(change);
     database.close();
   }
 
   async all() {
     const database = await this.open();
-    const lines = await done(database.transaction(STORE).objectStore(STORE).getAll());
+    const lines = await answer(database.transaction(STORE).objectStore(STORE).getAll());
     database.close();
     return lines;
   }
@@ -107,18 +79,49 @@ export class BrowserLines {
   async open() {
     const request = indexedDB.open(`twoalike kept ${this.session}`, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
-    return done(request);
+    return answer(request);
   }
 }
 
-function done(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+/** What transports without a server of ours share: the page itself names sessions. */
+export class HostTransport {
+  /** Session and code, once they are known. */
+  known = null;
+
+  /** Enter, or go on: a token is the session's name and the participant's code. */
+  async enter({ external, token }) {
+    if (token) {
+      const [session, code] = token.split(" ");
+      this.begin({ session, code });
+    } else if (!this.known) {
+      this.begin(await this.newSession(external));
+    }
+    const { session, code } = this.known;
+    const person = await readJson(this.base, `people/${code}.json`, this.request);
+    if (!token) await this.announce();
+    const first = { acknowledged: 0, resume: null, withdraw: null };
+    return { session, token: `${session} ${code}`, person, ...first };
+  }
+
+  begin(known) {
+    this.known = known;
+  }
+
+  /** Line about the session. */
+  line(what = {}) {
+    return sessionLine({ ...this.known, study: this.study, ...what });
+  }
+
+  async block() {
+    throw new Refused("unknown");
+  }
+
+  async withdraw() {
+    throw new Refused("unknown");
+  }
 }
 
-export class FileTransport {
+export class FileTransport extends HostTransport {
   /**
    * @param {object} parts
    * @param {object} parts.study session.json
@@ -128,9 +131,9 @@ export class FileTransport {
    * @param {(session: string) => {add: Function, all: Function}} [parts.keep]
    */
   constructor({ study, settings, base, request, keep = (session) => new BrowserLines(session) }) {
+    super();
     Object.assign(this, { study, settings, base, request, keep });
     this.lines = null;
-    this.known = null;
   }
 
   static async open(base) {
@@ -139,31 +142,22 @@ export class FileTransport {
     return new this({ study, settings, base });
   }
 
-  /** Enter, or go on: a token is the session's name and the participant's code. */
-  async enter({ external, token }) {
-    if (token) {
-      const [session, code] = token.split(" ");
-      this.known = { session, code };
-      this.lines = this.keep(session);
-    } else if (!this.known) {
-      const code = await this.codeFor(external);
-      this.known = { session: newName("web"), code, entered: new Date().toISOString() };
-      this.lines = this.keep(this.known.session);
-    }
-    const { session, code } = this.known;
-    const person = await readJson(this.base, `people/${code}.json`, this.request);
-    if (!token) await this.lines.add([this.line()]);
-    const first = { acknowledged: 0, resume: null, withdraw: null };
-    return { session, token: `${session} ${code}`, person, ...first };
+  async newSession(external) {
+    const code = await this.codeFor(external);
+    return { session: newName("web"), code, entered: new Date().toISOString() };
+  }
+
+  begin(known) {
+    super.begin(known);
+    this.lines = this.keep(known.session);
+  }
+
+  announce() {
+    return this.lines.add([this.line()]);
   }
 
   codeFor(external) {
     return codeOf(this.study.participants, external);
-  }
-
-  /** Line about the session. */
-  line(what = {}) {
-    return sessionLine({ ...this.known, study: this.study, ...what });
   }
 
   async send(_, records) {
@@ -184,13 +178,5 @@ export class FileTransport {
   /** Whether the file at the end is all there is. */
   get needed() {
     return true;
-  }
-
-  async block() {
-    throw new Refused("unknown");
-  }
-
-  async withdraw() {
-    throw new Refused("unknown");
   }
 }

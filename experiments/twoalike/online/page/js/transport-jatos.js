@@ -5,8 +5,8 @@
  * a change that was made without knowing the one before, and then the next free code is tried.
  */
 
-import { newName, outcomeOf, readJson, sessionLine } from "./transport-file.js";
-import { Refused, Unreachable } from "./transports.js";
+import { HostTransport, newName, outcomeOf } from "./transport-file.js";
+import { readJson, Refused, Unreachable } from "./transports.js";
 
 const ATTEMPTS = 100;
 const PAUSE_MS = 400;
@@ -14,7 +14,7 @@ const TAKEN = "twoalike";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export class JatosTransport {
+export class JatosTransport extends HostTransport {
   /**
    * @param {object} parts
    * @param {object} parts.jatos The object of jatos.js.
@@ -24,8 +24,8 @@ export class JatosTransport {
    * @param {(ms: number) => Promise<void>} [parts.pause]
    */
   constructor({ jatos, study, base, request, pause = wait }) {
+    super();
     Object.assign(this, { jatos, study, base, request, pause });
-    this.known = null;
   }
 
   static async open(base) {
@@ -41,20 +41,13 @@ export class JatosTransport {
     return { external, link: null, name: `jatos=${this.jatos.studyResultId}` };
   }
 
-  /** Enter, or go on: a token is the session's name and the participant's code. */
-  async enter({ token }) {
-    if (token) {
-      const [session, code] = token.split(" ");
-      this.known = { session, code };
-    } else if (!this.known) {
-      const session = newName(`jatos-${this.jatos.studyResultId}`);
-      this.known = { session, code: await this.takeCode(session) };
-    }
-    const { session, code } = this.known;
-    const person = await readJson(this.base, `people/${code}.json`, this.request);
-    if (!token) await this.tell({ entered: new Date().toISOString() });
-    const first = { acknowledged: 0, resume: null, withdraw: null };
-    return { session, token: `${session} ${code}`, person, ...first };
+  async newSession() {
+    const session = newName(`jatos-${this.jatos.studyResultId}`);
+    return { session, code: await this.takeCode(session) };
+  }
+
+  announce() {
+    return this.append([this.line({ entered: new Date().toISOString() })]);
   }
 
   /** Take the first code that nobody has. */
@@ -75,10 +68,6 @@ export class JatosTransport {
     throw new Unreachable("the batch session takes no change");
   }
 
-  async tell(what) {
-    await this.append([sessionLine({ ...this.known, study: this.study, ...what })]);
-  }
-
   /** Append lines; jatos.js itself tries several times. */
   async append(lines) {
     try {
@@ -94,7 +83,7 @@ export class JatosTransport {
   }
 
   async finish(_, reason) {
-    await this.tell({ ended: reason });
+    await this.append([this.line({ ended: reason })]);
     const settings = this.jatos.studyJsonInput ?? {};
     try {
       await this.jatos.endStudyAjax(reason === "completed", reason);
@@ -102,13 +91,5 @@ export class JatosTransport {
       throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
     }
     return outcomeOf(reason, settings, this.study.completion_url);
-  }
-
-  async block() {
-    throw new Refused("unknown");
-  }
-
-  async withdraw() {
-    throw new Refused("unknown");
   }
 }

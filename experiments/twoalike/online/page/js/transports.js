@@ -1,5 +1,5 @@
 /**
- * Ways to a study's data. A transport has
+ * Where records are sent: the interface of transports, and the one to our server. A transport has
  *
  *   enter({external, link, token}) -> {session, token, person, acknowledged, resume, withdraw}
  *   send(token, records) -> number[]        numbers of the records that are stored for good
@@ -11,8 +11,8 @@
  *   reopens                                 whether the page is to be kept in the browser, so that
  *                                           it opens while the other side is away
  *
- * and each of them throws a `Refused` where the other side has said no, and an `Unreachable` where
- * it did not answer: then the same may be tried again later.
+ * and each throws `Refused` if the other side refuses, and `Unreachable` if it does not answer: then
+ * the same may be tried again.
  */
 
 const PATIENCE_MS = 20_000;
@@ -28,6 +28,23 @@ export class Refused extends Error {
 
 /** There was no answer, or none that the other side meant: try again. */
 export class Unreachable extends Error {}
+
+/**
+ * Read a JSON file of the page.
+ *
+ * @param {string} base Address of the page.
+ * @param {string} path
+ * @param {typeof fetch} [request]
+ */
+export async function readJson(base, path, request = (...args) => fetch(...args)) {
+  try {
+    const answer = await request(new URL(path, base));
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return await answer.json();
+  } catch (error) {
+    throw new Unreachable(`${path}: ${error.message}`, { cause: error });
+  }
+}
 
 /** The server of `twoalike online serve`. */
 export class ServerTransport {

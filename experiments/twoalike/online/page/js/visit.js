@@ -1,4 +1,4 @@
-/** Who opens the page, and where their session goes on. */
+/** Who opens the page, and where their session continues. */
 
 const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
@@ -24,8 +24,8 @@ export function directionOf(language) {
 }
 
 /**
- * Where a session goes on: at what this browser knows, or at what the other side has stored if
- * that is more, because the session went on elsewhere.
+ * Where a session continues: where this browser left it, or where the server has it if that is
+ * further, because the session was continued in another browser.
  *
  * @param {{progress: object|null, results: object[], draft: object[]}} saved In this browser.
  * @param {{acknowledged: number, resume: object|null}} entered

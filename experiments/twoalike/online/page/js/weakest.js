@@ -60,7 +60,7 @@ export function nextArrangement(config, m, done, rng, { spentS, inSession, liste
 }
 
 /** Summary of the evidence on all pairs. @returns {State} */
-export function evidenceState(evidence, m, stop) {
+function evidenceState(evidence, m, stop) {
   let minEvidence = Infinity;
   let total = 0;
   let shares = 0;

@@ -20,7 +20,7 @@ const STATES = {
 
 /** @typedef {{participant: string, entered: number, last: number, ended: string|null,
  *   ended_at: number|null, returned: boolean, trials: number, listed: number|null, fast: number,
- *   checks: number, right: number, part: number, parts: number}} Session */
+ *   checks: number|null, right: number|null, part: number, parts: number}} Session */
 /** @typedef {{study: string, now: number, accepting: boolean, most: number|null, codes: number,
  *   free: number, people: number, links: number, links_used: number, sessions: Session[]}} State */
 
@@ -81,7 +81,10 @@ function row(session, now) {
         [ago(now - (ended && session.ended_at !== null ? session.ended_at : session.last))],
         [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
         [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
-        [checks ? `${right} of ${checks}` : "", checks && right < FEW_RIGHT * checks ? "doubtful" : ""],
+        [
+      checks === null ? "..." : checks ? `${right} of ${checks}` : "",
+      checks && right < FEW_RIGHT * checks ? "doubtful" : "",
+    ],
         [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
     ];
     const line = document.createElement("tr");

@@ -1,4 +1,4 @@
-"""Blocks of sessions on the server: each is chosen once, stored, and given again as it is."""
+"""The blocks of adaptive sessions on the server: each is chosen once, then stored and kept."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from twoalike.online._built import BuiltStudy, Refusal
 from twoalike.online._places import find_session
 from twoalike.online._records import Sent
 from twoalike.online._session import BlockStep
-from twoalike.online._store import BLOCKS, Store, stored_blocks
+from twoalike.online._store import BLOCKS, Store, over, stored_blocks
 
 
 class Asked(Sent):
@@ -20,8 +20,8 @@ class Asked(Sent):
     block: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class Chosen:
-    """Chooses blocks of a study and keeps them in its store.
+class SessionBlocks:
+    """Gives the blocks of sessions: those in the store, else the next, which is stored first.
 
     Raises
     ------
@@ -43,8 +43,7 @@ class Chosen:
         """
         with self._store.reading() as connection:
             row = find_session(connection, session)
-            found = [Block.model_validate_json(one) for one in stored_blocks(connection, session)]
-        before = [block for block in found if block.part == asked.part]
+            before = _of_part(connection, session, asked.part)
         if (known := _of_number(before, asked.block)) is not None:
             return known
         person = self._built.person(row["participant"])
@@ -65,16 +64,22 @@ class Chosen:
         return stored
 
 
+def _of_part(connection: Connection, session: str, part: int) -> list[Block]:
+    """Blocks of one part of a session that are in the store."""
+    found = (Block.model_validate_json(one) for one in stored_blocks(connection, session))
+    return [block for block in found if block.part == part]
+
+
 def _of_number(blocks: list[Block], number: int) -> Block | None:
     return next((block for block in blocks if block.block == number), None)
 
 
 def _keep(connection: Connection, made: Block) -> Block:
     """Store a block, unless another request was first: then that one is returned."""
-    if find_session(connection, made.session)["ended"] is not None:
-        raise Refusal("finished", "a block after the end of the session")
-    found = [Block.model_validate_json(one) for one in stored_blocks(connection, made.session)]
-    known = _of_number([block for block in found if block.part == made.part], made.block)
+    ended = find_session(connection, made.session)["ended"]
+    if ended is not None:
+        raise over(ended)
+    known = _of_number(_of_part(connection, made.session, made.part), made.block)
     if known is not None:
         return known
     key = {"session": made.session, "part": made.part, "block": made.block}

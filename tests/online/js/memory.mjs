@@ -1,0 +1,56 @@
+/** Stands in for what browsers store: the interfaces of storage.js and of kept lines, in memory. */
+
+/** Storage of a session (storage.js). */
+export class MemoryStorage {
+  constructor() {
+    this.state = new Map();
+    this.records = new Map();
+    this.draft = [];
+    this.results = [];
+  }
+
+  async load() {
+    return structuredClone({
+      entry: this.state.get("entry") ?? null,
+      progress: this.state.get("progress") ?? null,
+      records: [...this.records.values()],
+      draft: this.draft,
+      results: this.results,
+    });
+  }
+
+  async save(key, value) {
+    this.state.set(key, structuredClone(value));
+  }
+
+  async append(items) {
+    this.draft.push(...structuredClone(items));
+  }
+
+  async commit({ records, progress, result = null, fresh = false }) {
+    for (const record of structuredClone(records)) this.records.set(record.n, record);
+    if (fresh) this.results = [];
+    if (result) this.results.push(structuredClone(result));
+    this.state.set("progress", structuredClone(progress));
+    this.draft = [];
+  }
+
+  async remove(numbers) {
+    for (const n of numbers) this.records.delete(n);
+  }
+}
+
+/** Lines of a session without a server (transport-file.js). */
+export class MemoryLines {
+  constructor() {
+    this.lines = [];
+  }
+
+  async add(lines) {
+    this.lines.push(...lines);
+  }
+
+  async all() {
+    return [...this.lines];
+  }
+}

@@ -1,0 +1,56 @@
+"""Texts of a page: what is untrue in a browser is said otherwise, what a lab wrote stays."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from twoalike.online._wording import _TEXTS, for_browser
+from twoalike.registry import find_task, task_names
+from twoalike.tasks import OddOneOut, Protocol, for_stimuli, languages
+
+WITH_A_PAGE = [name for name in task_names() if find_task(name).page is not None]
+LAB = re.compile(r"\bEsc\b|with the mouse|Without a mouse|press Return|mit der Maus|Ohne Maus")
+CLOSE = {"en": "close this page", "de": "Schließen Sie diese Seite"}
+
+
+def shipped(task: str, language: str, kind: str) -> Protocol:
+    """Protocol with the texts that come with twoalike."""
+    model: type[Protocol] = find_task(task).protocol
+    return for_stimuli(model.model_validate({"language": language}), {kind})
+
+
+def words(protocol: Protocol) -> str:
+    """All texts of a session, but the page after Esc, which no browser shows."""
+    texts: dict[str, Any] = protocol.model_dump()["texts"]
+    said = [text for name, text in texts.items() if name != "stop"]
+    return "\n".join(one for text in said for one in ([text] if isinstance(text, str) else text))
+
+
+@pytest.mark.parametrize("kind", ["image", "word"])
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("task", WITH_A_PAGE)
+def test_shipped_texts_hold_in_a_browser(task: str, language: str, kind: str) -> None:
+    lab = shipped(task, language, kind)
+    assert LAB.search(words(lab))
+    page = words(for_browser(lab))
+    assert not LAB.search(page)
+    assert CLOSE[language] in page
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_sentence_is_a_shipped_one(language: str) -> None:
+    sentences = tomllib.loads((_TEXTS / f"sentences.{language}.toml").read_text("utf-8"))
+    kinds = ("image", "word")
+    there = [words(shipped(task, language, kind)) for task in WITH_A_PAGE for kind in kinds]
+    assert [one for one in sentences if not any(one in text for text in there)] == []
+
+
+def test_what_a_lab_wrote_stays() -> None:
+    own = {"instruction": ["Press Esc, or ask us."], "go_on": "On with the space bar"}
+    protocol = OddOneOut.model_validate({"texts": own})
+    texts = for_browser(protocol).texts
+    assert texts.instruction == ("Press Esc, or ask us.",)
+    assert texts.go_on == "On with the space bar"
+    assert for_browser(for_browser(OddOneOut())) == for_browser(OddOneOut())
