@@ -20,8 +20,9 @@ with weights; each fit in a process of its own, whose peak memory is given, with
 the fit and of saving the posterior. Growth: time or memory that 1,000 more people take, from one
 line to the next; it stays the same where cost is linear.
 
-Finished fits are kept in derived/people/ and not run again; the tables go to
-benchmarks/results/people.md and people_crowd.md.
+Finished fits are kept in derived/people/ and not run again. The tables go to
+benchmarks/results/people.md and people_crowd.md; that of worlds has the lines asked for, and others
+of the same worlds whose fits are finished.
 """
 
 import argparse
@@ -48,6 +49,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "people"
 RESULTS = ROOT / "benchmarks" / "results"
 OBJECTS, PEOPLE, SPREADS = (30, 100), (20, 100), (0.0, 0.3, 0.6)
+ENGINES = ("nuts", "vi")
 DIMENSIONS, EACH, TEST = 4, 300, 20_000
 CROWD_OBJECTS, CROWD_EACH = 100, 20
 
@@ -126,10 +128,20 @@ def score(posterior: Posterior, world: World) -> dict[str, Any]:
     }
 
 
-def run(cell: tuple[int, int, float], people: str, engine: str, seed: int = 0) -> dict[str, Any]:
+type Cell = tuple[int, int, float]
+"""Objects, people, and spread of their log weights."""
+
+
+def kept(cell: Cell, people: str, engine: str, seed: int) -> Path:
+    """File of a finished fit."""
+    objects, n_people, spread = cell
+    return WORK / f"{objects}-{n_people}-{spread:g}-{people}-{engine}-{seed}.json"
+
+
+def run(cell: Cell, people: str, engine: str, seed: int = 0) -> dict[str, Any]:
     """Fit one world, unless it was done, and score the fit."""
     objects, n_people, spread = cell
-    path = WORK / f"{objects}-{n_people}-{spread:g}-{people}-{engine}-{seed}.json"
+    path = kept(cell, people, engine, seed)
     if not path.exists():
         WORK.mkdir(parents=True, exist_ok=True)
         world = World(objects, n_people, spread, seed)
@@ -144,7 +156,7 @@ def run(cell: tuple[int, int, float], people: str, engine: str, seed: int = 0) -
     return found
 
 
-def row(cell: tuple[int, int, float], engine: str) -> str:
+def row(cell: Cell, engine: str) -> str:
     """Line of the table."""
     objects, people, spread = cell
     weights, noise = (run(cell, how, engine) for how in ("weights", "noise"))
@@ -234,6 +246,13 @@ def of_worlds(objects: list[int], people: list[int], engines: list[str]) -> list
     """Lines of the table of worlds."""
     asked = {"objects": objects, "people": people, "engines": engines}
     words = [f"--{name} {' '.join(map(str, value))}" for name, value in asked.items()]
+    worlds = [(cell, engine) for cell in product(OBJECTS, PEOPLE, SPREADS) for engine in ENGINES]
+    wanted = [
+        (cell, engine)
+        for cell, engine in worlds
+        if (cell[0] in objects and cell[1] in people and engine in engines)
+        or all(kept(cell, how, engine, 0).exists() for how in ("weights", "noise"))
+    ]
     return [
         "# Weights of the dimensions by person",
         "",
@@ -244,16 +263,16 @@ def of_worlds(objects: list[int], people: list[int], engines: list[str]) -> list
         "| world, spread | r | inside | spread found | truth's log-loss | loss, weights | loss, "
         "noise | pilot's gain | seconds, weights, noise |",
         "|---|---|---|---|---|---|---|---|---|",
-        *(row(cell, engine) for cell in product(objects, people, SPREADS) for engine in engines),
+        *(row(cell, engine) for cell, engine in wanted),
     ]
 
 
 def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--objects", type=int, nargs="+", default=OBJECTS)
-    parser.add_argument("--people", type=int, nargs="+", default=PEOPLE)
-    parser.add_argument("--engines", nargs="+", default=["vi"])
+    parser.add_argument("--objects", type=int, nargs="+", choices=OBJECTS, default=OBJECTS)
+    parser.add_argument("--people", type=int, nargs="+", choices=PEOPLE, default=PEOPLE)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["vi"])
     parser.add_argument(
         "--crowd", type=int, nargs="+", metavar="PEOPLE", help="many people instead"
     )

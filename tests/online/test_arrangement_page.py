@@ -154,7 +154,6 @@ def step_of(arranging: Arranging) -> dict[str, Any]:
         {
             "config": arranging.config.model_dump(mode="json"),
             "ids": arranging.ids,
-            "kinds": arranging.kinds,
             "listed": tuple(asdict(trial) for trial in arranging.listed),
             "seed": str(arranging.seed),
             "earlier": tuple({"places": trial.places} for trial in arranging.earlier),

@@ -21,11 +21,10 @@ from tests.online.server_study import (
 )
 
 from twoalike.online import _app as app
-from twoalike.online._built import BuiltStudy, Refusal
-from twoalike.online._checks import CheckCounts
+from twoalike.online._built import Refusal
 from twoalike.online._limits import Buckets, Limits
-from twoalike.online._operator import payments
 from twoalike.online._records import MOST_BYTES
+from twoalike.online._serve import new_token
 
 CALM = Limits(1e6, 1e6, 1e6, 1e6)
 _LONGEST = 16 * MOST_BYTES
@@ -123,9 +122,9 @@ def test_parts_of_an_address_are_no_columns_of_the_payment_list(tmp_path: Path) 
         server.enter("p1")
         sent = {"PROLIFIC_PID": "p2", "status": "completed", "Checks_Right": "9", "STUDY_ID": "s"}
         server.client.post("/api/enter", json={"external": sent})
-        with server.store.reading() as connection:
-            checks = CheckCounts(BuiltStudy.load(study))
-            rows = list(csv.reader(io.StringIO(payments(connection, server.key, checks))))
+        headers = {"authorization": f"Bearer {new_token(server.study)}"}
+        table = server.client.get("/api/operator/payments.csv", headers=headers).text
+        rows = list(csv.reader(io.StringIO(table)))
     assert rows[0][:3] == ["PROLIFIC_PID", "STUDY_ID", "status"]
     assert [name.lower() for name in rows[0]].count("checks_right") == 1
     assert [row[2] for row in rows[1:]] == ["under way", "under way"]
