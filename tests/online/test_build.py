@@ -374,6 +374,11 @@ TIMED = "[timing]\npresentation_ms = 100\n"
         ("", "[triggers]\nkind = 'lsl'\n", "triggers for recordings"),
         ("", "[scanner]\nstart = 'session'\n", "a scanner's trigger"),
         ("", TIMED, "timed presentation"),
+        (
+            "trials = 6\nsampler = 'adaptive'\n",
+            CONSENT + ASKED,
+            "questions between blocks that are chosen",
+        ),
         ("", "[consent]\nask = true\n", "still has the text that comes with twoalike"),
         ("", "[images]\nimage_fraction = 0\nimage_px = 900\n", "do not fit a window"),
         (f"trials = 4\n{GROUPS}assignment = 'operator'\n", "", "found operator"),

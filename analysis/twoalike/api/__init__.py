@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home, path = _NAMES[name]
-    if home == __name__:
+    if home in ("twoalike", __name__):  # a module
         value: Any = import_module(f"{home}.{path}")
     else:
         value = import_module(home)

@@ -1,3 +1,4 @@
+from twoalike import online as online
 from twoalike.api import plot as plot
 from twoalike.backbones import extract_features
 from twoalike.distill import Student as Student

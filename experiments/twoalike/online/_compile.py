@@ -115,7 +115,7 @@ def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
     TwoalikeError
         If a part asks for something that no browser can show.
     """
-    compiled = [_part(one) for one in parts]
+    compiled = [_part(one, adaptive=is_adaptive(study)) for one in parts]
     if is_adaptive(study):
         config = study.config.design
         compiled = [
@@ -133,8 +133,9 @@ def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
     )
 
 
-def _part(prepared: Prepared) -> Part:
-    check_page(prepared)
+def _part(prepared: Prepared, *, adaptive: bool) -> Part:
+    chosen = adaptive and prepared.protocol.task == "odd-one-out"
+    check_page(prepared, chosen=chosen)
     protocol, task = prepared.protocol, find_task(prepared.plan.name.task)
     keys = answer_keys(protocol) if isinstance(protocol, Choosing) else frozenset[str]()
     pages = frame(protocol.screen, ROOMY.size)
@@ -158,8 +159,13 @@ def _with_blocks(steps: Sequence[Step], config: DesignConfig) -> tuple[Step, ...
     return (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
 
 
-def check_page(prepared: Prepared) -> None:
+def check_page(prepared: Prepared, *, chosen: bool) -> None:
     """Check that a browser can show a session as its protocol asks.
+
+    Parameters
+    ----------
+    chosen
+        Whether the server chooses its trials.
 
     Raises
     ------
@@ -185,7 +191,7 @@ def check_page(prepared: Prepared) -> None:
         "questions between blocks that are chosen during the session (blocks.questions)": bool(
             protocol.blocks.questions
         )
-        and isinstance(prepared, PreparedArrangements),
+        and (isinstance(prepared, PreparedArrangements) or chosen),
     }
     for what, wanted in unable.items():
         if wanted:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from twoalike.study._settings import Strict
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{0,64}")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9]\S*")
 
 
 class OnlineConfig(Strict):
@@ -64,6 +65,6 @@ class OnlineConfig(Strict):
     @field_validator("completion_url")
     @classmethod
     def _leads_by_https(cls, url: str) -> str:
-        if url and not url.startswith(("https://", "http://")):
-            raise ValueError(f"completion_url: expected https://..., found {url!r}")
+        if url and not _ADDRESS.fullmatch(url):
+            raise ValueError(f"completion_url: expected https://HOST/..., found {url!r}")
         return url
