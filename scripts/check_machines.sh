@@ -1,7 +1,8 @@
 #!/bin/sh
-# One chain over four machines that hold only their part of twoalike, installed from the wheel:
-# the lab computer (no torch, no PyMC), the modeller's (no PsychoPy, no torch), the GPU machine (no
-# PsychoPy, no PyMC), the analyst's (none of them). Each step takes what the one before wrote.
+# One chain over five machines that hold only their part of twoalike, installed from the wheel:
+# the lab computer (no torch, no PyMC), the server of an online study (no PsychoPy), the modeller's
+# (no PsychoPy, no torch), the GPU machine (no PsychoPy, no PyMC), the analyst's (none of them). Each
+# step takes what the one before wrote.
 #   scripts/check_machines.sh [FOLDER]    # environments and files go there; a temporary one if left out
 set -eu
 cd "$(dirname "$0")/.."
@@ -65,6 +66,16 @@ fi
 "$run" validate study >/dev/null
 "$run" share study --out public >/dev/null
 "$run" export psychds study --out psychds >/dev/null
+
+# --- The server of an online study: its page, without PsychoPy. --------------------------------
+cd - >/dev/null
+machine server "[online]" psychopy torch pymc jax
+cd "$work"
+"$run" online build study --participants 2 --task odd-one-out >/dev/null
+"$run" online links study --number 2 --url https://study.example.org >/dev/null
+"$run" online fetch study >/dev/null
+"$run" validate study >/dev/null
+rm -rf study-online
 
 # --- The modeller's: the posterior. -------------------------------------------------------------
 cd - >/dev/null
