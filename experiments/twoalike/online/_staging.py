@@ -54,7 +54,9 @@ _held = ExitStack()
 def _begin(root: Path) -> None:
     _held.enter_context(stimuli_held())
     _there.append(read_built(root))
-    gc.freeze()  # what is loaded by now stays: collections need not go through it again
+    # What is loaded by now stays, and sessions leave few cycles: collections are rarely worth it.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _stage_there(archived: ArchivedSession, root: Path) -> Written | str:
