@@ -1,4 +1,4 @@
-"""Texts of a page: what is untrue in a browser is said otherwise, what a lab wrote stays."""
+"""Texts of a page: untrue sentences are replaced, those that a lab wrote are kept."""
 
 import re
 import tomllib
