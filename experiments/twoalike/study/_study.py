@@ -121,12 +121,12 @@ class DesignConfig(Strict):
 
     @property
     def n_judged(self) -> int:
-        """Number of trials of a session that count: main trials, attention checks and repeats."""
+        """Number of main trials, attention checks and repeats of a session."""
         return self.trials + self.catch + self.repeats
 
     @property
     def n_listed(self) -> int:
-        """Number of all trials of a session, practice included."""
+        """Number of all trials of a session with its practice."""
         return self.n_judged + self.practice + self.practice_checks
 
     @field_validator("catch_sides")
