@@ -128,7 +128,7 @@ def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[st
 
 
 def _parameters(config: SlurmConfig, name: str) -> dict[str, Any]:
-    """Settings by the names of submitit."""
+    """Name settings as submitit does."""
     asked = {
         "job_name": f"twoalike-{name}",
         "partition": config.partition,
