@@ -44,6 +44,7 @@ from ._judgments import judgments_of as judgments_of
 from ._judgments import kinds_of as kinds_of
 from ._judgments import triplet_kinds as triplet_kinds
 from ._judgments import triplet_numbers as triplet_numbers
+from ._per_person import JudgedBy as JudgedBy
 from ._per_person import PersonCeiling as PersonCeiling
 from ._per_person import PredictedJudgments as PredictedJudgments
 from ._ratings import RatingResults as RatingResults
