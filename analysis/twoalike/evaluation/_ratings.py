@@ -11,10 +11,12 @@ pairs that they rated. How well any model could do lies between two means over r
 correlation with the mean of the others (over pairs that others rated), and of that with the mean
 of all.
 
-Intervals are for other raters and other objects: variances of two jackknives add up, as for
-dissimilarities (:mod:`twoalike.evaluation._structure`; a bootstrap would make the mean rater
-noisier than it is). Raters are left out in up to :data:`PARTS` random groups, objects to first
-order.
+Intervals are for other raters and other objects. Those of means over raters come from the
+influences of single ratings (:class:`~twoalike.evaluation._per_person.Answers`). For correlations
+with the mean rater the variances of two jackknives add up, as for dissimilarities
+(:mod:`twoalike.evaluation._structure`), raters left out in up to 60 random groups: a bootstrap
+would make the mean rater noisier than it is. These intervals are somewhat wide, as the noise of
+single ratings is in both.
 """
 
 from collections.abc import Sequence
@@ -35,13 +37,13 @@ from twoalike.evaluation._interval import (
     Span,
 )
 from twoalike.evaluation._per_person import (
+    Answers,
     Difference,
     JudgedBy,
     PersonCeiling,
     PersonCorrelations,
     PredictedJudgments,
     groups_left_out,
-    mean_left_out,
     with_features,
 )
 from twoalike.evaluation._structure import (
@@ -271,24 +273,26 @@ def _with_each(
     data: _Rated, place: Integers, owns: Floats, missing: dict[str, str]
 ) -> tuple[dict[str, Floats], list[Interval] | None]:
     """Correlations with each rater of enough pairs, (k,) each, and intervals of their means."""
-    m = int(place.max()) + 1
     single: dict[str, Floats] = {}
-    changes = np.zeros((len(owns), m))
-    for one in data.raters:
-        if len(one.pairs) < FEWEST_PAIRS:
-            continue
-        found = [spearman_with_influence(own[one.pairs], one.share) for own in owns]
-        single[one.label] = np.array([value for value, _ in found])
-        rows, columns = place[one.pairs].T
-        changed = object_changes(np.stack([each for _, each in found]), rows, columns)
-        changes[:, : changed.shape[1]] += np.nan_to_num(changed)
-    if not single:
+    enough = [one for one in data.raters if len(one.pairs) >= FEWEST_PAIRS]
+    if not enough:
         missing["per_person"] = f"needs a rater of {FEWEST_PAIRS} pairs or more"
         return single, None
-    values = np.stack(list(single.values()))
-    mean = values.mean(axis=0)
-    objects = mean + changes.T / len(values)
-    return single, paired_intervals(mean, mean_left_out(values), objects)[0]
+    influences = []
+    for one in enough:
+        found = [spearman_with_influence(own[one.pairs], one.share) for own in owns]
+        single[one.label] = np.array([value for value, _ in found])
+        influences.append(np.stack([each for _, each in found], axis=1) + single[one.label])
+    counts = [len(one.pairs) for one in enough]
+    mean = np.mean(list(single.values()), axis=0)
+    weight = 1 / (len(enough) * np.repeat(counts, counts))
+    answers = Answers(
+        np.repeat(np.arange(len(enough)), counts),
+        place[np.concatenate([one.pairs for one in enough])],
+        weight,
+    )
+    influence = weight[:, None] * (np.concatenate(influences) - mean)
+    return single, answers.intervals(mean, influence)[0]
 
 
 def _ceiling(data: _Rated, missing: dict[str, str]) -> PersonCeiling | None:

@@ -13,9 +13,9 @@ among those who had both objects in a trial: the matrix by which free sortings a
 The ceiling is that of ratings, with areas: how well the share of the others, and that of all,
 tells which pairs a person put together.
 
-Intervals are for other people and other objects: variances of two jackknives add up. Without the
-pairs of an object an area changes, to first order, by the placements of these pairs (the share of
-pairs of the other kind that a pair beats: DeLong et al. 1988, doi:10.2307/2531595).
+Intervals are for other people and other objects, as those of ratings. The influence of a pair on an
+area is its placement: the share of pairs of the other kind that it beats (DeLong et al. 1988,
+doi:10.2307/2531595).
 """
 
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ from twoalike.evaluation._interval import (
     Span,
 )
 from twoalike.evaluation._per_person import (
+    Answers,
     Difference,
     JudgedBy,
     PersonCeiling,
     PredictedJudgments,
     groups_left_out,
-    mean_left_out,
     with_features,
 )
 from twoalike.evaluation._structure import (
@@ -194,7 +194,7 @@ class _Piles:
     @cached_property
     def own(self) -> list[tuple[Integers, Floats]]:
         """Pairs that each person had together, and in which share of the trials in one pile."""
-        found = []
+        found: list[tuple[Integers, Floats]] = []
         for person in range(len(self.people)):
             trials = [trial for trial in self.trials if trial.person == person]
             number, inverse = np.unique(
@@ -305,10 +305,7 @@ def _scores(
     rng: np.random.Generator,
 ) -> tuple[SortingScores, ...]:
     """Score every network; ``place`` (N, 2) are objects, ``owns`` (k, N) similarities."""
-    people, changes = _areas(data, place, owns)
-    values = np.stack(list(people.values()))
-    mean = values.mean(axis=0)
-    areas, gains = paired_intervals(mean, mean_left_out(values), mean + changes)
+    people, areas, gains = _areas(data, place, owns)
     total, count = data.sums(range(len(data.people)))
     found = [spearman_with_influence(own, total / count) for own in owns]
     rho = np.array([value for value, _ in found])
@@ -334,28 +331,33 @@ def _scores(
     )
 
 
-def _areas(data: _Piles, place: Integers, owns: Floats) -> tuple[dict[str, Floats], Floats]:
-    """Mean area of each person, (k,) each; change of the mean without each object, (m, k)."""
-    k, m = len(owns), int(place.max()) + 1
+def _areas(
+    data: _Piles, place: Integers, owns: Floats
+) -> tuple[dict[str, Floats], list[Interval], list[Interval]]:
+    """Mean area of each person, (k,) each; intervals of the means and of their differences."""
     trials = [trial for trial in data.trials if trial.decided]
-    n = np.bincount([trial.person for trial in trials], minlength=len(data.people))
-    sums, changes = np.zeros((len(data.people), k)), np.zeros((m, k))
-    for trial in trials:
-        ends = place[trial.pairs]
-        for number, own in enumerate(owns):
-            area, placement = area_under_curve(own[trial.pairs], trial.same)
-            sums[trial.person, number] += area
-            changed = np.zeros(m)
-            for kind in (True, False):
-                rows = ends[trial.same == kind]
-                apart = placement[trial.same == kind] - area
-                counts = np.bincount(rows.ravel(), minlength=m)
-                left = np.maximum(len(rows) - counts, 1)
-                changed -= np.bincount(rows.ravel(), np.repeat(apart, 2), m) / left
-            changes[:, number] += changed / n[trial.person]
-    kept = np.flatnonzero(n)
-    people = {data.people[person]: sums[person] / n[person] for person in kept.tolist()}
-    return people, changes / len(kept)
+    people = np.array([trial.person for trial in trials])
+    of_person = np.bincount(people, minlength=len(data.people))
+    kept = np.flatnonzero(of_person)
+    areas = np.empty((len(trials), len(owns)))
+    influences, weights = [], []
+    for row, trial in enumerate(trials):
+        found = [area_under_curve(own[trial.pairs], trial.same) for own in owns]
+        areas[row] = [area for area, _ in found]
+        # Each kind of pairs has half the weight of its trial.
+        share = np.where(trial.same, trial.same.sum(), (~trial.same).sum())
+        weight = 1 / (2 * share * of_person[trial.person] * len(kept))
+        apart = 2 * (np.stack([each for _, each in found], axis=1) - areas[row]) + areas[row]
+        influences.append(weight[:, None] * apart)
+        weights.append(weight)
+    each = {data.people[person]: areas[people == person].mean(axis=0) for person in kept.tolist()}
+    mean = np.mean(list(each.values()), axis=0)
+    counts = [len(trial.pairs) for trial in trials]
+    weight = np.concatenate(weights)
+    pairs = place[np.concatenate([trial.pairs for trial in trials])]
+    answers = Answers(np.repeat(people, counts), pairs, weight)
+    influence = np.concatenate(influences) - weight[:, None] * mean
+    return each, *answers.intervals(mean, influence)
 
 
 def _ceiling(data: _Piles, missing: dict[str, str]) -> PersonCeiling | None:
