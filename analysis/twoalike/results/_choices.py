@@ -53,9 +53,9 @@ def on_choices(
     """Scores of every model on one kind of choices, and the parts of the results that need them."""
     on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
     judged, left_out, rows = judgments_of(table, name, kind, shared)
-    _check_labels(judged, labels)
+    check_labels(judged, labels)
     judged = judged.with_labels(
-        {level: _labels_of(judged, by_id) for level, by_id in labels.items()}
+        {level: labels_of(judged, by_id) for level, by_id in labels.items()}
     )
     scored = score_choices(candidates, judged, on_halves)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
@@ -80,15 +80,15 @@ def on_choices(
         }
         scores = compare_choices(scored, judged, boot)
         found = {part: future.result() for part, future in parts.items()}
-    return scores, {"judgments": _summary(judged, left_out), **found}
+    return scores, {"judgments": counts_of(judged, left_out), **found}
 
 
-def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
+def labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
     """Label of each judged object."""
     return [by_id.get(name, MISSING) for name in judged.ids]
 
 
-def _check_labels(judged: Judgments, labels: Labels) -> None:
+def check_labels(judged: Judgments, labels: Labels) -> None:
     """Refuse labels of other objects than those judged."""
     names = [judged.ids[row] for row in np.unique(judged.triplets)]
     for level, by_id in labels.items():
@@ -122,7 +122,7 @@ def _odd_probabilities(
     return found[:, [0, 2, 1]] if judged.kind == "anchored" else found
 
 
-def _summary(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
+def counts_of(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
     kind: dict[str, Any] = {} if judged.kind == "odd_one_out" else {"kind": judged.kind}
     return JudgmentCounts(
         choices=len(judged.chosen),
@@ -180,6 +180,6 @@ def agreement_parts(
 def _of_few(labels: Labels, judged: Judgments) -> Iterator[tuple[str, list[str]]]:
     """Levels of two to :data:`MOST_CATEGORIES` categories, with that of each object or ""."""
     for level, category_of in labels.items():
-        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
+        names = ["" if name == MISSING else name for name in labels_of(judged, category_of)]
         if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
             yield level, names
