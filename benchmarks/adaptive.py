@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import entropy
-from twoalike.design import adaptive_triplets
+from twoalike.design import adaptive_trials
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
@@ -105,11 +105,11 @@ def run(world: str, seed: int) -> dict[str, Any]:
         if len(shown) >= ADAPTIVE_STOP:
             break
         start = time.monotonic()
-        block = adaptive_triplets(
+        block = adaptive_trials(
             posterior.choice_draws, OBJECTS, BLOCK, rng=rng, random_share=SHARE, shown=shown
         )
         pick_s.append(time.monotonic() - start)
-        shown = np.concatenate([shown, block.triplets])
+        shown = np.concatenate([shown, block.trials])
     result = {
         "world": world,
         "seed": seed,
