@@ -609,4 +609,4 @@ def trials_to_come(settings: Any, trials: Sequence[InBlock]) -> int:
     """Count the trials that a session with these settings of its lists still chooses."""
     if settings.sampler != "adaptive":
         return 0
-    return max(0, settings.n_judged - count_judged(trials))
+    return max(0, int(settings.n_judged) - count_judged(trials))
