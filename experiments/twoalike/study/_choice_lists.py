@@ -6,7 +6,18 @@ from pydantic import Field
 
 from twoalike.study._settings import Strict
 
-RANDOM_SHARE = Field(
+PRACTICE: int = Field(default=4, ge=0, description="practice trials before the main ones")
+PRACTICE_CHECKS: int = Field(
+    default=0,
+    ge=0,
+    description="practice trials before those with a right answer, chosen like attention checks; "
+    "feedback says whether the answer was right (practice.feedback of the protocol)",
+)
+EXCLUDE: dict[str, list[str]] = Field(
+    default_factory=dict,
+    description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+)
+RANDOM_SHARE: float = Field(
     default=0.2,
     ge=0,
     le=1,
@@ -41,13 +52,8 @@ class ChoiceListConfig(Listed):
         "design/",
     )
     trials: int = Field(default=120, ge=1, description="main trials a session")
-    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
-    practice_checks: int = Field(
-        default=0,
-        ge=0,
-        description="practice trials before those with a right answer, chosen like attention "
-        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
-    )
+    practice: int = PRACTICE
+    practice_checks: int = PRACTICE_CHECKS
     catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     repeats: int = Field(
         default=0,
@@ -64,10 +70,7 @@ class ChoiceListConfig(Listed):
         "are designed together; trials left over are random",
     )
     random_share: float = RANDOM_SHARE
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
 
 
 class AnchoredConfig(ChoiceListConfig):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from twoalike.study._choice_lists import RANDOM_SHARE, Listed
+from twoalike.study._choice_lists import EXCLUDE, RANDOM_SHARE, Listed
 from twoalike.study._settings import Strict
 
 
@@ -45,10 +45,7 @@ class PairRatingConfig(Listed):
         "designed together; trials left over are random",
     )
     random_share: float = RANDOM_SHARE
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
 
 
 class FreeSortingConfig(Strict):
@@ -74,10 +71,7 @@ class FreeSortingConfig(Strict):
         ge=0,
         description="main trials shown a second time at the end of the session, for reliability",
     )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
 
     @field_validator("sampler", mode="before")
     @classmethod

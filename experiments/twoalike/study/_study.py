@@ -11,6 +11,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twoalike.study._access import Access, check_readable
 from twoalike.study._choice_lists import (
+    EXCLUDE,
+    PRACTICE,
+    PRACTICE_CHECKS,
     RANDOM_SHARE,
     AnchoredConfig,
     Listed,
@@ -60,13 +63,8 @@ class DesignConfig(Listed):
         "adaptive: where the posterior expects to learn most; list: your own lists in design/",
     )
     trials: int = Field(default=300, ge=1, description="main trials a session")
-    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
-    practice_checks: int = Field(
-        default=0,
-        ge=0,
-        description="practice trials before those with a right answer, chosen like attention "
-        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
-    )
+    practice: int = PRACTICE
+    practice_checks: int = PRACTICE_CHECKS
     catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
@@ -112,10 +110,7 @@ class DesignConfig(Listed):
         "measured; all of them are designed together. 0: each session draws its own triplets",
     )
     random_share: float = RANDOM_SHARE
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
     shares: LevelShares = Field(
         default=LevelShares(), description="levels: shares of the three levels"
     )
@@ -236,10 +231,7 @@ class ArrangementConfig(Strict):
         description="attention checks after the main trials: up to three images of one finest "
         "category and up to three of another coarsest category",
     )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
 
     @model_validator(mode="after")
     def _sets_of_three_or_more(self) -> Self:

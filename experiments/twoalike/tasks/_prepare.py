@@ -226,8 +226,13 @@ class Prepared(ABC):
         return [verdicts.get(row["correct"]) for row in rows if row["trial_type"] == "catch"]
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
-        """Objects to get ready, in order of appearance where it is known."""
-        return tuple(self.plan.stimuli)
+        """Objects to get ready: those of pages, then those of trials."""
+        pages = [name for page in self.protocol.pages.images for name in page]
+        return tuple(dict.fromkeys([*pages, *self.images_ahead(progress)]))
+
+    def images_ahead(self, progress: Progress) -> Iterable[str]:
+        """Objects of the trials left, in order of appearance where it is known."""
+        return self.plan.stimuli
 
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into.

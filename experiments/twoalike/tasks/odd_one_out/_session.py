@@ -428,12 +428,9 @@ class PreparedTriplets(Prepared):
         """Whether images are shown for a fixed number of frames."""
         return self.protocol.timing.timed
 
-    def first_images(self, progress: Progress) -> tuple[str, ...]:
+    def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
-        ahead = self.trials[progress.n_done :]
-        pages = [name for page in self.protocol.pages.images for name in page]
-        shown = [name for trial in ahead for name in trial.stimuli]
-        return tuple(dict.fromkeys([*pages, *shown]))
+        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
 
     def script(self, view: View, progress: Progress) -> Script:
         """Pages, trials, breaks."""

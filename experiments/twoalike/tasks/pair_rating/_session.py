@@ -191,11 +191,9 @@ class PreparedRatings(Prepared):
     more: MoreTrials[PairTrial] | None = None
     """Where later blocks come from; None where ``trials`` are all."""
 
-    def first_images(self, progress: Progress) -> tuple[str, ...]:
+    def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
-        pages = [name for page in self.protocol.pages.images for name in page]
-        shown = [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
-        return tuple(dict.fromkeys([*pages, *shown]))
+        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
 
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into."""
