@@ -99,7 +99,7 @@ class AdaptiveDesign:
             If the study has conditions, or objects by person, or there is no posterior.
         """
         table = self.adapting.table
-        if self.study.conditions_of(self.task.name):
+        if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
                 f"{table}: the adaptive sampler chooses by all judgments so far, and those of "
                 f"several conditions are about different similarities. Choose another "

@@ -98,6 +98,7 @@ def _prepared[P: Prepared](
         return prepare(sitting)
     adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), task)
     first = adaptive_blocks(adaptive.settings)[0]
+    adaptive.check(first)
     if not study.trial_list(task.label, who, number).exists():
         lists = adaptive_lists(adaptive, [who], number, first)
         if sitting.pilot:
