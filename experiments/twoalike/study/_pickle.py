@@ -11,7 +11,7 @@ import json
 import math
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,10 +30,13 @@ class _DtypeOfScalar:
     """Type of a numpy scalar: its code, such as ``f8``, and byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
-        self.code, self.order = code, "="
+        self.code = code
+        self.order: Literal["<", ">", "="] = "="
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        self.order = str(state[1])
+        for order in ("<", ">"):
+            if state[1] == order:
+                self.order = order
 
     def value(self, content: bytes) -> Any:
         """Decode a scalar as a plain value."""
