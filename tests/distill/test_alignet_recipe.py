@@ -226,7 +226,8 @@ def test_the_recipe_runs(squares: Squares, tmp_path: Path, recipe: str) -> None:
     assert head["bias"].any()  # learnt
     log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     assert [row["rate"] for row in log] == pytest.approx([0, 1.5e-5, 3e-5, 1.5e-5])
-    own = load_backbone(out).preprocessing
+    own, card = load_backbone(out).preprocessing, (out / "README.md").read_text()
+    assert ("without antialiasing" in card) == (recipe == "alignet_siglip_b.toml")
     if recipe == "alignet_siglip_b.toml":
         assert own == alignet_preprocessing(own.size)
     else:

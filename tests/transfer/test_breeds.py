@@ -52,13 +52,24 @@ PUBLISHED = {  # LIVING-17: numbers of the classes to learn from | to be asked f
     "ape": "368 365 | 366 367",
     "monkey": "377 380 | 381 379",
 }
-ENTITY30 = {
-    "52-68": "64 56 57 52 | 61 55 53 62",
-    "10-20": "11 10 20 19 | 18 12 14 16",
-    "38-48": "44 45 40 46 | 48 47 42 38",
-    "70-78": "70 73 71 75 | 77 72 78 76",
+BEGINNINGS = {  # of the other splits: classes of the first superclasses, and the split of each
+    "entity13": {
+        "399 400 411 445 459 474 501 529 568 578 601 608 610 614 617 638 652 655 689 697 735 775 "
+        "834 841 842 869 887": "869 399 578 735 652 610 501 445 655 842 | "
+        "617 459 601 474 697 400 411 529 841 775",
+    },
+    "entity30": {
+        "52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68": "64 56 57 52 | 61 55 53 62",
+        "10 11 12 13 14 15 16 17 18 19 20": "11 10 20 19 | 18 12 14 16",
+        "38 39 40 41 42 43 44 45 46 47 48": "44 45 40 46 | 48 47 42 38",
+        "70 71 72 73 74 75 76 77 78": "70 73 71 75 | 77 72 78 76",
+    },
+    "nonliving26": {
+        "414 636 728 748": "728 748 | 636 414",
+        "429 430 522 574 722 747 768 805 852 890": "890 747 | 722 805",
+        "472 484 554 576 625 814 871 914": "576 871 | 484 472",
+    },
 }
-"""The first four superclasses of ENTITY-30, in the order of their draws."""
 
 
 def wordnet(number: int) -> str:
@@ -117,21 +128,27 @@ def test_living17_is_the_published_split(living: Path) -> None:
         assert (split.source[name], split.target[name]) == members(text)
 
 
-def test_entity30_begins_as_the_published_split(tmp_path: Path) -> None:
-    edges, classes = [], []
-    for number, part in enumerate(ENTITY30):
-        first, last = map(int, part.split("-"))
-        node = f"x{number}"
-        edges += [*chain(ROOT, f"a{number}", f"b{number}", f"c{number}", node)]
-        edges += [(node, wordnet(c)) for c in range(first, last + 1)]
-        classes += range(first, last + 1)
-    folder = write_hierarchy(tmp_path / "modified", edges, {}, classes)
-    hierarchy = BreedsHierarchy.read(folder)
-    split = hierarchy.split("entity30")
-    for number, text in enumerate(ENTITY30.values()):
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("entity13", 2), ("entity30", 3), ("nonliving26", 3)],
+)
+def test_other_splits_begin_as_published(tmp_path: Path, name: str, way: int) -> None:
+    edges, classes = [(ROOT, "n00021939"), (ROOT, LIVING)], []
+    start = "n00021939" if name == "nonliving26" else ROOT
+    superclasses = [*BEGINNINGS[name], " ".join(map(str, range(900, 1000)))]
+    for number, part in enumerate(superclasses):
+        own = [int(each) for each in part.split() if int(each) not in classes]
+        between = [f"{place}{number}" for place in range(way)]
+        edges += [*chain(start, *between, f"x{number}")]
+        edges += [(f"x{number}", wordnet(each)) for each in own]
+        classes += own
+    hierarchy = BreedsHierarchy.read(write_hierarchy(tmp_path / "m", edges, {}, classes))
+    split = hierarchy.split(name)
+    assert list(split.source) == [f"x{number}" for number in range(len(superclasses))]
+    for number, text in enumerate(BEGINNINGS[name].values()):
         assert (split.source[f"x{number}"], split.target[f"x{number}"]) == members(text)
-    with pytest.raises(TwoalikeError, match="needs two nodes at level 3 with 20 classes, has 0"):
-        hierarchy.split("entity13")
+    with pytest.raises(TwoalikeError, match="needs two nodes at level 5 with 4 classes, has 0"):
+        hierarchy.split("living17")
 
 
 def test_levels_are_the_longest_ways(tmp_path: Path) -> None:

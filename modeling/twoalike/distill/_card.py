@@ -185,6 +185,17 @@ head = load_file("head.safetensors")
 
 
 def _usage(config: Mapping[str, Any]) -> str:
+    usage = _network_usage(config)
+    if not config["pretrained_cfg"].get("antialias", True):
+        usage += (
+            "\n\nThe network was trained on images that were resized without antialiasing, as "
+            "`twoalike features` prepares them; timm averages, so that its features differ a "
+            "little."
+        )
+    return usage
+
+
+def _network_usage(config: Mapping[str, Any]) -> str:
     head = config["head"]
     if config["architecture"] is None:
         usage = "`model.safetensors` is the state dict of the module that was distilled."
