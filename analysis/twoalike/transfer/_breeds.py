@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError, parse_json, read_text, require_file
+from twoalike.study import TwoalikeError, parse_json, read_text, require_file, shortened
 from twoalike.transfer._classifier import (
     checked_values,
     chosen_strength,
@@ -119,7 +119,7 @@ class BreedsHierarchy:
                 done.add(node)
                 order.append(node)
             elif node in open_:
-                raise TwoalikeError(f"the class hierarchy has a cycle through {node}")
+                raise TwoalikeError(f"the class hierarchy has a cycle through {shortened(node)}")
             elif node not in done:
                 open_.add(node)
                 todo.append((node, True))
@@ -194,7 +194,9 @@ def _pairs(path: Path, separator: str | None, what: str) -> list[tuple[str, str]
     for number, line in enumerate(read_text(require_file(path, what)).splitlines(), start=1):
         parts = line.strip().split(separator)
         if len(parts) < 2:
-            raise TwoalikeError(where=f"{path}: line {number}", expected=what, found=repr(line))
+            raise TwoalikeError(
+                where=f"{path}: line {number}", expected=what, found=shortened(repr(line))
+            )
         found.append((parts[0], parts[1]))
     return found
 

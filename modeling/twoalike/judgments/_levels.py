@@ -34,6 +34,7 @@ from twoalike.study import (
     provenance,
     read_delimited,
     require_file,
+    shortened,
 )
 
 type Trial = Mapping[str, Any]
@@ -273,11 +274,13 @@ class _Person:
         images = (_image_id(names[0]), _image_id(names[1]), _image_id(names[2]))
         if not all(images) or len(set(images)) < 3:
             expected = f"three different images in {', '.join(IMAGES)}"
-            raise TwoalikeError(where=where, expected=expected, found=", ".join(names))
+            raise TwoalikeError(where=where, expected=expected, found=shortened(", ".join(names)))
         selected = _image_id(str(trial[SELECTED]))
         if selected not in images:
             raise TwoalikeError(
-                f"the selected image {selected!r} was not shown ({', '.join(images)})", where=where
+                f"the selected image {shortened(repr(selected))} was not shown "
+                f"({shortened(', '.join(images))})",
+                where=where,
             )
         level, told = _level(images), LEVEL_NAMES.get(str(trial[LEVEL]))
         self.left_out["level"] += level is not None and told not in (None, level)
@@ -286,7 +289,7 @@ class _Person:
                 where=where,
                 expected="images that are named by their WordNet ids, or a triplet_type "
                 f"({', '.join(LEVEL_NAMES)})",
-                found=f"{', '.join(images)} and {trial[LEVEL]!r}",
+                found=shortened(f"{', '.join(images)} and {trial[LEVEL]!r}"),
             )
         seconds = _seconds(trial[TIME], where)
         return _Row(
@@ -297,11 +300,13 @@ class _Person:
         of = trial[TYPE]
         if of in (None, ""):
             return "main"
-        if of not in TYPES:
+        if str(of) not in TYPES:
             raise TwoalikeError(
-                where=f"{self.path}: {TYPE}", expected=f"one of {', '.join(TYPES)}", found=repr(of)
+                where=f"{self.path}: {TYPE}",
+                expected=f"one of {', '.join(TYPES)}",
+                found=shortened(repr(of)),
             )
-        return TYPES[of]
+        return TYPES[str(of)]
 
 
 def _image_id(name: str) -> str:
@@ -320,9 +325,10 @@ def _number(rt: Any) -> float | None:
     if rt is None or str(rt) in NOT_SELECTED:
         return None
     try:
-        return float(rt)
-    except (TypeError, ValueError):
+        found = float(rt)
+    except (TypeError, ValueError, OverflowError):
         return np.inf
+    return None if np.isnan(found) else found
 
 
 def _seconds(rt: Any, where: str) -> float:
@@ -331,7 +337,7 @@ def _seconds(rt: Any, where: str) -> float:
     if found is None:
         return np.nan
     if not 0 <= found < np.inf:
-        raise TwoalikeError(where=where, expected="milliseconds in rt", found=repr(rt))
+        raise TwoalikeError(where=where, expected="milliseconds in rt", found=shortened(repr(rt)))
     return found / 1000
 
 
