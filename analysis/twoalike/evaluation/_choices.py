@@ -283,7 +283,8 @@ class Candidate:
         if table.positions is not None:
             positions = FeatureTable(table.ids, table.positions, table.meta)
             return cls(name, positions, "cosine", general=table)
-        own: Similarity = "dot" if table.meta.get("similarity") == "dot" else "cosine"
+        trained = table.meta.get("similarity")
+        own: Similarity = "dot" if trained in {"dot", "raw-dot"} else "cosine"
         return cls(name, table, own, general=table)
 
     @property
