@@ -6,8 +6,9 @@ Makes 100,000 images of 32 pixels in 100 tar shards of WebDataset's layout (250 
 gratings, with noise), and runs the public commands on them: features of an untrained network of
 timm's, a million labels of triplets by the rule of boundaries between clusters, and the
 distillation of a student from these labels in two gloo processes. The distillation is run twice:
-once left alone; and once killed (SIGKILL, every process) after a checkpoint, and resumed. The teacher
-is a random map of the features to eight dimensions: what it says does not change what is measured.
+once left alone; and once killed (SIGKILL, every process) after a checkpoint, and resumed. The
+teacher is a random map of the features to eight dimensions: what it says does not change what is
+measured.
 
 Of each step the table states the time and the largest memory of all its processes together (PSS:
 what they share is counted once), sampled five times a second. Diversity is counted again from the
@@ -37,9 +38,9 @@ import psutil
 from PIL import Image
 
 from twoalike.choice import PAIRS
-from twoalike.distill import read_labels
+from twoalike.distill import read_clusters, read_labels
 from twoalike.features import read_features
-from twoalike.study import load_parquet, provenance, sha256_file
+from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, save_teacher
 
 RESULTS = Path(__file__).parent / "results" / "collection.md"
@@ -207,8 +208,9 @@ def last_step(student: Path) -> int:
 def diversity(labels: Path, images: int) -> dict[str, float]:
     """Count images and reuse of pairs from the files that were written."""
     table = read_labels(labels)
-    clusters = load_parquet(labels / "clusters.parquet", "clusters").to_pandas()
-    cluster = clusters.set_index("id")["cluster"].loc[list(table.ids)].to_numpy()
+    clusters = read_clusters(labels / "clusters.parquet")
+    place = {name: row for row, name in enumerate(clusters.ids)}
+    cluster = clusters.labels[[place[name] for name in table.ids]]
     n = len(table.ids)
     pairs = np.concatenate([np.sort(table.triplets[:, pair], axis=1) for pair in PAIRS])
     numbers, times = np.unique(pairs[:, 0].astype(np.int64) * n + pairs[:, 1], return_counts=True)
