@@ -190,7 +190,10 @@ def without_unreadable(images: Collection) -> tuple[Collection, tuple[str, ...]]
                 reason = str(error)
             bar.update(task, advance=1)
     if not readable:
-        raise TwoalikeError(
-            f"none of {counted(len(images), 'image')} can be read; the last one: {reason}"
-        )
+        raise none_readable(len(images), reason)
     return (images.only(readable) if unreadable else images), tuple(unreadable)
+
+
+def none_readable(n: int, reason: str) -> TwoalikeError:
+    """Error of n images of which none is left; ``reason`` is that of the last."""
+    return TwoalikeError(f"none of {counted(n, 'image')} can be read; the last one: {reason}")
