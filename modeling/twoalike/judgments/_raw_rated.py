@@ -25,7 +25,7 @@ def read_raw_ratings(
 
     Trials without a rating (timed out) are left out, and counted in
     ``table.attrs["n_without_choice"]``. Practice and catch trials are kept, with their
-    ``trial_type``, but for attention checks with two identical images, which are no pair.
+    ``trial_type``; an attention check may show one image twice.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def read_raw_ratings(
     for session in sessions:
         answered = session.rows["response"].notna()
         unanswered += int((~answered).sum())
-        rows = session.rows[answered & (session.rows["stimulus_1"] != session.rows["stimulus_2"])]
+        rows = session.rows[answered]
         columns = {
             "trial": rows["trial_index"] + last.before(session),
             "item_a": rows["stimulus_1"],
