@@ -32,9 +32,10 @@ from twoalike.evaluation._structure import (
     NoiseCeiling,
     mean_person,
     noise_ceiling,
+    normal_intervals,
     rho_a,
     spearman_known,
-    structure_intervals,
+    structure_covariance,
     upper,
     usable_people,
 )
@@ -377,11 +378,19 @@ def compare_structure(
         If a candidate has no features for one of the objects, people have too few pairs in
         common, or all pairs are equally dissimilar to them.
     """
+    return joint_structure(candidates, rdm, rng)[:2]
+
+
+def joint_structure(
+    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
+) -> tuple[People, list[PeopleScores], Floats]:
+    """:func:`compare_structure`, and the covariance of Spearman's correlations, shape (k, k)."""
     ids = rdm.ids or ()
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
     usable = usable_people(upper(rdm.values))
     squares = rdm.values[usable]
-    values, gains = structure_intervals(models, squares, rng)
+    correlations, covariance = structure_covariance(models, squares, rng)
+    values, gains = normal_intervals(correlations, covariance)
     people = upper(squares)
     mean = mean_person(people)
     judged = ~np.isnan(mean)
@@ -410,4 +419,4 @@ def compare_structure(
         left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
         ceiling=noise_ceiling(people) if len(people) > 1 else None,
     )
-    return summary, results
+    return summary, results, covariance

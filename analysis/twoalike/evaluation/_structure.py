@@ -23,7 +23,7 @@ where A_v(x_p) is the mean of v over the pairs that lie above p in x, those tied
 they rank lower when p is left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
 from twoalike.evaluation._interval import Interval
+from twoalike.evaluation._joint import difference_variances
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 
@@ -325,6 +326,29 @@ def object_variance(
     -------
     Shape (estimates,) or ().
     """
+    changes = object_changes(np.atleast_2d(influence), rows, columns, weights)
+    variance = (changes**2).sum(axis=1)
+    return np.asarray(variance if np.ndim(influence) == 2 else variance[0])
+
+
+def object_changes(
+    influences: Iterable[Floats], rows: Integers, columns: Integers, weights: Floats | None = None
+) -> Floats:
+    """Work out how estimates change when an object is left out, scaled for the jackknife.
+
+    The products of two estimates' changes sum to their covariance over the choice of objects.
+
+    Parameters
+    ----------
+    influences
+        Of each estimate, shape (pairs,).
+    rows, columns, weights
+        As in :func:`object_variance`.
+
+    Returns
+    -------
+    Shape (estimates, objects), of the objects that are in a pair.
+    """
     n_objects = int(max(rows.max(), columns.max())) + 1
     weight = np.ones(len(rows)) if weights is None else weights
 
@@ -335,12 +359,10 @@ def object_variance(
 
     present = by_object(np.ones(len(rows))) > 0
     left = weight.sum() - by_object(weight)
-    sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
+    sums = np.stack([by_object(weight * one) for one in influences])
     changes = (sums / np.where(left > 0, left, np.inf))[:, present]
     m = changes.shape[1]
-    centred = changes - changes.mean(axis=1, keepdims=True)
-    variance = (m - 1) / m * (centred**2).sum(axis=1)
-    return np.asarray(variance if np.ndim(influence) == 2 else variance[0])
+    return np.asarray(np.sqrt((m - 1) / m) * (changes - changes.mean(axis=1, keepdims=True)))
 
 
 MOST_RANKED = 300
@@ -349,12 +371,13 @@ Z95 = 1.959964
 """Half the length of a 95 % interval, in standard errors."""
 
 
-def _jackknife_variance(left_out: Floats) -> Floats:
-    """Variance of estimates from what they become when each of g parts is left out, (g, k)."""
-    g = len(left_out)
+def _jackknife_covariance(left_out: Floats) -> Floats:
+    """Covariance of k estimates from what they become when each of g parts is left out, (g, k)."""
+    g, k = left_out.shape
     if g < 2:
-        return np.zeros(left_out.shape[1:])
-    return np.asarray((g - 1) / g * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+        return np.zeros((k, k))
+    centred = left_out - left_out.mean(axis=0)
+    return np.asarray((g - 1) / g * centred.T @ centred)
 
 
 class _Jackknife:
@@ -398,26 +421,25 @@ class _Jackknife:
             found.append(self._correlations(~np.isnan(target), target))
         return np.array(found)
 
-    def influences(self) -> Floats:
-        """Influence of each pair on each correlation, (models, pairs)."""
-        return np.stack([spearman_influence(model, self._mean) for model in self._pairs])
+    def influences(self) -> Iterator[Floats]:
+        """Influence of each pair on each correlation, (pairs,), one model after the other."""
+        return (spearman_influence(model, self._mean) for model in self._pairs)
 
 
-def structure_intervals(
+def structure_covariance(
     models: Sequence[Floats],
     people: Floats,
     rng: np.random.Generator,
     *,
     parts: int = 60,
     most_ranked: int = MOST_RANKED,
-) -> tuple[list[Interval], list[Interval]]:
-    """Spearman correlation of each model with the mean person, and its gain over the first.
+) -> tuple[Floats, Floats]:
+    """Spearman correlation of each of k models with the mean person, and their covariance.
 
-    The 95 % intervals add the variances of two jackknives, leaving out people one by one and
-    objects one by one (in ``parts`` random groups, where there are more; to first order, where
-    there are more than ``most_ranked``). A bootstrap would not do: a resample holds fewer
-    different people than the study, its mean person is noisier, and the interval comes to lie
-    below the estimate.
+    The sum of two jackknives, leaving out people one by one and objects one by one (in ``parts``
+    random groups, where there are more; to first order, where there are more than
+    ``most_ranked``). A bootstrap would not do: a resample holds fewer different people than the
+    study, its mean person is noisier, and the interval comes to lie below the estimate.
 
     Parameters
     ----------
@@ -434,28 +456,49 @@ def structure_intervals(
 
     Returns
     -------
-    Intervals of the correlations, and of the differences to the first model's.
+    Shapes (k,) and (k, k).
     """
     jackknife = _Jackknife(models, people)
-    persons = jackknife.without_people()
+    covariance = _jackknife_covariance(jackknife.without_people())
     if jackknife.n_objects <= most_ranked:
-        objects = jackknife.without_objects(rng, parts)
-
-        def of_objects(of: Callable[[Floats], Floats]) -> Floats:
-            return _jackknife_variance(of(objects))
+        covariance = covariance + _jackknife_covariance(jackknife.without_objects(rng, parts))
     else:
-        influences = jackknife.influences()
+        changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
+        covariance = covariance + changes @ changes.T
+    return jackknife.values, covariance
 
-        def of_objects(of: Callable[[Floats], Floats]) -> Floats:
-            return object_variance(of(influences.T).T, jackknife.rows, jackknife.columns)
 
-    def intervals(of: Callable[[Floats], Floats]) -> list[Interval]:
-        variance = of_objects(of)
-        if len(persons):
-            variance = variance + _jackknife_variance(of(persons))
-        half = Z95 * np.sqrt(variance)
-        values = of(jackknife.values)
-        ends = [values - half, values + half]
-        return [Interval(*map(float, row)) for row in zip(values, *ends, strict=True)]
+def structure_intervals(
+    models: Sequence[Floats],
+    people: Floats,
+    rng: np.random.Generator,
+    *,
+    parts: int = 60,
+    most_ranked: int = MOST_RANKED,
+) -> tuple[list[Interval], list[Interval]]:
+    """95 % intervals of :func:`structure_covariance`'s correlations, and of gains over the first.
 
-    return intervals(lambda x: x), intervals(lambda x: x - x[..., :1])
+    Returns
+    -------
+    Intervals of the correlations, and of the differences to the first model's.
+    """
+    found = structure_covariance(models, people, rng, parts=parts, most_ranked=most_ranked)
+    return normal_intervals(*found)
+
+
+def normal_intervals(values: Floats, covariance: Floats) -> tuple[list[Interval], list[Interval]]:
+    """95 % intervals of estimates, and of their differences to the first.
+
+    Parameters
+    ----------
+    values, covariance
+        Shapes (k,) and (k, k).
+    """
+    own = np.sqrt(np.diagonal(covariance))
+    gains = np.sqrt(difference_variances(covariance)[0])
+    return _within(values, Z95 * own), _within(values - values[0], Z95 * gains)
+
+
+def _within(values: Floats, half: Floats) -> list[Interval]:
+    ends = zip(values, values - half, values + half, strict=True)
+    return [Interval(*map(float, row)) for row in ends]
