@@ -38,6 +38,7 @@ import torch
 from PIL import Image
 
 from twoalike.backbones import Backbone, load_backbone
+from twoalike.collections import as_collection
 from twoalike.distill import (
     AdamToInit,
     DistillConfig,
@@ -148,7 +149,7 @@ def loop_speed(rounds: int, folder: Path) -> list[str]:
     backbone = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
     fabric = make_fabric("cpu", "32")
     opinion = Opinion((3 * colours[:, :1]).astype(np.float32))
-    lesson = image_lesson(config, paths, backbone.preprocessing, opinion)
+    lesson = image_lesson(config, as_collection(paths), backbone.preprocessing, opinion)
     student = StudentNetwork(backbone.module)
     student.to(memory_format=torch.channels_last)
     trainer = Trainer(fabric, student, lesson, config, folder / "out", {})

@@ -43,11 +43,11 @@ def test_meta_tells_network_and_images_apart(photos: Path) -> None:
     first = extract_features("test_resnet", photos, untrained=True, size=32).meta
     other = extract_features("test_resnet", photos, untrained=True, size=32, seed=1).meta
     assert first["weights_sha256"] != other["weights_sha256"]
-    assert first["images_sha256"] == other["images_sha256"]
+    assert first["listing_sha256"] == other["listing_sha256"]
     assert first["preprocessing"]["input_size"] == [3, 32, 32]
     (photos / "a.png").write_bytes((photos / "d.png").read_bytes())
     changed = extract_features("test_resnet", photos, untrained=True, size=32).meta
-    assert changed["images_sha256"] != first["images_sha256"]
+    assert changed["listing_sha256"] != first["listing_sha256"]
 
 
 def test_no_such_device(photos: Path) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from tests.stimuli.test_picture import png_of
 
-from twoalike.backbones import extract_features, open_image, without_unreadable
+from twoalike.backbones import extract_features, read_image, without_unreadable
 from twoalike.cli.app import main
 from twoalike.cli.features import left_out
+from twoalike.collections import as_collection
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError
 
@@ -45,18 +46,17 @@ def spoilt(photos: Path) -> Path:
 )
 def test_unreadable_images_are_named(spoilt: Path, name: str, said: str) -> None:
     with pytest.raises(TwoalikeError, match=f"{name}: .*{said}.*skip_unreadable=True") as caught:
-        open_image(spoilt / name)
+        read_image(as_collection([spoilt / name]), 0)
     assert "\n" not in str(caught.value)
 
 
 def test_readable_ones_are_left(spoilt: Path) -> None:
-    names = ("a", "b", "c", "d", "void")
-    files = ("a.png", "b.jpg", "c.png", "d.png", "void.png")
-    ids, paths, unreadable = without_unreadable(names, [spoilt / file for file in files])
-    assert (ids, unreadable) == (("b", "c"), ("a", "d", "void"))
-    assert [path.name for path in paths] == ["b.jpg", "c.png"]
+    kept, unreadable = without_unreadable(as_collection(spoilt))
+    assert (kept.ids, unreadable) == (("b", "c", "more/e"), ("a", "d", "void"))
+    assert kept.name(0) == str(spoilt / "b.jpg")
+    assert kept.digest == kept.only([0, 1, 2]).digest != kept.only([0, 1]).digest
     with pytest.raises(TwoalikeError, match=r"none of 2 images.*void\.png"):
-        without_unreadable(("a", "void"), [spoilt / "a.png", spoilt / "void.png"])
+        without_unreadable(as_collection([spoilt / "a.png", spoilt / "void.png"]))
 
 
 def test_features_of_the_others_do_not_change(photos: Path, spoilt: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from tests.stimuli.odd_images import write_odd_images
 
-from twoalike.backbones import Preprocessing, open_image
+from twoalike.backbones import Preprocessing, read_image
+from twoalike.collections import as_collection
 from twoalike.report._thumbnails import thumbnail
 from twoalike.stimuli import read_picture, scaled
 from twoalike.study import TwoalikeError
@@ -45,10 +46,10 @@ def test_transparent_parts_are_white(tmp_path: Path) -> None:
     pixels[:5] = (255, 0, 0, 255)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     Image.fromarray(pixels).convert("P").save(tmp_path / "p.png", transparency=0)
-    seen = np.asarray(open_image(tmp_path / "a.png"))
+    seen = np.asarray(read_picture(tmp_path / "a.png"))
     assert (seen[:5] == (255, 0, 0)).all()
     assert (seen[5:] == 255).all()
-    assert open_image(tmp_path / "p.png").mode == "RGB"
+    assert read_picture(tmp_path / "p.png").mode == "RGB"
 
 
 def test_damaged_and_deep_images_are_refused_by_name(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_damaged_and_deep_images_are_refused_by_name(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), dtype=np.float32)).save(tmp_path / "deep.tif")
     for name in ("cut.png", "text.png", "deep.tif", "absent.png"):
         with pytest.raises(TwoalikeError, match=name) as caught:
-            open_image(tmp_path / name)
+            read_image(as_collection([tmp_path / name]), 0)
         assert "\n" not in str(caught.value)
 
 
@@ -71,7 +72,12 @@ def test_networks_see_the_picture_that_people_see(tmp_path: Path) -> None:
     settings = Preprocessing(size=96, mean=(0, 0, 0), std=(1, 1, 1))
     for name, (expected, _) in write_odd_images(tmp_path).items():
         quarters = expected.reshape(*expected.shape[:2], -1)[8::16, 12::24].astype(int)
-        network = 255 * settings.read(tmp_path / name).numpy().transpose(1, 2, 0)[24::48, 24::48]
+        network = (
+            255
+            * settings.read(as_collection([tmp_path / name]), 0)
+            .numpy()
+            .transpose(1, 2, 0)[24::48, 24::48]
+        )
         window = np.asarray(scaled(read_picture(tmp_path / name), 48))[8::16, 12::24].astype(int)
         small = np.asarray(thumbnail(read_picture(tmp_path / name), 48))[16::16, 12::24].astype(int)
         assert np.abs(window - quarters).max() <= 4, name

@@ -27,6 +27,7 @@ from twoalike.distill._student import Base, StudentNetwork, identity_head
 from twoalike.distill._trainable import TOLERANCE, difference, prepare_training
 from twoalike.distill._update import Update
 from twoalike.features import write_features
+from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, sha256_file
 
 COLOURS = 3
@@ -42,7 +43,7 @@ def weights(squares: Squares, tmp_path: Path) -> Path:
     torch.manual_seed(11)
     network = timm.create_model("test_resnet", num_classes=COLOURS).eval()
     backbone = load_backbone("test_resnet", untrained=True, size=32)
-    inputs = torch.stack([backbone.preprocessing.read(p) for p in images_of(squares, 40)])
+    inputs = torch.stack([backbone.preprocessing(read_picture(p)) for p in images_of(squares, 40)])
     with torch.no_grad():
         x = network.forward_head(network.forward_features(inputs), pre_logits=True).numpy()
         wanted = 6 * np.eye(COLOURS)[squares.features.values.argmax(axis=1)]
@@ -268,7 +269,7 @@ def test_the_verbs_tell_of_the_classes(
     assert verb("export", "onnx", out, "--out", file, "--images", squares.images) == 0
     assert "96 features and scores of 3 classes of images" in capsys.readouterr().out
     student = load_backbone(out)
-    inputs = torch.stack([student.preprocessing.read(path) for path in images_of(squares)])
+    inputs = torch.stack([student.preprocessing(read_picture(path)) for path in images_of(squares)])
     values, scores = InferenceSession(file).run(["features", "classes"], {"images": inputs.numpy()})
     with torch.no_grad():
         features = student.module(inputs)

@@ -31,6 +31,7 @@ from twoalike.distill import DistillConfig, distill, export_onnx, label_images
 from twoalike.distill._card import model_card
 from twoalike.distill._trainable import with_map
 from twoalike.features import FeatureTable, write_features
+from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import load_teacher, save_teacher
 
@@ -106,7 +107,7 @@ def test_plain_timm_twoalike_and_onnx_give_the_same_features(
     exported = export_onnx(probe, tmp_path / "p.onnx", paths)
     assert exported["check"].keys() == {"random", "images"}
     inputs = torch.stack(
-        [load_backbone(tmp_path / "probe").preprocessing.read(p) for p in paths]
+        [load_backbone(tmp_path / "probe").preprocessing(read_picture(p)) for p in paths]
     ).numpy()
     (values,) = InferenceSession(tmp_path / "p.onnx").run(None, {"images": inputs})
     np.testing.assert_allclose(values, tables[-1], atol=1e-5)
@@ -346,7 +347,7 @@ def test_what_is_no_control_is_told_before_training(
         run(squares, tmp_path / "c", control=control, seed=1)
     with pytest.raises(TwoalikeError, match="held_out is 0"):
         run(squares, tmp_path / "d", control=control, held_out=0.0)
-    spoil(control / "config.json", lambda c: c["data"].update(images_sha256="other"))
+    spoil(control / "config.json", lambda c: c["data"].update(listing_sha256="other"))
     with pytest.raises(TwoalikeError, match="its images is 'other'"):
         run(squares, tmp_path / "e", control=control)
     spoil(control / "config.json", lambda c: c["teacher"].update(method="affine"))

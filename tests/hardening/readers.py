@@ -140,8 +140,9 @@ def read_stimuli(root: Path) -> None:
 
 def read_images(root: Path) -> None:
     from twoalike.backbones import without_unreadable
+    from twoalike.collections import as_collection
 
-    without_unreadable(IDS[:1], [root / "stimuli" / "in" / "o0.png"])
+    without_unreadable(as_collection([root / "stimuli" / "in" / "o0.png"]))
 
 
 def read_labels_table(root: Path) -> None:

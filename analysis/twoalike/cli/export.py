@@ -124,7 +124,7 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     from twoalike.distill import export_onnx
     from twoalike.study import counted
 
-    made = export_onnx(student, out, images or ())
+    made = export_onnx(student, out, images)
     differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())
     size = made["preprocessing"]["input_size"][-1]
     outputs = counted(made["output"]["shape"][1], "feature")

@@ -1,8 +1,5 @@
 """Pooled features of images."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +10,9 @@ from PIL import Image
 
 from twoalike.backbones._backbone import Backbone
 from twoalike.backbones._load import load_backbone
-from twoalike.backbones._preprocessing import open_image, without_unreadable
+from twoalike.backbones._preprocessing import read_image, without_unreadable
 from twoalike.backbones._tokens import TokenPool, choose_tokens
+from twoalike.collections import Collection, as_collection
 from twoalike.features import (
     PLAN,
     FeatureTable,
@@ -22,7 +20,6 @@ from twoalike.features import (
     feature_shard,
     write_features,
 )
-from twoalike.stimuli import find_images, read_frames
 from twoalike.study import (
     TwoalikeError,
     check_output,
@@ -30,7 +27,6 @@ from twoalike.study import (
     part_of,
     progress,
     provenance,
-    sha256_file,
     write_json,
 )
 
@@ -56,21 +52,13 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def images_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
-    """One hash of many images and their ids: shows whether cached features still belong to them."""
-    digest = hashlib.sha256()
-    for name, path in zip(ids, paths, strict=True):
-        digest.update(f"{name} {sha256_file(path)};".encode())
-    return digest.hexdigest()
-
-
 type FilmFrames = Literal["middle", "mean"]
 """Features of a film: of its middle frame, or the mean of those of eight frames."""
 _FRAMES = 8
 
 
-def _pictures(path: Path, film: FilmFrames) -> list[Image.Image]:
-    return [open_image(path)] if film == "middle" else read_frames(path, _FRAMES)
+def _pictures(images: Collection, index: int, film: FilmFrames) -> list[Image.Image]:
+    return [read_image(images, index)] if film == "middle" else images.frames(index, _FRAMES)
 
 
 def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
@@ -83,13 +71,13 @@ def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
 
 def pooled_features(
     backbone: Backbone,
-    paths: Sequence[Path],
+    images: Collection,
     *,
     batch: int = 32,
     device: str = "auto",
     film: FilmFrames = "middle",
 ) -> npt.NDArray[np.float32]:
-    """Features of image files, shape (len(paths), p); of films as ``film`` says.
+    """Features of n images, shape (n, p); of films as ``film`` says.
 
     Raises
     ------
@@ -100,10 +88,10 @@ def pooled_features(
     module = backbone.module.to(where).eval()
     rows: list[npt.NDArray[np.float32]] = []
     with progress() as bar, torch.inference_mode():
-        task = bar.add_task("features", total=len(paths), status="")
-        for start in range(0, len(paths), batch):
-            chunk = paths[start : start + batch]
-            pictures = [_pictures(path, film) for path in chunk]
+        task = bar.add_task("features", total=len(images), status="")
+        for start in range(0, len(images), batch):
+            chunk = range(start, min(start + batch, len(images)))
+            pictures = [_pictures(images, index, film) for index in chunk]
             inputs = torch.stack([backbone.preprocessing(one) for few in pictures for one in few])
             values = module(inputs.to(where)).float().cpu().numpy()
             ends = np.cumsum([len(few) for few in pictures])[:-1]
@@ -119,7 +107,7 @@ def pooled_features(
 
 def extract_features(
     backbone: str | Path | Backbone,
-    images: str | Path,
+    images: str | Path | Collection,
     *,
     out: str | Path | None = None,
     size: int | None = None,
@@ -141,7 +129,7 @@ def extract_features(
         A :class:`Backbone`, or what :func:`load_backbone` takes: ``efficientnet_lite0``, a
         name of timm's, a student's folder.
     images
-        Folder; ids and order as in :func:`twoalike.stimuli.find_images`.
+        A collection, or what :func:`twoalike.collections.open_collection` opens.
     out
         File to write the table to (.npz); None: it is returned only.
     size
@@ -160,8 +148,8 @@ def extract_features(
 
     Returns
     -------
-    Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``images_sha256`` in its
-    ``meta``; ``pool`` and ``block``, if they were chosen; and ``unreadable``, the ids of images
+    Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``listing_sha256`` in
+    its ``meta``; ``pool`` and ``block``, if they were chosen; and ``unreadable``, the ids of images
     that were left out, if there were any.
 
     Raises
@@ -173,13 +161,14 @@ def extract_features(
     if out is not None:
         check_features_path(Path(out))
         check_output(Path(out))
-    ids, paths = find_images(Path(images))
+    seen = as_collection(images)
     network = _network(backbone, weights, untrained, size, seed, pool, block)
+    unreadable: tuple[str, ...] = ()
+    if skip_unreadable:
+        seen, unreadable = without_unreadable(seen)
     source = _describe_source(network, seed if untrained else None) | _of_films(film)
-    table = _features(network, ids, paths, source, batch, device, skip_unreadable, film)
-    path_of = dict(zip(ids, paths, strict=True))
-    digest = images_digest(table.ids, [path_of[name] for name in table.ids])
-    table = replace(table, meta={**table.meta, "images_sha256": digest})
+    source["listing_sha256"] = seen.digest
+    table = _features(network, seen, unreadable, source, batch, device, film)
     if out is not None:
         write_features(Path(out), table)
     return table
@@ -188,7 +177,7 @@ def extract_features(
 def extract_shards(
     out: str | Path,
     backbone: str | Path | Backbone,
-    images: str | Path,
+    images: str | Path | Collection,
     *,
     shard: int,
     part: str | None = None,
@@ -235,16 +224,16 @@ def extract_shards(
     _check_at_least_one("batch", batch)
     _check_at_least_one("shard", shard)
     out, (rank, world) = Path(out), part_of(part)
-    ids, paths = find_images(Path(images))
+    seen = as_collection(images)
     network = _network(backbone, weights, untrained, size, seed, pool, block)
     plan = (
         _describe_source(network, seed if untrained else None)
         | _of_films(film)
         | {
-            "images": len(ids),
-            "listing_sha256": _listing_digest(ids, paths),
+            "images": len(seen),
+            "listing_sha256": seen.digest,
             "shard": shard,
-            "shards": -(-len(ids) // shard),
+            "shards": -(-len(seen) // shard),
         }
     )
     claim_parts(out, plan, PLAN)
@@ -254,13 +243,13 @@ def extract_shards(
         path = feature_shard(out, number)
         if path.is_file():
             continue
-        rows, source = slice(number * shard, (number + 1) * shard), {**plan, "number": number}
-        write_features(
-            path,
-            _features(
-                network, ids[rows], paths[rows], source, batch, device, skip_unreadable, film
-            ),
-        )
+        rows = range(number * shard, min((number + 1) * shard, len(seen)))
+        unreadable: tuple[str, ...] = ()
+        part_seen = seen.only(rows)
+        if skip_unreadable:
+            part_seen, unreadable = without_unreadable(part_seen)
+        source = {**plan, "number": number}
+        write_features(path, _features(network, part_seen, unreadable, source, batch, device, film))
     return plan
 
 
@@ -314,26 +303,14 @@ def _network(
 
 def _features(
     network: Backbone,
-    ids: tuple[str, ...],
-    paths: tuple[Path, ...],
+    images: Collection,
+    unreadable: tuple[str, ...],
     source: dict[str, Any],
     batch: int,
     device: str,
-    skip_unreadable: bool,
     film: FilmFrames,
 ) -> FeatureTable:
-    """Features of some images, and the ids of those that were left out."""
-    unreadable: tuple[str, ...] = ()
-    if skip_unreadable:
-        ids, paths, unreadable = without_unreadable(ids, paths)
-    values = pooled_features(network, paths, batch=batch, device=device, film=film)
+    """Features of some images; the ids of those that were left out are noted."""
+    values = pooled_features(network, images, batch=batch, device=device, film=film)
     left_out = {"unreadable": list(unreadable)} if unreadable else {}
-    return FeatureTable(ids, values, source | left_out, positions_of(network, values))
-
-
-def _listing_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
-    """One hash of the images' ids and the sizes of their files."""
-    digest = hashlib.sha256()
-    for name, path in zip(ids, paths, strict=True):
-        digest.update(f"{name} {path.stat().st_size};".encode())
-    return digest.hexdigest()
+    return FeatureTable(tuple(images.ids), values, source | left_out, positions_of(network, values))

@@ -4,16 +4,15 @@ The settings are timm's own (``pretrained_cfg``) and the transform is timm's, so
 a student with plain timm prepares images exactly as it was trained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from PIL import Image
 
-from twoalike.stimuli import read_picture
+from twoalike.collections import Collection
 from twoalike.study import TwoalikeError, counted, progress
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -111,15 +110,15 @@ class Preprocessing:
         """Of an input: channels, height, width."""
         return 3, self.size, self.size
 
-    def read(self, path: Path) -> torch.Tensor:
-        """Input of the network, shape (3, size, size), float32, from an image file.
+    def read(self, images: Collection, index: int) -> torch.Tensor:
+        """Input of the network, shape (3, size, size), float32, from an image of a collection.
 
         Raises
         ------
         TwoalikeError
-            If the file cannot be read.
+            If the image cannot be read.
         """
-        return self(open_image(path))
+        return self(read_image(images, index))
 
 
 def _three(values: Any) -> tuple[float, float, float]:
@@ -127,26 +126,23 @@ def _three(values: Any) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def open_image(path: Path) -> Image.Image:
-    """Read an image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB.
+def read_image(images: Collection, index: int) -> Image.Image:
+    """Read an image as people see it, and say in an error how to go on without such images.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing, empty, damaged, no image, too large, or has values that no screen
-        is defined to show.
+        As :meth:`twoalike.collections.Collection.picture`.
     """
     try:
-        return read_picture(path)
+        return images.picture(index)
     except TwoalikeError as error:
         remedy = "Or leave such files out with `skip_unreadable=True`."
         raise TwoalikeError(f"{error} {remedy}") from error
 
 
-def without_unreadable(
-    ids: Sequence[str], paths: Sequence[Path]
-) -> tuple[tuple[str, ...], tuple[Path, ...], tuple[str, ...]]:
-    """Ids and files of the images that can be read, and the ids of the others.
+def without_unreadable(images: Collection) -> tuple[Collection, tuple[str, ...]]:
+    """Keep the images that can be read; beside them the ids of the others.
 
     Every image is read once, to its last pixel: many files that are damaged begin well.
 
@@ -157,17 +153,17 @@ def without_unreadable(
     """
     readable, unreadable, reason = [], [], ""
     with progress() as bar:
-        task = bar.add_task("reading images", total=len(paths), status="")
-        for name, path in zip(ids, paths, strict=True):
+        task = bar.add_task("reading images", total=len(images), status="")
+        for index, name in enumerate(images.ids):
             try:
-                open_image(path)
-                readable.append((name, path))
+                read_image(images, index)
+                readable.append(index)
             except TwoalikeError as error:
                 unreadable.append(name)
                 reason = str(error)
             bar.update(task, advance=1)
     if not readable:
         raise TwoalikeError(
-            f"none of {counted(len(paths), 'image')} can be read; the last one: {reason}"
+            f"none of {counted(len(images), 'image')} can be read; the last one: {reason}"
         )
-    return tuple(n for n, _ in readable), tuple(p for _, p in readable), tuple(unreadable)
+    return (images.only(readable) if unreadable else images), tuple(unreadable)

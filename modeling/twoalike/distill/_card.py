@@ -133,7 +133,8 @@ def _origin(config: Mapping[str, Any]) -> str:
         **({"features": _tokens(config)} if "block" in config else {}),
         "licence of those weights": licence or "unknown: see their source",
         "teacher": _teacher(config["teacher"]),
-        "training images": f"{data['learnt']}, SHA-256 `{data['images_sha256'][:16]}`",
+        "training images": f"{data['learnt']}; their names and sizes have the SHA-256 "
+        f"`{data['listing_sha256'][:16]}`",
         "licence of the images": "to be filled in by the publisher of this model",
         "licence of the judgments": "to be filled in by the publisher of this model",
         "trained": f"{config['learnt']:,} weights, train = {settings['train']!r}",

@@ -31,12 +31,12 @@ from twoalike.backbones import (
     rebuild,
     weights_sha256,
 )
+from twoalike.collections import Collection, as_collection
 from twoalike.distill._card import model_card
 from twoalike.distill._checkpoint import as_lines, plain_state
 from twoalike.distill._student import StudentNetwork
 from twoalike.distill._trainable import TOLERANCE, difference, trained_network, with_map
 from twoalike.features import FeatureTable
-from twoalike.stimuli import find_images
 from twoalike.study import (
     TwoalikeError,
     atomic_path,
@@ -120,8 +120,8 @@ class Student(Mapping[str, Any]):
         """The network, with its preprocessing."""
         return load_backbone(self.folder)
 
-    def features(self, images: str | Path, **options: Any) -> FeatureTable:
-        """Features of a folder of images, by :func:`twoalike.backbones.extract_features`."""
+    def features(self, images: str | Path | Collection, **options: Any) -> FeatureTable:
+        """Features of images, by :func:`twoalike.backbones.extract_features`."""
         return extract_features(self.network, images, **options)
 
 
@@ -132,7 +132,7 @@ def write_student(
     origin: Mapping[str, Any],
     summary: Mapping[str, Any],
     log: list[dict[str, Any]],
-    images: Sequence[Path],
+    images: Collection,
 ) -> None:
     """Write the files of a finished student; the weights come last and mark it as complete.
 
@@ -146,7 +146,8 @@ def write_student(
         If the written student's features, or its class scores, differ by more than 1e-5.
     """
     settings = origin["config"]
-    inputs = torch.stack([backbone.preprocessing.read(path) for path in images[:CHECKED]])
+    few = range(min(CHECKED, len(images)))
+    inputs = torch.stack([backbone.preprocessing.read(images, index) for index in few])
     student.cpu().eval()
     # Before adapters are merged into the weights: these are the features that were trained.
     expected = _trained_features(backbone, student, inputs, settings)
@@ -349,7 +350,7 @@ COMPARED = 32
 def export_onnx(
     network: Backbone | str | Path,
     out: str | Path,
-    images: str | Path | Sequence[Path] = (),
+    images: str | Path | Sequence[Path] | Collection | None = None,
 ) -> dict[str, Any]:
     """Write a network as ONNX, with its preprocessing in the file and as JSON beside it.
 
@@ -361,7 +362,8 @@ def export_onnx(
     out
         File (.onnx); the description is written beside it (.json).
     images
-        Files, or a folder of them, on which it is compared with torch, as on random inputs.
+        Images on which it is compared with torch, as on random inputs: files, a collection, or
+        what :func:`twoalike.collections.open_collection` opens.
 
     Returns
     -------
@@ -380,8 +382,7 @@ def export_onnx(
         check_output(path)
     _check_packages()
     backbone = network if isinstance(network, Backbone) else load_backbone(network)
-    if isinstance(images, str | Path):
-        _, images = find_images(Path(images))
+    seen = None if images is None else as_collection(images)
     module = _Outputs(backbone).cpu().float().eval()
     weights = sum(t.numel() * t.element_size() for t in module.state_dict().values())
     if weights > LARGEST:
@@ -408,7 +409,7 @@ def export_onnx(
         model.metadata_props.add(key=key, value=text)
     with atomic_path(out) as temporary:
         temporary.write_bytes(model.SerializeToString())
-        description["check"] = _onnx_differences(backbone, module, temporary, images)
+        description["check"] = _onnx_differences(backbone, module, temporary, seen)
         write_json(out.with_suffix(".json"), description)
     return description
 
@@ -470,7 +471,7 @@ def _onnx_model(backbone: Backbone, module: _Outputs) -> Any:
 
 
 def _onnx_differences(
-    backbone: Backbone, module: _Outputs, path: Path, images: Sequence[Path]
+    backbone: Backbone, module: _Outputs, path: Path, images: Collection | None
 ) -> dict[str, float]:
     """Largest differences of the file's outputs from torch's, by kind of input."""
     from onnxruntime import InferenceSession, SessionOptions
@@ -481,8 +482,9 @@ def _onnx_differences(
     generator = torch.Generator().manual_seed(0)
     shape = backbone.preprocessing.shape
     batches = {"random": [torch.randn(n, *shape, generator=generator) for n in BATCHES]}
-    if images:
-        chosen = [backbone.preprocessing.read(image) for image in images[:COMPARED]]
+    if images is not None:
+        few = range(min(COMPARED, len(images)))
+        chosen = [backbone.preprocessing.read(images, index) for index in few]
         batches["images"] = [torch.stack(chosen[n : n + 8]) for n in range(0, len(chosen), 8)]
     found: dict[str, float] = {}
     for kind, inputs in batches.items():

@@ -4,7 +4,6 @@ Training and held-out data are divided by image: a claim about new images needs 
 never used in training. A labelled triplet with images of both parts is dropped and counted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from twoalike.backbones import CONFIG, load_backbone
+from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._sampling import HELD_OUT, TRIPLETS, BatchStream
@@ -128,7 +128,7 @@ class Lesson:
 
 def image_lesson(
     config: DistillConfig,
-    paths: Sequence[Path],
+    images: Collection,
     inputs: Inputs,
     opinion: Opinion,
     *,
@@ -137,7 +137,7 @@ def image_lesson(
 ) -> Lesson:
     """All triplets of each batch of images, labelled by a teacher."""
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
-    n, rows = len(paths), np.flatnonzero(opinion.judged)
+    n, rows = len(images), np.flatnonzero(opinion.judged)
     # What people said of an image tests a student; what a map says of it repeats the map.
     among = rows if len(rows) >= ENOUGH_JUDGED else np.arange(n)
     n_out = min(round(config.held_out * len(among)), MOST_HELD_OUT)
@@ -155,17 +155,16 @@ def image_lesson(
     few = np.arange(min(PROBE, len(kept)))
     scored = partial(Agreement.of, seed=config.seed, sampling=config.sampling)
     return Lesson(
-        prepared([paths[row] for row in kept], flip=config.flip),
+        prepared(images.only(kept), flip=config.flip),
         ImageSource(learnt, stream, config.triplets, config.sampling),
-        scored(prepared([paths[row] for row in kept[few]]), learnt.only(few)),
-        scored(prepared([paths[row] for row in aside]), opinion.only(aside)) if n_out else None,
+        scored(prepared(images.only(kept[few])), learnt.only(few)),
+        scored(prepared(images.only(aside)), opinion.only(aside)) if n_out else None,
     )
 
 
 def label_lesson(
     config: DistillConfig,
-    ids: Sequence[str],
-    paths: Sequence[Path],
+    images: Collection,
     inputs: Inputs,
     labels: LabelTable,
     validation: LabelTable | None,
@@ -178,14 +177,14 @@ def label_lesson(
     The student is scored on the triplets of ``validation``, or, if that is None, on those of
     ``labels`` whose images are all held out.
     """
-    place = {name: row for row, name in enumerate(ids)}
+    place = {name: row for row, name in enumerate(images.ids)}
     triplets = _located(labels, place)
     if validation is None:
         tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
     else:
         tested, chances = _located(validation, place), validation.probabilities
         aside = _first_images(tested)
-    is_out = np.zeros(len(ids), bool)
+    is_out = np.zeros(len(images), bool)
     is_out[aside] = True
     learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
     _check_division(config, len(aside), learnt, int(all_out.sum()))
@@ -195,13 +194,13 @@ def label_lesson(
 
     def scored(rows: Integers, probabilities: npt.NDArray[np.float32]) -> Agreement:
         own, places = np.unique(rows, return_inverse=True)
-        images = prepared([paths[row] for row in own])
-        return Agreement(images, probabilities.astype(np.float64), places)
+        seen = prepared(images.only(own))
+        return Agreement(seen, probabilities.astype(np.float64), places)
 
     few = slice(0, PROBE)
     own_chances = labels.probabilities[learnt]
     return Lesson(
-        prepared([paths[row] for row in used], flip=config.flip),
+        prepared(images.only(used), flip=config.flip),
         LabelSource(rows, own_chances, stream),
         scored(triplets[learnt][few], own_chances[few]),
         scored(tested[all_out], chances[all_out]) if len(aside) else None,
@@ -281,7 +280,8 @@ def check_control(control: Path, config: DistillConfig, digest: str, teacher: st
         )
     ours = {"images": digest, "seed": config.seed, "held_out": config.held_out}
     theirs = {
-        "images": other["data"]["images_sha256"],
+        # Earlier versions hashed the content of the images instead of their listing.
+        "images": other["data"].get("listing_sha256", "those of an earlier version"),
         "seed": other["config"]["seed"],
         "held_out": other["config"]["held_out"],
     }
@@ -304,7 +304,7 @@ def control_score(
     student.to(device)
 
     def prepared(agreement: Agreement) -> Agreement:
-        images = ImageSet(agreement.images.paths, backbone.preprocessing, seed=config.seed)
+        images = ImageSet(agreement.images.images, backbone.preprocessing, seed=config.seed)
         return replace(agreement, images=images)
 
     assert lesson.agreement is not None

@@ -13,12 +13,12 @@ from twoalike.backbones import (
     Backbone,
     TokenPool,
     choose_tokens,
-    images_digest,
     load_backbone,
     pooled_features,
     weights_sha256,
     without_unreadable,
 )
+from twoalike.collections import Collection, as_collection
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
@@ -38,14 +38,13 @@ from twoalike.distill._sources import Average, Inputs, Opinion
 from twoalike.distill._student import StudentNetwork, identity_head, with_kept_classifier
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
 from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.stimuli import find_images
 from twoalike.study import TwoalikeError, hold_output, provenance, read_ids, read_json, sha256_file
 from twoalike.teacher import AffineTeacher, Teacher, load_teacher
 
 
 def distill(
     teacher: str | Path | Teacher | None,
-    images: str | Path,
+    images: str | Path | Collection,
     student: str | Path | Backbone,
     out: str | Path,
     config: DistillConfig | str | Path | None = None,
@@ -75,7 +74,8 @@ def distill(
         Folder written by ``twoalike teach``, or a teacher loaded from one; None if ``labels`` are
         given.
     images
-        Folder of training images, which need no judgments.
+        Training images, which need no judgments: a collection, or what
+        :func:`twoalike.collections.open_collection` opens.
     student
         A network's name, a student's folder, or a :class:`twoalike.backbones.Backbone` around
         any module.
@@ -132,9 +132,13 @@ def distill(
         )
         guidance.check(config)
         if _claim_folder(Path(out), resume):
-            seen = _Images.of(Path(images), only, skip_unreadable)
+            unreadable: tuple[str, ...] = ()
+            seen = _chosen(as_collection(images), only)
+            if skip_unreadable:
+                seen, unreadable = without_unreadable(seen)
             backbone = _start(student, config, weights, untrained, pool, block)
-            _Run(config, guidance, seen, backbone, Path(out), device).train(resume)
+            run = _Run(config, guidance, seen, unreadable, backbone, Path(out), device)
+            run.train(resume)
         return Student.load(out)
 
 
@@ -280,36 +284,20 @@ def _claim_folder(out: Path, resume: bool) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class _Images:
-    """Images for training and scoring, and those that could not be read."""
-
-    ids: tuple[str, ...]
-    paths: tuple[Path, ...]
-    unreadable: tuple[str, ...]
-    digest: str
-
-    @classmethod
-    def of(
-        cls, folder: Path, only: str | Path | Sequence[str] | None, skip_unreadable: bool
-    ) -> "_Images":
-        """Images of a folder in order, or those named by ``only``."""
-        ids, paths = find_images(folder)
-        if only is not None:
-            wanted = read_ids(Path(only)) if isinstance(only, str | Path) else only
-            unknown = sorted(set(wanted) - set(ids))
-            if unknown:
-                raise TwoalikeError(
-                    f"{len(unknown)} of {len(wanted)} ids have no image in {folder}, first "
-                    f"{', '.join(map(repr, unknown[:10]))}",
-                    where=only if isinstance(only, str | Path) else "`only=...`",
-                )
-            rows = [row for row, name in enumerate(ids) if name in set(wanted)]
-            ids, paths = tuple(ids[row] for row in rows), tuple(paths[row] for row in rows)
-        unreadable: tuple[str, ...] = ()
-        if skip_unreadable:
-            ids, paths, unreadable = without_unreadable(ids, paths)
-        return cls(ids, paths, unreadable, images_digest(ids, paths))
+def _chosen(images: Collection, only: str | Path | Sequence[str] | None) -> Collection:
+    """Images of a collection in order, or those named by ``only``."""
+    if only is None:
+        return images
+    wanted = read_ids(Path(only)) if isinstance(only, str | Path) else only
+    unknown = sorted(set(wanted) - set(images.ids))
+    if unknown:
+        raise TwoalikeError(
+            f"{len(unknown)} of {len(wanted)} ids have no image in {images.where}, first "
+            f"{', '.join(map(repr, unknown[:10]))}",
+            where=only if isinstance(only, str | Path) else "`only=...`",
+        )
+    kept = set(wanted)
+    return images.only([row for row, name in enumerate(images.ids) if name in kept])
 
 
 def _start(
@@ -339,7 +327,8 @@ class _Run:
 
     config: DistillConfig
     guidance: _Guidance
-    seen: _Images
+    seen: Collection
+    unreadable: tuple[str, ...]
     backbone: Backbone
     out: Path
     device: str
@@ -384,7 +373,7 @@ class _Run:
                 summary["held_out"]["control"] = score
             files, settings = self.guidance.files, fingerprint["config"]
             made = provenance("student", seed=config.seed, inputs=files, config=settings)
-            write_student(self.out, backbone, trained, made, summary, trainer.log, seen.paths)
+            write_student(self.out, backbone, trained, made, summary, trainer.log, seen)
         fabric.barrier()
 
     def _lesson(self, *, world: int, rank: int) -> Lesson:
@@ -398,27 +387,26 @@ class _Run:
                 teacher.description.get("labels") if config.average == "teacher" else config.average
             )
             opinion = _opinion(teacher, seen.ids, features, average or "predictive")
-            return image_lesson(config, seen.paths, inputs, opinion, world=world, rank=rank)
+            return image_lesson(config, seen, inputs, opinion, world=world, rank=rank)
         labels, validation = self.guidance.labels, self.guidance.validation
         assert labels is not None
         table, tested = read_labels(labels), read_labels(validation) if validation else None
-        return label_lesson(
-            config, seen.ids, seen.paths, inputs, table, tested, world=world, rank=rank
-        )
+        return label_lesson(config, seen, inputs, table, tested, world=world, rank=rank)
 
     def _inputs(self) -> Inputs:
         """How the student reads images: prepared or, for a probe, as features."""
         if self.config.train != "probe":
             return self.backbone.preprocessing
-        seen, cache = self.seen, self.out / "checkpoints" / "student_features.npz"
-        return frozen_features(self.backbone, seen.ids, seen.paths, seen.digest, cache, self.device)
+        cache = self.out / "checkpoints" / "student_features.npz"
+        return frozen_features(self.backbone, self.seen, cache, self.device)
 
     def _teacher_features(self, teacher: Teacher) -> FeatureTable:
         """Features of the teacher's own network, saved beside the checkpoints."""
         seen, cache = self.seen, self.out / "checkpoints" / "teacher_features.npz"
         if cache.is_file():
             table = read_features(cache)
-            if table.ids == seen.ids and table.meta.get("images_sha256") == seen.digest:
+            same = table.meta.get("listing_sha256") == seen.digest
+            if same and table.ids == tuple(seen.ids):
                 teacher.check(table)
                 return table
         name, remedy = teacher.source.get("backbone"), "give them with `features=...`."
@@ -440,8 +428,8 @@ class _Run:
                 f"the teacher maps features of {name} with other weights than those available here",
                 remedy=f"Compute the features of these images elsewhere and {remedy}",
             )
-        values = pooled_features(network, seen.paths, device=self.device)
-        table = FeatureTable(seen.ids, values, meta)
+        values = pooled_features(network, seen, device=self.device)
+        table = FeatureTable(tuple(seen.ids), values, meta)
         write_features(cache, table)
         return table
 
@@ -497,7 +485,7 @@ class _Run:
                 "start": by_step[0],
                 "student": by_step[step],
             }
-        unreadable = {"unreadable": list(self.seen.unreadable)} if self.seen.unreadable else {}
+        unreadable = {"unreadable": list(self.unreadable)} if self.unreadable else {}
         return {
             "initial_sha256": trainer.fingerprint["student"],
             "selected_step": step,
@@ -506,7 +494,7 @@ class _Run:
             "data": {
                 "learnt": len(lesson.images),
                 "mixed_triplets_dropped": lesson.dropped,
-                "images_sha256": trainer.fingerprint["images"],
+                "listing_sha256": trainer.fingerprint["images"],
                 **unreadable,
             },
         }

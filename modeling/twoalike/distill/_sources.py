@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
 from twoalike.study import Booleans, Integers
@@ -239,14 +239,14 @@ class LabelSource:
 
 
 class Inputs(Protocol):
-    """Conversion of an image file to a network's input."""
+    """Conversion of an image to a network's input."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Shape of an input."""
         ...
 
-    def read(self, path: Path) -> torch.Tensor:
+    def read(self, images: Collection, index: int) -> torch.Tensor:
         """Input of that shape, float32."""
         ...
 
@@ -255,22 +255,22 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
     """Prepared images by (batch number, image index); the number makes mirroring reproducible."""
 
     def __init__(
-        self, paths: Sequence[Path], inputs: Inputs, *, seed: int, flip: bool = False
+        self, images: Collection, inputs: Inputs, *, seed: int, flip: bool = False
     ) -> None:
-        self.paths, self.inputs = paths, inputs
+        self.images, self.inputs = images, inputs
         self.flip, self.seed = flip, seed
-        fits = len(paths) * math.prod(inputs.shape) * 4 <= CACHE_BYTES
+        fits = len(images) * math.prod(inputs.shape) * 4 <= CACHE_BYTES
         self.cache: dict[int, torch.Tensor] | None = {} if fits else None
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.images)
 
     def prepared(self, index: int) -> torch.Tensor:
         """One input: the prepared image, shape (3, size, size), or its features for a probe."""
         if self.cache is None:
-            return self.inputs.read(self.paths[index])
+            return self.inputs.read(self.images, index)
         if index not in self.cache:
-            self.cache[index] = self.inputs.read(self.paths[index])
+            self.cache[index] = self.inputs.read(self.images, index)
         return self.cache[index]
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, torch.Tensor]:

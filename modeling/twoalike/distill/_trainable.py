@@ -28,6 +28,7 @@ import torch
 from torch import nn
 
 from twoalike.backbones import Backbone, create_network, pooled_features, put_classifier
+from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.study import Floats, TwoalikeError, how_to_install
@@ -234,8 +235,9 @@ def _try_merging(adapted: Any, size: int) -> None:
 class FrozenFeatures:
     """Features (n, p) of n images, which a probe reads instead of the image files."""
 
-    def __init__(self, paths: Sequence[Path], values: npt.NDArray[np.float32]) -> None:
-        self.row: Mapping[Path, int] = {path: row for row, path in enumerate(paths)}
+    def __init__(self, images: Collection, values: npt.NDArray[np.float32]) -> None:
+        self.place = np.zeros(int(images.rows.max()) + 1, np.int64)
+        self.place[images.rows] = np.arange(len(images))
         self.values = torch.from_numpy(values)
 
     @property
@@ -243,39 +245,34 @@ class FrozenFeatures:
         """Shape of an input: features at one position."""
         return self.values.shape[1], 1, 1
 
-    def read(self, path: Path) -> torch.Tensor:
+    def read(self, images: Collection, index: int) -> torch.Tensor:
         """Features of an image, as a map with one position, shape (p, 1, 1)."""
-        return self.values[self.row[path]].view(self.shape)
+        return self.values[self.place[images.rows[index]]].view(self.shape)
 
 
 def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
-    """Describe the source of cached features: the network, and the images by their hash."""
+    """Describe the source of cached features: the network, and the images by their listing."""
     return {
         "backbone": backbone.name,
         "weights_sha256": backbone.weights_sha256,
         "preprocessing": backbone.preprocessing.as_timm(),
         **backbone.tokens,
-        "images_sha256": digest,
+        "listing_sha256": digest,
     }
 
 
 def frozen_features(
-    backbone: Backbone,
-    ids: tuple[str, ...],
-    paths: Sequence[Path],
-    digest: str,
-    cache: Path,
-    device: str,
+    backbone: Backbone, images: Collection, cache: Path, device: str
 ) -> FrozenFeatures:
     """Features of the initial network, read from ``cache`` or computed and saved there."""
-    meta = feature_source(backbone, digest)
+    meta, ids = feature_source(backbone, images.digest), tuple(images.ids)
     if cache.is_file():
         table = read_features(cache)
         if table.ids == ids and table.meta == meta:
-            return FrozenFeatures(paths, table.values)
-    values = pooled_features(backbone, paths, device=device)
+            return FrozenFeatures(images, table.values)
+    values = pooled_features(backbone, images, device=device)
     write_features(cache, FeatureTable(ids, values, meta))
-    return FrozenFeatures(paths, values)
+    return FrozenFeatures(images, values)
 
 
 def with_map(backbone: Backbone, head: nn.Linear) -> nn.Module:
