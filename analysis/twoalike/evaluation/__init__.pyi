@@ -54,9 +54,9 @@ from ._sets import score_sets as score_sets
 from ._structure import Z95 as Z95
 from ._structure import NoiseCeiling as NoiseCeiling
 from ._structure import centred_ranks as centred_ranks
+from ._structure import jackknife_covariance as jackknife_covariance
 from ._structure import mean_person as mean_person
 from ._structure import noise_ceiling as noise_ceiling
-from ._structure import normal_intervals as normal_intervals
 from ._structure import object_changes as object_changes
 from ._structure import object_variance as object_variance
 from ._structure import rho_a as rho_a
@@ -65,7 +65,6 @@ from ._structure import spearman as spearman
 from ._structure import spearman_influence as spearman_influence
 from ._structure import spearman_known as spearman_known
 from ._structure import spearman_with_influence as spearman_with_influence
-from ._structure import structure_covariance as structure_covariance
 from ._structure import structure_intervals as structure_intervals
 from ._structure import upper as upper
 from ._structure import usable_people as usable_people

@@ -30,12 +30,13 @@ from twoalike.evaluation._interval import (
 from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.evaluation._structure import (
     NoiseCeiling,
+    jackknife_covariance,
     mean_person,
     noise_ceiling,
-    normal_intervals,
+    paired_intervals,
     rho_a,
     spearman_known,
-    structure_covariance,
+    structure_jackknives,
     upper,
     usable_people,
 )
@@ -389,8 +390,8 @@ def joint_structure(
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
     usable = usable_people(upper(rdm.values))
     squares = rdm.values[usable]
-    correlations, covariance = structure_covariance(models, squares, rng)
-    values, gains = normal_intervals(correlations, covariance)
+    jackknives = structure_jackknives(models, squares, rng)
+    values, gains = paired_intervals(*jackknives)
     people = upper(squares)
     mean = mean_person(people)
     judged = ~np.isnan(mean)
@@ -419,4 +420,4 @@ def joint_structure(
         left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
         ceiling=noise_ceiling(people) if len(people) > 1 else None,
     )
-    return summary, results, covariance
+    return summary, results, sum(map(jackknife_covariance, jackknives[1:]))

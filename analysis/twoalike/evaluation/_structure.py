@@ -23,7 +23,7 @@ where A_v(x_p) is the mean of v over the pairs that lie above p in x, those tied
 they rank lower when p is left out.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,6 @@ import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
 from twoalike.evaluation._interval import Interval
-from twoalike.evaluation._joint import difference_variances
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 
@@ -306,12 +305,10 @@ def spearman_with_influence(
     return value, of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1])
 
 
-def object_variance(
+def object_changes(
     influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
 ) -> Floats:
-    """Variance of an estimate over the choice of objects, from the influences of the pairs.
-
-    The jackknife that leaves out each object with all its pairs, to first order.
+    """Change of an estimate when an object is left out with all its pairs, to first order.
 
     Parameters
     ----------
@@ -324,30 +321,7 @@ def object_variance(
 
     Returns
     -------
-    Shape (estimates,) or ().
-    """
-    changes = object_changes(np.atleast_2d(influence), rows, columns, weights)
-    variance = (changes**2).sum(axis=1)
-    return np.asarray(variance if np.ndim(influence) == 2 else variance[0])
-
-
-def object_changes(
-    influences: Iterable[Floats], rows: Integers, columns: Integers, weights: Floats | None = None
-) -> Floats:
-    """Work out how estimates change when an object is left out, scaled for the jackknife.
-
-    The products of two estimates' changes sum to their covariance over the choice of objects.
-
-    Parameters
-    ----------
-    influences
-        Of each estimate, shape (pairs,).
-    rows, columns, weights
-        As in :func:`object_variance`.
-
-    Returns
-    -------
-    Shape (estimates, objects), of the objects that are in a pair.
+    Shape (estimates, m) or (m,); NaN of an object that no pair has.
     """
     n_objects = int(max(rows.max(), columns.max())) + 1
     weight = np.ones(len(rows)) if weights is None else weights
@@ -359,10 +333,29 @@ def object_changes(
 
     present = by_object(np.ones(len(rows))) > 0
     left = weight.sum() - by_object(weight)
-    sums = np.stack([by_object(weight * one) for one in influences])
-    changes = (sums / np.where(left > 0, left, np.inf))[:, present]
-    m = changes.shape[1]
-    return np.asarray(np.sqrt((m - 1) / m) * (changes - changes.mean(axis=1, keepdims=True)))
+    sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
+    changes = np.where(present, -sums / np.where(left > 0, left, np.inf), np.nan)
+    return np.asarray(changes if np.ndim(influence) == 2 else changes[0])
+
+
+def object_variance(
+    influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
+) -> Floats:
+    """Variance of an estimate over the choice of objects, from the influences of the pairs.
+
+    The jackknife that leaves out each object with all its pairs, to first order.
+
+    Parameters
+    ----------
+    influence, rows, columns, weights
+        As in :func:`object_changes`.
+
+    Returns
+    -------
+    Shape (estimates,) or ().
+    """
+    changes = object_changes(influence, rows, columns, weights)
+    return jackknife_variance(changes[..., ~np.isnan(np.atleast_2d(changes)[0])].T)
 
 
 MOST_RANKED = 300
@@ -371,8 +364,16 @@ Z95 = 1.959964
 """Half the length of a 95 % interval, in standard errors."""
 
 
-def _jackknife_covariance(left_out: Floats) -> Floats:
-    """Covariance of k estimates from what they become when each of g parts is left out, (g, k)."""
+def jackknife_variance(left_out: Floats) -> Floats:
+    """Variance of estimates from what they become when each of g parts is left out, (g, k)."""
+    g = len(left_out)
+    if g < 2:
+        return np.zeros(left_out.shape[1:])
+    return np.asarray((g - 1) / g * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+
+
+def jackknife_covariance(left_out: Floats) -> Floats:
+    """Covariance of k estimates from what they become without each of g parts, (g, k)."""
     g, k = left_out.shape
     if g < 2:
         return np.zeros((k, k))
@@ -421,25 +422,26 @@ class _Jackknife:
             found.append(self._correlations(~np.isnan(target), target))
         return np.array(found)
 
-    def influences(self) -> Iterator[Floats]:
-        """Influence of each pair on each correlation, (pairs,), one model after the other."""
-        return (spearman_influence(model, self._mean) for model in self._pairs)
+    def influences(self) -> Floats:
+        """Influence of each pair on each correlation, (models, pairs)."""
+        return np.stack([spearman_influence(model, self._mean) for model in self._pairs])
 
 
-def structure_covariance(
+def structure_intervals(
     models: Sequence[Floats],
     people: Floats,
     rng: np.random.Generator,
     *,
     parts: int = 60,
     most_ranked: int = MOST_RANKED,
-) -> tuple[Floats, Floats]:
-    """Spearman correlation of each of k models with the mean person, and their covariance.
+) -> tuple[list[Interval], list[Interval]]:
+    """Spearman correlation of each model with the mean person, and its gain over the first.
 
-    The sum of two jackknives, leaving out people one by one and objects one by one (in ``parts``
-    random groups, where there are more; to first order, where there are more than
-    ``most_ranked``). A bootstrap would not do: a resample holds fewer different people than the
-    study, its mean person is noisier, and the interval comes to lie below the estimate.
+    The 95 % intervals add the variances of two jackknives, leaving out people one by one and
+    objects one by one (in ``parts`` random groups, where there are more; to first order, where
+    there are more than ``most_ranked``). A bootstrap would not do: a resample holds fewer
+    different people than the study, its mean person is noisier, and the interval comes to lie
+    below the estimate.
 
     Parameters
     ----------
@@ -456,49 +458,64 @@ def structure_covariance(
 
     Returns
     -------
-    Shapes (k,) and (k, k).
+    Intervals of the correlations, and of the differences to the first model's.
     """
-    jackknife = _Jackknife(models, people)
-    covariance = _jackknife_covariance(jackknife.without_people())
-    if jackknife.n_objects <= most_ranked:
-        covariance = covariance + _jackknife_covariance(jackknife.without_objects(rng, parts))
-    else:
-        changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
-        covariance = covariance + changes @ changes.T
-    return jackknife.values, covariance
+    found = structure_jackknives(models, people, rng, parts=parts, most_ranked=most_ranked)
+    return paired_intervals(*found)
 
 
-def structure_intervals(
+def structure_jackknives(
     models: Sequence[Floats],
     people: Floats,
     rng: np.random.Generator,
     *,
     parts: int = 60,
     most_ranked: int = MOST_RANKED,
-) -> tuple[list[Interval], list[Interval]]:
-    """95 % intervals of :func:`structure_covariance`'s correlations, and of gains over the first.
-
-    Returns
-    -------
-    Intervals of the correlations, and of the differences to the first model's.
-    """
-    found = structure_covariance(models, people, rng, parts=parts, most_ranked=most_ranked)
-    return normal_intervals(*found)
-
-
-def normal_intervals(values: Floats, covariance: Floats) -> tuple[list[Interval], list[Interval]]:
-    """95 % intervals of estimates, and of their differences to the first.
+) -> tuple[Floats, Floats, Floats]:
+    """Spearman correlations of k models with the mean person, with people and objects left out.
 
     Parameters
     ----------
-    values, covariance
-        Shapes (k,) and (k, k).
+    models, people, parts, most_ranked
+        As in :func:`structure_intervals`.
+
+    Returns
+    -------
+    Correlations, shape (k,); without each person, shape (participants, k), none of a single one;
+    without each object or group of objects, shape (g, k).
     """
-    own = np.sqrt(np.diagonal(covariance))
-    gains = np.sqrt(difference_variances(covariance)[0])
-    return _within(values, Z95 * own), _within(values - values[0], Z95 * gains)
+    jackknife = _Jackknife(models, people)
+    if jackknife.n_objects <= most_ranked:
+        objects = jackknife.without_objects(rng, parts)
+    else:
+        changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
+        objects = jackknife.values + changes.T
+    return jackknife.values, jackknife.without_people(), objects
 
 
-def _within(values: Floats, half: Floats) -> list[Interval]:
-    ends = zip(values, values - half, values + half, strict=True)
-    return [Interval(*map(float, row)) for row in ends]
+def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval], list[Interval]]:
+    """Give 95 % intervals of estimates, and of their differences to the first.
+
+    Parameters
+    ----------
+    values
+        Estimates, shape (k,).
+    left_out
+        Of each jackknife, such as over people, the estimates without each of g parts, shape (g, k).
+        The variances of the jackknives add up.
+
+    Examples
+    --------
+    >>> each = np.array([[0.2], [0.4], [0.3]])  # a mean over three people
+    >>> paired_intervals(each.mean(axis=0), (each.sum(axis=0) - each) / 2)[0][0].low.__round__(3)
+    0.187
+    """
+
+    def intervals(of: Callable[[Floats], Floats]) -> list[Interval]:
+        variance = sum(jackknife_variance(of(each)) for each in left_out)
+        half = Z95 * np.sqrt(variance)
+        centre = of(values)
+        ends = [centre - half, centre + half]
+        return [Interval(*map(float, row)) for row in zip(centre, *ends, strict=True)]
+
+    return intervals(lambda x: x), intervals(lambda x: x - x[..., :1])

@@ -22,7 +22,8 @@ from twoalike.evaluation import (
     Number,
     Quantity,
     centred_ranks,
-    normal_intervals,
+    difference_variances,
+    jackknife_covariance,
     object_changes,
     object_variance,
     spearman_influence,
@@ -317,7 +318,9 @@ def posterior_agreement(
         Without two draws.
     """
     values, of_draws, of_objects = posterior_covariance(models, draws)
-    intervals, differences = normal_intervals(values, of_draws + of_objects)
+    total = of_draws + of_objects
+    intervals = _intervals(values, np.diagonal(total))
+    differences = _intervals(values - values[0], difference_variances(total)[0])
     sds = (np.sqrt(np.diagonal(covariance)) for covariance in (of_draws, of_objects))
     return [
         PosteriorAgreement(
@@ -359,8 +362,8 @@ def posterior_covariance(
         found.append([float(one @ own_ranks) for one in ranks])
         if number % _EVERY == 0:
             influences = (spearman_influence(model, own) for model in pairs)
-            changes = object_changes(influences, rows, columns)
-            of_objects.append(changes @ changes.T)
+            left_out = [object_changes(influence, rows, columns) for influence in influences]
+            of_objects.append(jackknife_covariance(np.transpose(left_out)))
     if len(found) < 2:
         raise ValueError(f"expected two draws or more, found {len(found)}")
     values = np.array(found)
@@ -372,6 +375,13 @@ def _unit(values: Floats) -> Floats:
     """Vector of length one; zero where nothing varies, and Spearman's correlation is 0."""
     length = float(np.linalg.norm(values))
     return values / length if length > 0 else values
+
+
+def _intervals(values: Floats, variances: Floats) -> list[Interval]:
+    """95 % intervals of estimates with these variances, shape (k,) each."""
+    half = Z95 * np.sqrt(variances)
+    ends = zip(values, values - half, values + half, strict=True)
+    return [Interval(*map(float, row)) for row in ends]
 
 
 @dataclass(frozen=True, eq=False)
