@@ -23,6 +23,7 @@ from ._compare import by_subset as by_subset
 from ._compare import compare_choices as compare_choices
 from ._compare import compare_structure as compare_structure
 from ._compare import joint_structure as joint_structure
+from ._compare import subset_names as subset_names
 from ._interval import Correlation as Correlation
 from ._interval import CorrelationEstimate as CorrelationEstimate
 from ._interval import Count as Count

@@ -199,9 +199,21 @@ def by_subset(
     -------
     Of each model: subset -> scores; levels and kinds of triplets in their usual order.
     """
+    subsets = ((name, subset_of == name) for name in subset_names(subset_of))
+    return _parts(scores, subsets, boot)
+
+
+def subset_names(subset_of: npt.NDArray[np.str_]) -> list[str]:
+    """Names of the subsets, levels and kinds of triplets in their usual order.
+
+    Examples
+    --------
+    >>> subset_names(np.array(["within", "", "between", "within"]))
+    ['within', 'between']
+    """
     order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
-    names = sorted(set(np.unique(subset_of).tolist()) - {""}, key=lambda n: (order.get(n, 9), n))
-    return _parts(scores, ((name, subset_of == name) for name in names), boot)
+    names = set(np.unique(subset_of).tolist()) - {""}
+    return sorted(names, key=lambda name: (order.get(name, 9), name))
 
 
 def by_category(
@@ -420,4 +432,5 @@ def joint_structure(
         left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
         ceiling=noise_ceiling(people) if len(people) > 1 else None,
     )
-    return summary, results, sum(map(jackknife_covariance, jackknives[1:]))
+    of_people, of_objects = map(jackknife_covariance, jackknives[1:])
+    return summary, results, of_people + of_objects

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twoalike.study import Booleans, Floats
+from twoalike.study import Booleans, Floats, Integers
 
 RESAMPLES = 2000
 _ROUNDING = 1e-10
@@ -148,7 +148,7 @@ class JointEstimates:
             largest = np.maximum(largest, (apart / self.scale[first, others]).max(axis=1))
         return largest
 
-    def _varying(self, family: Booleans) -> Iterator[tuple[int, Floats]]:
+    def _varying(self, family: Booleans) -> Iterator[tuple[int, Integers]]:
         """Each network with those after it that it is compared with and differs from at all."""
         pairs = np.triu(family) & (self.scale > 0)
         for first in np.flatnonzero(pairs.any(axis=1)).tolist():

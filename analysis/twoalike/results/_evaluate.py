@@ -16,7 +16,12 @@ import numpy as np
 import pandas as pd
 
 from twoalike.calibration import uncertainty
-from twoalike.ceilings import ceilings, majority_agreement, majority_scores, votes_of
+from twoalike.ceilings import (
+    candidate_majority_scores,
+    ceilings,
+    majority_agreement,
+    votes_of,
+)
 from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,
@@ -35,7 +40,6 @@ from twoalike.evaluation import (
     kinds_of,
     score_choices,
     score_sets,
-    triplet_similarities,
 )
 from twoalike.judgments import (
     JudgmentTable,
@@ -192,7 +196,7 @@ def evaluate(
     by_level = read_labels(labels, files)
     _check(candidates, by_level, choices, rdm, arrangements, posterior)
     files |= {"objects": where} if where else {}
-    fitted = _posterior(posterior, files)
+    fitted = read_posterior(posterior, files)
     measured = _measured(
         candidates, by_level, choices, (rdm, arrangements, objects), fitted, seed, resamples, files
     )
@@ -291,7 +295,7 @@ def _check(
     check_names(candidates)
 
 
-def _posterior(
+def read_posterior(
     source: "str | Path | Posterior | None", files: dict[str, Path]
 ) -> "Posterior | None":
     """Read a fitted embedding, if one is given as a file."""
@@ -316,7 +320,7 @@ def _measured(
     """Fields of :class:`Results` beside its provenance."""
     generators = np.random.default_rng(seed).spawn(5)
     on_choices, on_people, on_structure, on_anchored, on_sets = generators
-    shared = _common_objects(candidates)
+    shared = common_objects(candidates)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     scores: Sequence[ChoiceScores] = [_NO_SCORES for _ in candidates]
     parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
@@ -336,7 +340,7 @@ def _measured(
         for kind in kinds[1:]:
             of_kind, found = _on_choices(kind, *inputs, on_anchored)
             parts[kind] = KindResults(models=tuple(of_kind), **found)
-    rdm, evidence, lacking = _with_features(*read_people(*people, files), shared)
+    rdm, evidence, lacking = with_features(*read_people(*people, files), shared)
     summary, agreement = None, None
     with_people: Sequence[PeopleScores | None] = [None for _ in candidates]
     if rdm is not None:
@@ -382,12 +386,12 @@ def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | N
     )
 
 
-def _common_objects(candidates: Sequence[Candidate]) -> set[str]:
+def common_objects(candidates: Sequence[Candidate]) -> set[str]:
     """Objects that every network has features of."""
     return set.intersection(*(set(candidate.features.ids) for candidate in candidates))
 
 
-def _with_features(
+def with_features(
     rdm: RdmTable | None, evidence: Floats | None, shared: set[str]
 ) -> tuple[RdmTable | None, Floats | None, int]:
     """Dissimilarities, and the evidence, of the objects with features; how many have none."""
@@ -424,9 +428,9 @@ def _on_choices(
     """Scores of every model on one kind of choices, and the parts of the results that need them."""
     on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
     judged, left_out, rows = judgments_of(table, name, kind, shared)
-    _check_labels(judged, labels)
+    check_labels(judged, labels)
     judged = judged.with_labels(
-        {level: _labels_of(judged, by_id) for level, by_id in labels.items()}
+        {level: labels_of(judged, by_id) for level, by_id in labels.items()}
     )
     scored = score_choices(candidates, judged, on_halves)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
@@ -451,15 +455,15 @@ def _on_choices(
         }
         scores = compare_choices(scored, judged, boot)
         found = {part: future.result() for part, future in parts.items()}
-    return scores, {"judgments": _summary(judged, left_out), **found}
+    return scores, {"judgments": judgment_counts(judged, left_out), **found}
 
 
-def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
+def labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
     """Label of each judged object."""
     return [by_id.get(name, MISSING) for name in judged.ids]
 
 
-def _check_labels(judged: Judgments, labels: Labels) -> None:
+def check_labels(judged: Judgments, labels: Labels) -> None:
     """Refuse labels of other objects than those judged."""
     names = [judged.ids[row] for row in np.unique(judged.triplets)]
     for level, by_id in labels.items():
@@ -493,7 +497,8 @@ def _odd_probabilities(
     return found[:, [0, 2, 1]] if judged.kind == "anchored" else found
 
 
-def _summary(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
+def judgment_counts(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
+    """Count the choices that are scored, and those left out by reason."""
     kind: dict[str, Any] = {} if judged.kind == "odd_one_out" else {"kind": judged.kind}
     return JudgmentCounts(
         choices=len(judged.chosen),
@@ -528,13 +533,8 @@ def agreement_parts(
     draws = int(rng.integers(2**63))  # the same majorities for every candidate
     parts = []
     for of, by_level in zip(scored, categories, strict=True):
-        values = of.candidate.features.select(judged.ids, of.candidate.name)
-        alike = judged.only_options(
-            triplet_similarities(values, cast.triplets, of.candidate.similarity)
-        )
         of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
-        named = majority_scores(alike[:, ::-1], cast, of_votes)
+        named = candidate_majority_scores(of.candidate, judged, cast, of_votes)
         by_person = None
         if judged.known_people:
             by_person = by_participant(of.hits, of.losses, judged.participants, people)
@@ -551,14 +551,14 @@ def agreement_parts(
 def _of_few(labels: Labels, judged: Judgments) -> Iterator[tuple[str, list[str]]]:
     """Levels of two to :data:`MOST_CATEGORIES` categories, with that of each object or ""."""
     for level, category_of in labels.items():
-        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
+        names = ["" if name == MISSING else name for name in labels_of(judged, category_of)]
         if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
             yield level, names
 
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Images of the first network that the others have, too, with a label at every level."""
-    shared = _common_objects(nets)
+    shared = common_objects(nets)
     ids = [name for name in nets[0].features.ids if name in shared]
     found = [
         name
