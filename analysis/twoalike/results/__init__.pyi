@@ -3,6 +3,7 @@ from ._board import MEASURES as MEASURES
 from ._board import Board as Board
 from ._board import Leaderboard as Leaderboard
 from ._board import LeaderboardConfig as LeaderboardConfig
+from ._board import MeasureName as MeasureName
 from ._board import RankedNetwork as RankedNetwork
 from ._board import Standing as Standing
 from ._evaluate import evaluate as evaluate

@@ -25,7 +25,7 @@ from twoalike.evaluation import (
 )
 from twoalike.results._model import JudgmentCounts, Network, Saved
 from twoalike.results._tables import Cell, SummaryTable
-from twoalike.study import counted
+from twoalike.study import TwoalikeError, counted
 from twoalike.tables import Column, Table, write_tsv
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ MEASURES: dict[MeasureName, str] = {
 """Measure -> its name in tables and figures."""
 MARKS: dict[Limit | None, str] = {None: "", "leave-one-out": "*", "best possible": "!"}
 """What a score lies above -> its mark in tables."""
+_NAMED = 6
+"""Networks that a sentence names."""
 
 
 class Standing(Measured):
@@ -193,13 +195,18 @@ class Leaderboard(Saved):
 
         Raises
         ------
-        KeyError
+        TwoalikeError
             If there is none.
         """
         for one in self.boards:
             if (one.measure, one.subset) == (measure, subset) and group in (None, one.group):
                 return one
-        raise KeyError(f"no {measure} of {subset or 'all judgments'}")
+        known = [f"{one.measure} of {one.subset or 'all judgments'}" for one in self.boards]
+        raise TwoalikeError(
+            where="leaderboard",
+            expected=f"one of {', '.join(known)}",
+            found=f"{measure} of {subset or 'all judgments'}",
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """Every score in a row.
@@ -238,9 +245,7 @@ class Leaderboard(Saved):
         rest = [one for one in others if one not in by_level and one.subset is None]
         tables = [self._ranks(first)]
         if by_level:
-            tables.append(
-                self._scores(f"{MEASURES[first.measure]}, by level".capitalize(), by_level)
-            )
+            tables.append(self._scores(f"{_capital(MEASURES[first.measure])}, by level", by_level))
         if rest:
             tables.append(self._scores("Other measures", rest))
         return tables
@@ -252,9 +257,8 @@ class Leaderboard(Saved):
         minus = f"minus {self.reference}"
         table = SummaryTable(title, ("network", "rank", "score", minus, "corrected p"))
         for of in one.networks:
-            p = "" if of.p is None else f"{of.p:.3f}"
-            ranks = _ranks_text(of)
-            table.add(of.name, ranks, _score(of), _estimate(of.difference, "+.3f"), p)
+            gain = _estimate(of.difference, "+.3f")
+            table.add(of.name, _ranks_text(of), _score(of), gain, _p_text(of.p))
         _add_limits(table, [one], before=1)
         return table
 
@@ -268,7 +272,7 @@ class Leaderboard(Saved):
         return table
 
     def notes(self) -> list[str]:
-        """Say which networks may be the best, what was left out, and explain scores above ceilings."""
+        """Say which networks may be the best and what was left out; explain scores above limits."""
         first = self.boards[0]
         best = first.among_best()
         lines = [_best_sentence(best, len(self.networks), self.config.interval)]
@@ -279,7 +283,9 @@ class Leaderboard(Saved):
                 f"All networks have features of {counted(self.objects, 'object')}; "
                 f"{most.name} has those of {most.objects:,}."
             )
-        lines += [line for one in self.boards for line in _above_notes(one)]
+        measures = dict.fromkeys(map(_of, self.boards))
+        for each in measures:
+            lines += _above_notes([one for one in self.boards if _of(one) == each])
         return lines
 
     def _networks(self) -> tuple[str, ...]:
@@ -305,6 +311,12 @@ def _ranks_text(of: Standing) -> str:
     if of.best_rank == of.worst_rank:
         return f"{of.best_rank}"
     return f"{of.best_rank} to {of.worst_rank}"
+
+
+def _p_text(p: float | None) -> str:
+    if p is None:
+        return ""
+    return "< .001" if p < 0.001 else f"{p:.3f}"
 
 
 def _estimate(found: "Interval | None", form: str = ".3f", mark: str = "") -> Cell:
@@ -337,37 +349,67 @@ def _best_sentence(best: Sequence[str], k: int, level: float) -> str:
     )
 
 
-def _above_notes(one: Board) -> Iterator[str]:
-    """Explain the scores of a measure that lie above people's agreement, or above the bound."""
-    higher = [of.name for of in one.networks if of.above == "leave-one-out"]
-    if higher and one.leave_one_out:
-        best = "" if one.best is None else f" The best possible score is {one.best.value:.3f}."
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, of many the first ones."""
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} others"
+
+
+def _above_notes(boards: Sequence[Board]) -> Iterator[str]:
+    """Explain scores by one measure above people's agreement, or above the bound."""
+    first = boards[0]
+    title, best = _capital(first.title), first.best
+    parts = []
+    for one in boards:
+        names = [of.name for of in one.networks if of.above == "leave-one-out"]
+        if names:
+            counts = counted(len(names), "network")
+            parts.append(f"{one.subset}: {counts}" if one.subset else _listed(names))
+    if parts and first.leave_one_out:
+        bound = "" if best is None else f"; the best possible score is {best.value:.3f}"
         yield (
-            f"{one.title}: {', '.join(higher)} above leave-one-out ({one.leave_one_out.value:.3f})"
-            f"{MARKS['leave-one-out']}. That is not better than human: leaving one out compares a "
-            "single answer with the majority of three or four others, and both are noisy; "
-            f"{_FREE_OF_NOISE[one.measure]}{best}"
+            f"{title}, above people's leave-one-out agreement (marked "
+            f"{MARKS['leave-one-out']}): {'; '.join(parts)}. This is not better than human. "
+            "Leaving one out compares a single answer with the majority of the few others, which "
+            f"are noisy both; {_FREE_OF_NOISE[first.measure]}. Of all judgments, people reach "
+            f"{first.leave_one_out.value:.3f}{bound}."
         )
-    beyond = [of for of in one.networks if of.above == "best possible"]
-    if beyond and one.best:
-        sure = [of.name for of in beyond if of.score.low > one.best.high]
+    for one in boards:
+        beyond = [of for of in one.networks if of.above == "best possible"]
+        if beyond and one.best:
+            yield _beyond_note(one, beyond, one.best)
+
+
+def _beyond_note(one: Board, beyond: Sequence[Standing], best: "Interval") -> str:
+    """Explain scores above what is possible in expectation."""
+    ends = (best.high, "above") if one.high_is_good else (best.low, "below")
+    sure = [
+        of.name
+        for of in beyond
+        if (of.score.low > ends[0] if one.high_is_good else of.score.high < ends[0])
+    ]
+    reason = "Both are estimates, and their intervals overlap."
+    if sure:
         reason = (
-            f" The intervals of {', '.join(sure)} lie above that of the bound: check that no "
+            f"The intervals of {_listed(sure)} lie {ends[1]} that of the bound: check that no "
             "network learnt from these judgments."
-            if sure
-            else " Both are estimates, and their intervals overlap."
         )
-        names = ", ".join(of.name for of in beyond)
-        yield (
-            f"{one.title}: {names} above the best possible score ({one.best.value:.3f})"
-            f"{MARKS['best possible']}. No model scores better in expectation.{reason}"
-        )
+    return (
+        f"{_capital(one.title)}, better than the best possible score of {best.value:.3f} (marked "
+        f"{MARKS['best possible']}): {_listed([of.name for of in beyond])}. No model scores better "
+        f"in expectation. {reason}"
+    )
 
 
 _FREE_OF_NOISE: dict[MeasureName, str] = {
-    "accuracy": "a network that names the most probable answer has no noise of its own.",
-    "majority": "a network is scored against the majority, any of tied answers counts as right, "
-    "and it has no noise of its own.",
+    "accuracy": "a network that names the most probable answer has no noise of its own",
+    "majority": "a network has no noise of its own, and where the majority's votes tie, any of "
+    "these answers counts as right for it",
 }
 
 

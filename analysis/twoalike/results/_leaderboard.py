@@ -6,8 +6,8 @@ their number (:class:`~twoalike.evaluation.JointEstimates`). Networks are put in
 their names first: nothing depends on the order in which they were given.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,6 @@ from twoalike.evaluation import (
     Scored,
     Similarity,
     TwoWayBootstrap,
-    check_names,
     first_of,
     joint_structure,
     judgments_of,
@@ -52,7 +51,7 @@ from twoalike.results._evaluate import (
     read_posterior,
     with_features,
 )
-from twoalike.results._inputs import FeatureSource, Networks, as_features, read_people
+from twoalike.results._inputs import ManyNetworks, read_people, read_ranked
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
     Booleans,
@@ -85,7 +84,7 @@ class _Measured:
 
 
 def leaderboard(
-    features: Networks | Iterable[str | Path],
+    features: ManyNetworks,
     *,
     against: str | None = None,
     choices: JudgmentTable | None = None,
@@ -159,7 +158,7 @@ def leaderboard(
         )
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
-    candidates = _networks(features, where, similarity, files)
+    candidates = read_ranked(features, where, similarity, files)
     if against is not None and against not in {one.name for one in candidates}:
         raise TwoalikeError(
             where="`against=...`",
@@ -183,56 +182,6 @@ def leaderboard(
     if out is not None:
         result.save(out)
     return result
-
-
-def _networks(
-    features: Networks | Iterable[str | Path],
-    objects: Path | None,
-    similarity: Similarity | None,
-    files: dict[str, Path],
-) -> list[Candidate]:
-    """Networks in the order of their names, each with a name of its own."""
-    listed = list(features.items() if isinstance(features, Mapping) else features)
-    candidates = [
-        each if isinstance(each, Candidate) else _read(each, objects, similarity) for each in listed
-    ]
-    names = [one.name for one in candidates]
-    for place, each in enumerate(listed):
-        if isinstance(each, str | Path) and names.count(names[place]) > 1:
-            name = f"{names[place]} ({_stem(Path(each))})"
-            candidates[place] = replace(candidates[place], name=name)
-    check_names(candidates)
-    if len(candidates) < 2:
-        raise TwoalikeError(
-            where="`features=...`",
-            expected="two networks or more",
-            found=counted(len(candidates), "network"),
-            remedy="Score a single one with `twoalike evaluate`.",
-        )
-    for one, each in zip(candidates, listed, strict=True):
-        source = each[1] if isinstance(each, tuple) else each
-        if isinstance(source, str | Path):
-            files[f"features {one.name}"] = Path(source)
-    return sorted(candidates, key=lambda one: one.name)
-
-
-def _read(
-    each: "str | Path | tuple[str, FeatureSource]",
-    objects: Path | None,
-    similarity: Similarity | None,
-) -> Candidate:
-    if isinstance(each, tuple):
-        name, source = each
-        return Candidate.of(name, as_features(source, objects, name), similarity)
-    table = as_features(each, objects, str(each))
-    backbone = table.meta.get("backbone")
-    name = Path(backbone).name if isinstance(backbone, str) and backbone else _stem(Path(each))
-    return Candidate.of(name, table, similarity)
-
-
-def _stem(path: Path) -> str:
-    """Name of a file without its ending, or of a folder."""
-    return path.name if path.is_dir() else path.stem
 
 
 @dataclass(frozen=True)
