@@ -100,6 +100,22 @@ def triplet_similarities(
     return out
 
 
+def candidate_pairs(candidate: "Candidate", ids: Sequence[str], pairs: Integers) -> Floats:
+    """Similarity of each pair of objects, (n, 2), indices into ``ids``: shape (n,).
+
+    Raises
+    ------
+    TwoalikeError
+        If the candidate has no features for an object.
+    """
+    rows = prepare(candidate.features.select(list(ids), candidate.name), candidate.similarity)
+    out = np.empty(len(pairs))
+    for start in range(0, len(pairs), 8192):
+        part = slice(start, start + 8192)
+        out[part] = np.einsum("np,np->n", rows[pairs[part, 0]], rows[pairs[part, 1]])
+    return out
+
+
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
 _ENOUGH, _NEAR, _MOST_STEPS = 20_000, 1.5, 10

@@ -42,12 +42,10 @@ from twoalike.results._board import (
     RankedNetwork,
     Standing,
 )
+from twoalike.results._choices import check_labels, counts_of, labels_of
 from twoalike.results._evaluate import (
     FEWEST_OBJECTS,
-    check_labels,
     common_objects,
-    judgment_counts,
-    labels_of,
     read_posterior,
     with_features,
 )
@@ -222,7 +220,7 @@ def _measure(
         for kind in kinds:
             judged, left_out, _ = judgments_of(table, name, kind, shared)
             judged = _labelled(judged, labels)
-            judgments.append(judgment_counts(judged, left_out))
+            judgments.append(counts_of(judged, left_out))
             scored = score_choices(candidates, judged, on_choices)
             if len(judgments) == 1:
                 about = [{"temperature": of.temperature} for of in scored]
