@@ -50,7 +50,7 @@ def test_a_network_that_is_better_in_every_choice_is_better(boot: TwoWayBootstra
 
 def test_the_bound_is_tukeys_where_scores_are_independent_normals() -> None:
     k, rng = 8, np.random.default_rng(1)
-    joint = JointEstimates.from_covariance(np.zeros(k), np.eye(k), rng)
+    joint = JointEstimates.from_covariance(np.zeros(k), np.eye(k), 1e6, rng)
     half = joint.compare().half[0, 1]
     # A difference of two with variance 1 has the standard error sqrt(2).
     assert_allclose(half, studentized_range.ppf(0.95, k, np.inf), rtol=0.03)
@@ -60,7 +60,7 @@ def test_the_bound_is_tukeys_where_scores_are_independent_normals() -> None:
 
 def test_p_is_small_exactly_where_the_interval_leaves_out_zero() -> None:
     rng = np.random.default_rng(2)
-    joint = JointEstimates.from_covariance(rng.normal(size=12), 0.1 * np.eye(12), rng)
+    joint = JointEstimates.from_covariance(rng.normal(size=12), 0.1 * np.eye(12), 1e6, rng)
     found = joint.compare()
     outside = np.abs(found.difference) > found.half
     np.fill_diagonal(outside, False)
@@ -72,7 +72,7 @@ def test_p_is_small_exactly_where_the_interval_leaves_out_zero() -> None:
 def test_ranks_count_who_is_better_and_who_is_worse() -> None:
     values = np.array([0.0, 1.0, 1.1, 3.0])
     found = JointEstimates.from_covariance(
-        values, 0.01 * np.eye(4), np.random.default_rng(0)
+        values, 0.01 * np.eye(4), 1e6, np.random.default_rng(0)
     ).compare()
     assert found.ranks() == [(4, 4), (2, 3), (2, 3), (1, 1)]
     assert found.ranks(high_is_good=False) == [(1, 1), (2, 3), (2, 3), (4, 4)]

@@ -20,7 +20,7 @@ from twoalike.figures import leaderboard_chart, to_svg
 from twoalike.judgments import RdmTable, choices_table, write_judgments
 from twoalike.results import LEADERBOARD, Leaderboard, leaderboard
 from twoalike.study import TwoalikeError, provenance
-from twoalike.tables import read_table
+from twoalike.tables import read_tsv
 
 M = 40
 IDS = tuple(f"o{number:02d}" for number in range(M))
@@ -143,7 +143,7 @@ def test_every_level_has_its_scores_and_limits(ranked: Leaderboard) -> None:
                 weights=[part.count for part in parts],
             )
             assert mean == pytest.approx(of.score.value)
-    assert ranked.board("majority").count == 300
+    assert 290 < ranked.board("majority").count <= 300  # the same triplet may be drawn twice
 
 
 def test_scores_above_leave_one_out_are_marked_and_explained(ranked: Leaderboard) -> None:
@@ -221,7 +221,7 @@ def test_the_file_and_the_table_say_the_same(ranked: Leaderboard, tmp_path: Path
     ranked.save(tmp_path / "board.json")
     assert Leaderboard.load(tmp_path / "board.json").as_dict() == ranked.as_dict()
     ranked.save_table(tmp_path / "board.tsv")
-    table = read_table(LEADERBOARD, tmp_path / "board.tsv")
+    table = read_tsv(tmp_path / "board.tsv", "a leaderboard", LEADERBOARD.names)
     frame = ranked.to_frame()
     assert list(table.columns) == list(LEADERBOARD.names) == list(frame.columns)
     assert len(table) == len(frame) == 4 * (3 * 4 + 1)

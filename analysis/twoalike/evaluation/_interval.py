@@ -325,7 +325,10 @@ class TwoWayBootstrap:
         # As in `interval`, of the difference of two, which is a score like any other.
         variances = np.max([difference_variances(of) for of in self._sums(errors)], axis=0)
         standard_errors = np.sqrt(variances / self._remainder) / scores.shape[1]
-        return JointEstimates(means, standard_errors, deviations, np.sqrt(drawn))
+        people, objects = by_person.shape[1], by_object.shape[1]
+        groups = min(people, objects / 3) if self._several_people else objects / 3
+        freedom = max(groups - 1, 1.0)
+        return JointEstimates(means, standard_errors, deviations, np.sqrt(drawn), freedom)
 
     def interval(self, scores: npt.ArrayLike, value: float | None = None) -> Interval:
         """Interval of the mean of ``scores``.

@@ -16,6 +16,13 @@ Wolf 2005, doi:10.1111/j.1468-0262.2005.00615.x). Since scores of networks corre
 than Bonferroni's or Holm's bound. If the network to compare with was named beforehand, the maximum
 is over the pairs with it.
 
+Standard errors are estimates from few people and objects, and among many pairs some are far too
+small by chance: without correction, equal networks were told apart in three times as many small
+studies as they should be. Differences are therefore brought to the scale of the normal distribution
+by Student's t with as many degrees of freedom as there are independent groups of judgments, less
+one: people, or sets of objects that have none in common (a third of the objects for triplets),
+whichever are fewer (Cameron and Miller 2015, doi:10.3368/jhr.50.2.317).
+
 A network that is worse than b others by these intervals and better than w of k networks has a rank
 in b + 1 to k - w: these ranges hold all true ranks together in 95 % of studies (Mogstad, Romano,
 Shaikh and Wilhelm 2024, doi:10.1093/restud/rdad006).
@@ -25,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from twoalike.study import Booleans, Floats, Integers
 
@@ -95,17 +103,19 @@ class JointEstimates:
     """Deviation of every score in each of r resamples, in any unit, shape (r, k)."""
     scale: Floats
     """Standard deviation of the difference of two deviations, shape (k, k)."""
+    freedom: float
+    """Degrees of freedom of the standard errors."""
 
     @classmethod
     def from_covariance(
-        cls, values: Floats, covariance: Floats, rng: np.random.Generator
+        cls, values: Floats, covariance: Floats, freedom: float, rng: np.random.Generator
     ) -> "JointEstimates":
-        """Take normal deviations, for estimates of which the covariance (k, k) is known."""
+        """Take normal deviations, for estimates with a covariance (k, k) of so many degrees."""
         errors = np.sqrt(difference_variances(covariance))
         shape = np.linalg.eigh((covariance + covariance.T) / 2)
         root = shape.eigenvectors * np.sqrt(np.maximum(shape.eigenvalues, 0.0))
         deviations = rng.normal(size=(RESAMPLES, len(values))) @ root.T
-        return cls(values, errors, deviations, errors)
+        return cls(values, errors, deviations, errors, freedom)
 
     def compare(self, against: int | None = None, level: float = 0.95) -> Comparisons:
         """Compare every two networks, or all with one that was named beforehand.
@@ -135,8 +145,10 @@ class JointEstimates:
         size = np.abs(difference)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(size > 0, size / self.errors, 0.0)
-        beyond = r - np.searchsorted(largest[::-1], t.ravel(), side="left").reshape(t.shape)
+        normal = -ndtri(stdtr(self.freedom, -t))  # by the lower tail, which does not round to 1
+        beyond = r - np.searchsorted(largest[::-1], normal.ravel()).reshape(t.shape)
         p = np.where(t > 0, (1 + beyond) / (r + 1), 1.0)
+        bound = -float(stdtrit(self.freedom, ndtr(-bound)))
         half = np.where(family, bound * self.errors, np.nan)
         return Comparisons(difference, half, np.where(family, p, np.nan), level)
 

@@ -88,11 +88,12 @@ def read_ranked(
             found=counted(len(candidates), "network"),
             remedy="Score a single one with `twoalike evaluate`.",
         )
-    for one, each in zip(candidates, listed, strict=True):
+    both = sorted(zip(candidates, listed, strict=True), key=lambda pair: pair[0].name)
+    for one, each in both:
         source = each[1] if isinstance(each, tuple) else each
         if isinstance(source, str | Path):
             files[f"features {one.name}"] = Path(source)
-    return sorted(candidates, key=lambda one: one.name)
+    return [one for one, _ in both]
 
 
 def _read(

@@ -21,6 +21,7 @@ from twoalike.evaluation import (
     Interval,
     JointEstimates,
     Judgments,
+    People,
     Scored,
     Similarity,
     TwoWayBootstrap,
@@ -389,7 +390,9 @@ def _on_posterior(
         Interval(value, value - half, value + half)
         for value, half in zip(values.tolist(), Z95 * np.sqrt(np.diagonal(total)), strict=True)
     )
-    joint = JointEstimates.from_covariance(values[:-1], total[:-1, :-1], rng)
+    joint = JointEstimates.from_covariance(
+        values[:-1], total[:-1, :-1], max(len(ids) / 2 - 1, 1.0), rng
+    )
     board = {"measure": "posterior", "count": len(ids), "best": best, "chance": 0.0}
     return _Measured(board, tuple(own), joint)
 
@@ -402,9 +405,17 @@ def _on_people(
     people, scores, covariance = joint_structure(candidates, rdm, on_jackknife)
     own = tuple(of.spearman for of in scores)
     values = np.array([of.value for of in own])
-    joint = JointEstimates.from_covariance(values, covariance, on_draws)
+    joint = JointEstimates.from_covariance(values, covariance, _freedom(people), on_draws)
     board = {"measure": "rdm", "count": people.objects, "chance": 0.0}
     return _Measured(board, own, joint), people, [of.per_person.mean for of in scores]
+
+
+def _freedom(people: People) -> float:
+    """Degrees of freedom over people, or over pairs of objects that have none in common."""
+    groups = people.objects / 2
+    if people.participants > 1:
+        groups = min(groups, people.participants)
+    return max(groups - 1, 1.0)
 
 
 def _ranked(candidates: Sequence[Candidate], found: _Found, against: str | None) -> dict[str, Any]:
