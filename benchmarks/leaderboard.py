@@ -71,8 +71,8 @@ def main() -> None:
         "# False alarms of leaderboards",
         "",
         f"`python -P benchmarks/leaderboard.py --studies {studies}` (twoalike "
-        f"{version('twoalike')}, Python {platform.python_version()}). What the columns hold: see the script. Shares of "
-        "studies of equal networks, ± their standard error; .05 was asked for.",
+        f"{version('twoalike')}, Python {platform.python_version()}). What the columns hold: see "
+        "the script. Shares of studies of equal networks, ± their standard error; .05 was asked for.",
         "",
         "| networks | objects | people | choices | uncorrected | Holm, others against the best | "
         "all pairs | named reference |",
