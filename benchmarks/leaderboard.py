@@ -72,7 +72,7 @@ def main() -> None:
         "",
         f"`python -P benchmarks/leaderboard.py --studies {studies}` (twoalike "
         f"{version('twoalike')}, Python {platform.python_version()}). What the columns hold: see "
-        "the script. Shares of studies of equal networks, ± their standard error; .05 was asked for.",
+        "the script. Shares of studies of equal networks, ± standard error; .05 was asked for.",
         "",
         "| networks | objects | people | choices | uncorrected | Holm, others against the best | "
         "all pairs | named reference |",
