@@ -10,7 +10,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twoalike.study._access import Access, check_readable
-from twoalike.study._choice_lists import AnchoredConfig, MostAlikePairConfig, OddOneOfManyConfig
+from twoalike.study._choice_lists import (
+    RANDOM_SHARE,
+    AnchoredConfig,
+    Listed,
+    MostAlikePairConfig,
+    OddOneOfManyConfig,
+)
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._groups import GroupsConfig
 from twoalike.study._online import OnlineConfig
@@ -44,7 +50,7 @@ class LevelShares(Strict):
         return self
 
 
-class DesignConfig(Strict):
+class DesignConfig(Listed):
     """Which triplets one session of the odd-one-out task shows."""
 
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
@@ -105,12 +111,7 @@ class DesignConfig(Strict):
         description="levels: participants who judge each triplet, so that agreement can be "
         "measured; all of them are designed together. 0: each session draws its own triplets",
     )
-    random_share: float = Field(
-        default=0.2,
-        ge=0,
-        le=1,
-        description="adaptive: share of trials kept random, an honest test set for any model",
-    )
+    random_share: float = RANDOM_SHARE
     exclude: dict[str, list[str]] = Field(
         default_factory=dict,
         description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
@@ -118,16 +119,6 @@ class DesignConfig(Strict):
     shares: LevelShares = Field(
         default=LevelShares(), description="levels: shares of the three levels"
     )
-
-    @property
-    def n_judged(self) -> int:
-        """Number of main trials, attention checks and repeats of a session."""
-        return self.trials + self.catch + self.repeats
-
-    @property
-    def n_listed(self) -> int:
-        """Number of all trials of a session with its practice."""
-        return self.n_judged + self.practice + self.practice_checks
 
     @field_validator("catch_sides")
     @classmethod

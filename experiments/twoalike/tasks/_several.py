@@ -111,6 +111,19 @@ def sitting_faults(study: Study) -> list[str]:
     return faults
 
 
+def consent_differs(study: Study) -> list[str]:
+    """Remark in one line that a sitting shows only one of several consent texts; or none."""
+    models = [find_task(name).protocol for name in study.config.sitting.tasks]
+    asking = [one for one in (protocol_or_default(study, m) for m in models) if one.consent.ask]
+    if len({(one.texts.consent, one.consent.version) for one in asking}) < 2:
+        return []
+    tasks = " and ".join(one.task for one in asking)
+    return [
+        f"consent: {tasks} ask with different texts or versions, but a sitting shows only that of "
+        "the task that comes first. Give all of them one text that covers the whole sitting."
+    ]
+
+
 def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:
     """Questions of all parts, each once."""
     found: dict[str, tuple[Question, AskedQuestion, str]] = {}

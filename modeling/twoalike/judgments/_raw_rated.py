@@ -25,7 +25,7 @@ def read_raw_ratings(
 
     Trials without a rating (timed out) are left out, and counted in
     ``table.attrs["n_without_choice"]``. Practice and catch trials are kept, with their
-    ``trial_type``.
+    ``trial_type``; only attention checks may show an image beside itself.
 
     Parameters
     ----------
