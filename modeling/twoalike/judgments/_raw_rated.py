@@ -10,6 +10,7 @@ import pandas as pd
 from twoalike.judgments._columns import PAIR
 from twoalike.judgments._rated import ratings_table, sortings_table
 from twoalike.judgments._raw import RawSession, Rule, known_order, raw_sessions, whole_trials
+from twoalike.judgments._raw_choices import check_verdicts
 from twoalike.study import TwoalikeError
 
 _RATING = ("stimulus_1", "stimulus_2", "response", "scale_points")
@@ -49,6 +50,7 @@ def read_raw_ratings(
             "item_b": rows["stimulus_2"],
             "rating": rows["response"],
             "scale_points": pd.to_numeric(rows["scale_points"]),
+            "correct": check_verdicts(session.text)[rows.index],
         }
         parts.append(last.add(session, rows, columns))
     rows = pd.concat(parts, ignore_index=True)
