@@ -1,7 +1,7 @@
 """Checkpoints: everything a run needs to continue as if it had not stopped.
 
 A checkpoint is a folder ``step-0000040`` that is renamed into place, with checksums of its files,
-since disks can lose or change data. The last two and the best are kept. Order, triplets and noise
+since disks can lose or change data. The last few and the best are kept. Order, triplets and noise
 of each step follow from the seed, so no state of a random generator is stored.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import json
 import pickle
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from twoalike.distill._config import DistillConfig
 from twoalike.distill._student import StudentNetwork
 from twoalike.study import (
     DAMAGED,
@@ -26,6 +28,7 @@ from twoalike.study import (
     read_json,
     sha256_file,
     shortened,
+    usual_permissions,
     write_json,
 )
 
@@ -84,15 +87,23 @@ def plain_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
+def save_tensors(
+    tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a file of tensors that whoever may read the files beside it may read too."""
+    save_file(tensors, path, metadata=metadata)
+    usual_permissions(path)
+
+
 def save_checkpoint(
     folder: Path,
     state: State,
     progress: Progress,
     fingerprint: dict[str, Any],
     log: list[dict[str, Any]],
-    before: int | None = None,
+    keep: Collection[int] = (),
 ) -> None:
-    """Write a checkpoint and delete all others except the best and the one of step ``before``.
+    """Write a checkpoint and delete all others except the best and those of the steps ``keep``.
 
     Raises
     ------
@@ -112,8 +123,9 @@ def save_checkpoint(
             where=path,
             remedy="Free space, then continue with `resume=True`.",
         ) from error
-    kept_steps = {progress.step, progress.best_step, before}
-    kept_paths = {checkpoint_path(folder, step) for step in kept_steps if step is not None}
+    kept_paths = {
+        checkpoint_path(folder, step) for step in {progress.step, progress.best_step, *keep}
+    }
     for other in find_checkpoints(folder):
         if other not in kept_paths:
             shutil.rmtree(other)
@@ -127,9 +139,9 @@ def _write(
     log: list[dict[str, Any]],
 ) -> None:
     """Write a checkpoint's files; state.json comes last and holds the checksums."""
-    save_file(plain_tensors(state.weights), folder / WEIGHTS)
+    save_tensors(plain_tensors(state.weights), folder / WEIGHTS)
     if state.average is not None:
-        save_file(plain_tensors(state.average), folder / AVERAGE)
+        save_tensors(plain_tensors(state.average), folder / AVERAGE)
     torch.save(state.optimizer, folder / OPTIMIZER)
     (folder / LOG).write_text(as_lines(log), encoding="utf-8")
     content = {
@@ -224,8 +236,12 @@ def as_lines(log: list[dict[str, Any]]) -> str:
 
 
 def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to continue with other settings: the result would belong to neither run."""
-    flat_then, flat_now = flattened(then), flattened(now)
+    """Refuse to continue with other settings: the result would belong to neither run.
+
+    A setting that the run's version did not have is at its default, which changes nothing.
+    """
+    added = {**DistillConfig().model_dump(mode="json"), **then.get("config", {})}
+    flat_then, flat_now = flattened({**then, "config": added}), flattened(now)
     for key in sorted(flat_then.keys() | flat_now.keys()):
         if flat_then.get(key) != flat_now.get(key):
             raise TwoalikeError(

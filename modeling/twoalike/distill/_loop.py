@@ -115,7 +115,7 @@ class Trainer:
         self.average = WeightAverage(student, config.ema) if config.ema else None
         self.progress = Progress(0, 0, None)
         self.log: list[Record] = []
-        self.saved_step: int | None = None
+        self.saved: list[int] = []
         self.last_score: dict[str, float] | None = None
 
     @property
@@ -140,7 +140,8 @@ class Trainer:
             lambda path: read_checkpoint(path, self.student, self.fingerprint, average=averaged),
             "The run continues from",
         )
-        self.saved_step = self.progress.step
+        steps = map(checkpoint_step, found)
+        self.saved = [step for step in steps if step <= self.progress.step]
         load_whole(self.student, state.weights)
         load_whole_optimizer(self.update.optimizer, state.optimizer)
         if self.average is not None and state.average is not None:
@@ -291,9 +292,9 @@ class Trainer:
                 self.progress,
                 self.fingerprint,
                 self.log,
-                self.saved_step,
+                self.saved[1 - self.config.keep :] if self.config.keep > 1 else (),
             )
-        self.saved_step = self.progress.step
+        self.saved.append(self.progress.step)
         self.fabric.barrier()
 
     def _stop_if_asked(self, interrupt: Interrupt) -> None:
