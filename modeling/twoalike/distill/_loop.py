@@ -4,8 +4,8 @@ import copy
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from twoalike.distill._checkpoint import (
     DamagedCheckpointError,
     Progress,
     State,
-    as_lines,
     checkpoint_path,
     checkpoint_step,
     find_checkpoints,
@@ -29,64 +28,12 @@ from twoalike.distill._config import DistillConfig
 from twoalike.distill._fabric import load_whole, load_whole_optimizer, whole
 from twoalike.distill._lesson import Agreement, Lesson
 from twoalike.distill._losses import UNCALIBRATED
+from twoalike.distill._metrics import Metrics, Record, open_metrics
 from twoalike.distill._sources import batches
 from twoalike.distill._student import Base, StudentNetwork
-from twoalike.distill._update import Record, Update, WeightAverage, mixed
-from twoalike.study import Interrupt, TwoalikeError, held_interrupt, writing
+from twoalike.distill._update import Update, WeightAverage, mixed
+from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
-
-FILE, FOLDER = "training.jsonl", "tensorboard"
-
-
-class Metrics:
-    """The log's files; a record is on the disk once it has been added."""
-
-    def __init__(self, path: Path, lines: Any, board: Any) -> None:
-        self._path, self._lines, self._board = path, lines, board
-
-    def add(self, record: Record) -> None:
-        """Write one record."""
-        with writing(self._path):
-            self._lines.write(as_lines([record]))
-            self._lines.flush()
-        if self._board is not None:
-            numbers = dict(_flat(record))
-            step = int(numbers.pop("step"))
-            self._board.log_metrics(numbers, step)
-
-
-@contextmanager
-def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Iterator[Metrics]:
-    """Open the log of a run in its folder; records that are not in ``log`` are dropped."""
-    path, board = folder / FILE, None
-    with writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-    if tensorboard:
-        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-
-        step = log[-1]["step"] + 1 if log else None
-        board = TensorBoardLogger(folder, name=FOLDER, version="", purge_step=step)
-    with writing(path):
-        lines = path.open("w", encoding="utf-8")
-    with lines:
-        with writing(path):
-            lines.write(as_lines(log))
-            lines.flush()
-        try:
-            yield Metrics(path, lines, board)
-        finally:
-            if board is not None:
-                board.finalize("done")
-
-
-def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Numbers of a record by name; those of nested records as ``part/name``."""
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}/")
-        elif value is not None:
-            yield f"{prefix}{name}", float(value)
-
 
 class Trainer:
     """One run: the network, its optimiser and its progress.
@@ -173,9 +120,10 @@ class Trainer:
             If a signal asks to stop, after a checkpoint is written.
         """
         if self.fabric.is_global_zero:
-            with open_metrics(
-                self.folder, self.log, tensorboard=self.config.tensorboard
-            ) as metrics:
+            origin = {
+                key: value for key, value in self.fingerprint.items() if isinstance(value, str)
+            }
+            with open_metrics(self.folder, self.log, self.config, origin) as metrics:
                 self._run(metrics)
         else:
             self._run(None)

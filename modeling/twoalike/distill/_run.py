@@ -1,5 +1,6 @@
 """Distillation, from files to a student's folder."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from twoalike.backbones import (
     WEIGHTS,
@@ -22,7 +24,8 @@ from twoalike.collections import Collection, as_collection
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
-from twoalike.distill._fabric import make_fabric
+from twoalike.distill._fabric import expect_dropped_layers, make_fabric
+from twoalike.distill._graph import TRIALS, find_idle
 from twoalike.distill._head import Start, human_head
 from twoalike.distill._labels import PLAN, likeness_of, read_labels
 from twoalike.distill._lesson import (
@@ -356,6 +359,7 @@ class _Run:
             **backbone.tokens,
         }
         network, base, start = self._network(module, lesson, fabric.device)
+        idle = self._leave_idle(network, fabric)
         n_learnt = sum(
             weights.numel()
             for name, weights in network.named_parameters()
@@ -369,6 +373,7 @@ class _Run:
         if fabric.is_global_zero:
             summary = self._summary(origin, trainer, step, base)
             summary |= {"learnt": n_learnt, "head_start": start}
+            summary |= {"idle": idle} if idle else {}
             if control is not None:
                 score = control_score(control, lesson, config, fabric.device)
                 summary["held_out"]["control"] = score
@@ -376,6 +381,26 @@ class _Run:
             made = provenance("student", seed=config.seed, inputs=files, config=settings)
             write_student(self.out, backbone, trained, made, summary, trainer.log, seen)
         fabric.barrier()
+
+    def _leave_idle(self, network: StudentNetwork, fabric: Fabric) -> list[str]:
+        """Exclude weights from training that never get a gradient, and return their names."""
+        inputs = torch.zeros(2, *self.backbone.preprocessing.shape, device=fabric.device)
+        if self.config.train == "probe":
+            inputs = torch.zeros(2, self.backbone.n_features, 1, 1, device=fabric.device)
+        together = fabric.world_size > 1
+        idle, dropped = find_idle(network, inputs, TRIALS if together else 1)
+        for name in idle:
+            network.get_parameter(name).requires_grad_(False)
+        if together and dropped:
+            expect_dropped_layers(fabric)
+        if idle and fabric.is_global_zero:
+            few = ", ".join(idle[:4]) + (", ..." if len(idle) > 4 else "")
+            print(  # noqa: T201
+                f"{self.backbone.name}: {len(idle)} of its weight tensors ({few}) do not affect its "
+                "features and stay as they are.",
+                file=sys.stderr,
+            )
+        return [name.removeprefix("backbone.") for name in idle]
 
     def _lesson(self, *, world: int, rank: int) -> Lesson:
         """Learn from all triplets of each batch, or from listed ones."""
