@@ -23,7 +23,6 @@ from twoalike.distill._update import Update
 from twoalike.features import write_features
 from twoalike.study import TwoalikeError, sha256_file
 
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -72,9 +71,10 @@ def test_they_stay_and_the_student_says_so(
     said = run(squares, tmp_path / "student", student=student, untrained=False)
     assert said["idle"] == ["pooler.weight", "pooler.bias"]
     assert "2 of its weight tensors (backbone.pooler.weight" in capsys.readouterr().err
-    assert "`pooler.weight`, `pooler.bias`: the features do not" in (
-        tmp_path / "student" / "README.md"
-    ).read_text()
+    assert (
+        "`pooler.weight`, `pooler.bias`: the features do not"
+        in (tmp_path / "student" / "README.md").read_text()
+    )
     changed = {
         name for name, value in student.module.state_dict().items()
         if not torch.equal(value, before[name])

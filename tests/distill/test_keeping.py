@@ -10,6 +10,7 @@ from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
 from twoalike.distill._checkpoint import checkpoint_step, find_checkpoints
+from twoalike.distill._loop import Trainer
 from twoalike.distill._update import Update
 from twoalike.study import flattened, read_json, write_json
 
@@ -66,3 +67,42 @@ def test_a_run_begun_before_a_setting_existed_goes_on(
     assert "config.steps" in flattened(content["fingerprint"])
     run(squares, out, resume=True)
     assert (out / "model.safetensors").is_file()
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Trainer, metrics: Any) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Trainer, "_run", broken)
+    out = tmp_path / "above" / "student"
+    with pytest.raises(OSError, match="gone"):
+        run(squares, out, QUICK.model_copy(update={"tensorboard": True}))
+    assert not out.parent.exists()
+    # What was there before stays, and so do features, which may have taken hours.
+    (out / "checkpoints").mkdir(parents=True)
+    (out / "checkpoints" / "teacher_features.npz").touch()
+    with pytest.raises(OSError, match="gone"):
+        run(squares, out)
+    assert [path.name for path in out.rglob("*")] == ["checkpoints", "teacher_features.npz"]
+
+
+def test_a_run_that_fails_later_keeps_its_checkpoints_and_says_so(
+    squares: Squares,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = Update.take
+
+    def broken(self: Update, step: int, data: Any) -> Any:
+        if step == 3:
+            raise OSError("the disk is gone")
+        return real(self, step, data)
+
+    monkeypatch.setattr(Update, "take", broken)
+    with pytest.raises(OSError, match="gone"):
+        run(squares, tmp_path / "student")
+    assert "step-0000002 is kept; the run goes on with" in capsys.readouterr().err
+    assert (tmp_path / "student" / "checkpoints" / "step-0000002").is_dir()

@@ -55,7 +55,8 @@ def test_mlflow_has_one_run_of_a_run_that_resumed(
     # The step after the last checkpoint was taken twice, to the same end.
     assert len({(metric.step, metric.value) for metric in losses}) == 6
     assert found.data.metrics["held_out/kl"] > 0
-    content = b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file())
+    files = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    content = b"".join(path.read_bytes() for path in files)
     assert b"anna" not in content
 
 

@@ -9,7 +9,9 @@ import hashlib
 import json
 import pickle
 import shutil
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from twoalike.study import (
     TwoalikeError,
     atomic_directory,
     flattened,
+    is_first_process,
     read_json,
     sha256_file,
     shortened,
@@ -33,7 +36,7 @@ from twoalike.study import (
 )
 
 WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
-AVERAGE = "average.safetensors"
+AVERAGE, FOLDER = "average.safetensors", "checkpoints"
 _FILES, _DIGEST = "files", "sha256"
 """Keys of state.json: checksums of the other files, and of the rest of state.json."""
 
@@ -66,6 +69,43 @@ def checkpoint_step(path: Path) -> int:
 def find_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints, earliest first."""
     return sorted(path for path in folder.glob("step-[0-9]*") if path.is_dir())
+
+
+@contextmanager
+def nothing_left(out: Path) -> Iterator[None]:
+    """Remove what a run made in its folder if it fails before its first checkpoint.
+
+    Features and positions that it computed stay, since they may have taken hours and are used by
+    the next attempt. A run with checkpoints keeps everything, and says so if its error does not.
+    """
+    missing = [folder for folder in (out, *out.absolute().parents) if not folder.exists()]
+    before = set(out.glob("*"))
+    try:
+        yield
+    except BaseException as error:
+        if is_first_process() and out.is_dir():
+            if found := find_checkpoints(out / FOLDER):
+                if isinstance(error, Exception) and "checkpoint" not in str(error):
+                    print(  # noqa: T201
+                        f"{out}: {found[-1].name} is kept; the run goes on with `resume=True`.",
+                        file=sys.stderr,
+                    )
+            else:
+                _remove(set(out.glob("*")) - before, missing, out / FOLDER)
+        raise
+
+
+def _remove(made: set[Path], missing: list[Path], checkpoints: Path) -> None:
+    """Remove new files and folders, then those folders that were missing and are empty now."""
+    computed = [*checkpoints.glob("*features*"), *checkpoints.glob("teacher_positions*")]
+    for path in made - ({checkpoints} if computed else set()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for folder in missing:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def expect_dropped_layers(fabric: Fabric) -> None:
 def lists_of_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Outermost members of the network's lists of blocks that have parts and weights."""
     found: list[torch.nn.Module] = []
-    for name, part in module.named_children():
+    for part in module.children():
         if isinstance(part, torch.nn.Sequential | torch.nn.ModuleList):
             found += [
                 block

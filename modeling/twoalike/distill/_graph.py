@@ -9,6 +9,7 @@ Checkpointing: the activations within a block are dropped and computed again in 
 gradient is the same.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -131,6 +132,9 @@ def compile_training(student: nn.Module, device: torch.device) -> None:
         ) from error
     finally:
         torch.compiler.reset()
+    # Of torch's own look at tensors where compiled code begins anew, which is of no consequence.
+    message = "The .grad attribute of a Tensor that is not a leaf"
+    warnings.filterwarnings("ignore", message=message, category=UserWarning)
     student.compile(dynamic=False)
 
 

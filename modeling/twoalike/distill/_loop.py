@@ -4,8 +4,8 @@ import copy
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from twoalike.distill._student import Base, StudentNetwork
 from twoalike.distill._update import Update, WeightAverage, mixed
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
+
 
 class Trainer:
     """One run: the network, its optimiser and its progress.
@@ -130,35 +131,29 @@ class Trainer:
 
     def _run(self, metrics: Metrics | None) -> None:
         config, first, source = self.config, self.progress.step, self.lesson.source
-        try:
-            with held_interrupt(signal.SIGTERM) as interrupt, progress_bar() as bar:
-                if first == 0 and not self.log:
-                    self._score(metrics)
-                    self._save()
-                data = batches(
-                    self.lesson.images,
-                    source,
-                    first * config.accumulate,
-                    config.steps * config.accumulate,
-                    config.workers,
-                )
-                started = time.monotonic()
-                a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
-                task = bar.add_task("distil", total=config.steps, completed=first, status="")
-                for step in range(first, config.steps):
-                    loss = self._advance(step, data, metrics)
-                    self._stop_if_asked(interrupt)
-                    speed = (step + 1 - first) * a_step / (time.monotonic() - started)
-                    bar.update(task, advance=1, status=self._status(loss, speed))
-        except RuntimeError as error:
-            if not _out_of_memory(error):
-                raise
-            raise TwoalikeError(
-                f"not enough memory for batches of {config.batch}",
-                where=f"step {self.progress.step + 1}",
-                remedy="Lower `batch=...` (and raise accumulate in proportion), lower "
-                "`size=...`, or set precision = 'bf16' in the recipe; then start again.",
-            ) from error
+        with (
+            enough_memory(config, lambda: self.progress.step + 1),
+            held_interrupt(signal.SIGTERM) as interrupt,
+            progress_bar() as bar,
+        ):
+            if first == 0 and not self.log:
+                self._score(metrics)
+                self._save()
+            data = batches(
+                self.lesson.images,
+                source,
+                first * config.accumulate,
+                config.steps * config.accumulate,
+                config.workers,
+            )
+            started = time.monotonic()
+            a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
+            task = bar.add_task("distil", total=config.steps, completed=first, status="")
+            for step in range(first, config.steps):
+                loss = self._advance(step, data, metrics)
+                self._stop_if_asked(interrupt)
+                speed = (step + 1 - first) * a_step / (time.monotonic() - started)
+                bar.update(task, advance=1, status=self._status(loss, speed))
 
     def _advance(self, step: int, data: Any, metrics: Metrics | None) -> float:
         """Take a step; score and save if due."""
@@ -300,6 +295,22 @@ class Trainer:
         best = self.progress.best_step
         steps = {checkpoint_step(path) for path in find_checkpoints(self.checkpoints)}
         return [best, *sorted(steps & kl.keys() - {best}, key=kl.__getitem__)]
+
+
+@contextmanager
+def enough_memory(config: DistillConfig, step: int | Callable[[], int]) -> Iterator[None]:
+    """Tell in one line what to lower where memory runs out in a step."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        raise TwoalikeError(
+            f"not enough memory for batches of {config.batch}",
+            where=f"step {step() if callable(step) else step}",
+            remedy="Lower `batch=...` (and raise accumulate in proportion), lower `size=...`, or "
+            "set precision = 'bf16' or checkpointing = true in the recipe; then start again.",
+        ) from error
 
 
 def _out_of_memory(error: BaseException) -> bool:

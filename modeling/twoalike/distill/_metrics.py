@@ -108,7 +108,7 @@ class _Tracked(Logger):
         return self._run
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Settings are told when the run begins."""
+        """Not used: settings are told when the run begins."""
         raise NotImplementedError
 
 
@@ -205,9 +205,7 @@ def _told(logger: str, remedy: str) -> Iterator[None]:
         ) from error
 
 
-def _numbered(
-    folder: Path, name: str, make: Callable[[str | None], _Tracked]
-) -> Logger:
+def _numbered(folder: Path, name: str, make: Callable[[str | None], _Tracked]) -> Logger:
     """Continue the run's own run in a tracking system, or begin one there and note its number."""
     path = folder / "checkpoints" / RUN
     known = read_json(path, "tracking") if path.is_file() else {"kind": "tracking"}

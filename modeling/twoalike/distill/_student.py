@@ -90,7 +90,8 @@ class StudentNetwork(nn.Module):
         training = self.training
         self.eval()
         # Compiled code is for training: here shapes vary, and each would be compiled.
-        with torch.compiler.set_stance("force_eager") if self._compiled_call_impl else nullcontext():
+        compiled = self._compiled_call_impl is not None
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
             made = self(images.to(self.log_temperature.device))
         output = Output(*(x.float().cpu() for x in made))
         self.train(training)
