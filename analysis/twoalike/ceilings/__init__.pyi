@@ -13,9 +13,12 @@ from ._ceilings import consistency as consistency
 from ._ceilings import pair_agreement as pair_agreement
 from ._ceilings import repeated_answers as repeated_answers
 from ._interval import TripletIntervals as TripletIntervals
+from ._sets import SetCeilings as SetCeilings
+from ._sets import set_ceilings as set_ceilings
 from ._votes import MajorityAgreement as MajorityAgreement
 from ._votes import Published as Published
 from ._votes import Votes as Votes
+from ._votes import candidate_majority_scores as candidate_majority_scores
 from ._votes import count_types as count_types
 from ._votes import draw_votes as draw_votes
 from ._votes import largest_share as largest_share

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from twoalike.backbones import CONFIG, load_backbone
-from twoalike.collections import Collection
+from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._prepared import PreparedImages
@@ -189,12 +189,12 @@ def label_lesson(
     ``labels`` whose images are all held out. ``folder`` is where the processes of a machine share
     prepared images.
     """
-    place = {name: row for row, name in enumerate(images.ids)}
-    triplets = _located(labels, place)
+    triplets = _rows(images, labels, "labels")
     if validation is None:
         tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
     else:
-        tested, chances = _located(validation, place), validation.probabilities
+        tested = _rows(images, validation, "validation")
+        chances = validation.probabilities
         aside = _first_images(tested)
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
@@ -234,17 +234,9 @@ def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
-def _located(labels: LabelTable, place: dict[str, int]) -> Integers:
-    """Triplets as rows of the available images, shape (n, 3)."""
-    missing = [name for name in labels.ids if name not in place]
-    if missing:
-        raise TwoalikeError(
-            f"{len(missing)} of {len(labels.ids)} labelled images are not among the images, first "
-            f"{', '.join(missing[:10])}",
-            remedy="Give the folder that contains them.",
-        )
-    rows = np.array([place[name] for name in labels.ids], np.int32)
-    return rows[labels.triplets]
+def _rows(images: Collection, labels: LabelTable, where: str) -> Integers:
+    """Triplets as rows of the images, shape (n, 3), int32: there may be tens of millions."""
+    return located(images.ids, labels.ids, where).astype(np.int32)[labels.triplets]
 
 
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:
