@@ -38,8 +38,15 @@ def test_labels_of_a_teacher(
     more = ("--out", out, "--clusters", 5, "--pool", 30, "--seed", 9)
     assert not verb(*words, *more)
     said = capsys.readouterr().out
-    assert said == f"{out}  400 triplets (cluster-boundary) of 40 images, 1 shard\n"
+    first, second = said.splitlines()
+    assert first == f"{out}  400 triplets (cluster-boundary) of 40 images, 1 shard"
     table = read_labels(out)
+    seen = table.meta["diversity"]
+    assert second == (
+        f"  40 images and {seen['pairs']} pairs in them; a pair at most "
+        f"{seen['largest_reuse']} times, one of a cluster at most "
+        f"{seen['largest_reuse_in_cluster']}"
+    )
     assert table.meta["seed"] == 9
     assert table.meta["inputs"].keys() == {"teacher", "features"}
     features = squares.features
@@ -59,7 +66,7 @@ def test_workers_share_a_folder(
     assert not verb(*words, "--part", "2/2")
     assert "1 of 3 shards so far" in capsys.readouterr().out
     assert not verb(*words, "--part", "1/2")
-    assert capsys.readouterr().out.endswith("40 images, 3 shards\n")
+    assert "40 images, 3 shards\n" in capsys.readouterr().out
     assert len(read_labels(tmp_path / "labels").triplets) == 200_001
 
 
