@@ -1,4 +1,5 @@
 from ._formats import read_features as read_features
+from ._mapped import MappedRows as MappedRows
 from ._table import PLAN as PLAN
 from ._table import FeatureTable as FeatureTable
 from ._table import check_features_path as check_features_path
