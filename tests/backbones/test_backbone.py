@@ -123,7 +123,7 @@ def test_wrong_requests_are_told_in_one_line(tmp_path: Path) -> None:
         (dict(name="test_resnet", weights=tmp_path / "other.safetensors"), "do not fit"),
         (dict(name="test_resnet", weights=tmp_path / "cut.safetensors"), "cannot be read"),
         (dict(name="test_resnet", weights=tmp_path / "absent.pth"), "no such file"),
-        (dict(name="test_vit", untrained=True, size=128), "160 pixels only"),
+        (dict(name="mixer_s32_224", untrained=True, size=128), "224 pixels only"),
         (dict(name="test_resnet", untrained=True, size=2), "16 to 4096"),
     ]
     for options, message in requests:

@@ -1,6 +1,6 @@
 """Simulated outcomes whose learning curve is known, and a study to size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -28,12 +28,22 @@ def make_outcome() -> Callable[..., Outcome]:
     return outcome
 
 
+type SimulateOne = Callable[[int, int], Outcome]
+type SimulateAll = Callable[[Sequence[tuple[int, int]]], list[Outcome]]
+
+
 @pytest.fixture
-def simulate(rng: np.random.Generator) -> Callable[[int, int], Outcome]:
+def each() -> Callable[[SimulateOne], SimulateAll]:
+    """Turn what simulates one study into what simulates several."""
+    return lambda one: lambda wanted: [one(people, world) for people, world in wanted]
+
+
+@pytest.fixture
+def simulate(rng: np.random.Generator, each: Callable[[SimulateOne], SimulateAll]) -> SimulateAll:
     """Studies that follow regret = 40 / n, times noise of 15 %."""
 
     def one(participants: int, world: int) -> Outcome:
         noise = np.exp(0.15 * rng.standard_normal())
         return outcome(participants, world, float(noise * 40 / (100 * participants)))
 
-    return one
+    return each(one)

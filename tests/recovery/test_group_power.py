@@ -65,13 +65,13 @@ def test_a_study_of_groups_is_simulated_fitted_and_compared(make_study: MakeStud
     fit = GroupPowerConfig().fit.model_copy(update={"steps": 200, "chains": 1})
     config = GroupPowerConfig(trials_per_person=50, effect=6.0, spread=0.5, fit=fit)
     analysis = GroupPowerAnalysis(Study.load(make_study()), config)
-    found = analysis.simulate(12, 0)
+    (found,) = analysis.simulate(12, 1)
     assert (found.participants, found.judgments) == (12, 600)
     assert found.effect > 1
     assert found.p_all < 0.05
     (kept,) = (analysis.study.derived / "power").rglob("*.json")
     assert json.loads(kept.read_text())["outcome"] == asdict(found)
-    assert GroupPowerAnalysis(analysis.study, config).simulate(12, 0) == found
+    assert GroupPowerAnalysis(analysis.study, config).simulate(12, 1) == [found]
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_without_a_study_or_stimuli(make_study: MakeStudy, run: Run, tmp_path: P
 
 
 @pytest.fixture
-def result(make_study: MakeStudy, simulate: Callable[[int, int], Outcome]) -> PowerResult:
+def result(make_study: MakeStudy, simulate: Any) -> PowerResult:
     """An answer from outcomes with a known curve."""
     plan = SearchPlan(start=3, fewest=1, most=99, unit=1, worlds=5, assurance=0.8)
     target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")

@@ -1,6 +1,6 @@
 """The search for a size, with outcomes whose curve is known; and what a target may be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from twoalike.recovery import CHANCE, Outcome, SearchPlan, Target, find_size, make_target
 from twoalike.study import TwoalikeError
 
-Simulate = Callable[[int, int], Outcome]
+Simulate = Callable[[Sequence[tuple[int, int]]], list[Outcome]]
 
 
 def plan(**changes: Any) -> SearchPlan:
@@ -24,11 +24,11 @@ def regret(value: float) -> Target:
 def counted_once(simulate: Simulate) -> tuple[Simulate, list[tuple[int, int]]]:
     asked: list[tuple[int, int]] = []
 
-    def one(participants: int, world: int) -> Outcome:
-        asked.append((participants, world))
-        return simulate(participants, world)
+    def noted(wanted: Sequence[tuple[int, int]]) -> list[Outcome]:
+        asked.extend(wanted)
+        return simulate(wanted)
 
-    return one, asked
+    return noted, asked
 
 
 @pytest.mark.parametrize(("target", "exact"), [(0.1, 4), (0.011, 36.4), (0.19, 2.1)])
@@ -66,18 +66,18 @@ def test_what_can_be_reached_is_said(simulate: Simulate) -> None:
         find_size(simulate, regret(0.1), plan(most=20, fewest=30), seed=1)
 
 
-def test_a_size_that_its_own_studies_refute_is_passed_over(make_outcome: Any) -> None:
+def test_a_size_that_its_own_studies_refute_is_passed_over(make_outcome: Any, each: Any) -> None:
     """Where regret falls off a cliff, as where dimensions are found, no power law holds."""
 
     def cliff(participants: int, world: int) -> Outcome:
         return make_outcome(participants, world, 0.3 if participants < 11 else 0.05)
 
-    found = find_size(cliff, regret(0.2), plan(worlds=3), seed=1)
+    found = find_size(each(cliff), regret(0.2), plan(worlds=3), seed=1)
     assert 11 <= found.participants <= 14
     assert found.judgments <= 100 * found.participants
 
 
-def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any) -> None:
+def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any, each: Any) -> None:
     def one(participants: int, world: int) -> Outcome:
         if participants < 4:
             return make_outcome(participants, world, 0.5, width=0.1, coverage=0.5)
@@ -85,8 +85,8 @@ def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any) ->
 
     target = Target(measure="width", value=0.12, asked="`target_width=0.12`")
     with pytest.raises(TwoalikeError, match=r"come to 0\.1, but their intervals hold 50% of the"):
-        find_size(one, target, plan(start=1, most=3), seed=1)
-    found = find_size(one, target, plan(start=1), seed=1)
+        find_size(each(one), target, plan(start=1, most=3), seed=1)
+    found = find_size(each(one), target, plan(start=1), seed=1)
     assert found.participants == pytest.approx(5, abs=1)
 
 

@@ -20,7 +20,8 @@ class Options:
     images: Path
     """Folder of images to learn from; nobody need have judged them."""
     student: str
-    """efficientnet_lite0 (its weights are installed), any name of timm's, or a student's folder."""
+    """efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
+    open_clip:MODEL/TAG, or a student's folder."""
     out: Path
     """Folder to make."""
     teacher: Path | None = None
@@ -39,7 +40,7 @@ class Options:
     only: Path | None = None
     """List of image ids, one a line: learn from these and no others."""
     weights: Path | None = None
-    """Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
+    """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
     download."""
     untrained: bool = False
     """Start from random weights, drawn from --seed."""

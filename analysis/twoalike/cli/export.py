@@ -111,7 +111,7 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     Parameters
     ----------
     student
-        A student's folder, efficientnet_lite0, or any name of timm's.
+        A student's folder, or a network's name, as in twoalike features.
     out
         File to write (.onnx).
     images

@@ -21,7 +21,7 @@ class Options:
     size: int | None = None
     """Width and height of the network's input in pixels, if not its own."""
     weights: Path | None = None
-    """Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
+    """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
     download."""
     untrained: bool = False
     """Take random weights, drawn from --seed."""
@@ -65,7 +65,8 @@ def features(
     Parameters
     ----------
     backbone
-        efficientnet_lite0 (its weights are installed), any name of timm's, or a student's folder.
+        efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
+        open_clip:MODEL/TAG, or a student's folder.
     images
         Folder of images; with a stimuli.tsv in it, its ids and order.
     out

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -105,6 +105,7 @@ def power(
     of_groups: GroupOptions = GroupOptions(),
     out: Path | None = None,
     figure: Path | None = None,
+    slurm: Annotated[list[str] | None, Parameter(negative=())] = None,
 ) -> None:
     """Say how many participants and trials a study needs, before anyone is invited.
 
@@ -122,7 +123,8 @@ def power(
 
     Simulated studies are kept in derived/power/: a command that was interrupted goes on, and
     another target costs little more. With 30 objects it takes some minutes; with --groups, which
-    simulates some 100 studies, an hour or more. The display shows the time left for a size.
+    simulates some 100 studies, an hour or more. The display shows the time left for a size. With
+    --slurm each simulated study is a job of a cluster; the answer is the same.
 
     Examples
     --------
@@ -131,6 +133,7 @@ def power(
         twoalike power my-study --target-log-loss 0.7 --most-participants 1000
         twoalike power my-study --observer my-study/derived/posterior.nc
         twoalike power my-study --groups --effect 0.8 --spread 0.4
+        twoalike power my-study --groups --slurm partition=short --slurm minutes=30
 
     Parameters
     ----------
@@ -145,7 +148,11 @@ def power(
         derived/group_power.json.
     figure
         Figure to write as well (.svg or .png); not with --groups.
+    slurm
+        Simulate the studies as jobs of a SLURM cluster. Settings of a job: a file (.toml), or
+        name=value, such as partition=short; repeat for several.
     """
+    from twoalike.jobs import slurm_settings
     from twoalike.recovery import power as find_power
     from twoalike.study import Study, TwoalikeError, check_output
 
@@ -157,6 +164,7 @@ def power(
     if figure is not None and figure.suffix not in {".svg", ".png"}:
         raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
     given = _given(options, of_groups, groups=groups)
+    given["slurm"] = slurm_settings(slurm) if slurm else None
     opened = Study.load(study)
     if groups:
         if figure is not None:

@@ -1,7 +1,7 @@
 """How many people two groups need, for their comparison to find that they differ."""
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil, lcm
 from pathlib import Path
 from statistics import NormalDist
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig
+from twoalike.jobs import SlurmConfig
 from twoalike.recovery._group_search import FoundGroups, Share, find_groups, share
 from twoalike.recovery._group_study import (
     LEVEL,
@@ -22,12 +23,13 @@ from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_ran
 from twoalike.recovery._search import SearchPlan
 from twoalike.recovery._simulate import fewest_people, unit_of
 from twoalike.recovery._world import WORLDS, draw_world
-from twoalike.study import Study, TwoalikeError, counted, progress
+from twoalike.study import Study, TwoalikeError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KIND = "group_power"
+STUDY = "simulated_group_study"
 FIT = FitConfig(quick=True, engine="vi", people="weights", steps=VI_STEPS, chains=2)
 FEWEST = 6
 """Three people a group, which the comparison takes at least."""
@@ -55,6 +57,7 @@ def group_power(
     most_participants: int = 200,
     steps: int | None = None,
     seed: int | None = None,
+    slurm: SlurmConfig | None = None,
 ) -> "GroupPowerResult":
     """Find how many participants a comparison of two groups needs, before anyone is invited.
 
@@ -93,11 +96,13 @@ def group_power(
         Optimiser steps of each fit, 1,500 if None.
     seed
         Seed instead of one that follows from the study's.
+    slurm
+        As for :func:`power`.
 
     Raises
     ------
     TwoalikeError
-        If an argument is out of range, or the assurance is out of reach.
+        If an argument is out of range, the assurance is out of reach, or a job fails.
     KeyboardInterrupt
         On Ctrl-C; the studies that are done are kept.
     """
@@ -117,7 +122,7 @@ def group_power(
         fit=FIT.model_copy(update={"steps": steps or VI_STEPS}),
     )
     seeded = study_with(opened, seed=seed, sampler=sampler)
-    return GroupPowerAnalysis(seeded, config, observer).run()
+    return GroupPowerAnalysis(seeded, config, observer).run(slurm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,26 +169,43 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig]):
         """Provenance: all that a simulated study depends on but its size and number."""
         return self.described(KIND, **asdict(self.effect))
 
-    def simulate(self, participants: int, number: int) -> GroupOutcome:
-        """Simulate a study, or read it from ``derived/power/`` where it was simulated before."""
+    def simulate(
+        self, participants: int, number: int, slurm: SlurmConfig | None = None
+    ) -> list[GroupOutcome]:
+        """Simulate the first studies of a size, or read them from ``derived/power/``.
 
-        def one() -> GroupOutcome:
-            return simulate_group_study(
-                self.planned,
-                self.stimuli,
-                draw_world(self.source, self.seed, number),
-                number,
-                participants,
-                self.seed,
-                self.config.fit,
-                self.effect,
-                people_differ=self.config.people_differ,
+        Parameters
+        ----------
+        participants, number
+            Their size, and how many.
+        slurm
+            What each study asks of a cluster; None: they are simulated in this process.
+        """
+        make = {
+            f"{participants}-people-in-groups_study-{one}": partial(
+                self.simulate_one, participants, one
             )
+            for one in range(number)
+        }
+        title = f"studies of 2 × {participants // 2} people"
+        return self.outcomes(STUDY, GroupOutcome, make, title, slurm)
 
-        name = f"{participants}-people-in-groups_study-{number}"
-        return self.kept(name, "simulated_group_study", GroupOutcome, one)
+    def simulate_one(self, participants: int, number: int, path: Path) -> None:
+        """Simulate one study and write it."""
+        outcome = simulate_group_study(
+            self.planned,
+            self.stimuli,
+            draw_world(self.source, self.seed, number),
+            number,
+            participants,
+            self.seed,
+            self.config.fit,
+            self.effect,
+            people_differ=self.config.people_differ,
+        )
+        self.write(STUDY, outcome, path)
 
-    def run(self) -> "GroupPowerResult":
+    def run(self, slurm: SlurmConfig | None = None) -> "GroupPowerResult":
         """Find the size of study with which most studies find a difference.
 
         Raises
@@ -202,25 +224,7 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig]):
             worlds=config.studies,
             assurance=config.assurance,
         )
-        try:
-            with progress() as bar:
-                task = bar.add_task("simulated studies", total=None, status="")
-
-                def simulate(participants: int, number: int) -> list[GroupOutcome]:
-                    outcomes: list[GroupOutcome] = []
-                    bar.reset(task, total=number)
-                    for each in range(number):
-                        differ = share(outcomes, config.test).count
-                        now = f"2 × {participants // 2} people: {differ} differ"
-                        bar.update(task, completed=each, status=now)
-                        outcomes.append(self.simulate(participants, each))
-                    return outcomes
-
-                found = find_groups(simulate, config.test, plan)
-        except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(
-                "the simulated studies that are done are kept, the same command goes on"
-            ) from interrupt
+        found = find_groups(partial(self.simulate, slurm=slurm), config.test, plan)
         return GroupPowerResult(self, found)
 
 

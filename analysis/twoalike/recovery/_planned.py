@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from twoalike.embedding import FitConfig
+from twoalike.jobs import SlurmConfig, Task, run_tasks
 from twoalike.recovery._simulate import planned_study
 from twoalike.recovery._world import WorldSource, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -74,6 +75,10 @@ class Planned[C: Assumptions](ABC):
             self.planned, self.stimuli, self.observer, self.config.accuracy
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it was made from: a job makes the rest, which may be large, anew."""
+        return type(self), (self.study, self.config, self.observer)
+
     @property
     def trials(self) -> int:
         """Main trials a person."""
@@ -109,13 +114,31 @@ class Planned[C: Assumptions](ABC):
         }
         return provenance(kind, seed=self.seed, inputs=inputs, config=config | more)
 
-    def kept[O](self, name: str, kind: str, outcome: type[O], simulate: Callable[[], O]) -> O:
-        """Read an outcome, a dataclass, from its file, or simulate it and write the file."""
+    def outcomes[O](
+        self,
+        kind: str,
+        outcome: type[O],
+        make: Mapping[str, Callable[[Path], object]],
+        title: str,
+        slurm: SlurmConfig | None = None,
+    ) -> list[O]:
+        """Read outcomes from their files; those that are missing are simulated first.
+
+        Parameters
+        ----------
+        kind, outcome
+            Of the files, and the dataclass in them.
+        make
+            Name of each file, and what simulates and writes it.
+        title, slurm
+            As of :func:`twoalike.jobs.run_tasks`.
+        """
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
-        path = self.study.derived / "power" / digest / f"{name}.json"
-        if path.is_file():
-            return outcome(**read_json(path, kind)["outcome"])
-        found = simulate()
-        fields: Any = found
-        write_json(path, self.about | {"kind": kind, "outcome": asdict(fields)})
-        return found
+        folder = self.study.derived / "power" / digest
+        tasks = [Task(folder / f"{name}.json", one) for name, one in make.items()]
+        run_tasks(tasks, slurm=slurm, folder=folder / "slurm", title=title)
+        return [outcome(**read_json(task.output, kind)["outcome"]) for task in tasks]
+
+    def write(self, kind: str, outcome: Any, path: Path) -> None:
+        """Write the outcome, a dataclass, of one simulated study."""
+        write_json(path, self.about | {"kind": kind, "outcome": asdict(outcome)})

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
+from twoalike.jobs import SlurmConfig
 from twoalike.recovery._curve import LearningCurve, fit_curve
 from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_range
 from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
@@ -21,12 +22,13 @@ from twoalike.recovery._simulate import (
     unit_of,
 )
 from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
-from twoalike.study import Study, TwoalikeError, counted, progress
+from twoalike.study import Study, TwoalikeError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KIND = "power"
+STUDY = "simulated_study"
 PER_OBJECT = 10
 """Judgments an object that the search starts from."""
 FIT = FitConfig(quick=True, engine="vi", steps=VI_STEPS)
@@ -52,6 +54,7 @@ def power(
     engine: Literal["vi", "nuts", "auto"] = "vi",
     steps: int | None = None,
     seed: int | None = None,
+    slurm: SlurmConfig | None = None,
 ) -> "PowerResult":
     """Find how many participants a study needs, before anyone is invited.
 
@@ -97,11 +100,15 @@ def power(
         Optimiser steps of each ``vi`` fit, 1,500 if None.
     seed
         Seed instead of one that follows from the study's.
+    slurm
+        What each simulated study asks of a SLURM cluster, on which all studies of a step of the
+        search then run at the same time; None: one after the other, in this process. The answer
+        is the same.
 
     Raises
     ------
     TwoalikeError
-        If an argument is out of range, or the target is out of reach.
+        If an argument is out of range, the target is out of reach, or a job fails.
     KeyboardInterrupt
         On Ctrl-C; the studies that are done are kept.
     """
@@ -128,7 +135,7 @@ def power(
         log_loss=target_log_loss,
         width=target_width,
     )
-    return analysis.run(target)
+    return analysis.run(target, slurm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,25 +171,41 @@ class PowerAnalysis(Planned[PowerConfig]):
         """Provenance: all that a simulated study depends on but its size and world."""
         return self.described(KIND)
 
-    def simulate(self, participants: int, world: int) -> Outcome:
-        """Simulate a study, or read it from ``derived/power/`` where it was simulated before."""
+    def simulate(
+        self, wanted: Sequence[tuple[int, int]], slurm: SlurmConfig | None = None
+    ) -> list[Outcome]:
+        """Simulate studies, or read them from ``derived/power/`` where they were simulated before.
 
-        def one() -> Outcome:
-            return simulate_study(
-                self.planned,
-                self.stimuli,
-                self.worlds[world],
-                world,
-                participants,
-                self.seed,
-                self.config.fit,
-                people_differ=self.config.people_differ,
-            )
+        Parameters
+        ----------
+        wanted
+            Numbers of participants and of worlds.
+        slurm
+            What each study asks of a cluster; None: they are simulated in this process.
+        """
+        make = {
+            f"{people}-people_world-{world}": partial(self.simulate_one, people, world)
+            for people, world in wanted
+        }
+        sizes = " and ".join(f"{people:,}" for people in sorted({people for people, _ in wanted}))
+        title = f"studies of {sizes} × {self.trials} trials"
+        return self.outcomes(STUDY, Outcome, make, title, slurm)
 
-        name = f"{participants}-people_world-{world}"
-        return self.kept(name, "simulated_study", Outcome, one)
+    def simulate_one(self, participants: int, world: int, path: Path) -> None:
+        """Simulate one study and write it."""
+        outcome = simulate_study(
+            self.planned,
+            self.stimuli,
+            self.worlds[world],
+            world,
+            participants,
+            self.seed,
+            self.config.fit,
+            people_differ=self.config.people_differ,
+        )
+        self.write(STUDY, outcome, path)
 
-    def run(self, target: Target) -> "PowerResult":
+    def run(self, target: Target, slurm: SlurmConfig | None = None) -> "PowerResult":
         """Find the size of study with which most studies reach the target.
 
         Raises
@@ -202,22 +225,7 @@ class PowerAnalysis(Planned[PowerConfig]):
             worlds=self.config.worlds,
             assurance=self.config.assurance,
         )
-        try:
-            with progress() as bar:
-                task = bar.add_task("simulated studies", total=None, status="")
-
-                def simulate(participants: int, world: int) -> Outcome:
-                    now = f"{participants} × {trials} trials, world {world + 1} of {plan.worlds}"
-                    bar.update(task, status=now)
-                    outcome = self.simulate(participants, world)
-                    bar.update(task, advance=1)
-                    return outcome
-
-                found = find_size(simulate, target, plan, self.seed)
-        except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(
-                "the simulated studies that are done are kept, the same command goes on"
-            ) from interrupt
+        found = find_size(partial(self.simulate, slurm=slurm), target, plan, self.seed)
         return PowerResult(self, target, found)
 
 

@@ -5,7 +5,7 @@ all worlds are simulated, the learning curve is fitted, and the size that it rec
 simulated as well, so that the answer is never read off beyond what was tried.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, comb, sqrt
 
@@ -28,8 +28,8 @@ DOUBT = 0.1
 """A size is passed over where so few of its studies reach the target that fewer would have this
 probability: the curve need not have the form of the truth everywhere."""
 
-type Simulate = Callable[[int, int], Outcome]
-"""Of a number of participants and the number of a world."""
+type Simulate = Callable[[Sequence[tuple[int, int]]], Sequence[Outcome]]
+"""Of numbers of participants and of worlds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,10 +170,15 @@ class _Studies:
 
     def at(self, people: int, worlds: int) -> list[Outcome]:
         """Studies of a size, in the first ``worlds`` worlds."""
-        for world in range(worlds):
-            if (people, world) not in self.done:
-                self.done[people, world] = self._simulate(people, world)
-        return [self.done[people, world] for world in range(worlds)]
+        return self.of([people], worlds)
+
+    def of(self, sizes: Sequence[int], worlds: int) -> list[Outcome]:
+        """Studies of several sizes, in the first ``worlds`` worlds; all new ones in one go."""
+        wanted = [(people, world) for people in sizes for world in range(worlds)]
+        new = [key for key in wanted if key not in self.done]
+        if new:
+            self.done |= zip(new, self._simulate(new), strict=True)
+        return [self.done[key] for key in wanted]
 
     def middle(self, people: int) -> float:
         """Geometric mean of the target's measure in the probes."""
@@ -207,7 +212,7 @@ def find_size(simulate: Simulate, target: Target, plan: SearchPlan, seed: int) -
     Parameters
     ----------
     simulate
-        Simulates a study; called once for each size and world.
+        Simulates studies; called once for each size and world, with all that are wanted next.
 
     Raises
     ------
@@ -215,8 +220,7 @@ def find_size(simulate: Simulate, target: Target, plan: SearchPlan, seed: int) -
         If the largest size allowed does not reach the target.
     """
     studies = _Studies(simulate, target)
-    for people in _neighbours(studies, target, plan):
-        studies.at(people, plan.worlds)
+    studies.of(_neighbours(studies, target, plan), plan.worlds)
     each = studies.sorted[0].judgments / studies.sorted[0].participants
     refuted = 0  # largest size whose own studies speak against it
     while True:

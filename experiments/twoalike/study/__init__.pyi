@@ -66,6 +66,7 @@ from ._settings import FiniteNumber as FiniteNumber
 from ._settings import Strict as Strict
 from ._settings import WholeNumber as WholeNumber
 from ._settings import check_content as check_content
+from ._settings import check_settings as check_settings
 from ._settings import describe_changes as describe_changes
 from ._settings import flattened as flattened
 from ._settings import load_toml as load_toml

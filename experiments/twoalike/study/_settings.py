@@ -129,10 +129,10 @@ def load_toml[Model: BaseModel](
         message names the key, the file and, for an unknown key, the nearest valid one.
     """
     content = _parse_toml(Path(path))
-    settings = _validated(content, model, Path(path))
+    settings = check_settings(content, model, path)
     for file in over:
         content = _with_keys(content, _parse_toml(file))
-        settings = _validated(content, model, file)
+        settings = check_settings(content, model, file)
     return settings
 
 
@@ -157,13 +157,20 @@ def _parse_toml(path: Path) -> dict[str, Any]:
         raise TwoalikeError(f"not valid TOML ({reason})", where=path) from error
 
 
-def _validated[Model: BaseModel](
-    content: Mapping[str, Any], model: type[Model], path: Path
+def check_settings[Model: BaseModel](
+    content: Mapping[str, Any], model: type[Model], where: object
 ) -> Model:
+    """Return settings, parsed from TOML, as a model.
+
+    Raises
+    ------
+    TwoalikeError
+        If a key is unknown, missing or out of range; ``where`` names the place of the settings.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise TwoalikeError(_fault_in_words(error, model), where=path) from error
+        raise TwoalikeError(_fault_in_words(error, model), where=where) from error
 
 
 _WIDTH = 98

@@ -1,4 +1,5 @@
 from ._backbone import Backbone as Backbone
+from ._backbone import Wrapped as Wrapped
 from ._classifier import classifier_name as classifier_name
 from ._classifier import no_classifier as no_classifier
 from ._classifier import put_classifier as put_classifier

@@ -1,5 +1,6 @@
 """A network that turns images into pooled features, with what belongs to it."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +16,18 @@ from twoalike.study import TwoalikeError
 Pool = Literal["mean", "first"]
 
 
-class Pooled(nn.Module):
+class Wrapped(nn.Module):
+    """A network within the module that pools its features; its weights are the student's."""
+
+    network: nn.Module
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a student's config.json says of how the network is built; empty: nobody can."""
+        return {}
+
+
+class Pooled(Wrapped):
     """A network's last features, pooled.
 
     ``forward_features`` must turn images (n, 3, h, w) into maps (n, p, rows, columns), tokens
@@ -152,7 +164,7 @@ class Backbone:
     @property
     def network(self) -> nn.Module:
         """The network whose weights are written: ``module``, or what it pools the features of."""
-        return self.module.network if isinstance(self.module, Pooled) else self.module
+        return self.module.network if isinstance(self.module, Wrapped) else self.module
 
     @property
     def is_fixed(self) -> bool:
@@ -213,12 +225,43 @@ class Backbone:
         """
         if size is None or size == self.preprocessing.size:
             return self
-        if self.is_fixed:
-            raise TwoalikeError(
-                f"takes images of {self.preprocessing.size} pixels only, not {size}",
-                where=self.name,
-                remedy="Leave `size=...` out.",
-            )
         if not 16 <= size <= 4096:
             raise TwoalikeError(where=self.name, expected="a size of 16 to 4096 pixels", found=size)
-        return replace(self, preprocessing=replace(self.preprocessing, size=size))
+        resized = replace(self, preprocessing=replace(self.preprocessing, size=size))
+        if self.is_fixed:
+            return self._with_positions(resized, size)
+        if isinstance(self.module, Wrapped) and not _takes(self.module, size):
+            raise self._fixed(size)
+        return resized
+
+    def _with_positions(self, resized: "Backbone", size: int) -> "Backbone":
+        """Interpolate the positions of a network that has them for one size (timm's img_size)."""
+        if self.architecture is None or not callable(getattr(self.network, "set_input_size", None)):
+            raise self._fixed(size)
+        network = copy.deepcopy(self.network)
+        try:
+            network.set_input_size(img_size=size)  # type: ignore[operator]
+        except (AssertionError, ValueError, RuntimeError) as error:
+            raise self._fixed(size) from error
+        return replace(resized, module=network, options={**self.options, "img_size": size})
+
+    def _fixed(self, size: int) -> TwoalikeError:
+        return TwoalikeError(
+            f"takes images of {self.preprocessing.size} pixels only, not {size}",
+            where=self.name,
+            remedy="Leave `size=...` out.",
+        )
+
+
+def _takes(module: nn.Module, size: int) -> bool:
+    """Whether a module takes images of a size."""
+    training, device = module.training, next(module.parameters()).device
+    module.eval()
+    try:
+        with torch.inference_mode():
+            module(torch.zeros(1, 3, size, size, device=device))
+    except (AssertionError, ValueError, RuntimeError):
+        return False
+    finally:
+        module.train(training)
+    return True

@@ -2,20 +2,16 @@
 
 import difflib
 import json
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import torch
 from torch import nn
 
 from twoalike.backbones import CONFIG, HEAD, WEIGHTS
-from twoalike.backbones._backbone import Backbone
+from twoalike.backbones._backbone import Backbone, Wrapped
 from twoalike.backbones._classifier import (
     classifier_name,
     linear_layer,
@@ -23,6 +19,8 @@ from twoalike.backbones._classifier import (
     own_classifier,
     split_state,
 )
+from twoalike.backbones._hub import hub_or_cache
+from twoalike.backbones._libraries import build, library_of, load_by_library
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.backbones._weights import (
@@ -59,10 +57,11 @@ def load_backbone(
     ----------
     name
         ``efficientnet_lite0`` (weights from the installed package), any name of timm's (its
-        pretrained weights, which timm downloads once), or a student's folder.
+        pretrained weights, which timm downloads once), ``transformers:REPOSITORY`` or
+        ``open_clip:MODEL/TAG`` (:mod:`twoalike.backbones._libraries`), or a student's folder.
     weights
-        Local weights for a name of timm's: ``.safetensors``, ``.pth``, ``.pt``, ``.bin``, or a
-        folder that holds one such file.
+        Local weights for a name: ``.safetensors``, ``.pth``, ``.pt``, ``.bin``, or a folder that
+        holds one such file.
     untrained
         Random weights, drawn from ``seed``: for comparisons and tests.
     size
@@ -98,6 +97,8 @@ def load_backbone(
             found="both",
             remedy="Leave one out.",
         )
+    elif library_of(text) is not None:
+        backbone = load_by_library(text, weights, untrained, size, seed)
     elif text == LITE0 and weights is None and not untrained:
         backbone = _load_lite0(classifier)
     else:
@@ -220,7 +221,8 @@ def _load_student(folder: Path) -> Backbone:
     config = read_json(folder / CONFIG, "student")
     module, layer = rebuild(config, folder / WEIGHTS)
     kept = layer is None or weights_sha256(layer) == config["classifier"]["sha256"]
-    if weights_sha256(module) != config.get("weights_sha256") or not kept:
+    network = module.network if isinstance(module, Wrapped) else module
+    if weights_sha256(network) != config.get("weights_sha256") or not kept:
         raise TwoalikeError(
             f"{WEIGHTS} holds other weights than those that {CONFIG} describes",
             where=folder,
@@ -293,7 +295,7 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
     Raises
     ------
     TwoalikeError
-        If it is no network of timm's, or the weights are missing, damaged or of another one.
+        If no library builds the network, or the weights are missing, damaged or of another one.
     """
     folder, architecture = weights.parent, config.get("architecture")
     lacking = [key for key in ("pretrained_cfg", "num_classes") if key not in config]
@@ -304,9 +306,13 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
             found="none",
             remedy="Distil anew.",
         )
+    if not architecture and "library" in config:
+        made = build(config, folder / CONFIG)
+        fill(made.network, read_weights(weights), str(weights), str(config.get("backbone")))
+        return made.eval(), None
     if not architecture:
         raise TwoalikeError(
-            "this student is a module of somebody's own, not timm's",
+            "this student is a module of somebody's own, of none of the libraries",
             where=folder,
             remedy=f"Build it, load {WEIGHTS} into it, and wrap it in a Backbone (Python).",
         )
@@ -345,40 +351,3 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
     )
     fill(module, state, str(weights), str(architecture))
     return module.eval(), layer
-
-
-PATIENCE_S = 5.0
-"""How long the hub may take to answer."""
-SILENCE_S = 30.0
-"""How long a download may stand still."""
-
-
-@contextmanager
-def hub_or_cache() -> Iterator[None]:
-    """Let timm look for weights in the hub's cache only, while the hub is out of reach.
-
-    The hub's client tries for three quarters of a minute otherwise, and writes of it, before it
-    says that it is offline.
-    """
-    from huggingface_hub import constants
-
-    was_offline, was_patient = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
-    # Read by the client at each request; the environment variable is read once, at its import.
-    constants.HF_HUB_OFFLINE = was_offline or not _answers(constants.ENDPOINT)
-    socket.setdefaulttimeout(SILENCE_S)
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = was_offline
-        socket.setdefaulttimeout(was_patient)
-
-
-def _answers(address: str) -> bool:
-    """Whether a server is there; a refusal is an answer."""
-    try:
-        urlopen(Request(address, method="HEAD"), timeout=PATIENCE_S).close()
-    except HTTPError as error:
-        error.close()
-    except OSError:
-        return False
-    return True

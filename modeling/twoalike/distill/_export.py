@@ -22,6 +22,7 @@ from twoalike.backbones import (
     HEAD,
     WEIGHTS,
     Backbone,
+    Wrapped,
     classifier_name,
     create_network,
     extract_features,
@@ -232,7 +233,7 @@ def _read_back(
     config: Mapping[str, Any], exported: Backbone, weights: Path, student: StudentNetwork
 ) -> nn.Module:
     """Build the student as its users will; weights are loaded back into a user's own module."""
-    if exported.architecture is not None:
+    if exported.architecture is not None or "library" in config:
         return rebuild(config, weights)[0]
     exported.network.load_state_dict(read_weights(weights))
     applied = config["head"] is not None and config["head"]["applied"]
@@ -281,7 +282,9 @@ def _config(
     if kept is not None and kept["file"] is None:
         # timm omits the classifier of that name if the number of classes is 0.
         classes, settings["classifier"] = kept["classes"], kept["name"]
+    described = backbone.module.description if isinstance(backbone.module, Wrapped) else {}
     return {
+        **described,
         **origin,
         "architecture": backbone.architecture,
         "num_classes": classes,

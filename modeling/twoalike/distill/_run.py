@@ -314,6 +314,7 @@ def _start(
             student,
             weights=weights,
             untrained=untrained,
+            size=config.size,
             seed=config.seed,
             classifier=config.keep_classifier > 0,
         )

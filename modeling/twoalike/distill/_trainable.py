@@ -96,10 +96,14 @@ def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
 
     Layers without a matrix, such as the norm after the last block, belong to the preceding block.
     """
-    groups = _timm_groups(network) or [
-        [name for name, _ in child.named_parameters(prefix)]
-        for prefix, child in network.named_children()
-    ]
+    groups = (
+        _timm_groups(network)
+        or _listed_groups(network)
+        or [
+            [name for name, _ in child.named_parameters(prefix)]
+            for prefix, child in network.named_children()
+        ]
+    )
     parameters = dict(network.named_parameters())
     blocks: list[list[nn.Parameter]] = []
     for names in groups:
@@ -121,6 +125,32 @@ def _timm_groups(network: nn.Module) -> list[list[str]]:
         network, matcher(coarse=False), reverse=False
     )
     return [groups[number] for number in sorted(groups)]
+
+
+def _listed_groups(network: nn.Module) -> list[list[str]]:
+    """Names of parameters by block, of a network with a list of equal blocks; else empty.
+
+    Transformers and OpenCLIP keep theirs so, one level down or deeper. The list with the most
+    parameters counts, and what stands before or after it is a group of its own.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    best: list[list[str]] = []
+    for prefix, part in network.named_modules():
+        blocks = list(part.named_children()) if isinstance(part, nn.ModuleList) else []
+        if len(blocks) < 2 or len({type(block) for _, block in blocks}) > 1:
+            continue
+        groups = [
+            [name for name, _ in block.named_parameters(f"{prefix}.{key}")] for key, block in blocks
+        ]
+        if all(groups) and sum(map(len, groups)) > sum(map(len, best)):
+            best = groups
+    if not best:
+        return []
+    inside = {name for group in best for name in group}
+    first = names.index(best[0][0])
+    before = [name for name in names[:first] if name not in inside]
+    after = [name for name in names[first:] if name not in inside]
+    return [before, *best, after]
 
 
 def add_adapters(

@@ -1,0 +1,314 @@
+"""Networks of Hugging Face's transformers and of OpenCLIP, by name.
+
+``transformers:facebook/dinov2-base`` names a repository of the hub or a folder of that layout, and
+``open_clip:ViT-B-32/laion2b_s34b_b79k`` a model and its pretrained weights. Of a model of images
+and texts, the part that sees images is taken. A student's folder says how to build the network
+again, and holds weights under the library's own names: ``AutoModel.from_pretrained`` loads a
+student of transformers, and OpenCLIP's ``visual`` takes the other's state dict.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from twoalike.backbones._backbone import Backbone, Wrapped
+from twoalike.backbones._hub import hub_or_cache
+from twoalike.backbones._preprocessing import INTERPOLATIONS, Preprocessing
+from twoalike.backbones._weights import fill, read_weights
+from twoalike.study import TwoalikeError, shortened
+
+LIBRARIES = ("transformers", "open_clip")
+"""Prefixes of names, and names of the packages."""
+Tokens = Literal["pooler", "first", "mean"]
+"""Features of a network of transformers: its own pooling, its class token, or the mean token."""
+_RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic")
+"""Interpolations by Pillow's numbers, which image processors give."""
+_FETCHING = ("auto_map", "use_pretrained_backbone", "timm_model_pretrained")
+"""Settings by which a description from elsewhere could fetch or run something."""
+_TEXTS = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
+"""The smallest text tower: OpenCLIP builds both at once, and this one is dropped."""
+
+
+def library_of(name: str) -> str | None:
+    """Library that a name asks for; None: timm, or a folder."""
+    library, colon, _ = name.partition(":")
+    return library if colon and library in LIBRARIES else None
+
+
+class TransformersNetwork(Wrapped):
+    """Images (n, 3, h, w) to pooled features (n, p), by a network of transformers."""
+
+    def __init__(self, network: nn.Module, tokens: Tokens) -> None:
+        super().__init__()
+        self.network, self.tokens = network, tokens
+        self.own = int(getattr(network.config, "image_size", 0) or 0)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled features."""
+        # Another size than the network's own is refused by some that could interpolate positions.
+        other = self.own not in {0, images.shape[-1]}
+        options = {"interpolate_pos_encoding": True} if other and self._interpolates else {}
+        output = self.network(pixel_values=images, return_dict=True, **options)
+        if self.tokens == "pooler":
+            return torch.as_tensor(output.pooler_output.flatten(1))
+        last: torch.Tensor = output.last_hidden_state
+        if last.ndim == 4:
+            return last.mean(dim=(2, 3))
+        return last[:, 0] if self.tokens == "first" else last.mean(dim=1)
+
+    @property
+    def _interpolates(self) -> bool:
+        from inspect import signature
+
+        return "interpolate_pos_encoding" in signature(self.network.forward).parameters
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What :func:`build` needs, for a student's config.json: its keys are transformers' own."""
+        config: Any = self.network.config
+        named = {"library": {"name": "transformers", "tokens": self.tokens}}
+        own: dict[str, Any] = config.to_diff_dict()
+        return own | {"architectures": [type(self.network).__name__]} | named
+
+
+class OpenClipNetwork(Wrapped):
+    """Images (n, 3, h, w) to the features (n, p) that OpenCLIP compares with texts."""
+
+    def __init__(self, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.network, self.settings = network, dict(settings)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Projected features."""
+        return torch.as_tensor(self.network(images))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What :func:`build` needs, for a student's config.json."""
+        return {"library": {"name": "open_clip", **self.settings}}
+
+
+def load_by_library(
+    name: str, weights: Path | None, untrained: bool, size: int | None, seed: int
+) -> Backbone:
+    """Load a network by a name with a library's prefix; its arguments are `load_backbone`'s.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no such network, or its weights cannot be had or do not fit.
+    """
+    library, _, own = name.partition(":")
+    load = _load_transformers if library == "transformers" else _load_open_clip
+    with torch.random.fork_rng(devices=[]), _quiet():
+        torch.manual_seed(seed)
+        try:
+            with hub_or_cache():
+                module, preprocessing = load(own, weights is None and not untrained, size)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise TwoalikeError(
+                f"cannot be had ({shortened(error, 160)})",
+                where=name,
+                remedy="Check the name; go online, or name a folder with a copy of the repository.",
+            ) from error
+    if weights is not None:
+        fill(module.network, read_weights(weights), str(weights), name)
+    folder = Path(own.removeprefix("local-dir:"))
+    if folder.is_dir():  # a path of one machine says nothing elsewhere
+        return Backbone(f"{library}:{folder.name}", module.eval(), preprocessing)
+    origin = None if untrained or weights is not None else own.removeprefix("hf-hub:")
+    return Backbone(name, module.eval(), preprocessing, origin=origin)
+
+
+def build(config: Mapping[str, Any], where: Path) -> Wrapped:
+    """Build a student's network, without its weights, from its config.json.
+
+    Raises
+    ------
+    TwoalikeError
+        If the description is damaged, or asks for more than to be built.
+    """
+    library = dict(config["library"])
+    if asked := _fetching(config):
+        raise TwoalikeError(
+            f"{asked!r} would fetch or run something", where=where, remedy="Distil anew."
+        )
+    try:
+        with torch.random.fork_rng(devices=[]), _quiet():
+            if library.pop("name") == "transformers":
+                return _from_config(_config_of(config), library["tokens"])
+            return OpenClipNetwork(_vision_tower(library), library)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise TwoalikeError(
+            f"does not say how to build the network ({shortened(error, 120)})",
+            where=where,
+            remedy="Copy the whole folder again, or distil anew.",
+        ) from error
+
+
+def _fetching(content: Any) -> str | None:
+    """Find the first setting, at any depth, by which something would be fetched or run."""
+    if not isinstance(content, Mapping):
+        return None
+    own = next((key for key in _FETCHING if content.get(key)), None)
+    if ":" in str(content.get("timm_model_name") or ""):  # a hub's prefix
+        own = "timm_model_name"
+    return own or next((key for value in content.values() if (key := _fetching(value))), None)
+
+
+def _config_of(content: Mapping[str, Any]) -> Any:
+    from transformers import CONFIG_MAPPING
+
+    # Our "backbone" is a network's name, transformers' a part of a detector.
+    own = {key: value for key, value in content.items() if key != "backbone"}
+    return CONFIG_MAPPING[own["model_type"]].from_dict(own)
+
+
+def _from_config(config: Any, tokens: Tokens) -> TransformersNetwork:
+    from transformers import AutoModel
+
+    network = AutoModel.from_config(config)
+    if tokens != "pooler" and getattr(network, "pooler", None) is not None:
+        network.pooler = None  # its weights are not among those that were loaded
+    return TransformersNetwork(network, tokens)
+
+
+def _load_transformers(
+    name: str, pretrained: bool, size: int | None
+) -> tuple[TransformersNetwork, Preprocessing]:
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(name)
+    config = getattr(config, "vision_config", config)  # of images and texts, what sees images
+    if pretrained:
+        network, info = AutoModel.from_pretrained(name, config=config, output_loading_info=True)
+        missing = sorted(info["missing_keys"])
+        # Classifiers are published without the pooling that was trained with them.
+        if others := [key for key in missing if not key.startswith("pooler.")]:
+            raise ValueError(f"the weights lack {len(others)} tensors, first {others[0]!r}")
+        if missing:
+            network.pooler = None
+    else:
+        network = AutoModel.from_config(config)
+    network = network.float()
+    module = TransformersNetwork(network, _tokens(network, config))
+    return module, _processing(name, config, required=pretrained)
+
+
+def _tokens(network: nn.Module, config: Any) -> Tokens:
+    """Choose its own pooling where it has one, else the class token, else the mean."""
+    edge = int(getattr(config, "image_size", None) or 64)
+    network.eval()
+    with torch.no_grad():
+        output = network(pixel_values=torch.zeros(1, 3, edge, edge), return_dict=True)
+    if getattr(output, "pooler_output", None) is not None:
+        return "pooler"
+    has_class = any("cls_token" in key or "class_embedding" in key for key in network.state_dict())
+    return "first" if has_class else "mean"
+
+
+def _processing(name: str, config: Any, *, required: bool) -> Preprocessing:
+    """Preprocessing that a repository states; the whole image is taken, as for every network."""
+    from transformers.image_processing_utils import BaseImageProcessor
+
+    size = getattr(config, "image_size", None)
+    try:
+        stated, _ = BaseImageProcessor.get_image_processor_dict(name)
+    except OSError:
+        if required:
+            raise
+        return Preprocessing(size=int(size or 224))
+    edges = stated.get("crop_size") or stated.get("size") or 224
+    edge = edges if isinstance(edges, int) else next(iter(edges.values()))
+    plain = not stated.get("do_normalize", True)
+    mean, std = ((0.0,) * 3, (1.0,) * 3) if plain else (stated["image_mean"], stated["image_std"])
+    return Preprocessing(
+        size=int(size or edge),
+        interpolation=_RESAMPLE[int(stated.get("resample", 3))],
+        mean=tuple(mean),
+        std=tuple(std),
+    )
+
+
+def _load_open_clip(
+    name: str, pretrained: bool, size: int | None
+) -> tuple[OpenClipNetwork, Preprocessing]:
+    import open_clip
+
+    hub = name.startswith(("hf-hub:", "local-dir:"))
+    model, _, tag = (name, "", "") if hub else name.partition("/")
+    if pretrained and not hub and not tag:
+        known = ", ".join(open_clip.list_pretrained_tags_by_model(model)[:5]) or "none"
+        raise ValueError(f"expected pretrained weights as MODEL/TAG; tags of {model}: {known}")
+    whole = open_clip.create_model(
+        model,
+        pretrained=tag or None,
+        load_weights=pretrained,
+        require_pretrained=pretrained,
+        force_image_size=size,
+    )
+    seen = open_clip.get_model_preprocess_cfg(whole)
+    shape = seen.get("size") or whole.visual.image_size
+    edge = shape if isinstance(shape, int) else shape[0]
+    interpolation = seen.get("interpolation", "bicubic")
+    if interpolation not in INTERPOLATIONS:
+        interpolation = "bicubic"
+    preprocessing = Preprocessing(
+        size=int(edge),
+        interpolation=interpolation,
+        mean=tuple(seen["mean"]),
+        std=tuple(seen["std"]),
+    )
+    settings = _open_clip_settings(model, whole)
+    if size is not None:
+        settings["vision_cfg"]["image_size"] = size
+    return OpenClipNetwork(whole.visual.float(), settings), preprocessing
+
+
+def _open_clip_settings(model: str, whole: nn.Module) -> dict[str, Any]:
+    """Collect what builds the tower of images again, as OpenCLIP's own settings."""
+    import open_clip
+    from open_clip.transformer import QuickGELU
+
+    stated = open_clip.get_model_config(model)
+    return {
+        "embed_dim": stated["embed_dim"],
+        # Given weights fetch nothing more, and dropped patches are of training alone.
+        "vision_cfg": {**stated["vision_cfg"], "timm_model_pretrained": False},
+        # Some published weights ask for it, whatever the model's settings say.
+        "quick_gelu": any(isinstance(part, QuickGELU) for part in whole.visual.modules()),  # type: ignore[union-attr]
+    }
+
+
+def _vision_tower(settings: Mapping[str, Any]) -> nn.Module:
+    import open_clip
+
+    whole = open_clip.CLIP(
+        settings["embed_dim"],
+        dict(settings["vision_cfg"]),
+        dict(_TEXTS),
+        quick_gelu=settings["quick_gelu"],
+    )
+    tower: nn.Module = whole.visual
+    return tower
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep libraries from writing of every tensor that they load or leave out."""
+    from transformers.utils import logging as of_transformers
+
+    before, bars = logging.root.manager.disable, of_transformers.is_progress_bar_enabled()
+    logging.disable(logging.WARNING)
+    of_transformers.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        if bars:
+            of_transformers.enable_progress_bar()
