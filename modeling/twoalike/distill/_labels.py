@@ -23,7 +23,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -375,7 +375,7 @@ def _write_sampled(
         places, images = pd.factorize(triplets[rows].reshape(-1))
         probabilities[rows] = label(images, places.reshape(-1, 3))
     images, places = np.unique(triplets, return_inverse=True)
-    names = [ids[row] for row in images]
+    names = [ids[int(row)] for row in images]
     write_shard(out, number, names, places.reshape(-1, 3), probabilities, plan)
 
 
@@ -443,7 +443,9 @@ def label_images(
         name = {"rule": "sample", "triplets": "number"}.get(str(first["loc"][0]), first["loc"][0])
         raise TwoalikeError(plain_words(first), where=f"`{name}=...`") from error
     rank, world = part_of(part)
-    inputs = {"features": Path(features)} if isinstance(features, str | Path) else {}
+    # A folder of features is known by its checksums; reading it once more would take minutes.
+    named = isinstance(features, str | Path) and Path(features).is_file()
+    inputs = {"features": Path(cast("str | Path", features))} if named else {}
     if isinstance(features, str | Path):
         features = read_features(Path(features), None if objects is None else Path(objects))
     table, label, origin, likeness = _labeller(source, features)

@@ -82,6 +82,7 @@ def read_features(
     require_file(path, "features (.npz, .npy, .parquet or .h5)")
     kind = path.suffix.lower()
     meta: dict[str, Any] = {}
+    values: Content
     positions = None
     if kind == ".parquet":
         ids, values = _from_parquet(path, named=objects is None)
@@ -153,9 +154,9 @@ def _from_numpy(
     for name in ("features", "positions"):
         rows = find_rows(path, name)
         if rows is not None and rows.rows * rows.width * rows.dtype.itemsize >= smallest:
+            if rows.crc is None:  # the only array of a .npy
+                return None, MappedRows([rows]), {}, None
             mapped[name] = MappedRows([rows])
-    if "features" in mapped and mapped["features"].parts[0].crc is None:  # the file's only array
-        return None, mapped["features"], {}, None
     loaded = load_arrays(path, "features", leave_out=mapped)
     if not isinstance(loaded, dict):
         return None, loaded, {}, None
@@ -356,7 +357,8 @@ def _check_rows(path: Path, ids: Sequence[str], values: Content) -> None:
 
 def _odd_rows(values: MappedRows) -> npt.NDArray[np.int64]:
     """Rows with NaN or infinite values; damage is found on the way, as when an archive is read."""
-    found, begin = [], 0
+    found: list[npt.NDArray[np.int64]] = []
+    begin = 0
     for number, part in enumerate(values.parts):
         if isinstance(part, StoredRows):
             crc = part.header

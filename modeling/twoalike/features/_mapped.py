@@ -178,7 +178,7 @@ class MappedRows:
     ) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("features in files are read into a new array")
-        return self[:].astype(dtype or np.float32, copy=False)
+        return np.asarray(self[:].astype(dtype or np.float32, copy=False))
 
     def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
         if isinstance(rows, int | np.integer):
@@ -196,6 +196,16 @@ class MappedRows:
         if rows.ndim != 1 or (len(rows) and rows.dtype.kind not in "iu"):
             raise IndexError("expected a row, a slice, or one-dimensional row numbers")
         return self._gathered(rows.astype(np.int64))
+
+    @property
+    def checksums(self) -> list[list[Any]] | None:
+        """Shape, type and CRC-32 of each part; None if a part has none."""
+        found = []
+        for part in self.parts:
+            if not isinstance(part, StoredRows) or part.crc is None:
+                return None
+            found.append([part.rows, part.width, part.dtype.str, part.crc])
+        return found
 
     def blocks(self, part: int, rows: int = ROWS) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the bytes of a part in files, block by block, shape (rows, bytes)."""
@@ -247,7 +257,7 @@ class MappedRows:
             self._count(len(own) * each)
 
     def _bytes(self, part: int) -> npt.NDArray[np.uint8]:
-        """Mapped bytes of a part, shape (rows, bytes)."""
+        """Map a part if it is not, shape (rows, bytes)."""
         if part not in self._open:
             stored = self.parts[part]
             assert isinstance(stored, StoredRows)

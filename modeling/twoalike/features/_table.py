@@ -61,8 +61,8 @@ class FeatureTable:
         table = frame.to_html(max_cols=6, header=False, float_format="{:.3g}".format, border=0)
         return f"<p>{escape(repr(self))}</p>{table}"
 
-    def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
-        """Rows of the given objects, in their order, shape (len(ids), p).
+    def rows_of(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.intp]:
+        """Rows of the given objects, as numbers, shape (len(ids),).
 
         Raises
         ------
@@ -76,7 +76,17 @@ class FeatureTable:
                 f"{where}: no features for {len(missing)} of {len(ids)} objects, first "
                 f"{', '.join(map(repr, missing[:10]))}. Compute features for all objects."
             )
-        return self.values[rows]
+        return np.asarray(rows)
+
+    def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
+        """Features of the given objects, in their order, shape (len(ids), p).
+
+        Raises
+        ------
+        TwoalikeError
+            If an object has no features.
+        """
+        return self.values[self.rows_of(ids, where)]
 
 
 def check_features_path(path: Path) -> None:

@@ -28,6 +28,9 @@ from twoalike.study import Booleans, Integers, TwoalikeError
 from twoalike.teacher._labels import log_probabilities, odd_logits
 from twoalike.teacher._posterior import teacher_html
 
+PLACED = 16_384
+"""Objects that are placed at once: features may not fit into memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class AffineTeacher:
@@ -129,18 +132,45 @@ class AffineTeacher:
             If the features are not those of the network that the map was fitted to.
         """
         self.check(features)
-        z = (features.values - self.mean) / np.float32(self.scale)
-        human = z @ self.weight.T + self.bias
-        if self.known is not None:
-            row_of = {name: row for row, name in enumerate(self.known_ids)}
-            rows = np.array([row_of.get(name, -1) for name in features.ids], np.int64)
-            human[rows >= 0] = self.known[rows[rows >= 0]]
-        if self.identity == 0:
-            return np.asarray(human)
-        return np.concatenate([human, np.float32(self.identity) * z], axis=1)
+        return self._placed(features, np.arange(len(features.ids)), 1.0)
+
+    @property
+    def width(self) -> int:
+        """Number of coordinates of a position: D + p, or D if ``identity`` is 0."""
+        d, p = self.weight.shape
+        return d + (p if self.identity else 0)
+
+    def _placed(
+        self,
+        features: FeatureTable,
+        rows: Integers,
+        divisor: float,
+        out: npt.NDArray[np.float32] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Positions of these rows of features over a divisor, block by block, shape (n, width)."""
+        result = np.empty((len(rows), self.width), np.float32) if out is None else out
+        row_of = {name: row for row, name in enumerate(self.known_ids)}
+        for start in range(0, len(rows), PLACED):
+            own = rows[start : start + PLACED]
+            z = (features.values[own] - self.mean) / np.float32(self.scale)
+            human = z @ self.weight.T + self.bias
+            if self.known is not None:
+                places = np.array([row_of.get(features.ids[row], -1) for row in own], np.int64)
+                human[places >= 0] = self.known[places[places >= 0]]
+            block = result[start : start + PLACED]
+            block[:, : len(self.weight)] = human
+            if self.identity:
+                block[:, len(self.weight) :] = np.float32(self.identity) * z
+            if divisor != 1:
+                block /= np.float32(divisor)
+        return result
 
     def positions(
-        self, ids: Sequence[str], features: FeatureTable | None = None
+        self,
+        ids: Sequence[str],
+        features: FeatureTable | None = None,
+        *,
+        out: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Positions of objects, shape (1, n, D + p); their dot products are log-odds.
 
@@ -150,6 +180,8 @@ class AffineTeacher:
             Ids of n objects.
         features
             Features of at least these objects.
+        out
+            Array of that shape to write them to, such as one in a file; None: a new one.
 
         Raises
         ------
@@ -160,8 +192,9 @@ class AffineTeacher:
             raise TwoalikeError(
                 where="this teacher", expected="`features=...` to place objects", found="none"
             )
-        table = FeatureTable(tuple(ids), features.select(ids), features.meta)
-        return np.asarray(self.embed(table)[None] / np.sqrt(np.float32(self.temperature)))
+        self.check(features)
+        rows, divisor = features.rows_of(ids), float(np.sqrt(np.float32(self.temperature)))
+        return self._placed(features, rows, divisor, None if out is None else out[0])[None]
 
     def choice_probabilities(
         self, triplets: Integers, features: FeatureTable, anchored: Booleans | None = None
