@@ -15,7 +15,7 @@ Judged objects may keep their positions in the posterior, and W z + b then place
 Both sets of positions are in one space, so similarities between them are meaningful.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class AffineTeacher:
             If the features are not those of the network that the map was fitted to.
         """
         self.check(features)
-        return self._placed(features, np.arange(len(features.ids)), 1.0)
+        return _together(self._blocks(features, np.arange(len(features.ids))), self.width)
 
     @property
     def width(self) -> int:
@@ -140,15 +140,8 @@ class AffineTeacher:
         d, p = self.weight.shape
         return d + (p if self.identity else 0)
 
-    def _placed(
-        self,
-        features: FeatureTable,
-        rows: Integers,
-        divisor: float,
-        out: npt.NDArray[np.float32] | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """Positions of these rows of features over a divisor, block by block, shape (n, width)."""
-        result = np.empty((len(rows), self.width), np.float32) if out is None else out
+    def _blocks(self, features: FeatureTable, rows: Integers) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield positions of these rows of features, block by block, shape (n, width)."""
         row_of = {name: row for row, name in enumerate(self.known_ids)}
         for start in range(0, len(rows), PLACED):
             own = rows[start : start + PLACED]
@@ -157,20 +150,34 @@ class AffineTeacher:
             if self.known is not None:
                 places = np.array([row_of.get(features.ids[row], -1) for row in own], np.int64)
                 human[places >= 0] = self.known[places[places >= 0]]
-            block = result[start : start + PLACED]
-            block[:, : len(self.weight)] = human
             if self.identity:
-                block[:, len(self.weight) :] = np.float32(self.identity) * z
-            if divisor != 1:
-                block /= np.float32(divisor)
-        return result
+                human = np.concatenate([human, np.float32(self.identity) * z], axis=1)
+            yield human
+
+    def position_blocks(
+        self, ids: Sequence[str], features: FeatureTable
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield :meth:`positions` of consecutive objects, where all together are too many.
+
+        Parameters
+        ----------
+        ids
+            Ids of n objects.
+        features
+            Features of at least these objects.
+
+        Raises
+        ------
+        TwoalikeError
+            If an object has no features, or they are not those of the map's network.
+        """
+        self.check(features)
+        root = np.sqrt(np.float32(self.temperature))
+        for block in self._blocks(features, features.rows_of(ids)):
+            yield block / root
 
     def positions(
-        self,
-        ids: Sequence[str],
-        features: FeatureTable | None = None,
-        *,
-        out: npt.NDArray[np.float32] | None = None,
+        self, ids: Sequence[str], features: FeatureTable | None = None
     ) -> npt.NDArray[np.float32]:
         """Positions of objects, shape (1, n, D + p); their dot products are log-odds.
 
@@ -180,8 +187,6 @@ class AffineTeacher:
             Ids of n objects.
         features
             Features of at least these objects.
-        out
-            Array of that shape to write them to, such as one in a file; None: a new one.
 
         Raises
         ------
@@ -192,9 +197,7 @@ class AffineTeacher:
             raise TwoalikeError(
                 where="this teacher", expected="`features=...` to place objects", found="none"
             )
-        self.check(features)
-        rows, divisor = features.rows_of(ids), float(np.sqrt(np.float32(self.temperature)))
-        return self._placed(features, rows, divisor, None if out is None else out[0])[None]
+        return _together(self.position_blocks(ids, features), self.width)[None]
 
     def choice_probabilities(
         self, triplets: Integers, features: FeatureTable, anchored: Booleans | None = None
@@ -225,6 +228,11 @@ class AffineTeacher:
                 [np.einsum("nd,nd->n", x[place[:, i]], x[place[:, j]]) for i, j in pairs], axis=1
             )
         return np.exp(log_probabilities(logits / self.temperature, anchored))
+
+
+def _together(blocks: Iterator[npt.NDArray[np.float32]], width: int) -> npt.NDArray[np.float32]:
+    """Blocks of rows, one below the other."""
+    return np.concatenate([np.empty((0, width), np.float32), *blocks])
 
 
 def _tokens(described: Mapping[str, Any]) -> str:
