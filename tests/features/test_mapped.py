@@ -56,16 +56,18 @@ def test_rows_are_those_in_memory(stored: np.ndarray, tmp_path: Path) -> None:
     assert_array_equal(values[13], expected[13])
     assert_array_equal(values[-1], expected[-1])
     odd = np.arange(N) % 2 == 1
-    for rows in (slice(3, 20), slice(None, None, -3), slice(9, 2), [49, 0, 7, 7, -2], [], odd):
+    numbers = np.array([49, 0, 7, 7, -2])
+    for rows in (slice(3, 20), slice(None, None, -3), slice(9, 2), numbers, numbers[:0], odd):
         found = values[rows]
         assert found.dtype == np.float32
-        assert_array_equal(found, expected[np.array(rows, int) if rows == [] else rows])
+        assert_array_equal(found, expected[rows])
+    found = values[3:5]
     found[:] = 0  # what was read does not lead back to the file
     assert_array_equal(values[:], expected)
     assert_array_equal(table.select(["i000049", "i000002"]), expected[[49, 2]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(rows=st.lists(st.integers(-N, N - 1), max_size=30), shard=st.integers(1, N + 3))
 def test_any_rows_of_any_shards(
     tmp_path_factory: pytest.TempPathFactory, rows: list[int], shard: int

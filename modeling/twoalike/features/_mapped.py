@@ -261,7 +261,7 @@ class MappedRows:
         if part not in self._open:
             stored = self.parts[part]
             assert isinstance(stored, StoredRows)
-            if len(self._open) >= _OPEN:
+            while len(self._open) >= _OPEN:
                 self._open.popitem(last=False)
             self._open[part] = stored.open()
         self._open.move_to_end(part)
