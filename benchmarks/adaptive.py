@@ -1,6 +1,9 @@
-"""Adaptive against random triplets: trials needed for the same held-out log-loss.
+"""Adaptive against random trials: of triplets in a large setting, of all tasks in a small one.
 
-    python benchmarks/adaptive.py [--seeds 5] [--processes 2]
+    python -P benchmarks/adaptive.py [--seeds 5] [--processes 2]
+    python -P benchmarks/adaptive.py --tasks [anchored-choice ...] [--seeds 3]
+
+Without tasks: triplets needed for the same held-out log-loss.
 
 One simulated observer judges 50 objects (lapse .02, temperature 1). Both arms start with the same
 200 random triplets; the random arm goes on with random ones, the adaptive arm with blocks of 100
@@ -9,8 +12,16 @@ answer, drawn beforehand, which both arms get. Both are fitted by the same setti
 the log-loss expected on 8,000 triplets under the observer's true probabilities: no noise from
 test answers. All answers are fitted, the random share too: the test triplets are others.
 
-Finished runs are kept in derived/adaptive/ and not run again; the table goes to
-benchmarks/results/adaptive.md.
+With tasks: how much is known after the same number of trials. One such observer judges 24 objects.
+Both arms begin with the same 80 random trials, which show objects evenly; the adaptive arm goes on
+with blocks of 40, a fifth of them random, each chosen from the posterior of all answers so far. A
+trial has one answer, drawn beforehand, which both arms get. Ratings are on seven points. r is the
+correlation, over all pairs of objects, of the posterior's mean similarity with the true one (dot
+products); accuracy is how often the observer's answer to all triplets would be the one that the
+posterior holds likeliest, whatever the task.
+
+Finished runs are kept in derived/adaptive/ and not run again; the tables go to
+benchmarks/results/adaptive.md and adaptive_tasks.md.
 """
 
 import argparse
@@ -27,11 +38,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import entropy
-from twoalike.design import adaptive_triplets
+from twoalike.choice import Question, entropy
+from twoalike.design import AnswerDraws, TrialForm, adaptive_trials
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.judgments import choices_table
-from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.judgments import choices_table, ratings_table
+from twoalike.observers import SimulatedObserver, SimulatedRater, hierarchical_embedding
+from twoalike.planning import choice_draws, read_choice_draws, read_rating_draws
 from twoalike.stimuli import StimulusSet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,18 +53,27 @@ WORLDS = ("sparse", "categories")
 OBJECTS, START, BLOCK, TEST = 50, 200, 100, 8_000
 ADAPTIVE_STOP, RANDOM_AT = 1_000, (200, 400, 600, 800, 1_000, 1_200, 1_400)
 SHARE = 0.2
+QUESTIONS: dict[str, Question | None] = {
+    "odd-one-out": Question("odd_one_out", 3),
+    "anchored-choice": Question("anchored", 3),
+    "odd-one-of-many": Question("odd_one_out", 5),
+    "most-alike-pair": Question("most_alike", 4),
+    "pair-rating": None,
+}
+FEW, FIRST, NEXT, LAST, POINTS = 24, 80, 40, 240, 7
+AT = (80, 160, 240)
 FIT = FitConfig(quick=True, engine="nuts", tune=200, draws=100, chains=2)
 
 
-def observer(world: str, rng: np.random.Generator) -> SimulatedObserver:
+def observer(world: str, rng: np.random.Generator, objects: int = OBJECTS) -> SimulatedObserver:
     """Draw an observer: six sparse dimensions, or three kinds of two sub-kinds each."""
-    ids = tuple(f"object-{index:02d}" for index in range(OBJECTS))
+    ids = tuple(f"object-{index:02d}" for index in range(objects))
     if world == "sparse":
-        there = rng.random((OBJECTS, 6)) < 0.35
+        there = rng.random((objects, 6)) < 0.35
         large, small = rng.gamma(2.0, 0.6, there.shape), rng.exponential(0.03, there.shape)
         return SimulatedObserver(ids, 1.15 * np.where(there, large, small), lapse=0.02)
     rows = [
-        (name, f"{name}.png", "0" * 64, f"kind-{i * 3 // OBJECTS}", f"sub-kind-{i * 6 // OBJECTS}")
+        (name, f"{name}.png", "0" * 64, f"kind-{i * 3 // objects}", f"sub-kind-{i * 6 // objects}")
         for i, name in enumerate(ids)
     ]
     columns = ["id", "file", "sha256", "kind", "sub-kind"]
@@ -105,11 +126,11 @@ def run(world: str, seed: int) -> dict[str, Any]:
         if len(shown) >= ADAPTIVE_STOP:
             break
         start = time.monotonic()
-        block = adaptive_triplets(
+        block = adaptive_trials(
             posterior.choice_draws, OBJECTS, BLOCK, rng=rng, random_share=SHARE, shown=shown
         )
         pick_s.append(time.monotonic() - start)
-        shown = np.concatenate([shown, block.triplets])
+        shown = np.concatenate([shown, block.trials])
     result = {
         "world": world,
         "seed": seed,
@@ -192,7 +213,7 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
         [
             "# Adaptive and random triplets",
             "",
-            f"`python benchmarks/adaptive.py --seeds {seeds}` ({packages}, Python "
+            f"`python -P benchmarks/adaptive.py --seeds {seeds}` ({packages}, Python "
             f"{platform.python_version()}, {os.cpu_count()} cores). {OBJECTS} objects, one "
             f"simulated observer per seed (lapse .02), {seeds} seeds per world, mean ± standard "
             f"error over seeds. Both arms begin with the same {START} random triplets, followed by "
@@ -222,12 +243,170 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
     )
 
 
+class Judge:
+    """An observer whose answer to a trial is the same whenever it is asked."""
+
+    def __init__(self, observer: SimulatedObserver, question: Question | None, seed: int) -> None:
+        self.observer, self.question, self.seed = observer, question, seed
+        x = np.asarray(observer.embedding, dtype=np.float64)
+        lapse = np.array([observer.lapse])
+        self._p: AnswerDraws | None = (
+            None if question is None else choice_draws(x[None], lapse, question)
+        )
+
+    def answers(self, trials: np.ndarray) -> np.ndarray:
+        """Answer trials, shape (n, k): places among the answers, or points from 1."""
+        rngs = [np.random.default_rng([self.seed, *row]) for row in trials.tolist()]
+        if self._p is not None:
+            cumulative = self._p(trials)[0].cumsum(axis=1)
+            drawn = np.array([rng.random() for rng in rngs])[:, None] * cumulative[:, -1:]
+            return np.asarray((drawn > cumulative).sum(axis=1))
+        rater, ids = SimulatedRater(self.observer), self.observer.ids
+        places = [
+            rater.rate((ids[a], ids[b]), rng)[0]
+            for (a, b), rng in zip(trials.tolist(), rngs, strict=True)
+        ]
+        return np.minimum(1 + (np.array(places) * POINTS).astype(int), POINTS)
+
+    def fit(self, trials: np.ndarray, path: Path) -> Posterior:
+        """Fit the answers to these trials, and save the posterior."""
+        config = FIT.model_copy(update={"seed": self.seed})
+        answers, ids = self.answers(trials), self.observer.ids
+        if self.question is None:
+            columns = {"item_a": trials[:, 0], "item_b": trials[:, 1], "rating": answers}
+            table = ratings_table({**columns, "scale_points": np.full(len(trials), POINTS)}, ids)
+            posterior = fit_embedding(ratings=table, config=config)
+        else:
+            named = self.question.answers[answers] + 1
+            columns = {f"item_{k + 1}": trials[:, k] for k in range(trials.shape[1])}
+            columns |= {"kind": np.full(len(trials), self.question.kind), "chosen": named[:, 0]}
+            if named.shape[1] > 1:
+                columns["second"] = named[:, 1]
+            posterior = fit_embedding(choices_table(columns, ids), config=config)
+        posterior.save(path)
+        return posterior
+
+    def scores(self, posterior: Posterior) -> dict[str, float]:
+        """Correlation with the true similarities, and accuracy over all triplets."""
+        x, pairs = self.observer.embedding, np.triu_indices(FEW, 1)
+        where = np.array([posterior.ids.index(name) for name in self.observer.ids])
+        found = posterior.similarity()[np.ix_(where, where)]
+        triplets = np.array(list(combinations(range(FEW), 3)))
+        predicted = posterior.choice_probabilities(where[triplets]).argmax(axis=1)
+        truth = self.observer.choice_probabilities(triplets)
+        return {
+            "r": float(np.corrcoef((x @ x.T)[pairs], found[pairs])[0, 1]),
+            "accuracy": float(truth[np.arange(len(truth)), predicted].mean()),
+            "highest": float(truth.max(axis=1).mean()),
+        }
+
+
+def first_trials(form: TrialForm, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Draw random trials, one after the other of the objects that were shown least."""
+    used: set[tuple[int, ...]] = set()
+    shown, rows = np.zeros(FEW, dtype=int), []
+    for _ in range(n):
+        options = form.draw(FEW, min(20, form.count(FEW) - len(used)), set(used), rng)
+        row = options[np.argmin(shown[options].sum(axis=1))]
+        used.add(tuple(row.tolist()))
+        shown[row] += 1
+        rows.append(row)
+    return np.array(rows)
+
+
+def run_task(task: str, world: str, seed: int) -> dict[str, Any]:
+    """Run both arms of one simulated observer."""
+    path = WORK / f"task-{task}-{world}-{seed}.json"
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    WORK.mkdir(parents=True, exist_ok=True)
+    question, file = QUESTIONS[task], path.with_suffix(".nc")
+    rng = np.random.default_rng([WORLDS.index(world), seed])
+    judge = Judge(observer(world, rng, FEW), question, seed)
+    form = TrialForm.of(question)
+    order = first_trials(form, rng, AT[-1])
+    random = {n: judge.scores(judge.fit(order[:n], file)) for n in AT}
+    adaptive, seconds = {FIRST: random[FIRST]}, []
+    shown = order[:FIRST]
+    judge.fit(shown, file)
+    while len(shown) < LAST:
+        began = time.monotonic()
+        answers = (
+            read_rating_draws(file, judge.observer.ids, POINTS)
+            if question is None
+            else read_choice_draws(file, judge.observer.ids, question)
+        )
+        block = adaptive_trials(answers, FEW, NEXT, rng=rng, form=form, shown=shown)
+        seconds.append(time.monotonic() - began)
+        shown = np.concatenate([shown, block.trials])
+        adaptive[len(shown)] = judge.scores(judge.fit(shown, file))
+    result = {"task": task, "world": world, "random": random, "adaptive": adaptive}
+    path.write_text(json.dumps({**result, "pick_s": seconds}), encoding="utf-8")
+    file.unlink()
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def task_line(task: str, world: str, n: int, runs: list[dict[str, Any]]) -> str:
+    """Row of the table: random, adaptive and their difference after n trials."""
+    cells = [f"`{task}`", world, str(n)]
+    for score in ("r", "accuracy"):
+        random, adaptive = (
+            np.array([run[arm][str(n)][score] for run in runs]) for arm in ("random", "adaptive")
+        )
+        cells += [f"{random.mean():.3f}", f"{adaptive.mean():.3f}"]
+        cells.append(mean_se(adaptive - random, "+.3f").replace("± +", "± "))
+    return f"| {' | '.join(cells)} |"
+
+
+def report_tasks(found: dict[tuple[str, str], list[dict[str, Any]]], seeds: int) -> str:
+    """Lay out the document of tasks."""
+    tasks = " ".join(dict.fromkeys(task for task, _ in found))
+    heads = "task | world | trials | r, random | r, adaptive | difference"
+    heads += " | accuracy, random | accuracy, adaptive | difference"
+    everything = [run for runs in found.values() for run in runs]
+    highest = np.mean([run["random"][str(LAST)]["highest"] for run in everything])
+    picked = np.concatenate([run["pick_s"] for run in everything])
+    return "\n".join(
+        [
+            "# Adaptive and random trials, by task",
+            "",
+            f"`python -P benchmarks/adaptive.py --tasks {tasks} --seeds {seeds}` (twoalike "
+            f"{version('twoalike')}, PyMC {version('pymc')}, Python {platform.python_version()}, "
+            f"{os.cpu_count()} cores). What the columns hold: see the script. Means over {seeds} "
+            "observers; of differences, which are within observers, with their standard error. The "
+            f"observers' own best answers have an accuracy of {highest:.3f}. Choosing {NEXT} "
+            f"trials took {np.median(picked):.1f} s (median; longest {picked.max():.1f} s), on "
+            "cores shared with other work.",
+            "",
+            f"| {heads} |",
+            f"|{'---|' * 9}",
+            *(
+                task_line(task, world, n, runs)
+                for (task, world), runs in found.items()
+                for n in AT[1:]
+            ),
+            "",
+        ]
+    )
+
+
 def main() -> None:
-    """Run what is not there yet and write benchmarks/results/adaptive.md."""
+    """Run what is not there yet and write the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--tasks", nargs="*", choices=list(QUESTIONS))
     arguments = parser.parse_args()
+    if arguments.tasks is not None:
+        found = {
+            (task, world): [run_task(task, world, seed) for seed in range(arguments.seeds)]
+            for task in arguments.tasks or QUESTIONS
+            for world in WORLDS
+        }
+        text = report_tasks(found, arguments.seeds)
+        RESULTS.with_name("adaptive_tasks.md").write_text(text, encoding="utf-8")
+        print(text)
+        return
     jobs = [(world, seed) for seed in range(arguments.seeds) for world in WORLDS]
     with ProcessPoolExecutor(arguments.processes) as pool:
         runs = list(pool.map(run, *zip(*jobs, strict=True)))

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.design import AdaptiveTriplets, adaptive_triplets, expected_information
-from twoalike.design._adaptive import NOISE_FLOOR, ChoiceDraws, _Remaining, _whitened
+from twoalike.design import AdaptiveTrials, adaptive_trials, expected_information
+from twoalike.design._informative import NOISE_FLOOR, AnswerDraws, _Remaining, _whitened
 
 
-def choice_draws(x: np.ndarray) -> ChoiceDraws:
+def choice_draws(x: np.ndarray) -> AnswerDraws:
     """Choice probabilities under draws of an embedding, shape (S, m, D)."""
     matrices = x @ x.transpose(0, 2, 1)
 
@@ -24,7 +24,7 @@ def choice_draws(x: np.ndarray) -> ChoiceDraws:
     return probabilities
 
 
-def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5) -> ChoiceDraws:
+def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5) -> AnswerDraws:
     rng = np.random.default_rng(seed)
     mean = rng.gamma(1.0, 1.0, size=(m, 4))
     return choice_draws(np.abs(mean + spread * rng.standard_normal((draws, m, 4))))
@@ -73,8 +73,8 @@ def test_a_block_is_fresh_balanced_and_as_random_as_asked(
     k = min(k, len(everything))
     n = min(n, len(everything) - k)
     shown = everything[:k]
-    block = adaptive_triplets(random_draws(m, seed), m, n, rng=rng, random_share=share, shown=shown)
-    rows = {tuple(row) for row in block.triplets.tolist()}
+    block = adaptive_trials(random_draws(m, seed), m, n, rng=rng, random_share=share, shown=shown)
+    rows = {tuple(row) for row in block.trials.tolist()}
     assert len(rows) == n
     assert not rows & {tuple(sorted(row)) for row in shown.tolist()}
     assert all(0 <= a < b < c < m for a, b, c in rows)
@@ -88,12 +88,12 @@ def test_no_object_is_over_used(seed: int) -> None:
     x = np.abs(rng.standard_normal((40, m, 3)))
     x[:, 3:] = x[0, 3:]  # all that is unknown is known to be three objects
     shown = np.array(list(combinations(range(8), 3)))[rng.permutation(56)[:30]]
-    block = adaptive_triplets(
+    block = adaptive_trials(
         choice_draws(x), m, n, rng=rng, random_share=0.0, shown=shown, candidates=200
     )
     cap = ceil(1.5 * 3 * (len(shown) + n) / m)
     before = np.bincount(shown.ravel(), minlength=m)
-    after = before + np.bincount(block.triplets.ravel(), minlength=m)
+    after = before + np.bincount(block.trials.ravel(), minlength=m)
     assert (after <= np.maximum(cap, before)).all()
     assert after[:3].min() == cap  # and the unknown ones are used as far as allowed
 
@@ -103,8 +103,8 @@ def test_the_first_pick_is_the_most_telling_triplet(rng: np.random.Generator) ->
     probabilities = random_draws(m, 3)
     everything = np.array(list(combinations(range(m), 3)))
     information = expected_information(probabilities(everything))
-    block = adaptive_triplets(probabilities, m, 5, rng=rng, random_share=0.0)
-    assert_array_equal(block.triplets[0], everything[np.argmax(information)])
+    block = adaptive_trials(probabilities, m, 5, rng=rng, random_share=0.0)
+    assert_array_equal(block.trials[0], everything[np.argmax(information)])
     assert_allclose(block.score[0], information.max())
 
 
@@ -113,36 +113,36 @@ def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
     x = np.tile(rng.gamma(1.0, 1.0, size=(m, 3)), (60, 1, 1))
     x[:30, 0] += [1.5, 0, 0]  # one doubt, which shows in every triplet of object 0 ...
     x[:, 8] += 0.4 * rng.standard_normal((60, 3))  # ... and a smaller one about object 8
-    block = adaptive_triplets(choice_draws(x), m, 6, rng=rng, random_share=0.0)
+    block = adaptive_trials(choice_draws(x), m, 6, rng=rng, random_share=0.0)
     best = np.sort(expected_information(choice_draws(x)(np.array(list(combinations(range(9), 3))))))
-    assert (block.triplets == 8).any(axis=1).sum() >= 2
+    assert (block.trials == 8).any(axis=1).sum() >= 2
     assert block.score.sum() < best[-6:].sum()
 
 
 def test_same_rng_same_block() -> None:
-    def block(seed: int, candidates: int) -> AdaptiveTriplets:
-        return adaptive_triplets(
+    def block(seed: int, candidates: int) -> AdaptiveTrials:
+        return adaptive_trials(
             random_draws(15, 1), 15, 20, rng=np.random.default_rng(seed), candidates=candidates
         )
 
     for candidates in (100, 10_000):
         a, b, c = block(4, candidates), block(4, candidates), block(5, candidates)
-        assert_array_equal(a.triplets, b.triplets)
+        assert_array_equal(a.trials, b.trials)
         assert_array_equal(a.score, b.score)
         assert_array_equal(a.is_random, b.is_random)
-        assert (a.triplets != c.triplets).any()
+        assert (a.trials != c.trials).any()
 
 
 def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator) -> None:
     m = 6
-    block = adaptive_triplets(random_draws(m, 0), m, comb(m, 3), rng=rng)
-    assert len({tuple(row) for row in block.triplets.tolist()}) == comb(m, 3)
+    block = adaptive_trials(random_draws(m, 0), m, comb(m, 3), rng=rng)
+    assert len({tuple(row) for row in block.trials.tolist()}) == comb(m, 3)
     with pytest.raises(ValueError, match="21 fresh triplets, 20 are left"):
-        adaptive_triplets(random_draws(m, 0), m, 21, rng=rng)
+        adaptive_trials(random_draws(m, 0), m, 21, rng=rng)
     with pytest.raises(ValueError, match="19 fresh triplets, 18 are left"):
-        adaptive_triplets(random_draws(m, 0), m, 19, rng=rng, shown=block.triplets[:2])
+        adaptive_trials(random_draws(m, 0), m, 19, rng=rng, shown=block.trials[:2])
     with pytest.raises(ValueError, match="random_share"):
-        adaptive_triplets(random_draws(m, 0), m, 3, rng=rng, random_share=1.2)
+        adaptive_trials(random_draws(m, 0), m, 3, rng=rng, random_share=1.2)
 
 
 def test_what_is_left_to_learn_is_the_conditional_covariance(rng: np.random.Generator) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
-    ChoiceDraws,
+    AnswerDraws,
     adaptive_blocks,
     adaptive_trial_list,
     read_trial_list,
@@ -33,7 +33,7 @@ CONFIG = DesignConfig(
 )
 
 
-def draws_of(m: int, seed: int = 0) -> ChoiceDraws:
+def draws_of(m: int, seed: int = 0) -> AnswerDraws:
     """Choice probabilities under 40 draws of a vague posterior."""
     x = np.abs(np.random.default_rng(seed).normal(size=(40, m, 3)))
 

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from twoalike.design import (
     ANCHORED_LISTS,
@@ -123,8 +122,8 @@ def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
 
 
 def test_what_cannot_be_designed_says_why(objects: Objects) -> None:
-    with pytest.raises(ValidationError, match="defined for the odd-one-out task only"):
-        AnchoredConfig.model_validate({"sampler": "adaptive"})
+    with pytest.raises(TwoalikeError, match="anchored: the adaptive sampler chooses by a post"):
+        ANCHORED_LISTS.together(make_study(sampler="adaptive"), objects(3, 3, 2), ["01"], 1)
     few = objects(2, 1, 2)
     with pytest.raises(TwoalikeError, match="4 objects allow only 12 different ones"):
         ANCHORED_LISTS.one(make_study(), few, "01", 1)

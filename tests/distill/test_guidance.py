@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
@@ -21,7 +20,6 @@ from twoalike.distill import (
     cka_loss,
     image_similarity,
     import_alignet,
-    load_recipe,
 )
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._labels import PLAN, write_shard
@@ -271,21 +269,6 @@ def test_a_full_disk_leaves_the_checkpoint_before(
         assert (tmp_path / "student" / name).read_bytes() == (
             tmp_path / "whole" / name
         ).read_bytes()
-
-
-def test_the_recipe_of_alignet_runs(squares: Squares, labels: Path, tmp_path: Path) -> None:
-    """Its objective, head, temperature and schedule, on a network and a set of a size for tests."""
-    path = Path(__file__).resolve().parents[2] / "modeling" / "recipes" / "alignet_vit_b.toml"
-    small = {"steps": 4, "batch": 6, "evaluate_every": 2, "workers": 0}
-    config = load_recipe(path, small)
-    assert (config.objective, config.rate, config.head_width) == ("jsd", 3e-5, 1024)
-    assert config.warmup * load_recipe(path).steps == 5000
-    out = tmp_path / "student"
-    said = run(squares, out, config, teacher=None, features=None, labels=labels, student="test_vit")
-    assert said["temperature"] == pytest.approx(100 / 1024)
-    head = load_file(out / "head.safetensors")
-    assert head["weight"].shape == (1024, 64)
-    assert said["held_out"] is None
 
 
 def test_a_wide_head_keeps_the_similarities_at_first() -> None:

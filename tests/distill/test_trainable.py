@@ -177,7 +177,7 @@ def test_a_probe_needs_a_linear_classifier_to_live_in() -> None:
         prepare_training(distilled, DistillConfig(train="probe", head="none"))
 
 
-@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}])
+@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}, {"head": "dense"}])
 def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> None:
     from twoalike.distill import load_recipe
 
@@ -186,7 +186,7 @@ def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_a_width_belongs_to_a_linear_head() -> None:
+def test_a_width_belongs_to_a_linear_or_dense_head() -> None:
     from twoalike.distill import load_recipe
 
     with pytest.raises(TwoalikeError, match="head_width is that of head = 'linear'"):

@@ -129,7 +129,9 @@ def test_unknown_pace_seats_and_moves_are_no_evidence(near: Posterior, x: np.nda
     with pytest.raises(TwoalikeError, match="none of the .* placements"):
         own = table[table["participant"] == "other"]
         careless_table(near, arrangements=own.assign(participant="nobody"))
-    with pytest.raises(TwoalikeError, match="expected choices or arrangements to look at"):
+    with pytest.raises(
+        TwoalikeError, match="expected choices, arrangements, ratings or sortings to look at"
+    ):
         careless_table(near)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
+from twoalike.judgments import collect_judgments
 from twoalike.observers import SimulatedObserver, SimulatedRater, SimulatedSorter
 from twoalike.record import find_runs, read_run
 from twoalike.stimuli import StimulusSet
@@ -56,6 +57,10 @@ def test_every_command_takes_a_study_of_ratings_and_sortings(
     assert "Sessions of sorting" in html
     assert "2 participants did 2 sessions of the pair-rating task" in html
     assert "There are no sessions" not in html
+    found = collect_judgments(root)
+    ratings = pd.read_parquet(found["ratings"])
+    assert (ratings["item_a"] != ratings["item_b"]).all()  # not so in every attention check
+    assert {"main", "repeat"} <= set(ratings["trial_type"])
     call("share", root, "--out", tmp_path / "copy")
     (path, _) = find_runs(root / "data" / "raw", "freesorting")
     rows = read_run(path).rows

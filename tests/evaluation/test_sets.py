@@ -15,6 +15,7 @@ from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.evaluation import Candidate, score_sets
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table, split_sets
+from twoalike.report import write_report
 from twoalike.results import Results, evaluate
 from twoalike.study import TwoalikeError
 from twoalike.teacher import predict, teach
@@ -99,8 +100,13 @@ def test_each_question_is_scored_against_its_own_chance(
         assert truth.log_loss is not None and noise.log_loss is not None
         assert truth.log_loss.value < of.chance_log_loss < noise.log_loss.value + 0.3
         assert truth.temperature == pytest.approx(0.5, rel=0.4)
+        assert of.calibration is not None and len(of.calibration) == 2
+        assert of.calibration[0].brier.value > of.calibration[1].brier.value
     assert four.pair_agreement is not None and four.repeats is not None
     assert four.pair_agreement.value > 0.3
+    assert four.ceilings is not None and four.ceilings.oracle is not None
+    assert four.ceilings.oracle.high > four.models[1].accuracy.value
+    assert pair.ceilings is not None and pair.ceilings.votes <= pair.choices
     titles = [table.title for table in found.tables()]
     assert any(title.startswith("200 choices (odd one of 4) by 5 participants") for title in titles)
 
@@ -114,6 +120,20 @@ def test_results_of_larger_sets_survive_their_file(
     assert found.judgments is None and found.missing["ceilings"].startswith("needs choices among")
     assert Results.load(out).sets == found.sets
     assert "sets.most_alike_5.models.accuracy" in set(found.to_frame()["measure"])
+
+
+def test_the_report_has_a_table_of_each_question(
+    mixed: pd.DataFrame, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (tmp_path / "study.toml").write_text('title = "Sets"\nseed = 1\n', encoding="utf-8")
+    (tmp_path / "derived").mkdir()
+    out = tmp_path / "derived" / "results.json"
+    evaluate(networks(rng), choices=split_sets(mixed)[1], out=out, resamples=50)
+    page = write_report(tmp_path, files=tmp_path / "numbers").path.read_text(encoding="utf-8")
+    for words in ("Odd one of 4: 200 choices", "Most alike pair of 5", "majority of the others"):
+        assert words in page
+    numbers = [path.read_text() for path in (tmp_path / "numbers").glob("*.csv")]
+    assert any("odd_one_out_4" in text for text in numbers)
 
 
 def test_agreement_needs_enough_pairs_of_answers(rng: np.random.Generator) -> None:

@@ -320,6 +320,62 @@ def read_tables_of_labs(root: Path) -> None:
     )
 
 
+def make_levels(root: Path) -> None:
+    """The Levels data in each form."""
+    import pickle
+
+    people = {}
+    for number in range(3):
+        trials = []
+        for k in range(4):
+            names = [f"n{10000000 + place * (k % 3)}_{k}{place}.JPEG" for place in range(3)]
+            trials.append(
+                {
+                    "rt": np.float64(1500.0 + number),
+                    **{f"image{place + 1}Path": name for place, name in enumerate(names)},
+                    "selected_image": "No image selected" if k == number else names[k % 3],
+                    "exp_trial_type": "catch_trial" if k == 3 else "exp_trial",
+                    "triplet_type": "within_class",
+                }
+            )
+        people[f"person{number}"] = trials
+    (root / "l.pkl").write_bytes(pickle.dumps(people))
+    plain = {name: [{**of, "rt": float(of["rt"])} for of in own] for name, own in people.items()}
+    (root / "l.json").write_text(json.dumps(plain))
+    rows = [{"participant": name, **trial} for name, own in plain.items() for trial in own]
+    pd.DataFrame(rows).to_csv(root / "l.csv", index=False)
+
+
+def levels_reader(name: str) -> Callable[[Path], object]:
+    def read(root: Path) -> object:
+        from twoalike.judgments import import_levels, level_times
+
+        return level_times(import_levels(root / name))
+
+    return read
+
+
+def make_breeds(root: Path) -> None:
+    """A hierarchy of two superclasses at level 5."""
+    (root / "breeds").mkdir()
+    info = [[number, f"n{number}", f"class {number}"] for number in range(8)]
+    edges = [("n00001740", "n00004258"), ("n00001740", "n00021939")]
+    for side in "ab":
+        way = ("n00004258", *(f"{side}{level}" for level in range(2, 6)))
+        edges += zip(way[:-1], way[1:], strict=True)
+        edges += [(f"{side}5", f"n{number + 4 * (side == 'b')}") for number in range(4)]
+    (root / "breeds" / "dataset_class_info.json").write_text(json.dumps(info))
+    lines = "".join(f"{one} {other}\n" for one, other in edges)
+    (root / "breeds" / "class_hierarchy.txt").write_text(lines)
+    (root / "breeds" / "node_names.txt").write_text("a5\tcat\nb5\tdog\n")
+
+
+def read_breeds(root: Path) -> None:
+    from twoalike.transfer import BreedsHierarchy
+
+    BreedsHierarchy.read(root / "breeds").split("living17")
+
+
 def make_trees(root: Path) -> None:
     entries = [{"id": f"i{k}", "name": f"{name}.png"} for k, name in enumerate(IDS)]
     spots = [{"id": f"i{k}", "x": 0.3 * np.cos(k), "y": 0.3 * np.sin(k)} for k in range(6)]
@@ -706,6 +762,19 @@ READERS: dict[str, Reader] = {
     ),
     "tables of labs": Reader(
         make_responses, dict.fromkeys(("labs.csv", "pairs.txt"), "table"), read_tables_of_labs
+    ),
+    **{
+        f"levels {name}": Reader(make_levels, {name: kind}, levels_reader(name))
+        for name, kind in (("l.pkl", "bytes"), ("l.json", "json"), ("l.csv", "table"))
+    },
+    "breeds": Reader(
+        make_breeds,
+        {
+            "breeds/dataset_class_info.json": "json",
+            "breeds/class_hierarchy.txt": "table",
+            "breeds/node_names.txt": "table",
+        },
+        read_breeds,
     ),
     "meadows": Reader(make_trees, {"tree.json": "json"}, read_trees),
     **{

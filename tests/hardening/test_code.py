@@ -32,6 +32,8 @@ ARGUMENTS = {
 
 CHILD = ROOT / "experiments/twoalike/study/_mat.py"
 """Calls ``loadmat``, in a child process with limits: no module may import this one."""
+PICKLES = ROOT / "experiments/twoalike/study/_pickle.py"
+"""Reads pickles without looking up names, in the child process too."""
 
 
 def faults(code: str) -> Iterator[str]:
@@ -61,6 +63,26 @@ def imported(code: str) -> set[str]:
     names = [a.name for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names]
     names += [n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)]
     return {part for name in names for part in name.split(".")}
+
+
+def unpicklers(code: str) -> list[str]:
+    """Classes that read pickles."""
+    return [
+        node.name
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ClassDef)
+        and any("Unpickler" in ast.unparse(base) for base in node.bases)
+    ]
+
+
+def test_pickles_are_parsed_in_the_child_only() -> None:
+    codes = {path: path.read_text(encoding="utf-8") for path in FILES}
+    reading = [path for path, code in codes.items() if "Unpickler" in code and unpicklers(code)]
+    assert reading == [PICKLES]
+    importing = [
+        path for path, code in codes.items() if "_pickle" in code and "_pickle" in imported(code)
+    ]
+    assert importing == []
 
 
 def test_nothing_read_is_run() -> None:

@@ -395,6 +395,13 @@ def test_what_no_browser_can_show_is_refused(
     assert not (root / "online").exists()
 
 
+def test_blocks_that_only_a_window_can_choose_are_refused(make_study: MakeStudy) -> None:
+    root = make_study("study", "trials = 6\n[anchored]\nsampler = 'adaptive'\ntrials = 6\n")
+    with pytest.raises(TwoalikeError, match='then set anchored.sampler = "list"'):
+        build_online(root, 1, task="anchored-choice")
+    assert not (root / "online").exists() and not (root / "design").exists()
+
+
 def test_tasks_without_a_page_are_refused(study: Path, capsys: Any) -> None:
     with pytest.raises(SystemExit, match="1"):
         main(["online", "build", str(study), "--participants", "1", "--task", "pair-rating"])

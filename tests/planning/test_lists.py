@@ -45,7 +45,7 @@ def test_arguments_that_do_not_fit_are_named_as_parameters(
     for arguments, message in (
         ({"sessions": 0}, "`sessions=0`: expected a whole number from 1"),
         ({"sampler": "best"}, "`sampler=best`: expected one of random, coverage"),
-        ({"task": "multi-arrangement", "block": 2}, "`block=...`: goes with `task=odd-one-out`"),
+        ({"task": "multi-arrangement", "block": 2}, "`block=...`: no posterior chooses"),
         ({"task": "odd"}, "expected one of odd-one-out"),
         ({"posterior": "p.nc"}, "only the adaptive sampler uses it"),
     ):

@@ -57,6 +57,17 @@ def pages(root: Path, label: str) -> list[str]:
     return [one["event"] for one in entries if "shown_s" in one or one["event"] == "question"]
 
 
+def test_consent_texts_that_differ_are_remarked_on(study: Path) -> None:
+    other = study / "protocols" / "anchored_choice.toml"
+    assert not any("consent:" in one for one in validate_study(study).remarks)
+    other.write_text(f"[consent]\nask = true\n{MORE}")  # the same text
+    assert not any("consent:" in one for one in validate_study(study).remarks)
+    other.write_text(f'[consent]\nask = true\nversion = "2"\n{MORE}')
+    (remark,) = (one for one in validate_study(study).remarks if "consent:" in one)
+    assert "odd-one-out and anchored-choice ask with different texts" in remark
+    assert validate_study(study).n_problems == 0
+
+
 def test_consent_form_and_debriefing_come_once(study: Path) -> None:
     outcome = quiet(study)
     assert [one.n_done for one in (*outcome.earlier, outcome)] == [4, 4]

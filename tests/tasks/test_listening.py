@@ -5,17 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.stimuli.media import write_sounds
 
 from twoalike.observers import SimulatedObserver
-from twoalike.planning import create_study
+from twoalike.planning import create_study, write_lists
 from twoalike.sitting import sit
+from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 from twoalike.tasks import (
     Arena,
+    Duration,
     Event,
     ImageRow,
     KeyPress,
@@ -33,8 +36,10 @@ from twoalike.tasks import (
     View,
     lay_out,
     places_of,
+    session_duration,
     validate_study,
 )
+from twoalike.tasks._duration import listening_duration
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks.multi_arrangement import Seating, lay_out_arena
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
@@ -257,3 +262,23 @@ def test_without_a_device_a_person_is_refused_and_nothing_is_written(
     with pytest.raises(TwoalikeError, match="no sound device"):
         sit(sounds, "001", panel=False)
     assert not sounds.raw.exists() or not [*sounds.raw.glob("sub-*/**/*.tsv")]
+
+
+def test_estimates_count_the_time_to_listen(sounds: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    stimuli = StimulusSet.load(sounds.stimuli)
+    (first, *_), lengths = stimuli.ids, stimuli.sound_lengths()
+    table = pd.DataFrame(
+        {"trial_index": [1, 2], "stimulus_1": first, "stimulus_2": stimuli.ids[1], "x": first}
+    )
+    heard = 2 * (lengths[first] + lengths[stimuli.ids[1]])
+    must = listening_duration(OddOneOut(), stimuli, table)
+    assert must.low_s == pytest.approx(heard) and must.high_s > heard
+    free = OddOneOut.model_validate({"sounds": {"heard": False}})
+    assert listening_duration(free, stimuli, table).low_s == 0
+    assert listening_duration(OddOneOut(), stimuli, None) == Duration()
+    made = write_lists(sounds, "001")
+    whole = session_duration(sounds, stimuli, "odd-one-out", made.lists[0].table)
+    monkeypatch.setattr(StimulusSet, "sound_lengths", lambda _: {})
+    silent = session_duration(sounds, stimuli, "odd-one-out", made.lists[0].table)
+    items = made.lists[0].table[["stimulus_1", "stimulus_2", "stimulus_3"]].to_numpy().ravel()
+    assert whole.low_s - silent.low_s == pytest.approx(sum(lengths[name] for name in items))

@@ -15,6 +15,8 @@ from ._reliability import calibration_error as calibration_error
 from ._reliability import predictions as predictions
 from ._reliability import probability_bins as probability_bins
 from ._reliability import reliability as reliability
+from ._sets import SetCalibration as SetCalibration
+from ._sets import set_calibration as set_calibration
 from ._times import TimesByEntropy as TimesByEntropy
 from ._times import knows_times as knows_times
 from ._times import mean_over_people as mean_over_people

@@ -23,7 +23,7 @@ of 300 studies (benchmarks/results/evaluation.md).
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,13 @@ from twoalike.evaluation import (
 from twoalike.study import Floats, Integers
 
 type Answers = Literal["all", "top"]
+
+
+class Intervals(Protocol):
+    """Gives the mean of a score of each choice an interval, as TwoWayBootstrap does."""
+
+    def interval(self, scores: Floats, value: float | None = None) -> Interval:
+        """Interval of the mean, or of ``value``, of which the scores are the linearisation."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +283,7 @@ def calibration_error(
     )
 
 
-def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
+def error_of(of: Binned, boot: Intervals) -> CalibrationError:
     """Calibration error of predictions in bins (:func:`calibration_error`)."""
     gaps = of.hits - of.values
     sums = _sums(of.which, gaps)

@@ -13,6 +13,8 @@ from ._ceilings import consistency as consistency
 from ._ceilings import pair_agreement as pair_agreement
 from ._ceilings import repeated_answers as repeated_answers
 from ._interval import TripletIntervals as TripletIntervals
+from ._sets import SetCeilings as SetCeilings
+from ._sets import set_ceilings as set_ceilings
 from ._votes import MajorityAgreement as MajorityAgreement
 from ._votes import Published as Published
 from ._votes import Votes as Votes

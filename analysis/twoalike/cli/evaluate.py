@@ -26,8 +26,13 @@ class Options:
     """Multi-arrangement (arrangements.parquet), instead of --rdm."""
     rdm: Path | None = None
     """People's dissimilarities (.mat, .npy, .npz, .csv)."""
+    ratings: Path | None = None
+    """Ratings of pairs (ratings.parquet)."""
+    sortings: Path | None = None
+    """Sortings into piles (sortings.parquet)."""
     posterior: Path | None = None
-    """Fitted embedding (.nc): its calibration and its similarities beside the networks'."""
+    """Fitted embedding (.nc): its calibration and its similarities beside the networks', and how
+    well it predicts ratings and sortings if it was fitted to such."""
     objects: Path | None = None
     """Object ids, one a line: the order of --rdm, and of features in .npy."""
     labels: Path | None = None
@@ -50,16 +55,16 @@ def evaluate(
     seed: int = 0,
     out: Path,
 ) -> None:
-    """Score networks against people's choices, dissimilarities or both.
+    """Score networks against people's judgments of any kind.
 
     Judgments of objects that some network has no features of are left out and counted.
 
     Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
-    choices, Spearman's correlation with dissimilarities; each with a 95 % interval over
-    participants and objects, and its difference to the first network. Beside them how well any
-    model could agree with these people, calibration, what changed in the similarity structure
-    and, with --labels, what else the features are good for. The tables show the main figures,
-    --out holds all.
+    choices, Spearman's correlation with dissimilarities and ratings, area under the curve for
+    being in one pile; each with a 95 % interval over participants and objects, and its difference
+    to the first network. Beside them how well any model could agree with these people,
+    calibration, what changed in the similarity structure and, with --labels, what else the
+    features are good for. The tables show the main figures, --out holds all.
 
     Parameters
     ----------

@@ -41,6 +41,10 @@ class Options:
     instead of the last; later blocks are left out."""
     film: Literal["middle", "mean"] = "middle"
     """Features of a film: those of its middle frame, or the mean of those of eight frames."""
+    workers: int = 0
+    """Processes that read and prepare images beside the network."""
+    precision: Literal["32", "bf16"] = "32"
+    """bf16: compute in bfloat16 where that is accurate enough; features are written as float32."""
 
 
 def features(
@@ -75,7 +79,8 @@ def features(
         Images a file, for collections of a size where a stopped run should go on, or several
         machines share the work.
     part
-        Make a part of the shards only: 2/8 is the second of eight.
+        Make a part of the shards only: 2/8 is the second of eight. Processes that torchrun starts
+        divide the shards by themselves.
     """  # noqa: E501
     from twoalike.backbones import extract_features, extract_shards
     from twoalike.features import feature_shard

@@ -245,6 +245,57 @@ def salmon(
     _show_choices(out, table)
 
 
+@app.command
+def levels(file: Path, /, *, out: Path, exclude: Flag = False, overwrite: Flag = False) -> None:
+    """Import the Levels data that were published with AligNet.
+
+    Practice, attention checks and trials without an answer are left out. Levels follow from the
+    WordNet ids in the images' names; an object's id is its image's name without folder and ending.
+    Participants get new labels.
+
+    Parameters
+    ----------
+    file
+        The published dictionary of trials by participant (.pkl, of which plain data are read and
+        nothing is run), or the same trials as .json, .csv or .tsv.
+    out
+        Table of choices to write (.parquet).
+    exclude
+        Leave out people by the published rules: fewer than 90 % of their attention checks right,
+        or more than 10 trials without an answer. Those of the published file have passed.
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import levels pruned_dataset.pkl --out levels.parquet
+    """
+    from twoalike.judgments import import_levels, level_times
+    from twoalike.study import counted
+
+    table = import_levels(file, exclude=exclude, out=out, overwrite=overwrite)
+    _show_choices(out, table)
+    for level, row in level_times(table).iterrows():
+        print(  # noqa: T201
+            f"{level}: {counted(int(row['judgments']), 'judgment')} of "
+            f"{counted(int(row['triplets']), 'triplet')}, median response time "
+            f"{row['median_s']:.2f} s"
+        )
+    for name, what, more in (
+        ("n_practice", "practice trial", ""),
+        ("n_catch", "attention check", ""),
+        ("n_timeouts", "trial", " without an answer"),
+        ("n_excluded", "participant", " by the published rules"),
+    ):
+        if table.attrs[name]:
+            print(f"left out: {counted(table.attrs[name], what)}{more}")  # noqa: T201
+    if other := table.attrs["n_other_level"]:
+        print(  # noqa: T201
+            f"{counted(other, 'trial')} with another triplet_type than that of the WordNet ids, "
+            "which count"
+        )
+
+
 @app.command(name="next")
 def next_(
     file: Path,

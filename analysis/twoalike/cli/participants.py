@@ -19,6 +19,8 @@ def participants(
     *,
     choices: Path | None = None,
     arrangements: Path | None = None,
+    ratings: Path | None = None,
+    sortings: Path | None = None,
     out: Path | None = None,
     interval: float = 0.9,
     bound: float = 0.5,
@@ -33,17 +35,19 @@ def participants(
     choices 0.5. Where both kinds were fitted, agreement is about odd-one-out choices, and a column
     agreement_anchored about the others.
 
-    With --choices or --arrangements also the probability that each participant answered carelessly
-    or is no person: who guesses, answers by position, or answers too fast or too regularly. Why is
-    shown as log Bayes factors, positive for careless, of choices, repeated triplets, attention
-    checks and response times; of layouts, the time taken for each image, and images moved again. A
-    careful person may be slow, noisy or of another opinion.
+    With any table of judgments also the probability that each participant answered carelessly or is
+    no person: who guesses, answers by position (rates by the last rating), or answers too fast or
+    too regularly. Why is shown as log Bayes factors, positive for careless, of choices, repeated
+    triplets, attention checks and response times; of layouts, the time taken for each image, and
+    images moved again; of ratings, pairs rated again, checks and times; of piles, and the time
+    taken for each image. A careful person may be slow, noisy or of another opinion.
 
     Examples
     --------
         twoalike participants posterior.nc
         twoalike participants posterior.nc --choices choices.parquet
         twoalike participants posterior.nc --arrangements arrangements.parquet
+        twoalike participants posterior.nc --ratings ratings.parquet --sortings sortings.parquet
         twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
 
     Parameters
@@ -54,12 +58,19 @@ def participants(
         Table of choices (.parquet) that was fitted, with response times and attention checks.
     arrangements
         Table of arrangements (.parquet) that was fitted, with durations, seats and moves.
+    ratings
+        Table of rated pairs (.parquet) that was fitted, with response times, repeats and attention
+        checks.
+    sortings
+        Table of sortings (.parquet) that was fitted, with durations.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
         temperature_high, and alike for lapse and agreement (medians and intervals); guessed; with
-        --choices checks (with a known right answer) and passed; with either table p_careless,
-        likeliest (careful, guessing, position or automatic) and of choices evidence_choices,
-        _repeats, _checks and _times, of arrangements evidence_layouts, _pace and _moves.
+        --choices or --ratings checks (with a known right answer) and passed; with any table
+        p_careless, likeliest (careful, guessing, position or automatic) and of choices
+        evidence_choices, _repeats, _checks and _times, of arrangements evidence_layouts, _pace and
+        _moves, of ratings evidence_ratings, _rating_repeats, _rating_checks and _rating_times, of
+        sortings evidence_piles and _pace_of_piles.
     interval
         Share of the posterior between low and high.
     bound
@@ -81,7 +92,13 @@ def participants(
         check_ending(out, [".csv", ".tsv"], "the participants' table")
     fitted = Posterior.load(posterior)
     table = participants_table(
-        fitted, interval, bound=bound, choices=choices, arrangements=arrangements
+        fitted,
+        interval,
+        bound=bound,
+        choices=choices,
+        arrangements=arrangements,
+        ratings=ratings,
+        sortings=sortings,
     )
     if out is not None:
         save_table(out, table)
@@ -130,7 +147,8 @@ def _notes(table: "pd.DataFrame") -> list[str]:
 def _evidence(table: "pd.DataFrame") -> dict[str, str]:
     """Columns of evidence, and what each is about."""
     start = "evidence_"
-    return {name: name.removeprefix(start) for name in map(str, table) if name.startswith(start)}
+    names = [name for name in map(str, table) if name.startswith(start)]
+    return {name: name.removeprefix(start).replace("_", " ") for name in names}
 
 
 def _table(table: "pd.DataFrame", bound: float) -> Any:

@@ -100,6 +100,22 @@ def triplet_similarities(
     return out
 
 
+def candidate_pairs(candidate: "Candidate", ids: Sequence[str], pairs: Integers) -> Floats:
+    """Similarity of each pair of objects, (n, 2), indices into ``ids``: shape (n,).
+
+    Raises
+    ------
+    TwoalikeError
+        If the candidate has no features for an object.
+    """
+    rows = prepare(candidate.features.select(list(ids), candidate.name), candidate.similarity)
+    out = np.empty(len(pairs))
+    for start in range(0, len(pairs), 8192):
+        part = slice(start, start + 8192)
+        out[part] = np.einsum("np,np->n", rows[pairs[part, 0]], rows[pairs[part, 1]])
+    return out
+
+
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
 _ENOUGH, _NEAR, _MOST_STEPS = 20_000, 1.5, 10
@@ -267,7 +283,8 @@ class Candidate:
         if table.positions is not None:
             positions = FeatureTable(table.ids, table.positions, table.meta)
             return cls(name, positions, "cosine", general=table)
-        own: Similarity = "dot" if table.meta.get("similarity") == "dot" else "cosine"
+        trained = table.meta.get("similarity")
+        own: Similarity = "dot" if trained in {"dot", "raw-dot"} else "cosine"
         return cls(name, table, own, general=table)
 
     @property

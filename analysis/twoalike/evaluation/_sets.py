@@ -7,6 +7,7 @@ of the same objects: those of one person, or about one set, count as dependent.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,14 +26,14 @@ from twoalike.evaluation._interval import (
     ShareEstimate,
 )
 from twoalike.evaluation._judgments import group_numbers
-from twoalike.judgments import SetChoices, is_scored, participant_index, set_choices
+from twoalike.evaluation._structure import Z95
+from twoalike.judgments import is_scored, participant_index, set_choices
 from twoalike.study import Booleans, Floats, Integers, counted
 
 FEWEST = 10
 """Pairs of answers below which their agreement is too uncertain."""
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
-_Z95 = 1.959963984540054
 
 
 class SetScores(Measured):
@@ -75,6 +76,83 @@ class SetResults(Measured):
     """What could not be estimated -> why."""
 
 
+@dataclass(frozen=True, eq=False)
+class JudgedSets:
+    """The n choices that answer one question, about objects that every network has features of.
+
+    Attributes
+    ----------
+    question
+        What was asked about k items.
+    ids
+        Object ids.
+    items, answer
+        Indices into ``ids`` in ascending order, a reference first, shape (n, k), and the answer to
+        the question in this order, shape (n,).
+    judge, number
+        Who judged, and which of the different sets, from 0, shape (n,) each.
+    known_people
+        Whether participants are told apart.
+    left_out
+        Number of choices of objects without features.
+    """
+
+    question: Question
+    ids: tuple[str, ...]
+    items: Integers
+    answer: Integers
+    judge: Integers
+    number: Integers
+    known_people: bool
+    left_out: int
+
+    @property
+    def name(self) -> str:
+        """Question and number of items, such as ``odd_one_out_4``."""
+        return f"{self.question.kind}_{self.question.items}"
+
+    def interval(self, scores: Floats, value: float | None = None) -> Interval:
+        """Mean of a score of each choice, (n,), with a 95 % interval over people and sets.
+
+        For an estimate that is no mean: the influence of each choice, and ``value``. Two choices
+        by a person, or about a set, are dependent: multiway clustering
+        (doi:10.1198/jbes.2010.07136), with an approximation by normals.
+        """
+        return clustered_interval(scores, self.judge, self.number, value)
+
+
+def judged_sets(candidates: Sequence[Candidate], choices: pd.DataFrame) -> list[JudgedSets]:
+    """Sort the main and repeated choices of a table by the question that they answer.
+
+    Parameters
+    ----------
+    candidates
+        The networks; choices of objects that one has no features of are left out and counted.
+    choices
+        Choices among more than three items.
+
+    Returns
+    -------
+    Questions with a choice that can be scored.
+    """
+    table = choices[is_scored(choices)]
+    people, known = participant_index(table)[0], set(table["participant"]) != {"unknown"}
+    shared = set.intersection(*(set(one.features.ids) for one in candidates))
+    found = []
+    for of in set_choices(table)[0]:
+        ids = tuple(map(str, table["item_1"].cat.categories))
+        featured = np.flatnonzero([name in shared for name in ids])
+        there = np.isin(of.items, featured).all(axis=1)
+        if there.any():
+            items, answer = of.question.in_order(of.items[there], of.answer[there])
+            judge, number = people[of.rows][there], group_numbers(*items.T)
+            left_out = int((~there).sum())
+            found.append(
+                JudgedSets(of.question, ids, items, answer, judge, number, known, left_out)
+            )
+    return found
+
+
 def score_sets(
     candidates: Sequence[Candidate], choices: pd.DataFrame, rng: np.random.Generator
 ) -> dict[str, SetResults]:
@@ -91,83 +169,69 @@ def score_sets(
     -------
     Scores by question, such as ``odd_one_out_4``; of questions with a choice that can be scored.
     """
-    table = choices[is_scored(choices)]
-    people, known = participant_index(table)[0], set(table["participant"]) != {"unknown"}
-    found = {}
-    for of in set_choices(table)[0]:
-        name = f"{of.question.kind}_{of.question.items}"
-        result = _score_question(candidates, table, of, people, rng, known=known)
-        if result is not None:
-            found[name] = result
-    return found
+    judged = judged_sets(candidates, choices)
+    return {of.name: score_question(candidates, of, rng)[0] for of in judged}
 
 
-def _score_question(
-    candidates: Sequence[Candidate],
-    table: pd.DataFrame,
-    of: SetChoices,
-    people: Integers,
-    rng: np.random.Generator,
-    *,
-    known: bool,
-) -> SetResults | None:
-    ids = np.array([str(name) for name in table["item_1"].cat.categories], dtype=object)
-    shared = set.intersection(*(set(one.features.ids) for one in candidates))
-    there = np.isin(of.items, np.flatnonzero([name in shared for name in ids])).all(axis=1)
-    if not there.any():
-        return None
-    question, judge = of.question, people[of.rows][there]
-    items, answer = question.in_order(of.items[there], of.answer[there])
-    number = group_numbers(*items.T)
+def score_question(
+    candidates: Sequence[Candidate], judged: JudgedSets, rng: np.random.Generator
+) -> tuple[SetResults, list[Floats]]:
+    """Score networks on the choices that answer one question.
+
+    Returns
+    -------
+    The scores; of each network the probability of each answer to each choice, (n, A), at the
+    temperature fitted to the other half of the sets (to all where there is one set).
+    """
+    question, number = judged.question, judged.number
     first = halves_by_triplet(number, rng) if number.max() else None
-    chance = question.chance
-    agreement, missing = _agreement(number, answer, judge, known=known)
-    return SetResults(
+    agreement, missing = _agreement(judged)
+    scores, answers = [], []
+    for one in candidates:
+        own, answered = _scores(one, judged, first)
+        scores.append(own)
+        answers.append(answered)
+    found = SetResults(
         question=question.kind,
         items=question.items,
-        choices=len(items),
-        participants=len(np.unique(judge)),
+        choices=len(judged.items),
+        participants=len(np.unique(judged.judge)),
         sets=int(number.max()) + 1,
-        left_out=int((~there).sum()),
-        chance_accuracy=chance,
-        chance_log_loss=float(-np.log(chance)),
-        models=tuple(
-            _scores(one, question, items, answer, ids, (judge, number), first) for one in candidates
-        ),
+        left_out=judged.left_out,
+        chance_accuracy=question.chance,
+        chance_log_loss=float(-np.log(question.chance)),
+        models=tuple(scores),
         **agreement,
         missing=missing | ({} if first is not None else {"log_loss": "needs two sets, has one"}),
     )
+    return found, answers
 
 
 def _scores(
-    candidate: Candidate,
-    question: Question,
-    items: Integers,
-    answer: Integers,
-    ids: np.ndarray,
-    clusters: tuple[Integers, Integers],
-    first: Booleans | None,
-) -> SetScores:
+    candidate: Candidate, judged: JudgedSets, first: Booleans | None
+) -> tuple[SetScores, Floats]:
+    question, items, answer = judged.question, judged.items, judged.answer
     used, place = np.unique(items, return_inverse=True)
-    values = candidate.features.select(list(ids[used]), candidate.name)
+    values = candidate.features.select([judged.ids[row] for row in used], candidate.name)
     i, j = question.pairs.T
     place = place.reshape(items.shape)
     pairs = similarity_matrix(values, candidate.similarity)[place[:, i], place[:, j]]
     spread = float(pairs.std(axis=1).mean()) or 1.0
     temperature = candidate.temperature or _temperature(pairs, question, answer, spread)
-    p = log_set_choice(pairs / spread, question)
-    hits = expected_accuracy(p, answer)
+    hits = expected_accuracy(log_set_choice(pairs / spread, question), answer)
     of_choices = np.full(len(items), temperature)
     if candidate.temperature is None and first is not None:
         for scored in (first, ~first):
             fitted = _temperature(pairs[~scored], question, answer[~scored], spread)
             of_choices[scored] = fitted
+    logs = log_set_choice(pairs, question, of_choices)
+    losses = -logs[np.arange(len(answer)), answer]
     log_loss = None
     if candidate.temperature is not None or first is not None:
-        log_loss = _interval(_losses(pairs, question, answer, of_choices), *clusters, most=np.inf)
-    return SetScores(
-        accuracy=_interval(hits, *clusters, most=1.0), log_loss=log_loss, temperature=temperature
-    )
+        log_loss = judged.interval(losses).within(0.0, np.inf)
+    accuracy = judged.interval(hits).within(0.0, 1.0)
+    scores = SetScores(accuracy=accuracy, log_loss=log_loss, temperature=temperature)
+    return scores, np.exp(logs)
 
 
 def _losses(
@@ -189,11 +253,10 @@ def _temperature(pairs: Floats, question: Question, answer: Integers, spread: fl
     return float(spread * np.exp(found.x))
 
 
-def _interval(scores: Floats, judge: Integers, number: Integers, *, most: float) -> Interval:
-    """Mean with a 95 % interval in which two choices of a person, or about a set, are dependent.
-
-    By multiway clustering (doi:10.1198/jbes.2010.07136), with an approximation by normals.
-    """
+def clustered_interval(
+    scores: Floats, judge: Integers, number: Integers, value: float | None = None
+) -> Interval:
+    """Mean with a 95 % interval in which two choices of a person, or about a set, are dependent."""
     errors = scores - scores.mean()
     columns = ((judge,), (number,), (judge, number))
     sums = [np.bincount(group_numbers(*one), weights=errors) for one in columns]
@@ -203,37 +266,51 @@ def _interval(scores: Floats, judge: Integers, number: Integers, *, most: float)
     if clusters[0] < 2:  # nothing is known of other people
         by_person, by_both = 0.0, 0.0
     variance = max(by_person + by_set - by_both, by_person, by_set) * few / len(scores) ** 2
-    mean, half = float(scores.mean()), _Z95 * float(np.sqrt(variance))
-    return Interval(mean, mean - half, mean + half).within(0.0, most)
+    centre = float(scores.mean()) if value is None else value
+    half = Z95 * float(np.sqrt(variance))
+    return Interval(centre, centre - half, centre + half)
 
 
-def _agreement(
-    number: Integers, answer: Integers, judge: Integers, *, known: bool
-) -> tuple[dict[str, Interval], dict[str, str]]:
+def _agreement(judged: JudgedSets) -> tuple[dict[str, Interval], dict[str, str]]:
     """Agreement of two people about a set, and of a person with themselves; what is missing."""
     found: dict[str, Interval] = {}
     missing: dict[str, str] = {}
-    if not known:
+    number, answer, judge = judged.number, judged.answer, judged.judge
+    if not judged.known_people:
         return found, dict.fromkeys(
             ("pair_agreement", "repeats"), "participants are not told apart"
         )
-    order = np.lexsort((np.arange(len(judge)), judge, number))
-    same_set = np.diff(number[order]) == 0
-    same_person = np.diff(judge[order]) == 0
-    again = np.flatnonzero(same_set & same_person)
-    # A person's first answer is their vote.
-    votes = np.concatenate([order[:1], order[1:][~(same_set & same_person)]])
+    votes, again = votes_and_repeats(judged)
     left, right = _pairs_within(number[votes])
     for name, one, two, what in (
-        ("repeats", order[again], order[again + 1], "sets judged again by the same person"),
+        ("repeats", *again, "sets judged again by the same person"),
         ("pair_agreement", votes[left], votes[right], "pairs of people who judged the same set"),
     ):
         if len(one) < FEWEST:
             missing[name] = f"needs {FEWEST} {what}, has {counted(len(one), 'pair')}"
             continue
         same = (answer[one] == answer[two]).astype(np.float64)
-        found[name] = _interval(same, judge[one], number[one], most=1.0)
+        found[name] = clustered_interval(same, judge[one], number[one]).within(0.0, 1.0)
     return found, missing
+
+
+def votes_and_repeats(judged: JudgedSets) -> tuple[Integers, tuple[Integers, Integers]]:
+    """Find the first answer of each person about each set, and pairs of one that follow.
+
+    Returns
+    -------
+    Rows of the votes, those about a set together; rows of the earlier and later of two successive
+    answers of a person about a set. Where participants are unknown all rows are votes.
+    """
+    number, judge = judged.number, judged.judge
+    if not judged.known_people:
+        none = np.empty(0, dtype=np.int64)
+        return np.argsort(number, kind="stable"), (none, none)
+    order = np.lexsort((np.arange(len(judge)), judge, number))
+    same = (np.diff(number[order]) == 0) & (np.diff(judge[order]) == 0)
+    again = np.flatnonzero(same)
+    votes = np.concatenate([order[:1], order[1:][~same]])
+    return votes, (order[again], order[again + 1])
 
 
 def _pairs_within(number: Integers) -> tuple[Integers, Integers]:

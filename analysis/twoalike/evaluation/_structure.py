@@ -305,12 +305,10 @@ def spearman_with_influence(
     return value, of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1])
 
 
-def object_variance(
+def object_changes(
     influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
 ) -> Floats:
-    """Variance of an estimate over the choice of objects, from the influences of the pairs.
-
-    The jackknife that leaves out each object with all its pairs, to first order.
+    """Change of an estimate when an object is left out with all its pairs, to first order.
 
     Parameters
     ----------
@@ -323,7 +321,7 @@ def object_variance(
 
     Returns
     -------
-    Shape (estimates,) or ().
+    Shape (estimates, m) or (m,); NaN of an object that no pair has.
     """
     n_objects = int(max(rows.max(), columns.max())) + 1
     weight = np.ones(len(rows)) if weights is None else weights
@@ -336,11 +334,28 @@ def object_variance(
     present = by_object(np.ones(len(rows))) > 0
     left = weight.sum() - by_object(weight)
     sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
-    changes = (sums / np.where(left > 0, left, np.inf))[:, present]
-    m = changes.shape[1]
-    centred = changes - changes.mean(axis=1, keepdims=True)
-    variance = (m - 1) / m * (centred**2).sum(axis=1)
-    return np.asarray(variance if np.ndim(influence) == 2 else variance[0])
+    changes = np.where(present, -sums / np.where(left > 0, left, np.inf), np.nan)
+    return np.asarray(changes if np.ndim(influence) == 2 else changes[0])
+
+
+def object_variance(
+    influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
+) -> Floats:
+    """Variance of an estimate over the choice of objects, from the influences of the pairs.
+
+    The jackknife that leaves out each object with all its pairs, to first order.
+
+    Parameters
+    ----------
+    influence, rows, columns, weights
+        As in :func:`object_changes`.
+
+    Returns
+    -------
+    Shape (estimates,) or ().
+    """
+    changes = object_changes(influence, rows, columns, weights)
+    return jackknife_variance(changes[..., ~np.isnan(np.atleast_2d(changes)[0])].T)
 
 
 MOST_RANKED = 300
@@ -349,7 +364,7 @@ Z95 = 1.959964
 """Half the length of a 95 % interval, in standard errors."""
 
 
-def _jackknife_variance(left_out: Floats) -> Floats:
+def jackknife_variance(left_out: Floats) -> Floats:
     """Variance of estimates from what they become when each of g parts is left out, (g, k)."""
     g = len(left_out)
     if g < 2:
@@ -437,25 +452,37 @@ def structure_intervals(
     Intervals of the correlations, and of the differences to the first model's.
     """
     jackknife = _Jackknife(models, people)
-    persons = jackknife.without_people()
     if jackknife.n_objects <= most_ranked:
         objects = jackknife.without_objects(rng, parts)
-
-        def of_objects(of: Callable[[Floats], Floats]) -> Floats:
-            return _jackknife_variance(of(objects))
     else:
-        influences = jackknife.influences()
+        changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
+        objects = jackknife.values + changes.T
+    return paired_intervals(jackknife.values, jackknife.without_people(), objects)
 
-        def of_objects(of: Callable[[Floats], Floats]) -> Floats:
-            return object_variance(of(influences.T).T, jackknife.rows, jackknife.columns)
+
+def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval], list[Interval]]:
+    """Give 95 % intervals of estimates, and of their differences to the first.
+
+    Parameters
+    ----------
+    values
+        Estimates, shape (k,).
+    left_out
+        Of each jackknife, such as over people, the estimates without each of g parts, shape (g, k).
+        The variances of the jackknives add up.
+
+    Examples
+    --------
+    >>> each = np.array([[0.2], [0.4], [0.3]])  # a mean over three people
+    >>> paired_intervals(each.mean(axis=0), (each.sum(axis=0) - each) / 2)[0][0].low.__round__(3)
+    0.187
+    """
 
     def intervals(of: Callable[[Floats], Floats]) -> list[Interval]:
-        variance = of_objects(of)
-        if len(persons):
-            variance = variance + _jackknife_variance(of(persons))
+        variance = sum(jackknife_variance(of(each)) for each in left_out)
         half = Z95 * np.sqrt(variance)
-        values = of(jackknife.values)
-        ends = [values - half, values + half]
-        return [Interval(*map(float, row)) for row in zip(values, *ends, strict=True)]
+        centre = of(values)
+        ends = [centre - half, centre + half]
+        return [Interval(*map(float, row)) for row in zip(centre, *ends, strict=True)]
 
     return intervals(lambda x: x), intervals(lambda x: x - x[..., :1])

@@ -33,6 +33,7 @@ from twoalike.report._blocks import (
 )
 from twoalike.report._fit import FitCheck, named_kind
 from twoalike.report._inputs import Inputs
+from twoalike.report._judged import judged_blocks
 from twoalike.report._people import NO_POSTERIOR
 from twoalike.results import AgreementParts, JudgmentCounts, ModelScores, Results
 from twoalike.study import counted
@@ -308,11 +309,13 @@ def alignment_section(inputs: Inputs) -> Section:
     results = inputs.results
     views = results.by_kind() if results else ()
     asked = " or ".join(_ASKED[of.judgments.kind] for of in views if of.judgments)
-    lead = (
-        f"How often a network, shown the same three images, names {asked or _ASKED['odd_one_out']} "
-        "that people chose. "
-        "The ceiling, where there is one, is the simulated people's own space."
-    )
+    lead = "How far networks' similarities agree with people's judgments. "
+    if asked or results is None:
+        lead = (
+            "How often a network, shown the same three images, names "
+            f"{asked or _ASKED['odd_one_out']} that people chose. "
+        )
+    lead += "The ceiling, where there is one, is the simulated people's own space."
     blocks: list[Block] = []
     if results is None:
         blocks.append(Missing("No network has been scored yet.", inputs.scoring_command))
@@ -322,6 +325,7 @@ def alignment_section(inputs: Inputs) -> Section:
                 blocks += _choice_blocks(of, len(views) > 1)
         if results.rdm:
             blocks += _structure_blocks(results)
+        blocks += judged_blocks(results)
     if inputs.card is not None:
         blocks.append(Verbatim("Model card of the aligned network", inputs.card))
     elif results is not None:

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import excluded
+from twoalike.evaluation import adjusted_rand
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import DASH, Block, Grid, Section, Text, number, percent
 from twoalike.report._people import ending, groups_texts, session_name, share_of
-from twoalike.study import Floats, Integers, counted
+from twoalike.study import counted
 from twoalike.tables import FREE_SORTING, JUDGED, PAIR_RATING
 
 if TYPE_CHECKING:
@@ -225,36 +226,3 @@ def repeat_agreement(rows: pd.DataFrame) -> list[float]:
             labels = [np.array([one[name] for name in both]) for one in (first, second)]
             found.append(adjusted_rand(*labels))
     return found
-
-
-def adjusted_rand(first: Integers, second: Integers) -> float:
-    """Agreement of two sortings of n items, corrected for chance.
-
-    Parameters
-    ----------
-    first, second
-        Pile of each item, shape (n,).
-
-    Returns
-    -------
-    1 for the same piles, about 0 for unrelated ones.
-
-    References
-    ----------
-    Hubert & Arabie (1985), doi:10.1007/BF01908075.
-
-    Examples
-    --------
-    >>> adjusted_rand(np.array([1, 1, 2, 2]), np.array([5, 5, 3, 3]))
-    1.0
-    """
-
-    def pairs(sizes: Floats) -> float:
-        return float((sizes * (sizes - 1) / 2).sum())
-
-    table = np.zeros((first.max() + 1, second.max() + 1))
-    np.add.at(table, (first, second), 1)
-    together, rows, columns = pairs(table.ravel()), pairs(table.sum(1)), pairs(table.sum(0))
-    expected = rows * columns / pairs(np.array([float(len(first))]))
-    most = (rows + columns) / 2
-    return 1.0 if most == expected else (together - expected) / (most - expected)

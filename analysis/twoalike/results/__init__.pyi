@@ -8,6 +8,7 @@ from ._model import Results as Results
 from ._model import TransferResults as TransferResults
 from ._model import quantity_of as quantity_of
 from ._tables import FEW_CLASSES as FEW_CLASSES
+from ._tables import SET_CEILINGS as SET_CEILINGS
 from ._tables import Cell as Cell
 from ._tables import SummaryTable as SummaryTable
 from ._tables import ability_rows as ability_rows

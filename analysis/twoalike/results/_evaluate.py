@@ -7,43 +7,30 @@ the features are good for (``transfer``). A part whose inputs are not there is N
 ``missing`` says what it needs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.calibration import uncertainty
-from twoalike.ceilings import ceilings, majority_agreement, majority_scores, votes_of
 from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,
     ChoiceScores,
-    Judgments,
     PeopleScores,
-    Scored,
     Similarity,
-    TwoWayBootstrap,
-    by_category,
-    by_participant,
     check_names,
-    compare_choices,
     compare_structure,
-    judgments_of,
     kinds_of,
-    score_choices,
-    score_sets,
-    triplet_similarities,
 )
 from twoalike.judgments import (
     JudgmentTable,
     RdmTable,
-    participant_index,
     read_judgments,
     split_sets,
 )
+from twoalike.results._choices import NO_SCORES, on_choices
 from twoalike.results._inputs import (
     FeatureSource,
     Networks,
@@ -52,10 +39,8 @@ from twoalike.results._inputs import (
     read_people,
     student_candidates,
 )
+from twoalike.results._judged import on_ratings, on_sets, on_sortings
 from twoalike.results._model import (
-    AgreementParts,
-    Chance,
-    JudgmentCounts,
     KindResults,
     ModelScores,
     Results,
@@ -72,7 +57,7 @@ from twoalike.study import (
     read_ids,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
-from twoalike.transfer import TransferSettings, compare_transfer
+from twoalike.transfer import BREEDS_FILES, TransferSettings, compare_transfer
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -87,8 +72,6 @@ NEEDS = {
 """Parts that may be missing, and what they need."""
 FEWEST_OBJECTS = 4
 """With fewer, dissimilarities have no structure to compare."""
-MOST_CATEGORIES = 60
-"""At levels with more, each is in few choices and is not scored by itself."""
 
 
 def evaluate(
@@ -101,6 +84,8 @@ def evaluate(
     choices: JudgmentTable | None = None,
     arrangements: str | Path | pd.DataFrame | None = None,
     rdm: str | Path | RdmTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
     posterior: "str | Path | Posterior | None" = None,
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
@@ -109,11 +94,12 @@ def evaluate(
     resamples: int = 2000,
     out: str | Path | None = None,
 ) -> Results:
-    """Score networks, side by side, against people's choices, dissimilarities or both.
+    """Score networks, side by side, against people's judgments of any kind.
 
     Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
-    choices, Spearman's correlation with dissimilarities; each with a 95 % interval over
-    participants and objects, and its difference to the first network. Beside them how well any
+    choices, Spearman's correlation with dissimilarities and ratings, area under the curve for being
+    in one pile; each with a 95 % interval over participants and objects, and its difference to the
+    first network. Beside them how well any
     model could agree with these people, calibration, what changed in the similarity structure and,
     with ``labels``, what else the features are good for.
 
@@ -140,9 +126,13 @@ def evaluate(
     rdm
         People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv), or a
         table that was read before.
+    ratings, sortings
+        Tables of rated pairs and of objects sorted into piles, or their files (.parquet).
     posterior
         A fitted embedding, or its file (.nc): its calibration and its similarities beside those of
-        the networks.
+        the networks, and how well it predicts ratings and sortings if it was fitted to such. Those
+        of a frame count as those of the fit, each left out of what predicts it; of a file its
+        checksum tells.
     objects
         File of object ids, one a line: the order of ``rdm``, and of features in .npy.
     labels
@@ -190,11 +180,12 @@ def evaluate(
         oracle = as_features(source, where, name)
         candidates.append(Candidate(name, oracle, "dot", role="ceiling", temperature=1.0))
     by_level = read_labels(labels, files)
-    _check(candidates, by_level, choices, rdm, arrangements, posterior)
+    _check(candidates, by_level, (choices, ratings, sortings), rdm, arrangements, posterior)
     files |= {"objects": where} if where else {}
     fitted = _posterior(posterior, files)
+    judged = {"choices": choices, "ratings": ratings, "sortings": sortings}
     measured = _measured(
-        candidates, by_level, choices, (rdm, arrangements, objects), fitted, seed, resamples, files
+        candidates, by_level, judged, (rdm, arrangements, objects), fitted, seed, resamples, files
     )
     config = {"resamples": resamples, "interval": 0.95}
     about = provenance("results", seed=seed, inputs=files, config=config)
@@ -211,6 +202,7 @@ def transfer(
     labels: LabelSource | None = None,
     only: str | Path | Sequence[str] | None = None,
     others: Networks = (),
+    breeds: str | Path | None = None,
     settings: TransferSettings | None = None,
     similarity: Similarity = "cosine",
     seed: int = 0,
@@ -232,6 +224,9 @@ def transfer(
         Ids of the images to use, or a file of them, one a line.
     others
         The same networks, by name, with features of another set of images of the same classes.
+    breeds
+        Folder with the published hierarchy of BREEDS, for its splits; as in
+        :func:`twoalike.transfer.compare_transfer`.
     settings
         How much is measured.
 
@@ -254,8 +249,16 @@ def transfer(
     if isinstance(only, str | Path):
         files["only"] = Path(only)
         only = read_ids(Path(only))
+    if breeds is not None:
+        files |= {f"breeds {name}": Path(breeds) / name for name in BREEDS_FILES}
     found = compare_transfer(
-        candidates, by_level, ids=only, others=other_set, settings=settings, seed=seed
+        candidates,
+        by_level,
+        ids=only,
+        others=other_set,
+        breeds=breeds,
+        settings=settings,
+        seed=seed,
     )
     parts = found.model_dump(exclude_unset=True)
     config = {**parts.pop("settings"), "similarity": similarity, "interval": 0.95}
@@ -270,7 +273,7 @@ def transfer(
 def _check(
     candidates: Sequence[Candidate],
     labels: Labels,
-    choices: object,
+    judgments: tuple[object, ...],
     rdm: object,
     arrangements: object,
     posterior: object,
@@ -283,10 +286,11 @@ def _check(
             "`arrangements=...` and `rdm=...` are both people's dissimilarities",
             remedy="Give one of them.",
         )
-    judged = (choices, rdm, arrangements, posterior)
+    judged = (*judgments, rdm, arrangements, posterior)
     if not labels and all(source is None for source in judged):
         raise TwoalikeError(
-            "no judgments to score on", remedy="Give `choices=...`, `rdm=...` or both."
+            "no judgments to score on",
+            remedy="Give `choices=...`, `rdm=...`, `ratings=...` or `sortings=...`.",
         )
     check_names(candidates)
 
@@ -306,7 +310,7 @@ def _posterior(
 def _measured(
     candidates: Sequence[Candidate],
     labels: Labels,
-    choices: JudgmentTable | None,
+    judged: Mapping[str, JudgmentTable | None],
     people: tuple[Any, Any, Any],
     posterior: "Posterior | None",
     seed: int,
@@ -314,33 +318,38 @@ def _measured(
     files: dict[str, Path],
 ) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    generators = np.random.default_rng(seed).spawn(5)
-    on_choices, on_people, on_structure, on_anchored, on_sets = generators
+    of_choices, of_people, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
+        np.random.default_rng(seed).spawn(7)
+    )
     shared = _common_objects(candidates)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
-    scores: Sequence[ChoiceScores] = [_NO_SCORES for _ in candidates]
+    scores: Sequence[ChoiceScores] = [NO_SCORES for _ in candidates]
     parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
-    if choices is not None:
+    if (choices := judged["choices"]) is not None:
         name = choices if isinstance(choices, str | Path) else "choices"
         if isinstance(choices, str | Path):
             files["choices"] = Path(choices)
         table, larger = split_sets(read_judgments(choices))
         kinds = kinds_of(table)
         if len(larger):
-            parts["sets"] = score_sets(candidates, larger, on_sets)
+            parts["sets"] = on_sets(candidates, larger, of_sets)
         first: ChoiceKind = kinds[0] if kinds else "odd_one_out"
         inputs = (candidates, table, str(name), labels, posterior, shared, resamples)
         if kinds or not parts.get("sets"):
-            scores, found = _on_choices(first, *inputs, on_choices)
+            scores, found = on_choices(first, *inputs, of_choices)
             parts |= found
         for kind in kinds[1:]:
-            of_kind, found = _on_choices(kind, *inputs, on_anchored)
+            of_kind, found = on_choices(kind, *inputs, of_anchored)
             parts[kind] = KindResults(models=tuple(of_kind), **found)
+    if (ratings := judged["ratings"]) is not None:
+        parts["ratings"] = on_ratings(candidates, ratings, posterior, of_rated, files)
+    if (sortings := judged["sortings"]) is not None:
+        parts["sortings"] = on_sortings(candidates, sortings, posterior, of_sorted, files)
     rdm, evidence, lacking = _with_features(*read_people(*people, files), shared)
     summary, agreement = None, None
     with_people: Sequence[PeopleScores | None] = [None for _ in candidates]
     if rdm is not None:
-        summary, with_people = agreed = compare_structure(candidates, rdm, on_people)
+        summary, with_people = agreed = compare_structure(candidates, rdm, of_people)
         kept = [of for of, c in zip(agreed[1], candidates, strict=True) if c.role == "model"]
         agreement = (summary, kept)
         source = "rdm" if evidence is None else "arrangements"
@@ -351,7 +360,7 @@ def _measured(
     if len(nets) > 1 or rdm is not None or posterior is not None:
         parts["structure"] = structure(
             nets,
-            on_structure,
+            of_structure,
             rdm=rdm,
             evidence=evidence,
             agreement=agreement,
@@ -364,11 +373,6 @@ def _measured(
     models = tuple(map(_described, candidates, scores, with_people))
     missing = {part: NEEDS[part] for part in NEEDS if parts[part] is None}
     return {**parts, "models": models, "missing": missing}
-
-
-_NO_SCORES = ChoiceScores(
-    accuracy=None, log_loss=None, temperature=None, difference=None, gap_closed=None, groups={}
-)
 
 
 def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | None) -> ModelScores:
@@ -408,152 +412,6 @@ def _with_features(
     ids = tuple(rdm.ids[row] for row in rows)
     kept = RdmTable(rdm.values[square], ids, rdm.participants)
     return kept, None if evidence is None else evidence[square], lacking
-
-
-def _on_choices(
-    kind: ChoiceKind,
-    candidates: Sequence[Candidate],
-    table: pd.DataFrame,
-    name: str,
-    labels: Labels,
-    posterior: "Posterior | None",
-    shared: set[str],
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[list[ChoiceScores], dict[str, Any]]:
-    """Scores of every model on one kind of choices, and the parts of the results that need them."""
-    on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
-    judged, left_out, rows = judgments_of(table, name, kind, shared)
-    _check_labels(judged, labels)
-    judged = judged.with_labels(
-        {level: _labels_of(judged, by_id) for level, by_id in labels.items()}
-    )
-    scored = score_choices(candidates, judged, on_halves)
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
-    seconds = rows["response_time"].to_numpy(np.float64, na_value=np.nan)
-    coarsest = next(iter(labels.values()), None)
-    # Independent of each other, each seconds of sorting and counting for a million choices.
-    with ThreadPoolExecutor() as pool:
-        parts: dict[str, Future[Any]] = {
-            "agreement": pool.submit(
-                agreement_parts, scored, judged, participant_index(rows)[1], labels, boot, on_parts
-            ),
-            "ceilings": pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest),
-            "uncertainty": pool.submit(
-                uncertainty,
-                scored,
-                judged,
-                boot,
-                on_uncertainty,
-                response_times=None if np.isnan(seconds).all() else seconds,
-                posterior=_odd_probabilities(posterior, judged, rows["participant"]),
-            ),
-        }
-        scores = compare_choices(scored, judged, boot)
-        found = {part: future.result() for part, future in parts.items()}
-    return scores, {"judgments": _summary(judged, left_out), **found}
-
-
-def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
-    """Label of each judged object."""
-    return [by_id.get(name, MISSING) for name in judged.ids]
-
-
-def _check_labels(judged: Judgments, labels: Labels) -> None:
-    """Refuse labels of other objects than those judged."""
-    names = [judged.ids[row] for row in np.unique(judged.triplets)]
-    for level, by_id in labels.items():
-        if not any(name in by_id for name in names):
-            raise TwoalikeError(
-                where=f"labels, level {level!r}",
-                expected=f"labels of the {counted(len(names), 'judged object')}",
-                found=f"none of {names[0]!r} or the others",
-                remedy="Name the objects by the ids of the judgments.",
-            )
-
-
-def _odd_probabilities(
-    posterior: "Posterior | None", judged: Judgments, people: "pd.Series[str]"
-) -> Floats | None:
-    """Probability of each odd item by the posterior, for the participants or else for new people.
-
-    NaN where it does not know all three objects; None where there is no posterior.
-    """
-    if posterior is None:
-        return None
-    place = {name: row for row, name in enumerate(posterior.ids)}
-    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.triplets]
-    known = (triplets >= 0).all(axis=1)
-    person = {name: row for row, name in enumerate(posterior.participants)}
-    judges = np.array([person.get(name, -1) for name in people.astype(str)])
-    found = np.full((len(triplets), 3), np.nan)
-    found[known] = posterior.choice_probabilities(
-        triplets[known], lapse=True, participants=judges[known], kind=judged.kind
-    )
-    return found[:, [0, 2, 1]] if judged.kind == "anchored" else found
-
-
-def _summary(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
-    kind: dict[str, Any] = {} if judged.kind == "odd_one_out" else {"kind": judged.kind}
-    return JudgmentCounts(
-        choices=len(judged.chosen),
-        participants=int(judged.participants.max()) + 1,
-        objects=len(np.unique(judged.triplets)),
-        triplets=len(judged.numbers[0]),
-        left_out=left_out,
-        chance=Chance(accuracy=judged.chance, log_loss=float(np.log(judged.options))),
-        **kind,
-    )
-
-
-def agreement_parts(
-    scored: Sequence[Scored],
-    judged: Judgments,
-    people: Sequence[str],
-    labels: Labels,
-    boot: TwoWayBootstrap,
-    rng: np.random.Generator,
-    *,
-    resamples: int = 1000,
-) -> tuple[AgreementParts, ...]:
-    """Agreement of every model by participant and category, and with majorities."""
-    scores = [(of.hits, of.losses) for of in scored]
-    categories: list[dict[str, Any]] = [{} for _ in scored]
-    for level, names in _of_few(labels, judged):
-        for own, found in zip(
-            categories, by_category(scores, judged.triplets, names, boot), strict=True
-        ):
-            own[level] = found
-    cast = votes_of(judged)
-    draws = int(rng.integers(2**63))  # the same majorities for every candidate
-    parts = []
-    for of, by_level in zip(scored, categories, strict=True):
-        values = of.candidate.features.select(judged.ids, of.candidate.name)
-        alike = judged.only_options(
-            triplet_similarities(values, cast.triplets, of.candidate.similarity)
-        )
-        of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
-        named = majority_scores(alike[:, ::-1], cast, of_votes)
-        by_person = None
-        if judged.known_people:
-            by_person = by_participant(of.hits, of.losses, judged.participants, people)
-        parts.append(
-            AgreementParts(
-                participants=by_person,
-                categories=by_level,
-                majority=majority_agreement(named, cast, of_resamples, resamples=resamples),
-            )
-        )
-    return tuple(parts)
-
-
-def _of_few(labels: Labels, judged: Judgments) -> Iterator[tuple[str, list[str]]]:
-    """Levels of two to :data:`MOST_CATEGORIES` categories, with that of each object or ""."""
-    for level, category_of in labels.items():
-        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
-        if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
-            yield level, names
 
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, model_validator
 
-from twoalike.calibration import Uncertainty
-from twoalike.ceilings import Ceilings, MajorityAgreement
+from twoalike.calibration import SetCalibration, Uncertainty
+from twoalike.ceilings import Ceilings, MajorityAgreement, SetCeilings
 from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     ChoiceScores,
@@ -23,8 +23,10 @@ from twoalike.evaluation import (
     PeopleScores,
     PersonScores,
     Quantity,
+    RatingResults,
     SetResults,
     Share,
+    SortingResults,
     SubsetScores,
 )
 from twoalike.results._tables import SummaryTable, as_html, results_tables, transfer_tables
@@ -210,6 +212,15 @@ class KindResults(Measured):
     """Calibration, and uncertainty of models and people."""
 
 
+class SetKindResults(SetResults):
+    """What was measured on the choices that answer one question about larger sets."""
+
+    ceilings: SetCeilings | None = None
+    """How well any model could answer."""
+    calibration: tuple[SetCalibration, ...] | None = None
+    """Of each network, in the order of `models`; null where there is one set only."""
+
+
 class ScoringConfig(Measured):
     """How networks were scored."""
 
@@ -255,8 +266,12 @@ class Results(Saved):
     """What else the features are good for."""
     anchored: KindResults | None = None
     """Anchored choices, where networks were scored on odd-one-out choices as well."""
-    sets: dict[str, SetResults] = {}
+    sets: dict[str, SetKindResults] = {}
     """Choices among more than three items, by question and number of items."""
+    ratings: RatingResults | None = None
+    """Ratings of pairs."""
+    sortings: SortingResults | None = None
+    """Sortings into piles."""
     missing: dict[str, str] = {}
     """Part -> why it is null."""
 
@@ -274,8 +289,16 @@ class Results(Saved):
             return
         if self.anchored and len(self.anchored.models) != len(self.models):
             yield "anchored"
-        if any(len(of.models) != len(self.models) for of in self.sets.values()):
+        if any(
+            len(part) != len(self.models)
+            for of in self.sets.values()
+            for part in (of.models, of.calibration)
+            if part is not None
+        ):
             yield "sets"
+        for name, found in (("ratings", self.ratings), ("sortings", self.sortings)):
+            if found and len(found.models) != len(self.models):
+                yield name
         if self.judgments:
             yield from self._misfitting_scores()
         if self.rdm and any(model.rdm is None for model in self.models):
@@ -315,7 +338,7 @@ class Results(Saved):
         scores = zip(self.models, self.anchored.models, strict=True)
         parts = dict(self.anchored) | {
             "models": tuple(model.model_copy(update=dict(of)) for model, of in scores),
-            **dict.fromkeys(("rdm", "structure", "transfer")),
+            **dict.fromkeys(("rdm", "structure", "transfer", "ratings", "sortings")),
             "sets": {},
         }
         return first, first.model_copy(update=parts)
@@ -331,7 +354,10 @@ class Results(Saved):
         """Networks and judgments in one line."""
         parts = [
             name
-            for name in ("judgments", "sets", "rdm", "structure", "transfer")
+            for name in (
+                *("judgments", "sets", "rdm", "ratings", "sortings"),
+                *("structure", "transfer"),
+            )
             if getattr(self, name)
         ]
         return f"<Results: {', '.join(self._networks())}; {', '.join(parts)}>"
@@ -388,7 +414,7 @@ def _estimates(
         for name, inner in value.items():
             yield from _estimates(inner, network, (*keys, str(name)), names, unit)
     elif isinstance(value, tuple):
-        by_network = keys[-1] in ("agreement", "models") and len(names) == len(value)
+        by_network = keys[-1] in ("agreement", "models", "calibration") and len(names) == len(value)
         for inner, name in zip(value, names if by_network else [network] * len(value), strict=True):
             if isinstance(inner, BaseModel):
                 yield from _estimates(inner, name, keys, names, unit)

@@ -11,8 +11,15 @@ from twoalike.study import counted
 if TYPE_CHECKING:
     from twoalike.calibration import Uncertainty
     from twoalike.ceilings import Ceilings
-    from twoalike.evaluation import Interval, SetResults
-    from twoalike.results._model import JudgmentCounts, Results
+    from twoalike.evaluation import (
+        Interval,
+        JudgedBy,
+        PersonCeiling,
+        PredictedJudgments,
+        RatingResults,
+        SortingResults,
+    )
+    from twoalike.results._model import JudgmentCounts, Results, SetKindResults
     from twoalike.rsa import Structure
     from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
 
@@ -28,12 +35,21 @@ CEILINGS = (
     ("published.vanilla", "vanilla, as published"),
 )
 """Where a figure is in ``ceilings``, and what its row is called."""
+SET_CEILINGS = (
+    ("ceilings.oracle", "best possible"),
+    ("ceilings.leave_one_out", "majority of the others"),
+    ("pair_agreement", "two people"),
+    ("repeats", "the same person again"),
+)
+"""The same of results on larger sets."""
 TRANSFER = {
     "few_shot": ("Few-shot classification, accuracy", "{level}, {shots} of a class"),
     "linear_probe": ("Linear probe, balanced accuracy", "{level}"),
     "shift_seen": ("New subclasses, balanced accuracy", "{level}, {subclasses} learnt from"),
     "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
     "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
+    "breeds_source": ("BREEDS, balanced accuracy", "{level}, classes learnt from"),
+    "breeds_target": ("BREEDS, balanced accuracy", "{level}, new classes"),
     "other_set": ("Another set of images, balanced accuracy", "{level}, {images} images"),
     "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
     "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
@@ -44,6 +60,7 @@ ABILITIES = {
     "few_shot": "{level}, {shots} a class",
     "linear_probe": "{level}, linear probe",
     "shift_new": "{level} of new {subclasses}",
+    "breeds_target": "{level}, new classes",
     "hierarchical_precision": "hierarchical precision at {neighbours}",
 }
 """Measures of transfer that a summary shows, and what their rows are called."""
@@ -116,6 +133,10 @@ def results_tables(results: "Results") -> list[SummaryTable]:
     tables += [_sets(of, names) for of in results.sets.values()]
     if results.rdm:
         tables.append(_dissimilarities(results))
+    if results.ratings:
+        tables.append(_ratings(results.ratings, names))
+    if results.sortings:
+        tables.append(_sortings(results.sortings, names))
     for of in kinds:
         kind = f", {of.judgments.name}" if of.judgments and len(kinds) > 1 else ""
         if of.ceilings:
@@ -167,27 +188,82 @@ def _choices(results: "Results", judgments: "JudgmentCounts", apart: bool) -> Su
     return table
 
 
-def _sets(found: "SetResults", names: Sequence[str]) -> SummaryTable:
-    """Scores on one question about larger sets, and how people agree."""
+def _sets(found: "SetKindResults", names: Sequence[str]) -> SummaryTable:
+    """Scores on one question about larger sets, how people agree, and how well a model could."""
     asked = Question(found.question, found.items)
     title = (
         f"{counted(found.choices, 'choice')} ({asked.label}) by "
         f"{counted(found.participants, 'participant')} on {counted(found.sets, 'set')}"
     )
     title += f" (left out: {found.left_out:,} without features)" if found.left_out else ""
-    table = SummaryTable(title, ("model", "accuracy", "log-loss", "temperature"))
-    for name, model in zip(names, found.models, strict=True):
+    columns = ("model", "accuracy", "log-loss", "temperature", "calibration error")
+    table = SummaryTable(title, columns)
+    for number, (name, model) in enumerate(zip(names, found.models, strict=True)):
         scores = (_interval(model.accuracy), _interval(model.log_loss))
-        table.add(name, *scores, _figure(model.temperature, ".3g"))
+        error = found.calibration[number].error.debiased if found.calibration else None
+        table.add(name, *scores, _figure(model.temperature, ".3g"), _interval(error))
     chance = f"{found.chance_accuracy:.3f}", f"{found.chance_log_loss:.3f}"
-    table.add(Cell("", "chance"), *chance, "")
-    for words, value in (
-        ("two people agree", found.pair_agreement),
-        ("a person agrees again", found.repeats),
-    ):
+    table.add(Cell("", "chance"), *chance)
+    for keys, words in SET_CEILINGS:
+        value = estimate_at(found, keys)
         if value is not None:
-            table.add(Cell("", words), _interval(value), "", "")
+            table.add(Cell("", words), _interval(value))
     return table
+
+
+def _of_whom(found: "JudgedBy", judgments: str) -> str:
+    """Title of a table of judgments of one kind."""
+    title = (
+        f"{judgments} by {counted(found.participants, 'participant')} of "
+        f"{counted(found.objects, 'object')}"
+    )
+    return title + (f" (left out: {found.left_out:,} without features)" if found.left_out else "")
+
+
+def _span(found: "PersonCeiling | None") -> Cell:
+    return Cell(f"{found.lower:.3f} to {found.upper:.3f}" if found else "")
+
+
+def _ratings(found: "RatingResults", names: Sequence[str]) -> SummaryTable:
+    """Rank correlations with ratings, and how people agree."""
+    judgments = f"{counted(found.ratings, 'rating')} of {counted(found.pairs, 'pair')}"
+    columns = ("model", "Spearman, mean rater", "rho-a", "mean over people")
+    table = SummaryTable(
+        _of_whom(found, judgments), (*columns, *(("log-loss",) if found.posterior else ()))
+    )
+    for name, of in zip(names, found.models, strict=True):
+        each = _interval(of.per_person.mean)
+        table.add(name, _interval(of.spearman), f"{of.rho_a:.3f}", each)
+    if found.ceiling:
+        table.add(Cell("", "noise ceiling"), "", "", _span(found.ceiling))
+    if found.repeats:
+        table.add(Cell("", "the same person again"), "", "", _interval(found.repeats.spearman))
+    _add_posterior(table, found.posterior)
+    return table
+
+
+def _sortings(found: "SortingResults", names: Sequence[str]) -> SummaryTable:
+    """Areas under the curve for being in one pile, and how people agree."""
+    columns = ("model", "area, mean over people", "Spearman, share together", "adjusted Rand index")
+    title = _of_whom(found, counted(found.sortings, "sorting"))
+    table = SummaryTable(title, (*columns, *(("log-loss",) if found.posterior else ())))
+    for name, of in zip(names, found.models, strict=True):
+        table.add(name, _interval(of.area.mean), _interval(of.spearman))
+    table.add(Cell("", "chance"), "0.500", "0.000", "0.000")
+    if found.ceiling:
+        table.add(Cell("", "noise ceiling"), _span(found.ceiling))
+    for words, value in (("two people", found.agreement), ("the same person again", found.repeats)):
+        if value is not None:
+            table.add(Cell("", words), "", "", _interval(value))
+    _add_posterior(table, found.posterior)
+    return table
+
+
+def _add_posterior(table: SummaryTable, found: "PredictedJudgments | None") -> None:
+    """Log-loss of the posterior and of guesses, in the last of five columns."""
+    if found is not None:
+        table.add("posterior", "", "", "", _interval(found.log_loss))
+        table.add(Cell("", "guessing"), "", "", "", f"{found.guessing:.3f}")
 
 
 def _dissimilarities(results: "Results") -> SummaryTable:

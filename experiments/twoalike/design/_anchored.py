@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import Question
+from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import balanced_places, in_order, lines, order_in_blocks
 from twoalike.design._list import ANCHORED_LIST
 from twoalike.design._objects import catch_triplets, kinds, shown_table
-from twoalike.design._session import participant_number, session_rng
+from twoalike.design._session import participant_number, require_posterior, session_rng
 from twoalike.design._triplets import Chosen, deal
 from twoalike.stimuli import StimulusSet
 from twoalike.study import AnchoredConfig, DesignConfig, Integers, Study, TwoalikeError
+from twoalike.tables import STIMULI
 
 _LEFT, _MIDDLE, _RIGHT = range(3)
 _TRIES = 200
@@ -197,12 +200,15 @@ def _assemble(
     levels: Sequence[str],
     config: AnchoredConfig,
     main: Chosen,
-    first: int,
     rng: np.random.Generator,
+    *,
+    avoid: Integers | None = None,
+    checks_before: int = 0,
 ) -> pd.DataFrame:
-    """Trial list of a session; ``first`` is the side (0 left) of its first check dealt."""
-    ids, m = shown["id"].tolist(), len(shown)
-    used = {tuple(row) for row in main.triplets.tolist()}
+    """Trial list of a session, as :attr:`Adapting.assemble` describes."""
+    ids, m, first = shown["id"].tolist(), len(shown), checks_before % 2
+    parts = [main.triplets, *([] if avoid is None else [avoid])]
+    used = {tuple(row) for row in np.concatenate(parts).tolist()}
     try:
         easy, easy_right = _checks(shown[list(levels)], config.practice_checks, used, rng)
         catch, right = _checks(shown[list(levels)], config.catch, used, rng)
@@ -257,6 +263,7 @@ def anchored_lists(
 ) -> list[pd.DataFrame]:
     """Make trial lists of anchored choices, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.anchored, study.config.seed
+    require_posterior(config.sampler, "anchored")
     shown = shown_table(stimuli, config.exclude, "anchored")
     _require_questions(config, len(shown))
     rngs = [session_rng(seed, label, number) for label, number in sessions]
@@ -266,7 +273,7 @@ def anchored_lists(
         mains = [_random(len(shown), config.trials, rng) for rng in rngs]
     firsts = [participant_number(label) + (number - 1) * config.catch for label, number in sessions]
     return [
-        _assemble(shown, stimuli.levels, config, main, first % 2, rng)
+        _assemble(shown, stimuli.levels, config, main, rng, checks_before=first)
         for main, first, rng in zip(mains, firsts, rngs, strict=True)
     ]
 
@@ -313,3 +320,19 @@ def _require_questions(config: AnchoredConfig, m: int) -> None:
             f"anchored: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
             "anchored.repeats."
         )
+
+
+def _filling(taken: Integers, m: int, n: int, rng: np.random.Generator) -> Integers:
+    return balanced_questions(m, n, rng, taken)
+
+
+ANCHORED_BLOCKS = Adapting(
+    table="anchored",
+    trial_list=ANCHORED_LIST,
+    columns=STIMULI,
+    question=lambda config: Question("anchored", 3),
+    require=_require_questions,
+    balanced=_filling,
+    assemble=_assemble,
+)
+"""Adaptive sessions of the anchored-choice task."""

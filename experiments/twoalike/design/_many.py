@@ -5,13 +5,17 @@ on the screen. What the two tasks have apart are their checks, and what the righ
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
+from functools import partial
 from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import Question
+from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import (
     balanced_places,
     catch_places,
@@ -26,11 +30,12 @@ from twoalike.design._many_list import (
     ODD_OF_MANY_LIST,
 )
 from twoalike.design._objects import shown_table
-from twoalike.design._session import session_rng
+from twoalike.design._session import require_posterior, session_rng
 from twoalike.design._subsets import covering_sets, schonheim_bound
 from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal, fresh_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Integers, ManyConfig, Study, TwoalikeError
+from twoalike.tables import MANY_STIMULI
 
 _TRIES = 20
 """Times that a further covering is looked for which shares no set with those before."""
@@ -119,6 +124,7 @@ def _rows(
             **{f"stimulus_{k}": name for k, name in enumerate(names, start=1)},
             **{f"position_{k}": place + 1 for k, place in enumerate(where, start=1)},
             "sampler": chosen.samplers[at],
+            "sampler_score": None if math.isnan(score := chosen.scores[at]) else float(score),
         }
         if answers is not None:
             right = (answers[at] + 1).tolist()
@@ -133,13 +139,20 @@ def _assemble(
     levels: Sequence[str],
     config: ManyConfig,
     main: Chosen,
-    pairs: bool,
     rng: np.random.Generator,
+    *,
+    pairs: bool,
+    avoid: Sets | None = None,
+    checks_before: int = 0,
 ) -> pd.DataFrame:
-    """Trial list of a session; ``pairs``: of the most-alike-pair task."""
+    """Trial list of a session; ``pairs``: of the most-alike-pair task.
+
+    Otherwise as :attr:`Adapting.assemble` describes.
+    """
     name = _table(pairs)
     ids, m, size = shown["id"].tolist(), len(shown), config.n_items
-    used = {tuple(row) for row in main.triplets.tolist()}
+    parts = [main.triplets, *([] if avoid is None else [avoid])]
+    used = {tuple(row) for row in np.concatenate(parts).tolist()}
     checks = alike_pair_sets if pairs else odd_one_sets
     try:
         easy, easy_right = checks(shown[list(levels)], config.practice_checks, used, rng, size)
@@ -212,6 +225,7 @@ def _lists(
     pairs: bool,
 ) -> list[pd.DataFrame]:
     config: ManyConfig = getattr(study.config, _table(pairs))
+    require_posterior(config.sampler, _table(pairs))
     shown = shown_table(stimuli, config.exclude, _table(pairs))
     m, size, seed = len(shown), config.n_items, study.config.seed
     _require_sets(config, m, _table(pairs))
@@ -223,7 +237,7 @@ def _lists(
             Chosen.of(balanced_triplets(m, config.trials, rng, size), "random") for rng in rngs
         ]
     return [
-        _assemble(shown, stimuli.levels, config, main, pairs, rng)
+        _assemble(shown, stimuli.levels, config, main, rng, pairs=pairs)
         for main, rng in zip(mains, rngs, strict=True)
     ]
 
@@ -271,3 +285,20 @@ def _require_sets(config: ManyConfig, m: int, name: str) -> None:
             f"{name}: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
             f"{name}.repeats."
         )
+
+
+def _blocks(pairs: bool) -> Adapting:
+    name = _table(pairs)
+    return Adapting(
+        table=name,
+        trial_list=ALIKE_PAIR_LIST if pairs else ODD_OF_MANY_LIST,
+        columns=MANY_STIMULI,
+        question=lambda config: Question("most_alike" if pairs else "odd_one_out", config.n_items),
+        require=partial(_require_sets, name=name),
+        balanced=filling_triplets,
+        assemble=partial(_assemble, pairs=pairs),
+    )
+
+
+ODD_OF_MANY_BLOCKS, ALIKE_PAIR_BLOCKS = _blocks(False), _blocks(True)
+"""Adaptive sessions of the odd-one-of-many and the most-alike-pair task."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import balanced_places, in_order, order_in_blocks
 from twoalike.design._list import (
     TRIAL_LIST,
@@ -18,8 +19,8 @@ from twoalike.design._list import (
     repeats_name_their_first,
 )
 from twoalike.design._objects import kinds, shown_table
-from twoalike.design._session import session_rng
-from twoalike.design._triplets import deal
+from twoalike.design._session import require_posterior, session_rng
+from twoalike.design._triplets import Chosen, deal
 from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, DesignConfig, Integers, PairRatingConfig, Study, TwoalikeError
 from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table
@@ -79,8 +80,8 @@ PAIR_LIST = Table(
         Column(
             "sampler",
             "string",
-            "How the design chose the pair (random, coverage, list; identical or categories in "
-            "attention checks).",
+            "How the design chose the pair (random, coverage, adaptive, list; identical or "
+            "categories in attention checks).",
         ),
     ),
     rows="trials",
@@ -162,6 +163,7 @@ def pair_lists(
 ) -> list[pd.DataFrame]:
     """Make trial lists of ratings of pairs, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.pair_rating, study.config.seed
+    require_posterior(config.sampler, "pair_rating")
     shown = shown_table(stimuli, config.exclude, "pair_rating")
     rngs = [session_rng(seed, label, number) for label, number in sessions]
     if config.sampler == "coverage":
@@ -169,18 +171,18 @@ def pair_lists(
     else:
         drawn = (balanced_pairs(len(shown), config.pairs, rng) for rng in rngs)
         mains = [
-            (pairs[rng.permutation(len(pairs))], ["random"] * len(pairs))
+            Chosen.of(pairs[rng.permutation(len(pairs))], "random")
             for pairs, rng in zip(drawn, rngs, strict=True)
         ]
     return [
-        _assemble(shown, stimuli.levels, config, pairs, samplers, rng)
-        for (pairs, samplers), rng in zip(mains, rngs, strict=True)
+        _assemble(shown, stimuli.levels, config, main, rng)
+        for main, rng in zip(mains, rngs, strict=True)
     ]
 
 
 def _coverage_sessions(
     m: int, config: PairRatingConfig, sessions: int, rng: np.random.Generator
-) -> list[tuple[Integers, list[str]]]:
+) -> list[Chosen]:
     """Choose pairs of sessions that together show every pair; those left over are random."""
     cover = np.tile(np.column_stack(np.triu_indices(m, 1)), (config.pair_repeats, 1))
     most = min(config.pairs, comb(m, 2))
@@ -194,10 +196,8 @@ def _coverage_sessions(
     chosen = []
     for at in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
         more = balanced_pairs(m, most - len(at), rng, cover[at])
-        samplers = ["coverage"] * len(at) + ["random"] * len(more)
-        order = rng.permutation(len(samplers))
-        pairs = np.concatenate([cover[at], more])[order]
-        chosen.append((pairs, [samplers[number] for number in order]))
+        both = Chosen.of(cover[at], "coverage").joined(Chosen.of(more, "random"))
+        chosen.append(both.take(rng.permutation(len(both))))
     return chosen
 
 
@@ -205,11 +205,14 @@ def _assemble(
     shown: pd.DataFrame,
     levels: Sequence[str],
     config: PairRatingConfig,
-    main: Integers,
-    samplers: Sequence[str],
+    chosen: Chosen,
     rng: np.random.Generator,
+    *,
+    avoid: Integers | None = None,
+    checks_before: int = 0,
 ) -> pd.DataFrame:
-    """Trial list of a session."""
+    """Trial list of a session, as :attr:`Adapting.assemble` describes."""
+    main, samplers = chosen.triplets, chosen.samplers
     if config.repeats > len(main):
         raise TwoalikeError(
             f"pair_rating: asked for {config.repeats} repeats of {len(main)} main pairs. Lower "
@@ -221,10 +224,11 @@ def _assemble(
         order, blocks = order_in_blocks(DesignConfig(**numbers), len(main), rng)
     except ValueError as error:
         raise TwoalikeError(f"pair_rating: {error} Change the numbers in [pair_rating].") from error
-    practice = balanced_pairs(m, config.practice, rng, main)
+    known = main if avoid is None else np.concatenate([main, avoid])
+    practice = balanced_pairs(m, config.practice, rng, known)
     if len(practice) < config.practice:  # all pairs are main ones: some are seen in practice too
         practice = balanced_pairs(m, config.practice, rng)
-    catch, kind = _checks(shown[list(levels)], m, config.catch, main, rng)
+    catch, kind = _checks(shown[list(levels)], m, config.catch, known, rng)
     right = [{"identical": "high", "categories": "low"}[one] for one in kind]
     places = balanced_places(main, m, rng)
 
@@ -281,3 +285,32 @@ def _checks(
     kind = ["identical"] * n_same + ["categories"] * len(strangers)
     order = rng.permutation(n)
     return pairs[order], [kind[at] for at in order]
+
+
+def _require_pairs(config: PairRatingConfig, m: int) -> None:
+    """Refuse numbers of pairs that leave nothing to choose among ``m`` objects."""
+    if config.pairs >= comb(m, 2):
+        raise TwoalikeError(
+            f"pair_rating: asked for {config.pairs} pairs, and {m} objects have {comb(m, 2)}: "
+            "there is nothing to choose. Lower pair_rating.pairs, or use another "
+            "pair_rating.sampler."
+        )
+
+
+def _filling(taken: Integers, m: int, n: int, rng: np.random.Generator) -> Integers:
+    pairs = balanced_pairs(m, n, rng, taken)
+    return pairs[rng.permutation(len(pairs))]
+
+
+PAIR_BLOCKS = Adapting(
+    table="pair_rating",
+    number="pairs",
+    trial_list=PAIR_LIST,
+    columns=PAIR,
+    question=lambda config: None,
+    require=_require_pairs,
+    balanced=_filling,
+    assemble=_assemble,
+    again=True,
+)
+"""Adaptive sessions of the pair-rating task."""

@@ -51,6 +51,14 @@ def participant_number(participant: str) -> int:
     return int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
 
 
+def require_posterior(sampler: str, table: str) -> None:
+    """Refuse the adaptive sampler where no posterior is at hand."""
+    if sampler == "adaptive":
+        raise TwoalikeError(
+            f"{table}: the adaptive sampler chooses by a posterior. Name it: `posterior=P.nc`."
+        )
+
+
 def stands_alone(config: DesignConfig) -> bool:
     """Whether a session's list depends on no other's, so that it can be made by itself."""
     return config.sampler == "random" or (
@@ -86,10 +94,7 @@ def triplet_lists(
 ) -> list[pd.DataFrame]:
     """Make trial lists of odd-one-out sessions, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.design, study.config.seed
-    if config.sampler == "adaptive":
-        raise TwoalikeError(
-            "design: the adaptive sampler chooses by a posterior. Name it: `posterior=P.nc`."
-        )
+    require_posterior(config.sampler, "design")
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
     m, rngs = len(shown), [session_rng(seed, label, number) for label, number in sessions]

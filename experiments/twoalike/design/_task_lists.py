@@ -13,13 +13,19 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from twoalike.design._anchored import anchored_lists
+from twoalike.design._adaptive import TRIPLET_BLOCKS, Adapting
+from twoalike.design._anchored import ANCHORED_BLOCKS, anchored_lists
 from twoalike.design._arrangement_list import arrangement_lists, read_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
-from twoalike.design._many import alike_pair_lists, odd_of_many_lists
+from twoalike.design._many import (
+    ALIKE_PAIR_BLOCKS,
+    ODD_OF_MANY_BLOCKS,
+    alike_pair_lists,
+    odd_of_many_lists,
+)
 from twoalike.design._many_list import read_alike_pair_list, read_odd_of_many_list
 from twoalike.design._object_sets import for_person
-from twoalike.design._pairs import pair_lists, read_pair_list
+from twoalike.design._pairs import PAIR_BLOCKS, pair_lists, read_pair_list
 from twoalike.design._part import in_condition
 from twoalike.design._session import group_rng, own_trial_list, stands_alone, triplet_lists
 from twoalike.design._sortings import read_sorting_list, sorting_lists
@@ -75,6 +81,10 @@ class ListDesign:
     """``(path, ids)``: a list from its file, checked."""
     read_own: Callable[[Study, StimulusSet, Path], pd.DataFrame] | None = None
     """``(study, stimuli, path)``: a list that the study brings, where more is checked of it."""
+    adapting: Adapting | None = None
+    """How sessions choose by a posterior, with the sampler ``adaptive``; None: they cannot."""
+    fixed: str = "no posterior chooses the trials of this task"
+    """Why they cannot, and what to use instead, in words."""
 
     def settings(self, study: Study) -> Any:
         """Return the settings of the lists in a study."""
@@ -83,6 +93,10 @@ class ListDesign:
     def is_own(self, study: Study) -> bool:
         """Whether the study brings its lists."""
         return bool(getattr(self.settings(study), self.chooser) == "list")
+
+    def is_adaptive(self, study: Study) -> bool:
+        """Whether a posterior chooses the trials."""
+        return bool(getattr(self.settings(study), self.chooser) == "adaptive")
 
     def one(
         self, study: Study, stimuli: StimulusSet, participant: str, session: int
@@ -150,10 +164,15 @@ TRIPLET_LISTS = ListDesign(
     alone=stands_alone,
     read=read_trial_list,
     read_own=own_trial_list,
+    adapting=TRIPLET_BLOCKS,
 )
 """Trial lists of the odd-one-out task."""
 ANCHORED_LISTS = ListDesign(
-    label=ANCHORED_CHOICE, table="anchored", make=anchored_lists, read=read_anchored_list
+    label=ANCHORED_CHOICE,
+    table="anchored",
+    make=anchored_lists,
+    read=read_anchored_list,
+    adapting=ANCHORED_BLOCKS,
 )
 """Trial lists of the anchored-choice task."""
 ODD_OF_MANY_LISTS = ListDesign(
@@ -161,6 +180,7 @@ ODD_OF_MANY_LISTS = ListDesign(
     table="odd_one_of_many",
     make=odd_of_many_lists,
     read=read_odd_of_many_list,
+    adapting=ODD_OF_MANY_BLOCKS,
 )
 """Trial lists of the odd-one-of-many task."""
 ALIKE_PAIR_LISTS = ListDesign(
@@ -168,6 +188,7 @@ ALIKE_PAIR_LISTS = ListDesign(
     table="most_alike_pair",
     make=alike_pair_lists,
     read=read_alike_pair_list,
+    adapting=ALIKE_PAIR_BLOCKS,
 )
 """Trial lists of the most-alike-pair task."""
 ARRANGEMENT_LISTS = ListDesign(
@@ -177,14 +198,25 @@ ARRANGEMENT_LISTS = ListDesign(
     make=arrangement_lists,
     alone=lambda config: config.scheduler != "list",
     read=read_arrangement_list,
+    fixed="no posterior chooses what is arranged: arrangement.scheduler = lift_weakest chooses the "
+    "sets during the session, by the evidence of its own trials on each pair",
 )
 """Trial lists of the multi-arrangement task: the fixed trials of a session."""
 PAIR_LISTS = ListDesign(
-    label=PAIR_RATING, table="pair_rating", make=pair_lists, read=read_pair_list
+    label=PAIR_RATING,
+    table="pair_rating",
+    make=pair_lists,
+    read=read_pair_list,
+    adapting=PAIR_BLOCKS,
 )
 """Trial lists of the pair-rating task."""
 SORTING_LISTS = ListDesign(
-    label=FREE_SORTING, table="free_sorting", make=sorting_lists, read=read_sorting_list
+    label=FREE_SORTING,
+    table="free_sorting",
+    make=sorting_lists,
+    read=read_sorting_list,
+    fixed="what a sorting of many images is expected to tell is not computed: use "
+    "free_sorting.sampler = random or coverage",
 )
 """Trial lists of the free-sorting task."""
 
@@ -338,7 +370,7 @@ def _command(meant: Study, task: str, about: Mapping[str, Any]) -> str:
         words.append(f"`sessions={sessions}`")
     if "sampler" in options:
         words.append(f"`sampler={options['sampler']}`")
-    if task == "odd-one-out" and meant.config.design.sampler == "adaptive":
+    if find_task(task).lists.is_adaptive(meant):
         words.append("`posterior=P.nc`")
     if "seed" in options or read_seed(about["seed"]) != meant.config.seed:
         words.append(f"`seed={meant.config.seed}`")

@@ -25,7 +25,7 @@ from twoalike.online._session import (
 )
 from twoalike.online._wording import for_browser
 from twoalike.record import Progress
-from twoalike.registry import find_task, task_names
+from twoalike.registry import Task, find_task, task_names
 from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
 from twoalike.tasks import (
     Activity,
@@ -43,6 +43,7 @@ from twoalike.tasks import (
     frame,
     prepare_parts,
     protocol_place,
+    tasks_to_do,
     text_page,
     with_block_questions,
 )
@@ -79,6 +80,8 @@ def prepare_person(
     """
     if is_adaptive(study):
         study = study_with(study, sampler="random")
+    for name in tasks_to_do(study, task):
+        _refuse_blocks_of_windows(study, find_task(name))
     parts = prepare_parts(Sitting(study=study, participant=participant, session=session), task)
     found: list[Prepared] = []
     for one in parts:
@@ -89,6 +92,19 @@ def prepare_person(
         found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found
+
+
+def _refuse_blocks_of_windows(study: Study, task: Task) -> None:
+    """Refuse a task whose trials would be chosen in the breaks: only odd-one-out's are, online."""
+    if task.lists is not None and task.lists.is_adaptive(study):
+        table = task.lists.table
+        raise TwoalikeError(
+            where=f"{study.root / 'study.toml'}: {table}.sampler",
+            expected="lists made beforehand: online only odd-one-out chooses blocks as it goes",
+            found="adaptive",
+            remedy="Design whole lists by a posterior (twoalike design `posterior=...`), then set "
+            f'{table}.sampler = "list".',
+        )
 
 
 def is_adaptive(study: Study) -> bool:

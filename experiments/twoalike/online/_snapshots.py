@@ -23,8 +23,8 @@ from pydantic import Field
 
 from twoalike.design import (
     CANDIDATES,
-    ChoiceDraws,
-    candidate_triplets,
+    AnswerDraws,
+    candidate_trials,
     expected_information,
 )
 from twoalike.online._records import Sent
@@ -86,7 +86,7 @@ class Snapshot:
     """Expected information of each triplet of the pool, nats, shape (n,)."""
 
     @cached_property
-    def choices(self) -> ChoiceDraws:
+    def choices(self) -> AnswerDraws:
         """Choice probabilities under the draws."""
         return choice_draws(self.embedding, self.lapse)
 
@@ -158,7 +158,7 @@ def publish_snapshot(
     kept = np.unique(np.linspace(0, len(posterior.embedding) - 1, DRAWS).round().astype(int))
     embedding = posterior.embedding[kept][:, where].astype(np.float32)
     lapse = posterior.typical_lapse[kept].astype(np.float32)
-    pool = candidate_triplets(len(ids), CANDIDATES, set(), np.random.default_rng([seed, number]))
+    pool = candidate_trials(len(ids), CANDIDATES, set(), np.random.default_rng([seed, number]))
     choices = choice_draws(embedding, lapse)
     information = np.concatenate(
         [

@@ -1,11 +1,17 @@
 from ._adaptive import choice_draws as choice_draws
+from ._adaptive import rating_draws as rating_draws
 from ._adaptive import read_choice_draws as read_choice_draws
+from ._adaptive import read_rating_draws as read_rating_draws
 from ._describe import describe_study as describe_study
 from ._lists import TrialList as TrialList
 from ._lists import TrialLists as TrialLists
 from ._lists import write_lists as write_lists
 from ._page import DescriptionPage as DescriptionPage
 from ._refit import NextBlocks as NextBlocks
+from ._refit import prepare_alike_pairs as prepare_alike_pairs
+from ._refit import prepare_anchored as prepare_anchored
+from ._refit import prepare_odd_of_many as prepare_odd_of_many
+from ._refit import prepare_ratings as prepare_ratings
 from ._refit import prepare_triplets as prepare_triplets
 from ._refit import refit as refit
 from ._study import CreatedStudy as CreatedStudy

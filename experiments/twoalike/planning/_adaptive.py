@@ -1,18 +1,20 @@
 """Trial lists chosen by a posterior: whole sessions, or the next block of one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import log_choice
+from twoalike.choice import Question, log_choice, log_set_choice
 from twoalike.design import (
-    TRIPLET_LISTS,
-    ChoiceDraws,
+    Adapting,
+    AnswerDraws,
+    ListDesign,
     adaptive_blocks,
     adaptive_trial_list,
     participant_number,
@@ -21,21 +23,54 @@ from twoalike.design import (
     with_adaptive_block,
     with_dealt_checks,
 )
+from twoalike.registry import Task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Integers, Study, TwoalikeError, read_json, sha256_file
-from twoalike.tables import ODD_ONE_OUT
+from twoalike.study import (
+    DesignConfig,
+    Floats,
+    Integers,
+    Study,
+    TwoalikeError,
+    read_json,
+    sha256_file,
+)
+from twoalike.tasks import PairRating, protocol_or_default
+
+if TYPE_CHECKING:
+    from twoalike.embedding import Posterior
 
 DRAWS = 300
 """Posterior draws used; the design itself uses no more."""
+TRIPLET = Question("odd_one_out", 3)
+type Rows = Callable[[Floats, Floats], Floats]
+"""Similarity of rows of coordinates with rows, (n, D), (n, D) -> (n,)."""
 
 
 @dataclass(frozen=True)
 class AdaptiveDesign:
-    """Sessions of a study that a posterior chooses; without one, random first blocks only."""
+    """Sessions of a task that a posterior chooses; without one, random first blocks only."""
 
     study: Study
     stimuli: StimulusSet
+    task: Task
     posterior: str | Path | None = None
+
+    @property
+    def lists(self) -> ListDesign:
+        """How lists of the task are made and read."""
+        lists: ListDesign = self.task.lists
+        return lists
+
+    @property
+    def adapting(self) -> Adapting:
+        """How sessions of the task adapt."""
+        assert self.lists.adapting is not None
+        return self.lists.adapting
+
+    @property
+    def settings(self) -> Any:
+        """Settings of the task's lists."""
+        return self.lists.settings(self.study)
 
     @property
     def inputs(self) -> dict[str, Path]:
@@ -43,49 +78,80 @@ class AdaptiveDesign:
         return {} if self.posterior is None else {"posterior": Path(self.posterior)}
 
     @cached_property
-    def choices(self) -> ChoiceDraws | None:
-        """Choice probabilities under the posterior's draws."""
+    def answers(self) -> AnswerDraws | None:
+        """Probabilities of answers under the posterior's draws."""
         if self.posterior is None:
             return None
-        shown = shown_objects(self.stimuli, self.study.config.design)
-        return read_choice_draws(Path(self.posterior), shown)
+        shown = shown_objects(self.stimuli, self.settings)
+        question = self.adapting.question(self.settings)
+        if question is not None:
+            return read_choice_draws(Path(self.posterior), shown, question)
+        protocol = protocol_or_default(self.study, PairRating)
+        points = None if protocol.scale.kind == "slider" else protocol.scale.points
+        return read_rating_draws(Path(self.posterior), shown, points)
 
     def check(self, block: int | None) -> None:
-        """Refuse what cannot be chosen without a posterior."""
-        first = adaptive_blocks(self.study.config.design)[0]
-        if self.choices is None and block != first:
+        """Refuse parts of a study, and what cannot be chosen without a posterior.
+
+        Raises
+        ------
+        TwoalikeError
+            If the study has conditions, or objects by person, or there is no posterior.
+        """
+        table = self.adapting.table
+        if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
-                "design: the adaptive sampler chooses by a posterior. Name it with "
+                f"{table}: the adaptive sampler chooses by all judgments so far, and those of "
+                f"several conditions are about different similarities. Choose another "
+                f"{table}.sampler, or leave [[conditions]] out."
+            )
+        if self.study.config.objects_per_person:
+            raise TwoalikeError(
+                f"{table}: the adaptive sampler chooses among all objects, but with "
+                f"objects_per_person each participant sees others. Choose another {table}.sampler, "
+                "or set objects_per_person = 0."
+            )
+        first = adaptive_blocks(self.settings)[0]
+        if self.answers is None and block != first:
+            raise TwoalikeError(
+                f"{table}: the adaptive sampler chooses by a posterior. Name it with "
                 f"`posterior=P.nc`; only the first block (`block={first}`) can do without."
             )
 
     def session(
         self, label: str, number: int, block: int | None, before: Sequence[pd.DataFrame]
     ) -> pd.DataFrame:
-        """Design a session, or its next block; triplets of ``before`` do not come again."""
-        seed = self.study.config.seed
-        config = with_dealt_checks(self.study.config.design, label, number)
+        """Design a session, or its next block; trials of ``before`` do not come again."""
+        seed, config = self.study.config.seed, self.settings
+        if isinstance(config, DesignConfig):
+            config = with_dealt_checks(config, label, number)
         before = [*before, *self._earlier(label, number)]
+        own: dict[str, Any] = {
+            "task": self.adapting,
+            "before": before,
+            "checks_before": participant_number(label) + (number - 1) * config.catch,
+        }
         if block is None:
-            assert self.choices is not None  # check() refuses it
+            assert self.answers is not None  # check() refuses it
             rng = session_rng(seed, label, number)
-            return adaptive_trial_list(self.stimuli, config, self.choices, rng, before=before)
-        path = self.study.trial_list(ODD_ONE_OUT, label, number)
+            return adaptive_trial_list(self.stimuli, config, self.answers, rng, **own)
+        path = self._path(label, number)
         # A list that is damaged must not be taken for one that is not there.
-        there = TRIPLET_LISTS.read(path, self.stimuli.ids) if path.exists() else None
+        there = self.lists.read(path, self.stimuli.ids) if path.exists() else None
         rng = np.random.default_rng([seed, participant_number(label), number, block])
-        return with_adaptive_block(
-            self.stimuli, config, there, block, self.choices, rng, before=before
-        )
+        return with_adaptive_block(self.stimuli, config, there, block, self.answers, rng, **own)
+
+    def _path(self, label: str, number: int) -> Path:
+        return self.study.trial_list(self.lists.label, label, number)
 
     def _earlier(self, label: str, number: int) -> list[pd.DataFrame]:
         """Read the lists of the participant's sessions before this one that exist."""
-        paths = [self.study.trial_list(ODD_ONE_OUT, label, session) for session in range(1, number)]
-        return [TRIPLET_LISTS.read(path, self.stimuli.ids) for path in paths if path.exists()]
+        paths = [self._path(label, session) for session in range(1, number)]
+        return [self.lists.read(path, self.stimuli.ids) for path in paths if path.exists()]
 
     def blocks(self, label: str, number: int, block: int) -> dict[str, str | None]:
         """SHA-256 of the posterior that chose each block so far, None for a random one."""
-        beside = self.study.trial_list(ODD_ONE_OUT, label, number).with_suffix(".json")
+        beside = self._path(label, number).with_suffix(".json")
         earlier = {}
         if beside.exists():
             earlier = read_json(beside, "trial_list")["config"].get("blocks", {})
@@ -94,7 +160,9 @@ class AdaptiveDesign:
         return {**known, str(block): digest}
 
 
-def read_choice_draws(path: str | Path, ids: Sequence[str]) -> ChoiceDraws:
+def read_choice_draws(
+    path: str | Path, ids: Sequence[str], question: Question = TRIPLET
+) -> AnswerDraws:
     """Choice probabilities of a typical observer under draws of a posterior.
 
     Parameters
@@ -102,11 +170,84 @@ def read_choice_draws(path: str | Path, ids: Sequence[str]) -> ChoiceDraws:
     path
         The posterior (``posterior.nc``).
     ids
-        Objects that the indices of triplets refer to.
+        Objects that the indices of trials refer to.
+    question
+        What is asked about the k objects of a trial.
 
     Returns
     -------
-    Function from triplets, shape (n, 3), to probabilities, shape (S, n, 3).
+    Function from trials, shape (n, k), to probabilities, shape (S, n, A).
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is no posterior or does not know all objects.
+    """
+    posterior, where, kept = _read(path, ids)
+    embedding, lapse = posterior.embedding[kept][:, where], posterior.typical_lapse[kept]
+    return choice_draws(embedding, lapse, question, posterior.kernel.rows)
+
+
+def read_rating_draws(path: str | Path, ids: Sequence[str], points: int | None) -> AnswerDraws:
+    """Probabilities of the levels of a rating of a typical rater, under draws of a posterior.
+
+    The rater has the mean thresholds and the geometric mean noise of those who used the scale.
+
+    Parameters
+    ----------
+    path, ids
+        As in :func:`read_choice_draws`.
+    points
+        Points of the scale; None: a slider.
+
+    Returns
+    -------
+    Function from pairs, shape (n, 2), to probabilities, shape (S, n, levels).
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_choice_draws`, and if nobody in the posterior has rated on such a scale.
+    """
+    from twoalike.embedding import RATING_LEVELS
+
+    posterior, where, kept = _read(path, ids)
+    draws = posterior.tree["posterior"].dataset
+    names = ("rating_threshold", "rating_noise", "rating_origin", "rating_unit")
+    levels = points or RATING_LEVELS
+    scale = f"a scale of {points} points" if points else "a slider"
+    if names[0] not in draws:
+        raise TwoalikeError(
+            where=path,
+            expected=f"a posterior that knows people's ratings on {scale}",
+            found="one that was fitted to other judgments only",
+            remedy="Begin with random pairs, and fit with their ratings.",
+        )
+    threshold, *others = (
+        draws[name].values.reshape(-1, *draws[name].shape[2:]).astype(np.float64)[kept]
+        for name in names
+    )
+    own = np.isfinite(threshold[0]).sum(axis=1) == levels - 1
+    if not own.any():
+        raise TwoalikeError(
+            where=path,
+            expected=f"ratings on {scale}, as the protocol has it",
+            found="ratings on other scales",
+            remedy="Begin with random pairs on this scale, and fit with their ratings.",
+        )
+    noise, origin, unit = (values[:, own] for values in others)
+    return rating_draws(
+        posterior.embedding[kept][:, where],
+        threshold[:, own, : levels - 1].mean(axis=1),
+        np.exp(np.log(noise).mean(axis=1)),
+        origin.mean(axis=1),
+        unit.mean(axis=1),
+        posterior.kernel.rows,
+    )
+
+
+def _read(path: str | Path, ids: Sequence[str]) -> "tuple[Posterior, Integers, Integers]":
+    """Read a posterior; its places of the objects, and of the draws to use.
 
     Raises
     ------
@@ -125,29 +266,83 @@ def read_choice_draws(path: str | Path, ids: Sequence[str]) -> ChoiceDraws:
         )
     n = len(posterior.embedding)
     kept = np.unique(np.linspace(0, n - 1, min(n, DRAWS)).round().astype(int))
-    return choice_draws(posterior.embedding[kept][:, where], posterior.typical_lapse[kept])
+    return posterior, where, kept
 
 
-def choice_draws(embedding: npt.NDArray[np.floating], lapse: Floats) -> ChoiceDraws:
+def _dots(left: Floats, right: Floats) -> Floats:
+    return np.asarray(np.einsum("nd,nd->n", left, right))
+
+
+def choice_draws(
+    embedding: npt.NDArray[np.floating],
+    lapse: Floats,
+    question: Question = TRIPLET,
+    similarity: Rows = _dots,
+) -> AnswerDraws:
     """Choice probabilities of a typical observer under draws of an embedding.
 
     Parameters
     ----------
     embedding, lapse
-        Draws, shapes (S, m, D) and (S,); similarity is the dot product.
+        Draws, shapes (S, m, D) and (S,).
+    question
+        What is asked about the k objects of a trial.
+    similarity
+        Of rows of coordinates with rows; the dot product if left out.
 
     Returns
     -------
-    Function from triplets, shape (n, 3), to probabilities, shape (S, n, 3).
+    Function from trials, shape (n, k), to probabilities, shape (S, n, A).
     """
 
-    def choices(triplets: Integers) -> Floats:
-        result = np.empty((len(embedding), len(triplets), 3))
+    def choices(trials: Integers) -> Floats:
+        result = np.empty((len(embedding), len(trials), len(question.answers)))
         for at, (x, rate) in enumerate(zip(embedding, lapse.astype(np.float32), strict=True)):
-            a, b, c = (x[triplets[:, item]] for item in range(3))
-            pairs = tuple(np.einsum("nd,nd->n", p, q) for p, q in ((a, b), (a, c), (b, c)))
-            logs = log_choice(pairs, np.float32(1.0), rate)
-            result[at] = np.exp(np.stack(logs, axis=1))
+            items = [x[trials[:, place]] for place in range(question.items)]
+            pairs = [similarity(items[a], items[b]) for a, b in question.pairs.tolist()]
+            if question == TRIPLET:
+                logs = np.stack(log_choice(tuple(pairs), np.float32(1.0), rate), axis=1)  # type: ignore[arg-type]
+            else:
+                logs = log_set_choice(np.stack(pairs, axis=1), question, np.float32(1.0), rate)
+            result[at] = np.exp(logs)
         return result
 
     return choices
+
+
+def rating_draws(
+    embedding: npt.NDArray[np.floating],
+    thresholds: Floats,
+    noise: Floats,
+    origin: Floats,
+    unit: Floats,
+    similarity: Rows = _dots,
+) -> AnswerDraws:
+    """Probabilities of the K levels of a rating under draws of an embedding and of a rater.
+
+    Parameters
+    ----------
+    embedding
+        Draws, shape (S, m, D).
+    thresholds, noise
+        Of the rater, shapes (S, K - 1) and (S,), in units of the similarity.
+    origin, unit
+        What a similarity is centred and divided by, shape (S,) each.
+    similarity
+        As in :func:`choice_draws`.
+
+    Returns
+    -------
+    Function from pairs, shape (n, 2), to probabilities, shape (S, n, K).
+    """
+
+    def ratings(pairs: Integers) -> Floats:
+        result = np.empty((len(embedding), len(pairs), thresholds.shape[1] + 1))
+        for at, x in enumerate(embedding):
+            s = (similarity(x[pairs[:, 0]], x[pairs[:, 1]]) - origin[at]) / unit[at]
+            z = np.clip((thresholds[at] - s[:, None]) / noise[at], -500, 500)
+            below = np.pad(1 / (1 + np.exp(-z)), ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1)))
+            result[at] = np.maximum(np.diff(below, axis=1), 0)
+        return result
+
+    return ratings

@@ -101,7 +101,8 @@ def write_lists(
     Every session is designed before any file is written. Writing a list again gives the same
     file. Sessions of the coverage design, and of the levels design with ``lists_per_triplet``,
     share their triplets out: name all participants in one call. No two adaptive lists of one call
-    share a judged triplet, nor do the sessions of a participant.
+    share a judged trial, nor do the sessions of a participant; pairs that are rated come again
+    where too few others are left.
 
     Parameters
     ----------
@@ -145,12 +146,11 @@ def write_lists(
     with progress() as bar:
         bar.add_task("design", total=None, status="")
         conditions = opened.conditions_of(kind.name)
-        if design.table == "design" and opened.config.design.sampler == "adaptive":
-            _refuse_conditions(conditions)
-            adaptive = AdaptiveDesign(opened, stimuli, posterior)
+        if design.is_adaptive(opened):
+            adaptive = AdaptiveDesign(opened, stimuli, kind, posterior)
             lists = adaptive_lists(adaptive, labels, sessions, block, options)
         else:
-            _refuse_adaptive(opened, posterior, block)
+            _refuse_adaptive(design.settings(opened), posterior, block)
             people = _people(opened, stimuli, design, labels)
             lists = [
                 item
@@ -188,21 +188,23 @@ def _check_arguments(
     for name, value in (("sessions", sessions), ("block", block)):
         if value is not None and value < 1:
             raise TwoalikeError(where=f"`{name}={value}`", expected="a whole number from 1")
-    for name, given in (("sampler", sampler), ("posterior", posterior), ("block", block)):
-        sampled = name == "sampler" and design.chooser == name
-        if given is not None and design.table != "design" and not sampled:
-            raise TwoalikeError(
-                f"`{name}=...`: goes with `task=odd-one-out`. This task is designed by the table "
-                f"[{design.table}] of study.toml."
-            )
+    wanted = {"sampler": sampler == "adaptive", "posterior": posterior, "block": block}
+    for name, given in wanted.items():
+        if given and design.adapting is None:
+            raise TwoalikeError(f"`{name}=...`: {design.fixed}.")
+    if sampler is not None and design.chooser != "sampler":
+        raise TwoalikeError(
+            f"`sampler=...`: {design.table}.{design.chooser} of study.toml chooses the trials of "
+            "this task."
+        )
 
 
-def _refuse_adaptive(study: Study, posterior: str | Path | None, block: int | None) -> None:
+def _refuse_adaptive(settings: Any, posterior: str | Path | None, block: int | None) -> None:
     if posterior is not None or block is not None:
         name = "posterior" if posterior is not None else "block"
         raise TwoalikeError(
             f"`{name}=...`: only the adaptive sampler uses it, the sampler here is "
-            f"{study.config.design.sampler}. Add `sampler=adaptive`, or leave it out."
+            f"{settings.sampler}. Add `sampler=adaptive`, or leave it out."
         )
 
 
@@ -235,15 +237,6 @@ def _people(
         taken.add(number)
         found.append((for_person(replace(study, object_set=number), stimuli), [label]))
     return found
-
-
-def _refuse_conditions(conditions: Sequence[str]) -> None:
-    if conditions:
-        raise TwoalikeError(
-            "design: the adaptive sampler chooses by all judgments so far, and those of several "
-            "conditions are about different similarities. Choose another design.sampler, or leave "
-            "[[conditions]] out."
-        )
 
 
 def _labels(participants: Sequence[str]) -> list[str]:
@@ -290,7 +283,7 @@ def adaptive_lists(
 ) -> list[TrialList]:
     """Design adaptive sessions, or the next block of each."""
     adaptive.check(block)
-    study, kind = adaptive.study, find_task("odd-one-out")
+    study, kind = adaptive.study, adaptive.task
     lists: list[TrialList] = []
     for label in labels:
         for number in range(1, sessions + 1) if block is None else [sessions]:

@@ -9,29 +9,43 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pandas as pd
 
-from twoalike.design import TRIPLET_LISTS, adaptive_blocks
+from twoalike.design import adaptive_blocks, shown_objects
 from twoalike.planning._adaptive import AdaptiveDesign
 from twoalike.planning._lists import adaptive_lists, write_all, write_lists
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
-from twoalike.tables import ODD_ONE_OUT
+from twoalike.tables import (
+    ANCHORED_CHOICE,
+    MOST_ALIKE_PAIR,
+    ODD_ONE_OF_MANY,
+    ODD_ONE_OUT,
+    PAIR_RATING,
+)
 from twoalike.tasks import (
     Item,
     MoreShown,
+    Prepared,
     PreparedTriplets,
     Sitting,
-    Trial,
     as_text,
     trials_from_table,
 )
+from twoalike.tasks import prepare_alike_pairs as prepare_listed_alike_pairs
+from twoalike.tasks import prepare_anchored as prepare_listed_anchored
+from twoalike.tasks import prepare_odd_of_many as prepare_listed_odd_of_many
+from twoalike.tasks import prepare_ratings as prepare_listed_ratings
 from twoalike.tasks import prepare_triplets as prepare_listed
+from twoalike.tasks.choice_of_many import many_trials
+from twoalike.tasks.pair_rating import PreparedRatings, pair_trials
 
 _FIT: Any = {"quick": True, "engine": "nuts", "draws": 100, "chains": 2}
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
@@ -49,26 +63,58 @@ def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    study, who, number = sitting.study, sitting.participant, sitting.session
-    if study.config.design.sampler != "adaptive":
-        return prepare_listed(sitting)
-    if study.condition:
-        raise TwoalikeError(
-            "design: the adaptive sampler cannot be used with [[conditions]]. Choose another "
-            "design.sampler."
-        )
-    if not study.trial_list(ODD_ONE_OUT, who, number).exists():
-        first = adaptive_blocks(study.config.design)[0]
-        adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli))
+    return _prepared(sitting, ODD_ONE_OUT, prepare_listed, trials_from_table)
+
+
+def prepare_anchored(sitting: Sitting) -> PreparedTriplets:
+    """Prepare an anchored-choice session, as :func:`prepare_triplets`."""
+    return _prepared(sitting, ANCHORED_CHOICE, prepare_listed_anchored, trials_from_table)
+
+
+def prepare_odd_of_many(sitting: Sitting) -> PreparedTriplets:
+    """Prepare an odd-one-of-many session, as :func:`prepare_triplets`."""
+    return _prepared(sitting, ODD_ONE_OF_MANY, prepare_listed_odd_of_many, many_trials)
+
+
+def prepare_alike_pairs(sitting: Sitting) -> PreparedTriplets:
+    """Prepare a most-alike-pair session, as :func:`prepare_triplets`."""
+    return _prepared(sitting, MOST_ALIKE_PAIR, prepare_listed_alike_pairs, many_trials)
+
+
+def prepare_ratings(sitting: Sitting) -> PreparedRatings:
+    """Prepare a pair-rating session, as :func:`prepare_triplets`."""
+    return _prepared(sitting, PAIR_RATING, prepare_listed_ratings, pair_trials)
+
+
+def _prepared[P: Prepared](
+    sitting: Sitting,
+    name: str,
+    prepare: Callable[..., P],
+    read: Callable[[pd.DataFrame], Sequence[Any]],
+) -> P:
+    """Prepare a session of a task, as its lists say; ``read`` makes trials of a list."""
+    study, who, number, task = sitting.study, sitting.participant, sitting.session, find_task(name)
+    if not task.lists.is_adaptive(study):
+        return prepare(sitting)
+    adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), task)
+    first = adaptive_blocks(adaptive.settings)[0]
+    adaptive.check(first)
+    if not study.trial_list(task.label, who, number).exists():
         lists = adaptive_lists(adaptive, [who], number, first)
         if sitting.pilot:
-            return prepare_listed(sitting, table=lists[0].table)
-        write_all(lists, TRIPLET_LISTS)
-    return prepare_listed(sitting, more=None if sitting.pilot else NextBlocks(sitting))
+            return prepare(sitting, table=lists[0].table)
+        write_all(lists, task.lists)
+    return prepare(sitting, more=None if sitting.pilot else NextBlocks(sitting, adaptive, read))
 
 
 def refit(
-    study: str | Path, participant: str, session: int, block: int, posterior: str | Path, seed: int
+    study: str | Path,
+    participant: str,
+    session: int,
+    block: int,
+    posterior: str | Path,
+    seed: int,
+    task: str = "odd-one-out",
 ) -> None:
     """Fit all sessions of a study so far, then add the next block to a session's trial list.
 
@@ -82,6 +128,8 @@ def refit(
         File that the fit is saved to.
     seed
         Seed of the study, or the one that the session was given instead.
+    task
+        Name of the session's task; all judgments of the study are fitted, those of others as well.
 
     Raises
     ------
@@ -95,6 +143,7 @@ def refit(
     write_lists(
         opened,
         [participant],
+        task=task,
         sessions=session,
         sampler="adaptive",
         posterior=posterior,
@@ -104,10 +153,18 @@ def refit(
 
 
 class NextBlocks:
-    """Fits and designs in the background; see :class:`twoalike.tasks.MoreTrials`."""
+    """Fits and designs in the background; see :class:`twoalike.tasks.MoreTrials`.
 
-    def __init__(self, sitting: Sitting) -> None:
-        self._sitting = sitting
+    ``read`` makes trials of a list.
+    """
+
+    def __init__(
+        self,
+        sitting: Sitting,
+        adaptive: AdaptiveDesign,
+        read: Callable[[pd.DataFrame], Sequence[Any]],
+    ) -> None:
+        self._sitting, self._adaptive, self._read = sitting, adaptive, read
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._known = 0
@@ -115,17 +172,27 @@ class NextBlocks:
     @property
     def total(self) -> int:
         """Trials of the whole session, practice not counted."""
-        return self._sitting.study.config.design.n_judged
+        return int(self._adaptive.settings.n_judged)
 
     @property
     def n_trials(self) -> int:
         """Trials of the whole session."""
-        return self._sitting.study.config.design.n_listed
+        return int(self._adaptive.settings.n_listed)
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """Objects that later blocks may show."""
+        return frozenset(shown_objects(self._adaptive.stimuli, self._adaptive.settings))
+
+    @property
+    def per_block(self) -> int:
+        """Trials of a block."""
+        return int(self._adaptive.settings.trials_per_block)
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""
         study, sitting = self._sitting.study, self._sitting
-        table = TRIPLET_LISTS.read(self._path, self._ids)
+        table = self._adaptive.lists.read(self._path, self._adaptive.stimuli.ids)
         self._known = len(table)
         block = int(table["block_index"].max()) + 1
         stem = self._path.stem.removesuffix("_trials")
@@ -136,6 +203,7 @@ class NextBlocks:
             "block": block,
             "posterior": str(study.derived / "adaptive" / f"{stem}_block-{block}.nc"),
             "seed": study.config.seed,
+            "task": self._adaptive.task.name,
         }
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
@@ -166,11 +234,11 @@ class NextBlocks:
         self.close()
         return True
 
-    def take(self) -> tuple[Sequence[Trial], Item]:
+    def take(self) -> tuple[Sequence[Any], Item]:
         """Give the next block, and the item that records it."""
-        table = TRIPLET_LISTS.read(self._path, self._ids)
+        table = self._adaptive.lists.read(self._path, self._adaptive.stimuli.ids)
         new = table.iloc[self._known :]
-        return trials_from_table(new), MoreShown(as_text(new))
+        return self._read(new), MoreShown(as_text(new))
 
     def close(self) -> None:
         """End what is still being computed."""
@@ -192,8 +260,5 @@ class NextBlocks:
     @cached_property
     def _path(self) -> Path:
         sitting = self._sitting
-        return sitting.study.trial_list(ODD_ONE_OUT, sitting.participant, sitting.session)
-
-    @cached_property
-    def _ids(self) -> tuple[str, ...]:
-        return StimulusSet.load(self._sitting.study.stimuli, verify=False).ids
+        label = self._adaptive.lists.label
+        return sitting.study.trial_list(label, sitting.participant, sitting.session)

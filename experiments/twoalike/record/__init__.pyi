@@ -69,5 +69,6 @@ from ._tables import OLDEST_AGE as OLDEST_AGE
 from ._tables import PARTICIPANTS as PARTICIPANTS
 from ._tables import TASK_ORDER as TASK_ORDER
 from ._tables import TRIPLETS as TRIPLETS
+from ._timed_columns import OFF as OFF
 from ._timed_columns import SCANNER_COLUMNS as SCANNER_COLUMNS
 from ._timed_columns import timed_columns as timed_columns

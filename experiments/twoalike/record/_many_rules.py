@@ -16,6 +16,7 @@ from twoalike.record._rules import (
     check_limit,
     check_order,
 )
+from twoalike.record._timed_columns import check_timing
 from twoalike.tables import MANY_PLACES, MANY_STIMULI
 
 _DESIGNED = ("trial_type", "set_id", "n_items", *MANY_STIMULI, *MANY_PLACES)
@@ -35,7 +36,8 @@ def check_many_rows(
     """
     for number, row in rows:
         answer = _check_pair if "response_1" in row else _check_odd
-        found = (*check_limit(row, manifest), *_check_set(row, manifest), *answer(row))
+        checks = (check_limit, _check_set, check_timing)
+        found = [*(one for check in checks for one in check(row, manifest)), *answer(row)]
         for column, message in found:
             yield RawProblem(path, message, number, column)
     yield from check_order(path, rows)

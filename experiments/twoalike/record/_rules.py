@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._read import RawProblem
+from twoalike.record._timed_columns import check_timing
 from twoalike.study import MISSING, counted
 from twoalike.tables import PLACES, POSITIONS, REFERENCE, STIMULI, choice_columns
 
@@ -82,6 +83,7 @@ _TRIPLET_CHECKS: tuple[Callable[[TrialRow, Mapping[str, Any]], Findings], ...] =
     check_limit,
     _check_triplet,
     _check_response,
+    check_timing,
 )
 
 

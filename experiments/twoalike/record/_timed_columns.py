@@ -3,7 +3,16 @@
 Sessions that do not ask for them do not have them.
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from twoalike.study import MISSING
 from twoalike.tables import Column
+
+OFF = 0.5
+"""Frames that a duration may differ from its plan before it is flagged."""
+_ROUNDING_S = 3e-4
+"""Onsets and durations are rounded to .1 ms each."""
 
 _TIMED, _MASKED = "timing.presentation_ms", "timing.mask"
 _UNTIMED, _UNMASKED = "this object was not shown", "no mask was shown for it"
@@ -106,3 +115,46 @@ SCANNER_COLUMNS = (
         "scanner.start",
     ),
 )
+
+
+def check_timing(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Compare the flag of a trial with the durations measured; yields a problem, if there is one.
+
+    What is off by half a frame, but for rounding, may be flagged or not.
+    """
+    begun = [one for one in manifest["segments"] if one["first_trial"] <= row["trial_index"]]
+    frames = begun[-1]["apparatus"].get("frames", {}) if begun else {}
+    if row.get("presentation_planned") is None or "presentation_ms" not in frames:
+        return
+    shown = frames["presentation_ms"]
+    half = OFF * shown["shown_ms"] / shown["frames"] / 1000
+    gaps = list(_gaps(row, frames))
+    surely = {kind for kind, gap in gaps if gap > half + _ROUNDING_S}
+    perhaps = {kind for kind, gap in gaps if gap > half - _ROUNDING_S}
+    flag = row["timing_flag"]
+    agrees = len(perhaps) > 1 if flag == "several" else surely <= {flag} <= perhaps | {None}
+    if not agrees:
+        found = "several" if len(surely) > 1 else next(iter(surely), MISSING)
+        yield (
+            "timing_flag",
+            f"is {flag or MISSING}, but by the durations of the row it is {found}",
+        )
+
+
+def _gaps(row: Mapping[str, Any], frames: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """How much each image, mask and interval of a trial is off its plan, s, by its kind."""
+    steps: set[tuple[float, float]] = set()
+    for kind, planned in (("image", "presentation_planned"), ("mask", "mask_planned")):
+        for name in [name for name in row if name.startswith(f"{kind}_duration_")]:
+            start, duration = row[name.replace("duration", "onset")], row[name]
+            if start is None or duration is None:
+                continue
+            steps.add((start, start + duration))
+            yield kind, abs(duration - row[planned])
+    if "interstimulus_ms" not in frames:
+        return
+    ordered = sorted(steps)
+    planned_s = frames["interstimulus_ms"]["shown_ms"] / 1000
+    for (_, end), (start, _) in zip(ordered, ordered[1:], strict=False):
+        if start - end > _ROUNDING_S:  # a mask follows its image at once
+            yield "interval", abs(start - end - planned_s)

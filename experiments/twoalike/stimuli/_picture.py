@@ -62,10 +62,17 @@ _DAMAGED = (
 """What Pillow raises at damaged files."""
 
 
-def read_picture(path: str | Path) -> Image.Image:
+def read_picture(source: str | Path | bytes, where: str | None = None) -> Image.Image:
     """Read an image file as 8-bit sRGB, upright, transparent parts on white.
 
     Of several pages it is the first; of a film (MP4, WebM, an animated GIF) the middle frame.
+
+    Parameters
+    ----------
+    source
+        A file, or the content of one that is an image.
+    where
+        What to call it in errors; a path calls itself.
 
     Raises
     ------
@@ -73,10 +80,10 @@ def read_picture(path: str | Path) -> Image.Image:
         If the file is missing, damaged, no image, has more than :data:`MOST_PIXELS` pixels, or
         values that no screen is defined to show (floating point, 32 bits, Lab).
     """
-    path = Path(path)
-    if path.suffix.lower() in FILM_SUFFIXES:
+    path = None if isinstance(source, bytes) else Path(source)
+    if path is not None and path.suffix.lower() in FILM_SUFFIXES:
         return film_stills(path)[0]
-    with opened(path, str(path)) as image:
+    with opened(path or io.BytesIO(source), where or str(path)) as image:  # type: ignore[arg-type]
         if image.format == "GIF":
             image.seek((getattr(image, "n_frames", 1) - 1) // 2)
         return plain_picture(image)[0]
@@ -122,13 +129,13 @@ def read_frames(path: str | Path, n: int) -> list[Image.Image]:
 
 
 @contextmanager
-def opened(path: Path, where: str) -> Iterator[Image.Image]:
+def opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
     """Open an image file and check its header; errors in the block are reported as well."""
     try:
         with warnings.catch_warnings():
             # Our own limit is checked below, and reported in one line.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(source, formats=FORMATS)
         with image:
             _check_header(image, where)
             yield image
@@ -143,12 +150,16 @@ def opened(path: Path, where: str) -> Iterator[Image.Image]:
     except _DAMAGED as error:
         # Pillow's own text for an unknown format is the path once more.
         unknown = isinstance(error, UnidentifiedImageError)
-        empty = unknown and path.stat().st_size == 0
+        empty = unknown and _size(source) == 0
         reason = "the file is empty" if empty else "damaged, or no image" if unknown else error
         raise TwoalikeError(
             f"{where}: cannot be read as an image ({shortened(reason)}). Replace or remove it; "
             f"formats: {', '.join(FORMATS)}."
         ) from error
+
+
+def _size(source: Path | io.BytesIO) -> int:
+    return source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
 
 
 def is_still(image: Image.Image) -> bool:

@@ -19,6 +19,7 @@ from ._foreign import check_unfolded as check_unfolded
 from ._foreign import load_arrays as load_arrays
 from ._foreign import load_mat as load_mat
 from ._foreign import load_parquet as load_parquet
+from ._foreign import load_pickled_data as load_pickled_data
 from ._foreign import mat_bytes as mat_bytes
 from ._groups import GroupsConfig as GroupsConfig
 from ._online import OnlineConfig as OnlineConfig

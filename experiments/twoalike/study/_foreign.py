@@ -1,12 +1,13 @@
-"""Files of foreign formats, checked before they are trusted: numpy, HDF5, Parquet, MATLAB.
+"""Files of foreign formats, checked before they are trusted: numpy, HDF5, Parquet, MATLAB, pickles.
 
 Their libraries allocate whatever a header declares, follow links to other files, or end the process
 at an invalid byte: one changed bit can crash it, exhaust the memory, or make it run for ever. So a
 child process reads HDF5 and Parquet files first; only if it succeeds does this process read them.
-MATLAB files are read by the child alone, which passes their arrays on in numpy's format. The child
-is kept for the next file, since it takes a second to start. Memory is limited on Linux only, time
-everywhere. numpy's format is so plain that comparing the header with the bytes that follow it is
-enough, and its files are read often.
+MATLAB files are read by the child alone, which passes their arrays on in numpy's format, and so are
+pickles of plain data, which it passes on as JSON. The child is kept for the next file, since it
+takes a second to start. Memory is limited on Linux only, time everywhere. numpy's format is so
+plain that comparing the header with the bytes that follow it is enough, and its files are
+read often.
 """
 
 import atexit
@@ -33,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._reading import require_file
+from twoalike.study._reading import parse_json, require_file
 from twoalike.study._words import shortened
 
 type Array = npt.NDArray[Any]
@@ -482,6 +483,29 @@ def load_mat(path: str | Path, what: str) -> dict[str, list[Array]]:
     for number, variable in enumerate(arrays["variables"]):
         content[str(arrays["names"][variable])].append(arrays[f"array_{number}"])
     return content
+
+
+def load_pickled_data(path: str | Path, what: str) -> Any:
+    """Read a pickle that holds plain data only: dictionaries, lists, texts, numbers.
+
+    No name in it is looked up, so nothing in it can run. Scalars of numpy are numbers, tuples are
+    lists, keys are texts, and NaN is None.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, names anything else, or would fill the memory.
+    """
+    path = require_file(path, what)
+    with TemporaryDirectory(prefix="twoalike-") as folder:
+        copy = Path(folder) / "content.json"
+        try:
+            _ask_child("twoalike.study._pickle:convert", path, str(copy))
+        except OSError as error:
+            raise TwoalikeError(
+                f"{path}: cannot be read as a pickle of plain data ({shortened(error)})."
+            ) from error
+        return parse_json(copy.read_bytes(), path)
 
 
 def mat_bytes(content: Mapping[str, Any], *, compressed: bool = False) -> bytes:

@@ -1,19 +1,21 @@
 """Settings of the trial lists of ratings of pairs and of free sorting."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from twoalike.study._choice_lists import EXCLUDE, RANDOM_SHARE, Listed
 from twoalike.study._settings import Strict
 
 
-class PairRatingConfig(Strict):
+class PairRatingConfig(Listed):
     """Which pairs one session of the pair-rating task shows."""
 
-    sampler: Literal["random", "coverage", "list"] = Field(
+    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
         default="random",
         description="how pairs are chosen. random; coverage: every pair of objects, shared out "
-        "over the sessions that are designed together; list: your own lists in design/",
+        "over the sessions that are designed together; adaptive: where the posterior expects to "
+        "learn most; list: your own lists in design/",
     )
     pairs: int = Field(
         default=150, ge=1, description="main pairs a session; all of them where there are fewer"
@@ -42,10 +44,8 @@ class PairRatingConfig(Strict):
         description="coverage: every pair of objects so often, over all sessions that are "
         "designed together; trials left over are random",
     )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    random_share: float = RANDOM_SHARE
+    exclude: dict[str, list[str]] = EXCLUDE
 
 
 class FreeSortingConfig(Strict):
@@ -71,10 +71,17 @@ class FreeSortingConfig(Strict):
         ge=0,
         description="main trials shown a second time at the end of the session, for reliability",
     )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _no_information_yet(cls, sampler: Any) -> Any:
+        if sampler == "adaptive":
+            raise ValueError(
+                'expected "random", "coverage" or "list", found "adaptive": what a sorting of many '
+                "images is expected to tell is not computed"
+            )
+        return sampler
 
     @field_validator("practice_items")
     @classmethod

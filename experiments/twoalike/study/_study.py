@@ -10,7 +10,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twoalike.study._access import Access, check_readable
-from twoalike.study._choice_lists import AnchoredConfig, MostAlikePairConfig, OddOneOfManyConfig
+from twoalike.study._choice_lists import (
+    EXCLUDE,
+    PRACTICE,
+    PRACTICE_CHECKS,
+    RANDOM_SHARE,
+    AnchoredConfig,
+    Listed,
+    MostAlikePairConfig,
+    OddOneOfManyConfig,
+)
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._groups import GroupsConfig
 from twoalike.study._online import OnlineConfig
@@ -44,7 +53,7 @@ class LevelShares(Strict):
         return self
 
 
-class DesignConfig(Strict):
+class DesignConfig(Listed):
     """Which triplets one session of the odd-one-out task shows."""
 
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
@@ -54,13 +63,8 @@ class DesignConfig(Strict):
         "adaptive: where the posterior expects to learn most; list: your own lists in design/",
     )
     trials: int = Field(default=300, ge=1, description="main trials a session")
-    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
-    practice_checks: int = Field(
-        default=0,
-        ge=0,
-        description="practice trials before those with a right answer, chosen like attention "
-        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
-    )
+    practice: int = PRACTICE
+    practice_checks: int = PRACTICE_CHECKS
     catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
@@ -105,29 +109,11 @@ class DesignConfig(Strict):
         description="levels: participants who judge each triplet, so that agreement can be "
         "measured; all of them are designed together. 0: each session draws its own triplets",
     )
-    random_share: float = Field(
-        default=0.2,
-        ge=0,
-        le=1,
-        description="adaptive: share of trials kept random, an honest test set for any model",
-    )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    random_share: float = RANDOM_SHARE
+    exclude: dict[str, list[str]] = EXCLUDE
     shares: LevelShares = Field(
         default=LevelShares(), description="levels: shares of the three levels"
     )
-
-    @property
-    def n_judged(self) -> int:
-        """Number of main trials, attention checks and repeats of a session."""
-        return self.trials + self.catch + self.repeats
-
-    @property
-    def n_listed(self) -> int:
-        """Number of all trials of a session with its practice."""
-        return self.n_judged + self.practice + self.practice_checks
 
     @field_validator("catch_sides")
     @classmethod
@@ -245,10 +231,7 @@ class ArrangementConfig(Strict):
         description="attention checks after the main trials: up to three images of one finest "
         "category and up to three of another coarsest category",
     )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
+    exclude: dict[str, list[str]] = EXCLUDE
 
     @model_validator(mode="after")
     def _sets_of_three_or_more(self) -> Self:

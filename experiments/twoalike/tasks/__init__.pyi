@@ -88,6 +88,7 @@ from ._session import Session as Session
 from ._session import catch_signals as catch_signals
 from ._session import run_session as run_session
 from ._several import prepare_parts as prepare_parts
+from ._several import tasks_to_do as tasks_to_do
 from ._simulated import Hands as Hands
 from ._simulated import NoWindow as NoWindow
 from ._simulated import PlayableScreen as PlayableScreen

@@ -134,6 +134,26 @@ def closing_duration(protocol: Protocol) -> Duration:
     return sum(asked, page_duration(protocol.texts.end, page_s))
 
 
+def listening_duration(
+    protocol: Protocol, stimuli: StimulusSet, table: pd.DataFrame | None
+) -> Duration:
+    """Time to hear the sounds of listed trials: each once, where they must be heard at all.
+
+    Slow people hear some again (an assumption).
+
+    Parameters
+    ----------
+    table
+        A trial list; None: none, so that there is nothing to count.
+    """
+    lengths = {} if table is None else stimuli.sound_lengths()
+    if table is None or not lengths:
+        return Duration()
+    columns = [name for name in table.columns if str(name).startswith("stimulus")]
+    heard = sum(lengths.get(str(name), 0.0) for name in table[columns].to_numpy().ravel())
+    return Duration(heard if protocol.sounds.heard else 0.0, PACE * heard)
+
+
 def session_duration(
     study: Study,
     stimuli: StimulusSet,
@@ -172,4 +192,4 @@ def session_duration(
         form=protocol.form.questions if first else (),
     )
     times: Times = found.times(protocol, study, stimuli, table, simulated)
-    return opening + times.trials + times.pages
+    return opening + times.trials + listening_duration(protocol, stimuli, table) + times.pages

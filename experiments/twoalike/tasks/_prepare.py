@@ -30,7 +30,14 @@ from twoalike.record import (
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
-from twoalike.tasks._duration import Duration, Times, closing_duration, opening_duration, paced
+from twoalike.tasks._duration import (
+    Duration,
+    Times,
+    closing_duration,
+    listening_duration,
+    opening_duration,
+    paced,
+)
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._presentation import FrameCount
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
@@ -219,8 +226,13 @@ class Prepared(ABC):
         return [verdicts.get(row["correct"]) for row in rows if row["trial_type"] == "catch"]
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
-        """Objects to get ready, in order of appearance where it is known."""
-        return tuple(self.plan.stimuli)
+        """Objects to get ready: those of pages, then those of trials."""
+        pages = [name for page in self.protocol.pages.images for name in page]
+        return tuple(dict.fromkeys([*pages, *self.images_ahead(progress)]))
+
+    def images_ahead(self, progress: Progress) -> Iterable[str]:
+        """Objects of the trials left, in order of appearance where it is known."""
+        return self.plan.stimuli
 
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into.
@@ -260,7 +272,11 @@ class Prepared(ABC):
         before = opening_duration(
             self.protocol, consent=opening.consent, form=opening.form, resumed=opening.resumed
         )
-        return before + times.trials + times.pages
+        listed = self.plan.trials
+        if listed is not None:
+            listed = listed[listed["trial_index"].astype(int) > progress.n_done]
+        heard = listening_duration(self.protocol, self.stimuli, listed)
+        return before + times.trials + heard + times.pages
 
     def opening(self, progress: Progress) -> Opening:
         """Which pages this participant still has to see."""

@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from twoalike.record import OFF
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tasks._activity import Shown
 
@@ -19,8 +20,6 @@ type Kind = Literal["fixation", "image", "interval", "mask"]
 
 _TOLERANCE = 0.05
 """Share of a frame that a duration may fall short of one: 16 ms is a frame of 60 Hz."""
-_OFF = 0.5
-"""Frames that a duration may differ from its plan before it is flagged."""
 
 
 class PresentationTiming(Strict):
@@ -326,7 +325,7 @@ class Presentation:
             span.step.kind
             for span in self.spans
             if span.step.kind != "fixation"
-            and abs(span.end - span.start - span.step.frames * self._frame_s) > _OFF * self._frame_s
+            and abs(span.end - span.start - span.step.frames * self._frame_s) > OFF * self._frame_s
         }
         return "several" if len(off) > 1 else next(iter(off), None)
 

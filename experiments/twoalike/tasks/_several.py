@@ -38,15 +38,21 @@ def prepare_parts(sitting: Sitting, task: str | None = None) -> list[Prepared]:
     if study.object_set or study.config.conditions:
         stimuli = StimulusSet.load(study.stimuli, verify=False)
         study = for_person(study, stimuli)
-    tasks = study_tasks(study)
-    only = tasks if len(tasks) == 1 else ("odd-one-out",)
-    for name in [task] if task is not None else study.task_order or only:
+    for name in tasks_to_do(study, task):
         for condition in study.conditions_of(find_task(name).name) or ("",):
             own = study
             if condition and stimuli is not None:
                 own = in_condition(study, stimuli, condition)
             prepared.append(prepare_session(name, replace(sitting, study=own)))
     return prepared if len(prepared) == 1 else in_one_sitting(prepared)
+
+
+def tasks_to_do(study: Study, task: str | None = None) -> tuple[str, ...]:
+    """Names of the tasks of a sitting, in their order; arguments as for :func:`prepare_parts`."""
+    if task is not None:
+        return (task,)
+    tasks = study_tasks(study)
+    return study.task_order or (tasks if len(tasks) == 1 else ("odd-one-out",))
 
 
 def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
@@ -109,6 +115,19 @@ def sitting_faults(study: Study) -> list[str]:
         except TwoalikeError as error:
             faults.append(str(error))
     return faults
+
+
+def consent_differs(study: Study) -> list[str]:
+    """Remark in one line that a sitting shows only one of several consent texts; or none."""
+    models = [find_task(name).protocol for name in study.config.sitting.tasks]
+    asking = [one for one in (protocol_or_default(study, m) for m in models) if one.consent.ask]
+    if len({(one.texts.consent, one.consent.version) for one in asking}) < 2:
+        return []
+    tasks = " and ".join(one.task for one in asking)
+    return [
+        f"consent: {tasks} ask with different texts or versions, but a sitting shows only that of "
+        "the task that comes first. Give all of them one text that covers the whole sitting."
+    ]
 
 
 def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:

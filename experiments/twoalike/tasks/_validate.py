@@ -31,7 +31,7 @@ from twoalike.tasks._protocol_file import (
     reading_faults,
     study_tasks,
 )
-from twoalike.tasks._several import sitting_faults
+from twoalike.tasks._several import consent_differs, sitting_faults
 from twoalike.tasks._timing_check import timing_faults
 
 _MOST = 10
@@ -151,6 +151,8 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
     if not faults:
         found = (check_protocol(s, m) for s in each_variant(study) for m in protocols().values())
         faults = [*filter(None, dict.fromkeys(found))] or sitting_faults(study)
+    if not faults:
+        remarks = [*remarks, *consent_differs(study)]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
     if not faults and stimuli.of_kind("sound"):
         faults += _silent_tasks(study)

@@ -5,9 +5,10 @@ from ._classifier import no_classifier as no_classifier
 from ._classifier import put_classifier as put_classifier
 from ._extract import extract_features as extract_features
 from ._extract import extract_shards as extract_shards
-from ._extract import pooled_features as pooled_features
+from ._forward import pooled_features as pooled_features
 from ._load import load_backbone as load_backbone
 from ._load import rebuild as rebuild
+from ._loading import load_batches as load_batches
 from ._preprocessing import Preprocessing as Preprocessing
 from ._preprocessing import read_image as read_image
 from ._preprocessing import without_unreadable as without_unreadable

@@ -93,8 +93,8 @@ class Backbone:
     head
         Features (n, p) to positions in the human space (n, q), of a student that has such a map.
     similarity
-        Of two images by a student, ``dot`` or ``cosine``: of their positions, or of their features
-        where there is no map. None for any other network.
+        Of two images by a student, ``dot``, ``raw-dot`` or ``cosine``: of their positions, or of
+        their features where there is no map. None for any other network.
     options
         timm's arguments beside the architecture, such as ``depth``, with which it builds the same
         network.

@@ -1,16 +1,16 @@
 """Pooled features of images."""
 
+import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 
 from twoalike.backbones._backbone import Backbone
+from twoalike.backbones._forward import FRAMES, FilmFrames, Forward, Precision, Rows
 from twoalike.backbones._load import load_backbone
-from twoalike.backbones._preprocessing import read_image, without_unreadable
 from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.collections import Collection, as_collection
 from twoalike.features import (
@@ -25,40 +25,9 @@ from twoalike.study import (
     check_output,
     claim_parts,
     part_of,
-    progress,
     provenance,
     write_json,
 )
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; ``auto`` is a GPU if there is one.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise TwoalikeError(
-            f"device {name!r} cannot be used ({reason})", remedy="Try `device=cpu`."
-        ) from error
-    return device
-
-
-type FilmFrames = Literal["middle", "mean"]
-"""Features of a film: of its middle frame, or the mean of those of eight frames."""
-_FRAMES = 8
-
-
-def _pictures(images: Collection, index: int, film: FilmFrames) -> list[Image.Image]:
-    return [read_image(images, index)] if film == "middle" else images.frames(index, _FRAMES)
 
 
 def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
@@ -67,42 +36,6 @@ def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
         return None
     with torch.inference_mode():
         return backbone.head.cpu()(torch.from_numpy(features)).numpy()
-
-
-def pooled_features(
-    backbone: Backbone,
-    images: Collection,
-    *,
-    batch: int = 32,
-    device: str = "auto",
-    film: FilmFrames = "middle",
-) -> npt.NDArray[np.float32]:
-    """Features of n images, shape (n, p); of films as ``film`` says.
-
-    Raises
-    ------
-    TwoalikeError
-        If an image cannot be read, or a feature is not finite.
-    """
-    where = choose_device(device)
-    module = backbone.module.to(where).eval()
-    rows: list[npt.NDArray[np.float32]] = []
-    with progress() as bar, torch.inference_mode():
-        task = bar.add_task("features", total=len(images), status="")
-        for start in range(0, len(images), batch):
-            chunk = range(start, min(start + batch, len(images)))
-            pictures = [_pictures(images, index, film) for index in chunk]
-            inputs = torch.stack([backbone.preprocessing(one) for few in pictures for one in few])
-            values = module(inputs.to(where)).float().cpu().numpy()
-            ends = np.cumsum([len(few) for few in pictures])[:-1]
-            rows += [part.mean(axis=0, keepdims=True) for part in np.split(values, ends)]
-            bar.update(task, advance=len(chunk))
-    values = np.concatenate(rows)
-    if not np.isfinite(values).all():
-        raise TwoalikeError(
-            "features are not finite; the weights are damaged or do not fit", where=backbone.name
-        )
-    return values
 
 
 def extract_features(
@@ -120,6 +53,8 @@ def extract_features(
     pool: TokenPool | None = None,
     block: int | None = None,
     film: FilmFrames = "middle",
+    workers: int = 0,
+    precision: Precision = "32",
 ) -> FeatureTable:
     """Pooled features of all images in a folder.
 
@@ -145,30 +80,36 @@ def extract_features(
     film
         What stands for a film: its ``middle`` frame, or the ``mean`` of the features of eight
         evenly spaced frames.
+    workers
+        Processes that read and prepare images beside the network; 0: none but this one. A script
+        that asks for some needs ``if __name__ == "__main__":``, as always where Python starts
+        processes.
+    precision
+        ``bf16`` computes in bfloat16 where torch's autocast does; features are float32 anyway.
 
     Returns
     -------
     Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``listing_sha256`` in
-    its ``meta``; ``pool`` and ``block``, if they were chosen; and ``unreadable``, the ids of images
-    that were left out, if there were any.
+    its ``meta``; ``pool``, ``block`` and ``precision``, if they were chosen; and ``unreadable``,
+    the ids of images that were left out, if there were any. ``listing_sha256`` is of the others.
 
     Raises
     ------
     TwoalikeError
         If the network or an image cannot be read, or ``out`` cannot be written.
     """
-    _check_at_least_one("batch", batch)
+    how = Forward(batch, device, film, workers, precision, skip_unreadable)
+    how.check()
     if out is not None:
         check_features_path(Path(out))
         check_output(Path(out))
+        _check_alone()
     seen = as_collection(images)
     network = _network(backbone, weights, untrained, size, seed, pool, block)
-    unreadable: tuple[str, ...] = ()
-    if skip_unreadable:
-        seen, unreadable = without_unreadable(seen)
-    source = _describe_source(network, seed if untrained else None) | _of_films(film)
-    source["listing_sha256"] = seen.digest
-    table = _features(network, seen, unreadable, source, batch, device, film)
+    (rows,) = how.groups(network, seen, [range(len(seen))])
+    source = _describe_source(network, seed if untrained else None) | _describe_forward(how)
+    source["listing_sha256"] = _kept(seen, rows).digest
+    table = _table(network, seen, rows, source)
     if out is not None:
         write_features(Path(out), table)
     return table
@@ -191,12 +132,14 @@ def extract_shards(
     pool: TokenPool | None = None,
     block: int | None = None,
     film: FilmFrames = "middle",
+    workers: int = 0,
+    precision: Precision = "32",
 ) -> dict[str, Any]:
     """Pooled features of a large folder of images, a file for every ``shard`` of them.
 
-    Shards that are there stay, so that the same call goes on where it was stopped. Images are
-    known by their ids and the sizes of their files: reading a million to compare them would take
-    as long as the features.
+    Each is written when it is complete, and shards that are there stay, so that the same call goes
+    on where it was stopped. Images are known by their ids and the sizes of their files: reading a
+    million to compare them would take as long as the features.
 
     Parameters
     ----------
@@ -204,13 +147,14 @@ def extract_shards(
         Folder to make, or to go on with; :func:`twoalike.features.read_features` reads it.
     backbone, images, size, batch, device, weights, untrained, seed
         As in :func:`extract_features`.
-    skip_unreadable, pool, block, film
+    skip_unreadable, pool, block, film, workers, precision
         As in :func:`extract_features`.
     shard
         Images a file.
     part
         Which part of the shards to make, such as ``2/8``, where several processes or machines
-        share the work: each makes every eighth shard. None: all.
+        share the work: each makes every eighth shard. None: all. Processes that torchrun starts
+        share that part among themselves.
 
     Returns
     -------
@@ -221,14 +165,16 @@ def extract_shards(
     TwoalikeError
         If ``out`` holds anything else, or the network or an image cannot be read.
     """
-    _check_at_least_one("batch", batch)
-    _check_at_least_one("shard", shard)
-    out, (rank, world) = Path(out), part_of(part)
+    how = Forward(batch, device, film, workers, precision, skip_unreadable)
+    how.check()
+    if shard < 1:
+        raise TwoalikeError(where="`shard=...`", expected="at least 1 image", found=shard)
+    out, (own, of) = Path(out), _share(part)
     seen = as_collection(images)
     network = _network(backbone, weights, untrained, size, seed, pool, block)
     plan = (
         _describe_source(network, seed if untrained else None)
-        | _of_films(film)
+        | _describe_forward(how)
         | {
             "images": len(seen),
             "listing_sha256": seen.digest,
@@ -239,23 +185,35 @@ def extract_shards(
     claim_parts(out, plan, PLAN)
     if not (out / PLAN).is_file():
         write_json(out / PLAN, plan)
-    for number in range(rank, plan["shards"], world):
-        path = feature_shard(out, number)
-        if path.is_file():
-            continue
-        rows = range(number * shard, min((number + 1) * shard, len(seen)))
-        unreadable: tuple[str, ...] = ()
-        part_seen = seen.only(rows)
-        if skip_unreadable:
-            part_seen, unreadable = without_unreadable(part_seen)
-        source = {**plan, "number": number}
-        write_features(path, _features(network, part_seen, unreadable, source, batch, device, film))
+    missing = [n for n in range(own, plan["shards"], of) if not feature_shard(out, n).is_file()]
+    places = [range(n * shard, min((n + 1) * shard, len(seen))) for n in missing]
+    for number, rows in zip(missing, how.groups(network, seen, places), strict=True):
+        table = _table(network, seen, rows, {**plan, "number": number})
+        write_features(feature_shard(out, number), table)
     return plan
 
 
-def _check_at_least_one(name: str, images: int) -> None:
-    if images < 1:
-        raise TwoalikeError(where=f"`{name}=...`", expected="at least 1 image", found=images)
+def _processes() -> tuple[int, int]:
+    """Which of the processes that torchrun has started this is, from 0, and of how many."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _share(part: str | None) -> tuple[int, int]:
+    """Which worker this is, from 0, and of how many."""
+    (number, parts), (rank, world) = part_of(part), _processes()
+    return number * world + rank, parts * world
+
+
+def _check_alone() -> None:
+    """Refuse several processes that would write one file."""
+    _, world = _processes()
+    if world > 1:
+        raise TwoalikeError(
+            where="features of one file",
+            expected="one process",
+            found=f"{world}, started by torchrun",
+            remedy="Give `shard=...`, so that they share the work.",
+        )
 
 
 def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
@@ -274,9 +232,10 @@ def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
     )
 
 
-def _of_films(film: FilmFrames) -> dict[str, Any]:
-    """State what stands for films, where that is not the usual frame."""
-    return {} if film == "middle" else {"film": film, "film_frames": _FRAMES}
+def _describe_forward(how: Forward) -> dict[str, Any]:
+    """State what is not as usual: what stands for films, and the arithmetic."""
+    films = {} if how.film == "middle" else {"film": how.film, "film_frames": FRAMES}
+    return films if how.precision == "32" else films | {"precision": how.precision}
 
 
 def _network(
@@ -301,16 +260,17 @@ def _network(
     )
 
 
-def _features(
-    network: Backbone,
-    images: Collection,
-    unreadable: tuple[str, ...],
-    source: dict[str, Any],
-    batch: int,
-    device: str,
-    film: FilmFrames,
+def _kept(images: Collection, rows: Rows) -> Collection:
+    """Images that could be read; the whole collection if all could."""
+    return images if len(rows.indices) == len(images) else images.only(rows.indices)
+
+
+def _table(
+    network: Backbone, images: Collection, rows: Rows, source: dict[str, Any]
 ) -> FeatureTable:
-    """Features of some images; the ids of those that were left out are noted."""
-    values = pooled_features(network, images, batch=batch, device=device, film=film)
-    left_out = {"unreadable": list(unreadable)} if unreadable else {}
-    return FeatureTable(tuple(images.ids), values, source | left_out, positions_of(network, values))
+    """Table of some images; the ids of those that were left out are noted."""
+    ids = tuple(images.ids[index] for index in rows.indices.tolist())
+    names = [images.ids[index] for index in rows.unreadable]
+    left_out = {"unreadable": names} if names else {}
+    positions = positions_of(network, rows.values)
+    return FeatureTable(ids, rows.values, source | left_out, positions)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional
 
 from twoalike.collections import Collection
 from twoalike.study import TwoalikeError, counted, progress
@@ -40,6 +42,10 @@ class Preprocessing:
         timm's is the centre: people judged all of a stimulus, so the network sees all of it.
     crop_pct
         Share of the resized image that the crop keeps.
+    antialias
+        Whether a resize averages over the pixels that fall together. Without it each output pixel
+        is a cubic of the 4 x 4 nearest ones, as by OpenCV's ``INTER_CUBIC``; whole images only
+        (``bicubic``, ``squash``). timm always averages, so it prepares images a little differently.
     """
 
     size: int = 224
@@ -48,6 +54,15 @@ class Preprocessing:
     std: tuple[float, float, float] = IMAGENET_STD
     crop_mode: CropMode = "squash"
     crop_pct: float = 1.0
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.antialias and (self.interpolation, self.crop_mode) != ("bicubic", "squash"):
+            raise TwoalikeError(
+                where="preprocessing without antialiasing",
+                expected="interpolation 'bicubic' and crop_mode 'squash'",
+                found=f"{self.interpolation!r} and {self.crop_mode!r}",
+            )
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any], *, whole: bool = True) -> "Preprocessing":
@@ -76,6 +91,7 @@ class Preprocessing:
             std=_three(config.get("std") or IMAGENET_STD),
             crop_mode="squash" if whole else config.get("crop_mode") or "center",
             crop_pct=1.0 if whole else float(config.get("crop_pct") or 1.0),
+            antialias=bool(config.get("antialias", True)),
         )
 
     def as_timm(self) -> dict[str, Any]:
@@ -93,13 +109,24 @@ class Preprocessing:
             "std": list(self.std),
             "crop_mode": self.crop_mode,
             "crop_pct": self.crop_pct,
+            **({} if self.antialias else {"antialias": False}),
         }
 
     @cached_property
     def _transform(self) -> Any:
         from timm.data.transforms_factory import create_transform
 
+        if not self.antialias:
+            return self._sampled
         return create_transform(**self.as_timm(), is_training=False)
+
+    def _sampled(self, image: Image.Image) -> torch.Tensor:
+        """Prepare an image by the cubic of OpenCV (a = -0.75), rounded to 256 levels."""
+        pixels = torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)[None]
+        resized = functional.interpolate(pixels, (self.size, self.size), mode="bicubic")[0]
+        levels = resized.round_().clamp_(0, 255) / 255
+        mean, std = (torch.tensor(x).view(3, 1, 1) for x in (self.mean, self.std))
+        return (levels - mean) / std
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Input of the network, shape (3, size, size), float32, from an RGB image."""
@@ -163,7 +190,10 @@ def without_unreadable(images: Collection) -> tuple[Collection, tuple[str, ...]]
                 reason = str(error)
             bar.update(task, advance=1)
     if not readable:
-        raise TwoalikeError(
-            f"none of {counted(len(images), 'image')} can be read; the last one: {reason}"
-        )
+        raise none_readable(len(images), reason)
     return (images.only(readable) if unreadable else images), tuple(unreadable)
+
+
+def none_readable(n: int, reason: str) -> TwoalikeError:
+    """Error of n images of which none is left; ``reason`` is that of the last."""
+    return TwoalikeError(f"none of {counted(n, 'image')} can be read; the last one: {reason}")

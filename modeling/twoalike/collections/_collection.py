@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from twoalike.collections._names import Names
 from twoalike.study import Integers
 
 
@@ -59,7 +60,7 @@ class Collection:
     """
 
     where: Path
-    ids: Sequence[str]
+    ids: Names
     sizes: Integers
     store: Store
     rows: Integers
@@ -100,5 +101,6 @@ class Collection:
     def only(self, indices: Sequence[int] | Integers) -> "Collection":
         """Keep some of the images, in the order of ``indices``."""
         chosen = np.asarray(indices, dtype=np.int64)
-        ids = tuple(self.ids[index] for index in chosen.tolist())
-        return replace(self, ids=ids, sizes=self.sizes[chosen], rows=self.rows[chosen])
+        return replace(
+            self, ids=self.ids.take(chosen), sizes=self.sizes[chosen], rows=self.rows[chosen]
+        )

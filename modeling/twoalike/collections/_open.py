@@ -1,27 +1,83 @@
-"""What a path holds."""
+"""What a path holds: a folder of images, tar shards, or tables with images in them."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from twoalike.collections._collection import Collection
 from twoalike.collections._folder import of_files, open_folder
+from twoalike.collections._tables import SPLITS, STATE, open_arrow, open_parquet, split_folders
+from twoalike.collections._tar import open_tars
+from twoalike.stimuli import SUFFIXES
+from twoalike.study import TwoalikeError
+
+PACKED = {".tar": open_tars, ".parquet": open_parquet}
+"""Readers of files that hold many images, by ending."""
+_KINDS = "a folder of images, tar shards or Parquet files, or one that `datasets` saved"
 
 
 def open_collection(path: str | Path) -> Collection:
-    """List the images of a folder, without reading one.
+    """List the images of a folder or file, without reading one.
 
-    Parameters
-    ----------
-    path
-        A folder of images, flat or a tree; ids and order as in
-        :func:`twoalike.stimuli.find_images`.
+    ==============================  =====================================================
+    path                            ids
+    ==============================  =====================================================
+    folder of images, also a tree   relative paths without endings, or those of a manifest
+                                    (:func:`twoalike.stimuli.find_images`)
+    folder of tar shards, or one    WebDataset's keys
+    folder that Hugging Face's      paths of the images without endings if they have some,
+    ``datasets`` saved              else a column of ids (``id``, ``image_id``, ``key``,
+                                    ``filename``, ``name``), else file and row
+    folder of Parquet, or a file    the same
+    ==============================  =====================================================
 
     Raises
     ------
     TwoalikeError
-        If it holds no image, or two images share an id.
+        If it holds no image or different kinds of files with images, a file is damaged, or two
+        images share an id.
     """
-    return open_folder(Path(path))
+    path = Path(path)
+    if path.is_file():
+        if (read := PACKED.get(path.suffix.lower())) is not None:
+            return read(path, [path])
+        raise TwoalikeError(where=path, expected=_KINDS, found="a file of another kind")
+    if (path / SPLITS).is_file():
+        names = ", ".join(split_folders(path)) or "none"
+        raise TwoalikeError(
+            where=path,
+            expected="one split of a dataset",
+            found=f"the folder of all: {names}",
+            remedy="Name the folder of one of them.",
+        )
+    if (path / STATE).is_file():
+        return open_arrow(path)
+    for folder in (path, path / "data"):  # where the hub keeps Parquet files
+        packed = _packed(folder)
+        if packed:
+            kind = packed[0].suffix.lower()
+            return PACKED[kind](path, packed)
+    return open_folder(path)
+
+
+def _packed(folder: Path) -> list[Path]:
+    """Files of a folder that hold many images, in order; empty if it has none."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    found = sorted(name for name in names if Path(name).suffix.lower() in PACKED)
+    kinds = {Path(name).suffix.lower() for name in found}
+    pictures = [name for name in names if Path(name).suffix.lower() in SUFFIXES["image"]]
+    if len(kinds) > 1 or (found and pictures):
+        others = sorted({Path(name).suffix.lower() for name in [*found, *pictures]})
+        raise TwoalikeError(
+            where=folder,
+            expected="images, tar shards or Parquet files",
+            found=f"files of several kinds ({', '.join(others)})",
+            remedy="Keep one kind in a folder.",
+        )
+    return [folder / name for name in found]
 
 
 def as_collection(images: str | Path | Sequence[Path] | Collection) -> Collection:

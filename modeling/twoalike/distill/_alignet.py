@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.backbones import Preprocessing
 from twoalike.choice import log_choice
 from twoalike.distill._labels import PLAN, write_shard
 from twoalike.study import (
@@ -36,6 +37,15 @@ from twoalike.study import (
     shortened,
     write_json,
 )
+
+
+def alignet_preprocessing(size: int = 224) -> Preprocessing:
+    """Prepare images as AligNet's students are trained: the whole image, pixels from 0 to 1.
+
+    Its resize is OpenCV's ``INTER_CUBIC``, without antialiasing; ours differs by one level of 256
+    at most (docs/explanation/alignet.md).
+    """
+    return Preprocessing(size=size, mean=(0.0,) * 3, std=(1.0,) * 3, antialias=False)
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,17 @@ head = load_file("head.safetensors")
 
 
 def _usage(config: Mapping[str, Any]) -> str:
+    usage = _network_usage(config)
+    if not config["pretrained_cfg"].get("antialias", True):
+        usage += (
+            "\n\nThe network was trained on images that were resized without antialiasing, as "
+            "`twoalike features` prepares them; timm averages, so that its features differ a "
+            "little."
+        )
+    return usage
+
+
+def _network_usage(config: Mapping[str, Any]) -> str:
     head = config["head"]
     if config["architecture"] is None:
         usage = "`model.safetensors` is the state dict of the module that was distilled."
@@ -207,7 +218,7 @@ def _usage(config: Mapping[str, Any]) -> str:
             "\n\nThe features are for classification, detection and the like. Similarities as "
             "people see them are those of positions in the human space:"
             + _HEAD.format(name="These positions", whose="network's", output="positions")
-            + f"\n\nThe {_KINDS[config['similarity']]} of two images' positions, divided by "
+            + f"\n\nThe {_similarity(config, 'positions')} of two images' positions, divided by "
             + (f"{head['width']} x " if config["similarity"] == "dot" else "")
             + f"{config['temperature']:.4g}, is the log-odds of a choice. The map started as "
             + _STARTS[head["start"]]
@@ -222,11 +233,18 @@ _STARTS = {
     "identity": "the identity: the network's features did not predict the teacher's similarities, "
     "or there were too few images",
 }
-_KINDS = {"dot": "dot product", "cosine": "cosine (of positions minus their mean)"}
+_KINDS = {
+    "dot": "dot product",
+    "raw-dot": "dot product",
+    "cosine": "cosine (of {of} minus their mean)",
+}
+
+
+def _similarity(config: Mapping[str, Any], of: str) -> str:
+    return _KINDS[config["similarity"]].format(of=of)
 
 
 def _limits(config: Mapping[str, Any]) -> str:
-    kind = {"dot": "dot product", "cosine": "cosine (of values minus their mean)"}
     of = "positions" if config["head"] and config["head"]["kind"] == "human" else "features"
     other_uses = (
         "- The network was tuned for similarity; other uses, such as classification, were not "
@@ -241,6 +259,6 @@ def _limits(config: Mapping[str, Any]) -> str:
         "agreement with it, not with people. Measure agreement with people's choices with "
         "`twoalike evaluate`.\n"
         "- The judgments are those of the participants, on the images they saw.\n"
-        f"- The similarity that was trained is the {kind[config['similarity']]} of {of}; "
+        f"- The similarity that was trained is the {_similarity(config, 'values')} of {of}; "
         f"others may be less aligned.\n{other_uses}"
     )

@@ -10,7 +10,7 @@ from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
 Objective = Literal["kl", "jsd", "hard", "relational"]
 """What is learnt from the teacher; the losses are in :mod:`twoalike.distill._losses`."""
-Similarity = Literal["dot", "cosine"]
+Similarity = Literal["dot", "raw-dot", "cosine"]
 
 
 class DistillConfig(Strict):
@@ -50,21 +50,27 @@ class DistillConfig(Strict):
     )
     similarity: Similarity = Field(
         default="dot",
-        description="of two images: dot product of features over their number, or cosine of "
-        "features minus their mean over the batch",
+        description="of two images: dot product of features over their number; raw-dot: not over "
+        "their number; or cosine of features minus their mean over the batch",
     )
-    head: Literal["human", "linear", "none"] = Field(
+    preprocessing: Literal["network", "alignet"] = Field(
+        default="network",
+        description="of images: as the network's weights expect; alignet: pixels from 0 to 1 of "
+        "the whole image, resized without antialiasing, for any weights",
+    )
+    head: Literal["human", "linear", "dense", "none"] = Field(
         default="human",
         description="human: an affine map of the features into the human space, which starts as "
         "the teacher's, or as the one fitted to the teacher's similarities; the features stay "
-        "useful for other tasks; linear: a map without bias that starts as the identity; none: "
-        "the features themselves become human-like",
+        "useful for other tasks; linear: a map without bias that starts as the identity; dense: "
+        "a map with bias that starts at random, AligNet's; none: the features themselves become "
+        "human-like",
     )
     head_width: int | None = Field(
         default=None,
         ge=1,
-        description="features of a linear head; none: as many as the network's; others: random "
-        "start",
+        description="features of a linear or dense head; none: as many as the network's; other "
+        "widths of a linear head: random start",
     )
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="last",
@@ -91,6 +97,11 @@ class DistillConfig(Strict):
         default=0.02, ge=0, description="peak learning rate of the log-temperature; 0 fixes it"
     )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of steps before the peak")
+    first_rate: Literal["positive", "zero"] = Field(
+        default="positive",
+        description="learning rate of the first step of the warm-up: an equal part of the peak; "
+        "or 0, as in optax, where the warm-up is one step later",
+    )
     decay_to_init: float = Field(
         default=1.0, ge=0, description="pull towards the initial weights per step, times the rate"
     )
@@ -164,16 +175,21 @@ class DistillConfig(Strict):
 
     @model_validator(mode="after")
     def _width_is_of_a_linear_head(self) -> "DistillConfig":
-        if self.head_width is not None and self.head != "linear":
-            raise ValueError(f"head_width is that of head = 'linear', and head is {self.head!r}")
+        if self.head_width is not None and self.head not in {"linear", "dense"}:
+            raise ValueError(
+                f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"
+            )
         return self
 
     @model_validator(mode="after")
     def _probe_sees_no_images(self) -> "DistillConfig":
         if self.train == "probe" and self.flip:
             raise ValueError("flip = true mirrors images, and a probe learns on features")
-        if self.train == "probe" and self.head == "linear":
-            raise ValueError("head = 'linear' lacks the bias of a probe; take 'human' or 'none'")
+        if self.train == "probe" and self.head in {"linear", "dense"}:
+            raise ValueError(
+                f"head = {self.head!r} is no part of the student, and a probe trains nothing "
+                "else; take 'human' or 'none'"
+            )
         if self.train == "probe" and self.keep_classifier:
             raise ValueError(
                 "keep_classifier has no effect: a probe changes neither the network nor its classes"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from twoalike.backbones import CONFIG, load_backbone
-from twoalike.collections import Collection
+from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._sampling import HELD_OUT, TRIPLETS, BatchStream
@@ -177,12 +177,12 @@ def label_lesson(
     The student is scored on the triplets of ``validation``, or, if that is None, on those of
     ``labels`` whose images are all held out.
     """
-    place = {name: row for row, name in enumerate(images.ids)}
-    triplets = _located(labels, place)
+    triplets = located(images.ids, labels.ids, "labels")[labels.triplets]
     if validation is None:
         tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
     else:
-        tested, chances = _located(validation, place), validation.probabilities
+        tested = located(images.ids, validation.ids, "validation")[validation.triplets]
+        chances = validation.probabilities
         aside = _first_images(tested)
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
@@ -212,19 +212,6 @@ def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
     """Training rows and held-out rows, each in order."""
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
     return np.sort(order[n_out:]), np.sort(order[:n_out])
-
-
-def _located(labels: LabelTable, place: dict[str, int]) -> Integers:
-    """Triplets as rows of the available images, shape (n, 3)."""
-    missing = [name for name in labels.ids if name not in place]
-    if missing:
-        raise TwoalikeError(
-            f"{len(missing)} of {len(labels.ids)} labelled images are not among the images, first "
-            f"{', '.join(missing[:10])}",
-            remedy="Give the folder that contains them.",
-        )
-    rows = np.array([place[name] for name in labels.ids], np.int64)
-    return rows[labels.triplets]
 
 
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:

@@ -29,7 +29,7 @@ unlike Hinton et al., do not multiply the term by the square of the temperature.
 
 
 def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
-    """Similarity of all pairs of a batch, shape (B, B), float32.
+    """Similarity of all pairs of a batch, shape (B, B), float32 (float64 of float64 features).
 
     Parameters
     ----------
@@ -37,10 +37,13 @@ def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
         Shape (B, p), of any precision.
     kind
         ``dot``: dot product divided by p, so that temperatures are comparable across networks.
+        ``raw-dot``: dot product, as AligNet has it.
         ``cosine``: cosine of the features minus their mean over the batch.
     """
     with torch.autocast(features.device.type, enabled=False):
-        values = features.float()
+        values = features if features.dtype == torch.float64 else features.float()
+        if kind == "raw-dot":
+            return values @ values.T
         if kind == "dot":
             return values @ values.T / values.shape[1]
         centred = functional.normalize(values - values.mean(0), dim=1)

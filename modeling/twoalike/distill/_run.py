@@ -19,6 +19,7 @@ from twoalike.backbones import (
     without_unreadable,
 )
 from twoalike.collections import Collection, as_collection
+from twoalike.distill._alignet import alignet_preprocessing
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
@@ -36,7 +37,12 @@ from twoalike.distill._loop import Trainer
 from twoalike.distill._positions import shared_positions
 from twoalike.distill._sampling import HEAD, seed_of
 from twoalike.distill._sources import Average, Inputs, Opinion
-from twoalike.distill._student import StudentNetwork, identity_head, with_kept_classifier
+from twoalike.distill._student import (
+    StudentNetwork,
+    dense_head,
+    identity_head,
+    with_kept_classifier,
+)
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.study import TwoalikeError, hold_output, provenance, read_ids, read_json, sha256_file
@@ -330,6 +336,8 @@ def _start(
             classifier=config.keep_classifier > 0,
         )
     sized = with_kept_classifier(student.resized(config.size), config)
+    if config.preprocessing == "alignet":
+        sized = replace(sized, preprocessing=alignet_preprocessing(sized.preprocessing.size))
     return choose_tokens(sized, pool, block)
 
 
@@ -470,6 +478,8 @@ class _Run:
         elif config.head == "linear":
             seed = seed_of(config.seed, HEAD)
             head = identity_head(p, bias=False, width=config.head_width, seed=seed)
+        elif config.head == "dense":
+            head = dense_head(p, config.head_width, seed_of(config.seed, HEAD))
         elif config.train == "probe":
             head = identity_head(p, bias=True)
         network = StudentNetwork(

@@ -5,20 +5,16 @@ seed, step and process alone: batch 1,000 does not depend on whether earlier one
 """
 
 import math
-import multiprocessing
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import copy
-from multiprocessing import resource_tracker
-from multiprocessing.context import BaseContext
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from twoalike.backbones import load_batches
 from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
@@ -30,10 +26,6 @@ Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
 CACHE_BYTES = 2 * 1024**3
 """Memory for prepared images; a larger set is read again each time."""
-LAST_STEP_S = 60
-"""How long a worker continues after SIGTERM."""
-STOPPING = (signal.SIGINT, signal.SIGTERM)
-"""Signals that may reach all processes of a run at once."""
 
 
 def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
@@ -300,54 +292,4 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
 
 def batches(images: ImageSet, source: Source, start: int, stop: int, workers: int) -> Iterator[Any]:
     """Batches ``start`` to ``stop`` of a source: (indices, images)."""
-    loader = DataLoader(
-        images,
-        batch_sampler=source.keys(start, stop),
-        num_workers=workers,
-        multiprocessing_context=_worker_context() if workers else None,
-        pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_leave_signals_to_the_run,
-        # A separate generator: otherwise a loader draws from torch's global one.
-        generator=torch.Generator(),
-    )
-    with _signals_blocked():
-        return iter(loader)
-
-
-def _worker_context() -> BaseContext:
-    """How workers start: not as copies of this process, whose threads (JAX's) may hold locks.
-
-    A server that has imported what they need is copied instead: two that start by themselves take
-    twice as long as it does, since importing torch and timm is most of the work.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")  # Windows
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "timm.data.transforms_factory"])
-    return context
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Let workers and their server start with the signals blocked that may end them meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # or the first worker starts it, which lifts the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_signals_to_the_run(worker: int) -> None:
-    """Ignore Ctrl-C, which reaches every process of a terminal; the run stops its workers itself.
-
-    SIGTERM may also reach all of a job's processes (systemd, timeout, some SLURM configurations). A
-    worker then stays long enough for the run's current step, but not for ever.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "alarm"):  # not on Windows, which has no such signal to send either
-        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LAST_STEP_S))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    return load_batches(images, source.keys(start, stop), workers)

@@ -16,6 +16,9 @@ from twoalike.distill._losses import cka_loss, class_divergence, image_similarit
 from twoalike.distill._sources import ImageSet
 from twoalike.study import TwoalikeError
 
+CUT_SD = 0.87962566103423978
+"""Standard deviation of a standard normal distribution that is cut off at 2 and -2."""
+
 
 class Output(NamedTuple):
     """A student's output for images."""
@@ -39,6 +42,20 @@ def identity_head(p: int, *, bias: bool, width: int | None = None, seed: int = 0
         nn.init.normal_(head.weight, std=p**-0.5, generator=rng)
     if bias:
         nn.init.zeros_(head.bias)
+    return head
+
+
+def dense_head(p: int, width: int | None = None, seed: int = 0) -> nn.Linear:
+    """Linear map of p features with a bias, as flax's ``Dense`` starts it; AligNet's triplet head.
+
+    Weights are drawn from ``seed``: a normal distribution cut off at two standard deviations, of
+    variance 1/p (``lecun_normal``). The bias is zero.
+    """
+    head = nn.Linear(p, width or p)
+    sd = p**-0.5 / CUT_SD
+    rng = torch.Generator().manual_seed(seed)
+    nn.init.trunc_normal_(head.weight, std=sd, a=-2 * sd, b=2 * sd, generator=rng)
+    nn.init.zeros_(head.bias)
     return head
 
 

@@ -69,8 +69,11 @@ class AdamToInit(torch.optim.Adam):
         return loss
 
 
-def learning_rate(step: int, steps: int, warmup: float) -> float:
+def learning_rate(step: int, steps: int, warmup: float, *, from_zero: bool = False) -> float:
     """Factor of the peak rate in step 0, 1, ...: linear warm-up, then cosine decay.
+
+    ``from_zero`` is the schedule of optax (``warmup_cosine_decay_schedule``): the warm-up is one
+    step later, so that the first step changes no weight.
 
     Examples
     --------
@@ -79,7 +82,7 @@ def learning_rate(step: int, steps: int, warmup: float) -> float:
     """
     rising = math.floor(steps * warmup)
     if step < rising:
-        return (step + 1) / rising
+        return (step if from_zero else step + 1) / rising
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
 
 
@@ -177,7 +180,8 @@ class Update:
         unchanged.
         """
         config = self.config
-        factor = learning_rate(step, config.steps, config.warmup)
+        from_zero = config.first_rate == "zero"
+        factor = learning_rate(step, config.steps, config.warmup, from_zero=from_zero)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         total = torch.zeros((), device=self.fabric.device)

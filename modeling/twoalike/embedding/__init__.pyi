@@ -52,6 +52,7 @@ from ._predictive import Comparison as Comparison
 from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
 from ._rated_checks import RatedChecks as RatedChecks
+from ._ratings import RATING_LEVELS as RATING_LEVELS
 from ._sensitivity import Sensitivity as Sensitivity
 from ._set_answers import SetChecks as SetChecks
 from ._set_answers import set_probabilities as set_probabilities

@@ -3,7 +3,8 @@
 A participant is one of ``KINDS``, careful with prior probability 1 - ``share`` and each other kind
 with an equal part of ``share``; without times nobody is taken for automatic, since their answers
 alone could be a careful person's. What each kind does in choices (arrangements:
-:mod:`twoalike.embedding._careless_layouts`):
+:mod:`twoalike.embedding._careless_layouts`; ratings and sortings:
+:mod:`twoalike.embedding._careless_rated`):
 
 =========  ========================  ====================  ============  =======================
 kind       choices                   repeats               checks right  response times
@@ -33,10 +34,24 @@ from scipy.stats import beta, norm
 
 from twoalike.choice import OPTIONS
 from twoalike.embedding._careless_layouts import LAYOUT_EVIDENCE, layout_evidence
+from twoalike.embedding._careless_rated import (
+    RATING_EVIDENCE,
+    SORTING_EVIDENCE,
+    rating_evidence,
+    sorting_evidence,
+)
 from twoalike.embedding._careless_times import by_kind, log_times
 from twoalike.embedding._judged import known_rows, labels_of
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.judgments import ITEMS, JudgmentTable, is_scored, read_judgments, split_sets
+from twoalike.judgments import (
+    ITEMS,
+    JudgmentKind,
+    JudgmentTable,
+    is_scored,
+    person_of,
+    read_judgments,
+    split_sets,
+)
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 KINDS = ("careful", "guessing", "position", "automatic")
@@ -56,6 +71,11 @@ CHECKS = {"careful": (9.0, 1.0), "automatic": (1.0, 1.0)}
 HABIT = 0.3
 """Dirichlet parameter of the next position given the last one: below 1, habits are strict."""
 
+_AXES: dict[JudgmentKind, str] = {
+    "arrangements": "arranger",
+    "ratings": "rater",
+    "sortings": "sorter",
+}
 DRAWS = 200  # of the posterior, for the choice probabilities
 
 
@@ -64,6 +84,8 @@ def careless_table(
     choices: JudgmentTable | None = None,
     *,
     arrangements: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
     share: float = SHARE,
 ) -> pd.DataFrame:
     """Probability that each participant answered carelessly or is no person, and why.
@@ -78,20 +100,27 @@ def careless_table(
         Practice is left out, as are judgments of objects that the posterior does not know.
     arrangements
         Arrangements with, where known, durations, seats and numbers of moves.
+    ratings, sortings
+        Rated pairs with, where known, response times, repeats and attention checks; sortings with
+        durations.
     share
         Prior share of careless participants.
 
     Returns
     -------
-    One row a participant of the posterior, in its order, and with arrangements whoever else
-    arranged: ``participant``; ``p_careless``, the posterior probability; ``likeliest``, the most
-    probable kind: careful, guessing (at random), position (one side, or a sequence of positions;
-    layouts as the images lay at first) or automatic (too fast or too regular, whatever the
-    answers); and log Bayes factors in nats, positive for careless, of the most probable careless
-    kind against careful, missing where there is no evidence. Of choices: ``evidence_choices``,
+    One row a participant of the posterior, in its order, and whoever else arranged, rated or
+    sorted, with such tables: ``participant``; ``p_careless``, the posterior probability;
+    ``likeliest``, the most probable kind: careful, guessing (at random), position (one side, or a
+    sequence of positions; layouts as the images lay at first; ratings by the last one) or
+    automatic (too fast or too regular, whatever the answers); and log Bayes factors in nats,
+    positive for careless, of the most probable careless kind against careful, missing where there
+    is no evidence. Of choices: ``evidence_choices``,
     ``evidence_repeats`` (triplets judged before by the same person), ``evidence_checks``,
     ``evidence_times``. Of arrangements: ``evidence_layouts``, ``evidence_pace`` (duration of a
-    trial for each image) and ``evidence_moves`` (images moved again). ``attrs["not_used"]`` says
+    trial for each image) and ``evidence_moves`` (images moved again). Of ratings:
+    ``evidence_ratings`` (whether they follow the embedding), ``evidence_rating_repeats``,
+    ``_rating_checks`` and ``_rating_times``; of sortings: ``evidence_piles`` and
+    ``evidence_pace_of_piles`` (duration of a trial for each object). ``attrs["not_used"]`` says
     what would have accused most participants: that is a property of the table, such as the odd item
     always in last place, and was not used.
 
@@ -104,15 +133,24 @@ def careless_table(
         raise TwoalikeError(
             where="`share=...`", expected="a share between 0 and 1", found=f"{share:g}"
         )
-    if choices is None and arrangements is None:
-        raise TwoalikeError(expected="choices or arrangements to look at", found="none of them")
+    given: dict[JudgmentKind, JudgmentTable | None] = {
+        "arrangements": arrangements,
+        "ratings": ratings,
+        "sortings": sortings,
+    }
+    others = {kind: table for kind, table in given.items() if table is not None}
+    if choices is None and not others:
+        raise TwoalikeError(
+            expected="choices, arrangements, ratings or sortings to look at", found="none of them"
+        )
     posterior = as_posterior(posterior).thinned(DRAWS)
     people, parts, larger = list(posterior.participants), [], pd.DataFrame()
-    if arrangements is not None:
-        people = list(dict.fromkeys([*people, *labels_of(posterior, "arranger")]))
+    for kind in others:
+        labels = map(person_of, labels_of(posterior, _AXES[kind]))
+        people = list(dict.fromkeys([*people, *labels]))
     if choices is not None:
         table, larger = split_sets(read_judgments(choices))
-        if table.empty and arrangements is None:
+        if table.empty and not others:
             raise TwoalikeError(
                 expected="choices among three items to look at",
                 found=f"{counted(len(larger), 'choice')} among more",
@@ -120,9 +158,14 @@ def careless_table(
             )
         if not table.empty:
             parts.append(_of_triplets(posterior, table, people))
-    if arrangements is not None:
-        table = read_judgments(arrangements, "arrangements")
-        parts.append(Evidence.of_layouts(posterior, table, people))
+    for kind, other in others.items():
+        table = read_judgments(other, kind)
+        if kind == "arrangements":
+            parts.append(Evidence.of_layouts(posterior, table, people))
+        elif kind == "ratings":
+            parts.append(Evidence.of_ratings(posterior, table, people))
+        else:
+            parts.append(Evidence.of_sortings(posterior, table, people))
     found = combined(people, parts, share)
     if n := len(larger):
         found.attrs["not_used"].append(f"{counted(n, 'choice')} among more than three items")
@@ -208,6 +251,42 @@ class Evidence:
                 known[:, k], log_p[:, :, k] = False, 0.0
                 not_used.append(reason)
         return cls(LAYOUT_EVIDENCE, log_p, known, 1, not_used)
+
+    @classmethod
+    def of_ratings(cls, posterior: Posterior, table: pd.DataFrame, people: list[str]) -> "Evidence":
+        """Take ratings; what most participants would be accused of is not used."""
+        log_p, known = rating_evidence(posterior, table, people)
+        careful, guessing, position, automatic = log_p.swapaxes(0, 1)
+        not_used: list[str] = []
+        barred: tuple[str, ...] = ()
+        if _most(guessing[:, 0] > careful[:, 0], known[:, 0]):
+            known[:, 0], log_p[:, :, 0] = False, 0.0
+            not_used.append("ratings, which do not follow the embedding for most participants")
+        elif _most(position[:, 0] > careful[:, 0], known[:, 0]):
+            barred = ("position",)
+            not_used.append("the last rating, which predicts the next one of most participants")
+        if _most(automatic[:, 3] > careful[:, 3], known[:, 3]):
+            known[:, 3], log_p[:, :, 3] = False, 0.0
+            not_used.append("times of ratings, too fast or regular for most participants")
+        return cls(RATING_EVIDENCE, log_p, known, 3, not_used, barred)
+
+    @classmethod
+    def of_sortings(
+        cls, posterior: Posterior, table: pd.DataFrame, people: list[str]
+    ) -> "Evidence":
+        """Take sortings; what most participants would be accused of is not used."""
+        log_p, known = sorting_evidence(posterior, table, people)
+        not_used = []
+        for k, (kind, reason) in enumerate(
+            (
+                (1, "piles, which do not follow the embedding for most participants"),
+                (3, "durations of sortings, too short or regular for most participants"),
+            )
+        ):
+            if _most(log_p[:, kind, k] > log_p[:, 0, k], known[:, k]):
+                known[:, k], log_p[:, :, k] = False, 0.0
+                not_used.append(reason)
+        return cls(SORTING_EVIDENCE, log_p, known, 1, not_used)
 
 
 def combined(people: list[str], parts: list[Evidence], share: float = SHARE) -> pd.DataFrame:

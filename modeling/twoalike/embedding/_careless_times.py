@@ -46,6 +46,8 @@ class Pace:
 
 CHOOSING = Pace(1.5, 0.5, 1.0, 0.45, 0.35, (0.001, 0.35), 0.6, 0.12)
 """Response times to triplets: the spread of people's is hardly below .2."""
+RATING = Pace(2.0, 0.5, 1.0, 0.45, 0.35, (0.001, 0.35), 0.6, 0.12)
+"""Response times to rated pairs: as for triplets, with a scale to be reached."""
 ARRANGING = Pace(3.0, 0.45, 0.9, 0.3, 0.5, (0.02, 1.0), 0.6, 0.03)
 """Duration of a trial, an image: a session on Meadows took 2.1 s an image, 6 s if it was new. Means
 over the images of a trial vary little."""

@@ -12,7 +12,7 @@ from twoalike.choice import OPTIONS, ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._careless import careless_table
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.judgments import JudgmentTable, read_judgments
+from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,
     TwoalikeError,
@@ -236,14 +236,16 @@ def participants_table(
     seed: int = 0,
     choices: JudgmentTable | None = None,
     arrangements: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
 ) -> pd.DataFrame:
     """Temperature and lapse of every participant, most doubtful first.
 
     ``guessed`` is the posterior probability that the lapse rate is above ``bound``. Temperatures
     are relative: their geometric mean over participants is 1. The seed is of the triplets on which
-    agreement is averaged. ``choices`` and ``arrangements`` are the judgments, files or frames: with
-    either, each participant's probability of careless answers is computed; with choices attention
-    checks are counted.
+    agreement is averaged. ``choices``, ``arrangements``, ``ratings`` and ``sortings`` are the
+    judgments, files or frames: with any of them, each participant's probability of careless answers
+    is computed; with choices or ratings attention checks are counted.
 
     Returns
     -------
@@ -252,17 +254,17 @@ def participants_table(
     ``_low`` and ``_high`` ends of the central interval that holds ``level``; ``guessed``. In the
     order of ``guessed``, then least agreement. ``agreement`` is about choices of the kind that the
     posterior was fitted to; if it was fitted to both kinds, about odd-one-out choices, and
-    ``agreement_anchored`` about the others. With ``choices`` also ``checks``, how many attention
-    checks with a known right answer each participant answered, and ``passed``, how many rightly;
-    with these or arrangements the columns of :func:`careless_table`, in the order of whose
-    ``p_careless`` the rows then are. People who arranged and are no participants of the posterior
-    have no other columns.
+    ``agreement_anchored`` about the others. With ``choices`` or ``ratings`` also ``checks``, how
+    many attention checks with a known right answer each participant answered, and ``passed``, how
+    many rightly; with any judgments the columns of :func:`careless_table`, in the order of whose
+    ``p_careless`` the rows then are. People who only arranged, rated or sorted and are no
+    participants of the posterior have no other columns.
 
     Raises
     ------
     TwoalikeError
         If the bound or the level is no share, there are fewer than two draws, or the posterior
-        knows none of ``choices`` or ``arrangements``.
+        knows none of the judgments of a kind.
     """
     if not 0 < bound < 1:
         raise TwoalikeError(
@@ -289,21 +291,40 @@ def participants_table(
             "guessed": (draws["lapse"] > bound).mean(axis=0),
         }
     )
-    judged = None if choices is None else read_judgments(choices)
-    if judged is not None:
-        scored = judged[(judged["trial_type"] == "catch") & judged["correct"].notna()]
-        right = (scored["correct"] == "true").groupby(scored["participant"].astype(str))
-        for column, count in (("checks", right.size()), ("passed", right.sum())):
-            table[column] = count.reindex(table["participant"], fill_value=0).to_numpy(np.int64)
     by, ascending = ["guessed", "agreement"], [False, True]
-    if judged is not None or arrangements is not None:
-        careless = careless_table(posterior, judged, arrangements=arrangements)
+    given: dict[JudgmentKind, JudgmentTable | None] = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "ratings": ratings,
+        "sortings": sortings,
+    }
+    tables = {kind: read_judgments(one, kind) for kind, one in given.items() if one is not None}
+    if tables:
+        careless = careless_table(posterior, **tables)
         table = table.merge(careless, on="participant", how="right")
         table.attrs = careless.attrs
-        for column in ("checks", "passed") if judged is not None else ():
-            table[column] = table[column].fillna(0).astype(np.int64)
         by, ascending = ["p_careless", *by], [False, *ascending]
+    if checked := [tables[kind] for kind in ("choices", "ratings") if kind in tables]:
+        _count_checks(table, checked)
     return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
+
+
+def _count_checks(table: pd.DataFrame, judged: Sequence[pd.DataFrame]) -> None:
+    """Add how many attention checks each participant answered, and how many rightly."""
+    scored = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "participant": one["participant"].astype(str),
+                    "right": one["correct"] == "true",
+                }
+            )[(one["trial_type"] == "catch") & one["correct"].notna()]
+            for one in judged
+        ]
+    )
+    right = scored.groupby("participant")["right"]
+    for column, count in (("checks", right.size()), ("passed", right.sum())):
+        table[column] = count.reindex(table["participant"], fill_value=0).to_numpy(np.int64)
 
 
 def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:

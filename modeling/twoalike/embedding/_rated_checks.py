@@ -276,7 +276,7 @@ def check_sortings(
     known, left_out = _known(posterior, table, ("item",), names, "sortings")
     data = Sortings.from_table(known, posterior.ids)
     own = pd.Index(names).get_indexer(pd.Index(data.sorters))
-    groups = [_Sorted(group, own[group.sorter]) for group in data.groups]
+    groups = [SortedTrials(group, own[group.sorter]) for group in data.groups]
     seen = _Similarities(posterior, "sorting", names)
     threshold = _draws(posterior, "sorting_threshold")
     rng = np.random.default_rng([seed, 6])
@@ -316,7 +316,7 @@ def _mean_of(parts: Sequence[Floats]) -> Floats:
 
 
 def _together(
-    groups: "Sequence[_Sorted]", s: Sequence[Floats], piles: Sequence[Integers]
+    groups: "Sequence[SortedTrials]", s: Sequence[Floats], piles: Sequence[Integers]
 ) -> Floats:
     """Correlation over a trial's pairs of similarity with being in one pile, of every trial."""
     found = []
@@ -327,7 +327,7 @@ def _together(
     return np.concatenate(found)
 
 
-class _Sorted:
+class SortedTrials:
     """Trials of about one size: T trials of up to k objects, by ``who`` among the posterior's."""
 
     def __init__(self, group: SortingGroup, who: Integers) -> None:

@@ -17,10 +17,10 @@ deviations, and ratings carry no information on the scale of the embedding: only
 decided choices are.
 
 What two raters mean by a place on a slider differs by more than a shift and a stretch, and only the
-order of a rater's own answers is comparable. A slider is therefore cut into :data:`LEVELS` levels
-at the rater's own quantiles, which no monotone distortion of the slider changes. Equal answers stay
-in one level; where many are equal, as at the ends, that level spans several tenths, and thresholds
-between which no answer lies are passed over.
+order of a rater's own answers is comparable. A slider is therefore cut into :data:`RATING_LEVELS`
+levels at the rater's own quantiles, which no monotone distortion of the slider changes. Equal
+answers stay in one level; where many are equal, as at the ends, that level spans several tenths,
+and thresholds between which no answer lies are passed over.
 
 Ratings are independent given similarities and thresholds. Raters who make up their mind about an
 object once and for all pairs would have intervals that are too narrow.
@@ -38,7 +38,7 @@ from twoalike.judgments import RatingSource, rating_sources
 from twoalike.study import Floats, Integers
 
 POTENTIAL = "ratings_"
-LEVELS = 10
+RATING_LEVELS = 10
 """Levels that a slider is cut into: ten that are equally likely keep 99 % of the information on a
 shift of similarity that the order of continuous answers has (1 - 1 / K^2: Whitehead 1993,
 doi:10.1002/sim.4780122404)."""
@@ -102,7 +102,7 @@ class Ratings:
             the same.
         """
         sources, ids = rating_sources(table, ids)
-        levels = [source.points or LEVELS for source in sources]
+        levels = [source.points or RATING_LEVELS for source in sources]
         scales = list(dict.fromkeys(source.points for source in sources))
         cuts = [_between(source) for source in sources]
         counts = [len(source.rating) for source in sources]
@@ -157,7 +157,7 @@ def _between(source: RatingSource) -> tuple[Integers, Integers]:
     return slider_levels(source.rating)
 
 
-def slider_levels(rating: Floats, levels: int = LEVELS) -> tuple[Integers, Integers]:
+def slider_levels(rating: Floats, levels: int = RATING_LEVELS) -> tuple[Integers, Integers]:
     """Cut a rater's answers, (n,), at their own quantiles: places of the thresholds around each.
 
     Examples

@@ -3,6 +3,8 @@ from ._delimited import import_triplets as import_triplets
 from ._delimited import read_triplets as read_triplets
 from ._import_rated import import_ratings as import_ratings
 from ._import_rated import import_sortings as import_sortings
+from ._levels import import_levels as import_levels
+from ._levels import level_times as level_times
 from ._meadows import import_meadows as import_meadows
 from ._platforms import import_next as import_next
 from ._platforms import import_salmon as import_salmon

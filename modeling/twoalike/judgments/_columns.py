@@ -53,6 +53,17 @@ TRIAL_TYPE = Column(
 )
 
 
+CORRECT = Column(
+    "correct",
+    "string",
+    "Whether an attention check was answered right.",
+    levels={"true": "answered right", "false": "answered wrong"},
+    missing="no attention check, or its right answer is not known",
+    added=True,
+    dtype="category",
+)
+
+
 def seconds_column(description: str) -> Column:
     """Response time in seconds, which may be missing."""
     return Column(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.judgments._columns import (
+    CORRECT,
     PAIR,
     SESSION,
     TRIAL,
@@ -24,6 +25,13 @@ from twoalike.tables import Column, Fault, Table, faults, make_frame
 
 MOST_POINTS = 100
 """Most points of a Likert scale; a longer one is a slider, whose ratings are from 0 to 1."""
+
+
+def _two_objects_but_in_checks(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find pairs of an object with itself, which attention checks show."""
+    for fault in two_objects(table):
+        if table["trial_type"].iloc[fault.row] != "catch":
+            yield fault
 
 
 def _on_its_scale(table: pd.DataFrame) -> Iterator[Fault]:
@@ -62,10 +70,11 @@ RATINGS = Table(
             dtype="float32",
         ),
         seconds_column("Time from the first sight of the pair to the rating."),
+        CORRECT,
     ),
     rows="ratings",
     items=PAIR,
-    checks=(two_objects, _on_its_scale),
+    checks=(_two_objects_but_in_checks, _on_its_scale),
 )
 """One row a rating of a pair; a pair may be rated several times."""
 

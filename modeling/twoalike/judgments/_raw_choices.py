@@ -168,7 +168,7 @@ def circumstances(session: RawSession, answered: Booleans) -> dict[str, Any]:
         "response_time": rows["response_time"].to_numpy(),
         "trial_type": rows["trial_type"].to_numpy(),
         "level": _one_of(LEVELS, "condition", text).to_numpy(),
-        "correct": _correct(text).to_numpy(),
+        "correct": check_verdicts(text).to_numpy(),
     }
 
 
@@ -210,7 +210,7 @@ def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Ser
     return text[column].astype(object).where(text[column].isin(list(levels)), None)
 
 
-def _correct(text: pd.DataFrame) -> "pd.Series[str]":
+def check_verdicts(text: pd.DataFrame) -> "pd.Series[str]":
     """Verdicts on attention checks; practice trials have some too."""
     verdicts = _one_of(("true", "false"), "correct", text)
     return verdicts.where(text["trial_type"] == "catch", None)

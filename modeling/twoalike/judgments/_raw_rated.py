@@ -10,6 +10,7 @@ import pandas as pd
 from twoalike.judgments._columns import PAIR
 from twoalike.judgments._rated import ratings_table, sortings_table
 from twoalike.judgments._raw import RawSession, Rule, known_order, raw_sessions, whole_trials
+from twoalike.judgments._raw_choices import check_verdicts
 from twoalike.study import TwoalikeError
 
 _RATING = ("stimulus_1", "stimulus_2", "response", "scale_points")
@@ -24,7 +25,7 @@ def read_raw_ratings(
 
     Trials without a rating (timed out) are left out, and counted in
     ``table.attrs["n_without_choice"]``. Practice and catch trials are kept, with their
-    ``trial_type``.
+    ``trial_type``, but for attention checks with two identical images, which are no pair.
 
     Parameters
     ----------
@@ -38,15 +39,18 @@ def read_raw_ratings(
         file, the row and the column.
     """
     sessions, excluded = raw_sessions(raw, "pair-rating", (*_TRIAL, *_RATING), unusable)
-    parts, last = [], _Last()
+    parts, last, unanswered = [], _Last(), 0
     for session in sessions:
-        rows = session.rows[session.rows["response"].notna()]
+        answered = session.rows["response"].notna()
+        unanswered += int((~answered).sum())
+        rows = session.rows[answered & (session.rows["stimulus_1"] != session.rows["stimulus_2"])]
         columns = {
             "trial": rows["trial_index"] + last.before(session),
             "item_a": rows["stimulus_1"],
             "item_b": rows["stimulus_2"],
             "rating": rows["response"],
             "scale_points": pd.to_numeric(rows["scale_points"]),
+            "correct": check_verdicts(session.text)[rows.index],
         }
         parts.append(last.add(session, rows, columns))
     rows = pd.concat(parts, ignore_index=True)
@@ -54,7 +58,7 @@ def read_raw_ratings(
         raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a rating", where=raw)
     seen = pd.unique(pd.concat([rows[name] for name in PAIR], ignore_index=True))
     table = ratings_table(dict(rows), known_order(list(seen), objects, raw), raw)
-    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
+    table.attrs["n_without_choice"] = unanswered
     table.attrs["n_torn"] = sum(one.torn for one in sessions)
     table.attrs["excluded"] = excluded
     return table

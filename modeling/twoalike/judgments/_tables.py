@@ -14,6 +14,7 @@ import pandas as pd
 
 from twoalike.choice import ChoiceKind
 from twoalike.judgments._columns import (
+    CORRECT,
     PAIR,
     TRIAL,
     rows_agree,
@@ -100,15 +101,7 @@ CHOICES = Table(
             missing="none",
             dtype="category",
         ),
-        Column(
-            "correct",
-            "string",
-            "Whether an attention check was answered right.",
-            levels={"true": "answered right", "false": "answered wrong"},
-            missing="no attention check, or its right answer is not known",
-            added=True,
-            dtype="category",
-        ),
+        CORRECT,
     ),
     rows="judgments",
     items=(*ITEMS, *MORE_ITEMS),

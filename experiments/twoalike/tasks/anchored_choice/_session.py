@@ -12,15 +12,24 @@ from twoalike.tasks._prepare import Sitting, check_sitting, session_list
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks.anchored_choice._protocol import AnchoredChoice
 from twoalike.tasks.odd_one_out import (
+    MoreTrials,
     PreparedTriplets,
+    Trial,
+    choice_times,
     prepared_choices,
     trials_from_table,
-    triplet_times,
 )
 
 
-def prepare_anchored(sitting: Sitting) -> PreparedTriplets:
+def prepare_anchored(
+    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
+) -> PreparedTriplets:
     """Read and check protocol, stimuli and trial list of a session.
+
+    Parameters
+    ----------
+    table, more
+        As for :func:`prepare_triplets`.
 
     Raises
     ------
@@ -29,8 +38,9 @@ def prepare_anchored(sitting: Sitting) -> PreparedTriplets:
     """
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, AnchoredChoice), StimulusSet.load(study.stimuli)
-    table = session_list(sitting, stimuli, ANCHORED_LISTS)
-    return prepared_choices(sitting, protocol, stimuli, table)
+    if table is None:
+        table = session_list(sitting, stimuli, ANCHORED_LISTS)
+    return prepared_choices(sitting, protocol, stimuli, table, more)
 
 
 def anchored_times(
@@ -41,4 +51,4 @@ def anchored_times(
     simulated: Any = None,
 ) -> Times:
     """Time for the trials of a list; a choice takes as long as that of an odd one."""
-    return triplet_times(protocol, trials_from_table(table))
+    return choice_times(protocol, trials_from_table(table), study.config.anchored)

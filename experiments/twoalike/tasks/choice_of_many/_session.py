@@ -20,12 +20,13 @@ from twoalike.tasks.choice_of_many._trial import (
     many_trials,
 )
 from twoalike.tasks.odd_one_out import (
+    MoreTrials,
     PreparedTriplets,
     Trial,
     TripletActivity,
     TripletHands,
+    choice_times,
     prepared_choices,
-    triplet_times,
 )
 from twoalike.tasks.screens import View
 
@@ -74,27 +75,44 @@ class PreparedMany(PreparedTriplets):
         return ManyHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
 
-def prepare_odd_of_many(sitting: Sitting) -> PreparedMany:
+def prepare_odd_of_many(
+    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
+) -> PreparedMany:
     """Read and check protocol, stimuli and trial list of an odd-one-of-many session.
+
+    Parameters
+    ----------
+    table, more
+        As for :func:`twoalike.tasks.prepare_triplets`.
 
     Raises
     ------
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    return _prepare(sitting, OddOneOfMany)
+    return _prepare(sitting, OddOneOfMany, table, more)
 
 
-def prepare_alike_pairs(sitting: Sitting) -> PreparedMany:
+def prepare_alike_pairs(
+    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
+) -> PreparedMany:
     """Read and check what a most-alike-pair session needs, as :func:`prepare_odd_of_many`."""
-    return _prepare(sitting, MostAlikePair)
+    return _prepare(sitting, MostAlikePair, table, more)
 
 
-def _prepare(sitting: Sitting, model: type[ManyProtocol]) -> PreparedMany:
+def _prepare(
+    sitting: Sitting,
+    model: type[ManyProtocol],
+    table: pd.DataFrame | None,
+    more: MoreTrials[Trial] | None,
+) -> PreparedMany:
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
-    table = session_list(sitting, stimuli, find_task(protocol.task).lists)
-    made = prepared_choices(sitting, protocol, stimuli, table, made=PreparedMany, read=many_trials)
+    if table is None:
+        table = session_list(sitting, stimuli, find_task(protocol.task).lists)
+    made = prepared_choices(
+        sitting, protocol, stimuli, table, more, made=PreparedMany, read=many_trials
+    )
     assert isinstance(made, PreparedMany)
     return made
 
@@ -107,4 +125,5 @@ def many_times(
     simulated: Any = None,
 ) -> Times:
     """Time for the trials of a list, in proportion to the images of each."""
-    return triplet_times(protocol, many_trials(table))
+    settings = find_task(protocol.task).lists.settings(study)
+    return choice_times(protocol, many_trials(table), settings)

@@ -185,11 +185,9 @@ class PreparedSortings(Prepared):
     protocol: FreeSorting
     trials: tuple[ListedSorting, ...]
 
-    def first_images(self, progress: Progress) -> tuple[str, ...]:
+    def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
-        pages = [name for page in self.protocol.pages.images for name in page]
-        shown = [name for trial in self.trials[progress.n_done :] for name in trial.items]
-        return tuple(dict.fromkeys([*pages, *shown]))
+        return [name for trial in self.trials[progress.n_done :] for name in trial.items]
 
     def image_size(self, view: View) -> int:
         """Side of the largest square: that of a held image in the smallest trial."""

@@ -174,10 +174,9 @@ class PreparedArrangements(Prepared):
         chosen = min(config.max_items or m, m) if config.scheduler == "lift_weakest" else 0
         return max([chosen, *(len(trial.stimuli) for trial in self.arranging.listed)])
 
-    def first_images(self, progress: Progress) -> tuple[str, ...]:
+    def images_ahead(self, progress: Progress) -> tuple[str, ...]:
         """Give the objects of the design; which come first is not known."""
-        pages = [name for page in self.protocol.pages.images for name in page]
-        return tuple(dict.fromkeys([*pages, *self.arranging.ids]))
+        return self.arranging.ids
 
     def image_size(self, view: View) -> int:
         """Side of the largest square: that of a held image in the smallest trial."""

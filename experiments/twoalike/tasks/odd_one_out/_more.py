@@ -29,6 +29,14 @@ class MoreTrials[T: InBlock](Protocol):
     def n_trials(self) -> int:
         """Trials of the whole session."""
 
+    @property
+    def per_block(self) -> int:
+        """Trials of a block."""
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """Objects that later blocks may show."""
+
     def start(self) -> None:
         """Begin to choose the next block; all trials so far are on the disk."""
 

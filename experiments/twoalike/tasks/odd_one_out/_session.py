@@ -8,13 +8,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind
-from twoalike.design import TRIPLET_LISTS, shown_objects
+from twoalike.design import TRIPLET_LISTS
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
@@ -428,12 +428,9 @@ class PreparedTriplets(Prepared):
         """Whether images are shown for a fixed number of frames."""
         return self.protocol.timing.timed
 
-    def first_images(self, progress: Progress) -> tuple[str, ...]:
+    def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
-        ahead = self.trials[progress.n_done :]
-        pages = [name for page in self.protocol.pages.images for name in page]
-        shown = [name for trial in ahead for name in trial.stimuli]
-        return tuple(dict.fromkeys([*pages, *shown]))
+        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
 
     def script(self, view: View, progress: Progress) -> Script:
         """Pages, trials, breaks."""
@@ -484,7 +481,7 @@ class PreparedTriplets(Prepared):
             self.trials,
             n_done=progress.n_done,
             further=0 if self.more is None else self.more.total - count_judged(self.trials),
-            per_block=self.sitting.study.config.design.trials_per_block,
+            per_block=1 if self.more is None else self.more.per_block,
         )
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
@@ -557,7 +554,7 @@ def prepared_choices(
     trials = read(table)
     shown = {name for trial in trials for name in trial.stimuli}
     if more is not None:
-        shown |= set(shown_objects(stimuli, study.config.design))
+        shown |= more.objects
     check_objects(sitting, protocol, stimuli, shown)
     most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
     masks = given_masks(study, protocol, shown, most)
@@ -590,8 +587,23 @@ def listed_times(
     simulated: object = None,
 ) -> Times:
     """Time for the trials of a list, and those that an adaptive session adds to it."""
-    trials, design = trials_from_table(table), study.config.design
-    further = 0
-    if design.sampler == "adaptive":
-        further = max(0, design.n_judged - count_judged(trials))
-    return triplet_times(protocol, trials, further=further, per_block=design.trials_per_block)
+    return choice_times(protocol, trials_from_table(table), study.config.design)
+
+
+def choice_times(protocol: Choosing, trials: Sequence[Trial], settings: Any) -> Times:
+    """Time for the trials of a list, and those that an adaptive session adds to it.
+
+    Parameters
+    ----------
+    settings
+        Those of the task's lists.
+    """
+    further, per_block = trials_to_come(settings, trials), settings.trials_per_block
+    return triplet_times(protocol, trials, further=further, per_block=per_block)
+
+
+def trials_to_come(settings: Any, trials: Sequence[InBlock]) -> int:
+    """Count the trials that a session with these settings of its lists still chooses."""
+    if settings.sampler != "adaptive":
+        return 0
+    return max(0, int(settings.n_judged) - count_judged(trials))

@@ -26,7 +26,14 @@ from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
 from twoalike.tasks.multi_arrangement import drag
-from twoalike.tasks.odd_one_out import listed_script, pages_duration, pilot_part
+from twoalike.tasks.odd_one_out import (
+    MoreTrials,
+    count_judged,
+    listed_script,
+    pages_duration,
+    pilot_part,
+    trials_to_come,
+)
 from twoalike.tasks.pair_rating._layout import lay_out_rating
 from twoalike.tasks.pair_rating._protocol import PairRating
 from twoalike.tasks.pair_rating._trial import PairTrial, Phase, RatingActivity, pair_trials
@@ -41,15 +48,26 @@ _BETWEEN = Duration(0.0, 0.3)
 """To keep an answer and fetch the next images."""
 
 
-def rating_times(protocol: PairRating, trials: Sequence[PairTrial], n_done: int = 0) -> Times:
-    """Time for the trials of a session that has ``n_done`` behind it, and for its pages."""
+def rating_times(
+    protocol: PairRating,
+    trials: Sequence[PairTrial],
+    n_done: int = 0,
+    *,
+    further: int = 0,
+    per_block: int = 1,
+) -> Times:
+    """Time for the trials of a session that has ``n_done`` behind it, and for its pages.
+
+    ``further`` trials are chosen during the session, in blocks of ``per_block``.
+    """
     timing = protocol.timing
     answer = paced(_MEAN_S + (_SLIDE_S if protocol.has_button else 0.0))
     if timing.response_limit_s:
         answer = answer.capped(timing.response_limit_s, timing.response_limit_s)
     fixed = timing.fixation_s + timing.feedback_s
     one = answer + Duration(fixed, fixed) + _BETWEEN
-    return Times(one.times(len(trials) - n_done), pages_duration(protocol, trials, n_done=n_done))
+    pages = pages_duration(protocol, trials, n_done=n_done, n_fits=-(-further // per_block))
+    return Times(one.times(len(trials) - n_done + further), pages)
 
 
 def listed_rating_times(
@@ -59,8 +77,10 @@ def listed_rating_times(
     table: pd.DataFrame,
     simulated: object = None,
 ) -> Times:
-    """Time for the trials of a list."""
-    return rating_times(protocol, pair_trials(table))
+    """Time for the trials of a list, and those that an adaptive session adds to it."""
+    trials, settings = pair_trials(table), study.config.pair_rating
+    further = trials_to_come(settings, trials)
+    return rating_times(protocol, trials, further=further, per_block=settings.trials_per_block)
 
 
 _AGAIN_S, _SLIDE_STEPS, _TO_DONE_S = 0.3, 8, 0.4
@@ -167,12 +187,13 @@ class PreparedRatings(Prepared):
 
     protocol: PairRating
     trials: tuple[PairTrial, ...]
+    """Trials known before the session."""
+    more: MoreTrials[PairTrial] | None = None
+    """Where later blocks come from; None where ``trials`` are all."""
 
-    def first_images(self, progress: Progress) -> tuple[str, ...]:
+    def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
-        pages = [name for page in self.protocol.pages.images for name in page]
-        shown = [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
-        return tuple(dict.fromkeys([*pages, *shown]))
+        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
 
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into."""
@@ -188,11 +209,18 @@ class PreparedRatings(Prepared):
             self.opening(progress),
             lambda trial, _: RatingActivity(trial, protocol, layout),
             n_done=progress.n_done,
+            more=self.more,
         )
 
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction."""
-        return rating_times(self.protocol, self.trials, progress.n_done)
+        if self.more is None:
+            return rating_times(self.protocol, self.trials, progress.n_done)
+        return rating_times(
+            *(self.protocol, self.trials, progress.n_done),
+            further=self.more.total - count_judged(self.trials),
+            per_block=self.more.per_block,
+        )
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that rate."""
@@ -200,8 +228,18 @@ class PreparedRatings(Prepared):
         return RatingHands(SimulatedRater(self.sitting.observer), screen, clock, self.sitting.seed)
 
 
-def prepare_ratings(sitting: Sitting) -> PreparedRatings:
+def prepare_ratings(
+    sitting: Sitting,
+    *,
+    table: pd.DataFrame | None = None,
+    more: MoreTrials[PairTrial] | None = None,
+) -> PreparedRatings:
     """Read and check protocol, stimuli and trial list of a session.
+
+    Parameters
+    ----------
+    table, more
+        As for :func:`twoalike.tasks.prepare_triplets`.
 
     Raises
     ------
@@ -210,12 +248,16 @@ def prepare_ratings(sitting: Sitting) -> PreparedRatings:
     """
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, PairRating), StimulusSet.load(study.stimuli)
-    table = session_list(sitting, stimuli, PAIR_LISTS)
+    if table is None:
+        table = session_list(sitting, stimuli, PAIR_LISTS)
     if sitting.pilot:
         table = pilot_part(table)
     shown = set(table[["stimulus_1", "stimulus_2"]].to_numpy().ravel())
+    if more is not None:
+        shown |= more.objects
     check_objects(sitting, protocol, stimuli, shown)
-    plan = run_plan(sitting, protocol, stimuli, shown=shown, trials=table, n_trials=len(table))
+    n_trials = len(table) if more is None else more.n_trials
+    plan = run_plan(sitting, protocol, stimuli, shown=shown, trials=table, n_trials=n_trials)
     return PreparedRatings(
         sitting=sitting,
         protocol=protocol,
@@ -223,4 +265,5 @@ def prepare_ratings(sitting: Sitting) -> PreparedRatings:
         plan=plan,
         inputs=session_inputs(study, plan.name.task),
         trials=pair_trials(table),
+        more=more,
     )

@@ -1,0 +1,166 @@
+r"""How well any model could answer a question about larger sets, from how people agree.
+
+With p the probabilities of the A answers to a set, two people agree with probability c = mean of
+sum p^2, of which the share of agreeing pairs of votes is an unbiased estimate, from two votes a set
+on. The accuracy of the best predictor, the mean of max p, lies between
+
+    c  <=  mean of max p  <=  (1 + sqrt((A - 1)(A c - 1))) / A,
+
+whatever the probabilities are: max p is no less than sum p^2, and no more than where all answers
+but one are equally likely; as a function of sum p^2 that is concave, so that Jensen's inequality
+holds for the mean over sets. Both ends are reached: by people who hesitate between equally likely
+answers, and by those who waver from one answer to any other.
+
+The estimate between them is that of probabilities from a symmetric Dirichlet distribution with the
+same c. For triplets the whole distribution of the probabilities is fitted instead
+(:mod:`twoalike.ceilings._bounds`); its points grow as a power of the number of answers.
+
+Leave-one-out agreement, each answer against the majority of the others (ties share), is no bound.
+"""
+
+import numpy as np
+from scipy.integrate import quad
+from scipy.stats import gamma
+
+from twoalike.ceilings._bounds import VoteEstimate
+from twoalike.ceilings._ceilings import ShareBound
+from twoalike.evaluation import (
+    Count,
+    JudgedSets,
+    Measured,
+    ShareEstimate,
+    Span,
+    clustered_interval,
+    votes_and_repeats,
+)
+from twoalike.study import Floats, Integers
+
+FEWEST_VOTES = 10
+"""Votes with others about the same set below which agreement is too uncertain."""
+_MAJORITY = 3
+"""Votes a set needs for a majority of the others."""
+
+
+class SetCeilings(Measured):
+    """How well any model could answer one question, and how well people do."""
+
+    votes: Count
+    """Votes; of several answers of a person about a set the first is one."""
+    sets_with_several: Count
+    """Sets with two votes or more."""
+    oracle: ShareBound | None
+    """Accuracy of the best possible predictor on single answers."""
+    leave_one_out: ShareEstimate | None
+    """How often an answer is that of the majority of the others, ties shared."""
+    missing: dict[str, str] = {}
+    """What could not be estimated -> why."""
+
+
+def mode_range(agreement: float, answers: int) -> tuple[float, float]:
+    """Bound the mean of the largest probability by the probability that two people agree.
+
+    Parameters
+    ----------
+    agreement
+        Mean of the sum of squared probabilities; below chance it counts as chance.
+    answers
+        Number of answers.
+
+    Examples
+    --------
+    >>> mode_range(0.5, 2), mode_range(0.625, 2)
+    ((0.5, 0.5), (0.625, 0.75))
+    """
+    c = min(max(agreement, 1 / answers), 1.0)
+    return c, float((1 + np.sqrt((answers - 1) * (answers * c - 1))) / answers)
+
+
+def dirichlet_mode(agreement: float, answers: int) -> float:
+    """Mean of the largest of probabilities that are symmetric Dirichlet.
+
+    Parameters
+    ----------
+    agreement
+        Mean of the sum of their squares, which determines the parameter.
+    answers
+        Number of answers.
+
+    Examples
+    --------
+    >>> round(dirichlet_mode(2 / 3, 2), 3)  # the uniform distribution
+    0.75
+    """
+    c = min(max(agreement, 1 / answers), 1.0)
+    if c >= 1 - 1e-9:
+        return 1.0
+    if answers * c - 1 <= 1e-9:
+        return 1 / answers
+    alpha = (1 - c) / (answers * c - 1)
+    # The largest share of independent gamma variables is independent of their sum.
+    top = gamma.isf(1e-12, alpha)
+    largest, _ = quad(lambda x: 1 - gamma.cdf(x, alpha) ** answers, 0, top, limit=200)
+    low, high = mode_range(c, answers)
+    return float(np.clip(largest / (answers * alpha), low, high))
+
+
+def set_ceilings(judged: JudgedSets) -> SetCeilings:
+    """Bound the accuracy of models by people's agreement about the same sets.
+
+    Parameters
+    ----------
+    judged
+        Choices that answer one question. Where participants are not told apart, every choice is a
+        vote.
+    """
+    votes, _ = votes_and_repeats(judged)
+    number, answer, judge = judged.number[votes], judged.answer[votes], judged.judge[votes]
+    people = judge if judged.known_people else np.arange(len(judge))
+    options = len(judged.question.answers)
+    counts = np.zeros((int(number.max()) + 1, options), dtype=np.int64)
+    np.add.at(counts, (number, answer), 1)
+    others = counts[number]
+    others[np.arange(len(votes)), answer] -= 1
+    n = others.sum(axis=1)
+    missing: dict[str, str] = {}
+    return SetCeilings(
+        votes=len(votes),
+        sets_with_several=int((counts.sum(axis=1) > 1).sum()),
+        oracle=_oracle(others, answer, people, number, missing),
+        leave_one_out=_leave_one_out(others[n > 1], answer[n > 1], people[n > 1], number[n > 1])
+        if _enough(n, _MAJORITY, "leave_one_out", missing)
+        else None,
+        missing=missing,
+    )
+
+
+def _enough(others: Integers, votes: int, name: str, missing: dict[str, str]) -> bool:
+    """Whether there are enough votes about sets with so many; if not, say so."""
+    found = int((others >= votes - 1).sum())
+    if found < FEWEST_VOTES:
+        missing[name] = f"needs {FEWEST_VOTES} votes on sets with at least {votes}, has {found}"
+    return found >= FEWEST_VOTES
+
+
+def _oracle(
+    others: Integers, answer: Integers, people: Integers, number: Integers, missing: dict[str, str]
+) -> VoteEstimate | None:
+    """Estimate the best predictor's accuracy; its interval holds those of both bounds."""
+    n = others.sum(axis=1)
+    if not _enough(n, 2, "oracle", missing):
+        return None
+    there = n > 0
+    agreeing: Floats = others[there, answer[there]] / n[there]
+    found = clustered_interval(agreeing, people[there], number[there])
+    options = others.shape[1]
+    low, high = mode_range(found.value, options)
+    least, most = mode_range(found.low, options)[0], mode_range(found.high, options)[1]
+    return VoteEstimate(dirichlet_mode(found.value, options), least, most, Span(low, high))
+
+
+def _leave_one_out(
+    others: Integers, answer: Integers, people: Integers, number: Integers
+) -> ShareEstimate:
+    """Score each answer against the majority of the others."""
+    top = others == others.max(axis=1, keepdims=True)
+    scores = top[np.arange(len(answer)), answer] / top.sum(axis=1)
+    return clustered_interval(scores, people, number).within(0.0, 1.0)

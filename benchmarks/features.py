@@ -1,0 +1,216 @@
+"""What `twoalike features` costs beyond the network and the reading of images.
+
+    python -P benchmarks/features.py [--rounds 9]
+
+Bare is the loop that one writes oneself: `PIL.Image.open(...).convert("RGB")`, timm's
+`create_transform`, torch's DataLoader, the network, and its outputs collected in memory. Ours is
+`twoalike.backbones.extract_features` on the same photographs, with all that it checks and notes.
+Both have the same batches and the same number of workers, started by the same method.
+
+JPEGs of 400 x 300 pixels in a folder, and the same in tar shards (the bare loop then reads each
+member's bytes at its place, which it knows beforehand). Sides take turns. Times are those of the
+clock, over rounds of several seconds; the processor time of all processes is compared as well, as
+other work on the machine disturbs it least. Each worker starts within the time. The table goes to
+benchmarks/results/features.md.
+"""
+
+import argparse
+import io
+import os
+import platform
+import resource
+import statistics
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from timm.data.transforms_factory import create_transform
+from torch.utils.data import DataLoader, Dataset
+
+from twoalike.backbones import Backbone, extract_features, load_backbone
+from twoalike.backbones._loading import _worker_context
+
+RESULTS = Path(__file__).parent / "results" / "features.md"
+IMAGES, BATCH, TARGET = 192, 32, 0.9
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, where its images are, and the processes that read them."""
+
+    network: str
+    size: int
+    tars: bool
+    workers: int
+
+
+CASES = [
+    Case(network, size, tars, workers)
+    for network, size in (("test_resnet", 64), ("efficientnet_lite0", 128))
+    for tars in (False, True)
+    for workers in (0, 1, 2)
+]
+
+
+def photographs(folder: Path) -> Path:
+    """Images with the spatial statistics of photographs, in JPEG."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(IMAGES):
+        coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        smooth = np.asarray(Image.fromarray(coarse).resize((400, 300), Image.Resampling.BICUBIC))
+        noisy = smooth + rng.normal(0, 6, smooth.shape)
+        image = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+        image.save(folder / f"p{number:04d}.jpg", quality=90)
+    return folder
+
+
+def shards(images: Path, folder: Path) -> Path:
+    """Write the same images in four tar files."""
+    folder.mkdir()
+    paths = sorted(images.iterdir())
+    for number in range(4):
+        with tarfile.open(folder / f"part-{number:04d}.tar", "w") as tar:
+            for path in paths[number * IMAGES // 4 : (number + 1) * IMAGES // 4]:
+                tar.add(path, path.name)
+    return folder
+
+
+def members(folder: Path) -> list[tuple[Path, int, int]]:
+    """Tar, offset and size of each image."""
+    found = []
+    for path in sorted(folder.glob("*.tar")):
+        with tarfile.open(path) as tar:
+            found += [(path, one.offset_data, one.size) for one in tar]
+    return found
+
+
+class Bare(Dataset[torch.Tensor]):
+    """Images as one reads them oneself."""
+
+    def __init__(self, places: list[Any], transform: Any) -> None:
+        self.places, self.transform = places, transform
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        place = self.places[index]
+        if isinstance(place, Path):
+            image = Image.open(place)
+        else:
+            path, start, size = place
+            with path.open("rb") as file:
+                image = Image.open(io.BytesIO(os.pread(file.fileno(), size, start)))
+        return self.transform(image.convert("RGB"))
+
+
+def bare(network: Backbone, places: list[Any], workers: int) -> np.ndarray:
+    """Features by a loop of five lines."""
+    transform = create_transform(**network.preprocessing.as_timm(), is_training=False)
+    data = Bare(places, transform)
+    context = _worker_context(data) if workers else None
+    loader = DataLoader(
+        data, batch_size=BATCH, num_workers=workers, multiprocessing_context=context
+    )
+    with torch.inference_mode():
+        return np.concatenate([network.module(images).numpy() for images in loader])
+
+
+def spent(work: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds of the clock and of the processor, this process and the workers together."""
+
+    def processor() -> float:
+        kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        return sum(sum(resource.getrusage(kind)[:2]) for kind in kinds)
+
+    clock, before = time.perf_counter(), processor()
+    work()
+    return time.perf_counter() - clock, processor() - before
+
+
+def race(case: Case, images: Path, rounds: int) -> dict[str, Any]:
+    """Let both sides take turns."""
+    network = load_backbone(case.network, untrained=case.network == "test_resnet", size=case.size)
+    network.module.eval()
+    places = members(images) if case.tars else sorted(images.iterdir())
+
+    def ours() -> np.ndarray:
+        options = dict(batch=BATCH, workers=case.workers, device="cpu")
+        return np.asarray(extract_features(network, images, **options).values)
+
+    apart = float(np.abs(ours() - bare(network, places, case.workers)).max())
+    turns = []
+    for number in range(rounds):
+        sides = [ours, lambda: bare(network, places, case.workers)]
+        order = [0, 1] if number % 2 else [1, 0]
+        found = {side: spent(sides[side]) for side in order}
+        turns.append((*found[0], *found[1]))
+    clock, processor, bare_clock, bare_processor = np.array(turns).T
+    return {
+        "case": case,
+        "clock": np.quantile(bare_clock / clock, [0.25, 0.5, 0.75]),
+        # Workers are children of the server that starts them, so getrusage misses their share.
+        "processor": np.quantile(bare_processor / processor, [0.25, 0.5, 0.75]),
+        "speed": IMAGES / statistics.median(clock),
+        "apart": apart,
+    }
+
+
+def row(found: dict[str, Any]) -> str:
+    """Lay out one line of the table."""
+    case = found["case"]
+
+    def share(values: np.ndarray) -> str:
+        low, middle, high = values
+        return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
+
+    where = "tar shards" if case.tars else "folder"
+    processor = "" if case.workers else share(found["processor"])
+    return (
+        f"| {case.network}, {case.size} px | {where} | {case.workers} | {found['speed']:.0f} | "
+        f"{share(found['clock'])} | {processor} | {found['apart']:.0e} |"
+    )
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = photographs(Path(name) / "photographs")
+        tars = shards(folder, Path(name) / "tars")
+        rows = [row(race(case, tars if case.tars else folder, rounds)) for case in CASES]
+    lines = [
+        "# Features of images",
+        "",
+        f"`python -P benchmarks/features.py --rounds {rounds}` (twoalike {version('twoalike')}, "
+        f"torch {version('torch')}, timm {version('timm')}, Python {platform.python_version()}; "
+        f"one thread, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, no GPU). "
+        f"{IMAGES} JPEGs of 400 x 300 pixels, {BATCH} a batch. Share: images per second of "
+        "`extract_features` compared with a bare timm loop with as many workers, whose start is "
+        "included; medians of alternating rounds, in brackets the interquartile range. Processor "
+        "time is compared where one process does all. The last column is the largest difference "
+        f"between both sides' features. The target is {TARGET}.",
+        "",
+        "| network | images in | workers | images per second | share, by the clock | "
+        "by processor time | difference |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+    ]
+    RESULTS.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    print(RESULTS.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Batches prepared by other processes, beside the network.
+
+An error that a user can put right reaches the run as one line, from whichever process it comes.
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.context import BaseContext
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from twoalike.study import TwoalikeError
+
+LAST_STEP_S = 60
+"""How long a worker continues after SIGTERM."""
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""Signals that may reach all processes of a run at once."""
+
+
+def load_batches[Key](
+    data: Dataset[Any],
+    batches: Iterable[list[Key]],
+    workers: int,
+    collate: Callable[[list[Any]], Any] = default_collate,
+) -> Iterator[Any]:
+    """Batches of ``data``, prepared by ``workers`` processes, or here if that is 0.
+
+    Parameters
+    ----------
+    data
+        Gives an item by its key; it is sent to each process.
+    batches
+        Keys of each batch.
+    workers
+        Number of processes. They start when this is called, not with the first batch.
+    collate
+        Makes a batch of its items, in the process that prepared them.
+
+    Raises
+    ------
+    TwoalikeError
+        What an item raises.
+    """
+    loader = DataLoader(
+        _Caught(data),
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_Collate(collate),
+        multiprocessing_context=_worker_context(data) if workers else None,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_leave_signals_to_the_run,
+        # A separate generator: otherwise a loader draws from torch's global one.
+        generator=torch.Generator(),
+    )
+    with _signals_blocked():
+        prepared = iter(loader)
+    return _raised(prepared)
+
+
+class _Caught(Dataset[Any]):
+    """Items, or the errors that they raise: torch would wrap these in a traceback."""
+
+    def __init__(self, data: Dataset[Any]) -> None:
+        self.data = data
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.data[key]
+        except TwoalikeError as error:
+            return error
+
+
+class _Collate:
+    """Make a batch of items; if one is an error, give its message instead."""
+
+    def __init__(self, collate: Callable[[list[Any]], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, items: list[Any]) -> Any:
+        for item in items:
+            if isinstance(item, TwoalikeError):
+                return str(item)
+        return self.collate(items)
+
+
+def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
+    """Raise the errors that come instead of batches."""
+    for batch in prepared:
+        if isinstance(batch, str):
+            raise TwoalikeError(batch)
+        yield batch
+
+
+def _worker_context(data: Dataset[Any]) -> BaseContext:
+    """How workers start: not as copies of this process, whose threads (JAX's) may hold locks.
+
+    A server that has imported what they need is copied instead: two that start by themselves take
+    twice as long as it does, since importing torch and timm is most of the work.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")  # Windows
+    context = multiprocessing.get_context("forkserver")
+    needed = [__name__, type(data).__module__, "timm.data.transforms_factory"]
+    context.set_forkserver_preload(needed)
+    return context
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let workers and their server start with the signals blocked that may end them meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # or the first worker starts it, which lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_signals_to_the_run(worker: int) -> None:
+    """Ignore Ctrl-C, which reaches every process of a terminal; the run stops its workers itself.
+
+    SIGTERM may also reach all of a job's processes (systemd, timeout, some SLURM configurations). A
+    worker then stays long enough for the run's current step, but not for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):  # not on Windows, which has no such signal to send either
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LAST_STEP_S))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)

@@ -1,0 +1,294 @@
+"""Images inside tables: folders of Hugging Face's ``datasets``, and Parquet files.
+
+A column of images holds the bytes of a file, alone or beside its path (``bytes``, ``path``), as
+``datasets`` and the hub's viewer have it. A folder that ``save_to_disk`` wrote is mapped into
+memory, so that reading an image costs its bytes. Parquet is read by row groups: small ones (100
+rows, as the hub writes images) suit a random order.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from twoalike.collections._collection import Collection
+from twoalike.collections._names import Names
+from twoalike.stimuli import read_picture
+from twoalike.study import DAMAGED, TwoalikeError, parse_json_table, read_text, shortened
+
+STATE, SPLITS = "state.json", "dataset_dict.json"
+"""Files of a folder by ``datasets`` that name the files of its table, and its splits."""
+ID_COLUMNS = ("id", "ids", "image_id", "key", "__key__", "filename", "file_name", "name")
+GROUPS = 4
+"""Row groups that a process keeps."""
+
+
+class _Cells:
+    """Cells of a table's column of images by number, in parts that are opened when needed."""
+
+    paths: Sequence[str]
+    column: str
+    starts: npt.NDArray[np.int64]  # first row of each part, and the number of rows
+    kept: int
+
+    def __post_init__(self) -> None:
+        self._parts: OrderedDict[int, Any] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was read out: each process reads its own."""
+        return self.__dict__ | {"_parts": OrderedDict()}
+
+    def name(self, row: int) -> str:
+        """File and row, from 1."""
+        part = self._part_of(row)
+        path, first = self._place(part)
+        return f"{path}: row {first + row - int(self.starts[part]) + 1}"
+
+    def picture(self, row: int) -> Image.Image:
+        """Image of a row."""
+        part = self._part_of(row)
+        if part not in self._parts:
+            while len(self._parts) >= self.kept:
+                self._parts.popitem(last=False)
+            try:
+                self._parts[part] = self._read(part)
+            except DAMAGED as error:
+                raise TwoalikeError(
+                    f"cannot be read ({shortened(error)})", where=self.name(row)
+                ) from error
+        self._parts.move_to_end(part)
+        cell = self._parts[part][row - int(self.starts[part])]
+        if not cell.is_valid:
+            raise TwoalikeError(
+                where=self.name(row),
+                expected=f"an image's bytes in column {self.column}",
+                found="none",
+                remedy="Save the table with its images inside.",
+            )
+        return read_picture(cell.as_py(), self.name(row))
+
+    def frames(self, row: int, n: int) -> list[Image.Image]:
+        """Give the image alone: tables hold no films."""
+        return [self.picture(row)]
+
+    def _part_of(self, row: int) -> int:
+        return int(np.searchsorted(self.starts, row, side="right")) - 1
+
+    def _place(self, part: int) -> tuple[str, int]:
+        """File of a part, and the part's first row in it."""
+        raise NotImplementedError
+
+    def _read(self, part: int) -> Any:
+        """Bytes of the part's images, an Arrow array."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class ArrowFiles(_Cells):
+    """Images of Arrow files, mapped into memory."""
+
+    paths: Sequence[str]
+    column: str
+    starts: npt.NDArray[np.int64]
+    kept: int = 1 << 30  # mapped, not read
+
+    def _place(self, part: int) -> tuple[str, int]:
+        return self.paths[part], 0
+
+    def _read(self, part: int) -> Any:
+        return _bytes_of(_mapped(Path(self.paths[part])).column(self.column))
+
+
+@dataclass(eq=False)
+class ParquetFiles(_Cells):
+    """Images of Parquet files; a part is a row group of one.
+
+    ``groups`` holds the file, the row group in it and the first row in the file of each part,
+    shape (parts, 3).
+    """
+
+    paths: Sequence[str]
+    column: str
+    starts: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    kept: int = GROUPS
+
+    def _place(self, part: int) -> tuple[str, int]:
+        file, _, first = self.groups[part].tolist()
+        return self.paths[file], first
+
+    def _read(self, part: int) -> Any:
+        import pyarrow.parquet as pq
+
+        file, group, _ = self.groups[part].tolist()
+        with pq.ParquetFile(self.paths[file]) as table:
+            return _bytes_of(table.read_row_group(group, columns=[self.column]).column(0))
+
+
+def open_arrow(folder: Path) -> Collection:
+    """Images of a folder that ``datasets`` wrote with ``save_to_disk``.
+
+    Raises
+    ------
+    TwoalikeError
+        If it has no column of images or several, or rows were selected from it without saving.
+    """
+    state = parse_json_table(read_text(folder / STATE), folder / STATE)
+    files = [folder / part["filename"] for part in state.get("_data_files", ())]
+    if not files:
+        raise TwoalikeError(where=folder / STATE, expected="files of a table", found="none")
+    tables = [_mapped(path) for path in files]
+    column = _image_column(tables[0].schema, folder)
+    starts = np.cumsum([0, *(len(table) for table in tables)])
+    sizes = np.concatenate([_sizes(_bytes_of(table.column(column))) for table in tables])
+    ids = _ids([(path.stem, table) for path, table in zip(files, tables, strict=True)], column)
+    store = ArrowFiles(tuple(map(str, files)), column, starts)
+    return Collection(folder, ids, sizes, store, np.arange(len(ids)))
+
+
+def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
+    """Images of Parquet files, in order.
+
+    An image's size is not known without reading it: the bytes of its row group stand for it.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file is damaged, or has no column of images or several.
+    """
+    import pyarrow.parquet as pq
+
+    column, rows, groups, sizes, tables = "", [], [], [], []
+    for number, path in enumerate(paths):
+        try:
+            with pq.ParquetFile(path) as file:
+                column = column or _image_column(file.schema_arrow, path)
+                known = file.schema_arrow.names
+                first = 0
+                for group in range(file.num_row_groups):
+                    about = file.metadata.row_group(group)
+                    rows.append(about.num_rows)
+                    groups.append((number, group, first))
+                    sizes += [about.total_byte_size] * about.num_rows
+                    first += about.num_rows
+                leaves = [f"{column}.path", *(name for name in ID_COLUMNS if name in known)]
+                tables.append((path.stem, file.read(columns=leaves)))
+        except DAMAGED as error:
+            raise TwoalikeError(
+                f"cannot be read as Parquet ({shortened(error)})",
+                where=path,
+                remedy="Get it again.",
+            ) from error
+    starts = np.cumsum([0, *rows])
+    ids = _ids(tables, column)
+    places = np.array(groups, np.int64).reshape(-1, 3)
+    store = ParquetFiles(tuple(map(str, paths)), column, starts, places)
+    return Collection(where, ids, np.array(sizes, np.int64), store, np.arange(len(ids)))
+
+
+def split_folders(folder: Path) -> list[str]:
+    """Name the splits of a dictionary of datasets."""
+    content = parse_json_table(read_text(folder / SPLITS), folder / SPLITS)
+    return [str(name) for name in content.get("splits", ())]
+
+
+def _mapped(path: Path) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise TwoalikeError(
+            f"cannot be read as a table of datasets ({shortened(error)})",
+            where=path,
+            remedy="Save the dataset again.",
+        ) from error
+
+
+def _image_column(schema: Any, where: Path) -> str:
+    """Find the column of images: bytes, alone or with a path beside."""
+    import pyarrow as pa
+
+    def is_binary(kind: Any) -> bool:
+        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+    def holds(kind: Any) -> bool:
+        inside = {part.name: part.type for part in kind} if pa.types.is_struct(kind) else {}
+        return is_binary(kind) or ("bytes" in inside and is_binary(inside["bytes"]))
+
+    found = [field.name for field in schema if holds(field.type)]
+    if len(found) > 1 and "image" in found:
+        found = ["image"]
+    if len(found) != 1:
+        raise TwoalikeError(
+            where=where,
+            expected="one column of images (bytes, or bytes and path)",
+            found=", ".join(found) or "none",
+            remedy="Call it image if there are several.",
+        )
+    return str(found[0])
+
+
+def _bytes_of(column: Any) -> Any:
+    """Bytes of a column of images, one Arrow array or chunks of one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_struct = pa.types.is_struct(column.type)
+    return pc.struct_field(column, "bytes") if is_struct else column
+
+
+def _sizes(cells: Any) -> npt.NDArray[np.int64]:
+    import pyarrow.compute as pc
+
+    lengths: npt.NDArray[np.int64] = pc.binary_length(cells).fill_null(0).to_numpy()
+    return lengths.astype(np.int64)
+
+
+def _ids(tables: Sequence[tuple[str, Any]], column: str) -> Names:
+    """Choose ids: the images' paths, a column of ids, or else file and row (from 0)."""
+    for names in (_paths(tables, column), *(_texts(tables, name) for name in ID_COLUMNS)):
+        if names is not None and len(set(names)) == len(names):
+            return Names.of(names)
+    return Names.of(f"{stem}/{row:07d}" for stem, table in tables for row in range(len(table)))
+
+
+def _paths(tables: Sequence[tuple[str, Any]], column: str) -> list[str] | None:
+    """Paths of all images without endings; None if one has none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    paths: list[str | None] = []
+    for _, table in tables:
+        kind = table.schema.field(column).type if column in table.column_names else None
+        if kind is None or not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+            return None
+        paths += pc.struct_field(table.column(column), "path").to_pylist()
+    if not all(paths):
+        return None
+    parts = [PurePosixPath(path) for path in paths if path]
+    # The path of an image on somebody's machine is no name for it.
+    named = [PurePosixPath(path.name) if path.is_absolute() else path for path in parts]
+    return [path.with_suffix("").as_posix() for path in named]
+
+
+def _texts(tables: Sequence[tuple[str, Any]], name: str) -> list[str] | None:
+    """Values of a column of names or whole numbers; None if a table lacks it or it has gaps."""
+    import pyarrow as pa
+
+    values: list[str] = []
+    for _, table in tables:
+        if name not in table.column_names:
+            return None
+        column = table.column(name)
+        kind = column.type
+        known = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if column.null_count or not (known or pa.types.is_integer(kind)):
+            return None
+        values += map(str, column.to_pylist())
+    return values

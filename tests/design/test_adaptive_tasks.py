@@ -1,0 +1,368 @@
+"""Adaptive sessions of every task whose answers have probabilities, and of those that have none."""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose, assert_array_equal
+from pydantic import ValidationError
+
+from twoalike.choice import Question, log_set_choice
+from twoalike.cli.app import main
+from twoalike.design import (
+    TrialForm,
+    adaptive_blocks,
+    adaptive_trial_list,
+    adaptive_trials,
+    candidate_trials,
+    expected_information,
+    with_adaptive_block,
+)
+from twoalike.design._informative import _Remaining, _whitened
+from twoalike.embedding import Posterior
+from twoalike.observers import SimulatedObserver
+from twoalike.planning import NextBlocks, choice_draws, rating_draws, read_rating_draws, write_lists
+from twoalike.record import find_runs, read_run
+from twoalike.registry import find_task
+from twoalike.stimuli import StimulusSet
+from twoalike.study import DesignConfig, FreeSortingConfig, Study, TwoalikeError, sha256_file
+
+MakeStudy = Callable[..., Path]
+Objects = Callable[[int, int, int], StimulusSet]
+QUESTIONS = {
+    "anchored-choice": Question("anchored", 3),
+    "odd-one-of-many": Question("odd_one_out", 5),
+    "most-alike-pair": Question("most_alike", 4),
+    "pair-rating": None,
+}
+TABLES = {
+    "anchored-choice": "[anchored]\ntrials = 12\n",
+    "odd-one-of-many": "[odd_one_of_many]\nn_items = 5\ntrials = 12\n",
+    "most-alike-pair": "[most_alike_pair]\nn_items = 4\ntrials = 12\n",
+    "pair-rating": "[pair_rating]\npairs = 12\n",
+}
+SESSION = """sampler = "adaptive"
+practice = 1
+catch = 2
+trials_per_block = 5
+[exclusion]
+catch_accuracy = 0  # the observer's space knows nothing of the categories
+"""
+SHOWN = ("trial_type", "triplet_id", "stimulus_1", "position_1", "position_2", "sampler")
+TASKS = pytest.mark.parametrize("task", list(QUESTIONS))
+
+
+def call(*words: object) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    assert end.value.code in (0, None)
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The one line that a command which cannot do its job prints."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main([str(word) for word in words])
+    assert caught.value.code == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
+
+
+def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0, levels: int = 7) -> Path:
+    """Write a vague posterior that knows how one person chooses and another one rates."""
+    rng, axes = np.random.default_rng(seed), ("chain", "draw")
+    x = rng.gamma(1, 1, (2, 20, len(ids), 3))
+    threshold = np.tile(np.linspace(-1.5, 1.5, levels - 1), (2, 20, 1, 1))
+    ones = np.ones((2, 20, 1))
+    group = xr.Dataset(
+        {
+            "embedding": ((*axes, "object", "dimension"), x),
+            "temperature": ((*axes, "participant"), ones),
+            "lapse": ((*axes, "participant"), 0.1 * ones),
+            "rating_threshold": ((*axes, "rater", "threshold"), threshold),
+            "rating_noise": ((*axes, "rater"), 0.5 * ones),
+            "rating_origin": ((*axes, "rater"), 3 * ones),
+            "rating_unit": ((*axes, "rater"), 2 * ones),
+        },
+        coords={
+            "object": list(ids),
+            "participant": ["01"],
+            "rater": ["01"],
+            "threshold": [str(number) for number in range(1, levels)],
+        },
+    ).astype("float32")
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
+    Posterior(tree).save(path)
+    return path
+
+
+def answers_of(question: Question | None, m: int, seed: int = 0, draws: int = 40) -> Any:
+    rng = np.random.default_rng(seed)
+    x = rng.gamma(1, 1, (draws, m, 3)).astype(np.float32)
+    if question is not None:
+        return choice_draws(x, np.full(draws, 0.02), question)
+    levels = np.tile([-1.0, 0.0, 1.0, 2.0], (draws, 1))
+    one = np.ones(draws)
+    return rating_draws(x, levels, one / 2, 3 * one, 2 * one)
+
+
+def test_triplets_are_the_ones_they_always_were() -> None:
+    # Numbers of the code that knew triplets only.
+    rng = np.random.default_rng(0)
+    x = rng.gamma(1, 1, (60, 18, 3)).astype(np.float32)
+    draws = choice_draws(x, np.full(60, 0.05))
+    ids = [f"o{number:02d}" for number in range(18)]
+    rows = [(n, f"{n}.png", "0" * 64, f"k{i // 6}", f"s{i // 2}") for i, n in enumerate(ids)]
+    columns = ["id", "file", "sha256", "kind", "sub"]
+    stimuli = StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
+    config = DesignConfig(
+        sampler="adaptive",
+        trials=60,
+        practice=2,
+        practice_checks=1,
+        catch=3,
+        repeats=4,
+        catch_sides=[1, 2, 0],
+        trials_per_block=23,
+    )
+    whole = adaptive_trial_list(stimuli, config, draws, np.random.default_rng(4))
+    grown = None
+    for block in adaptive_blocks(config):
+        answers = None if grown is None else draws
+        rng = np.random.default_rng(block)
+        grown = with_adaptive_block(stimuli, config, grown, block, answers, rng, before=[whole])
+    assert grown is not None
+    for table, digest, scores in (
+        (whole, "4858c66ede54b2eb", [0.542469, 0.53552, 0.520186, 0.530216]),
+        (grown, "fbcd72da94998efa", [0.524769, 0.515291, 0.520362, 0.515003]),
+    ):
+        rows = table[list(SHOWN)].to_numpy().tolist()
+        text = "\n".join(map("\t".join, rows))
+        assert sha256(text.encode()).hexdigest()[:16] == digest
+        assert_allclose(table["sampler_score"].dropna()[:4], scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", [TrialForm(2), TrialForm(4), TrialForm(3, anchored=True)])
+def test_a_form_goes_through_all_its_trials(form: TrialForm, rng: np.random.Generator) -> None:
+    every = list(form.every(7))
+    assert len(set(every)) == len(every) == form.count(7)
+    assert_array_equal(form.in_order(np.array(every)), every)
+    used: set[tuple[int, ...]] = {every[3]}
+    drawn = form.draw(7, form.count(7) - 1, used, rng)
+    assert used == set(every)
+    assert_array_equal(form.in_order(drawn), drawn)
+    with pytest.raises(ValueError, match=f"1 further .*{'questions' if form.anchored else ''}"):
+        form.draw(7, 1, used, rng)
+    assert len(candidate_trials(7, 12, set(), rng, form)) == 12
+
+
+@TASKS
+def test_gain_of_any_task_is_the_mutual_information(task: str, rng: np.random.Generator) -> None:
+    question = QUESTIONS[task]
+    form, answers = TrialForm.of(question), answers_of(question, 8)
+    rows = candidate_trials(8, 30, set(), rng, form)
+    p = np.asarray(answers(rows))
+    assert_allclose(p.sum(axis=2), 1, atol=1e-5)
+    # Of the joint distribution of draw (all alike) and answer: sum p log p / (p p).
+    joint = np.clip(p, 1e-300, None) / len(p)
+    apart = joint.sum(axis=2, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    expected = (joint * np.log(joint / apart)).sum(axis=(0, 2))
+    assert_allclose(expected_information(p), expected, atol=1e-6)
+    assert expected_information(p).max() <= log(p.shape[2])
+
+
+@TASKS
+def test_a_block_of_any_task_keeps_its_promises(task: str, rng: np.random.Generator) -> None:
+    question = QUESTIONS[task]
+    form, answers = TrialForm.of(question), answers_of(question, 9)
+    shown = form.draw(9, 10, set(), rng)
+    block = adaptive_trials(answers, 9, 20, rng=rng, form=form, random_share=0.3, shown=shown)
+    rows = [tuple(row) for row in block.trials.tolist()]
+    assert len(set(rows)) == 20
+    assert not set(rows) & {tuple(row) for row in shown.tolist()}
+    assert_array_equal(form.in_order(block.trials), block.trials)
+    assert block.is_random.sum() == 6
+    everything = np.array(list(form.every(9)))
+    most = expected_information(answers(everything)).mean()
+    assert np.nanmean(block.score) > 1.05 * most
+
+
+def test_what_is_left_to_learn_with_many_answers(rng: np.random.Generator) -> None:
+    p = np.asarray(
+        answers_of(Question("most_alike", 4), 8, draws=50)(TrialForm(4).draw(8, 30, set(), rng))
+    )
+    deviations = _whitened(p)
+    assert deviations.shape == (30, 5, 50)
+    mean = p.mean(axis=0)
+    expected = (((p - mean) ** 2).mean(axis=0) / np.maximum(mean, 1e-6)).sum(axis=1)
+    assert_allclose((deviations**2).sum(axis=(1, 2)), expected, rtol=1e-3)
+    remaining = _Remaining(deviations)
+    remaining.answer(4)
+    assert remaining.share()[4] < 0.8
+    assert (remaining.share() <= 1 + 1e-4).all()
+
+
+def test_draws_of_a_question_are_those_of_the_model(rng: np.random.Generator) -> None:
+    x, question = rng.gamma(1, 1, (3, 7, 2)).astype(np.float32), Question("most_alike", 4)
+    items = np.array([[0, 2, 5, 6], [1, 2, 3, 4]])
+    found = choice_draws(x, np.full(3, 0.1), question)(items)
+    matrix = x[1] @ x[1].T
+    pairs = matrix[items[:, question.pairs[:, 0]], items[:, question.pairs[:, 1]]]
+    assert_allclose(found[1], np.exp(log_set_choice(pairs, question, 1.0, 0.1)), atol=1e-5)
+
+
+def test_levels_of_a_rating_by_its_thresholds() -> None:
+    x = np.array([[[1.0], [2.0], [0.0]]])
+    answers = rating_draws(x, np.array([[0.0, 1.0]]), np.ones(1), np.array([1.0]), np.array([0.5]))
+    (p,) = answers(np.array([[0, 1], [0, 2]]))
+    # Similarities 2 and 0 are 2 and -2 in the rater's units.
+    below = 1 / (1 + np.exp(-(np.array([[0.0, 1.0]]) - [[2.0], [-2.0]])))
+    assert_allclose(p, np.column_stack([below[:, 0], below[:, 1] - below[:, 0], 1 - below[:, 1]]))
+
+
+@TASKS
+def test_sessions_by_a_posterior_are_designed_and_run(
+    make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+) -> None:
+    root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
+    ids = StimulusSet.load(root / "stimuli").ids
+    posterior = write_posterior(tmp_path / "p.nc", ids[::-1])
+    who = ("design", root, "--task", task, "--participants", "01", "02")
+    assert "Name it with --posterior" in fails(capsys, *who)
+    call(*who, "--posterior", posterior, "--summary")
+    assert "sampler adaptive" in capsys.readouterr().out
+    lists = find_task(task).lists
+    tables = [lists.read(path, ids) for path in sorted((root / "design").glob("*.tsv"))]
+    shown, settings = pd.DataFrame({"id": ids}), lists.settings(Study.load(root))
+    asked = []
+    for table in tables:
+        own = table[table["trial_type"] == "main"]
+        asked.append({tuple(row) for row in lists.adapting.judged([own], shown, settings).tolist()})
+        assert own["sampler"].value_counts().to_dict() == {"adaptive": 10, "random": 2}
+        if "sampler_score" in own:
+            assert own["sampler_score"].notna().sum() == 10
+    assert not asked[0] & asked[1]
+    about = json.loads(next((root / "design").glob("sub-01*.json")).read_text())
+    assert about["inputs"]["posterior"]["sha256"] == sha256_file(posterior)
+    observer = tmp_path / "o.npz"
+    x = np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))
+    SimulatedObserver(ids, x).save(observer)
+    call("run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window")
+    (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
+    assert (read_run(path).rows["sampler"] == "adaptive").sum() == 10
+    call("validate", root)
+
+
+@TASKS
+def test_a_session_adapts_while_it_runs(
+    make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """The fit in the break is replaced by a posterior that is there; all else is as it runs."""
+    root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
+    ids = StimulusSet.load(root / "stimuli").ids
+    posterior, observer = write_posterior(tmp_path / "p.nc", ids), tmp_path / "o.npz"
+    x = np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))
+    SimulatedObserver(ids, x).save(observer)
+
+    def design(blocks: NextBlocks) -> None:
+        """Design the next block in this process, as the child does after its fit."""
+        table = blocks._adaptive.lists.read(blocks._path, ids)
+        blocks._known = len(table)
+        block = int(table["block_index"].max()) + 1
+        write_lists(root, ["01"], task=task, sessions=1, posterior=posterior, block=block)
+
+    monkeypatch.setattr(NextBlocks, "start", design)
+    call("run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window")
+    (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
+    rows = read_run(path).rows
+    assert rows["block_index"].tolist() == [1, *[2] * 4, *[3] * 5, *[4] * 5]
+    main_rows = rows[rows["trial_type"] == "main"]
+    assert set(main_rows.loc[main_rows["block_index"] == 2, "sampler"]) == {"random"}
+    late = main_rows.loc[main_rows["block_index"] > 2, "sampler"]
+    assert late.value_counts().to_dict() == {"adaptive": 6, "random": 2}
+    listed = find_task(task).lists.read(next((root / "design").glob("*.tsv")), ids)
+    assert len(listed) == len(rows) == 15
+    about = json.loads(next((root / "design").glob("*.json")).read_text())
+    digest = sha256_file(posterior)
+    assert about["config"]["blocks"] == {"2": None, "3": digest, "4": digest}
+    call("validate", root)
+
+
+@pytest.mark.slow
+@TASKS
+def test_a_session_is_fitted_in_its_breaks(
+    make_study: MakeStudy, tmp_path: Path, task: str
+) -> None:
+    root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
+    ids = StimulusSet.load(root / "stimuli").ids
+    observer = tmp_path / "o.npz"
+    SimulatedObserver(ids, np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))).save(observer)
+    call("run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window")
+    (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
+    assert (read_run(path).rows["sampler"] == "adaptive").sum() == 6
+    assert len(list((root / "derived" / "adaptive").glob("*_block-*.nc"))) == 2
+
+
+def test_pairs_come_again_where_too_few_are_left(make_study: MakeStudy, tmp_path: Path) -> None:
+    root = make_study("study", "trials = 12\n" + TABLES["pair-rating"] + SESSION)
+    posterior = write_posterior(tmp_path / "p.nc", StimulusSet.load(root / "stimuli").ids)
+    made = write_lists(root, ["01", "02", "03"], task="pair-rating", posterior=posterior)
+    pairs = [
+        {
+            tuple(sorted(row))
+            for row in one.table.loc[
+                one.table["trial_type"] == "main", ["stimulus_1", "stimulus_2"]
+            ]
+            .to_numpy()
+            .tolist()
+        }
+        for one in made.lists
+    ]
+    assert [len(own) for own in pairs] == [12, 12, 12]
+    assert not pairs[0] & pairs[1]
+    assert pairs[2] & pairs[0]  # of 28 pairs
+
+
+def test_ratings_on_another_scale_choose_nothing(make_study: MakeStudy, tmp_path: Path) -> None:
+    ids = StimulusSet.load(make_study("s") / "stimuli").ids
+    posterior = write_posterior(tmp_path / "p.nc", ids)
+    assert read_rating_draws(posterior, ids, 7)(np.array([[0, 1]])).shape == (40, 1, 7)
+    with pytest.raises(TwoalikeError, match="expected ratings on a slider"):
+        read_rating_draws(posterior, ids, None)
+    tree = Posterior.load(posterior).tree
+    names = ["rating_threshold", "rating_noise", "rating_origin", "rating_unit"]
+    tree["posterior"] = xr.DataTree(
+        tree["posterior"].to_dataset().drop_vars([*names, "rater", "threshold"])
+    )
+    Posterior(tree).save(tmp_path / "choices.nc")
+    with pytest.raises(TwoalikeError, match="fitted to other judgments only"):
+        read_rating_draws(tmp_path / "choices.nc", ids, 7)
+
+
+def test_tasks_that_cannot_adapt_say_why(
+    make_study: MakeStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study()
+    ask = ("design", root, "--participants", "01", "--task")
+    for more in (("--sampler", "adaptive"), ("--posterior", "p.nc"), ("--block", "2")):
+        assert "is not computed" in fails(capsys, *ask, "free-sorting", *more)
+        assert "lift_weakest chooses" in fails(capsys, *ask, "multi-arrangement", *more)
+    assert "chooses the trials" in fails(capsys, *ask, "multi-arrangement", "--sampler", "random")
+    with pytest.raises(ValidationError, match="is not computed"):
+        FreeSortingConfig.model_validate({"sampler": "adaptive"})
+    table = "trials = 12\n[pair_rating]\nsampler = 'adaptive'\n"
+    few = make_study("few", table)
+    again = ("design", few, "--participants", "01", "--task", "pair-rating", "--block", 2)
+    assert "there is nothing to choose" in fails(capsys, *again)
+    text = (few / "study.toml").read_text().replace("seed = 7", "seed = 7\nobjects_per_person = 6")
+    (few / "study.toml").write_text(text)
+    assert "set objects_per_person = 0" in fails(capsys, *again)

@@ -1,0 +1,316 @@
+"""Ratings and sortings: known answers, ceilings, chance, intervals, files and the command."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import kendalltau, somersd, spearmanr
+
+from twoalike.cli.app import main
+from twoalike.evaluation import (
+    Candidate,
+    adjusted_rand,
+    area_under_curve,
+    score_ratings,
+    score_sortings,
+)
+from twoalike.features import FeatureTable, write_features
+from twoalike.judgments import ratings_table, sortings_table, write_judgments
+from twoalike.report import write_report
+from twoalike.results import Results, evaluate
+from twoalike.study import TwoalikeError
+
+M = 20
+IDS = tuple(f"o{k:02d}" for k in range(M))
+UPPER = np.triu_indices(M, 1)
+
+
+def world(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Embedding, and similarities in standard deviations."""
+    x = rng.gamma(1.0, 1.0, (M, 4)) * (rng.random((M, 4)) < 0.6) + 0.02 * rng.random((M, 4))
+    s = x @ x.T
+    return x, (s - s[UPPER].mean()) / s[UPPER].std()
+
+
+def rate(
+    s: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    people: int = 6,
+    pairs: int = 120,
+    noise: float = 0.5,
+    again: int = 0,
+    slider: bool = False,
+) -> pd.DataFrame:
+    """Ratings of random pairs, with a rater's own shift and stretch; some pairs come again."""
+    parts = []
+    for person in range(people):
+        some = rng.permutation(len(UPPER[0]))[:pairs]
+        some = np.concatenate([some, some[:again]])
+        i, j = UPPER[0][some], UPPER[1][some]
+        felt = s[i, j] + noise * rng.logistic(size=len(some))
+        place = 1 / (1 + np.exp(-np.exp(0.4 * rng.normal()) * (felt - rng.normal())))
+        rating = place if slider else 1 + np.minimum((7 * place).astype(int), 6)
+        columns = {"item_a": i, "item_b": j, "rating": rating}
+        points = np.nan if slider else 7
+        parts.append(pd.DataFrame(columns).assign(participant=f"p{person}", scale_points=points))
+    table = pd.concat(parts, ignore_index=True)
+    return ratings_table({name: table[name].to_numpy() for name in table}, IDS)
+
+
+def sort(
+    s: np.ndarray, rng: np.random.Generator, *, people: int = 8, trials: int = 2, noise: float = 0.3
+) -> pd.DataFrame:
+    """Twelve objects, which join piles one after the other."""
+    rows = []
+    for person in range(people):
+        for trial in range(trials):
+            piles: list[list[int]] = []
+            for item in rng.permutation(M)[:12]:
+                gain = np.array([*(s[item, pile].mean() for pile in piles), 0.4]) / noise
+                place = int((gain + rng.gumbel(size=len(gain))).argmax())
+                if place == len(piles):
+                    piles.append([])
+                piles[place].append(int(item))
+            rows += [
+                (f"p{person}", trial + 1, item, number + 1)
+                for number, pile in enumerate(piles)
+                for item in pile
+            ]
+    who, trial_, item_, pile_ = zip(*rows, strict=True)
+    columns = {"participant": who, "trial": trial_, "item": np.array(item_), "pile": pile_}
+    return sortings_table(columns, IDS)
+
+
+def at_chance(x: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
+    """Twenty networks, each the true space with its objects shuffled."""
+    return [
+        Candidate(f"{k}", FeatureTable(IDS, x[rng.permutation(M)].astype(np.float32)), "dot")
+        for k in range(20)
+    ]
+
+
+def networks(x: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
+    """The true space, and the same with its objects shuffled."""
+    shuffled = x[rng.permutation(M)]
+    return [
+        Candidate(name, FeatureTable(IDS, values.astype(np.float32)), "dot")
+        for name, values in (("shuffled", shuffled), ("truth", x))
+    ]
+
+
+@pytest.mark.parametrize("slider", [False, True])
+def test_the_raters_own_space_reaches_the_ceiling_and_a_shuffled_one_is_at_chance(
+    slider: bool, rng: np.random.Generator
+) -> None:
+    x, s = world(rng)
+    table = rate(s, rng, people=10, slider=slider)
+    found = score_ratings(networks(x, rng), table, rng)
+    shuffled, truth = found.models
+    assert (found.ratings, found.participants, found.objects) == (1200, 10, M)
+    assert found.ceiling is not None and truth.per_person.mean is not None
+    assert found.ceiling.lower < truth.per_person.mean.value < found.ceiling.upper
+    assert truth.spearman.value > truth.per_person.mean.value  # noise averages out
+    many = [of.per_person.mean for of in score_ratings(at_chance(x, rng), table, rng).models]
+    assert np.mean([of.value for of in many if of]) == pytest.approx(0, abs=0.06)
+    assert sum(of.low < 0 < of.high for of in many if of) >= 16
+    assert shuffled.difference is None and truth.difference is not None
+    assert truth.difference.value.low > 0
+    each = truth.per_person.people
+    assert set(each) == set(found.ceiling.people) == {f"p{k}" for k in range(10)}
+    assert np.mean(list(each.values())) == pytest.approx(truth.per_person.mean.value)
+    assert found.missing["repeats"].startswith("needs 10 pairs rated again")
+
+
+def test_correlations_are_those_of_scipy_and_no_stretch_of_a_scale_matters(
+    rng: np.random.Generator,
+) -> None:
+    x, s = world(rng)
+    table = rate(s, rng, people=3, pairs=len(UPPER[0]), slider=True)
+    found = score_ratings(networks(x, rng), table, rng).models[1]
+    for person, own in table.groupby("participant", observed=True):
+        codes = [own[name].cat.codes.to_numpy() for name in ("item_a", "item_b")]
+        expected = spearmanr((x @ x.T)[codes[0], codes[1]], own["rating"]).statistic
+        assert found.per_person.people[str(person)] == pytest.approx(expected, abs=1e-6)
+    bent = table.assign(
+        rating=table["rating"].where(table["participant"] != "p1", table["rating"] ** 3)
+    )
+    again = score_ratings(networks(x, np.random.default_rng(42)), bent, rng).models[1]
+    assert again.spearman.value == pytest.approx(found.spearman.value, abs=1e-12)
+
+
+def test_repeats_show_how_a_person_agrees_with_themselves(rng: np.random.Generator) -> None:
+    x, s = world(rng)
+    found = [
+        score_ratings(networks(x, rng), rate(s, rng, noise=noise, again=20), rng).repeats
+        for noise in (1e-6, 0.5)
+    ]
+    assert found[0] is not None and found[1] is not None
+    assert found[0].pairs == 120 and found[0].difference == 0
+    assert found[0].spearman.value == pytest.approx(1)
+    assert found[1].spearman.low < 0.98 and found[1].difference > 0.05
+
+
+def test_people_who_share_no_pairs_have_no_ceiling(rng: np.random.Generator) -> None:
+    x, s = world(rng)
+    table = rate(s, rng, people=1)
+    found = score_ratings(networks(x, rng), table, rng)
+    assert found.ceiling is None and "others rated too" in found.missing["ceiling"]
+    few = rate(s, rng, people=30, pairs=4)
+    crowd = score_ratings(networks(x, rng), few, rng)
+    assert crowd.models[1].per_person.mean is None and "per_person" in crowd.missing
+    assert crowd.models[1].spearman.value > 0.3
+
+
+def test_objects_without_features_are_counted_and_too_few_are_refused(
+    rng: np.random.Generator,
+) -> None:
+    x, s = world(rng)
+    table, sortings = rate(s, rng), sort(s, rng)
+    some = [Candidate("some", FeatureTable(IDS[:9], x[:9].astype(np.float32)), "dot")]
+    found = score_ratings(some, table, rng)
+    assert found.objects == 9 and found.left_out + found.ratings == len(table)
+    piles = score_sortings(some, sortings, rng)
+    assert piles.objects == 9
+    assert piles.left_out == int((~sortings["item"].isin(IDS[:9])).sum())
+    three = [Candidate("three", FeatureTable(IDS[:3], x[:3].astype(np.float32)), "dot")]
+    with pytest.raises(TwoalikeError, match="10 different pairs"):
+        score_ratings(three, table, rng)
+    none = [Candidate("none", FeatureTable(("else",), x[:1].astype(np.float32)), "dot")]
+    for score, judged in ((score_ratings, table), (score_sortings, sortings)):
+        with pytest.raises(TwoalikeError, match="objects that all networks have features of"):
+            score(none, judged, rng)
+    alike = ratings_table(
+        {"item_a": UPPER[0], "item_b": UPPER[1], "rating": [0.5] * len(UPPER[0])}, IDS
+    )
+    with pytest.raises(TwoalikeError, match="all pairs are rated alike"):
+        score_ratings(networks(x, rng), alike, rng)
+
+
+def test_area_is_somers_d_and_adjusted_rand_knows_chance(rng: np.random.Generator) -> None:
+    scores, same = rng.integers(0, 6, 40).astype(float), rng.random(40) < 0.3
+    area, placement = area_under_curve(scores, same)
+    assert 2 * area - 1 == pytest.approx(somersd(same, scores).statistic)
+    assert placement[same].mean() == pytest.approx(placement[~same].mean())
+    assert area_under_curve(-scores, same)[0] == pytest.approx(1 - area)
+    assert np.sign(kendalltau(same, scores).statistic) == np.sign(area - 0.5)
+    index = [adjusted_rand(*rng.integers(0, 4, (2, 30))) for _ in range(200)]
+    assert np.mean(index) == pytest.approx(0, abs=0.02)
+
+
+def test_the_sorters_own_space_reaches_the_ceiling_and_a_shuffled_one_is_at_chance(
+    rng: np.random.Generator,
+) -> None:
+    x, s = world(rng)
+    table = sort(s, rng, people=12)
+    found = score_sortings(networks(x, rng), table, rng)
+    truth = found.models[1]
+    assert (found.participants, found.sortings + found.undecided) == (12, 24)
+    assert found.ceiling is not None
+    assert truth.area.mean.value > found.ceiling.lower - 0.02
+    assert truth.area.mean.value < found.ceiling.upper
+    many = score_sortings(at_chance(x, rng), table, rng).models
+    assert np.mean([of.area.mean.value for of in many]) == pytest.approx(0.5, abs=0.04)
+    assert sum(of.area.mean.low < 0.5 < of.area.mean.high for of in many) >= 16
+    assert sum(of.spearman.low < 0 < of.spearman.high for of in many) >= 16
+    assert truth.difference is not None and truth.difference.value.low > 0
+    assert found.agreement is not None and found.repeats is not None
+    assert min(found.agreement.low, found.repeats.low) > 0
+
+
+def test_a_sorter_without_noise_is_predicted_without_error(rng: np.random.Generator) -> None:
+    """Four kinds, each a pile; a trial of one pile orders nothing."""
+    kinds = np.arange(M) % 4
+    columns: dict[str, Any] = {
+        "participant": ["p"] * M + ["q"] * M,
+        "trial": [1] * 2 * M,
+        "item": np.tile(np.arange(M), 2),
+        "pile": np.concatenate([kinds + 1, np.ones(M, dtype=int)]),
+    }
+    network = [Candidate("kinds", FeatureTable(IDS, np.eye(4, dtype=np.float32)[kinds]), "dot")]
+    found = score_sortings(network, sortings_table(columns, IDS), rng)
+    assert (found.sortings, found.undecided) == (1, 1)
+    assert found.models[0].area.mean.value == 1
+    assert set(found.models[0].area.people) == {"p"}
+    with pytest.raises(TwoalikeError, match="two objects in one pile and two in different"):
+        score_sortings(
+            network, sortings_table({**columns, "pile": np.ones(2 * M, dtype=int)}, IDS), rng
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ratings", "sortings"])
+def test_intervals_hold_what_other_people_and_objects_give(
+    kind: str, rng: np.random.Generator
+) -> None:
+    """Against the mean over many studies, with a network that sees the space through noise."""
+    values, held = [], []
+    for _ in range(120):
+        x = world(rng)[0]
+        s = (x @ x.T - 1.41) / 2.24  # scaled as in all worlds: the signal varies with the objects
+        seen = (x + 0.5 * rng.normal(size=x.shape)).astype(np.float32)
+        network = [Candidate("noisy", FeatureTable(IDS, seen), "dot")]
+        if kind == "ratings":
+            found = score_ratings(network, rate(s, rng), rng).models[0].per_person.mean
+        else:
+            found = score_sortings(network, sort(s, rng), rng).models[0].area.mean
+        assert found is not None
+        values.append(found.value)
+        held.append((found.low, found.high))
+    low, high = np.array(held).T
+    mean = np.mean(values)
+    coverage = ((low <= mean) & (mean <= high)).mean()
+    assert coverage > 0.85  # of 120 studies with 20 objects; areas near 1 are skewed
+    assert_allclose((high - low).mean() / 3.92, np.std(values), rtol=0.4)
+
+
+@pytest.fixture
+def files(tmp_path: Path, rng: np.random.Generator) -> Path:
+    x, s = world(rng)
+    write_judgments(tmp_path / "ratings.parquet", rate(s, rng, again=5), {}, "ratings")
+    write_judgments(tmp_path / "sortings.parquet", sort(s, rng), {}, "sortings")
+    for one in networks(x, rng):
+        write_features(tmp_path / f"{one.name}.npz", one.features)
+    return tmp_path
+
+
+def test_the_command_shows_and_keeps_both(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = files / "results.json"
+    words = ["evaluate", "--similarity", "dot", "--out", str(out)]
+    for name in ("shuffled", "truth"):
+        words += ["--features", f"{name}={files / name}.npz"]
+    for kind in ("ratings", "sortings"):
+        words += [f"--{kind}", str(files / f"{kind}.parquet")]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    assert "750 ratings of" in shown and "16 sortings by 8 participants" in shown
+    assert "noise ceiling" in shown and "adjusted Rand index" in shown
+    results = Results.load(out)
+    assert results.ratings is not None and results.sortings is not None
+    assert {"ratings", "sortings"} <= set(results.provenance()["inputs"])
+    measures = set(results.to_frame()["measure"])
+    assert {"ratings.models.spearman", "sortings.models.area.mean"} <= measures
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--ratings", str(files / "sortings.parquet")])
+    assert ended.value.code
+
+
+def test_the_report_has_a_table_of_both(files: Path) -> None:
+    (files / "study.toml").write_text('title = "Rated"\nseed = 1\n', encoding="utf-8")
+    (files / "derived").mkdir()
+    evaluate(
+        {name: files / f"{name}.npz" for name in ("shuffled", "truth")},
+        ratings=files / "ratings.parquet",
+        sortings=files / "sortings.parquet",
+        similarity="dot",
+        out=files / "derived" / "results.json",
+    )
+    page = write_report(files, files=files / "numbers").path.read_text(encoding="utf-8")
+    for words in ("With the mean rater", "the other people", "Adjusted Rand index"):
+        assert words in page
+    assert "shown the same three images" not in page
