@@ -1,5 +1,9 @@
 """``predict --sample`` from the command line, of a teacher and of a posterior."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +123,35 @@ def test_wrong_words_end_in_one_line(
         assert message in said
         assert said.count("\n") == 1
     assert not (tmp_path / "labels").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_one_of_them_killed(
+    squares: Squares, tmp_path: Path, words: tuple[object, ...]
+) -> None:
+    """The folder is that of one process that was never stopped."""
+    words = (*words[:-1], 2_000_000, "--pool", 20)
+
+    def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "twoalike.cli.app", "predict", *map(str, words)]
+        return subprocess.Popen(
+            [*command, "--out", str(out), *more],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    assert start(tmp_path / "whole").wait() == 0
+    shared = tmp_path / "shared"
+    killed, other = start(shared, "--part", "1/2"), start(shared, "--part", "2/2")
+    while not (shared / "shard-00000.parquet").exists():
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert other.wait() == 0
+    assert start(shared, "--part", "1/2").wait() == 0
+    found, expected = (
+        {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
+        for folder in (shared, tmp_path / "whole")
+    )
+    assert len(expected) == 22
+    assert found == expected
