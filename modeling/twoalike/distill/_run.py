@@ -37,6 +37,7 @@ from twoalike.distill._lesson import (
     label_lesson,
 )
 from twoalike.distill._loop import Trainer, enough_memory
+from twoalike.distill._positions import shared_positions
 from twoalike.distill._prepared import machine_folder
 from twoalike.distill._sampling import HEAD, seed_of
 from twoalike.distill._sources import Average, Inputs, Opinion
@@ -249,18 +250,28 @@ class _Guidance:
 
 
 def _opinion(
-    teacher: Teacher, ids: Sequence[str], features: FeatureTable | None, average: Average
+    teacher: Teacher,
+    ids: Sequence[str],
+    features: FeatureTable | None,
+    average: Average,
+    folder: Path,
 ) -> Opinion:
-    """Similarities of images by a teacher, and by people's judgments where these are known."""
+    """Similarities of images by a teacher, and by people's judgments where these are known.
+
+    Positions of a large collection are in a file in ``folder``.
+    """
     judged = np.isin(ids, teacher.known_ids)
-    if not isinstance(teacher, AffineTeacher) or teacher.known is None:
+    if not isinstance(teacher, AffineTeacher) or features is None:
         return Opinion(teacher.positions(ids, features), average, judged)
+    if teacher.known is None:
+        return Opinion(shared_positions(teacher, ids, features, folder), average, judged)
     row_of = {name: row for row, name in enumerate(teacher.known_ids)}
     judgments = np.zeros((len(ids), teacher.known.shape[1]), np.float32)
     known = teacher.known / np.sqrt(np.float32(teacher.temperature))
     judgments[judged] = known[[row_of[name] for name in ids if name in row_of]]
     everywhere = replace(teacher, known_ids=(), known=None)
-    return Opinion(everywhere.positions(ids, features), average, judged, judgments)
+    positions = shared_positions(everywhere, ids, features, folder)
+    return Opinion(positions, average, judged, judgments)
 
 
 def _claim_folder(out: Path, resume: bool) -> bool:
@@ -436,7 +447,8 @@ class _Run:
             average = (
                 teacher.description.get("labels") if config.average == "teacher" else config.average
             )
-            opinion = _opinion(teacher, seen.ids, features, average or "predictive")
+            folder = self.out / "checkpoints"
+            opinion = _opinion(teacher, seen.ids, features, average or "predictive", folder)
             return image_lesson(config, seen, inputs, opinion, **place)
         labels, validation = self.guidance.labels, self.guidance.validation
         assert labels is not None

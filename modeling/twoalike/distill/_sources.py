@@ -5,6 +5,7 @@ seed, step and process alone: batch 1,000 does not depend on whether earlier one
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -69,7 +70,8 @@ class Opinion:
     which images people's judgments themselves are known. Where ``positions`` are those of a map for
     all images alike, ``judgments`` (n, d) are the positions of judged images that label triplets of
     these alone: what a map says of a triplet shrinks with what it cannot know, so the two kinds of
-    positions do not mix within one.
+    positions do not mix within one. Positions may be mapped from a file that all processes share,
+    so :meth:`only` does not copy them.
     """
 
     def __init__(
@@ -84,27 +86,34 @@ class Opinion:
             # Dot products of concatenated positions add up to the mean over draws.
             side_by_side = np.concatenate(list(draws), axis=1) / np.sqrt(np.float32(len(draws)))
             draws = side_by_side[None]
-        self.draws, self.average = torch.from_numpy(draws), average
-        self.judged = np.zeros(len(self), bool) if judged is None else judged
+        self.positions, self.average = torch.from_numpy(draws), average
+        self.rows = torch.arange(draws.shape[1])
+        self.judged = np.zeros(draws.shape[1], bool) if judged is None else judged
         self.judgments = None if judgments is None else torch.from_numpy(judgments)
 
     def __len__(self) -> int:
-        return self.draws.shape[1]
+        return len(self.rows)
+
+    @property
+    def draws(self) -> torch.Tensor:
+        """Positions of the images by draw, shape (S, n, D)."""
+        return self.positions[:, self.rows]
 
     def only(self, rows: Integers) -> "Opinion":
         """Keep some of the images."""
-        kept = self.draws[:, torch.from_numpy(rows)].numpy()
-        judgments = None if self.judgments is None else self.judgments.numpy()[rows]
-        return Opinion(kept, self.average, self.judged[rows], judgments)
+        kept = copy(self)
+        kept.rows, kept.judged = self.rows[torch.from_numpy(rows)], self.judged[rows]
+        kept.judgments = None if self.judgments is None else self.judgments[torch.from_numpy(rows)]
+        return kept
 
     def similarity(
         self, images: torch.Tensor, device: torch.device, rng: np.random.Generator | None = None
     ) -> torch.Tensor:
         """Similarities of B images by draw, shape (S, B, B); of one random draw for ``draw``."""
-        draws = self.draws
+        draws = self.positions
         if self.average == "draw" and rng is not None:
             draws = draws[[int(rng.integers(len(draws)))]]
-        here = draws[:, images].to(device)
+        here = draws[:, self.rows[images.cpu()]].to(device)
         return here @ here.transpose(1, 2)
 
     def probabilities(

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -31,7 +30,7 @@ from twoalike.backbones import Backbone, create_network, pooled_features, put_cl
 from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._graph import compute_twice, computed_once
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.features import FeatureTable, Rows, read_features, write_features
 from twoalike.study import Floats, TwoalikeError, how_to_install
 
 TOLERANCE = 1e-5
@@ -269,10 +268,10 @@ def _try_merging(adapted: Any, size: int) -> None:
 class FrozenFeatures:
     """Features (n, p) of n images, which a probe reads instead of the image files."""
 
-    def __init__(self, images: Collection, values: npt.NDArray[np.float32]) -> None:
+    def __init__(self, images: Collection, values: Rows) -> None:
         self.place = np.zeros(int(images.rows.max()) + 1, np.int64)
         self.place[images.rows] = np.arange(len(images))
-        self.values = torch.from_numpy(values)
+        self.values = values
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -281,7 +280,7 @@ class FrozenFeatures:
 
     def read(self, images: Collection, index: int) -> torch.Tensor:
         """Features of an image, as a map with one position, shape (p, 1, 1)."""
-        return self.values[self.place[images.rows[index]]].view(self.shape)
+        return torch.from_numpy(self.values[self.place[images.rows[index]]]).view(self.shape)
 
 
 def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
