@@ -1,5 +1,9 @@
 """``predict --sample`` from the command line, of a teacher and of a posterior."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +42,15 @@ def test_labels_of_a_teacher(
     more = ("--out", out, "--clusters", 5, "--pool", 30, "--seed", 9)
     assert not verb(*words, *more)
     said = capsys.readouterr().out
-    assert said == f"{out}  400 triplets (cluster-boundary) of 40 images, 1 shard\n"
+    first, second = said.splitlines()
+    assert first == f"{out}  400 triplets (cluster-boundary) of 40 images, 1 shard"
     table = read_labels(out)
+    seen = table.meta["diversity"]
+    assert second == (
+        f"  40 images and {seen['pairs']} pairs in them; a pair at most "
+        f"{seen['largest_reuse']} times, one of a cluster at most "
+        f"{seen['largest_reuse_in_cluster']}"
+    )
     assert table.meta["seed"] == 9
     assert table.meta["inputs"].keys() == {"teacher", "features"}
     features = squares.features
@@ -59,7 +70,7 @@ def test_workers_share_a_folder(
     assert not verb(*words, "--part", "2/2")
     assert "1 of 3 shards so far" in capsys.readouterr().out
     assert not verb(*words, "--part", "1/2")
-    assert capsys.readouterr().out.endswith("40 images, 3 shards\n")
+    assert "40 images, 3 shards\n" in capsys.readouterr().out
     assert len(read_labels(tmp_path / "labels").triplets) == 200_001
 
 
@@ -112,3 +123,35 @@ def test_wrong_words_end_in_one_line(
         assert message in said
         assert said.count("\n") == 1
     assert not (tmp_path / "labels").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_one_of_them_killed(
+    squares: Squares, tmp_path: Path, words: tuple[object, ...]
+) -> None:
+    """The folder is that of one process that was never stopped."""
+    words = (*words[:-1], 2_000_000, "--pool", 20)
+
+    def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "twoalike.cli.app", "predict", *map(str, words)]
+        return subprocess.Popen(
+            [*command, "--out", str(out), *more],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    assert start(tmp_path / "whole").wait() == 0
+    shared = tmp_path / "shared"
+    killed, other = start(shared, "--part", "1/2"), start(shared, "--part", "2/2")
+    while not (shared / "shard-00000.parquet").exists():
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert other.wait() == 0
+    assert start(shared, "--part", "1/2").wait() == 0
+    found, expected = (
+        {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
+        for folder in (shared, tmp_path / "whole")
+    )
+    assert len(expected) == 22
+    assert found == expected

@@ -1,5 +1,6 @@
 """Labels in shards: the teacher's own probabilities, the same bytes whoever writes them."""
 
+import json
 from math import comb
 from pathlib import Path
 
@@ -20,7 +21,12 @@ from twoalike.distill import _labels as label_run
 from twoalike.distill._labels import write_shard
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, write_json
-from twoalike.teacher import AffineTeacher, load_teacher, matrix_probabilities
+from twoalike.teacher import (
+    AffineTeacher,
+    load_teacher,
+    matrix_probabilities,
+    position_probabilities,
+)
 
 CONFIG = LabelConfig(seed=4, triplets=250, shard=60, pool=24, clusters=4)
 
@@ -52,6 +58,11 @@ def test_matrix_gives_what_rows_give(rng: np.random.Generator) -> None:
     x = teacher.embed(table)
     found = matrix_probabilities(x @ x.T, triplets, teacher.temperature)
     assert found.dtype == np.float32
+    # All triplets take the matrix, a few of many images their rows.
+    both = position_probabilities(x, triplets, teacher.temperature)
+    assert_array_equal(both, found)
+    few = position_probabilities(x, triplets[:9], teacher.temperature)
+    assert_allclose(few, found[:9], atol=1e-6)
     first, second, third = (x[triplets[:, item]].astype(np.float64) for item in range(3))
     pairs = [(second * third).sum(1), (first * third).sum(1), (first * second).sum(1)]
     raised = np.exp(np.stack(pairs, axis=1) / teacher.temperature)
@@ -79,8 +90,8 @@ def test_labels_are_the_teachers_and_keep_the_rule(
     assert clusters.ids == features.ids
     kinds = {len(set(row)) for row in clusters.labels[rows].tolist()}
     assert kinds == {{"cluster-boundary": 2, "within": 1, "between": 3}[rule]}
-    for shard in range(5):
-        assert len(np.unique(rows[60 * shard : 60 * (shard + 1)])) <= 24
+    seen = table.meta["diversity"]
+    assert seen["images"] == len(np.unique(rows)) == len(table.ids)
 
 
 def test_same_bytes_from_one_process_from_three_and_after_a_stop(
@@ -125,11 +136,27 @@ def test_what_would_mix_or_cannot_be_is_refused(squares: Squares, tmp_path: Path
         write(squares, tmp_path / "mine")
     with pytest.raises(TwoalikeError, match="at most one per image, 40, found 41"):
         write(squares, tmp_path / "a", CONFIG.model_copy(update={"clusters": 41}))
-    crumbs = CONFIG.model_copy(update={"clusters": 12, "rule": "within", "pool": 3})
-    with pytest.raises(TwoalikeError, match=r"the 3 images of shard \d: .* larger pool") as error:
-        write(squares, tmp_path / "b", crumbs)
+    two = FeatureTable(squares.features.ids[:2], squares.features.values[:2], {})
+    label = teacher_labeller(load_teacher(squares.teacher), two)
+    with pytest.raises(TwoalikeError, match=r"at least 3 images, found 2") as error:
+        write_labels(tmp_path / "b", two, label, CONFIG.model_copy(update={"rule": "uniform"}))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "b" / "labels.json").exists()
+
+
+def test_labels_of_version_0_1_are_read_but_not_continued(squares: Squares, tmp_path: Path) -> None:
+    out = tmp_path / "labels"
+    write(squares, out)
+    plan = json.loads((out / "labels.json").read_text())
+    del plan["diversity"]
+    write_json(out / "labels.json", plan)
+    assert len(read_labels(out).triplets) == 250
+    (out / "shard-00004.parquet").unlink()
+    before = contents(out)
+    with pytest.raises(TwoalikeError, match="earlier version.*Choose another output") as error:
+        write(squares, out)
+    assert "\n" not in str(error.value)
+    assert contents(out) == before
 
 
 def test_shards_that_are_no_labels_are_refused(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twoalike.distill import TripletStream
-from twoalike.distill._sampling import RULES, Rule
+from twoalike.distill import TripletStream, count_diversity
+from twoalike.distill._rounds import Rule, families, three_steps
+from twoalike.distill._triplets import RULES
 from twoalike.study import TwoalikeError
 
 CLUSTERS = np.array([7, 3, 3, 7, 9, 3, 7, 3, 1, 9, 3, 3])
@@ -64,40 +65,90 @@ def shares(values: np.ndarray, n: int) -> np.ndarray:
     return np.bincount(values.ravel(), minlength=n) / values.size
 
 
-def test_a_cluster_counts_by_its_size() -> None:
-    """Frequencies are those worked out by hand; errors of 60,000 draws are below .01."""
-    clusters = np.repeat([0, 1, 2, 3], [6, 3, 2, 1])
-    n, close = 60_000, {"atol": 0.01}
+def pairs_of(triplets: np.ndarray) -> np.ndarray:
+    together = np.concatenate([triplets[:, pair] for pair in ([0, 1], [0, 2], [1, 2])])
+    return np.sort(together, axis=1)
 
-    within = TripletStream(clusters, "within", 0).triplets(0, n)
-    np.testing.assert_allclose(shares(within, 12), [1 / 9] * 9 + [0] * 3, **close)
 
-    drawn = clusters[TripletStream(clusters, "cluster-boundary", 0).triplets(0, n)]
-    pair = np.sort(drawn, axis=1)[:, 1]  # of two alike and one, the middle is one of the two
-    odd = drawn.sum(axis=1) - 2 * pair
-    sizes = np.array([6, 3, 2, 1])
-    np.testing.assert_allclose(shares(pair, 4), np.array([6, 3, 2, 0]) / 11, **close)
-    for cluster in range(3):
-        others = np.where(np.arange(4) == cluster, 0, sizes)
-        found = shares(odd[pair == cluster], 4)
-        np.testing.assert_allclose(found, others / others.sum(), atol=0.015)
+def heaps(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    """Clusters of very different sizes, some of a single image."""
+    share = rng.gamma(0.5, size=k)
+    return rng.choice(k, size=n, p=share / share.sum())
 
-    found = np.sort(clusters[TripletStream(clusters, "between", 0).triplets(0, n)], axis=1)
-    chance = {}
-    for left_out in range(4):
-        kept = [c for c in range(4) if c != left_out]
-        orders = [(a, b) for a in kept for b in kept if a != b]
-        chance[tuple(kept)] = sum(
-            sizes[a]
-            / 12
-            * sizes[b]
-            / (12 - sizes[a])
-            * sizes[sum(kept) - a - b]
-            / (12 - sizes[a] - sizes[b])
-            for a, b in orders
+
+@pytest.mark.parametrize("rule", ["uniform", "cluster-boundary", "within"])
+def test_no_pair_of_a_cluster_recurs_within_a_round(rng: np.random.Generator, rule: Rule) -> None:
+    clusters = heaps(rng, 20_000, 60)
+    number = 10 * len(clusters)
+    stream = TripletStream(clusters, rule, 3, number=number)
+    counted = count_diversity(stream.triplets, number, clusters)
+    assert counted.images >= 0.99 * len(clusters)
+    assert counted.largest_reuse_in_cluster <= 2  # a few triplets are of a second round
+    if rule != "cluster-boundary":
+        assert counted.largest_reuse == counted.largest_reuse_in_cluster
+
+
+def test_counts_are_those_of_a_plain_count(rng: np.random.Generator) -> None:
+    """In one part and in many."""
+    clusters = heaps(rng, 300, 9)
+    triplets = TripletStream(clusters, "cluster-boundary", 1).triplets(0, 2000)
+    pairs, times = np.unique(pairs_of(triplets), axis=0, return_counts=True)
+    inside = times[clusters[pairs[:, 0]] == clusters[pairs[:, 1]]]
+    expected = (len(np.unique(triplets)), len(pairs), times.max(), inside.max())
+    for at_once in (10**6, 6000, 700):
+        found = count_diversity(lambda a, b: triplets[a:b], 2000, clusters, at_once=at_once)
+        assert tuple(vars(found).values()) == expected
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_images_are_used_evenly(rng: np.random.Generator, rule: Rule) -> None:
+    clusters = rng.integers(40, size=10_000)
+    for number, least in ((10_000, 1), (70_000, 18)):
+        use = np.bincount(
+            TripletStream(clusters, rule, 2, number=number).triplets(0, number).ravel()
         )
-    for kept, expected in chance.items():
-        assert (found == kept).all(axis=1).mean() == pytest.approx(expected, abs=0.01)
+        # Apart from the last pools, which may be left out.
+        assert np.quantile(use, 0.01) >= least
+        assert use.max() <= 3 * number / len(clusters) + 4
+
+
+def test_all_pairs_of_a_cluster_are_used_before_any_recurs() -> None:
+    clusters = np.repeat([0, 1, 2], [6, 5, 2])
+    stream = TripletStream(clusters, "cluster-boundary", 0, number=1000)
+    for start in (0, 26, 52):  # 15, 10 and 1 pairs
+        triplets = stream.triplets(start, start + 26)
+        pairs = pairs_of(triplets)
+        inside = pairs[clusters[pairs[:, 0]] == clusters[pairs[:, 1]]]
+        assert len(inside) == len(np.unique(inside, axis=0)) == 26
+
+
+def test_steps_have_no_difference_in_common() -> None:
+    for size in range(9, 60):
+        family = np.arange(families(np.array(size)))
+        a, b = three_steps(family, np.array(size))
+        steps = np.concatenate([a, b, b - a])
+        assert len(np.unique(np.minimum(steps, size - steps))) == 3 * len(family)
+
+
+def test_outside_images_are_any_when_a_cluster_fills_most_pools() -> None:
+    """One cluster of nine images in ten: each pool has too few others."""
+    clusters = np.repeat([0, 1, 2], [900, 60, 40])
+    triplets = TripletStream(clusters, "cluster-boundary", 4, number=30_000).triplets(0, 30_000)
+    drawn = clusters[triplets]
+    assert {len(set(row)) for row in drawn.tolist()} == {2}
+    odd = triplets[(drawn == 0).sum(axis=1) == 2]
+    outside = odd[clusters[odd] != 0]
+    np.testing.assert_allclose(shares(outside - 900, 100), 0.01, atol=0.003)
+
+
+def test_blocks_follow_one_another_and_have_few_images(rng: np.random.Generator) -> None:
+    clusters = rng.integers(40, size=10_000)
+    for number, most in ((100_000, 250), (500, 1500)):
+        stream = TripletStream(clusters, "cluster-boundary", 5, number=number)
+        blocks = list(stream.blocks(100, number + 300))
+        assert [start for start, _ in blocks] == [100, *(stop for _, stop in blocks[:-1])]
+        assert blocks[-1][1] == number + 300
+        assert all(len(np.unique(stream.triplets(*block))) <= most for block in blocks)
 
 
 def test_place_in_a_triplet_tells_nothing() -> None:

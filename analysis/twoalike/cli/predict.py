@@ -71,7 +71,8 @@ def predict(
     clusters
         Clusters to ask for; if left out, the root of half the images, from 3 to 500.
     pool
-        Images among which the 100,000 triplets of a shard are sampled, 1024 if left out.
+        Images whose triplets are sampled and labelled together, 192 if left out: with more, an
+        image meets more others, but labelling takes longer.
     part
         Make a part of the shards only: 2/8 is the second of eight.
     seed
@@ -166,4 +167,10 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
     print(  # noqa: T201
         f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
         f"{counted(made.images, 'image')}, {count}"
+    )
+    seen = made.diversity
+    print(  # noqa: T201
+        f"  {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')} in them; a pair at "
+        f"most {counted(seen.largest_reuse, 'time')}, one of a cluster at most "
+        f"{seen.largest_reuse_in_cluster}"
     )

@@ -302,8 +302,12 @@ def array_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return size
 
 
-def load_arrays(path: str | Path, what: str) -> Array | dict[str, Array]:
+def load_arrays(
+    path: str | Path, what: str, *, leave_out: Collection[str] = ()
+) -> Array | dict[str, Array]:
     """Read numpy's ``.npy`` (one array) or ``.npz`` (arrays by name), whatever the file is called.
+
+    Arrays of an archive named in ``leave_out`` are not read.
 
     Raises
     ------
@@ -315,20 +319,22 @@ def load_arrays(path: str | Path, what: str) -> Array | dict[str, Array]:
     try:
         with path.open("rb") as file:
             if file.read(2) == b"PK":
-                return _archive(path)
+                return _archive(path, leave_out)
             file.seek(0)
             return _array(file, path.stat().st_size)
     except DAMAGED as error:
         raise TwoalikeError(f"{path}: cannot be read as {what} ({shortened(error)}).") from error
 
 
-def _archive(path: Path) -> dict[str, Array]:
+def _archive(path: Path, leave_out: Collection[str]) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     with ZipFile(path) as archive:
         check_unfolded(path, sum(entry.file_size for entry in archive.infolist()))
         for entry in archive.infolist():
-            with archive.open(entry) as file:
-                arrays[entry.filename.removesuffix(".npy")] = _array(file, entry.file_size)
+            name = entry.filename.removesuffix(".npy")
+            if name not in leave_out:
+                with archive.open(entry) as file:
+                    arrays[name] = _array(file, entry.file_size)
     return arrays
 
 

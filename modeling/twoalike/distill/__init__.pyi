@@ -5,6 +5,8 @@ from ._clusters import find_clusters as find_clusters
 from ._clusters import read_clusters as read_clusters
 from ._config import DistillConfig as DistillConfig
 from ._config import load_recipe as load_recipe
+from ._diversity import Diversity as Diversity
+from ._diversity import count_diversity as count_diversity
 from ._export import Student as Student
 from ._export import export_onnx as export_onnx
 from ._labels import LabelConfig as LabelConfig
@@ -24,8 +26,8 @@ from ._losses import relational_loss as relational_loss
 from ._losses import triplet_loss as triplet_loss
 from ._run import distill as distill
 from ._sampling import BatchStream as BatchStream
-from ._sampling import TripletStream as TripletStream
 from ._sampling import batch_triplets as batch_triplets
 from ._sources import scale_triplets as scale_triplets
+from ._triplets import TripletStream as TripletStream
 from ._update import AdamToInit as AdamToInit
 from ._update import learning_rate as learning_rate

@@ -2,6 +2,10 @@
 
 The clusters describe only which images are close to each other for a network; people's choices are
 those of the teacher. AligNet uses 500 for 1.28 million images (doi:10.1038/s41586-025-09631-6).
+
+Centres are found from at most 256 images a cluster, as in Faiss (arXiv:1702.08734): their position
+hardly depends on more (``docs/decisions/aligning.md``). All images are then assigned in blocks of
+rows, so that memory is bounded by the number of clusters, not of images.
 """
 
 import hashlib
@@ -15,19 +19,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.features import FeatureTable
+from twoalike.distill._sampling import SAMPLE
+from twoalike.features import ROWS, FeatureTable, Rows
 from twoalike.study import (
     PROVENANCE,
     TwoalikeError,
     atomic_path,
     load_parquet,
     parse_json_table,
+    progress,
     provenance,
 )
 
 MOST_BY_DEFAULT = 500
 BATCH = 4096  # images per step of k-means
 STARTS = 3  # random starts, of which the best is kept
+SAMPLED = 256  # images a cluster from which centres are found
+CHECKSUMS = "crc32:"
+"""How a digest begins that is made of the checksums in the features' files."""
 COLUMNS = ("image", "cluster")
 
 
@@ -67,10 +76,33 @@ def default_k(images: int) -> int:
 
 
 def features_digest(features: FeatureTable) -> str:
-    """Hash of ids and values, which shows whether a file was made from these features."""
+    """Hash of ids and values, which shows whether a file was made from these features.
+
+    For features in archives it is made of their CRC-32 checksums, which were compared with the
+    values when they were read: they are not read again.
+    """
     digest = hashlib.sha256("\n".join(features.ids).encode())
-    digest.update(np.ascontiguousarray(features.values, dtype="<f4"))
+    checksums = getattr(features.values, "checksums", None)
+    if checksums is None:
+        return _values_digest(features)
+    digest.update(json.dumps(checksums).encode())
+    return CHECKSUMS + digest.hexdigest()
+
+
+def _values_digest(features: FeatureTable) -> str:
+    """Hash of ids and values themselves."""
+    digest = hashlib.sha256("\n".join(features.ids).encode())
+    for start in range(0, len(features.values), ROWS):
+        block = features.values[start : start + ROWS]
+        digest.update(np.ascontiguousarray(block, dtype="<f4"))
     return digest.hexdigest()
+
+
+def _made_from(found: Any, features: FeatureTable) -> bool:
+    """Whether a digest is that of the features; before checksums were used, it was of values."""
+    own = features_digest(features)
+    older = own.startswith(CHECKSUMS) and not str(found).startswith(CHECKSUMS)
+    return bool(found == (_values_digest(features) if older else own))
 
 
 def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0) -> Clusters:
@@ -91,16 +123,9 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
     TwoalikeError
         If there are fewer images than clusters, or fewer than 3 clusters.
     """
-    from sklearn.cluster import MiniBatchKMeans
-    from threadpoolctl import threadpool_limits
-
     asked = _checked_k(k, len(features.ids))
-    search = MiniBatchKMeans(asked, batch_size=BATCH, n_init=STARTS, random_state=seed)
-    # One thread: the clusters are then bit-identical for any number of cores, and on a busy
-    # machine threads that wait for one another took seventeen times as long.
-    with threadpool_limits(1):
-        found = search.fit(features.values)
-    kept, labels = np.unique(found.labels_, return_inverse=True)
+    found, inertia = _assigned(features.values, asked, seed)
+    kept, labels = np.unique(found, return_inverse=True)
     if len(kept) < 3:
         raise TwoalikeError(
             where=f"clusters of {len(features.ids)} images",
@@ -112,9 +137,34 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
         "features_sha256": features_digest(features),
         "backbone": features.meta.get("backbone"),
         "found": len(kept),
-        "inertia": float(found.inertia_),
+        "inertia": inertia,
     }
     return Clusters(features.ids, labels.astype(np.int32), meta)
+
+
+def _assigned(values: Rows, k: int, seed: int) -> tuple[npt.NDArray[np.int32], float]:
+    """Nearest centre of each row, and the sum of squared distances from it."""
+    from sklearn.cluster import MiniBatchKMeans
+    from threadpoolctl import threadpool_limits
+
+    search = MiniBatchKMeans(k, batch_size=BATCH, n_init=STARTS, random_state=seed)
+    # One thread: the clusters are then bit-identical for any number of cores, and on a busy
+    # machine threads that wait for one another took seventeen times as long.
+    with threadpool_limits(1), progress() as bar:
+        if len(values) <= SAMPLED * k:
+            search.fit(values[:])
+            return search.labels_, float(search.inertia_)
+        task = bar.add_task("clusters", total=len(values), status="")
+        drawn = np.random.default_rng([seed, SAMPLE]).permutation(len(values))[: SAMPLED * k]
+        search.fit(values[np.sort(drawn)])
+        labels, inertia = np.empty(len(values), np.int32), 0.0
+        for start in range(0, len(values), ROWS):
+            block = values[start : start + ROWS]
+            own = search.predict(block)
+            labels[start : start + ROWS] = own
+            inertia += float(np.square(block - search.cluster_centers_[own]).sum(dtype=np.float64))
+            bar.update(task, advance=len(block))
+    return labels, inertia
 
 
 def cached_clusters(
@@ -138,8 +188,7 @@ def cached_clusters(
     if path.exists():
         before = read_clusters(path)
         settings = (before.meta.get("seed"), before.meta.get("config", {}).get("k"))
-        same = before.meta.get("features_sha256") == features_digest(features)
-        if same and settings == (seed, asked):
+        if settings == (seed, asked) and _made_from(before.meta.get("features_sha256"), features):
             return before
     clusters = find_clusters(features, k, seed=seed)
     write_clusters(path, clusters)

@@ -13,25 +13,27 @@ p_1..3     float32                       probability that item 1, 2, 3 is called
 The key ``twoalike`` of its metadata holds ``labels.json`` and the shard's number, so that a shard
 is self-describing.
 
-A shard's triplets are sampled from a pool of images, so that one similarity matrix of the pool
-gives all their labels; gathering rows for each triplet would read each row three times. Pools are
-the batches of a :class:`BatchStream`: every image is used once before any is used again. A shard
-depends on the settings and its number alone, so a stopped run can be continued and several
-processes can fill one folder.
+Triplets are those of a :class:`TripletStream`, which uses the whole collection pool by pool, so
+that one similarity matrix of a pool's few images gives the labels of all its triplets; gathering
+rows for each triplet would read each row many times. A shard depends on the settings and its number
+alone, so a stopped run can be continued and several processes can fill one folder.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from pydantic import Field, ValidationError
 
 from twoalike.distill._clusters import cached_clusters, features_digest
-from twoalike.distill._sampling import BatchStream, Rule, TripletStream
+from twoalike.distill._diversity import Diversity, count_diversity
+from twoalike.distill._rounds import Rule
+from twoalike.distill._triplets import POOL, TripletStream
 from twoalike.features import FeatureTable, read_features
 from twoalike.study import (
     PROVENANCE,
@@ -45,10 +47,11 @@ from twoalike.study import (
     plain_words,
     progress,
     provenance,
+    read_json,
     whole_parts,
     write_json,
 )
-from twoalike.teacher import AffineTeacher, load_teacher, matrix_probabilities
+from twoalike.teacher import AffineTeacher, load_teacher, position_probabilities
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -199,13 +202,14 @@ def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.
 
 CLUSTERS = "clusters.parquet"
 Labeller = Callable[[Integers, Integers], npt.NDArray[np.float32]]
-"""Maps the indices of a pool's images, and triplets within the pool, to probabilities."""
+"""Maps the indices of some images, and triplets of these (indices into the former), to
+probabilities."""
 
 
 class LabelConfig(Strict):
     """Which triplets are labelled; saved with the labels."""
 
-    seed: int = Field(default=0, ge=0, description="seed of clusters, pools and triplets")
+    seed: int = Field(default=0, ge=0, description="seed of clusters and triplets")
     triplets: int = Field(default=1_000_000, ge=1, description="total number")
     rule: Rule = Field(
         default="cluster-boundary",
@@ -217,9 +221,10 @@ class LabelConfig(Strict):
     )
     shard: int = Field(default=100_000, ge=1, description="triplets per file")
     pool: int = Field(
-        default=1024,
+        default=POOL,
         ge=3,
-        description="images per file; fewer are faster, but split small clusters more",
+        description="images whose triplets are sampled and labelled together; more of them meet "
+        "more images, but take longer",
     )
 
     @property
@@ -241,7 +246,7 @@ def likeness_of(description: Mapping[str, Any]) -> dict[str, str]:
 
 
 def teacher_labeller(teacher: AffineTeacher, features: FeatureTable) -> Labeller:
-    """Labels of a teacher, from one similarity matrix per pool.
+    """Labels of a teacher, which places each image once for all the triplets that it is given.
 
     Raises
     ------
@@ -250,10 +255,10 @@ def teacher_labeller(teacher: AffineTeacher, features: FeatureTable) -> Labeller
     """
     teacher.check(features)
 
-    def label(pool: Integers, triplets: Integers) -> npt.NDArray[np.float32]:
-        ids = tuple(features.ids[row] for row in pool)
-        positions = teacher.embed(FeatureTable(ids, features.values[pool], features.meta))
-        return matrix_probabilities(positions @ positions.T, triplets, teacher.temperature)
+    def label(images: Integers, triplets: Integers) -> npt.NDArray[np.float32]:
+        ids = tuple(features.ids[row] for row in images)
+        positions = teacher.embed(FeatureTable(ids, features.values[images], features.meta))
+        return position_probabilities(positions, triplets, teacher.temperature)
 
     return label
 
@@ -292,7 +297,7 @@ def write_labels(
 
     Returns
     -------
-    The content of labels.json.
+    The content of labels.json, with the number of images and pairs under ``diversity``.
 
     Raises
     ------
@@ -308,56 +313,70 @@ def write_labels(
         "shards": config.shards,
         **(likeness or {}),
     }
-    claim_parts(out, plan, PLAN, beside=(CLUSTERS,))
+    diversity = _begun(out)
+    claim_parts(out, plan | diversity, PLAN, beside=(CLUSTERS,))
     clusters = np.zeros(len(features.ids), np.int32)
     if config.rule != "uniform":
         found = cached_clusters(out / CLUSTERS, features, config.clusters, seed=config.seed)
         clusters = found.labels
-    _check_pools(clusters, config)
-    if not (out / PLAN).is_file():
-        write_json(out / PLAN, plan)
+    stream = TripletStream(
+        clusters, config.rule, config.seed, number=config.triplets, pool=config.pool
+    )
+    if not diversity:
+        counted = count_diversity(stream.triplets, config.triplets, clusters)
+        diversity = {"diversity": asdict(counted)}
+        write_json(out / PLAN, plan | diversity)
+    plan |= diversity
     due = [n for n in range(rank, config.shards, world) if not shard_path(out, n).is_file()]
     with progress() as bar:
         task = bar.add_task("labels", total=len(due), status="")
         for number in due:
-            pool, triplets = shard_triplets(clusters, config, number)
-            ids = [features.ids[row] for row in pool]
-            write_shard(out, number, ids, triplets, label(pool, triplets), plan)
+            _write_sampled(out, number, features.ids, stream, label, plan)
             bar.update(task, advance=1)
     return plan
 
 
-def shard_triplets(
-    clusters: Integers, config: LabelConfig, number: int
-) -> tuple[Integers, Integers]:
-    """Find a shard's images, as indices, and its triplets (n, 3), as indices into these."""
-    pool = _pool(len(clusters), config, number)
-    stream = TripletStream(clusters[pool], config.rule, [config.seed, number])
-    start = number * config.shard
-    return pool, stream.triplets(0, min(config.shard, config.triplets - start))
+def _begun(out: Path) -> dict[str, Any]:
+    """Diversity of the labels that a folder is planned to hold; empty if there is no plan.
+
+    Raises
+    ------
+    TwoalikeError
+        If its triplets were chosen by version 0.1 or by another tool.
+    """
+    if not (out / PLAN).is_file():
+        return {}
+    before = read_json(out / PLAN, "labels")
+    if "diversity" not in before:
+        raise TwoalikeError(
+            "holds labels that an earlier version of twoalike, or another tool, has chosen in "
+            "another way. They can be read, but not continued",
+            where=out,
+            remedy="Choose another output.",
+        )
+    return {"diversity": before["diversity"]}
 
 
-def _pool(images: int, config: LabelConfig, number: int) -> Integers:
-    """Choose the images of a shard's triplets, as indices."""
-    if config.pool >= images:
-        return np.arange(images)
-    return np.sort(BatchStream(images, config.pool, config.seed).indices(number))
-
-
-def _check_pools(clusters: Integers, config: LabelConfig) -> None:
-    """Check all shards' pools before the first is labelled."""
-    TripletStream(clusters, config.rule, config.seed)
-    if config.rule == "uniform" or config.pool >= len(clusters):
-        return
-    for number in range(config.shards):
-        try:
-            TripletStream(clusters[_pool(len(clusters), config, number)], config.rule, config.seed)
-        except TwoalikeError as error:
-            raise TwoalikeError(
-                error,
-                where=f"among the {config.pool} images of shard {number}",
-                remedy="Or use a larger pool.",
-            ) from error
+def _write_sampled(
+    out: Path,
+    number: int,
+    ids: Sequence[str],
+    stream: TripletStream,
+    label: Labeller,
+    plan: Mapping[str, Any],
+) -> None:
+    """Sample, label and write the triplets of a shard."""
+    start = number * plan["config"]["shard"]
+    stop = min(start + plan["config"]["shard"], plan["triplets"])
+    triplets = stream.triplets(start, stop)
+    probabilities = np.empty(triplets.shape, np.float32)
+    for first, last in stream.blocks(start, stop):
+        rows = slice(first - start, last - start)
+        places, images = pd.factorize(triplets[rows].reshape(-1))
+        probabilities[rows] = label(images, places.reshape(-1, 3))
+    images, places = np.unique(triplets, return_inverse=True)
+    names = [ids[int(row)] for row in images]
+    write_shard(out, number, names, places.reshape(-1, 3), probabilities, plan)
 
 
 @dataclass(frozen=True)
@@ -369,6 +388,7 @@ class LabelledImages:
     images: int  # from which triplets are sampled
     shards: int  # of the complete folder
     made: int  # shards that exist
+    diversity: Diversity  # of the complete folder
 
 
 def label_images(
@@ -403,8 +423,8 @@ def label_images(
         ``cluster-boundary``: two images of one cluster of features and one of another; ``within``:
         three of one cluster; ``between``: of three clusters; ``uniform``: any three images.
     number, clusters, pool, seed
-        Number of triplets, number of clusters, images from which the triplets of a shard are
-        sampled, and the seed of all three; None: the default of :class:`LabelConfig`.
+        Number of triplets, number of clusters, images whose triplets are sampled together, and the
+        seed; None: the default of :class:`LabelConfig`.
     part
         Make only a part of the shards: ``2/8`` is the second of eight.
 
@@ -423,7 +443,9 @@ def label_images(
         name = {"rule": "sample", "triplets": "number"}.get(str(first["loc"][0]), first["loc"][0])
         raise TwoalikeError(plain_words(first), where=f"`{name}=...`") from error
     rank, world = part_of(part)
-    inputs = {"features": Path(features)} if isinstance(features, str | Path) else {}
+    # A folder of features is known by its checksums; reading it once more would take minutes.
+    named = isinstance(features, str | Path) and Path(features).is_file()
+    inputs = {"features": Path(cast("str | Path", features))} if named else {}
     if isinstance(features, str | Path):
         features = read_features(Path(features), None if objects is None else Path(objects))
     table, label, origin, likeness = _labeller(source, features)
@@ -439,7 +461,8 @@ def label_images(
         world=world,
     )
     made = len(list(folder.glob("shard-*.parquet")))
-    return LabelledImages(folder, config, plan["images"], plan["shards"], made)
+    diversity = Diversity(**plan["diversity"])
+    return LabelledImages(folder, config, plan["images"], plan["shards"], made, diversity)
 
 
 def _labeller(

@@ -4,8 +4,8 @@ A source labels all triplets of a batch, or lists triplets with given labels. It
 seed, step and process alone: batch 1,000 does not depend on whether earlier ones were drawn.
 """
 
-import math
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from twoalike.backbones import load_batches
 from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
+from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
 from twoalike.study import Booleans, Integers
 
@@ -23,8 +24,6 @@ Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
 Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
-CACHE_BYTES = 2 * 1024**3
-"""Memory for prepared images; a larger set is read again each time."""
 
 
 def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
@@ -71,7 +70,8 @@ class Opinion:
     which images people's judgments themselves are known. Where ``positions`` are those of a map for
     all images alike, ``judgments`` (n, d) are the positions of judged images that label triplets of
     these alone: what a map says of a triplet shrinks with what it cannot know, so the two kinds of
-    positions do not mix within one.
+    positions do not mix within one. Positions may be mapped from a file that all processes share,
+    so :meth:`only` does not copy them.
     """
 
     def __init__(
@@ -86,27 +86,34 @@ class Opinion:
             # Dot products of concatenated positions add up to the mean over draws.
             side_by_side = np.concatenate(list(draws), axis=1) / np.sqrt(np.float32(len(draws)))
             draws = side_by_side[None]
-        self.draws, self.average = torch.from_numpy(draws), average
-        self.judged = np.zeros(len(self), bool) if judged is None else judged
+        self.positions, self.average = torch.from_numpy(draws), average
+        self.rows = torch.arange(draws.shape[1])
+        self.judged = np.zeros(draws.shape[1], bool) if judged is None else judged
         self.judgments = None if judgments is None else torch.from_numpy(judgments)
 
     def __len__(self) -> int:
-        return self.draws.shape[1]
+        return len(self.rows)
+
+    @property
+    def draws(self) -> torch.Tensor:
+        """Positions of the images by draw, shape (S, n, D)."""
+        return self.positions[:, self.rows]
 
     def only(self, rows: Integers) -> "Opinion":
         """Keep some of the images."""
-        kept = self.draws[:, torch.from_numpy(rows)].numpy()
-        judgments = None if self.judgments is None else self.judgments.numpy()[rows]
-        return Opinion(kept, self.average, self.judged[rows], judgments)
+        kept = copy(self)
+        kept.rows, kept.judged = self.rows[torch.from_numpy(rows)], self.judged[rows]
+        kept.judgments = None if self.judgments is None else self.judgments[torch.from_numpy(rows)]
+        return kept
 
     def similarity(
         self, images: torch.Tensor, device: torch.device, rng: np.random.Generator | None = None
     ) -> torch.Tensor:
         """Similarities of B images by draw, shape (S, B, B); of one random draw for ``draw``."""
-        draws = self.draws
+        draws = self.positions
         if self.average == "draw" and rng is not None:
             draws = draws[[int(rng.integers(len(draws)))]]
-        here = draws[:, images].to(device)
+        here = draws[:, self.rows[images.cpu()]].to(device)
         return here @ here.transpose(1, 2)
 
     def probabilities(
@@ -247,23 +254,25 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
     """Prepared images by (batch number, image index); the number makes mirroring reproducible."""
 
     def __init__(
-        self, images: Collection, inputs: Inputs, *, seed: int, flip: bool = False
+        self,
+        images: Collection,
+        inputs: Inputs,
+        *,
+        seed: int,
+        flip: bool = False,
+        store: PreparedImages | None = None,
     ) -> None:
         self.images, self.inputs = images, inputs
         self.flip, self.seed = flip, seed
-        fits = len(images) * math.prod(inputs.shape) * 4 <= CACHE_BYTES
-        self.cache: dict[int, torch.Tensor] | None = {} if fits else None
+        self.store = store or PreparedImages([images.rows], inputs.shape)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def prepared(self, index: int) -> torch.Tensor:
         """One input: the prepared image, shape (3, size, size), or its features for a probe."""
-        if self.cache is None:
-            return self.inputs.read(self.images, index)
-        if index not in self.cache:
-            self.cache[index] = self.inputs.read(self.images, index)
-        return self.cache[index]
+        row = int(self.images.rows[index])
+        return self.store.get(row, lambda: self.inputs.read(self.images, index))
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, torch.Tensor]:
         number, index = key
@@ -271,10 +280,6 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
         if self.flip and np.random.default_rng([self.seed, FLIP, number, index]).random() < 0.5:
             image = image.flip(2)
         return index, image
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the prepared images out: a worker prepares those that it is asked for."""
-        return self.__dict__ | {"cache": None if self.cache is None else {}}
 
     def stacked(self, indices: Sequence[int]) -> torch.Tensor:
         """Several images without mirroring, shape (len(indices), 3, size, size)."""

@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from twoalike.backbones import Backbone, create_network, pooled_features, put_classifier
 from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.distill._graph import compute_twice, computed_once
+from twoalike.features import FeatureTable, Rows, read_features, write_features
 from twoalike.study import Floats, TwoalikeError, how_to_install
 
 TOLERANCE = 1e-5
@@ -64,6 +64,8 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
     """
     module = backbone.module
     module.requires_grad_(config.train in {"full", "lora"})
+    if config.checkpointing and config.train != "probe":
+        compute_twice(module, backbone.network)
     if config.train == "lora":
         size = backbone.preprocessing.size
         return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
@@ -88,6 +90,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
 
 def trained_network(module: nn.Module) -> nn.Module:
     """Remove what was needed for training only: adapters are merged into the weights."""
+    computed_once(module)
     return merged(module) if hasattr(module, "merge_and_unload") else module.requires_grad_(True)
 
 
@@ -265,10 +268,10 @@ def _try_merging(adapted: Any, size: int) -> None:
 class FrozenFeatures:
     """Features (n, p) of n images, which a probe reads instead of the image files."""
 
-    def __init__(self, images: Collection, values: npt.NDArray[np.float32]) -> None:
+    def __init__(self, images: Collection, values: Rows) -> None:
         self.place = np.zeros(int(images.rows.max()) + 1, np.int64)
         self.place[images.rows] = np.arange(len(images))
-        self.values = torch.from_numpy(values)
+        self.values = values
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -277,7 +280,7 @@ class FrozenFeatures:
 
     def read(self, images: Collection, index: int) -> torch.Tensor:
         """Features of an image, as a map with one position, shape (p, 1, 1)."""
-        return self.values[self.place[images.rows[index]]].view(self.shape)
+        return torch.from_numpy(self.values[self.place[images.rows[index]]]).view(self.shape)
 
 
 def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:

@@ -9,8 +9,12 @@
 ``.h5``, ``.hdf5``  datasets ``features`` (or ``values``) and ``ids``, at the root
 a folder            shards of ``.npz``: what ``twoalike features`` writes in parts
 ==================  ==========================================================================
+
+Features in a folder, and large ones in ``.npz`` and ``.npy``, stay in their files
+(:class:`MappedRows`); they are read once to check them, block by block.
 """
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.features._table import PLAN, FeatureTable, feature_shard
+from twoalike.features._mapped import MappedRows, StoredRows, find_rows
+from twoalike.features._table import PLAN, FeatureTable, Rows, feature_shard
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
@@ -39,7 +44,12 @@ INDEX = "__index_level_"
 VALUES = ("features", "values")
 _SHAPE = "numbers of shape (objects, features)"
 
-type Content = tuple[list[str] | None, npt.NDArray[Any]]
+SMALLEST_MAPPED = 2**28
+"""Bytes from which the features of a single file are mapped: smaller ones are faster in memory."""
+
+type Content = npt.NDArray[Any] | MappedRows
+"""What a file holds, unchecked."""
+type Named = tuple[list[str] | None, npt.NDArray[Any]]
 """Ids of m objects, or None where the file holds none; features, shape (m, p)."""
 
 
@@ -72,13 +82,14 @@ def read_features(
     require_file(path, "features (.npz, .npy, .parquet or .h5)")
     kind = path.suffix.lower()
     meta: dict[str, Any] = {}
+    values: Content
     positions = None
     if kind == ".parquet":
         ids, values = _from_parquet(path, named=objects is None)
     elif kind in {".h5", ".hdf5"}:
         ids, values = _from_hdf5(path)
     else:
-        ids, values, meta, positions = _from_numpy(path)
+        ids, values, meta, positions = _from_numpy(path, smallest=SMALLEST_MAPPED)
     if ids is None:
         if objects is None:
             raise TwoalikeError(
@@ -91,45 +102,80 @@ def read_features(
 
 
 def _from_shards(folder: Path) -> FeatureTable:
-    """All shards of a folder, one below the other."""
+    """All shards of a folder, one below the other, memory-mapped."""
     paths, plan = whole_parts(folder, PLAN, "features", feature_shard)
-    tables = [read_features(path) for path in paths]
-    widths = {table.values.shape[1] for table in tables}
+    ids: list[str] = []
+    values: list[Content] = []
+    positions: list[Content] = []
+    unreadable: list[str] = []
+    for path in paths:
+        own, rows, meta, places = _from_numpy(path, smallest=0)
+        if own is None:
+            raise TwoalikeError(where=path, expected="arrays 'ids' and 'features'", found="one")
+        _check_rows(path, own, rows)
+        ids += own
+        values.append(rows)
+        positions += [] if places is None else [places]
+        unreadable += meta.get("unreadable", ())
+    meta = plan | ({"unreadable": unreadable} if unreadable else {})
+    complete = len(positions) == len(paths)
+    return FeatureTable(
+        tuple(ids),
+        _checked(folder, ids, _one_below_the_other(folder, values)),
+        meta,
+        _checked(folder, ids, _one_below_the_other(folder, positions)) if complete else None,
+    )
+
+
+def _one_below_the_other(folder: Path, parts: Sequence[Content]) -> MappedRows:
+    """Rows of all shards."""
+    widths = {part.shape[1] for part in parts}
     if len(widths) > 1:
         raise TwoalikeError(
             f"its shards hold different numbers of features ({sorted(widths)})",
             where=folder,
             remedy="Remove it and compute them again.",
         )
-    ids = [name for table in tables for name in table.ids]
-    values = np.concatenate([table.values for table in tables])
-    unreadable = [name for table in tables for name in table.meta.get("unreadable", ())]
-    meta = plan | ({"unreadable": unreadable} if unreadable else {})
-    parts = [table.positions for table in tables if table.positions is not None]
-    positions = np.concatenate(parts) if len(parts) == len(tables) else None
-    return FeatureTable(tuple(ids), _checked(folder, ids, values), meta, positions)
+    return MappedRows([one for part in parts for one in _parts_of(part)])
 
 
-def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[str, Any], Any]:
-    """Ids, features, meta and, from a student's file, positions."""
-    loaded = load_arrays(path, "features")
+def _parts_of(rows: Content) -> Sequence[StoredRows | npt.NDArray[Any]]:
+    return rows.parts if isinstance(rows, MappedRows) else [rows]
+
+
+def _from_numpy(
+    path: Path, smallest: int
+) -> tuple[list[str] | None, Content, dict[str, Any], Content | None]:
+    """Ids, features, meta and, from a student's file, positions.
+
+    Arrays that take ``smallest`` bytes or more are mapped, if they can be.
+    """
+    mapped: dict[str, MappedRows] = {}
+    for name in ("features", "positions"):
+        rows = find_rows(path, name)
+        if rows is not None and rows.rows * rows.width * rows.dtype.itemsize >= smallest:
+            if rows.crc is None:  # the only array of a .npy
+                return None, MappedRows([rows]), {}, None
+            mapped[name] = MappedRows([rows])
+    loaded = load_arrays(path, "features", leave_out=mapped)
     if not isinstance(loaded, dict):
         return None, loaded, {}, None
-    if {"ids", "features"} - loaded.keys():
+    found: dict[str, Any] = loaded | mapped
+    if {"ids", "features"} - found.keys():
         raise TwoalikeError(
             where=path,
             expected="arrays 'ids' and 'features'",
-            found=", ".join(loaded) or "none",
+            found=", ".join(found) or "none",
         )
     meta = parse_json_table(str(loaded["meta"]), f"{path}: meta") if "meta" in loaded else {}
     if loaded["ids"].ndim != 1:
-        found = f"ids of shape {loaded['ids'].shape}"
-        raise TwoalikeError(where=path, expected="one id an object", found=found)
+        shape = f"ids of shape {loaded['ids'].shape}"
+        raise TwoalikeError(where=path, expected="one id an object", found=shape)
     ids = [str(name) for name in loaded["ids"]]
-    return ids, loaded["features"], meta, loaded.get("positions")
+    return ids, found["features"], meta, found.get("positions")
 
 
-def _from_hdf5(path: Path) -> Content:
+def _from_hdf5(path: Path) -> Named:
     import h5py
 
     try:
@@ -163,7 +209,7 @@ def _hdf5_ids(path: Path, node: Any) -> list[str]:
     raise TwoalikeError(where=path, expected="ids as a list of strings", found=node)
 
 
-def _from_parquet(path: Path, *, named: bool) -> Content:
+def _from_parquet(path: Path, *, named: bool) -> Named:
     """Read a file of columns; ``named``: whether it must hold ids."""
     table = load_parquet(path, "features (parquet)")
     key = _id_column(path, table, named)
@@ -267,8 +313,34 @@ def _is_string(kind: Any) -> bool:
     )
 
 
-def _checked(path: Path, ids: Sequence[str], values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _checked(path: Path, ids: Sequence[str], values: Content) -> Rows:
     """Features as finite float32, one row an id, shape (m, p)."""
+    _check_rows(path, ids, values)
+    twice = np.flatnonzero(pd.Index(ids).duplicated())
+    if len(twice):
+        raise TwoalikeError(
+            f"object id {ids[twice[0]]!r} is listed twice (second at row {twice[0] + 1})",
+            where=path,
+            remedy="Keep one of them.",
+        )
+    if isinstance(values, MappedRows):
+        odd = _odd_rows(values)
+    else:
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+            values = values.astype(np.float32, copy=False)
+        odd = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(odd):
+        raise TwoalikeError(
+            f"features hold NaN or infinite values in {len(odd)} of {len(ids)} rows, first that "
+            f"of {ids[odd[0]]!r}",
+            where=path,
+            remedy="Compute them again.",
+        )
+    return values
+
+
+def _check_rows(path: Path, ids: Sequence[str], values: Content) -> None:
+    """Refuse what are no features, or not of as many objects as there are ids."""
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         found = f"{values.dtype} of shape {values.shape}"
         raise TwoalikeError(where=path, expected=f"features as {_SHAPE}", found=found)
@@ -281,21 +353,32 @@ def _checked(path: Path, ids: Sequence[str], values: npt.NDArray[Any]) -> npt.ND
             where=path,
             remedy="Give the ids the features were computed with.",
         )
-    twice = np.flatnonzero(pd.Index(ids).duplicated())
-    if len(twice):
-        raise TwoalikeError(
-            f"object id {ids[twice[0]]!r} is listed twice (second at row {twice[0] + 1})",
-            where=path,
-            remedy="Keep one of them.",
-        )
-    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
-        result = values.astype(np.float32, copy=False)
-    odd = np.flatnonzero(~np.isfinite(result).all(axis=1))
-    if len(odd):
-        raise TwoalikeError(
-            f"features hold NaN or infinite values in {len(odd)} of {len(ids)} rows, first that "
-            f"of {ids[odd[0]]!r}",
-            where=path,
-            remedy="Compute them again.",
-        )
-    return result
+
+
+def _odd_rows(values: MappedRows) -> npt.NDArray[np.int64]:
+    """Rows with NaN or infinite values; damage is found on the way, as when an archive is read."""
+    found: list[npt.NDArray[np.int64]] = []
+    begin = 0
+    for number, part in enumerate(values.parts):
+        if isinstance(part, StoredRows):
+            crc = part.header
+            for block in values.blocks(number):
+                crc = zlib.crc32(block, crc)
+                begin = _append_odd(found, begin, block.view(part.dtype))
+            if part.crc is not None and crc != part.crc:
+                raise TwoalikeError(
+                    "features differ from their checksum",
+                    where=part.path,
+                    remedy="The file is damaged: compute them again.",
+                )
+        else:
+            begin = _append_odd(found, begin, part)
+    return np.concatenate(found)
+
+
+def _append_odd(found: list[npt.NDArray[np.int64]], begin: int, rows: npt.NDArray[Any]) -> int:
+    """Note which of the rows from ``begin`` on are not finite; return where the next begin."""
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(rows.astype(np.float32, copy=False)).all(axis=1)
+    found.append(begin + np.flatnonzero(~finite))
+    return begin + len(rows)

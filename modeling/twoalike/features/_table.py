@@ -1,4 +1,4 @@
-"""Feature tables in memory, and how they are written."""
+"""Feature tables, and how they are written."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.features._mapped import MappedRows
 from twoalike.study import TwoalikeError, atomic_path
+
+type Rows = npt.NDArray[np.float32] | MappedRows
+"""Rows of float32, in memory or in files: an index by rows gives an array."""
 
 PLAN = "features.json"
 """What a folder of shards holds, and where it comes from."""
@@ -30,7 +34,9 @@ class FeatureTable:
     ids
         Object ids, m of them, unique.
     values
-        Features, shape (m, p), float32, finite.
+        Features, shape (m, p), float32, finite. Those of a folder of shards, or of a large file,
+        stay there (:class:`twoalike.features.MappedRows`) and are read by rows:
+        ``values[rows]``; ``numpy.asarray(values)`` reads all.
     meta
         Provenance; for a backbone's features its name and a hash of its weights.
     positions
@@ -40,9 +46,9 @@ class FeatureTable:
     """
 
     ids: tuple[str, ...]
-    values: npt.NDArray[np.float32]
+    values: Rows
     meta: Mapping[str, Any] = field(default_factory=dict)
-    positions: npt.NDArray[np.float32] | None = None
+    positions: Rows | None = None
 
     def __repr__(self) -> str:
         of = f" by {self.meta['backbone']}" if self.meta.get("backbone") else ""
@@ -51,12 +57,12 @@ class FeatureTable:
     def _repr_html_(self) -> str:
         from html import escape
 
-        frame = pd.DataFrame(self.values[:5, :6], index=list(self.ids[:5]))
+        frame = pd.DataFrame(self.values[:5][:, :6], index=list(self.ids[:5]))
         table = frame.to_html(max_cols=6, header=False, float_format="{:.3g}".format, border=0)
         return f"<p>{escape(repr(self))}</p>{table}"
 
-    def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
-        """Rows of the given objects, in their order, shape (len(ids), p).
+    def rows_of(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.intp]:
+        """Rows of the given objects, as numbers, shape (len(ids),).
 
         Raises
         ------
@@ -70,7 +76,17 @@ class FeatureTable:
                 f"{where}: no features for {len(missing)} of {len(ids)} objects, first "
                 f"{', '.join(map(repr, missing[:10]))}. Compute features for all objects."
             )
-        return self.values[rows]
+        return np.asarray(rows)
+
+    def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
+        """Features of the given objects, in their order, shape (len(ids), p).
+
+        Raises
+        ------
+        TwoalikeError
+            If an object has no features.
+        """
+        return self.values[self.rows_of(ids, where)]
 
 
 def check_features_path(path: Path) -> None:

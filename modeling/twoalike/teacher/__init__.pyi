@@ -11,6 +11,7 @@ from ._labels import compare_labels as compare_labels
 from ._labels import fit_mixture as fit_mixture
 from ._labels import matrix_probabilities as matrix_probabilities
 from ._labels import odd_logits as odd_logits
+from ._labels import position_probabilities as position_probabilities
 from ._labels import sample_triplets as sample_triplets
 from ._labels import score_soft as score_soft
 from ._posterior import PosteriorTeacher as PosteriorTeacher

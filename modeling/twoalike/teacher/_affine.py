@@ -15,7 +15,7 @@ Judged objects may keep their positions in the posterior, and W z + b then place
 Both sets of positions are in one space, so similarities between them are meaningful.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Integers, TwoalikeError
 from twoalike.teacher._labels import log_probabilities, odd_logits
 from twoalike.teacher._posterior import teacher_html
+
+PLACED = 16_384
+"""Objects that are placed at once: features may not fit into memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,15 +132,49 @@ class AffineTeacher:
             If the features are not those of the network that the map was fitted to.
         """
         self.check(features)
-        z = (features.values - self.mean) / np.float32(self.scale)
-        human = z @ self.weight.T + self.bias
-        if self.known is not None:
-            row_of = {name: row for row, name in enumerate(self.known_ids)}
-            rows = np.array([row_of.get(name, -1) for name in features.ids], np.int64)
-            human[rows >= 0] = self.known[rows[rows >= 0]]
-        if self.identity == 0:
-            return np.asarray(human)
-        return np.concatenate([human, np.float32(self.identity) * z], axis=1)
+        return _together(self._blocks(features, np.arange(len(features.ids))), self.width)
+
+    @property
+    def width(self) -> int:
+        """Number of coordinates of a position: D + p, or D if ``identity`` is 0."""
+        d, p = self.weight.shape
+        return d + (p if self.identity else 0)
+
+    def _blocks(self, features: FeatureTable, rows: Integers) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield positions of these rows of features, block by block, shape (n, width)."""
+        row_of = {name: row for row, name in enumerate(self.known_ids)}
+        for start in range(0, len(rows), PLACED):
+            own = rows[start : start + PLACED]
+            z = (features.values[own] - self.mean) / np.float32(self.scale)
+            human = z @ self.weight.T + self.bias
+            if self.known is not None:
+                places = np.array([row_of.get(features.ids[row], -1) for row in own], np.int64)
+                human[places >= 0] = self.known[places[places >= 0]]
+            if self.identity:
+                human = np.concatenate([human, np.float32(self.identity) * z], axis=1)
+            yield human
+
+    def position_blocks(
+        self, ids: Sequence[str], features: FeatureTable
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield :meth:`positions` of consecutive objects, where all together are too many.
+
+        Parameters
+        ----------
+        ids
+            Ids of n objects.
+        features
+            Features of at least these objects.
+
+        Raises
+        ------
+        TwoalikeError
+            If an object has no features, or they are not those of the map's network.
+        """
+        self.check(features)
+        root = np.sqrt(np.float32(self.temperature))
+        for block in self._blocks(features, features.rows_of(ids)):
+            yield block / root
 
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
@@ -160,8 +197,7 @@ class AffineTeacher:
             raise TwoalikeError(
                 where="this teacher", expected="`features=...` to place objects", found="none"
             )
-        table = FeatureTable(tuple(ids), features.select(ids), features.meta)
-        return np.asarray(self.embed(table)[None] / np.sqrt(np.float32(self.temperature)))
+        return _together(self.position_blocks(ids, features), self.width)[None]
 
     def choice_probabilities(
         self, triplets: Integers, features: FeatureTable, anchored: Booleans | None = None
@@ -192,6 +228,11 @@ class AffineTeacher:
                 [np.einsum("nd,nd->n", x[place[:, i]], x[place[:, j]]) for i, j in pairs], axis=1
             )
         return np.exp(log_probabilities(logits / self.temperature, anchored))
+
+
+def _together(blocks: Iterator[npt.NDArray[np.float32]], width: int) -> npt.NDArray[np.float32]:
+    """Blocks of rows, one below the other."""
+    return np.concatenate([np.empty((0, width), np.float32), *blocks])
 
 
 def _tokens(described: Mapping[str, Any]) -> str:

@@ -1,0 +1,145 @@
+"""Positions of a large collection: one file for all processes, the same student."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from tests.distill.conftest import Squares
+
+from twoalike.distill import _clusters as cluster_run
+from twoalike.distill import _positions, distill, read_clusters
+from twoalike.distill._clusters import cached_clusters, features_digest, find_clusters
+from twoalike.distill._positions import shared_positions
+from twoalike.distill._sources import Opinion
+from twoalike.features import FeatureTable, MappedRows, feature_shard, read_features, write_features
+from twoalike.study import provenance, write_json
+from twoalike.teacher import AffineTeacher, _affine, load_teacher
+
+
+def in_shards(folder: Path, table: FeatureTable, shard: int) -> FeatureTable:
+    folder.mkdir()
+    shards = -(-len(table.ids) // shard)
+    write_json(folder / "features.json", provenance("features") | {"shards": shards})
+    for number in range(shards):
+        rows = slice(number * shard, (number + 1) * shard)
+        part = FeatureTable(table.ids[rows], table.values[rows], dict(table.meta))
+        write_features(feature_shard(folder, number), part)
+    return read_features(folder)
+
+
+@pytest.fixture
+def teacher(squares: Squares) -> AffineTeacher:
+    """One with the network's own part and an object in the posterior's place."""
+    known = np.full((1, 1), 3.0, np.float32)
+    loaded = load_teacher(squares.teacher)
+    return replace(loaded, identity=0.5, temperature=2.0, known_ids=("s07",), known=known)
+
+
+def test_file_holds_the_positions(
+    squares: Squares, teacher: AffineTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = squares.features.ids[::-1]
+    expected = teacher.positions(ids, squares.features)
+    assert not list(tmp_path.glob("*.npy"))
+    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
+    assert not (tmp_path / "c").exists()
+    monkeypatch.setattr(_positions, "LEAST_SHARED", 0)
+    found = shared_positions(teacher, ids, squares.features, tmp_path / "c")
+    assert isinstance(found, np.memmap)
+    assert_array_equal(found, expected)
+    (path,) = (tmp_path / "c").iterdir()
+    before = path.stat().st_mtime_ns
+    shared_positions(teacher, ids, squares.features, tmp_path / "c")
+    assert path.stat().st_mtime_ns == before
+    hotter = replace(teacher, temperature=3.0)
+    assert not np.array_equal(
+        shared_positions(hotter, ids, squares.features, tmp_path / "c"), expected
+    )
+    found[:] = 0  # of this process alone
+    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
+
+
+def test_blocks_are_the_whole(
+    squares: Squares, teacher: AffineTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of features in memory and in files, the same bits."""
+    whole = teacher.embed(squares.features)
+    monkeypatch.setattr(_affine, "PLACED", 7)
+    blocks = teacher.embed(squares.features)
+    np.testing.assert_allclose(blocks, whole, rtol=1e-6)
+    mapped = in_shards(tmp_path / "f", squares.features, 9)
+    assert isinstance(mapped.values, MappedRows)
+    assert_array_equal(teacher.embed(mapped), blocks)
+    assert teacher.embed(FeatureTable((), squares.features.values[:0])).shape == (0, 4)
+
+
+def test_some_of_an_opinions_images(rng: np.random.Generator) -> None:
+    import torch
+
+    x = rng.normal(size=(3, 20, 4)).astype(np.float32)
+    judged = rng.random(20) < 0.5
+    rows = np.array([3, 17, 4, 11, 0])
+    for average in ("predictive", "plugin"):
+        some = Opinion(x, average, judged).only(rows).only(np.array([4, 1, 2]))
+        plain = Opinion(x[:, [0, 17, 4]], average, judged[[0, 17, 4]])
+        assert len(some) == 3
+        assert_array_equal(some.draws, plain.draws)
+        assert_array_equal(some.judged, plain.judged)
+        images, cpu = torch.tensor([2, 0, 1]), torch.device("cpu")
+        assert torch.equal(some.similarity(images, cpu), plain.similarity(images, cpu))
+
+
+def test_student_is_the_same_with_shared_positions(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"steps": 2, "batch": 8, "held_out": 0.2, "train": "full", "size": 32}
+    common = (squares.teacher, squares.images, "test_resnet")
+
+    def weights(out: Path, features: FeatureTable) -> bytes:
+        distill(*common, out, features=features, untrained=True, device="cpu", **settings)
+        return (out / "model.safetensors").read_bytes()
+
+    own = weights(tmp_path / "own", squares.features)
+    monkeypatch.setattr(_positions, "LEAST_SHARED", 0)
+    mapped = in_shards(tmp_path / "f", squares.features, 9)
+    assert weights(tmp_path / "shared", mapped) == own
+
+
+def test_clusters_of_features_in_files(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in memory; a file of the digest of version 0.1 is still known."""
+    plain = squares.features
+    mapped = in_shards(tmp_path / "f", plain, 9)
+    expected = find_clusters(plain, 4, seed=3)
+    found = cached_clusters(tmp_path / "new.parquet", mapped, 4, seed=3)
+    assert_array_equal(found.labels, expected.labels)
+    assert found.meta["features_sha256"].startswith("crc32:")
+    assert features_digest(mapped) == features_digest(read_features(tmp_path / "f"))
+    again = in_shards(tmp_path / "g", replace(plain, values=np.asarray(plain.values) + 1), 9)
+    assert features_digest(again) != features_digest(mapped)
+
+    cached_clusters(tmp_path / "old.parquet", plain, 4, seed=3)
+    assert not read_clusters(tmp_path / "old.parquet").meta["features_sha256"].startswith("crc")
+    monkeypatch.setattr(cluster_run, "find_clusters", None)
+    for name in ("old", "new"):
+        kept = cached_clusters(tmp_path / f"{name}.parquet", mapped, 4, seed=3)
+        assert_array_equal(kept.labels, expected.labels)
+
+
+def test_clusters_of_more_images_than_centres_are_found_from(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = rng.integers(5, size=3000)
+    values = (20 * np.eye(5, 6)[true] + rng.normal(size=(3000, 6))).astype(np.float32)
+    table = FeatureTable(tuple(map(str, range(3000))), values)
+    every = find_clusters(table, 5, seed=1)
+    monkeypatch.setattr(cluster_run, "SAMPLED", 20)
+    some = find_clusters(table, 5, seed=1)
+    pairs = set(zip(true.tolist(), some.labels.tolist(), strict=True))
+    assert len(pairs) == some.k == 5
+    assert some.meta["inertia"] == pytest.approx(every.meta["inertia"], rel=0.05)
+    mapped = in_shards(tmp_path / "f", table, 700)
+    assert_array_equal(find_clusters(mapped, 5, seed=1).labels, some.labels)

@@ -1,0 +1,215 @@
+"""Features in files: the same rows as in memory, whatever is asked for, and no more memory."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from twoalike.features import (
+    FeatureTable,
+    MappedRows,
+    _formats,
+    _mapped,
+    feature_shard,
+    read_features,
+    write_features,
+)
+from twoalike.study import TwoalikeError, provenance, write_json
+
+N, P = 50, 7
+
+
+def write_shards(
+    folder: Path, values: np.ndarray, shard: int, positions: np.ndarray | None = None
+) -> Path:
+    folder.mkdir()
+    shards = -(-len(values) // shard)
+    write_json(folder / "features.json", provenance("features") | {"shards": shards})
+    for number in range(shards):
+        rows = slice(number * shard, (number + 1) * shard)
+        ids = tuple(f"i{row:06d}" for row in range(len(values)))[rows]
+        own = None if positions is None else positions[rows]
+        write_features(feature_shard(folder, number), FeatureTable(ids, values[rows], {}, own))
+    return folder
+
+
+@pytest.fixture(params=["<f4", "<f2", ">f8", "<i2"])
+def stored(request: pytest.FixtureRequest, rng: np.random.Generator) -> np.ndarray:
+    return (10 * rng.normal(size=(N, P))).astype(request.param)
+
+
+def test_rows_are_those_in_memory(stored: np.ndarray, tmp_path: Path) -> None:
+    table = read_features(write_shards(tmp_path / "f", stored, 8))
+    expected = stored.astype(np.float32)
+    values = table.values
+    assert isinstance(values, MappedRows)
+    assert values.shape == (N, P)
+    assert values.dtype == np.float32
+    assert_array_equal(np.asarray(values), expected)
+    assert np.asarray(values).dtype == np.float32
+    assert_array_equal(values[13], expected[13])
+    assert_array_equal(values[-1], expected[-1])
+    odd = np.arange(N) % 2 == 1
+    numbers = np.array([49, 0, 7, 7, -2])
+    for rows in (slice(3, 20), slice(None, None, -3), slice(9, 2), numbers, numbers[:0], odd):
+        found = values[rows]
+        assert found.dtype == np.float32
+        assert_array_equal(found, expected[rows])
+    found = values[3:5]
+    found[:] = 0  # what was read does not lead back to the file
+    assert_array_equal(values[:], expected)
+    assert_array_equal(table.select(["i000049", "i000002"]), expected[[49, 2]])
+
+
+@settings(max_examples=12, deadline=None)
+@given(rows=st.lists(st.integers(-N, N - 1), max_size=30), shard=st.integers(1, N + 3))
+def test_any_rows_of_any_shards(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[int], shard: int
+) -> None:
+    values = np.random.default_rng(shard).normal(size=(N, P)).astype(np.float16)
+    table = read_features(write_shards(tmp_path_factory.mktemp("any") / "f", values, shard))
+    assert_array_equal(table.values[np.array(rows, int)], values.astype(np.float32)[rows])
+
+
+def test_mappings_are_given_back(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with more files than may be open, and when much has been read."""
+    expected = rng.normal(size=(N, P)).astype(np.float32)
+    values = read_features(write_shards(tmp_path / "f", expected, 3)).values
+    assert isinstance(values, MappedRows)
+    monkeypatch.setattr(_mapped, "_OPEN", 2)
+    values._open.clear()
+    for _ in range(2):
+        rows = rng.permutation(N)
+        assert_array_equal(values[rows], expected[rows])
+        assert len(values._open) <= 2
+    monkeypatch.setattr(_mapped, "_RESIDENT", 0)
+    assert_array_equal(values[:], expected)
+    assert not values._open
+
+
+def test_large_files_are_mapped_too(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values, places = rng.normal(size=(2, N, P)).astype(np.float32)
+    ids = tuple(map(str, range(N)))
+    write_features(tmp_path / "f.npz", FeatureTable(ids, values, {"backbone": "b"}, places))
+    np.save(tmp_path / "f.npy", values)
+    np.savez_compressed(tmp_path / "small.npz", ids=ids, features=values)
+    np.save(tmp_path / "columns.npy", np.asfortranarray(values))
+    small = read_features(tmp_path / "f.npz")
+    assert isinstance(small.values, np.ndarray)
+    monkeypatch.setattr(_formats, "SMALLEST_MAPPED", 1)
+    large = read_features(tmp_path / "f.npz")
+    assert isinstance(large.values, MappedRows)
+    assert isinstance(large.positions, MappedRows)
+    assert (large.ids, large.meta) == (small.ids, small.meta)
+    assert_array_equal(large.positions[:], places)
+    assert_array_equal(large.values[:], values)
+    assert "7 features" in repr(large)
+    assert large._repr_html_() == small._repr_html_()
+    named = read_features(tmp_path / "f.npy", ids)
+    assert isinstance(named.values, MappedRows)
+    assert_array_equal(named.values[:], values)
+    for name in ("small.npz", "columns.npy"):  # neither lies in the file row by row
+        assert_array_equal(read_features(tmp_path / name, ids).values, values)
+    # A mapped table is written like any other.
+    write_features(tmp_path / "again.npz", large)
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "f.npz").read_bytes()
+
+
+def test_shards_may_be_compressed(rng: np.random.Generator, tmp_path: Path) -> None:
+    expected = rng.normal(size=(N, P)).astype(np.float32)
+    folder = write_shards(tmp_path / "f", expected, 20)
+    with np.load(feature_shard(folder, 1)) as archive:
+        np.savez_compressed(feature_shard(folder, 1), **archive)
+    values = read_features(folder).values
+    assert_array_equal(values[np.arange(N)[::-1]], expected[::-1])
+    assert_array_equal(values[15:45], expected[15:45])
+
+
+def test_positions_in_shards(rng: np.random.Generator, tmp_path: Path) -> None:
+    values, places = rng.normal(size=(2, N, P)).astype(np.float32)
+    table = read_features(write_shards(tmp_path / "f", values, 20, places[:, :3]))
+    assert table.positions is not None
+    assert_array_equal(table.positions[[3, 41]], places[[3, 41], :3])
+
+
+def test_damage_is_found(rng: np.random.Generator, tmp_path: Path) -> None:
+    values = rng.normal(size=(N, P)).astype(np.float32)
+    folder = write_shards(tmp_path / "f", values, 20)
+    path = feature_shard(folder, 2)
+    whole = path.read_bytes()
+    place = whole.index(values[45].tobytes())
+    path.write_bytes(whole[:place] + b"\x00" + whole[place + 1 :])
+    with pytest.raises(TwoalikeError, match=r"shard-00002.npz.*differ from their checksum"):
+        read_features(folder)
+    path.write_bytes(whole[: place + 2])
+    with pytest.raises(TwoalikeError, match=r"shard-00002.npz.*cannot be read"):
+        read_features(folder)
+    path.write_bytes(whole)
+    wrong = values.copy()
+    wrong[33, 2], wrong[47, 0] = np.nan, np.inf
+    folder = write_shards(tmp_path / "g", wrong, 20)
+    with pytest.raises(TwoalikeError, match=r"in 2 of 50 rows, first that of 'i000033'"):
+        read_features(folder)
+
+
+def test_another_file_is_not_read_in_its_place(rng: np.random.Generator, tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / "f", rng.normal(size=(N, P)).astype(np.float32), 20)
+    values = read_features(folder).values
+    feature_shard(folder, 0).unlink()
+    assert len(values[:20]) == 20  # still mapped
+    values = read_features(write_shards(tmp_path / "g", np.ones((N, P), np.float32), 20)).values
+    assert isinstance(values, MappedRows)
+    values._open.clear()
+    write_features(
+        feature_shard(tmp_path / "g", 0), FeatureTable(("a",), np.ones((1, P), np.float32))
+    )
+    with pytest.raises(TwoalikeError, match=r"shard-00000.*found another file") as error:
+        values[0]
+    assert "\n" not in str(error.value)
+
+
+def test_rows_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    values = read_features(write_shards(tmp_path / "f", np.ones((N, P), np.float32), 20)).values
+    for rows in ([N], [-N - 1], [[0]], [0.5], np.ones(3, bool)):
+        with pytest.raises(IndexError):
+            values[np.array(rows)]
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from twoalike.features import read_features
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+values = read_features(Path(sys.argv[1])).values
+rng = np.random.default_rng(0)
+for _ in range(300):
+    values[rng.integers(len(values), size=200)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_collection(tmp_path: Path) -> None:
+    """Two and a half gigabytes of features; a process keeps about one of them."""
+    values = np.ones((50_000, 4096), np.float32)
+    folder = tmp_path / "f"
+    write_shards(folder, values[:1], 1)
+    write_json(folder / "features.json", provenance("features") | {"shards": 3})
+    for number in range(3):
+        ids = tuple(f"{number}-{row}" for row in range(len(values)))
+        write_features(feature_shard(folder, number), FeatureTable(ids, values))
+    command = [sys.executable, "-c", PEAK, str(folder)]
+    grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert grown < 1.3 * 2**20 < 3 * values.nbytes / 2**10
+    assert resource.getpagesize() <= 65536
