@@ -67,7 +67,7 @@ class Scale:
             shards=max(round(100 * share), 2),
             labels=round(1_000_000 * share),
             validation=max(round(1_000 * share), 100),
-            steps=max(round(2_000 * share), 60),
+            steps=max(round(1_000 * share), 60),
         )
 
     @property
@@ -229,7 +229,7 @@ def work(folder: Path, scale: Scale) -> tuple[list[Step], dict[str, Any]]:
     images, log = folder / "images", folder / "log.txt"
     start = time.perf_counter()
     make_shards(images, scale)
-    steps = [Step("images (not measured: made by this script)", time.perf_counter() - start, 0)]
+    steps = [Step("images (by this script)", time.perf_counter() - start, 0)]
     network = ("--untrained", "--device", "cpu")
     words = ["features", "--backbone", NETWORK, "--size", PIXELS, *network, "--images", images]
     words += ["--shard", max(scale.images // 20, 1), "--batch", 256, "--workers", 1]

@@ -190,7 +190,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = photographs(Path(name) / "photographs")
         tars = shards(folder, Path(name) / "tars")
-        rows = [row(race(case, tars if case.tars else folder, rounds)) for case in CASES]
+        rows = []
+        for case in CASES:
+            rows.append(row(race(case, tars if case.tars else folder, rounds)))
+            print(rows[-1], flush=True)
     lines = [
         "# Features of images",
         "",

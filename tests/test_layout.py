@@ -148,6 +148,7 @@ WITH_OPTIONS = {
     "cli": "parses them",
     "demo": "runs the commands themselves",
     "report": "shows the commands that make what a study still lacks",
+    "jobs/_slurm.py": "options of other programs",
     "record/_bids.py": "options of another program",
     "study/_errors.py": "says how the command line shows parameters",
     "study/_words.py": "options of another program",

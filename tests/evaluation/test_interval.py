@@ -177,14 +177,14 @@ def test_variance_counts_every_two_choices_that_share_something_once(
     n, m = 300, 12
     triplets = np.stack([rng.permutation(m)[:3] for _ in range(n)])
     persons = rng.integers(6, size=n)
-    errors = rng.normal(size=n)
-    errors -= errors.mean()
+    errors = rng.normal(size=(2, n))
+    errors -= errors.mean(axis=1, keepdims=True)
     has = np.eye(m)[triplets].sum(axis=1)
     shared = (has @ has.T > 0) | (persons[:, None] == persons)
     boot = TwoWayBootstrap(persons, triplets, rng, resamples=10)
-    assert_allclose(boot._sums(errors)[0], errors @ shared @ errors)
+    assert_allclose(boot._sums(errors)[0], errors @ shared @ errors.T)
     for share in (0.7, 0.05):
         part = rng.random(n) < share
-        own = errors[part]
-        expected = own @ shared[np.ix_(part, part)] @ own
+        own = errors[:, part]
+        expected = own @ shared[np.ix_(part, part)] @ own.T
         assert_allclose(boot.within(part)._sums(own)[0], expected)

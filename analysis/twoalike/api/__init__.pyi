@@ -34,6 +34,7 @@ from twoalike.recovery import power as power
 from twoalike.report import write_report
 from twoalike.results import Results as Results
 from twoalike.results import evaluate as evaluate
+from twoalike.results import leaderboard as leaderboard
 from twoalike.results import transfer as transfer
 from twoalike.sitting import simulate as simulate
 from twoalike.stimuli import StimulusSet as StimulusSet

@@ -36,6 +36,7 @@ from twoalike.embedding import (
 from twoalike.figures import (
     POWER_TITLES,
     Line,
+    draw_board,
     draw_dimensions,
     draw_estimates,
     draw_map,
@@ -59,7 +60,7 @@ from twoalike.report import (
     group_lines,
     transfer_lines,
 )
-from twoalike.results import JudgmentCounts, Results
+from twoalike.results import JudgmentCounts, Leaderboard, MeasureName, Results
 from twoalike.study import Floats, TwoalikeError, require_file
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "distances",
     "groups",
     "lapse",
+    "leaderboard",
     "log_loss",
     "map",
     "people",
@@ -351,6 +353,33 @@ def structure(results: SomeResults, *, persons: bool = False, ax: "Axes | None" 
     else:
         draw_over_persons(ax, models, ceiling)
     ax.set_xlabel("Spearman correlation")
+    return ax
+
+
+@styled
+def leaderboard(
+    ranked: Leaderboard | Pathlike,
+    measure: MeasureName | None = None,
+    subset: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Score of every network with its interval, the best first; filled: it may be the best.
+
+    Parameters
+    ----------
+    ranked
+        A leaderboard, or its file.
+    measure
+        Such as ``"accuracy"`` or ``"posterior"``; the one that decides the order if None.
+    subset
+        Part of the judgments, such as ``"coarse"``; None: all of them.
+    ax
+        Axes to draw into.
+    """
+    found = ranked if isinstance(ranked, Leaderboard) else Leaderboard.load(ranked)
+    ax = new_axes(ax, 0.8 + 0.2 * len(found.networks), 4.0)
+    draw_board(ax, found.board(measure or found.boards[0].measure, subset))
     return ax
 
 

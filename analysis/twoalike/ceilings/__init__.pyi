@@ -18,6 +18,7 @@ from ._sets import set_ceilings as set_ceilings
 from ._votes import MajorityAgreement as MajorityAgreement
 from ._votes import Published as Published
 from ._votes import Votes as Votes
+from ._votes import candidate_majority_scores as candidate_majority_scores
 from ._votes import count_types as count_types
 from ._votes import draw_votes as draw_votes
 from ._votes import largest_share as largest_share

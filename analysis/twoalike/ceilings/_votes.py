@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from twoalike.choice import entropy
 from twoalike.evaluation import (
+    Candidate,
     Count,
     Judgments,
     Measured,
@@ -37,6 +38,7 @@ from twoalike.evaluation import (
     first_of,
     group_numbers,
     triplet_numbers,
+    triplet_similarities,
 )
 from twoalike.study import Booleans, Floats, Integers
 
@@ -362,6 +364,32 @@ def majority_scores(
     named = values >= values.max(axis=1, keepdims=True) - 1e-9
     scores = (named & majority).sum(axis=1) / named.sum(axis=1)
     return np.where(votes.n_votes < fewest, np.nan, scores)
+
+
+def candidate_majority_scores(
+    candidate: Candidate, judged: Judgments, votes: Votes, rng: np.random.Generator
+) -> Floats:
+    """Whether a network names the majority's answer to each triplet, as :func:`majority_scores`.
+
+    Parameters
+    ----------
+    candidate
+        The network, with features of all judged objects.
+    judged
+        Choices of one kind.
+    votes
+        The same by triplet (:func:`votes_of`).
+    rng
+        Of the votes drawn; equal generators give networks the same majorities.
+
+    Returns
+    -------
+    Shape (m,).
+    """
+    values = candidate.features.select(judged.ids, candidate.name)
+    alike = judged.only_options(triplet_similarities(values, votes.triplets, candidate.similarity))
+    # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
+    return majority_scores(alike[:, ::-1], votes, rng)
 
 
 class MajorityAgreement(Measured):

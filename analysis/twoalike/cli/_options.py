@@ -36,7 +36,13 @@ def check_seed(seed: int | None) -> None:
 
 def named(text: str) -> tuple[str, Path]:
     """Split NAME=FILE; the name is the file's, without its ending, where none is given."""
+    name, path = maybe_named(text)
+    return name or path.stem, path
+
+
+def maybe_named(text: str) -> tuple[str, Path]:
+    """Split NAME=FILE; the name is empty where none is given."""
     name, mark, file = text.partition("=")
     if not mark or Path(text).exists():
-        return Path(text).stem, Path(text)
+        return "", Path(text)
     return name.strip(), Path(file)

@@ -42,6 +42,7 @@ VERBS = {
     "teach": ("teach:teach", "Make a teacher from a posterior."),
     "distill": ("distill:distill", "Align a network with a teacher."),
     "evaluate": ("evaluate:evaluate", "Score a network against human judgments."),
+    "leaderboard": ("leaderboard:leaderboard", "Rank many networks by human judgments."),
     "transfer": ("transfer:transfer", "Measure how well features transfer to other tasks."),
     "report": ("report:report", "Write a study's report as one HTML file."),
     "demo": ("demo:demo", "Run the whole chain on drawn creatures."),

@@ -18,7 +18,8 @@ class Options:
     """What is distilled into what, and how."""
 
     images: Path
-    """Folder of images to learn from; nobody need have judged them."""
+    """Images to learn from, in any form that twoalike features takes; nobody need have judged
+    them."""
     student: str
     """efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
     open_clip:MODEL/TAG, or a student's folder."""

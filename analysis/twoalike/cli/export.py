@@ -115,7 +115,8 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     out
         File to write (.onnx).
     images
-        Folder of images on which it is compared with torch as well, beside random inputs.
+        Images, in any form that twoalike features takes, on which it is compared with torch as
+        well, beside random inputs.
 
     Examples
     --------

@@ -72,7 +72,8 @@ def features(
         efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
         open_clip:MODEL/TAG, or a student's folder.
     images
-        Folder of images; with a stimuli.tsv in it, its ids and order.
+        Folder of images; with a stimuli.tsv in it, its ids and order. Or tar shards in
+        WebDataset's layout, Parquet with images, or a split that Hugging Face's datasets saved.
     out
         Table of features to write (.npz); with --shard, a folder, which goes wherever features go.
     shard

@@ -22,6 +22,8 @@ from ._compare import by_participant as by_participant
 from ._compare import by_subset as by_subset
 from ._compare import compare_choices as compare_choices
 from ._compare import compare_structure as compare_structure
+from ._compare import joint_structure as joint_structure
+from ._compare import subset_names as subset_names
 from ._interval import Correlation as Correlation
 from ._interval import CorrelationEstimate as CorrelationEstimate
 from ._interval import Count as Count
@@ -37,6 +39,9 @@ from ._interval import ShareEstimate as ShareEstimate
 from ._interval import Span as Span
 from ._interval import TwoWayBootstrap as TwoWayBootstrap
 from ._interval import wilson_interval as wilson_interval
+from ._joint import Comparisons as Comparisons
+from ._joint import JointEstimates as JointEstimates
+from ._joint import difference_variances as difference_variances
 from ._judgments import Judgments as Judgments
 from ._judgments import first_of as first_of
 from ._judgments import group_numbers as group_numbers
@@ -66,8 +71,10 @@ from ._sortings import score_sortings as score_sortings
 from ._structure import Z95 as Z95
 from ._structure import NoiseCeiling as NoiseCeiling
 from ._structure import centred_ranks as centred_ranks
+from ._structure import jackknife_covariance as jackknife_covariance
 from ._structure import mean_person as mean_person
 from ._structure import noise_ceiling as noise_ceiling
+from ._structure import object_changes as object_changes
 from ._structure import object_variance as object_variance
 from ._structure import rho_a as rho_a
 from ._structure import same_scale as same_scale

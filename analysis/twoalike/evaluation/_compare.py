@@ -30,11 +30,13 @@ from twoalike.evaluation._interval import (
 from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.evaluation._structure import (
     NoiseCeiling,
+    jackknife_covariance,
     mean_person,
     noise_ceiling,
+    paired_intervals,
     rho_a,
     spearman_known,
-    structure_intervals,
+    structure_jackknives,
     upper,
     usable_people,
 )
@@ -197,9 +199,21 @@ def by_subset(
     -------
     Of each model: subset -> scores; levels and kinds of triplets in their usual order.
     """
+    subsets = ((name, subset_of == name) for name in subset_names(subset_of))
+    return _parts(scores, subsets, boot)
+
+
+def subset_names(subset_of: npt.NDArray[np.str_]) -> list[str]:
+    """Names of the subsets, levels and kinds of triplets in their usual order.
+
+    Examples
+    --------
+    >>> subset_names(np.array(["within", "", "between", "within"]))
+    ['within', 'between']
+    """
     order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
-    names = sorted(set(np.unique(subset_of).tolist()) - {""}, key=lambda n: (order.get(n, 9), n))
-    return _parts(scores, ((name, subset_of == name) for name in names), boot)
+    names = set(np.unique(subset_of).tolist()) - {""}
+    return sorted(names, key=lambda name: (order.get(name, 9), name))
 
 
 def by_category(
@@ -377,11 +391,19 @@ def compare_structure(
         If a candidate has no features for one of the objects, people have too few pairs in
         common, or all pairs are equally dissimilar to them.
     """
+    return joint_structure(candidates, rdm, rng)[:2]
+
+
+def joint_structure(
+    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
+) -> tuple[People, list[PeopleScores], Floats]:
+    """:func:`compare_structure`, and the covariance of Spearman's correlations, shape (k, k)."""
     ids = rdm.ids or ()
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
     usable = usable_people(upper(rdm.values))
     squares = rdm.values[usable]
-    values, gains = structure_intervals(models, squares, rng)
+    jackknives = structure_jackknives(models, squares, rng)
+    values, gains = paired_intervals(*jackknives)
     people = upper(squares)
     mean = mean_person(people)
     judged = ~np.isnan(mean)
@@ -410,4 +432,5 @@ def compare_structure(
         left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
         ceiling=noise_ceiling(people) if len(people) > 1 else None,
     )
-    return summary, results
+    of_people, of_objects = map(jackknife_covariance, jackknives[1:])
+    return summary, results, of_people + of_objects

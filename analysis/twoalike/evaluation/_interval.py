@@ -31,6 +31,7 @@ import numpy.typing as npt
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from twoalike.evaluation._joint import JointEstimates, difference_variances
 from twoalike.evaluation._judgments import group_numbers
 from twoalike.study import Booleans, Content, Floats, Integers
 
@@ -117,6 +118,8 @@ NatsEstimate = Annotated[Interval, Quantity("nats", 0)]
 CorrelationEstimate = Annotated[Interval, Quantity("correlation", -1, 1)]
 
 
+_CELLS = 8_000_000
+"""Sums of groups times models held at once (64 MB of doubles)."""
 _LEAST_REMAINDER = 0.1
 """With five objects or fewer any two triplets share one, and nothing would be left to divide by."""
 
@@ -157,13 +160,34 @@ class _Groups:
             numbers = group_numbers(numbers)
         return _Groups(self.copies, rows, numbers)
 
-    def sum_of_squares(self, errors: Floats) -> float:
+    def products(self, errors: Floats) -> Floats:
+        """Sum over groups of the products of the groups' errors of every two of k models.
+
+        Parameters
+        ----------
+        errors
+            Of each choice, shape (k, n).
+
+        Returns
+        -------
+        Shape (k, k); the sums of squares on the diagonal.
+        """
+        k = len(errors)
+        total = np.zeros((k, k))
         if self.rows is None:
-            sums = np.bincount(self.numbers, weights=np.tile(errors, self.copies))
-            return float(sums @ sums)
-        shared = errors[self.rows]
-        sums = np.bincount(self.numbers, weights=shared)
-        return float(self.copies * (errors @ errors) - shared @ shared + sums @ sums)
+            values = np.tile(errors, self.copies)
+        else:
+            values = errors[:, self.rows]
+            total += self.copies * (errors @ errors.T) - values @ values.T
+        n_groups = int(self.numbers.max(initial=-1)) + 1
+        step = max(_CELLS // k, 1)
+        for start in range(0, n_groups, step):  # a few groups at a time: k models of millions
+            whole = n_groups <= step
+            here = slice(None) if whole else (self.numbers >= start) & (self.numbers < start + step)
+            numbers = self.numbers[here] - start
+            sums = np.stack([np.bincount(numbers, weights=of[here]) for of in values])
+            total += sums @ sums.T
+        return total
 
 
 def _draws(n: int, resamples: int, rng: np.random.Generator) -> Integers:
@@ -238,7 +262,7 @@ class TwoWayBootstrap:
         """Find how much the choices depend on each other."""
         n = len(self._person)
         self._several_people = bool((self._person != self._person[0]).any())
-        dependent = self._sums(np.ones(n))[0] / n**2
+        dependent = float(self._sums(np.ones((1, n)))[0][0, 0]) / n**2
         self._remainder = max(1 - dependent, _LEAST_REMAINDER)
 
     def _shared_groups(self) -> list[tuple[int, _Groups]]:
@@ -259,19 +283,52 @@ class TwoWayBootstrap:
             groups.append((-sign, _Groups.of(*columns, person, n=n)))
         return groups
 
-    def _sums(self, errors: Floats) -> tuple[float, float, float]:
-        """Sum products over the pairs that share a person or object, a person, an object."""
-        shared = [sign * groups.sum_of_squares(errors) for sign, groups in self._shared]
-        by_object = sum(shared[::2])
+    def _sums(self, errors: Floats) -> tuple[Floats, Floats, Floats]:
+        """Sum products over the pairs that share a person or object, a person, an object.
+
+        Of the errors of every two of k models, shape (k, n): shape (k, k) each.
+        """
+        shared = [sign * groups.products(errors) for sign, groups in self._shared]
+        by_object = np.sum(shared[::2], axis=0)
         if not self._several_people:  # nothing is known of other people: objects alone vary
-            return by_object, 0.0, by_object
-        by_person = self._one_person.sum_of_squares(errors)
-        return by_person + sum(shared), by_person, by_object
+            return by_object, np.zeros_like(by_object), by_object
+        by_person = self._one_person.products(errors)
+        return by_person + np.sum(shared, axis=0), by_person, by_object
 
     def _variance(self, errors: Floats) -> float:
         """Variance of the sum of the errors, each dependent pair of choices counted once."""
         # By chance the difference may fall below either source alone; in truth it cannot.
-        return max(self._sums(errors)) / self._remainder
+        return float(np.max(self._sums(errors[None]))) / self._remainder
+
+    def _drawn(self, errors: Floats) -> tuple[Floats, Floats]:
+        """Sum the errors (k, n) by person, shape (k, people), and by object."""
+        people, objects = (drawn.shape[1] for drawn in (self._people_drawn, self._objects_drawn))
+        by_person = [np.bincount(self._person, weights=of, minlength=people) for of in errors]
+        thrice = np.tile(errors, 3)
+        by_object = [np.bincount(self._object, weights=of, minlength=objects) for of in thrice]
+        return np.stack(by_person), np.stack(by_object)
+
+    def joint(self, scores: npt.ArrayLike) -> JointEstimates:
+        """Means of the scores of k models, and how their differences vary on the same resamples.
+
+        Parameters
+        ----------
+        scores
+            One number a choice of each model, shape (k, n).
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        means = scores.mean(axis=1)
+        errors = scores - means[:, None]
+        by_person, by_object = self._drawn(errors)
+        deviations = self._people_drawn @ by_person.T + self._objects_drawn @ by_object.T
+        drawn = difference_variances(by_person @ by_person.T + by_object @ by_object.T)
+        # As in `interval`, of the difference of two, which is a score like any other.
+        variances = np.max([difference_variances(of) for of in self._sums(errors)], axis=0)
+        standard_errors = np.sqrt(variances / self._remainder) / scores.shape[1]
+        people, objects = by_person.shape[1], by_object.shape[1]
+        groups = min(people, objects / 3) if self._several_people else objects / 3
+        freedom = max(groups - 1, 1.0)
+        return JointEstimates(means, standard_errors, deviations, np.sqrt(drawn), freedom)
 
     def interval(self, scores: npt.ArrayLike, value: float | None = None) -> Interval:
         """Interval of the mean of ``scores``.
@@ -288,9 +345,7 @@ class TwoWayBootstrap:
         mean = float(scores.mean())
         centre = mean if value is None else value
         errors = scores - mean
-        people, objects = (drawn.shape[1] for drawn in (self._people_drawn, self._objects_drawn))
-        by_person = np.bincount(self._person, weights=errors, minlength=people)
-        by_object = np.bincount(self._object, weights=np.tile(errors, 3), minlength=objects)
+        by_person, by_object = (sums[0] for sums in self._drawn(errors[None]))
         drawn = float((by_person**2).sum() + (by_object**2).sum())
         if drawn <= 1e-24 * len(scores):
             return Interval(centre, centre, centre)

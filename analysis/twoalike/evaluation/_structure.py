@@ -372,6 +372,15 @@ def jackknife_variance(left_out: Floats) -> Floats:
     return np.asarray((g - 1) / g * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
 
 
+def jackknife_covariance(left_out: Floats) -> Floats:
+    """Covariance of k estimates from what they become without each of g parts, (g, k)."""
+    g, k = left_out.shape
+    if g < 2:
+        return np.zeros((k, k))
+    centred = left_out - left_out.mean(axis=0)
+    return np.asarray((g - 1) / g * centred.T @ centred)
+
+
 class _Jackknife:
     """Correlations of models with the mean person, with people and objects left out."""
 
@@ -451,13 +460,37 @@ def structure_intervals(
     -------
     Intervals of the correlations, and of the differences to the first model's.
     """
+    found = structure_jackknives(models, people, rng, parts=parts, most_ranked=most_ranked)
+    return paired_intervals(*found)
+
+
+def structure_jackknives(
+    models: Sequence[Floats],
+    people: Floats,
+    rng: np.random.Generator,
+    *,
+    parts: int = 60,
+    most_ranked: int = MOST_RANKED,
+) -> tuple[Floats, Floats, Floats]:
+    """Spearman correlations of k models with the mean person, with people and objects left out.
+
+    Parameters
+    ----------
+    models, people, parts, most_ranked
+        As in :func:`structure_intervals`.
+
+    Returns
+    -------
+    Correlations, shape (k,); without each person, shape (participants, k), none of a single one;
+    without each object or group of objects, shape (g, k).
+    """
     jackknife = _Jackknife(models, people)
     if jackknife.n_objects <= most_ranked:
         objects = jackknife.without_objects(rng, parts)
     else:
         changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
         objects = jackknife.values + changes.T
-    return paired_intervals(jackknife.values, jackknife.without_people(), objects)
+    return jackknife.values, jackknife.without_people(), objects
 
 
 def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval], list[Interval]]:

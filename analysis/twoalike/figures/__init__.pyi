@@ -17,6 +17,9 @@ from ._estimates import draw_over_persons as draw_over_persons
 from ._estimates import estimates_chart as estimates_chart
 from ._estimates import model_colours as model_colours
 from ._estimates import structure_chart as structure_chart
+from ._leaderboard import draw_board as draw_board
+from ._leaderboard import leaderboard_chart as leaderboard_chart
+from ._leaderboard import leaderboard_description as leaderboard_description
 from ._map import MOST_ELLIPSES as MOST_ELLIPSES
 from ._map import MapLayout as MapLayout
 from ._map import draw_map as draw_map

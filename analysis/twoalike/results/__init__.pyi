@@ -1,5 +1,14 @@
+from ._board import LEADERBOARD as LEADERBOARD
+from ._board import MEASURES as MEASURES
+from ._board import Board as Board
+from ._board import Leaderboard as Leaderboard
+from ._board import LeaderboardConfig as LeaderboardConfig
+from ._board import MeasureName as MeasureName
+from ._board import RankedNetwork as RankedNetwork
+from ._board import Standing as Standing
 from ._evaluate import evaluate as evaluate
 from ._evaluate import transfer as transfer
+from ._leaderboard import leaderboard as leaderboard
 from ._model import AgreementParts as AgreementParts
 from ._model import Chance as Chance
 from ._model import JudgmentCounts as JudgmentCounts

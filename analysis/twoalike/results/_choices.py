@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from twoalike.calibration import uncertainty
-from twoalike.ceilings import ceilings, majority_agreement, majority_scores, votes_of
+from twoalike.ceilings import (
+    candidate_majority_scores,
+    ceilings,
+    majority_agreement,
+    votes_of,
+)
 from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,
@@ -21,7 +26,6 @@ from twoalike.evaluation import (
     compare_choices,
     judgments_of,
     score_choices,
-    triplet_similarities,
 )
 from twoalike.judgments import participant_index
 from twoalike.results._model import AgreementParts, Chance, JudgmentCounts
@@ -157,13 +161,8 @@ def agreement_parts(
     draws = int(rng.integers(2**63))  # the same majorities for every candidate
     parts = []
     for of, by_level in zip(scored, categories, strict=True):
-        values = of.candidate.features.select(judged.ids, of.candidate.name)
-        alike = judged.only_options(
-            triplet_similarities(values, cast.triplets, of.candidate.similarity)
-        )
         of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
-        named = majority_scores(alike[:, ::-1], cast, of_votes)
+        named = candidate_majority_scores(of.candidate, judged, cast, of_votes)
         by_person = None
         if judged.known_people:
             by_person = by_participant(of.hits, of.losses, judged.participants, people)

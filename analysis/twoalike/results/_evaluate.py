@@ -182,7 +182,7 @@ def evaluate(
     by_level = read_labels(labels, files)
     _check(candidates, by_level, (choices, ratings, sortings), rdm, arrangements, posterior)
     files |= {"objects": where} if where else {}
-    fitted = _posterior(posterior, files)
+    fitted = read_posterior(posterior, files)
     judged = {"choices": choices, "ratings": ratings, "sortings": sortings}
     measured = _measured(
         candidates, by_level, judged, (rdm, arrangements, objects), fitted, seed, resamples, files
@@ -295,7 +295,7 @@ def _check(
     check_names(candidates)
 
 
-def _posterior(
+def read_posterior(
     source: "str | Path | Posterior | None", files: dict[str, Path]
 ) -> "Posterior | None":
     """Read a fitted embedding, if one is given as a file."""
@@ -321,7 +321,7 @@ def _measured(
     of_choices, of_people, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
         np.random.default_rng(seed).spawn(7)
     )
-    shared = _common_objects(candidates)
+    shared = common_objects(candidates)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     scores: Sequence[ChoiceScores] = [NO_SCORES for _ in candidates]
     parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
@@ -345,7 +345,7 @@ def _measured(
         parts["ratings"] = on_ratings(candidates, ratings, posterior, of_rated, files)
     if (sortings := judged["sortings"]) is not None:
         parts["sortings"] = on_sortings(candidates, sortings, posterior, of_sorted, files)
-    rdm, evidence, lacking = _with_features(*read_people(*people, files), shared)
+    rdm, evidence, lacking = with_features(*read_people(*people, files), shared)
     summary, agreement = None, None
     with_people: Sequence[PeopleScores | None] = [None for _ in candidates]
     if rdm is not None:
@@ -386,12 +386,12 @@ def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | N
     )
 
 
-def _common_objects(candidates: Sequence[Candidate]) -> set[str]:
+def common_objects(candidates: Sequence[Candidate]) -> set[str]:
     """Objects that every network has features of."""
     return set.intersection(*(set(candidate.features.ids) for candidate in candidates))
 
 
-def _with_features(
+def with_features(
     rdm: RdmTable | None, evidence: Floats | None, shared: set[str]
 ) -> tuple[RdmTable | None, Floats | None, int]:
     """Dissimilarities, and the evidence, of the objects with features; how many have none."""
@@ -416,7 +416,7 @@ def _with_features(
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Images of the first network that the others have, too, with a label at every level."""
-    shared = _common_objects(nets)
+    shared = common_objects(nets)
     ids = [name for name in nets[0].features.ids if name in shared]
     found = [
         name

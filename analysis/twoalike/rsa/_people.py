@@ -22,6 +22,9 @@ from twoalike.evaluation import (
     Number,
     Quantity,
     centred_ranks,
+    difference_variances,
+    jackknife_covariance,
+    object_changes,
     object_variance,
     spearman_influence,
     upper,
@@ -314,34 +317,58 @@ def posterior_agreement(
     ValueError
         Without two draws.
     """
+    values, of_draws, of_objects = posterior_covariance(models, draws)
+    total = of_draws + of_objects
+    intervals = _intervals(values, np.diagonal(total))
+    differences = _intervals(values - values[0], difference_variances(total)[0])
+    sds = (np.sqrt(np.diagonal(covariance)) for covariance in (of_draws, of_objects))
+    return [
+        PosteriorAgreement(
+            spearman=own, difference=gain, posterior_sd=float(drawn), object_sd=float(chosen)
+        )
+        for own, gain, drawn, chosen in zip(intervals, differences, *sds, strict=True)
+    ]
+
+
+def posterior_covariance(
+    models: Sequence[Floats], draws: Iterable[Floats]
+) -> tuple[Floats, Floats, Floats]:
+    """Spearman's correlation of each of k models with the draws, and how these vary together.
+
+    Parameters
+    ----------
+    models
+        Dissimilarities of each model, shape (m, m).
+    draws
+        Draws of the dissimilarities, shape (m, m) each.
+
+    Returns
+    -------
+    Mean over the draws, shape (k,); covariance over the draws, and that over objects within a
+    draw, shape (k, k) each.
+
+    Raises
+    ------
+    ValueError
+        Without two draws.
+    """
     pairs = [upper(model) for model in models]
     ranks = [_unit(centred_ranks(own)) for own in pairs]  # once, not for every draw
     rows, columns = (side.astype(np.int64) for side in np.triu_indices(len(models[0]), 1))
-    found, variances, gains = [], [], []
+    found, of_objects = [], []
     for number, draw in enumerate(draws):
         own = upper(draw)
         own_ranks = _unit(centred_ranks(own))
         found.append([float(one @ own_ranks) for one in ranks])
         if number % _EVERY == 0:
-            influences = np.stack([spearman_influence(model, own) for model in pairs])
-            variances.append(object_variance(influences, rows, columns))
-            gains.append(object_variance(influences - influences[:1], rows, columns))
+            influences = (spearman_influence(model, own) for model in pairs)
+            left_out = [object_changes(influence, rows, columns) for influence in influences]
+            of_objects.append(jackknife_covariance(np.transpose(left_out)))
     if len(found) < 2:
         raise ValueError(f"expected two draws or more, found {len(found)}")
     values = np.array(found)
-    of_objects = np.mean(variances, axis=0)
-    intervals = _intervals(values, of_objects)
-    differences = _intervals(values - values[:, :1], np.mean(gains, axis=0))
-    spread = values.std(axis=0, ddof=1)
-    return [
-        PosteriorAgreement(
-            spearman=own,
-            difference=gain,
-            posterior_sd=float(sd),
-            object_sd=float(np.sqrt(variance)),
-        )
-        for own, gain, sd, variance in zip(intervals, differences, spread, of_objects, strict=True)
-    ]
+    of_draws = np.atleast_2d(np.cov(values, rowvar=False))
+    return values.mean(axis=0), of_draws, np.mean(of_objects, axis=0)
 
 
 def _unit(values: Floats) -> Floats:
@@ -350,11 +377,11 @@ def _unit(values: Floats) -> Floats:
     return values / length if length > 0 else values
 
 
-def _intervals(values: Floats, of_objects: Floats) -> list[Interval]:
-    """Intervals from values by draw, (draws, k), and variances over objects, (k,)."""
-    mean = values.mean(axis=0)
-    half = Z95 * np.sqrt(values.var(axis=0, ddof=1) + of_objects)
-    return [Interval(*map(float, row)) for row in zip(mean, mean - half, mean + half, strict=True)]
+def _intervals(values: Floats, variances: Floats) -> list[Interval]:
+    """95 % intervals of estimates with these variances, shape (k,) each."""
+    half = Z95 * np.sqrt(variances)
+    ends = zip(values, values - half, values + half, strict=True)
+    return [Interval(*map(float, row)) for row in ends]
 
 
 @dataclass(frozen=True, eq=False)

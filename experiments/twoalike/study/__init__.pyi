@@ -1,6 +1,7 @@
 from ._access import Access as Access
 from ._access import readable_by as readable_by
 from ._access import readable_by_others as readable_by_others
+from ._access import usual_permissions as usual_permissions
 from ._cells import MISSING as MISSING
 from ._cells import folder_labels as folder_labels
 from ._cells import inert_cell as inert_cell

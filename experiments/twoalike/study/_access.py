@@ -35,6 +35,22 @@ def readable_by(access: Access) -> Iterator[None]:
         os.umask(before)
 
 
+def usual_permissions(path: Path) -> None:
+    """Give a new file the permissions that the umask leaves.
+
+    safetensors, for one, makes files that nobody but their owner may read, whatever the umask.
+    """
+    if os.name != "posix":
+        return
+    # Of a file made for this, since the umask cannot be read without changing it.
+    sample = path.with_name(f".{path.name}.{os.getpid()}.mode")
+    try:
+        sample.touch(exist_ok=False)
+        path.chmod(stat.S_IMODE(sample.stat().st_mode))
+    finally:
+        sample.unlink(missing_ok=True)
+
+
 def check_readable(folder: Path) -> None:
     """Refuse a folder of data that the user cannot read: it would look like one without data."""
     if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):

@@ -3,7 +3,7 @@
 The metadata at the head of the file are those of Hugging Face, so the folder can be uploaded as is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 HUB_LICENCES = frozenset(
@@ -138,12 +138,20 @@ def _origin(config: Mapping[str, Any]) -> str:
         "licence of the images": "to be filled in by the publisher of this model",
         "licence of the judgments": "to be filled in by the publisher of this model",
         "trained": f"{config['learnt']:,} weights, train = {settings['train']!r}",
+        **({"left alone": _idle(config["idle"])} if config.get("idle") else {}),
         "steps": f"{config['selected_step']} of {settings['steps']}, batches of "
         f"{settings['batch']}",
         "made with": f"twoalike {config['twoalike_version']}, seed {config['seed']}",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"| | |\n|---|---|\n{table}"
+
+
+def _idle(names: Sequence[str]) -> str:
+    """Name the first of the weights that the features do not depend on."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    first = ", ".join(f"`{name}`" for name in names[:3])
+    return f"{first}{more}: the features do not depend on these weights"
 
 
 def _tokens(config: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Checkpoints: everything a run needs to continue as if it had not stopped.
 
 A checkpoint is a folder ``step-0000040`` that is renamed into place, with checksums of its files,
-since disks can lose or change data. The last two and the best are kept. Order, triplets and noise
+since disks can lose or change data. The last few and the best are kept. Order, triplets and noise
 of each step follow from the seed, so no state of a random generator is stored.
 """
 
@@ -9,6 +9,9 @@ import hashlib
 import json
 import pickle
 import shutil
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +20,23 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from twoalike.distill._config import DistillConfig
 from twoalike.distill._student import StudentNetwork
 from twoalike.study import (
     DAMAGED,
     TwoalikeError,
     atomic_directory,
     flattened,
+    is_first_process,
     read_json,
     sha256_file,
     shortened,
+    usual_permissions,
     write_json,
 )
 
 WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
-AVERAGE = "average.safetensors"
+AVERAGE, FOLDER = "average.safetensors", "checkpoints"
 _FILES, _DIGEST = "files", "sha256"
 """Keys of state.json: checksums of the other files, and of the rest of state.json."""
 
@@ -65,6 +71,43 @@ def find_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-[0-9]*") if path.is_dir())
 
 
+@contextmanager
+def nothing_left(out: Path) -> Iterator[None]:
+    """Remove what a run made in its folder if it fails before its first checkpoint.
+
+    Features and positions that it computed stay, since they may have taken hours and are used by
+    the next attempt. A run with checkpoints keeps everything, and says so if its error does not.
+    """
+    missing = [folder for folder in (out, *out.absolute().parents) if not folder.exists()]
+    before = set(out.glob("*"))
+    try:
+        yield
+    except BaseException as error:
+        if is_first_process() and out.is_dir():
+            if found := find_checkpoints(out / FOLDER):
+                if isinstance(error, Exception) and "checkpoint" not in str(error):
+                    print(  # noqa: T201
+                        f"{out}: {found[-1].name} is kept; the run goes on with `resume=True`.",
+                        file=sys.stderr,
+                    )
+            else:
+                _remove(set(out.glob("*")) - before, missing, out / FOLDER)
+        raise
+
+
+def _remove(made: set[Path], missing: list[Path], checkpoints: Path) -> None:
+    """Remove new files and folders, then those folders that were missing and are empty now."""
+    computed = [*checkpoints.glob("*features*"), *checkpoints.glob("teacher_positions*")]
+    for path in made - ({checkpoints} if computed else set()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for folder in missing:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 @dataclass(frozen=True)
 class State:
     """A run's tensors, unsharded and on the CPU in every process."""
@@ -84,15 +127,23 @@ def plain_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
+def save_tensors(
+    tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a file of tensors that whoever may read the files beside it may read too."""
+    save_file(tensors, path, metadata=metadata)
+    usual_permissions(path)
+
+
 def save_checkpoint(
     folder: Path,
     state: State,
     progress: Progress,
     fingerprint: dict[str, Any],
     log: list[dict[str, Any]],
-    before: int | None = None,
+    keep: Collection[int] = (),
 ) -> None:
-    """Write a checkpoint and delete all others except the best and the one of step ``before``.
+    """Write a checkpoint and delete all others except the best and those of the steps ``keep``.
 
     Raises
     ------
@@ -112,8 +163,9 @@ def save_checkpoint(
             where=path,
             remedy="Free space, then continue with `resume=True`.",
         ) from error
-    kept_steps = {progress.step, progress.best_step, before}
-    kept_paths = {checkpoint_path(folder, step) for step in kept_steps if step is not None}
+    kept_paths = {
+        checkpoint_path(folder, step) for step in {progress.step, progress.best_step, *keep}
+    }
     for other in find_checkpoints(folder):
         if other not in kept_paths:
             shutil.rmtree(other)
@@ -127,9 +179,9 @@ def _write(
     log: list[dict[str, Any]],
 ) -> None:
     """Write a checkpoint's files; state.json comes last and holds the checksums."""
-    save_file(plain_tensors(state.weights), folder / WEIGHTS)
+    save_tensors(plain_tensors(state.weights), folder / WEIGHTS)
     if state.average is not None:
-        save_file(plain_tensors(state.average), folder / AVERAGE)
+        save_tensors(plain_tensors(state.average), folder / AVERAGE)
     torch.save(state.optimizer, folder / OPTIMIZER)
     (folder / LOG).write_text(as_lines(log), encoding="utf-8")
     content = {
@@ -224,8 +276,12 @@ def as_lines(log: list[dict[str, Any]]) -> str:
 
 
 def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to continue with other settings: the result would belong to neither run."""
-    flat_then, flat_now = flattened(then), flattened(now)
+    """Refuse to continue with other settings: the result would belong to neither run.
+
+    A setting that the run's version did not have is at its default, which changes nothing.
+    """
+    added = {**DistillConfig().model_dump(mode="json"), **then.get("config", {})}
+    flat_then, flat_now = flattened({**then, "config": added}), flattened(now)
     for key in sorted(flat_then.keys() | flat_now.keys()):
         if flat_then.get(key) != flat_now.get(key):
             raise TwoalikeError(

@@ -144,8 +144,18 @@ class DistillConfig(Strict):
     compile: bool = Field(
         default=False, description="use torch.compile: a slow first step, then faster ones"
     )
+    checkpointing: bool = Field(
+        default=False,
+        description="keep only the inputs of blocks during the forward pass and compute the rest "
+        "again in the backward pass: less memory for activations, about a third more time",
+    )
+    logger: Literal["tensorboard", "wandb", "mlflow"] | None = Field(
+        default=None,
+        description="where the numbers of training.jsonl also go: event files in tensorboard/, "
+        "Weights & Biases, MLflow",
+    )
     tensorboard: bool = Field(
-        default=False, description="event files beside training.jsonl, in tensorboard/"
+        default=False, description="the same as logger = 'tensorboard', beside another logger"
     )
     flip: bool = Field(
         default=False, description="mirror images at random, if left and right do not matter"
@@ -158,6 +168,9 @@ class DistillConfig(Strict):
     )
     evaluate_every: int = Field(
         default=10, ge=1, description="steps between scores and checkpoints"
+    )
+    keep: int = Field(
+        default=2, ge=1, description="last checkpoints that are kept, beside that of the best score"
     )
     select: Literal["best", "last"] = Field(
         default="last", description="weights of the student: lowest held-out KL, or last"

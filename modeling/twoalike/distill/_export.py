@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from twoalike.backbones import (
@@ -34,7 +33,7 @@ from twoalike.backbones import (
 )
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._card import model_card
-from twoalike.distill._checkpoint import as_lines, plain_state
+from twoalike.distill._checkpoint import as_lines, plain_state, save_tensors
 from twoalike.distill._student import StudentNetwork
 from twoalike.distill._trainable import TOLERANCE, difference, trained_network, with_map
 from twoalike.features import FeatureTable
@@ -156,7 +155,7 @@ def write_student(
     config = _config(backbone, exported, student, origin, summary)
     with atomic_path(folder / WEIGHTS) as temporary:
         # One key at most: safetensors writes several in random order, so equal runs would differ.
-        save_file(plain_state(_written(exported)), temporary, metadata={"format": "pt"})
+        save_tensors(plain_state(_written(exported)), temporary, {"format": "pt"})
         with torch.no_grad():
             again = _read_back(config, exported, temporary, student)
             found = difference(again(inputs).numpy(), expected.numpy())
@@ -256,11 +255,11 @@ def _write_beside(
     if config["head"] is not None and config["head"]["file"]:
         assert student.head is not None
         with atomic_path(folder / HEAD) as temporary:
-            save_file(plain_state(student.head), temporary)
+            save_tensors(plain_state(student.head), temporary)
     if config["classifier"] is not None and config["classifier"]["file"]:
         assert exported.classifier is not None
         with atomic_path(folder / CLASSIFIER) as temporary:
-            save_file(plain_state(exported.classifier), temporary)
+            save_tensors(plain_state(exported.classifier), temporary)
 
 
 def _config(

@@ -128,6 +128,30 @@ def _sharded(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.Mod
     return module
 
 
+def expect_dropped_layers(fabric: Fabric) -> None:
+    """Let processes not wait for gradients of layers that one of them left out of a step."""
+    if isinstance(fabric.strategy, DDPStrategy):
+        # An argument of the strategy, which is made before the network can be looked at.
+        fabric.strategy._ddp_kwargs["find_unused_parameters"] = True
+
+
+def lists_of_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
+    """Outermost members of the network's lists of blocks that have parts and weights."""
+    found: list[torch.nn.Module] = []
+    for part in module.children():
+        if isinstance(part, torch.nn.Sequential | torch.nn.ModuleList):
+            found += [
+                block
+                for block in part
+                if any(True for _ in block.children())
+                and any(True for _ in block.parameters())
+                and not isinstance(block, torch.nn.ModuleList)
+            ]
+        else:
+            found += lists_of_blocks(part)
+    return found
+
+
 def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Members of the network's lists of blocks, as in transformers and the stages of CNNs."""
     lists = torch.nn.Sequential | torch.nn.ModuleList

@@ -16,6 +16,7 @@ from twoalike.backbones import CONFIG, load_backbone
 from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import LabelTable
+from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sampling import HELD_OUT, TRIPLETS, BatchStream
 from twoalike.distill._sources import (
     ImageSet,
@@ -42,6 +43,9 @@ ENOUGH_JUDGED = 100
 """Judged images: the images to score on are among them."""
 LEAST_TRIPLETS = 100
 """Fewest listed triplets to score on: fewer would say next to nothing."""
+ENOUGH_TRIPLETS, MANY_LABELS = 1000, 100_000
+"""Fewest triplets to score on where there are that many labels: the standard error of an accuracy
+is then .016 at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +138,12 @@ def image_lesson(
     *,
     world: int = 1,
     rank: int = 0,
+    folder: Path | None = None,
 ) -> Lesson:
-    """All triplets of each batch of images, labelled by a teacher."""
-    prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
+    """All triplets of each batch of images, labelled by a teacher.
+
+    ``folder`` is where the processes of a machine share prepared images.
+    """
     n, rows = len(images), np.flatnonzero(opinion.judged)
     # What people said of an image tests a student; what a map says of it repeats the map.
     among = rows if len(rows) >= ENOUGH_JUDGED else np.arange(n)
@@ -153,6 +160,9 @@ def image_lesson(
     stream = BatchStream(len(kept), config.batch, config.seed, world, rank)
     learnt = opinion.only(kept)
     few = np.arange(min(PROBE, len(kept)))
+    order = [images.rows[aside], images.rows[kept[few]], images.rows[kept]]
+    store = PreparedImages(order, inputs.shape, folder)
+    prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
     scored = partial(Agreement.of, seed=config.seed, sampling=config.sampling)
     return Lesson(
         prepared(images.only(kept), flip=config.flip),
@@ -171,38 +181,48 @@ def label_lesson(
     *,
     world: int = 1,
     rank: int = 0,
+    folder: Path | None = None,
 ) -> Lesson:
     """Triplets with given labels; images in none of them are ignored.
 
     The student is scored on the triplets of ``validation``, or, if that is None, on those of
-    ``labels`` whose images are all held out.
+    ``labels`` whose images are all held out. ``folder`` is where the processes of a machine share
+    prepared images.
     """
-    triplets = located(images.ids, labels.ids, "labels")[labels.triplets]
+    triplets = _rows(images, labels, "labels")
     if validation is None:
         tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
     else:
-        tested = located(images.ids, validation.ids, "validation")[validation.triplets]
+        tested = _rows(images, validation, "validation")
         chances = validation.probabilities
         aside = _first_images(tested)
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
     learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
-    _check_division(config, len(aside), learnt, int(all_out.sum()))
-    used, rows = np.unique(triplets[learnt], return_inverse=True)
+    fewest = _fewest(len(triplets)) if validation is None else LEAST_TRIPLETS
+    _check_division(config, len(aside), learnt, int(all_out.sum()), fewest)
+    own_triplets = triplets if learnt.all() else triplets[learnt]
+    # By counting: to sort 30 million rows would take many times their memory.
+    used = np.flatnonzero(np.bincount(own_triplets.ravel(), minlength=len(images)))
+    place_of = np.zeros(len(images), np.int32)
+    place_of[used] = np.arange(len(used), dtype=np.int32)
+    rows = place_of[own_triplets]
     stream = BatchStream(len(rows), config.batch, config.seed, world, rank, of="labelled triplets")
-    prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
+    few = slice(0, PROBE)
+    order = [images.rows[aside], images.rows[np.unique(own_triplets[few])], images.rows[used]]
+    store = PreparedImages(order, inputs.shape, folder)
+    prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
 
     def scored(rows: Integers, probabilities: npt.NDArray[np.float32]) -> Agreement:
         own, places = np.unique(rows, return_inverse=True)
         seen = prepared(images.only(own))
         return Agreement(seen, probabilities.astype(np.float64), places)
 
-    few = slice(0, PROBE)
-    own_chances = labels.probabilities[learnt]
+    own_chances = labels.probabilities if learnt.all() else labels.probabilities[learnt]
     return Lesson(
         prepared(images.only(used), flip=config.flip),
         LabelSource(rows, own_chances, stream),
-        scored(triplets[learnt][few], own_chances[few]),
+        scored(own_triplets[few], own_chances[few]),
         scored(tested[all_out], chances[all_out]) if len(aside) else None,
         dropped=int((~learnt).sum() - (all_out.sum() if validation is None else 0)),
     )
@@ -214,19 +234,53 @@ def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
+def _rows(images: Collection, labels: LabelTable, where: str) -> Integers:
+    """Triplets as rows of the images, shape (n, 3), int32: there may be tens of millions."""
+    return located(images.ids, labels.ids, where).astype(np.int32)[labels.triplets]
+
+
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:
-    """Choose which images of the triplets are held out."""
-    shown = np.unique(triplets)
+    """Choose which images of the triplets are held out.
+
+    Random images first. Where there are many images, hardly a triplet has three of them: of 10
+    million triplets of a million images, 4000 random images hold less than one. The images of
+    random triplets are then held out instead.
+    """
+    shown = np.flatnonzero(np.bincount(triplets.ravel()))
     n_out = min(round(config.held_out * len(shown)), MOST_VALIDATION)
-    return shown[_divided(config.seed, len(shown), n_out)[1]]
+    at_random = shown[_divided(config.seed, len(shown), n_out)[1]]
+    if n_out < 3 or _n_within(triplets, at_random) >= _fewest(len(triplets)):
+        return at_random
+    rng = np.random.default_rng([config.seed, HELD_OUT])
+    some = rng.permutation(len(triplets))[:n_out]
+    images = triplets[some].ravel()
+    _, first = np.unique(images, return_index=True)
+    # Triplets in turn, as long as their images are not too many.
+    last = np.sort(first)[n_out] // 3 if len(first) > n_out else len(some)
+    of_triplets = np.unique(images[: 3 * last])
+    return max(at_random, of_triplets, key=lambda rows: _n_within(triplets, rows))
 
 
-def _check_division(config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int) -> None:
+def _n_within(triplets: Integers, rows: Integers) -> int:
+    """Count triplets whose three images are among these."""
+    is_in = np.zeros(int(triplets.max()) + 1, bool)
+    is_in[rows] = True
+    return int(is_in[triplets].all(axis=1).sum())
+
+
+def _fewest(n_labels: int) -> int:
+    """Fewest triplets to score on, of so many labels."""
+    return ENOUGH_TRIPLETS if n_labels >= MANY_LABELS else LEAST_TRIPLETS
+
+
+def _check_division(
+    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, fewest: int
+) -> None:
     """Refuse held-out images that leave too few triplets to score on, or none for training."""
-    if n_aside and n_tested < LEAST_TRIPLETS:
+    if n_aside and n_tested < fewest:
         raise TwoalikeError(
             f"{n_aside} held-out images leave {n_tested} labelled triplets to score on; at least "
-            f"{LEAST_TRIPLETS} are needed",
+            f"{fewest:,} are needed",
             remedy=f"Give `validation=...`, raise held_out in the recipe (it is "
             f"{config.held_out:g}), or set it to 0.",
         )

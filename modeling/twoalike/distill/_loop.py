@@ -17,7 +17,6 @@ from twoalike.distill._checkpoint import (
     DamagedCheckpointError,
     Progress,
     State,
-    as_lines,
     checkpoint_path,
     checkpoint_step,
     find_checkpoints,
@@ -29,63 +28,12 @@ from twoalike.distill._config import DistillConfig
 from twoalike.distill._fabric import load_whole, load_whole_optimizer, whole
 from twoalike.distill._lesson import Agreement, Lesson
 from twoalike.distill._losses import UNCALIBRATED
+from twoalike.distill._metrics import Metrics, Record, open_metrics
 from twoalike.distill._sources import batches
 from twoalike.distill._student import Base, StudentNetwork
-from twoalike.distill._update import Record, Update, WeightAverage, mixed
-from twoalike.study import Interrupt, TwoalikeError, held_interrupt, writing
+from twoalike.distill._update import Update, WeightAverage, mixed
+from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
-
-FILE, FOLDER = "training.jsonl", "tensorboard"
-
-
-class Metrics:
-    """The log's files; a record is on the disk once it has been added."""
-
-    def __init__(self, path: Path, lines: Any, board: Any) -> None:
-        self._path, self._lines, self._board = path, lines, board
-
-    def add(self, record: Record) -> None:
-        """Write one record."""
-        with writing(self._path):
-            self._lines.write(as_lines([record]))
-            self._lines.flush()
-        if self._board is not None:
-            numbers = dict(_flat(record))
-            step = int(numbers.pop("step"))
-            self._board.log_metrics(numbers, step)
-
-
-@contextmanager
-def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Iterator[Metrics]:
-    """Open the log of a run in its folder; records that are not in ``log`` are dropped."""
-    path, board = folder / FILE, None
-    with writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-    if tensorboard:
-        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-
-        step = log[-1]["step"] + 1 if log else None
-        board = TensorBoardLogger(folder, name=FOLDER, version="", purge_step=step)
-    with writing(path):
-        lines = path.open("w", encoding="utf-8")
-    with lines:
-        with writing(path):
-            lines.write(as_lines(log))
-            lines.flush()
-        try:
-            yield Metrics(path, lines, board)
-        finally:
-            if board is not None:
-                board.finalize("done")
-
-
-def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Numbers of a record by name; those of nested records as ``part/name``."""
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}/")
-        elif value is not None:
-            yield f"{prefix}{name}", float(value)
 
 
 class Trainer:
@@ -115,7 +63,7 @@ class Trainer:
         self.average = WeightAverage(student, config.ema) if config.ema else None
         self.progress = Progress(0, 0, None)
         self.log: list[Record] = []
-        self.saved_step: int | None = None
+        self.saved: list[int] = []
         self.last_score: dict[str, float] | None = None
 
     @property
@@ -140,7 +88,8 @@ class Trainer:
             lambda path: read_checkpoint(path, self.student, self.fingerprint, average=averaged),
             "The run continues from",
         )
-        self.saved_step = self.progress.step
+        steps = map(checkpoint_step, found)
+        self.saved = [step for step in steps if step <= self.progress.step]
         load_whole(self.student, state.weights)
         load_whole_optimizer(self.update.optimizer, state.optimizer)
         if self.average is not None and state.average is not None:
@@ -172,44 +121,39 @@ class Trainer:
             If a signal asks to stop, after a checkpoint is written.
         """
         if self.fabric.is_global_zero:
-            with open_metrics(
-                self.folder, self.log, tensorboard=self.config.tensorboard
-            ) as metrics:
+            origin = {
+                key: value for key, value in self.fingerprint.items() if isinstance(value, str)
+            }
+            with open_metrics(self.folder, self.log, self.config, origin) as metrics:
                 self._run(metrics)
         else:
             self._run(None)
 
     def _run(self, metrics: Metrics | None) -> None:
         config, first, source = self.config, self.progress.step, self.lesson.source
-        try:
-            with held_interrupt(signal.SIGTERM) as interrupt, progress_bar() as bar:
-                if first == 0 and not self.log:
-                    self._score(metrics)
-                    self._save()
-                data = batches(
-                    self.lesson.images,
-                    source,
-                    first * config.accumulate,
-                    config.steps * config.accumulate,
-                    config.workers,
-                )
-                started = time.monotonic()
-                a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
-                task = bar.add_task("distil", total=config.steps, completed=first, status="")
-                for step in range(first, config.steps):
-                    loss = self._advance(step, data, metrics)
-                    self._stop_if_asked(interrupt)
-                    speed = (step + 1 - first) * a_step / (time.monotonic() - started)
-                    bar.update(task, advance=1, status=self._status(loss, speed))
-        except RuntimeError as error:
-            if not _out_of_memory(error):
-                raise
-            raise TwoalikeError(
-                f"not enough memory for batches of {config.batch}",
-                where=f"step {self.progress.step + 1}",
-                remedy="Lower `batch=...` (and raise accumulate in proportion), lower "
-                "`size=...`, or set precision = 'bf16' in the recipe; then start again.",
-            ) from error
+        with (
+            enough_memory(config, lambda: self.progress.step + 1),
+            held_interrupt(signal.SIGTERM) as interrupt,
+            progress_bar() as bar,
+        ):
+            if first == 0 and not self.log:
+                self._score(metrics)
+                self._save()
+            data = batches(
+                self.lesson.images,
+                source,
+                first * config.accumulate,
+                config.steps * config.accumulate,
+                config.workers,
+            )
+            started = time.monotonic()
+            a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
+            task = bar.add_task("distil", total=config.steps, completed=first, status="")
+            for step in range(first, config.steps):
+                loss = self._advance(step, data, metrics)
+                self._stop_if_asked(interrupt)
+                speed = (step + 1 - first) * a_step / (time.monotonic() - started)
+                bar.update(task, advance=1, status=self._status(loss, speed))
 
     def _advance(self, step: int, data: Any, metrics: Metrics | None) -> float:
         """Take a step; score and save if due."""
@@ -291,9 +235,9 @@ class Trainer:
                 self.progress,
                 self.fingerprint,
                 self.log,
-                self.saved_step,
+                self.saved[1 - self.config.keep :] if self.config.keep > 1 else (),
             )
-        self.saved_step = self.progress.step
+        self.saved.append(self.progress.step)
         self.fabric.barrier()
 
     def _stop_if_asked(self, interrupt: Interrupt) -> None:
@@ -351,6 +295,22 @@ class Trainer:
         best = self.progress.best_step
         steps = {checkpoint_step(path) for path in find_checkpoints(self.checkpoints)}
         return [best, *sorted(steps & kl.keys() - {best}, key=kl.__getitem__)]
+
+
+@contextmanager
+def enough_memory(config: DistillConfig, step: int | Callable[[], int]) -> Iterator[None]:
+    """Tell in one line what to lower where memory runs out in a step."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        raise TwoalikeError(
+            f"not enough memory for batches of {config.batch}",
+            where=f"step {step() if callable(step) else step}",
+            remedy="Lower `batch=...` (and raise accumulate in proportion), lower `size=...`, or "
+            "set precision = 'bf16' or checkpointing = true in the recipe; then start again.",
+        ) from error
 
 
 def _out_of_memory(error: BaseException) -> bool:

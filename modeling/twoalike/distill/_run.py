@@ -1,5 +1,6 @@
 """Distillation, from files to a student's folder."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from twoalike.backbones import (
     WEIGHTS,
@@ -20,10 +22,11 @@ from twoalike.backbones import (
 )
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._alignet import alignet_preprocessing
-from twoalike.distill._checkpoint import find_checkpoints
+from twoalike.distill._checkpoint import find_checkpoints, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
-from twoalike.distill._fabric import make_fabric
+from twoalike.distill._fabric import expect_dropped_layers, make_fabric
+from twoalike.distill._graph import TRIALS, find_idle
 from twoalike.distill._head import Start, human_head
 from twoalike.distill._labels import PLAN, likeness_of, read_labels
 from twoalike.distill._lesson import (
@@ -33,8 +36,9 @@ from twoalike.distill._lesson import (
     image_lesson,
     label_lesson,
 )
-from twoalike.distill._loop import Trainer
+from twoalike.distill._loop import Trainer, enough_memory
 from twoalike.distill._positions import shared_positions
+from twoalike.distill._prepared import machine_folder
 from twoalike.distill._sampling import HEAD, seed_of
 from twoalike.distill._sources import Average, Inputs, Opinion
 from twoalike.distill._student import (
@@ -139,13 +143,14 @@ def distill(
         )
         guidance.check(config)
         if _claim_folder(Path(out), resume):
-            unreadable: tuple[str, ...] = ()
-            seen = _chosen(as_collection(images), only)
-            if skip_unreadable:
-                seen, unreadable = without_unreadable(seen)
-            backbone = _start(student, config, weights, untrained, pool, block)
-            run = _Run(config, guidance, seen, unreadable, backbone, Path(out), device)
-            run.train(resume)
+            with nothing_left(Path(out)):
+                unreadable: tuple[str, ...] = ()
+                seen = _chosen(as_collection(images), only)
+                if skip_unreadable:
+                    seen, unreadable = without_unreadable(seen)
+                backbone = _start(student, config, weights, untrained, pool, block)
+                run = _Run(config, guidance, seen, unreadable, backbone, Path(out), device)
+                run.train(resume)
         return Student.load(out)
 
 
@@ -355,13 +360,28 @@ class _Run:
 
     def train(self, resume: bool) -> None:
         """Train the student, or resume its training, and write its folder."""
-        config, backbone, seen = self.config, self.backbone, self.seen
+        config, backbone = self.config, self.backbone
         initial, classifier = backbone.weights_sha256, backbone.classifier
         fabric = make_fabric(self.device, config.precision, config.parallel)
         module = prepare_training(backbone, config)
-        with fabric.rank_zero_first():
-            lesson = self._lesson(world=fabric.world_size, rank=fabric.global_rank)
-            origin = self.guidance.origin
+        with machine_folder(fabric, config.workers) as folder:
+            with fabric.rank_zero_first():
+                lesson = self._lesson(fabric.world_size, fabric.global_rank, folder)
+                origin = self.guidance.origin
+            self._train(fabric, module, lesson, origin, initial, classifier, resume)
+
+    def _train(
+        self,
+        fabric: Fabric,
+        module: torch.nn.Module,
+        lesson: Lesson,
+        origin: dict[str, Any],
+        initial: str,
+        classifier: torch.nn.Linear | None,
+        resume: bool,
+    ) -> None:
+        """Train on a lesson; ``initial`` is the hash of the initial weights."""
+        config, backbone, seen = self.config, self.backbone, self.seen
         control = self.guidance.control
         if control is not None:
             check_control(control, config, seen.digest, origin["sha256"])
@@ -375,6 +395,7 @@ class _Run:
             **backbone.tokens,
         }
         network, base, start = self._network(module, lesson, fabric.device)
+        idle = self._leave_idle(network, fabric)
         n_learnt = sum(
             weights.numel()
             for name, weights in network.named_parameters()
@@ -388,6 +409,7 @@ class _Run:
         if fabric.is_global_zero:
             summary = self._summary(origin, trainer, step, base)
             summary |= {"learnt": n_learnt, "head_start": start}
+            summary |= {"idle": idle} if idle else {}
             if control is not None:
                 score = control_score(control, lesson, config, fabric.device)
                 summary["held_out"]["control"] = score
@@ -396,9 +418,28 @@ class _Run:
             write_student(self.out, backbone, trained, made, summary, trainer.log, seen)
         fabric.barrier()
 
-    def _lesson(self, *, world: int, rank: int) -> Lesson:
+    def _leave_idle(self, network: StudentNetwork, fabric: Fabric) -> list[str]:
+        """Exclude weights from training that never get a gradient, and return their names."""
+        inputs = torch.zeros(2, *self.backbone.preprocessing.shape, device=fabric.device)
+        if self.config.train == "probe":
+            inputs = torch.zeros(2, self.backbone.n_features, 1, 1, device=fabric.device)
+        together = fabric.world_size > 1
+        with enough_memory(self.config, 1):
+            idle, dropped = find_idle(network, inputs, TRIALS if together else 1)
+        for name in idle:
+            network.get_parameter(name).requires_grad_(False)
+        if together and dropped:
+            expect_dropped_layers(fabric)
+        if idle and fabric.is_global_zero:
+            few = ", ".join(idle[:4]) + (", ..." if len(idle) > 4 else "")
+            said = f"{len(idle)} of its weight tensors ({few}) do not affect its features"
+            print(f"{self.backbone.name}: {said} and stay as they are.", file=sys.stderr)  # noqa: T201
+        return [name.removeprefix("backbone.") for name in idle]
+
+    def _lesson(self, world: int, rank: int, folder: Path | None) -> Lesson:
         """Learn from all triplets of each batch, or from listed ones."""
         config, seen, inputs = self.config, self.seen, self._inputs()
+        place: dict[str, Any] = {"world": world, "rank": rank, "folder": folder}
         if (teacher := self.guidance.teacher) is not None:
             features = self.guidance.features
             if features is None and teacher.needs_features:
@@ -408,11 +449,11 @@ class _Run:
             )
             folder = self.out / "checkpoints"
             opinion = _opinion(teacher, seen.ids, features, average or "predictive", folder)
-            return image_lesson(config, seen, inputs, opinion, world=world, rank=rank)
+            return image_lesson(config, seen, inputs, opinion, **place)
         labels, validation = self.guidance.labels, self.guidance.validation
         assert labels is not None
         table, tested = read_labels(labels), read_labels(validation) if validation else None
-        return label_lesson(config, seen, inputs, table, tested, world=world, rank=rank)
+        return label_lesson(config, seen, inputs, table, tested, **place)
 
     def _inputs(self) -> Inputs:
         """How the student reads images: prepared or, for a probe, as features."""

@@ -4,7 +4,6 @@ A source labels all triplets of a batch, or lists triplets with given labels. It
 seed, step and process alone: batch 1,000 does not depend on whether earlier ones were drawn.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, Literal, Protocol
@@ -17,6 +16,7 @@ from torch.utils.data import Dataset
 from twoalike.backbones import load_batches
 from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
+from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
 from twoalike.study import Booleans, Integers
 
@@ -24,8 +24,6 @@ Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
 Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
-CACHE_BYTES = 2 * 1024**3
-"""Memory for prepared images; a larger set is read again each time."""
 
 
 def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
@@ -256,23 +254,25 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
     """Prepared images by (batch number, image index); the number makes mirroring reproducible."""
 
     def __init__(
-        self, images: Collection, inputs: Inputs, *, seed: int, flip: bool = False
+        self,
+        images: Collection,
+        inputs: Inputs,
+        *,
+        seed: int,
+        flip: bool = False,
+        store: PreparedImages | None = None,
     ) -> None:
         self.images, self.inputs = images, inputs
         self.flip, self.seed = flip, seed
-        fits = len(images) * math.prod(inputs.shape) * 4 <= CACHE_BYTES
-        self.cache: dict[int, torch.Tensor] | None = {} if fits else None
+        self.store = store or PreparedImages([images.rows], inputs.shape)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def prepared(self, index: int) -> torch.Tensor:
         """One input: the prepared image, shape (3, size, size), or its features for a probe."""
-        if self.cache is None:
-            return self.inputs.read(self.images, index)
-        if index not in self.cache:
-            self.cache[index] = self.inputs.read(self.images, index)
-        return self.cache[index]
+        row = int(self.images.rows[index])
+        return self.store.get(row, lambda: self.inputs.read(self.images, index))
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, torch.Tensor]:
         number, index = key
@@ -280,10 +280,6 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
         if self.flip and np.random.default_rng([self.seed, FLIP, number, index]).random() < 0.5:
             image = image.flip(2)
         return index, image
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the prepared images out: a worker prepares those that it is asked for."""
-        return self.__dict__ | {"cache": None if self.cache is None else {}}
 
     def stacked(self, indices: Sequence[int]) -> torch.Tensor:
         """Several images without mirroring, shape (len(indices), 3, size, size)."""

@@ -1,6 +1,7 @@
 """The network that is trained, and a copy of its initial state to which it may be held close."""
 
 import copy
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -105,7 +106,11 @@ class StudentNetwork(nn.Module):
         """Output for prepared images, float32, on the CPU."""
         training = self.training
         self.eval()
-        output = Output(*(x.float().cpu() for x in self(images.to(self.log_temperature.device))))
+        # Compiled code is for training: here shapes vary, and each would be compiled.
+        compiled = self._compiled_call_impl is not None
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            made = self(images.to(self.log_temperature.device))
+        output = Output(*(x.float().cpu() for x in made))
         self.train(training)
         return output
 

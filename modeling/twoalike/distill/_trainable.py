@@ -29,6 +29,7 @@ from torch import nn
 from twoalike.backbones import Backbone, create_network, pooled_features, put_classifier
 from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
+from twoalike.distill._graph import compute_twice, computed_once
 from twoalike.features import FeatureTable, Rows, read_features, write_features
 from twoalike.study import Floats, TwoalikeError, how_to_install
 
@@ -63,6 +64,8 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
     """
     module = backbone.module
     module.requires_grad_(config.train in {"full", "lora"})
+    if config.checkpointing and config.train != "probe":
+        compute_twice(module, backbone.network)
     if config.train == "lora":
         size = backbone.preprocessing.size
         return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
@@ -87,6 +90,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
 
 def trained_network(module: nn.Module) -> nn.Module:
     """Remove what was needed for training only: adapters are merged into the weights."""
+    computed_once(module)
     return merged(module) if hasattr(module, "merge_and_unload") else module.requires_grad_(True)
 
 

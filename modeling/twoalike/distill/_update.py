@@ -12,14 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._fabric import part_like, whole
+from twoalike.distill._graph import compile_training
 from twoalike.distill._losses import choice_logs, relational_loss, triplet_loss
+from twoalike.distill._metrics import Record
 from twoalike.distill._sampling import NOISE, seed_of
-from twoalike.distill._sources import ImageSource, Source
+from twoalike.distill._sources import ImageSource, LabelSource, Source
 from twoalike.distill._student import Base, StudentNetwork
-
-type Record = dict[str, Any]
-"""One line of training.jsonl: a step, or the scores after a step."""
-
 
 HEAD_RATE = 0.1
 """Peak rate of a head into the human space, relative to that of the network."""
@@ -167,7 +165,7 @@ class Update:
         learns_temperature = config.objective != "relational" and config.temperature_rate > 0
         student.log_temperature.requires_grad_(learns_temperature)
         if config.compile:
-            student.compile()
+            compile_training(student, fabric.device)
         self.network = fabric.setup_module(student)
         # After sharding: the initial weights are kept in the same parts.
         self.optimizer = AdamToInit(_groups(student, config), config.rate, config.decay_to_init)
@@ -231,6 +229,9 @@ class Update:
         inputs = images.to(device)
         if config.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if config.compile and isinstance(source, LabelSource):
+            # Batches of listed triplets have as many images as their triplets happen to show.
+            torch._dynamo.maybe_mark_dynamic(inputs, 0)
         output = self.network(inputs)
         similarity = self.student.similarity_of(output.features)
         if config.objective == "relational":

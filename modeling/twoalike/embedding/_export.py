@@ -300,7 +300,13 @@ def participants_table(
     }
     tables = {kind: read_judgments(one, kind) for kind, one in given.items() if one is not None}
     if tables:
-        careless = careless_table(posterior, **tables)
+        careless = careless_table(
+            posterior,
+            tables.get("choices"),
+            arrangements=tables.get("arrangements"),
+            ratings=tables.get("ratings"),
+            sortings=tables.get("sortings"),
+        )
         table = table.merge(careless, on="participant", how="right")
         table.attrs = careless.attrs
         by, ascending = ["p_careless", *by], [False, *ascending]

@@ -25,7 +25,7 @@ def read_raw_ratings(
 
     Trials without a rating (timed out) are left out, and counted in
     ``table.attrs["n_without_choice"]``. Practice and catch trials are kept, with their
-    ``trial_type``, but for attention checks with two identical images, which are no pair.
+    ``trial_type``; only attention checks may show an image beside itself.
 
     Parameters
     ----------
@@ -39,11 +39,9 @@ def read_raw_ratings(
         file, the row and the column.
     """
     sessions, excluded = raw_sessions(raw, "pair-rating", (*_TRIAL, *_RATING), unusable)
-    parts, last, unanswered = [], _Last(), 0
+    parts, last = [], _Last()
     for session in sessions:
-        answered = session.rows["response"].notna()
-        unanswered += int((~answered).sum())
-        rows = session.rows[answered & (session.rows["stimulus_1"] != session.rows["stimulus_2"])]
+        rows = session.rows[session.rows["response"].notna()]
         columns = {
             "trial": rows["trial_index"] + last.before(session),
             "item_a": rows["stimulus_1"],
@@ -58,7 +56,7 @@ def read_raw_ratings(
         raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a rating", where=raw)
     seen = pd.unique(pd.concat([rows[name] for name in PAIR], ignore_index=True))
     table = ratings_table(dict(rows), known_order(list(seen), objects, raw), raw)
-    table.attrs["n_without_choice"] = unanswered
+    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
     table.attrs["n_torn"] = sum(one.torn for one in sessions)
     table.attrs["excluded"] = excluded
     return table

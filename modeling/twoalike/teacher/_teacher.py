@@ -18,6 +18,7 @@ from twoalike.study import (
     read_json,
     require_file,
     sha256_file,
+    usual_permissions,
     write_json,
 )
 from twoalike.teacher._affine import AffineTeacher
@@ -116,6 +117,7 @@ def save_teacher(
     with atomic_directory(Path(folder)) as temporary:
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         save_file(contiguous, temporary / "teacher.safetensors")
+        usual_permissions(temporary / "teacher.safetensors")
         content = {
             **provenance,
             **teacher.description,

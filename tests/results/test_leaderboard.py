@@ -1,0 +1,327 @@
+"""Many networks against the same people, through Python, files and the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import twoalike.api as ta
+from twoalike.choice import log_choice
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.evaluation import triplet_similarities
+from twoalike.features import FeatureTable, write_features
+from twoalike.figures import leaderboard_chart, to_svg
+from twoalike.judgments import RdmTable, choices_table, write_judgments
+from twoalike.results import LEADERBOARD, Leaderboard, leaderboard
+from twoalike.study import TwoalikeError, provenance
+from twoalike.tables import read_tsv
+
+M = 40
+IDS = tuple(f"o{number:02d}" for number in range(M))
+LEVELS = ("coarse", "fine", "boundary")
+
+
+@pytest.fixture(scope="module")
+def truth() -> np.ndarray:
+    """Where objects lie for people, rows of one length so that dot products order as cosines."""
+    places = np.random.default_rng(5).normal(size=(M, 4))
+    places -= places.mean(axis=0)
+    return 2 * places / np.linalg.norm(places, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def choices(truth: np.ndarray) -> pd.DataFrame:
+    """Three hundred triplets, each judged by five of fifteen people."""
+    rng = np.random.default_rng(6)
+    different = np.stack([rng.permutation(M)[:3] for _ in range(300)])
+    triplets = np.repeat(different, 5, axis=0)
+    logs = np.stack(log_choice(tuple(triplet_similarities(truth, triplets, "dot").T), 1.0), axis=1)
+    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) + 1
+    people = (np.arange(1500) % 5) + 5 * (np.arange(1500) // 5 % 3)
+    columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
+    columns |= {"chosen": chosen, "participant": [f"p{k:02d}" for k in people]}
+    columns["level"] = np.repeat(np.array(LEVELS)[np.arange(300) % 3], 5).tolist()
+    return choices_table(columns, IDS)
+
+
+@pytest.fixture(scope="module")
+def networks(truth: np.ndarray) -> dict[str, FeatureTable]:
+    """The observer's own space, two equal ones that see it through noise, and shuffled rows."""
+    rng = np.random.default_rng(7)
+    noisy = truth + 0.9 * rng.normal(size=truth.shape)
+    spaces = {"own": truth, "noisy": noisy, "twin": noisy, "shuffled": rng.permutation(truth)}
+    return {name: FeatureTable(IDS, x.astype(np.float32)) for name, x in spaces.items()}
+
+
+@pytest.fixture(scope="module")
+def posterior(truth: np.ndarray) -> Posterior:
+    """One chain of twelve draws near the truth."""
+    import xarray as xr
+
+    rng = np.random.default_rng(8)
+    draws = truth + 0.1 * rng.normal(size=(1, 12, *truth.shape))
+    each = ("chain", "draw", "participant")
+    group = xr.Dataset(
+        {
+            "embedding": (("chain", "draw", "object", "dimension"), draws),
+            "temperature": (each, np.ones((1, 12, 1))),
+            "lapse": (each, np.full((1, 12, 1), 0.02)),
+        },
+        coords={"object": list(IDS), "participant": ["p00"]},
+    ).astype("float32")
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
+    return Posterior(tree)
+
+
+@pytest.fixture(scope="module")
+def ranked(
+    networks: dict[str, FeatureTable], choices: pd.DataFrame, posterior: Posterior
+) -> Leaderboard:
+    """All measures on choices and of a posterior."""
+    return leaderboard(networks, choices=choices, posterior=posterior, resamples=999)
+
+
+def test_the_observers_own_space_wins_and_reaches_the_ceiling(ranked: Leaderboard) -> None:
+    accuracy = ranked.boards[0]
+    assert (accuracy.measure, accuracy.subset, accuracy.count) == ("accuracy", None, 1500)
+    assert accuracy.among_best() == ("own",)
+    first = accuracy.networks[0]
+    assert (first.name, first.best_rank, first.worst_rank) == ("own", 1, 1)
+    assert (first.difference, first.p) == (None, None)
+    assert accuracy.best is not None
+    assert accuracy.best.low <= first.score.value <= accuracy.best.high
+    of_posterior = ranked.board("posterior")
+    assert of_posterior.best is not None
+    assert of_posterior.networks[0].score.value == pytest.approx(of_posterior.best.value, abs=0.02)
+
+
+def test_equal_networks_differ_by_exactly_nothing(
+    networks: dict[str, FeatureTable], choices: pd.DataFrame, posterior: Posterior
+) -> None:
+    found = leaderboard(
+        networks, choices=choices, posterior=posterior, against="twin", resamples=99
+    )
+    for board in found.boards:
+        noisy, twin = (
+            next(of for of in board.networks if of.name == name) for name in ("noisy", "twin")
+        )
+        gain = noisy.difference
+        assert gain is not None
+        assert (gain.value, gain.low, gain.high, noisy.p) == (0.0, 0.0, 0.0, 1.0)
+        assert noisy.score == twin.score
+        assert (noisy.best_rank, noisy.worst_rank) == (twin.best_rank, twin.worst_rank)
+
+
+def test_shuffled_features_are_at_chance_and_surely_worse(ranked: Leaderboard) -> None:
+    accuracy = ranked.boards[0]
+    last = accuracy.networks[-1]
+    assert last.name == "shuffled"
+    assert last.score.low < 1 / 3 < last.score.high
+    assert last.best_rank == last.worst_rank == 4
+    correlation = ranked.board("posterior").networks[-1].score
+    assert correlation.low < 0 < correlation.high
+    assert last.p is not None
+    assert last.p < 0.05
+
+
+def test_every_level_has_its_scores_and_limits(ranked: Leaderboard) -> None:
+    for measure in ("accuracy", "log_loss", "majority"):
+        whole = ranked.board(measure)
+        parts = [ranked.board(measure, level) for level in LEVELS]
+        assert sum(part.count for part in parts) == whole.count
+        assert all(part.best is not None for part in parts)
+        for row, of in enumerate(whole.networks):
+            mean = np.average(
+                [part.networks[row].score.value for part in parts],
+                weights=[part.count for part in parts],
+            )
+            assert mean == pytest.approx(of.score.value)
+    assert 290 < ranked.board("majority").count <= 300  # the same triplet may be drawn twice
+
+
+def test_scores_above_leave_one_out_are_marked_and_explained(ranked: Leaderboard) -> None:
+    majority = ranked.board("majority")
+    loo, best = majority.leave_one_out, majority.best
+    assert loo is not None and best is not None
+    own = majority.networks[0]
+    assert loo.value < own.score.value
+    assert own.above in ("leave-one-out", "best possible")
+    assert majority.networks[-1].above is None
+    notes = " ".join(ranked.notes())
+    assert "Accuracy against majorities, above people's leave-one-out" in notes
+    assert "not better than human" in notes
+    assert f"the best possible score is {best.value:.3f}" in notes
+    marked = [cell.mark for table in ranked.tables() for row in table.rows for cell in row]
+    assert "*" in marked
+
+
+def test_the_order_in_which_networks_are_given_changes_nothing(
+    networks: dict[str, FeatureTable],
+    choices: pd.DataFrame,
+    posterior: Posterior,
+    ranked: Leaderboard,
+) -> None:
+    back = dict(reversed(networks.items()))
+    again = leaderboard(back, choices=choices, posterior=posterior, resamples=999)
+    assert again.as_dict() == ranked.as_dict()
+
+
+def test_a_named_reference_has_narrower_intervals_than_all_pairs(
+    networks: dict[str, FeatureTable], choices: pd.DataFrame, ranked: Leaderboard
+) -> None:
+    named = leaderboard(networks, choices=choices, against="own", resamples=999)
+    assert named.config.against == "own"
+    for one, other in zip(named.boards[0].networks, ranked.boards[0].networks, strict=True):
+        if one.difference and other.difference:
+            assert one.difference.value == other.difference.value
+            assert one.difference.high - one.difference.low < (
+                other.difference.high - other.difference.low
+            )
+            assert (one.best_rank, one.worst_rank) == (other.best_rank, other.worst_rank)
+
+
+def test_dissimilarities_alone_rank_networks(
+    networks: dict[str, FeatureTable], truth: np.ndarray
+) -> None:
+    rng = np.random.default_rng(0)
+    distances = np.linalg.norm(truth[:, None] - truth, axis=-1)
+    noise = np.abs(rng.normal(size=(6, M, M)))
+    people = distances + 0.2 * (noise + noise.transpose(0, 2, 1)) * (1 - np.eye(M))
+    found = leaderboard(networks, rdm=RdmTable(people, IDS))
+    assert [board.measure for board in found.boards] == ["rdm"]
+    assert [of.name for of in found.networks][0] == "own"
+    assert found.people is not None and found.people.ceiling is not None
+    assert found.networks[0].per_person == pytest.approx(found.people.ceiling.upper, abs=0.05)
+    assert found.boards[0].among_best() == ("own",)
+
+
+def test_only_objects_of_all_networks_count(
+    networks: dict[str, FeatureTable], choices: pd.DataFrame
+) -> None:
+    part = FeatureTable(IDS[4:], networks["noisy"].values[4:])
+    found = leaderboard(networks | {"part": part}, choices=choices, resamples=99)
+    assert found.objects == M - 4
+    known = choices[["item_1", "item_2", "item_3"]].isin(IDS[4:]).all(axis=1).sum()
+    assert found.judgments[0].choices == known
+    assert found.judgments[0].left_out["without_features"] == 1500 - known
+    notes = " ".join(found.notes())
+    assert f"{known:,} of 1,500 choices were scored" in notes
+    assert "All networks have features of 36 objects" in notes
+    assert {of.name: of.objects for of in found.networks}["part"] == 36
+
+
+def test_the_file_and_the_table_say_the_same(ranked: Leaderboard, tmp_path: Path) -> None:
+    ranked.save(tmp_path / "board.json")
+    assert Leaderboard.load(tmp_path / "board.json").as_dict() == ranked.as_dict()
+    ranked.save_table(tmp_path / "board.tsv")
+    table = read_tsv(tmp_path / "board.tsv", "a leaderboard", LEADERBOARD.names)
+    frame = ranked.to_frame()
+    assert list(table.columns) == list(LEADERBOARD.names) == list(frame.columns)
+    assert len(table) == len(frame) == 4 * (3 * 4 + 1)
+    np.testing.assert_allclose(table["score"].astype(float), frame["score"], atol=5e-5)
+    content = ranked.as_dict()
+    content["boards"][0]["networks"].reverse()
+    (tmp_path / "board.json").write_text(json.dumps(content))
+    with pytest.raises(TwoalikeError, match="boards do not fit the networks"):
+        Leaderboard.load(tmp_path / "board.json")
+
+
+def test_the_figure_has_every_network_and_panel(ranked: Leaderboard) -> None:
+    figure = leaderboard_chart(ranked)
+    titles = [one.get_title(loc="left") for one in figure.axes]
+    assert titles == ["Accuracy", *LEVELS[:2], "boundary", "Posterior"]
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == [of.name for of in ranked.networks]
+    root = ElementTree.fromstring(to_svg(figure))
+    assert root.tag.endswith("svg")
+    ax = ta.plot.leaderboard(ranked, subset="fine", ax=Figure().subplots())
+    assert ax.get_title(loc="left") == "fine"
+    with pytest.raises(TwoalikeError, match="accuracy of nowhere"):
+        ta.plot.leaderboard(ranked, subset="nowhere", ax=Figure().subplots())
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path,
+    networks: dict[str, FeatureTable],
+    choices: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Files of choices and features, the current folder."""
+    write_judgments(tmp_path / "choices.parquet", choices, provenance("choices"))
+    for name, table in networks.items():
+        backbone = {"own": "vit", "noisy": "resnet", "twin": "resnet"}.get(name)
+        meta = {"backbone": backbone} if backbone else {}
+        write_features(tmp_path / f"{name}.npz", FeatureTable(table.ids, table.values, meta))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """A function that runs the command: status, output, errors."""
+
+    def command(words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(["leaderboard", *words.split()])
+        shown = capsys.readouterr()
+        return int(caught.value.code or 0), shown.out, shown.err
+
+    return command
+
+
+def test_the_command_writes_everything(
+    folder: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    words = "own.npz noisy.npz twin.npz mixed=shuffled.npz --choices choices.parquet "
+    status, shown, errors = run(
+        words + "--out board.json --table board.tsv --figure board.svg --seed 3"
+    )
+    assert (status, errors) == (0, "")
+    found = Leaderboard.load(folder / "board.json")
+    # Networks are called as their files say; two of one network are told apart by their files.
+    names = [of.name for of in found.networks]
+    assert names[0] == "vit"
+    assert sorted(names) == ["mixed", "resnet (noisy)", "resnet (twin)", "vit"]
+    assert set(found.inputs) == {"choices", *(f"features {name}" for name in names)}
+    assert "vit is better than each other network" in shown
+    assert "Wrote board.tsv" in shown
+    assert "vit 0." in (folder / "board.svg").read_text()
+    before = {name: (folder / name).read_bytes() for name in ("board.json", "board.svg")}
+    words = "mixed=shuffled.npz twin.npz own.npz noisy.npz --choices choices.parquet "
+    run(words + "--out board.json --figure board.svg --seed 3")
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    run(words + "--out other.png.json --figure board.png")
+    assert (folder / "board.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("own.npz --choices choices.parquet", "expected two networks or more, found 1 network"),
+        ("own.npz noisy.npz", "no judgments to rank networks by. Give --choices"),
+        ("own.npz noisy.npz --choices choices.parquet --against vitt", "one of resnet, vit"),
+        ("a=own.npz a=noisy.npz --choices choices.parquet", "two networks are called 'a'"),
+        ("own.npz apart.npz --choices choices.parquet", "objects that all networks have features"),
+        ("own.npz noisy.npz --choices choices.parquet --figure board.pdf", ".svg or .png"),
+        ("own.npz noisy.npz --choices choices.parquet --table board.csv", "ending in .tsv"),
+        ("own.npz noisy.npz --rdm rdm.npz --labels labels.tsv", "choices to sort by them"),
+    ],
+)
+def test_what_cannot_be_ranked_is_refused_in_one_line(
+    folder: Path, run: Callable[..., tuple[int, str, str]], words: str, message: str
+) -> None:
+    apart = FeatureTable(("x", "y", "z", "w"), np.eye(4, dtype=np.float32))
+    write_features(folder / "apart.npz", apart)
+    status, _, errors = run(words + " --out board.json")
+    assert status == 1
+    assert message in errors
+    assert errors.count("\n") == 1
+    assert not (folder / "board.json").exists()
