@@ -156,7 +156,7 @@ class Round:
     def pool_ends(self) -> Integers:
         """Number of triplets of all pools up to each."""
         last = np.append(np.flatnonzero(np.diff(self.pool)), len(self.pool) - 1)
-        return self.ends[last]
+        return np.asarray(self.ends[last])
 
 
 def deal(

@@ -164,6 +164,10 @@ class TripletStream:
 
         A block's triplets have few images, so that their similarities are best computed together.
         """
+        if self._a_round < BLOCK:  # a few images: several rounds have the same ones
+            step = -(-BLOCK // self._a_round) * self._a_round
+            yield from ((first, min(first + step, stop)) for first in range(start, stop, step))
+            return
         for number, low, high in self._spans(start, stop):
             ends = self._round(number).pool_ends
             pools = -(-BLOCK * len(ends) // self._a_round)
@@ -258,7 +262,7 @@ class TripletStream:
 
 def _by_twos(place: Integers, size: Integers) -> Integers:
     """Every second place of a circle, then the others: few neighbours use most images."""
-    return 2 * place % size + ((size % 2 == 0) & (2 * place >= size))
+    return np.asarray(2 * place % size + ((size % 2 == 0) & (2 * place >= size)))
 
 
 def _below(draw: Floats, most: int | Integers) -> npt.NDArray[np.int64]:

@@ -182,7 +182,7 @@ class MappedRows:
 
     def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
         if isinstance(rows, int | np.integer):
-            return self[np.array([rows])][0]
+            return self._gathered(np.array([rows], np.int64)).reshape(-1)
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:

@@ -138,7 +138,7 @@ class AffineTeacher:
     def width(self) -> int:
         """Number of coordinates of a position: D + p, or D if ``identity`` is 0."""
         d, p = self.weight.shape
-        return d + (p if self.identity else 0)
+        return int(d + (p if self.identity else 0))
 
     def _blocks(self, features: FeatureTable, rows: Integers) -> Iterator[npt.NDArray[np.float32]]:
         """Yield positions of these rows of features, block by block, shape (n, width)."""
@@ -152,7 +152,7 @@ class AffineTeacher:
                 human[places >= 0] = self.known[places[places >= 0]]
             if self.identity:
                 human = np.concatenate([human, np.float32(self.identity) * z], axis=1)
-            yield human
+            yield np.asarray(human, np.float32)
 
     def position_blocks(
         self, ids: Sequence[str], features: FeatureTable
