@@ -1,6 +1,6 @@
 """What `twoalike features` costs beyond the network and the reading of images.
 
-    python -P benchmarks/features.py [--rounds 9]
+    python -P benchmarks/features.py [--rounds 5]
 
 Bare is the loop that one writes oneself: `PIL.Image.open(...).convert("RGB")`, timm's
 `create_transform`, torch's DataLoader, the network, and its outputs collected in memory. Ours is
@@ -39,7 +39,7 @@ from twoalike.backbones import Backbone, extract_features, load_backbone
 from twoalike.backbones._loading import _worker_context
 
 RESULTS = Path(__file__).parent / "results" / "features.md"
-IMAGES, BATCH, TARGET = 192, 32, 0.9
+IMAGES, BATCH, TARGET = 384, 32, 0.9
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def row(found: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
