@@ -36,5 +36,5 @@ def test_two_groups_are_sized_with_their_options_and_those_that_are_shared() -> 
     from twoalike.recovery import group_power
 
     given = {field.name for field in (*fields(Options), *fields(GroupOptions))}
-    taken = inspect.signature(group_power).parameters.keys() - {"study"}
+    taken = inspect.signature(group_power).parameters.keys() - {"study", "slurm"}
     assert given - set(_OF_PREDICTIONS) == taken
