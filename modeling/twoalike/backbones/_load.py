@@ -206,8 +206,8 @@ def _check_name(name: str) -> None:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
     raise TwoalikeError(
         where=name,
-        expected=f"a network's name ({LITE0}, or one of timm's {len(known) - 1}) or a student's "
-        "folder",
+        expected=f"a network's name ({LITE0}, one of timm's {len(known) - 1}, transformers:... or "
+        "open_clip:...) or a student's folder",
         found="neither",
         remedy=f"Did you mean {' or '.join(map(repr, close))}?" if close else "",
     )
