@@ -324,6 +324,8 @@ def close_to_truth(x: np.ndarray, people: list[str], kinds: tuple[str, ...]) -> 
     axes, shape = ("chain", "draw"), (1, 30)
     n, jitter = len(people), 0.02 * np.random.default_rng(5).random((*shape, M, 4))
     variables: dict[str, Any] = {"embedding": ((*axes, "object", "dimension"), x + jitter)}
+    for name in ("temperature", "lapse"):
+        variables[name] = ((*axes, "participant"), np.full((*shape, n), 0.05))
     for axis in kinds:
         symbol = {"rater": "rating", "sorter": "sorting"}[axis]
         for name in ("noise", "origin", "unit"):
@@ -333,7 +335,7 @@ def close_to_truth(x: np.ndarray, people: list[str], kinds: tuple[str, ...]) -> 
             steps = np.linspace(-1.5, 1.5, 6)
             threshold, more = np.broadcast_to(steps, (*shape, n, 6)), (axis, "threshold")
         variables[f"{symbol}_threshold"] = ((*axes, *more), threshold)
-    coords: dict[str, Any] = {"object": list(IDS)} | dict.fromkeys(kinds, people)
+    coords: dict[str, Any] = {"object": list(IDS)} | dict.fromkeys(("participant", *kinds), people)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coords)})
     tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
     return Posterior(tree)
@@ -343,20 +345,22 @@ def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.
     x, s = world(rng)
     tables = {"ratings": rate(s, rng), "sortings": sort(s, rng, people=6)}
     people = [f"p{k}" for k in range(6)]
-    found = [
+    both = ("rater", "sorter")
+    mixed = x[rng.permutation(M)]
+    own, other, part = (
         evaluate(
             {"truth": (list(IDS), x)},
-            posterior=close_to_truth(x, people, kinds),
+            posterior=close_to_truth(space, people, kinds),
             similarity="dot",
             **tables,
         )
-        for kinds in (("rater", "sorter"), ("rater",))
-    ]
-    for of in (found[0].ratings, found[0].sortings):
-        assert of is not None and of.posterior is not None, of and of.missing
-        assert "posterior" not in of.missing and of.posterior.judgments > 0
-        score = of.posterior.log_loss
-        assert score.low < score.value < score.high
-        assert score.high < of.posterior.guessing
-    assert found[1].sortings is not None and found[1].sortings.posterior is None
-    assert found[1].sortings.missing["posterior"] == "it was fitted without sortings"
+        for space, kinds in ((x, both), (mixed, both), (x, ("rater",)))
+    )
+    for kind in tables:
+        found, worse = (getattr(of, kind).posterior for of in (own, other))
+        assert found.judgments > 0 and found.left_out
+        assert found.log_loss.low < found.log_loss.value < found.log_loss.high
+        assert found.log_loss.value < worse.log_loss.value
+        assert "posterior" not in getattr(own, kind).missing
+    assert part.sortings is not None and part.sortings.posterior is None
+    assert part.sortings.missing["posterior"] == "it was fitted without sortings"
