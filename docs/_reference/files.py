@@ -73,7 +73,8 @@ _FILES = (
     ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),
     (
         "`leaderboard.json`, `leaderboard.tsv`",
-        "networks in order, everything and [a row a score](#leaderboard-tsv)",
+        "networks in order: [everything](results.md#results-leaderboard), and "
+        "[a row a score](#leaderboard-tsv)",
         "`leaderboard` → you",
     ),
 )

@@ -1,4 +1,4 @@
-"""The page of ``results.json`` and ``transfer.json``: every key, from the models that hold them."""
+"""The page of results, transfer and leaderboards: every key, from the models that hold them."""
 
 import ast
 import inspect
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from _reference.markdown import cell, code, table
 from twoalike.evaluation import Interval
-from twoalike.results import Results, TransferResults, quantity_of
+from twoalike.results import Leaderboard, Results, TransferResults, quantity_of
 
 _HEAD = """# results.json
 
@@ -31,15 +31,25 @@ What `twoalike transfer` measures; `twoalike.results.TransferResults.load` reads
 [Transfer](#results-transfer), and how it was made.
 
 """
+_LEADERBOARD = """(results-leaderboard)=
+## leaderboard.json
+
+What `twoalike leaderboard` measures; `twoalike.results.Leaderboard.load` reads it.
+
+"""
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
 
 
 def results_page() -> str:
     """Markdown of the page."""
-    parts = [_section(model) for model in models_within(Results, [])]
+    seen: list[type[BaseModel]] = []
+    parts = [_section(model) for model in models_within(Results, seen)]
+    known = len(seen)
     transfer = _TRANSFER + key_table(TransferResults, descriptions(TransferResults))
+    board = _LEADERBOARD + key_table(Leaderboard, descriptions(Leaderboard))
+    own = [_section(model) for model in models_within(Leaderboard, seen)[known:]]
     results = key_table(Results, descriptions(Results))
-    return "\n".join([_HEAD, results, *parts[1:], transfer])
+    return "\n".join([_HEAD, results, *parts[1:], transfer, board, *own[1:]])
 
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:

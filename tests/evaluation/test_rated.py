@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import kendalltau, somersd, spearmanr
 
 from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.evaluation import (
     Candidate,
     adjusted_rand,
@@ -314,3 +317,50 @@ def test_the_report_has_a_table_of_both(files: Path) -> None:
     for words in ("With the mean rater", "the other people", "Adjusted Rand index"):
         assert words in page
     assert "shown the same three images" not in page
+
+
+def close_to_truth(x: np.ndarray, people: list[str], kinds: tuple[str, ...]) -> Posterior:
+    """Draws around the truth, as of a fit to these people's ratings or sortings."""
+    axes, shape = ("chain", "draw"), (1, 30)
+    n, jitter = len(people), 0.02 * np.random.default_rng(5).random((*shape, M, 4))
+    variables: dict[str, Any] = {"embedding": ((*axes, "object", "dimension"), x + jitter)}
+    for name in ("temperature", "lapse"):
+        variables[name] = ((*axes, "participant"), np.full((*shape, n), 0.05))
+    for axis in kinds:
+        symbol = {"rater": "rating", "sorter": "sorting"}[axis]
+        for name in ("noise", "origin", "unit"):
+            variables[f"{symbol}_{name}"] = ((*axes, axis), np.full((*shape, n), 0.5))
+        threshold, more = np.full((*shape, n), 0.5), (axis,)
+        if axis == "rater":
+            steps = np.linspace(-1.5, 1.5, 6)
+            threshold, more = np.broadcast_to(steps, (*shape, n, 6)), (axis, "threshold")
+        variables[f"{symbol}_threshold"] = ((*axes, *more), threshold)
+    coords: dict[str, Any] = {"object": list(IDS)} | dict.fromkeys(("participant", *kinds), people)
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coords)})
+    tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
+    return Posterior(tree)
+
+
+def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.Generator) -> None:
+    x, s = world(rng)
+    tables = {"ratings": rate(s, rng), "sortings": sort(s, rng, people=6)}
+    people = [f"p{k}" for k in range(6)]
+    both = ("rater", "sorter")
+    mixed = x[rng.permutation(M)]
+    own, other, part = (
+        evaluate(
+            {"truth": (list(IDS), x)},
+            posterior=close_to_truth(space, people, kinds),
+            similarity="dot",
+            **tables,
+        )
+        for space, kinds in ((x, both), (mixed, both), (x, ("rater",)))
+    )
+    for kind in tables:
+        found, worse = (getattr(of, kind).posterior for of in (own, other))
+        assert found.judgments > 0 and found.left_out
+        assert found.log_loss.low < found.log_loss.value < found.log_loss.high
+        assert found.log_loss.value < worse.log_loss.value
+        assert "posterior" not in getattr(own, kind).missing
+    assert part.sortings is not None and part.sortings.posterior is None
+    assert part.sortings.missing["posterior"] == "it was fitted without sortings"
