@@ -197,12 +197,12 @@ def test_a_student_that_would_not_be_the_trained_one_is_not_written(
     def spoilt(tensors: dict[str, torch.Tensor], path: Path, **rest: Any) -> None:
         real({name: tensor + 0.01 for name, tensor in tensors.items()}, path, **rest)
 
-    monkeypatch.setattr("twoalike.distill._export.save_file", spoilt)
+    monkeypatch.setattr("twoalike.distill._checkpoint.save_file", spoilt)
     with pytest.raises(TwoalikeError, match="read back.*differs from the trained network"):
         run(squares, tmp_path / "student")
     assert not (tmp_path / "student" / "model.safetensors").exists()
     assert not (tmp_path / "student" / "config.json").exists()
-    monkeypatch.setattr("twoalike.distill._export.save_file", real)
+    monkeypatch.setattr("twoalike.distill._checkpoint.save_file", real)
     assert run(squares, tmp_path / "student", resume=True)["check"]["difference"] <= 1e-5
 
 

@@ -19,7 +19,7 @@ from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._ratings import (
     FAR,
-    LEVELS,
+    RATING_LEVELS,
     Ratings,
     rating_log_likelihood,
     slider_levels,
@@ -106,16 +106,16 @@ def test_slider_is_cut_at_the_raters_own_quantiles(rng: np.random.Generator) -> 
     rating = rng.random(200)
     low, high = slider_levels(rating)
     assert set(high - low) == {1}
-    assert np.bincount(low).tolist() == [20] * LEVELS
+    assert np.bincount(low).tolist() == [20] * RATING_LEVELS
     assert_allclose(slider_levels(rating**3), (low, high))  # a bent slider
     tied = np.where(rating < 0.45, 0.0, rating)
     low, high = slider_levels(tied)
     share = (tied == 0).mean()
     assert set(low[tied == 0]) == {0} and set(high[tied == 0]) == {round(10 * share)}
     spans = sorted(set(zip(low.tolist(), high.tolist(), strict=True)))
-    assert spans[0][0] == 0 and spans[-1][1] == LEVELS  # they part the whole scale
+    assert spans[0][0] == 0 and spans[-1][1] == RATING_LEVELS  # they part the whole scale
     assert all(one[1] == other[0] for one, other in zip(spans, spans[1:], strict=False))
-    assert slider_levels(np.full(5, 0.5))[1].tolist() == [LEVELS] * 5
+    assert slider_levels(np.full(5, 0.5))[1].tolist() == [RATING_LEVELS] * 5
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
@@ -249,7 +249,7 @@ def test_fit_of_both_with_choices_is_checked(rng: np.random.Generator, tmp_path:
     posterior.save(tmp_path / "posterior.nc")
     posterior = Posterior.load(tmp_path / "posterior.nc")
     group = posterior.tree["posterior"].dataset
-    assert group["rating_threshold"].shape == (1, 30, 2, LEVELS - 1)
+    assert group["rating_threshold"].shape == (1, 30, 2, RATING_LEVELS - 1)
     assert (np.diff(group["rating_threshold"].values) > 0).all()
     assert posterior.tree["constant_data"].dataset["ratings"].values.tolist() == [66, 66]
     assert posterior.tree["constant_data"].dataset["sortings"].values.tolist() == [2, 2]

@@ -35,6 +35,12 @@ CHILD = ROOT / "experiments/twoalike/study/_mat.py"
 PICKLES = ROOT / "experiments/twoalike/study/_pickle.py"
 """Reads pickles without looking up names, in the child process too."""
 
+ALLOWED = {
+    "modeling/twoalike/collections/_tar.py": {"imports tarfile", "calls tarfile.open"},
+    "modeling/twoalike/jobs/_slurm.py": {"calls pickle.loads"},
+}
+"""Headers of archives, of which nothing is unpacked; what a job of this user left, by submitit."""
+
 
 def faults(code: str) -> Iterator[str]:
     """What is wrong, with its line."""
@@ -87,8 +93,13 @@ def test_pickles_are_parsed_in_the_child_only() -> None:
 
 def test_nothing_read_is_run() -> None:
     assert len(FILES) > 200
-    found = {path: [*faults(path.read_text(encoding="utf-8"))] for path in FILES if path != CHILD}
-    assert {path: one for path, one in found.items() if one} == {}
+    found = {
+        path: {fault.partition(": ")[2] for fault in faults(path.read_text(encoding="utf-8"))}
+        for path in FILES
+        if path != CHILD
+    }
+    named = {path.relative_to(ROOT).as_posix(): one for path, one in found.items() if one}
+    assert named == ALLOWED
 
 
 def test_matlab_is_parsed_in_the_child_only() -> None:

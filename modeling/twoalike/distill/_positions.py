@@ -44,7 +44,7 @@ def shared_positions(
             for block in teacher.position_blocks(ids, features):
                 file.write(np.ascontiguousarray(block, "<f4").tobytes())
     # Changes would stay with this process; torch refuses arrays that cannot be changed.
-    positions: npt.NDArray[np.float32] = np.load(path, mmap_mode="c")
+    positions: npt.NDArray[np.float32] = np.load(path, mmap_mode="c", allow_pickle=False)
     return positions
 
 

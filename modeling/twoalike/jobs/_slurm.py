@@ -8,11 +8,12 @@ a job ended. Should a task ever run twice, it makes the same output twice.
 
 import contextlib
 import io
+import os
 import pickle
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,7 @@ def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) ->
 
 def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[str]:
     """Submit an array; gives the number of each job."""
-    import submitit
-
+    submitit = _submitit()
     said = io.StringIO()
     for command in ("sbatch", "srun"):
         if shutil.which(command) is None:
@@ -200,10 +200,31 @@ def _outcome(task: Task, job: str, folder: Path) -> str | None:
     return "" if task.output.exists() else None
 
 
-def _paths(folder: Path, job: str) -> Any:
-    from submitit.core.utils import JobPaths
+def _submitit() -> Any:
+    """Import submitit without its configuration of logging, which closes handlers of others."""
+    with patched_environment(SUBMITIT_LOG_LEVEL="NOCONFIG"):
+        import submitit
 
-    return JobPaths(folder, job_id=job)
+    return submitit
+
+
+@contextlib.contextmanager
+def patched_environment(**variables: str) -> Iterator[None]:
+    """Set environment variables while the block runs."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _paths(folder: Path, job: str) -> Any:
+    return _submitit().core.utils.JobPaths(folder, job_id=job)
 
 
 def _queue() -> dict[str, str] | None:
