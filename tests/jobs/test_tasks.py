@@ -110,7 +110,7 @@ def test_here_the_first_failure_ends_it(tmp_path: Path) -> None:
 
 
 WAITING = """
-import sys, time
+import signal, sys, time
 from functools import partial
 from pathlib import Path
 from twoalike.jobs import SlurmConfig, Task, run_tasks
@@ -120,6 +120,8 @@ def slow(seed, gate, output):
         time.sleep(0.05)
     output.write_text(str(seed))
 
+# A shell that runs the tests in the background has its processes ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 tasks = [Task(folder / f"seed-{k}.bin", partial(slow, k, folder / "gate")) for k in range(2)]
 try:
