@@ -286,7 +286,7 @@ def test_the_command_writes_everything(
     )
     assert (status, errors) == (0, "")
     found = Leaderboard.load(folder / "board.json")
-    # Networks are called as their files say; two of one network are told apart by their files.
+    # Networks have the names that their files give; two of the same name get those of their files.
     names = [of.name for of in found.networks]
     assert names[0] == "vit"
     assert sorted(names) == ["mixed", "resnet (noisy)", "resnet (twin)", "vit"]

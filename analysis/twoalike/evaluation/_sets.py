@@ -92,7 +92,7 @@ class JudgedSets:
     judge, number
         Who judged, and which of the different sets, from 0, shape (n,) each.
     known_people
-        Whether participants are told apart.
+        Whether it is known who judged.
     left_out
         Number of choices of objects without features.
     """

@@ -6,6 +6,7 @@ memory, so that reading an image costs its bytes. Parquet is read by row groups:
 rows, as the hub writes images) suit a random order.
 """
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ GROUPS = 4
 """Row groups that a process keeps."""
 
 
-class _Cells:
+class _Cells(ABC):
     """Cells of a table's column of images by number, in parts that are opened when needed."""
 
     paths: Sequence[str]
@@ -79,13 +80,13 @@ class _Cells:
     def _part_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1
 
+    @abstractmethod
     def _place(self, part: int) -> tuple[str, int]:
         """File of a part, and the part's first row in it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self, part: int) -> Any:
         """Bytes of the part's images, an Arrow array."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False)

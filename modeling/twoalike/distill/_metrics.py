@@ -108,7 +108,7 @@ class _Tracked(Logger):
         return self._run
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Not used: settings are told when the run begins."""
+        """Refuse: a run gets its settings when it begins."""
         raise NotImplementedError
 
 
