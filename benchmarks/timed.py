@@ -3,7 +3,8 @@
 A session of 1,000 trials by the real command in a window of a virtual screen (Xvfb), with key
 presses of the X server. Xvfb has no refresh: the computer's clock paces 60 frames a second
 (``pace_hz`` of the screen's profile). What is measured is thus what program and system add to a
-screen, not the screen. A second, short session is disturbed on purpose.
+screen, not the screen. A process on each core, above all others, notes when the machine itself
+stands still, as virtual machines do. A second, short session is disturbed on purpose.
 """
 
 import json
@@ -14,6 +15,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -32,6 +36,8 @@ PRESS_S = 0.07
 """Between two key presses; those before the images are gone are ignored."""
 PAGE_KEY_EVERY = 10
 """Presses of which one turns pages."""
+WATCH_S, STALL_S = 0.001, 0.006
+"""How often the watching processes wake up, and from which gap on they report it."""
 BUSY_S, BUSY_SHARE = 0.025, 0.05
 """Busy loop before a frame of the disturbed session, and the share of frames that have one."""
 PROTOCOL = f"""
@@ -51,10 +57,10 @@ ready_s = 0
 """
 
 
-def raise_priority() -> str:
+def raise_priority(level: int = 10) -> str:
     """Put this process and its children before others, where the system lets us; say whether."""
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(level))
     except (AttributeError, PermissionError):
         return "at ordinary priority"
     return "before which session and X server had priority (SCHED_FIFO)"
@@ -71,28 +77,70 @@ def make_study(root: Path, n_trials: int) -> None:
     draw_familiar(root / "stimuli")
 
 
-def run(root: Path, busy: Path | None) -> None:
-    """Run the session in this process; note each frame that is disturbed in ``busy``."""
+def run(root: Path, notes: Path, *, disturb: bool) -> None:
+    """Run the session in this process; note when it began and each frame that is disturbed."""
     from twoalike.display import WindowScreen
     from twoalike.sitting import sit
 
-    if busy is not None:
-        rng, show, late = np.random.default_rng(1), WindowScreen.show, []
+    rng, show = np.random.default_rng(1), WindowScreen.show
+    begun, late = list[float](), list[float]()
 
-        def disturbed(screen: WindowScreen, scene: object) -> object:
-            chosen = rng.random() < BUSY_SHARE
-            end = time.perf_counter() + BUSY_S
-            while chosen and time.perf_counter() < end:
-                pass
-            shown = show(screen, scene)  # type: ignore[arg-type]
-            if chosen:
-                late.append(shown.time)
-            return shown
+    def noted(screen: WindowScreen, scene: object) -> object:
+        begun[:] = begun or [time.perf_counter() - screen.now()]
+        chosen = disturb and rng.random() < BUSY_SHARE
+        end = time.perf_counter() + BUSY_S
+        while chosen and time.perf_counter() < end:
+            pass
+        shown = show(screen, scene)  # type: ignore[arg-type]
+        if chosen:
+            late.append(shown.time)
+        return shown
 
-        WindowScreen.show = disturbed  # type: ignore[assignment, method-assign]
+    WindowScreen.show = noted  # type: ignore[assignment, method-assign]
     sit(root, participant="001", task="odd-one-out", panel=False)
-    if busy is not None:
-        busy.write_text(json.dumps(late))
+    notes.write_text(json.dumps({"begun": begun[0], "late": late}))
+
+
+def watch(core: int) -> None:
+    """Print when this core ran nothing for longer than ``STALL_S``: from and to, s."""
+    os.sched_setaffinity(0, {core})
+    raise_priority(20)
+    last = time.perf_counter()
+    while True:
+        time.sleep(WATCH_S)
+        now = time.perf_counter()
+        if now - last > STALL_S:
+            print(last, now, flush=True)
+        last = now
+
+
+@contextmanager
+def watched() -> Iterator[list[tuple[float, float]]]:
+    """Collect, at the end of the block, when all cores stood still at once: from and to, s."""
+    cores = sorted(os.sched_getaffinity(0))
+    watchers = [
+        subprocess.Popen(
+            [sys.executable, "-P", __file__, "--watch", str(core)], stdout=subprocess.PIPE
+        )
+        for core in cores
+    ]
+    stalls: list[tuple[float, float]] = []
+    try:
+        yield stalls
+    finally:
+        for watcher in watchers:
+            watcher.terminate()
+        of_cores = [
+            np.array(watcher.communicate()[0].split(), float).reshape(-1, 2) for watcher in watchers
+        ]
+        for start, end in of_cores[0]:
+            for others in of_cores[1:]:
+                both = others[(others[:, 0] < end) & (others[:, 1] > start)]
+                start, end = (  # noqa: PLW2901
+                    (max(start, both[0, 0]), min(end, both[0, 1])) if len(both) else (end, end)
+                )
+            if end - start > STALL_S:
+                stalls.append((start, end))
 
 
 def press_until(process: subprocess.Popen[bytes]) -> None:
@@ -113,14 +161,27 @@ def press_until(process: subprocess.Popen[bytes]) -> None:
         time.sleep(PRESS_S)
 
 
-def session(folder: Path, n_trials: int, busy: Path | None = None) -> tuple[pd.DataFrame, float]:
-    """Rows of a session, and the load of the machine meanwhile."""
+@dataclass(frozen=True)
+class Session:
+    """What a session measured, and what the machine did meanwhile; times on the run's clock, s."""
+
+    rows: pd.DataFrame
+    late: list[float]
+    """Frames that were disturbed on purpose."""
+    stalls: list[tuple[float, float]]
+    """When the machine stood still: from and to."""
+    load: float
+
+
+def session(folder: Path, n_trials: int, *, disturb: bool = False) -> Session:
+    """Run a session."""
     root, profile = folder / f"study{n_trials}", folder / "screen.toml"
     make_study(root, n_trials)
     profile.write_text(f"pace_hz = {HZ}\n")
-    words = [sys.executable, "-P", __file__, "--child", str(root), *([str(busy)] if busy else [])]
+    kind, notes = "--disturbed" if disturb else "--child", folder / f"notes{n_trials}.json"
+    words = [sys.executable, "-P", __file__, kind, str(root), str(notes)]
     loads: list[float] = []
-    with virtual_display((1024, 768)):
+    with virtual_display((1024, 768)), watched() as stalls:
         process = subprocess.Popen(words, env={**os.environ, "TWOALIKE_SCREEN": str(profile)})
         hands = threading.Thread(target=press_until, args=(process,))
         hands.start()
@@ -131,7 +192,9 @@ def session(folder: Path, n_trials: int, busy: Path | None = None) -> tuple[pd.D
     if process.returncode:
         raise RuntimeError(f"the session ended with {process.returncode}")
     (table,) = (root / "data" / "raw").rglob("*_beh.tsv")
-    return read_run(table).rows, float(np.mean(loads))
+    noted = json.loads(notes.read_text())
+    moved = [(start - noted["begun"], end - noted["begun"]) for start, end in stalls]
+    return Session(read_run(table).rows, noted["late"], moved, float(np.mean(loads)))
 
 
 def deviations(rows: pd.DataFrame, what: str, planned: str) -> np.ndarray:
@@ -150,10 +213,27 @@ def figures(name: str, values: np.ndarray) -> str:
     return f"| {name} | {spread} | {ms.max():+.2f} | {ms.std():.2f} | {half} | {whole} |"
 
 
-def off(rows: pd.DataFrame) -> np.ndarray:
-    """Whether an image or a mask of a trial was off by more than half a frame."""
+def off(rows: pd.DataFrame, frames: float = 0.5) -> np.ndarray:
+    """Whether an image or a mask of a trial was off by more than so many frames."""
     pairs = (("image", "presentation_planned"), ("mask", "mask_planned"))
-    return np.any([abs(deviations(rows, *pair)) > 0.5 / HZ for pair in pairs], axis=0)
+    return np.any([abs(deviations(rows, *pair)) > frames / HZ for pair in pairs], axis=0)
+
+
+def stall_line(measured: Session) -> str:
+    """Say how often the machine stood still, and which trials that struck."""
+    rows, lengths = measured.rows, [1000 * (end - start) for start, end in measured.stalls]
+    if not lengths:
+        return "The machine itself never stood still for longer than 6 ms."
+    onsets = rows["onset"].to_numpy(float)
+    ends = rows[["mask_onset_1", "mask_duration_1"]].sum(axis=1).to_numpy(float)
+    struck = np.any([(start < ends) & (end > onsets) for start, end in measured.stalls], axis=0)
+    return (
+        f"The machine itself stood still {len(lengths)} times for longer than "
+        f"{1000 * STALL_S:g} ms, for {max(lengths):.0f} ms at most: a process on each of its "
+        "cores, above all others, did not wake up. Of the trials off by more than half a frame, "
+        f"such a moment struck {int((off(rows) & struck).sum())}; of those by more than one, "
+        f"{int((off(rows, 1.0) & struck).sum())} of {int(off(rows, 1.0).sum())}."
+    )
 
 
 def disturbed_lines(rows: pd.DataFrame, late: list[float]) -> list[str]:
@@ -181,15 +261,16 @@ def disturbed_lines(rows: pd.DataFrame, late: list[float]) -> list[str]:
 
 def main() -> None:
     """Measure, print and write benchmarks/results/timed.md."""
-    if sys.argv[1:2] == ["--child"]:
-        run(Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    if sys.argv[1:2] == ["--watch"]:
+        watch(int(sys.argv[2]))
+    if sys.argv[1:]:
+        run(Path(sys.argv[2]), Path(sys.argv[3]), disturb=sys.argv[1] == "--disturbed")
         return
     priority = raise_priority()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rows, load = session(folder, N_TRIALS)
-        disturbed, _ = session(folder, N_DISTURBED, folder / "busy.json")
-        late = json.loads((folder / "busy.json").read_text())
+        measured = session(Path(name), N_TRIALS)
+        disturbed = session(Path(name), N_DISTURBED, disturb=True)
+    rows = measured.rows
     flagged = rows["timing_flag"].notna().to_numpy()
     lines = [
         "# Timed presentation",
@@ -197,9 +278,9 @@ def main() -> None:
         f"`python -P benchmarks/timed.py` ({len(rows)} trials by the real command, key presses of "
         f"the X server; images for {PRESENTATION_MS} ms, then phase-scrambled masks for {MASK_MS} "
         f"ms, {HZ:g} Hz; {platform.system()}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, mean load {load:.1f} by other work, {priority}). A virtual "
-        "screen (Xvfb, software renderer) has no refresh, so the computer's clock paced the "
-        "frames: this is what program and system add, without a screen's own errors. Measured "
+        f"{os.cpu_count()} cores, mean load {measured.load:.1f} by other work, {priority}). A "
+        "virtual screen (Xvfb, software renderer) has no refresh, so the computer's clock paced "
+        "the frames: this is what program and system add, without a screen's own errors. Measured "
         "minus planned, milliseconds; the last columns are numbers of trials.",
         "",
         "| what | median | 1 % | 99 % | shortest | longest | sd | off by > ½ frame | > 1 frame |",
@@ -211,7 +292,9 @@ def main() -> None:
         f"({off(rows).mean():.1%}); flagged: {int((off(rows) & flagged).sum())}. Trials with late "
         f"frames: {int((rows['dropped_frames'] > 0).sum())}.",
         "",
-        *disturbed_lines(disturbed, late),
+        stall_line(measured),
+        "",
+        *disturbed_lines(disturbed.rows, disturbed.late),
         "",
     ]
     RESULTS.parent.mkdir(exist_ok=True)

@@ -165,6 +165,15 @@ def test_a_late_frame_within_is_made_up_for_and_counted() -> None:
     assert (cells["dropped_frames"], cells["timing_flag"]) == (1, None)
 
 
+def test_a_frame_that_is_only_reported_late_shortens_nothing() -> None:
+    activity = begun(rules({**FLASH, "presentation_ms": 50}))
+    reported_late = Shown(0.0455, 1)  # the next flips return when they should
+    times = [0.0, 0.01, 0.02, 0.03, reported_late, 0.05, 0.06, 0.07, KeyPress(0.5, "left")]
+    cells = row(frames(activity, times))
+    assert cells["image_duration_1"] == pytest.approx(0.05)
+    assert (cells["dropped_frames"], cells["timing_flag"]) == (1, None)
+
+
 @pytest.mark.parametrize(
     ("end", "flag"), [(0.0549, None), (0.0551, "image"), (0.0449, "image"), (0.07, "image")]
 )

@@ -26,7 +26,6 @@ from twoalike.tasks import (
     Protocol,
     Rating,
     Scene,
-    Source,
     TextLayout,
     View,
     box_fill,
@@ -95,20 +94,23 @@ class Painter:
         if self._scrambles:
             self._canvas.load(name, side, "scrambled")
 
-    def _make_ready(self, pictures: Sequence[tuple[Source, str]]) -> None:
-        """Make the pictures of a trial ready, in the size that so many objects have."""
-        if pictures:
+    def _make_ready(self, cross: Fixation, now: float) -> None:
+        """Make what follows a cross ready, in the size that so many objects have."""
+        if cross.ahead:
             assert self._lay_out is not None
-            n = sum(source == "objects" for source, _ in pictures)
-            for source, name in pictures:
-                self._canvas.load(name, self._lay_out(n).image, source)
+            layout = self._lay_out(sum(source == "objects" for source, _ in cross.ahead))
+            for source, name in cross.ahead:
+                self._canvas.load(name, layout.image, source)
+            if cross.prompt is not None:
+                self._draw_row(cross.prompt, layout, now)
+                self._canvas.window.clearBuffer()
 
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
         self._canvas.begin(now)
         match scene:
-            case Fixation(ahead=ahead):
-                self._make_ready(ahead)
+            case Fixation():
+                self._make_ready(scene, now)
                 for line in self._cross:
                     line.draw()
             case ImageRow():

@@ -147,6 +147,8 @@ class Fixation:
 
     ahead: tuple[tuple[Source, str], ...] = ()
     """Pictures to make ready before it appears, so that no later frame waits for them."""
+    prompt: "ImageRow | None" = None
+    """Scene without pictures that comes after them, whose texts are made ready as well."""
 
 
 @dataclass(frozen=True)

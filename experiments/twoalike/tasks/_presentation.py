@@ -1,9 +1,10 @@
 """Timed presentation: what is shown for how many frames, and how long it really lasted.
 
 A screen shows whole frames, so durations in milliseconds become whole frames of the measured
-refresh rate. Each frame that the display reports is counted, those that came late included, and
-the picture is swapped at exactly the frame where its time is over. Durations are differences
-between the times of flips; one that is off by more than half a frame is flagged.
+refresh rate. Frames are counted from the first one of a picture by the times that the display
+reports, so that lost ones count as well, and the picture is swapped at exactly the frame where its
+time is over. Durations are differences between the times of flips; one that is off by more than
+half a frame is flagged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -253,7 +254,7 @@ class Presentation:
     def __init__(self, steps: Sequence[Step], frame_s: float) -> None:
         self._steps, self._frame_s = tuple(steps), frame_s
         self._starts: list[float] = []
-        self._at = self._count = 0
+        self._at = 0
         self.late = 0
 
     @property
@@ -291,15 +292,13 @@ class Presentation:
         """Count a frame: it showed :attr:`step`, or what follows the last one."""
         if self.over:
             return
-        late = event.dropped or 0
         if self.onset is not None:
-            self.late += late
+            self.late += event.dropped or 0
         if len(self._starts) == self._at:
             self._starts.append(event.time)
-            self._count = 1
-        else:
-            self._count += 1 + late
-        if self.step is not None and self._count >= self.step.frames:
+        # Not by adding up the frames lost: one that is only reported late would count twice.
+        shown = 1 + round((event.time - self._starts[-1]) / self._frame_s)
+        if self.step is not None and shown >= self.step.frames:
             self._at += 1
 
     def _begun(self) -> list[tuple[float, Step]]:

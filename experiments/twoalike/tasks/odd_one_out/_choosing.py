@@ -222,7 +222,7 @@ class TripletActivity:
             ahead: list[tuple[Source, str]] = [("objects", name) for name in trial.stimuli]
             if self.protocol.timing.mask != "none":
                 ahead += [(masks, name) for name in trial.masks or trial.stimuli]
-            return Fixation(tuple(ahead))
+            return Fixation(tuple(ahead), self._prompt_alone)
         names = trial.stimuli if step.kind == "image" else trial.masks or trial.stimuli
         return ImageRow(
             tuple(names[item] if item in step.items else None for item in trial.order),
