@@ -375,8 +375,8 @@ def _above_notes(boards: Sequence[Board]) -> Iterator[str]:
         yield (
             f"{title}, above people's leave-one-out agreement (marked "
             f"{MARKS['leave-one-out']}): {'; '.join(parts)}. This is not better than human. "
-            "Leaving one out compares a single answer with the majority of the few others, which "
-            f"are noisy both; {_FREE_OF_NOISE[first.measure]}. Of all judgments, people reach "
+            "Leaving one out compares a single answer with the majority of a few others, and both "
+            f"are noisy; {_FREE_OF_NOISE[first.measure]}. Of all judgments, people reach "
             f"{first.leave_one_out.value:.3f}{bound}."
         )
     for one in boards:
