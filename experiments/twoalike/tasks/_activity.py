@@ -425,6 +425,22 @@ class Result(Protocol):
         """Rows of the raw table, written together or not at all."""
 
 
+class OfListedTrial:
+    """A result's number and type, which are those of its trial."""
+
+    trial: Any
+
+    @property
+    def trial_index(self) -> int:
+        """Number of the trial in the run, from 1."""
+        return int(self.trial.trial_index)
+
+    @property
+    def trial_type(self) -> str:
+        """Why it was shown."""
+        return str(self.trial.trial_type)
+
+
 @dataclass(frozen=True)
 class OneRowResult:
     """A trial that is one row of the raw table, in a task that needs no result of its own."""

@@ -14,6 +14,10 @@ class InBlock(Protocol):
         """Why it is shown."""
 
     @property
+    def stimuli(self) -> Sequence[str]:
+        """Objects that it shows."""
+
+    @property
     def block_index(self) -> int:
         """Block that it belongs to."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from twoalike.choice import ChoiceKind
 from twoalike.design import TRIPLET_LISTS
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tables import STIMULI
@@ -33,16 +34,20 @@ from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
     check_objects,
-    check_sitting,
+    load_listed,
     run_plan,
     session_inputs,
-    session_list,
 )
 from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._protocol import Protocol as PageProtocol
-from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks._simulated import (
+    Hands,
+    PlayableScreen,
+    SeededHands,
+    VirtualClock,
+    read_on,
+)
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
 from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
 from twoalike.tasks.odd_one_out._more import InBlock, MoreTrials
@@ -155,23 +160,10 @@ class Planned:
     by_mouse: bool
 
 
-class TripletHands:
-    """Chooses as an observer would: the odd one out, or the candidate more like the reference.
+class TripletHands(SeededHands[SimulatedObserver]):
+    """Chooses as an observer would: the odd one out, or the candidate more like the reference."""
 
-    What it does in a trial depends on the seed and the trial alone, so a session that was
-    killed and resumed has the same answers as one that was not.
-    """
-
-    def __init__(
-        self,
-        observer: SimulatedObserver,
-        screen: PlayableScreen,
-        clock: VirtualClock,
-        seed: Sequence[int],
-    ) -> None:
-        self.observer, self._screen, self._clock = observer, screen, clock
-        self._seed = tuple(seed)
-        self._plan: Planned | None = None
+    _plan: Planned | None = None
 
     def act(self, activity: Activity) -> None:
         """Choose, or wait for what comes by itself."""
@@ -187,7 +179,7 @@ class TripletHands:
 
     def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
         if self._plan is None or self._plan.trial is not trial or self._plan.start < onset:
-            rng = np.random.default_rng([*self._seed, trial.trial_index])
+            rng = self._rng(trial.trial_index)
             presses = self.presses(trial, rng)
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
             self._plan = Planned(trial, onset, presses, by_mouse)
@@ -393,14 +385,37 @@ PILOT_TRIALS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedTriplets(Prepared):
+class PreparedTrials[T: InBlock](Prepared):
+    """A session of listed trials that can start; more may be chosen while it runs."""
+
+    trials: tuple[T, ...]
+    """Trials known before the session."""
+    more: MoreTrials[T] | None = None
+    """Where later blocks come from; None where ``trials`` are all."""
+    times_of: ClassVar[Callable[..., Times]]
+    """As :func:`triplet_times`."""
+
+    def images_ahead(self, progress: Progress) -> list[str]:
+        """Objects in the order of the trials."""
+        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
+
+    def times(self, progress: Progress) -> Times:
+        """Time left after the instruction."""
+        more = self.more
+        return type(self).times_of(
+            *(self.protocol, self.trials),
+            n_done=progress.n_done,
+            further=0 if more is None else more.total - count_judged(self.trials),
+            per_block=1 if more is None else more.per_block,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedTriplets(PreparedTrials[Trial]):
     """A session of choices that can start."""
 
     protocol: Choosing
-    trials: tuple[Trial, ...]
-    """Trials known before the session."""
-    more: MoreTrials[Trial] | None = None
-    """Where later blocks come from; None where ``trials`` are all."""
+    times_of = staticmethod(triplet_times)
     given: GivenMasks = NO_MASKS
     """Masks, where they are given."""
 
@@ -427,10 +442,6 @@ class PreparedTriplets(Prepared):
     def is_timed(self) -> bool:
         """Whether images are shown for a fixed number of frames."""
         return self.protocol.timing.timed
-
-    def images_ahead(self, progress: Progress) -> list[str]:
-        """Objects in the order of the trials."""
-        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
 
     def script(self, view: View, progress: Progress) -> Script:
         """Pages, trials, breaks."""
@@ -474,16 +485,6 @@ class PreparedTriplets(Prepared):
         """Choose what shows a trial."""
         return TripletActivity
 
-    def times(self, progress: Progress) -> Times:
-        """Time left after the instruction."""
-        return triplet_times(
-            self.protocol,
-            self.trials,
-            n_done=progress.n_done,
-            further=0 if self.more is None else self.more.total - count_judged(self.trials),
-            per_block=1 if self.more is None else self.more.per_block,
-        )
-
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that choose."""
         assert self.sitting.observer is not None
@@ -513,10 +514,7 @@ def prepare_triplets(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol = load_protocol(check_sitting(sitting).study, OddOneOut)
-    stimuli = StimulusSet.load(sitting.study.stimuli)
-    if table is None:
-        table = session_list(sitting, stimuli, TRIPLET_LISTS)
+    protocol, stimuli, table = load_listed(sitting, OddOneOut, TRIPLET_LISTS, table)
     return prepared_choices(sitting, protocol, stimuli, table, more)
 
 
@@ -548,7 +546,20 @@ def prepared_choices(
     TwoalikeError
         If a page or the simulated observer does not fit the objects shown.
     """
-    study = sitting.study
+    return prepared_trials(made, sitting, protocol, stimuli, table, more, read)
+
+
+def prepared_trials[P: PreparedTrials[Any]](
+    made: type[P],
+    sitting: Sitting,
+    protocol: PageProtocol,
+    stimuli: StimulusSet,
+    table: pd.DataFrame,
+    more: MoreTrials[Any] | None,
+    read: Callable[[pd.DataFrame], tuple[Any, ...]],
+) -> P:
+    """Put a session of listed trials together; arguments as for :func:`prepared_choices`."""
+    study, own = sitting.study, dict[str, Any]()
     if sitting.pilot:
         table = pilot_part(table)
     trials = read(table)
@@ -556,8 +567,9 @@ def prepared_choices(
     if more is not None:
         shown |= more.objects
     check_objects(sitting, protocol, stimuli, shown)
-    most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
-    masks = given_masks(study, protocol, shown, most)
+    if isinstance(protocol, Choosing):
+        most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
+        own["given"] = given_masks(study, protocol, shown, most)
     plan = run_plan(
         sitting,
         protocol,
@@ -565,7 +577,7 @@ def prepared_choices(
         shown=shown,
         trials=table,
         n_trials=len(table) if more is None else more.n_trials,
-        design=masks.settings,
+        design=own["given"].settings if own else None,
     )
     return made(
         sitting=sitting,
@@ -575,35 +587,31 @@ def prepared_choices(
         inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
-        given=masks,
+        **own,
     )
 
 
 def listed_times(
-    protocol: Choosing,
+    protocol: PageProtocol,
     study: Study,
     stimuli: StimulusSet,
     table: pd.DataFrame,
     simulated: object = None,
+    *,
+    read: Callable[[pd.DataFrame], Sequence[Any]] = trials_from_table,
+    times_of: Callable[..., Times] = triplet_times,
 ) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it."""
-    return choice_times(protocol, trials_from_table(table), study.config.design)
-
-
-def choice_times(protocol: Choosing, trials: Sequence[Trial], settings: Any) -> Times:
     """Time for the trials of a list, and those that an adaptive session adds to it.
 
     Parameters
     ----------
-    settings
-        Those of the task's lists.
+    read
+        Makes trials of the list.
+    times_of
+        As :func:`triplet_times`.
     """
-    further, per_block = trials_to_come(settings, trials), settings.trials_per_block
-    return triplet_times(protocol, trials, further=further, per_block=per_block)
-
-
-def trials_to_come(settings: Any, trials: Sequence[InBlock]) -> int:
-    """Count the trials that a session with these settings of its lists still chooses."""
-    if settings.sampler != "adaptive":
-        return 0
-    return max(0, int(settings.n_judged) - count_judged(trials))
+    trials, settings = read(table), find_task(protocol.task).lists.settings(study)
+    further = 0
+    if settings.sampler == "adaptive":
+        further = max(0, int(settings.n_judged) - count_judged(trials))
+    return times_of(protocol, trials, further=further, per_block=settings.trials_per_block)
