@@ -23,14 +23,9 @@ from twoalike.judgments._tables import (
     check_new_table,
     choices_table,
     object_ids,
-    write_judgments,
+    write_imported,
 )
-from twoalike.study import (
-    Integers,
-    TwoalikeError,
-    provenance,
-    read_delimited,
-)
+from twoalike.study import Integers, TwoalikeError, read_delimited
 from twoalike.tables import TRIAL_TYPES
 
 type CatchObjects = str | Path | Sequence[str | Sequence[str]]
@@ -239,10 +234,7 @@ def finish(
         if isinstance(catch_objects, str | Path):
             inputs["catch_objects"] = Path(catch_objects)
     table = choices_table(columns, ids, str(sheet.path))
-    if target is not None:
-        if isinstance(objects, str | Path):
-            inputs["objects"] = Path(objects)
-        write_judgments(target, table, provenance("choices", inputs=inputs, config=config))
+    write_imported(target, table, "choices", inputs, objects, config)
     return table
 
 
