@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress, RunName, check_bids, read_run
 from twoalike.stimuli import StimulusSet
@@ -29,13 +29,6 @@ BOTH = (TRIPLETS, ARRANGING)
 PROTOCOLS = {task: f"protocols/{task.replace('-', '_')}.toml" for task in BOTH}
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts a disk")
 SHORT = "trials = 6\npractice = 0\n[arrangement]\nmax_trials = 2\npractice_items = 0\n"
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    code = caught.value.code
-    return 0 if code is None else int(code)
 
 
 def words_of(root: Path, task: str, *more: object) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
 from twoalike.study import sha256_file
 
@@ -21,13 +21,6 @@ LISTS = {
     TRIPLETS: "design/sub-901_ses-01_task-oddoneout_trials.tsv",
     ARRANGING: "design/sub-901_ses-01_task-multiarrangement_trials.tsv",
 }
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    code = caught.value.code
-    return 0 if code is None else int(code)
 
 
 def edit(root: Path, file: str, old: str, new: str) -> Path:

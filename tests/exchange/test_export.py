@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.design import ArrangedTrial, rescaled_average
 from twoalike.exchange import (
     Dissimilarities,
@@ -22,12 +22,6 @@ from twoalike.exchange import (
 )
 from twoalike.judgments import arrangements_table, import_meadows, write_judgments
 from twoalike.study import TwoalikeError, inert_cell
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")
