@@ -13,10 +13,9 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
-from tests.conftest import succeed
+from tests.conftest import call, succeed
 
 from twoalike.choice import Question, log_set_choice
-from twoalike.cli.app import main
 from twoalike.design import (
     TrialForm,
     adaptive_blocks,
@@ -63,9 +62,7 @@ TASKS = pytest.mark.parametrize("task", list(QUESTIONS))
 def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     """The one line that a command which cannot do its job prints."""
     capsys.readouterr()
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    assert caught.value.code == 1
+    assert call(*words) == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     return message

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import app, main
+from twoalike.cli.app import app
 from twoalike.design import TRIPLET_LISTS, read_trial_list
 from twoalike.stimuli import StimulusSet, draw_creatures
 from twoalike.study import Study
@@ -39,9 +40,7 @@ def design(study: Path, *arguments: str) -> None:
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one line that a command which cannot do its job prints."""
-    with pytest.raises(SystemExit) as caught:
-        main(["design", *arguments])
-    assert caught.value.code == 1
+    assert call("design", *arguments) == 1
     message = capsys.readouterr().err
     assert message.startswith("twoalike: ")
     assert message.count("\n") == 1

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import call
 from tests.stimuli.odd_images import write_odd_images
 
-from twoalike.cli.app import app, main
+from twoalike.cli.app import app
 from twoalike.planning import study_template
 from twoalike.stimuli import MANIFEST, StimulusSet, read_picture
 from twoalike.study import SAFE_SEED, DesignConfig, Study, StudyConfig, read_json, sha256_file
@@ -33,9 +34,7 @@ def init(*arguments: str | Path) -> None:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(["init", *map(str, arguments)])
-    assert caught.value.code == 1
+    assert call("init", *map(str, arguments)) == 1
     message = capsys.readouterr().err
     assert message.startswith("twoalike: ")
     assert message.count("\n") == 1

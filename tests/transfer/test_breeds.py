@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import TwoalikeError
 from twoalike.transfer import BreedsHierarchy, BreedsSplit, breeds_shift
@@ -231,9 +231,7 @@ def test_from_the_command_line(
         "--out",
         out,
     ]
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert not end.value.code
+    assert call(word for word in words) == 0
     found = json.loads(out.read_text())
     parts = {of["measure"]: of for of in found["measures"] if of["measure"].startswith("breeds")}
     assert {of["level"] for of in parts.values()} == {"living17"}
