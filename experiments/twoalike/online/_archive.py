@@ -212,10 +212,3 @@ def _kind(line: bytes) -> str:
     if match := _KEY.match(line):
         return (match["kind"] or b"").decode()
     return str(_parsed(line).get("kind", ""))
-
-
-def archive_lines(read: ReadSession) -> Iterator[str]:
-    """Write a session as the lines that :func:`read_archive` reads."""
-    yield read.head.model_dump_json()
-    yield from (block.model_dump_json() for block in read.blocks)
-    yield from (record.model_dump_json() for record in read.records)

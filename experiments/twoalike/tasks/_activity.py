@@ -13,7 +13,6 @@ import pandas as pd
 from twoalike.record import TRIAL_SHOWN
 
 type Button = Literal["left", "right"]
-type Pointer = Literal["mouse", "touch"]
 
 
 @dataclass(frozen=True)

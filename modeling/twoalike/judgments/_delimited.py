@@ -152,7 +152,7 @@ def import_triplets(
         message names row and column. Rows are numbered from 1, the header counted.
     """
     path, target, ids = Path(path), check_new_table(out, overwrite), object_ids(objects)
-    _check_columns(item_columns, chosen_column, votes_columns, kind)
+    _check_columns(item_columns, votes_columns, kind)
     options = {
         "chosen_column": chosen_column,
         "participant_column": participant_column,
@@ -240,7 +240,6 @@ def finish(
 
 def _check_columns(
     items: Sequence[ColumnName],
-    chosen: ColumnName | None,
     votes: Sequence[ColumnName] | None,
     kind: str,
 ) -> None:
