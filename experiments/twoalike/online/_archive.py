@@ -8,7 +8,7 @@ are parsed when their session is processed, so that thousands of sessions fit in
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal
