@@ -593,12 +593,7 @@ def transform(
 
 @app.command
 def alignet(
-    file: Path,
-    /,
-    *,
-    out: Path,
-    temperature: float = 1.0,
-    overwrite: ReplaceFolder = False,
+    file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: ReplaceFolder = False
 ) -> None:
     """Import AligNet's triplets (.npz) as labels.
 

@@ -26,12 +26,7 @@ from twoalike.evaluation import (
     score_ratings,
     score_sortings,
 )
-from twoalike.judgments import (
-    JudgmentTable,
-    RdmTable,
-    read_judgments,
-    split_sets,
-)
+from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
 from twoalike.results._choices import NO_SCORES, on_choices
 from twoalike.results._inputs import (
     FeatureSource,
@@ -42,12 +37,7 @@ from twoalike.results._inputs import (
     student_candidates,
 )
 from twoalike.results._judged import on_rated, on_sets
-from twoalike.results._model import (
-    KindResults,
-    ModelScores,
-    Results,
-    TransferResults,
-)
+from twoalike.results._model import KindResults, ModelScores, Results, TransferResults
 from twoalike.rsa import structure
 from twoalike.study import (
     MISSING,

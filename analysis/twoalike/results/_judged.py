@@ -67,10 +67,7 @@ def on_rated[R: (RatingResults, SortingResults)](
 
 
 def _predicted(
-    kind: _Kind,
-    source: JudgmentTable,
-    posterior: "Posterior | None",
-    rng: np.random.Generator,
+    kind: _Kind, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
 ) -> tuple[PredictedJudgments | None, dict[str, str]]:
     """Log-loss of the posterior's model of these judgments, or why there is none."""
     if posterior is None:

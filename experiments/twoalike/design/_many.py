@@ -25,19 +25,10 @@ from twoalike.design._assemble import (
 )
 from twoalike.design._covering import covering_bound, covering_triplets, filling_triplets
 from twoalike.design._many_checks import alike_pair_sets, odd_one_sets
-from twoalike.design._many_list import (
-    ALIKE_PAIR_LIST,
-    ODD_OF_MANY_LIST,
-)
+from twoalike.design._many_list import ALIKE_PAIR_LIST, ODD_OF_MANY_LIST
 from twoalike.design._session import refuse_too_many
 from twoalike.design._subsets import covering_sets, schonheim_bound
-from twoalike.design._triplets import (
-    Chosen,
-    Sets,
-    balanced_triplets,
-    deal_covering,
-    fresh_triplets,
-)
+from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal_covering, fresh_triplets
 from twoalike.study import Integers, ManyConfig, TwoalikeError
 from twoalike.tables import MANY_STIMULI
 

@@ -12,12 +12,7 @@ import pandas as pd
 
 from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import balanced_places, in_order, order_in_blocks
-from twoalike.design._list import (
-    TRIAL_LIST,
-    blocks_in_order,
-    count_up,
-    repeats_name_their_first,
-)
+from twoalike.design._list import TRIAL_LIST, blocks_in_order, count_up, repeats_name_their_first
 from twoalike.design._objects import kinds
 from twoalike.design._triplets import Chosen, deal_covering
 from twoalike.study import MISSING, Integers, PairRatingConfig, TwoalikeError
@@ -171,8 +166,7 @@ def _coverage_sessions(
             "(`participants=...`, `sessions=...`), or raise pair_rating.pairs."
         )
     return deal_covering(
-        *(cover, most, sessions, m, rng),
-        lambda taken, m, n, rng: balanced_pairs(m, n, rng, taken),
+        *(cover, most, sessions, m, rng), lambda taken, m, n, rng: balanced_pairs(m, n, rng, taken)
     )
 
 

@@ -303,9 +303,7 @@ def check_adaptive(study: Study) -> None:
 
 def _chooser(snapshot: Snapshot) -> Chooser:
     return Chooser(
-        number=snapshot.number,
-        posterior=snapshot.posterior,
-        **snapshot.cut_off.model_dump(),
+        number=snapshot.number, posterior=snapshot.posterior, **snapshot.cut_off.model_dump()
     )
 
 

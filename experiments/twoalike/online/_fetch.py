@@ -22,15 +22,7 @@ from twoalike.online._sources import source_lines
 from twoalike.online._staging import stage_sessions
 from twoalike.record import read_log
 from twoalike.stimuli import stimuli_held
-from twoalike.study import (
-    Floats,
-    Study,
-    TwoalikeError,
-    hold_lock,
-    progress,
-    read_json,
-    readable_by,
-)
+from twoalike.study import Floats, Study, TwoalikeError, hold_lock, progress, read_json, readable_by
 
 _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""

@@ -62,9 +62,7 @@ class ChoiceListConfig(Listed):
     practice_checks: int = PRACTICE_CHECKS
     catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     repeats: int = Field(
-        default=0,
-        ge=0,
-        description="main trials shown a second time, every image at another place",
+        default=0, ge=0, description="main trials shown a second time, every image at another place"
     )
     trials_per_block: int = Field(
         default=60, ge=1, description="trials of a block; a break comes between two blocks"

@@ -19,12 +19,7 @@ from twoalike.judgments._sheet import (
     places_of,
     seconds,
 )
-from twoalike.judgments._tables import (
-    check_new_table,
-    choices_table,
-    object_ids,
-    write_imported,
-)
+from twoalike.judgments._tables import check_new_table, choices_table, object_ids, write_imported
 from twoalike.study import Integers, TwoalikeError, read_delimited
 from twoalike.tables import TRIAL_TYPES
 
@@ -239,9 +234,7 @@ def finish(
 
 
 def _check_columns(
-    items: Sequence[ColumnName],
-    votes: Sequence[ColumnName] | None,
-    kind: str,
+    items: Sequence[ColumnName], votes: Sequence[ColumnName] | None, kind: str
 ) -> None:
     if len(items) != 3 or len(set(items)) != 3:
         raise TwoalikeError(
@@ -257,10 +250,7 @@ def _check_columns(
 
 
 def _read_sheet(
-    path: Path,
-    named: Sequence[ColumnName | None],
-    items: Sequence[ColumnName],
-    ids: Sequence[str],
+    path: Path, named: Sequence[ColumnName | None], items: Sequence[ColumnName], ids: Sequence[str]
 ) -> Sheet:
     """Read the cells, and find out whether the first line is a header."""
     cells = read_delimited(path, "judgments, one a line")

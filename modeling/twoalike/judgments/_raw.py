@@ -21,14 +21,7 @@ import pandas as pd
 from twoalike.judgments._columns import trial_numbers
 from twoalike.judgments._tables import TABLES, JudgmentKind, arrangements_table
 from twoalike.registry import find_task
-from twoalike.study import (
-    Booleans,
-    Integers,
-    Study,
-    TwoalikeError,
-    counted,
-    provenance,
-)
+from twoalike.study import Booleans, Integers, Study, TwoalikeError, counted, provenance
 from twoalike.tables import (
     BY_CONDITION,
     MULTI_ARRANGEMENT,

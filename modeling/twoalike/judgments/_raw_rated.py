@@ -8,13 +8,7 @@ import pandas as pd
 
 from twoalike.judgments._columns import PAIR
 from twoalike.judgments._rated import ratings_table, sortings_table
-from twoalike.judgments._raw import (
-    LastTrials,
-    Rule,
-    known_order,
-    raw_sessions,
-    whole_trials,
-)
+from twoalike.judgments._raw import LastTrials, Rule, known_order, raw_sessions, whole_trials
 from twoalike.judgments._raw_choices import check_verdicts
 from twoalike.study import TwoalikeError
 
@@ -97,11 +91,7 @@ def read_raw_sortings(
         without += int((whole & ~kept).sum())
         torn += int(session.torn or not whole.all())
         rows = session.rows[kept]
-        columns = {
-            "item": rows["stimulus"],
-            "pile": rows["pile"],
-            "pile_name": rows["pile_name"],
-        }
+        columns = {"item": rows["stimulus"], "pile": rows["pile"], "pile_name": rows["pile_name"]}
         parts.append(last.add(session, rows, columns))
     rows = pd.concat(parts, ignore_index=True)
     if not len(rows):

@@ -23,12 +23,7 @@ from twoalike.judgments._tables import (
     read_judgments,
     write_imported,
 )
-from twoalike.study import (
-    Integers,
-    TwoalikeError,
-    load_parquet,
-    read_delimited,
-)
+from twoalike.study import Integers, TwoalikeError, load_parquet, read_delimited
 
 type SetKindName = Literal["odd-one-out", "most-alike", "anchored", "anchored-pair"]
 FIXED: Mapping[SetKindName, tuple[int, ...]] = {

@@ -50,9 +50,7 @@ def object_index(
     return triplets, chosen, names
 
 
-def participant_index(
-    choices: pd.DataFrame,
-) -> tuple[Integers, tuple[str, ...]]:
+def participant_index(choices: pd.DataFrame) -> tuple[Integers, tuple[str, ...]]:
     """Participant of each choice as an index, shape (n,), and the participants' labels.
 
     Only participants with at least one row are listed, in the table's order.

@@ -9,12 +9,7 @@ from twoalike.registry import find_task
 from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.choice_of_many._protocol import ManyProtocol, MostAlikePair, OddOneOfMany
-from twoalike.tasks.choice_of_many._trial import (
-    ManyActivity,
-    PairActivity,
-    PairTrial,
-    many_trials,
-)
+from twoalike.tasks.choice_of_many._trial import ManyActivity, PairActivity, PairTrial, many_trials
 from twoalike.tasks.odd_one_out import (
     MoreTrials,
     PreparedTriplets,

@@ -22,13 +22,7 @@ from twoalike.tasks._prepare import (
     session_inputs,
 )
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import (
-    Hands,
-    PlayableScreen,
-    SeededHands,
-    VirtualClock,
-    read_on,
-)
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.free_sorting._layout import lay_out_sorting
 from twoalike.tasks.free_sorting._protocol import FreeSorting
 from twoalike.tasks.free_sorting._sorting import SortingActivity

@@ -41,13 +41,7 @@ from twoalike.tasks._prepare import (
 from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import (
-    Hands,
-    PlayableScreen,
-    SeededHands,
-    VirtualClock,
-    read_on,
-)
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
 from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
 from twoalike.tasks.odd_one_out._more import InBlock, MoreTrials

@@ -14,13 +14,7 @@ from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Duration, Times, paced
 from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import (
-    Hands,
-    PlayableScreen,
-    SeededHands,
-    VirtualClock,
-    read_on,
-)
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.multi_arrangement import drag
 from twoalike.tasks.odd_one_out import (
     MoreTrials,
