@@ -80,9 +80,7 @@ def test_what_cannot_be_run_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_package_is_named_before_the_first_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError) as caught:
         YourselfConfig(seed=0, online=True).check()

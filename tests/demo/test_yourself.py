@@ -197,9 +197,7 @@ def test_without_a_screen_a_person_is_told_what_to_do(monkeypatch: pytest.Monkey
     YourselfConfig(seed=0, simulate=True).check()
 
 
-def test_a_missing_package_is_named_before_the_first_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError) as caught:
         YourselfConfig(seed=0, simulate=True).check()

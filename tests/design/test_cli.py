@@ -108,9 +108,7 @@ def test_lists_of_all_sessions_are_written(study: Path, capsys: pytest.CaptureFi
 
 
 def test_writing_again_changes_nothing_and_differing_lists_are_kept(
-    study: Path,
-    capsys: pytest.CaptureFixture[str],
-    snapshot: Callable[[Path], dict[str, bytes]],
+    study: Path, capsys: pytest.CaptureFixture[str], snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     design(study, "--participants", "02")
     before = snapshot(study / "design")
@@ -139,10 +137,7 @@ def test_writing_again_changes_nothing_and_differing_lists_are_kept(
     ],
 )
 def test_wrong_arguments(
-    study: Path,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-    expected: str,
+    study: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str
 ) -> None:
     message = fails(capsys, str(study), "--task", "odd-one-out", *arguments)
     assert expected in message
@@ -158,10 +153,7 @@ def test_wrong_arguments(
     ],
 )
 def test_wrong_settings(
-    study: Path,
-    capsys: pytest.CaptureFixture[str],
-    settings: str,
-    expected: str,
+    study: Path, capsys: pytest.CaptureFixture[str], settings: str, expected: str
 ) -> None:
     (study / "study.toml").write_text(f'title = "t"\nseed = 5\n[design]\n{settings}\n')
     words = (str(study), "--task", "odd-one-out", "--participants", "01")

@@ -89,12 +89,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path, str], object], str]] =
         "the protocol changed",
     ),
     ("image", BOTH, swap_image, "the images changed"),
-    (
-        "seed",
-        BOTH,
-        lambda root, task: edit(root, "study.toml", "seed = 7", "seed = 8"),
-        "the seed",
-    ),
+    ("seed", BOTH, lambda root, task: edit(root, "study.toml", "seed = 7", "seed = 8"), "the seed"),
     (
         "trials",
         (TRIPLETS,),
@@ -261,10 +256,7 @@ def fill(disk: Path) -> Path:
 @on_linux
 @pytest.mark.parametrize("task", BOTH)
 def test_a_full_disk_is_one_line_and_the_session_starts_once_there_is_space(
-    task: str,
-    make_study: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study(design=SHORT)
     with small_disk(tmp_path / "disk", "1m") as disk:
@@ -294,10 +286,7 @@ MANY = {
 @on_linux
 @pytest.mark.parametrize("task", BOTH)
 def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
-    task: str,
-    make_study: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study(design=MANY[task])
     with small_disk(tmp_path / "disk", "1m") as disk:
@@ -327,10 +316,7 @@ def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
 @on_linux
 @pytest.mark.parametrize("task", BOTH)
 def test_wherever_the_space_ends_one_line_says_so_and_resuming_works(
-    task: str,
-    make_study: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study(design=MANY[task])
     full = 0

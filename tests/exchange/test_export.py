@@ -209,10 +209,7 @@ def test_command_line_from_a_study_and_from_a_table(
     assert "2 objects by 1 participant\n" in capsys.readouterr().out
     for wrong, complaint in (
         ((*words, "--out", tmp_path / "m.csv"), "expected a file .mat or .npz"),
-        (
-            (*words, "--out", tmp_path / "m.mat", "--session", "c"),
-            "session c; sessions with main",
-        ),
+        ((*words, "--out", tmp_path / "m.mat", "--session", "c"), "session c; sessions with main"),
         ((*words[:2], "--out", tmp_path / "m.mat"), "either the folder of a study or"),
         ((*words[:2], tmp_path, "--out", tmp_path / "m.mat"), "expected a study"),
     ):

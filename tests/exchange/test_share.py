@@ -260,10 +260,7 @@ def test_names_of_this_computer_are_refused(study: Path, monkeypatch: pytest.Mon
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    study: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write = Path.write_bytes
 

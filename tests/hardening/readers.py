@@ -150,11 +150,7 @@ def read_labels_table(root: Path) -> None:
 
 
 def make_lists(root: Path) -> None:
-    from twoalike.design import (
-        arrangement_trial_list,
-        random_trial_list,
-        write_list,
-    )
+    from twoalike.design import arrangement_trial_list, random_trial_list, write_list
     from twoalike.stimuli import StimulusSet
 
     make_study(root)

@@ -215,8 +215,7 @@ def test_rated_pairs_become_rows(tmp_path: Path) -> None:
     assert set(table["kind"]) == {"rating"}
     assert table["item_a"].cat.categories.tolist() == ["ant", "oak", "maple"]
     (tmp_path / "s.tsv").write_text(
-        "item_b\titem_a\tsimilarity\nant\toak\t-1\noak\tmaple\t4\nant\tmaple\t2\n",
-        encoding="utf-8",
+        "item_b\titem_a\tsimilarity\nant\toak\t-1\noak\tmaple\t4\nant\tmaple\t2\n", encoding="utf-8"
     )
     turned = import_dissimilarities([tmp_path / "s.tsv"], OBJECTS, kind="rdm", similarity=True)
     assert turned["dissimilarity"].tolist() == [5.0, 0.0, 2.0]

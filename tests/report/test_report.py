@@ -378,10 +378,7 @@ def test_dimensions_are_described_by_draws_not_by_means(rng: np.random.Generator
 
 
 def test_same_study_same_bytes(
-    study: Study,
-    whole: Path,
-    tmp_path: Path,
-    snapshot: Callable[[Path], dict[str, bytes]],
+    study: Study, whole: Path, tmp_path: Path, snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     """Also in another folder: nothing of this machine is in the report or in its files."""
     folder, expected = tmp_path / "files", snapshot(whole.with_name("files"))

@@ -151,9 +151,7 @@ def test_a_manifest_that_is_there_is_kept(tmp_path: Path, images: Path) -> None:
 
 
 def test_a_folder_with_files_is_never_touched(
-    images: Path,
-    capsys: pytest.CaptureFixture[str],
-    snapshot: Callable[[Path], dict[str, bytes]],
+    images: Path, capsys: pytest.CaptureFixture[str], snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     before = snapshot(images)
     assert "new or empty folder" in refused(capsys, images, "--images", images)

@@ -223,9 +223,7 @@ def test_a_session_is_prepared_from_seed_or_from_a_list(make_study: Callable[...
     assert prepared(study).trials == first.trials[:5]
 
 
-def test_a_pilot_run_is_the_short_beginning_of_the_session(
-    make_study: Callable[..., Path],
-) -> None:
+def test_a_pilot_run_is_the_short_beginning_of_the_session(make_study: Callable[..., Path]) -> None:
     study = Study.load(make_study(design="trials = 30\npractice = 2\n"))
     whole, short = prepared(study), prepared(study, pilot=True)
     assert len(whole.trials) == 32
