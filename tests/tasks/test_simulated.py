@@ -33,8 +33,8 @@ from twoalike.tasks import (
     run_session,
     trials_from_table,
 )
-from twoalike.tasks.odd_one_out import TrialResult, triplet_script
-from twoalike.tasks.odd_one_out._session import PILOT_TRIALS, PreparedTriplets, TripletHands
+from twoalike.tasks._listed import PILOT_TRIALS
+from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult, TripletHands, triplet_script
 
 IDS = tuple("abcdef")
 

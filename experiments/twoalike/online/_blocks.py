@@ -36,9 +36,11 @@ from twoalike.tasks import (
     PreparedTriplets,
     Trial,
     as_text,
+    count_judged,
+    page_before,
     trials_from_table,
 )
-from twoalike.tasks.odd_one_out import Choosing, count_judged, page_before, prepared_choices
+from twoalike.tasks.odd_one_out import Choosing, prepared_choices
 
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""

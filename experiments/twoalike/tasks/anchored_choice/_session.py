@@ -3,9 +3,10 @@
 import pandas as pd
 
 from twoalike.design import ANCHORED_LISTS
+from twoalike.tasks._listed import MoreTrials
 from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks.anchored_choice._protocol import AnchoredChoice
-from twoalike.tasks.odd_one_out import MoreTrials, PreparedTriplets, Trial, prepared_choices
+from twoalike.tasks.odd_one_out import PreparedTriplets, Trial, prepared_choices
 
 
 def prepare_anchored(

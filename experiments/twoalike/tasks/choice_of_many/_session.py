@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 
 from twoalike.registry import find_task
+from twoalike.tasks._listed import MoreTrials, listed_times
 from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.choice_of_many._protocol import ManyProtocol, MostAlikePair, OddOneOfMany
 from twoalike.tasks.choice_of_many._trial import ManyActivity, PairActivity, PairTrial, many_trials
 from twoalike.tasks.odd_one_out import (
-    MoreTrials,
     PreparedTriplets,
     Trial,
     TripletActivity,
     TripletHands,
-    listed_times,
     prepared_choices,
+    triplet_times,
 )
 from twoalike.tasks.screens import View
 
@@ -106,5 +106,5 @@ def _prepare(
     return made
 
 
-many_times = partial(listed_times, read=many_trials)
+many_times = partial(listed_times, read=many_trials, times_of=triplet_times)
 """Time for the trials of a list, in proportion to the images of each."""

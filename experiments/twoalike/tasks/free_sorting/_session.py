@@ -13,6 +13,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Times
+from twoalike.tasks._listed import listed_script, pages_duration
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
@@ -34,7 +35,6 @@ from twoalike.tasks.multi_arrangement import (
     press_done,
     wait_or_finish,
 )
-from twoalike.tasks.odd_one_out import listed_script, pages_duration
 from twoalike.tasks.screens import View, frame
 
 _PILOT_TRIALS = 2

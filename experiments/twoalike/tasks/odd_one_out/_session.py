@@ -4,11 +4,10 @@ Odd-one-out, anchored choices and choices among many images differ in their prot
 and what can be chosen.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,34 +16,24 @@ from twoalike.choice import ChoiceKind
 from twoalike.design import TRIPLET_LISTS
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
-from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study
 from twoalike.tables import STIMULI
-from twoalike.tasks._activity import Activity, Item, Page
-from twoalike.tasks._duration import (
-    Duration,
-    Times,
-    break_duration,
-    closing_duration,
-    paced,
-    page_duration,
+from twoalike.tasks._activity import Activity, Item
+from twoalike.tasks._duration import Duration, Times, paced
+from twoalike.tasks._listed import (
+    MoreTrials,
+    PreparedTrials,
+    listed_script,
+    listed_times,
+    pages_duration,
+    prepared_trials,
 )
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_objects,
-    load_listed,
-    run_plan,
-    session_inputs,
-)
+from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._presentation import FrameCount, frame_counts
-from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
 from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
-from twoalike.tasks.odd_one_out._more import InBlock, MoreTrials
 from twoalike.tasks.odd_one_out._protocol import Choosing, OddOneOut
 from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
 from twoalike.tasks.screens import (
@@ -55,14 +44,8 @@ from twoalike.tasks.screens import (
     Layout,
     Opening,
     Scanner,
-    ScannerActivity,
     View,
-    WaitActivity,
-    after_trials,
-    before_trials,
     lay_out_images,
-    pause_page,
-    text_page,
 )
 
 MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
@@ -73,8 +56,6 @@ MEAN_TO_MEDIAN = 1.12
 logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
 _BETWEEN = Duration(0.0, 0.3)
 """To keep an answer and fetch the next images."""
-_FIT = Duration(5.0, 90.0)
-"""Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
 
 
 def trial_duration(trial: Trial | None, protocol: Choosing) -> Duration:
@@ -116,29 +97,6 @@ def triplet_times(
     return Times(sum(times, Duration()), pages)
 
 
-def pages_duration(
-    protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
-) -> Duration:
-    """Time for all pages after the instruction.
-
-    Parameters
-    ----------
-    n_fits
-        Blocks to be chosen during the session, each after a break.
-    """
-    texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
-    rest = break_duration(protocol) + ready
-    between = {
-        "practice_end": page_duration(texts.practice_end, protocol.pages.page_s) + ready,
-        "break": rest,
-    }
-    shown = [page_before(protocol, trials, n) for n in range(n_done + 1, len(trials))]
-    pages = [between[page] for page in shown if page is not None]
-    pages += [ready, closing_duration(protocol), (rest + _FIT).times(n_fits)]
-    return sum(pages, Duration())
-
-
-NO_SCANNER = Scanner()
 _AGAIN_S = 0.3
 _MOUSE_SHARE = 0.2
 
@@ -253,155 +211,10 @@ def triplet_script(
     )
 
 
-def listed_script[T: InBlock](
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[T],
-    opening: Opening,
-    show: Callable[[T, float | None], Activity],
-    *,
-    keys: frozenset[str] = frozenset(),
-    n_done: int = 0,
-    more: MoreTrials[T] | None = None,
-    scanner: Scanner = NO_SCANNER,
-) -> Generator[Activity | Item, None, str]:
-    """Activities of a session whose trials are listed, of any task.
-
-    Parameters
-    ----------
-    trials, n_done, more
-        As for :func:`triplet_script`.
-    show
-        Makes the activity of a trial, with the time of the scanner's trigger before it, if any.
-    keys
-        Keys that answer; they turn pages as well.
-    scanner
-        Whose trigger trials wait for.
-
-    Returns
-    -------
-    How it ended: ``completed`` or ``declined`` (the generator's value).
-    """
-    if not (yield from before_trials(protocol, frame, opening, keys)):
-        return "declined"
-    try:
-        yield from _trials(protocol, frame, trials, show, keys, n_done, more, scanner)
-    finally:
-        if more is not None:
-            more.close()
-    yield from after_trials(protocol, frame)
-    return "completed"
-
-
-def _trials[T: InBlock](
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[T],
-    show: Callable[[T, float | None], Activity],
-    keys: frozenset[str],
-    n_done: int,
-    more: MoreTrials[T] | None,
-    scanner: Scanner,
-) -> Iterator[Activity | Item]:
-    """All trials that are left, with the pages between them."""
-    texts = protocol.texts
-    known, number = list(trials), n_done
-    total = more.total if more is not None else count_judged(known)
-    trigger: float | None = None
-    due = scanner.start != "none"
-    while True:
-        for trial in known[number:]:
-            if number > n_done:
-                yield from _between(protocol, frame, known, number, total, keys)
-                due |= scanner.start == "block" and page_before(protocol, known, number) == "break"
-            if due and trial.trial_type != "practice":
-                waiting = ScannerActivity(texts.scanner, scanner.key)
-                yield waiting
-                trigger, due = waiting.time, False
-            yield show(trial, trigger)
-            number += 1
-        if more is None or count_judged(known) >= more.total:
-            return
-        more.start()
-        if number > n_done:
-            yield pause_page(protocol, frame, count_judged(known), total, keys)
-        yield WaitActivity("prepare", Page(texts.wait), more.ready)
-        following, item = more.take()
-        yield item
-        known += following
-        n_done = number  # the break before the new block has been
-        due |= scanner.start == "block"
-
-
 def answer_keys(protocol: Choosing) -> frozenset[str]:
     """Keys that answer; they turn pages as well."""
     answers = protocol.answers
     return frozenset(key for place in answers.places for key in answers.keys(place))
-
-
-def count_judged(trials: Sequence[InBlock]) -> int:
-    """Trials that are not practice."""
-    return sum(trial.trial_type != "practice" for trial in trials)
-
-
-def page_before(
-    protocol: PageProtocol, trials: Sequence[InBlock], number: int
-) -> Literal["practice_end", "break"] | None:
-    """Page between trial ``number`` of a session, counted from 0, and the one before it."""
-    before, trial = trials[number - 1], trials[number]
-    if before.trial_type == "practice":
-        return None if trial.trial_type == "practice" else "practice_end"
-    every = protocol.breaks.break_every
-    if every:
-        return "break" if count_judged(trials[:number]) % every == 0 else None
-    return "break" if trial.block_index != before.block_index else None
-
-
-def _between(
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[InBlock],
-    number: int,
-    total: int,
-    keys: frozenset[str],
-) -> Iterator[Activity]:
-    """Pages before trial ``number`` of a session, counted from 0."""
-    texts = protocol.texts
-    match page_before(protocol, trials, number):
-        case "practice_end":
-            yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
-        case "break":
-            yield pause_page(protocol, frame, count_judged(trials[:number]), total, keys)
-
-
-PILOT_TRIALS = 12
-"""Trials of a pilot run after its practice: enough to see every kind of page."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreparedTrials[T: InBlock](Prepared):
-    """A session of listed trials that can start; more may be chosen while it runs."""
-
-    trials: tuple[T, ...]
-    """Trials known before the session."""
-    more: MoreTrials[T] | None = None
-    """Where later blocks come from; None where ``trials`` are all."""
-    times_of: ClassVar[Callable[..., Times]]
-    """As :func:`triplet_times`."""
-
-    def images_ahead(self, progress: Progress) -> list[str]:
-        """Objects in the order of the trials."""
-        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
-
-    def times(self, progress: Progress) -> Times:
-        """Time left after the instruction."""
-        more = self.more
-        return type(self).times_of(
-            *(self.protocol, self.trials),
-            n_done=progress.n_done,
-            further=0 if more is None else more.total - count_judged(self.trials),
-            per_block=1 if more is None else more.per_block,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -485,12 +298,6 @@ class PreparedTriplets(PreparedTrials[Trial]):
         return TripletHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
 
-def pilot_part(table: pd.DataFrame) -> pd.DataFrame:
-    """Cut a trial list short: the practice, and the first trials that need none left out."""
-    main = (table["trial_type"] != "practice").cumsum()
-    return table[main <= PILOT_TRIALS].reset_index(drop=True)
-
-
 def prepare_triplets(
     sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
 ) -> PreparedTriplets:
@@ -540,72 +347,9 @@ def prepared_choices(
     TwoalikeError
         If a page or the simulated observer does not fit the objects shown.
     """
-    return prepared_trials(made, sitting, protocol, stimuli, table, more, read)
+    given = partial(given_masks, sitting.study, protocol)
+    return prepared_trials(made, sitting, protocol, stimuli, table, more, read, given=given)
 
 
-def prepared_trials[P: PreparedTrials[Any]](
-    made: type[P],
-    sitting: Sitting,
-    protocol: PageProtocol,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    more: MoreTrials[Any] | None,
-    read: Callable[[pd.DataFrame], tuple[Any, ...]],
-) -> P:
-    """Put a session of listed trials together; arguments as for :func:`prepared_choices`."""
-    study, own = sitting.study, dict[str, Any]()
-    if sitting.pilot:
-        table = pilot_part(table)
-    trials = read(table)
-    shown = {name for trial in trials for name in trial.stimuli}
-    if more is not None:
-        shown |= more.objects
-    check_objects(sitting, protocol, stimuli, shown)
-    if isinstance(protocol, Choosing):
-        most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
-        own["given"] = given_masks(study, protocol, shown, most)
-    plan = run_plan(
-        sitting,
-        protocol,
-        stimuli,
-        shown=shown,
-        trials=table,
-        n_trials=len(table) if more is None else more.n_trials,
-        design=own["given"].settings if own else None,
-    )
-    return made(
-        sitting=sitting,
-        protocol=protocol,
-        stimuli=stimuli,
-        plan=plan,
-        inputs=session_inputs(study, plan.name.task),
-        trials=trials,
-        more=more,
-        **own,
-    )
-
-
-def listed_times(
-    protocol: PageProtocol,
-    study: Study,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    simulated: object = None,
-    *,
-    read: Callable[[pd.DataFrame], Sequence[Any]] = trials_from_table,
-    times_of: Callable[..., Times] = triplet_times,
-) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it.
-
-    Parameters
-    ----------
-    read
-        Makes trials of the list.
-    times_of
-        As :func:`triplet_times`.
-    """
-    trials, settings = read(table), find_task(protocol.task).lists.settings(study)
-    further = 0
-    if settings.sampler == "adaptive":
-        further = max(0, int(settings.n_judged) - count_judged(trials))
-    return times_of(protocol, trials, further=further, per_block=settings.trials_per_block)
+triplet_list_times = partial(listed_times, read=trials_from_table, times_of=triplet_times)
+"""Time for the trials of a list of odd-one-out or anchored choices."""

@@ -12,11 +12,7 @@ from twoalike.observers import SimulatedRater
 from twoalike.record import Progress
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Duration, Times, paced
-from twoalike.tasks._prepare import Sitting, load_listed
-from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
-from twoalike.tasks.multi_arrangement import drag
-from twoalike.tasks.odd_one_out import (
+from twoalike.tasks._listed import (
     MoreTrials,
     PreparedTrials,
     listed_script,
@@ -24,6 +20,10 @@ from twoalike.tasks.odd_one_out import (
     pages_duration,
     prepared_trials,
 )
+from twoalike.tasks._prepare import Sitting, load_listed
+from twoalike.tasks._session import Script
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks.multi_arrangement import drag
 from twoalike.tasks.pair_rating._layout import lay_out_rating
 from twoalike.tasks.pair_rating._protocol import PairRating
 from twoalike.tasks.pair_rating._trial import PairTrial, Phase, RatingActivity, pair_trials
