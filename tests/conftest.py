@@ -79,6 +79,31 @@ def snapshot() -> Callable[[Path], dict[str, bytes]]:
     return read
 
 
+def call(*words: object) -> int:
+    """Exit status of a command, run in this process."""
+    from twoalike.cli.app import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return int(ended.value.code or 0)
+
+
+def succeed(*words: object) -> None:
+    """Run a command that has to succeed."""
+    assert call(*words) == 0
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run a command; gives the exit status, and what it printed or complained about."""
+
+    def status_and_text(*words: object) -> tuple[int, str]:
+        status, said = call(*words), capsys.readouterr()
+        return status, said.err if status else said.out
+
+    return status_and_text
+
+
 def write_study(root: Path, design: str = "", protocol: str = "", arrangement: str = "") -> Path:
     """Write a study of eight plain images of two kinds, ready to run.
 

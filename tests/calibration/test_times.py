@@ -24,9 +24,7 @@ from twoalike.observers import SimulatedObserver, simulate_choices, sparse_embed
 from twoalike.study import TwoalikeError
 
 
-def test_entropy_is_recovered_only_without_the_participants_speed(
-    rng: np.random.Generator,
-) -> None:
+def test_entropy_is_recovered_only_without_the_participants_speed(rng: np.random.Generator) -> None:
     """The slow happen to judge the easy triplets: raw times say the opposite of the truth."""
     m, n_people = 800, 40
     entropy = rng.random(m)

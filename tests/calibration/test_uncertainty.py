@@ -93,9 +93,7 @@ def test_a_model_that_sees_as_people_do_is_unsure_where_they_are(
     error = true.calibration.error.all
     assert error.debiased.low == 0
     assert_allclose(
-        found.posterior.calibration.brier.value,
-        true.calibration.brier.value,
-        atol=0.005,
+        found.posterior.calibration.brier.value, true.calibration.brier.value, atol=0.005
     )
     assert true.missing == poor.missing == found.people.missing == {}
 

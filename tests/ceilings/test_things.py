@@ -18,11 +18,7 @@ from twoalike.choice import entropy, log_choice, pair_similarities
 
 # Votes -> leave-one-out, vanilla, entropy. Truth: VICE choice probabilities, mean of max p .652,
 # mean entropy .794.
-RELIABILITY = {
-    5: (0.5875, 0.710, 0.583),
-    10: (0.615, 0.680, 0.688),
-    50: (0.646, 0.659, 0.771),
-}
+RELIABILITY = {5: (0.5875, 0.710, 0.583), 10: (0.615, 0.680, 0.688), 50: (0.646, 0.659, 0.771)}
 # Votes -> the mode against the majority: ties accepted, wrong; how often tied.
 MAJORITY = {5: (0.829, 0.702, 0.154), 9: (0.862, 0.792, 0.071), 25: (0.908, 0.881, 0.030)}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 from tests.hardening.readers import make_study
 
 from twoalike.cli import app as cli
@@ -118,9 +119,7 @@ def test_examples_fold_between_words_as_a_shell_reads_them(monkeypatch) -> None:
 @pytest.mark.parametrize("verb", [name for name in cli.VERBS if name not in ("import", "export")])
 def test_no_help_shows_marks_or_lines_of_the_source(verb: str, capsys, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit) as caught:
-        cli.main([verb, "--help"])
-    assert caught.value.code == 0
+    assert call(verb, "--help") == 0
     shown = capsys.readouterr().out
     assert "Examples:" in shown
     assert "``" not in shown
@@ -136,9 +135,7 @@ def test_no_help_shows_marks_or_lines_of_the_source(verb: str, capsys, monkeypat
     "words", [["fit", "--no-such-option"], ["nonsense"], ["import", "nothing"]]
 )
 def test_wrong_usage_is_2(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    assert caught.value.code == 2
+    assert call(*words) == 2
 
 
 @pytest.mark.parametrize(
@@ -155,9 +152,7 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
     ids=lambda words: words[0],
 )
 def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_read(words, capsys) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main([*words, "--seed", "-1"])
-    assert caught.value.code == 1
+    assert call(*words, "--seed", "-1") == 1
     assert capsys.readouterr().err == "twoalike: --seed -1: expected a whole number from 0.\n"
 
 

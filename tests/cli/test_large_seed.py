@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.study import Study, written_seed
 
 SEED = 0xFEDCBA98765432100123456789ABCDEF
@@ -19,12 +19,6 @@ def root(make_study: Callable[..., Path]) -> Path:
     seed = json.dumps(written_seed(SEED))
     settings.write_text(settings.read_text().replace("seed = 7", f"seed = {seed}"))
     return root
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 def test_sessions_of_both_tasks(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

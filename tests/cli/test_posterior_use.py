@@ -12,7 +12,6 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
 from twoalike.features import read_features
 from twoalike.judgments import choices_table, write_judgments
@@ -56,19 +55,9 @@ def source(posterior: Posterior, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process; gives the exit status and what it said."""
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        status = ended.value.code or 0
-        return int(status), said.err if status else said.out
-
-    return call
 
 
 def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:

@@ -53,9 +53,7 @@ def test_a_text_that_does_not_fit_is_named_by_validate_and_refused_by_run(
     assert not (root / "data").exists()
 
 
-def test_a_session_that_has_begun_goes_on_with_a_warning(
-    make_study: Callable[..., Path],
-) -> None:
+def test_a_session_that_has_begun_goes_on_with_a_warning(make_study: Callable[..., Path]) -> None:
     study = Study.load(make_study(protocol=PROMPT))
     prepared = prepare_session("odd-one-out", Sitting(study=study, participant="001", session=1))
     with pytest.raises(TwoalikeError, match="texts.prompt"):

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from tests.conftest import call
 
 from twoalike.cli import app as cli
 from twoalike.cli.screen import ask_distance, screen_table
@@ -47,9 +48,7 @@ def test_an_answer_that_is_no_distance_is_refused(
     monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: typed)
-    with pytest.raises(SystemExit) as caught:
-        cli.main(["screen"])
-    assert caught.value.code == 1
+    assert call("screen") == 1
     message = capsys.readouterr().err
     assert "in cm" in message or "expected centimetres" in message
 
@@ -59,9 +58,7 @@ def test_nobody_is_asked_where_there_is_nobody(
 ) -> None:
     monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    with pytest.raises(SystemExit) as caught:
-        cli.main(["screen", "--width-cm", "50"])
-    assert caught.value.code == 1
+    assert call("screen", "--width-cm", "50") == 1
     assert "--distance-cm" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -71,9 +68,7 @@ def test_who_leaves_saves_nothing(
 ) -> None:
     monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
     monkeypatch.setattr("twoalike.display._calibrate.calibrate", lambda before, **_: None)
-    with pytest.raises(SystemExit) as caught:
-        cli.main(["screen", "--distance-cm", "60"])
-    assert caught.value.code == 130
+    assert call("screen", "--distance-cm", "60") == 130
     out, err = capsys.readouterr()
     assert (out, list(tmp_path.iterdir())) == ("", [])
     assert "nothing was saved" in err

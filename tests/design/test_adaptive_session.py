@@ -58,12 +58,7 @@ def test_a_whole_session(objects: Objects, tmp_path: Path) -> None:
     write_list(tmp_path / "l.tsv", table, {})
     assert read_trial_list(tmp_path / "l.tsv", stimuli.ids)[
         "trial_type"
-    ].value_counts().to_dict() == {
-        "main": 60,
-        "catch": 3,
-        "repeat": 4,
-        "practice": 2,
-    }
+    ].value_counts().to_dict() == {"main": 60, "catch": 3, "repeat": 4, "practice": 2}
     main = table[table["trial_type"] == "main"]
     assert main["sampler"].value_counts().to_dict() == {"adaptive": 48, "random": 12}
     assert (main["sampler_score"].notna() == (main["sampler"] == "adaptive")).all()

@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
+from tests.conftest import call, succeed
 
 from twoalike.choice import Question, log_set_choice
-from twoalike.cli.app import main
 from twoalike.design import (
     TrialForm,
     adaptive_blocks,
@@ -59,18 +59,10 @@ SHOWN = ("trial_type", "triplet_id", "stimulus_1", "position_1", "position_2", "
 TASKS = pytest.mark.parametrize("task", list(QUESTIONS))
 
 
-def call(*words: object) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert end.value.code in (0, None)
-
-
 def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     """The one line that a command which cannot do its job prints."""
     capsys.readouterr()
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    assert caught.value.code == 1
+    assert call(*words) == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     return message
@@ -238,7 +230,7 @@ def test_sessions_by_a_posterior_are_designed_and_run(
     posterior = write_posterior(tmp_path / "p.nc", ids[::-1])
     who = ("design", root, "--task", task, "--participants", "01", "02")
     assert "Name it with --posterior" in fails(capsys, *who)
-    call(*who, "--posterior", posterior, "--summary")
+    succeed(*who, "--posterior", posterior, "--summary")
     assert "sampler adaptive" in capsys.readouterr().out
     lists = find_task(task).lists
     tables = [lists.read(path, ids) for path in sorted((root / "design").glob("*.tsv"))]
@@ -256,10 +248,12 @@ def test_sessions_by_a_posterior_are_designed_and_run(
     observer = tmp_path / "o.npz"
     x = np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))
     SimulatedObserver(ids, x).save(observer)
-    call("run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window")
+    succeed(
+        "run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window"
+    )
     (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
     assert (read_run(path).rows["sampler"] == "adaptive").sum() == 10
-    call("validate", root)
+    succeed("validate", root)
 
 
 @TASKS
@@ -281,7 +275,9 @@ def test_a_session_adapts_while_it_runs(
         write_lists(root, ["01"], task=task, sessions=1, posterior=posterior, block=block)
 
     monkeypatch.setattr(NextBlocks, "start", design)
-    call("run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window")
+    succeed(
+        "run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window"
+    )
     (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
     rows = read_run(path).rows
     assert rows["block_index"].tolist() == [1, *[2] * 4, *[3] * 5, *[4] * 5]
@@ -294,7 +290,7 @@ def test_a_session_adapts_while_it_runs(
     about = json.loads(next((root / "design").glob("*.json")).read_text())
     digest = sha256_file(posterior)
     assert about["config"]["blocks"] == {"2": None, "3": digest, "4": digest}
-    call("validate", root)
+    succeed("validate", root)
 
 
 @pytest.mark.slow
@@ -306,7 +302,9 @@ def test_a_session_is_fitted_in_its_breaks(
     ids = StimulusSet.load(root / "stimuli").ids
     observer = tmp_path / "o.npz"
     SimulatedObserver(ids, np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))).save(observer)
-    call("run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window")
+    succeed(
+        "run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window"
+    )
     (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
     assert (read_run(path).rows["sampler"] == "adaptive").sum() == 6
     assert len(list((root / "derived" / "adaptive").glob("*_block-*.nc"))) == 2

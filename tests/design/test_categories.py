@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-
-from twoalike.cli.app import main
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
+from tests.conftest import call
 
 
 @pytest.fixture

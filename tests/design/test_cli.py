@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import app, main
+from twoalike.cli.app import app
 from twoalike.design import TRIPLET_LISTS, read_trial_list
 from twoalike.stimuli import StimulusSet, draw_creatures
 from twoalike.study import Study
@@ -39,9 +40,7 @@ def design(study: Path, *arguments: str) -> None:
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one line that a command which cannot do its job prints."""
-    with pytest.raises(SystemExit) as caught:
-        main(["design", *arguments])
-    assert caught.value.code == 1
+    assert call("design", *arguments) == 1
     message = capsys.readouterr().err
     assert message.startswith("twoalike: ")
     assert message.count("\n") == 1
@@ -109,9 +108,7 @@ def test_lists_of_all_sessions_are_written(study: Path, capsys: pytest.CaptureFi
 
 
 def test_writing_again_changes_nothing_and_differing_lists_are_kept(
-    study: Path,
-    capsys: pytest.CaptureFixture[str],
-    snapshot: Callable[[Path], dict[str, bytes]],
+    study: Path, capsys: pytest.CaptureFixture[str], snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     design(study, "--participants", "02")
     before = snapshot(study / "design")
@@ -140,10 +137,7 @@ def test_writing_again_changes_nothing_and_differing_lists_are_kept(
     ],
 )
 def test_wrong_arguments(
-    study: Path,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-    expected: str,
+    study: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str
 ) -> None:
     message = fails(capsys, str(study), "--task", "odd-one-out", *arguments)
     assert expected in message
@@ -159,10 +153,7 @@ def test_wrong_arguments(
     ],
 )
 def test_wrong_settings(
-    study: Path,
-    capsys: pytest.CaptureFixture[str],
-    settings: str,
-    expected: str,
+    study: Path, capsys: pytest.CaptureFixture[str], settings: str, expected: str
 ) -> None:
     (study / "study.toml").write_text(f'title = "t"\nseed = 5\n[design]\n{settings}\n')
     words = (str(study), "--task", "odd-one-out", "--participants", "01")

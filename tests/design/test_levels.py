@@ -11,11 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import (
-    TRIPLET_LISTS,
-    levels_study_design,
-    summarize_design,
-)
+from twoalike.design import TRIPLET_LISTS, levels_study_design, summarize_design
 from twoalike.design._levels import (
     CONDITIONS,
     LevelSampler,

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from tests.conftest import call
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.cli.app import app, main
+from twoalike.cli.app import app
 from twoalike.design import TRIPLET_LISTS, covering_bound, read_trial_list, summarize_design
 from twoalike.embedding import Posterior
 from twoalike.planning import read_choice_draws
@@ -28,9 +29,7 @@ def design(study: Path, *arguments: object) -> None:
 
 def fails(capsys: pytest.CaptureFixture[str], study: Path, *arguments: object) -> str:
     """The one line that a command which cannot do its job prints."""
-    with pytest.raises(SystemExit) as caught:
-        main(["design", str(study), "--task", "odd-one-out", *map(str, arguments)])
-    assert caught.value.code == 1
+    assert call("design", study, "--task", "odd-one-out", *map(str, arguments)) == 1
     message = capsys.readouterr().err
     assert message.startswith("twoalike: ")
     assert message.count("\n") == 1

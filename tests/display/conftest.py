@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.record import RunName, read_events
+from twoalike.record import RunName, check_bids, check_run_files, read_events
+from twoalike.stimuli import StimulusSet
 
 SIZE = (1280, 1024)
 ENOUGH_S = 60.0
@@ -183,6 +184,13 @@ class Session:
         """Rows of the table of events; of some kinds, if they are named."""
         table = read_events(self.raw, self.name)
         return table[table["trial_type"].isin(kinds)] if kinds else table
+
+    def problems(self) -> list[Any]:
+        """What the BIDS validator and our own check find."""
+        table = StimulusSet.load(self.root / "stimuli").table
+        stimuli = dict(zip(table["id"], table["sha256"], strict=True))
+        rows = self.name.rows(self.raw)
+        return [*check_bids(self.raw), *check_run_files(self.raw, rows, stimuli)]
 
     def until(self, holds: Callable[[], Any], act: Callable[[], object] | None = None) -> None:
         """Wait for something; with ``act``, do it every two seconds until it has an effect."""

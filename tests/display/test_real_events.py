@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import check_bids, check_run_files, read_manifest, read_run
-from twoalike.stimuli import StimulusSet
+from twoalike.record import read_manifest, read_run
 from twoalike.tasks import (
     AnchoredChoice,
     MostAlikePair,
@@ -50,14 +49,6 @@ def answer(session: Any, act: Callable[[], Any]) -> None:
     session.saw("answer", moment, float(last["onset"]) + float(last["response_time"]))
 
 
-def problems(session: Any) -> list[Any]:
-    """What the BIDS validator and our own check find."""
-    table = StimulusSet.load(session.root / "stimuli").table
-    stimuli = dict(zip(table["id"], table["sha256"], strict=True))
-    path = session.name.rows(session.raw)
-    return [*check_bids(session.raw), *check_run_files(session.raw, path, stimuli)]
-
-
 def test_keys_and_mouse_are_recorded_as_given(
     make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
 ) -> None:
@@ -85,7 +76,7 @@ def test_keys_and_mouse_are_recorded_as_given(
     session.check_times()
     gaps = table["onset"].diff().dropna() - table["response_time"].iloc[:-1].to_numpy()
     assert (gaps >= 0).all()
-    assert problems(session) == []
+    assert session.problems() == []
     manifest = read_manifest(session.name.manifest(session.raw))
     assert manifest["simulated"] is False
     assert manifest["segments"][0]["apparatus"]["screen"]["size_px"] == [1280, 1024]
@@ -110,7 +101,7 @@ def test_escape_asks_saves_and_ends(
     assert (session.n_rows(), read_manifest(manifest)["end_reason"]) == (2, "stopped")
     rows = read_run(session.name.rows(session.raw)).rows
     assert rows["rt_flag"].tolist()[1] == "interrupted"
-    assert problems(session) == []
+    assert session.problems() == []
 
 
 def test_anchored_choices_are_recorded_as_given_and_go_on_after_a_kill(
@@ -146,7 +137,7 @@ def test_anchored_choices_are_recorded_as_given_and_go_on_after_a_kill(
     found = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
     assert found == [list(row[:3]) for row in given]
     assert table["seen_before"].tolist() == [False, False, False, True, False, False]
-    assert problems(session) == []
+    assert session.problems() == []
     ends = [
         one["end_reason"] for one in read_manifest(session.name.manifest(session.raw))["segments"]
     ]
@@ -208,7 +199,7 @@ def test_pairs_are_framed_and_recorded_as_given_and_go_on_after_a_kill(
     assert table["seen_before"].tolist() == [False, False, True, False, False]
     assert (table["first_response_time"] < table["response_time"]).all()
     session.check_times()
-    assert problems(session) == []
+    assert session.problems() == []
 
 
 def test_the_odd_one_of_six_is_recorded_as_given(
@@ -231,4 +222,4 @@ def test_the_odd_one_of_six_is_recorded_as_given(
     assert table["response_position"].tolist() == [6, 1, 4, 5]
     assert table["response_key"].tolist()[:2] == ["6", "num_1"]
     session.check_times()
-    assert problems(session) == []
+    assert session.problems() == []

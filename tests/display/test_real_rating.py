@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import check_bids, check_run_files, read_manifest, read_run
-from twoalike.stimuli import StimulusSet
+from twoalike.record import read_manifest, read_run
 from twoalike.tasks import PairRating, View
 from twoalike.tasks.pair_rating import lay_out_rating
 
@@ -46,14 +45,6 @@ def answer(session: Any, act: Callable[[], Any]) -> Any:
     return read_run(session.name.rows(session.raw)).rows.iloc[-1]
 
 
-def problems(session: Any) -> list[Any]:
-    """What the BIDS validator and our own check find."""
-    table = StimulusSet.load(session.root / "stimuli").table
-    stimuli = dict(zip(table["id"], table["sha256"], strict=True))
-    path = session.name.rows(session.raw)
-    return [*check_bids(session.raw), *check_run_files(session.raw, path, stimuli)]
-
-
 def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
     make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
 ) -> None:
@@ -84,7 +75,7 @@ def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
     assert rows["response_method"].tolist() == [method for _, method, _ in given]
     assert rows["n_adjustments"].tolist() == [1, 1, 2, 1, 1, 1]
     assert rows["seen_before"].tolist() == [False, False, False, True, False, False]
-    assert problems(session) == []
+    assert session.problems() == []
     segments = read_manifest(session.name.manifest(session.raw))["segments"]
     assert [one["end_reason"] for one in segments] == ["killed", "completed"]
 
@@ -130,4 +121,4 @@ def test_a_slider_is_dragged_clicked_wheeled_and_nudged(
     ]
     assert [row["n_adjustments"] for row in found] == [1, 1, 4, 3, 0, 1]
     assert session.finish() == 0
-    assert problems(session) == []
+    assert session.problems() == []

@@ -103,9 +103,7 @@ def test_a_failure_is_said_and_the_next_mark_is_sent(lines: Lines) -> None:
     assert lines.codes == [0, 6, 0]
 
 
-def test_a_pulse_that_does_not_end_is_said_with_the_next_mark_or_at_the_close(
-    lines: Lines,
-) -> None:
+def test_a_pulse_that_does_not_end_is_said_with_the_next_mark_or_at_the_close(lines: Lines) -> None:
     port = PulsePort(lines.write, 0.001, lines.close)
     lines.broken = {0}
     assert port.send(5, "image_onset", 0.0) is None

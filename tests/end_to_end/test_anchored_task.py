@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import succeed
 
-from twoalike.cli.app import main
 from twoalike.embedding import fit
 from twoalike.judgments import collect_judgments
 from twoalike.observers import SimulatedObserver, sparse_embedding
@@ -28,20 +28,14 @@ catch_accuracy = 0  # the observer's space knows nothing of the categories
 PEOPLE = ("901", "902", "903")
 
 
-def call(*words: object) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert end.value.code in (0, None)
-
-
 def judged(root: Path, truth: np.ndarray, observer: Path) -> tuple[str, ...]:
     """Let simulated people who share a space do a session each; ids of the objects."""
     ids = StimulusSet.load(root / "stimuli").ids
     SimulatedObserver(ids, truth, lapse=0.02).save(observer)
-    call("design", root, "--task", "anchored-choice", "--participants", *PEOPLE)
+    succeed("design", root, "--task", "anchored-choice", "--participants", *PEOPLE)
     for who in PEOPLE:
         simulated = ("--simulate", observer, "--no-window")
-        call("run", root, "--task", "anchored-choice", "--participant", who, *simulated)
+        succeed("run", root, "--task", "anchored-choice", "--participant", who, *simulated)
     return ids
 
 
@@ -50,7 +44,7 @@ def test_every_command_takes_a_study_of_anchored_choices(
 ) -> None:
     root = make_study("study", DESIGN)
     judged(root, rng.gamma(0.6, 1.8, size=(8, 3)), tmp_path / "observer.npz")
-    call("validate", root)
+    succeed("validate", root)
     choices = pd.read_parquet(collect_judgments(root)["choices"])
     assert set(choices["kind"]) == {"anchored"}
     assert set(choices["chosen"]) == {2, 3}
@@ -59,16 +53,16 @@ def test_every_command_takes_a_study_of_anchored_choices(
     assert choices["item_1"].tolist() == rows["stimulus_1"].tolist()
     chosen = [row[f"item_{row['chosen']}"] for row in choices.to_dict("records")]
     assert chosen == rows["chosen_stimulus"].tolist()
-    call(
+    succeed(
         "run", root, "--participant", "901", "--simulate", tmp_path / "observer.npz", "--no-window"
     )
     both = pd.read_parquet(collect_judgments(root)["choices"])
     assert both["kind"].value_counts().to_dict() == {"anchored": len(choices), "odd_one_out": 14}
-    call("report", root, "--out", tmp_path / "report.html")
+    succeed("report", root, "--out", tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Sessions of anchored choices" in html
     assert "answered 14 odd-one-out trials and 372 trials of anchored choice in 4 sessions" in html
-    call("share", root, "--out", tmp_path / "copy")
+    succeed("share", root, "--out", tmp_path / "copy")
     shared = list((tmp_path / "copy").glob("sub-*/ses-01/beh/*_task-anchoredchoice_*_beh.tsv"))
     assert len(shared) == len(PEOPLE)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress, RunName, check_bids, read_run
 from twoalike.stimuli import StimulusSet
@@ -29,13 +29,6 @@ BOTH = (TRIPLETS, ARRANGING)
 PROTOCOLS = {task: f"protocols/{task.replace('-', '_')}.toml" for task in BOTH}
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts a disk")
 SHORT = "trials = 6\npractice = 0\n[arrangement]\nmax_trials = 2\npractice_items = 0\n"
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    code = caught.value.code
-    return 0 if code is None else int(code)
 
 
 def words_of(root: Path, task: str, *more: object) -> list[str]:
@@ -96,12 +89,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path, str], object], str]] =
         "the protocol changed",
     ),
     ("image", BOTH, swap_image, "the images changed"),
-    (
-        "seed",
-        BOTH,
-        lambda root, task: edit(root, "study.toml", "seed = 7", "seed = 8"),
-        "the seed",
-    ),
+    ("seed", BOTH, lambda root, task: edit(root, "study.toml", "seed = 7", "seed = 8"), "the seed"),
     (
         "trials",
         (TRIPLETS,),
@@ -268,10 +256,7 @@ def fill(disk: Path) -> Path:
 @on_linux
 @pytest.mark.parametrize("task", BOTH)
 def test_a_full_disk_is_one_line_and_the_session_starts_once_there_is_space(
-    task: str,
-    make_study: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study(design=SHORT)
     with small_disk(tmp_path / "disk", "1m") as disk:
@@ -301,10 +286,7 @@ MANY = {
 @on_linux
 @pytest.mark.parametrize("task", BOTH)
 def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
-    task: str,
-    make_study: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study(design=MANY[task])
     with small_disk(tmp_path / "disk", "1m") as disk:
@@ -334,10 +316,7 @@ def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
 @on_linux
 @pytest.mark.parametrize("task", BOTH)
 def test_wherever_the_space_ends_one_line_says_so_and_resuming_works(
-    task: str,
-    make_study: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study(design=MANY[task])
     full = 0

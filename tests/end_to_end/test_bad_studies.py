@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
 from twoalike.study import sha256_file
 
@@ -21,13 +21,6 @@ LISTS = {
     TRIPLETS: "design/sub-901_ses-01_task-oddoneout_trials.tsv",
     ARRANGING: "design/sub-901_ses-01_task-multiarrangement_trials.tsv",
 }
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    code = caught.value.code
-    return 0 if code is None else int(code)
 
 
 def edit(root: Path, file: str, old: str, new: str) -> Path:
@@ -113,9 +106,7 @@ def settings(text: str, *, table: str = "") -> Callable[[Path, str], object]:
     return write
 
 
-def manifest(
-    rows: Callable[[list[list[str]]], list[list[str]]],
-) -> Callable[[Path, str], object]:
+def manifest(rows: Callable[[list[list[str]]], list[list[str]]]) -> Callable[[Path, str], object]:
     return lambda root, task: relist(root, rows)
 
 
@@ -190,11 +181,7 @@ CASES = [
         ),
         ("'task'", "odd-one-out", "multi-arrangement"),
     ),
-    Bad(
-        "protocol-language",
-        protocol('language = "fr"'),
-        ("'fr'", "de, en", "[texts]"),
-    ),
+    Bad("protocol-language", protocol('language = "fr"'), ("'fr'", "de, en", "[texts]")),
     Bad(
         "protocol-language-half-translated",
         protocol('language = "fr"\n[texts]\nend = "Merci."'),
@@ -269,21 +256,13 @@ CASES = [
         lambda root, task: (root / "stimuli" / "stimuli.tsv").unlink(),
         ("stimuli.tsv", "manifest"),
     ),
-    Bad(
-        "stimuli-missing",
-        settings('stimuli = "pictures"'),
-        ("pictures", "manifest"),
-    ),
+    Bad("stimuli-missing", settings('stimuli = "pictures"'), ("pictures", "manifest")),
     Bad(
         "manifest-without-checksums",
         manifest(lambda rows: [row[:2] + row[3:] for row in rows]),
         ("stimuli.tsv", "'sha256'"),
     ),
-    Bad(
-        "manifest-id-twice",
-        manifest(lambda rows: [*rows, rows[1]]),
-        ("'warm0'", "again"),
-    ),
+    Bad("manifest-id-twice", manifest(lambda rows: [*rows, rows[1]]), ("'warm0'", "again")),
     Bad(
         "manifest-leaves-its-folder",
         manifest(lambda rows: [rows[0], ["x", "../x.png", *rows[1][2:]], *rows[1:]]),
@@ -322,11 +301,7 @@ CASES = [
         ("trials.tsv", "stimulus", "'zebra'"),
     ),
     Bad("list-column", listed(column_dropped), ("trials.tsv", "'trial_type'")),
-    Bad(
-        "list-cut-in-a-line",
-        listed(lambda text: text[:-12]),
-        ("trials.tsv", "cells"),
-    ),
+    Bad("list-cut-in-a-line", listed(lambda text: text[:-12]), ("trials.tsv", "cells")),
     Bad(
         "list-starts-late",
         listed(lambda text: "\n".join(text.split("\n")[:1] + text.split("\n")[3:])),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.record import RunName
 from twoalike.report import triplet_section
@@ -22,12 +22,6 @@ GROUPS = '[groups]\nnames = ["experts", "novices"]\n'
 OWN = '[groups.protocols.experts]\nodd-one-out = "protocols/experts.toml"\n'
 RUN = ("--simulate", "--no-window")
 QUICK = ("--quick", "--engine", "vi", "--steps", 100, "--chains", 1, "--dimensions", 2)
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 def people(root: Path) -> dict[str, str]:

@@ -13,14 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.record import (
-    RunName,
-    check_bids,
-    check_run_files,
-    find_runs,
-    read_manifest,
-    read_run,
-)
+from twoalike.record import RunName, check_bids, check_run_files, find_runs, read_manifest, read_run
 from twoalike.stimuli import StimulusSet
 
 TASKS = (

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import write_study
+from tests.conftest import succeed, write_study
 
-from twoalike.cli.app import main
 from twoalike.judgments import collect_judgments
 from twoalike.observers import SimulatedObserver
 from twoalike.record import check_run_files, find_runs, read_run
@@ -36,12 +35,6 @@ catch_accuracy = 0  # the observer's space knows nothing of the categories
 TASKS = ("odd-one-of-many", "most-alike-pair")
 
 
-def call(*words: object) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert end.value.code in (0, None)
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study in which one simulated person did both tasks."""
@@ -51,9 +44,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     observer = folder / "observer.npz"
     SimulatedObserver(ids, rng.gamma(0.6, 1.8, size=(8, 3)), lapse=0.02).save(observer)
     for task in TASKS:
-        call("design", root, "--task", task, "--participants", "901", "--summary")
+        succeed("design", root, "--task", task, "--participants", "901", "--summary")
         simulated = ("--simulate", observer, "--no-window")
-        call("run", root, "--task", task, "--participant", "901", *simulated)
+        succeed("run", root, "--task", task, "--participant", "901", *simulated)
     return root
 
 
@@ -64,8 +57,8 @@ def root(done: Path, tmp_path: Path) -> Path:
 
 
 def test_every_command_takes_choices_among_many(root: Path, tmp_path: Path) -> None:
-    call("validate", root)
-    call("report", root, "--out", tmp_path / "report.html")
+    succeed("validate", root)
+    succeed("report", root, "--out", tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Sessions of the odd one of many" in html
     assert "Sessions of the most alike pair" in html
@@ -85,7 +78,7 @@ def test_every_command_takes_choices_among_many(root: Path, tmp_path: Path) -> N
         both: Any = zip(part.to_dict("records"), rows.to_dict("records"), strict=True)
         for choice, row in both:
             check_same(choice, row, columns)
-    call("share", root, "--out", tmp_path / "copy")
+    succeed("share", root, "--out", tmp_path / "copy")
     shared = [read_run(path).rows for path in find_runs(tmp_path / "copy")]
     assert sorted(len(rows) for rows in shared) == [27, 28]
     given = next(rows for rows in shared if "alike_1" in rows)

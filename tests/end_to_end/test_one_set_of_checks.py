@@ -5,17 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.record import RunName
 
 ODD, MANY = RunName("901", 1), RunName("901", 1, "multiarrangement")
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import succeed
 
-from twoalike.cli.app import main
 from twoalike.judgments import collect_judgments
 from twoalike.observers import SimulatedObserver, SimulatedRater, SimulatedSorter
 from twoalike.record import find_runs, read_run
@@ -28,12 +28,6 @@ NAMED = "[rules]\nname_piles = true\n"
 PEOPLE = ("901", "902")
 
 
-def call(*words: object) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert end.value.code in (0, None)
-
-
 def test_every_command_takes_a_study_of_ratings_and_sortings(
     make_study: Callable[..., Path],
     tmp_path: Path,
@@ -45,13 +39,13 @@ def test_every_command_takes_a_study_of_ratings_and_sortings(
     ids = StimulusSet.load(root / "stimuli").ids
     SimulatedObserver(ids, rng.gamma(0.6, 1.8, size=(8, 3))).save(observer)
     for task in ("pair-rating", "free-sorting"):
-        call("design", root, "--task", task, "--participants", *PEOPLE, "--summary")
+        succeed("design", root, "--task", task, "--participants", *PEOPLE, "--summary")
         for who in PEOPLE:
             simulated = ("--simulate", observer, "--no-window")
-            call("run", root, "--task", task, "--participant", who, *simulated)
+            succeed("run", root, "--task", task, "--participant", who, *simulated)
     assert "pairs shown together" in capsys.readouterr().out
-    call("validate", root)
-    call("report", root, "--out", tmp_path / "report.html")
+    succeed("validate", root)
+    succeed("report", root, "--out", tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Sessions of ratings" in html
     assert "Sessions of sorting" in html
@@ -63,7 +57,7 @@ def test_every_command_takes_a_study_of_ratings_and_sortings(
     assert (ratings["item_a"] != ratings["item_b"])[~check].all()  # not so in every check
     assert ratings.loc[check, "correct"].notna().all() and check.any()
     assert {"main", "repeat"} <= set(ratings["trial_type"])
-    call("share", root, "--out", tmp_path / "copy")
+    succeed("share", root, "--out", tmp_path / "copy")
     (path, _) = find_runs(root / "data" / "raw", "freesorting")
     rows = read_run(path).rows
     assert set(rows["pile_name"]) >= {"pile 1", "pile 2"}

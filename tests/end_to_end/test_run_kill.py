@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import call
 
 from twoalike.cli.app import main
 from twoalike.record import RunName, check_bids, check_run_files, read_manifest, read_run
@@ -58,9 +59,7 @@ class Victim:
         return seen
 
     def finish(self) -> None:
-        with pytest.raises(SystemExit) as ended:
-            main([*self.words, "--resume"])
-        assert not ended.value.code
+        assert call(*self.words, "--resume") == 0
 
 
 ANSWERS = ["trial_index", "triplet_id", "odd_stimulus", "response_position", "response_method"]
@@ -97,8 +96,7 @@ def test_killed_sessions_lose_nothing_and_go_on(
         assert victim.n_rows() >= seen, "a finished trial was lost"
         assert read_run(victim.table).torn == ""
         assert check_bids(victim.raw) == []
-    with pytest.raises(SystemExit, match="1"):
-        main(victim.words)
+    assert call(*victim.words) == 1
     assert "--resume" in capsys.readouterr().err
     victim.finish()
     check_completed(victim, whole)

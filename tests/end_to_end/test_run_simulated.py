@@ -9,20 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
 from twoalike.record import RunName, RunRecord, check_bids, read_answers, read_run
 from twoalike.stimuli import StimulusSet
 
 RUN = ("--task", "odd-one-out", "--simulate", "--no-window")
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    code = caught.value.code
-    return 0 if code is None else int(code)
 
 
 def rows(root: Path, participant: str = "901", session: int = 1, where: str = "raw") -> Path:

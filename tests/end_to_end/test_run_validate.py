@@ -7,18 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.record import TRIPLETS, RunName
 from twoalike.tasks import validate_study
 
 NAMES = TRIPLETS.recorded({}).names
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture

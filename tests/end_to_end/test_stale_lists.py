@@ -4,20 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.record import RunName
 from twoalike.study import Study
 
 TRIPLETS, ARRANGING = "odd-one-out", "multi-arrangement"
 RUN = ("--participant", "901", "--simulate", "--no-window")
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    code = caught.value.code
-    return 0 if code is None else int(code)
 
 
 def edit(root: Path, old: str, new: str) -> None:

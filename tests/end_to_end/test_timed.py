@@ -26,12 +26,7 @@ start = "block"
 
 
 def run(
-    root: Path,
-    who: str,
-    *,
-    session: int = 1,
-    resume: bool = False,
-    task: str | None = None,
+    root: Path, who: str, *, session: int = 1, resume: bool = False, task: str | None = None
 ) -> Path:
     return sit(
         root,

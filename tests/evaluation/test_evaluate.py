@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.conftest import call
 
 from twoalike.backbones import CONFIG
 from twoalike.choice import log_choice
@@ -59,9 +60,7 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 def run(world: Path, *words: str) -> dict:
     """Results of the command."""
-    with pytest.raises(SystemExit) as caught:
-        main(["evaluate", *words, "--out", str(world / "results.json")])
-    assert caught.value.code in (0, None)
+    assert call("evaluate", *words, "--out", world / "results.json") == 0
     return json.loads((world / "results.json").read_text())
 
 
@@ -196,9 +195,7 @@ def test_a_base_with_other_weights_is_refused(
     stand_in_for_backbones(monkeypatch, world)
     student = make_student(world / "student", "other")
     words = ["--model", str(student), "--images", str(world), "--out", str(world / "o.json")]
-    with pytest.raises(SystemExit) as caught:
-        main(["evaluate", *words, "--choices", str(world / "choices.parquet")])
-    assert caught.value.code == 1
+    assert call("evaluate", *words, "--choices", world / "choices.parquet") == 1
     assert "other weights than 'tiny'" in capsys.readouterr().err
 
 

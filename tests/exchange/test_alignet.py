@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.distill import import_alignet, read_labels
 from twoalike.study import TwoalikeError
 from twoalike.teacher import sample_triplets
@@ -40,12 +40,6 @@ def by_hand(similarities: Array) -> Array:
     """Probability that image 0, 1, 2 is the odd one: that of the pair of the two others."""
     raised = np.exp(similarities[:, [2, 1, 0]].astype(float))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
-def run(*words: object) -> object:
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    return end.value.code
 
 
 def test_labels_are_the_softmax_of_the_pairs(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -126,15 +120,15 @@ def test_command_keeps_what_is_there(
 ) -> None:
     np.savez(tmp_path / "a.npz", **archive(rng))
     words = ("import", "alignet", tmp_path / "a.npz", "--out", tmp_path / "labels")
-    assert run(*words) == 0
+    assert call(*words) == 0
     assert "50 triplets of" in capsys.readouterr().out
     before = read_labels(tmp_path / "labels").probabilities
-    assert run(*words) == 1
+    assert call(*words) == 1
     assert "--overwrite" in capsys.readouterr().err
-    assert run(*words, "--overwrite", "--temperature", 0) == 1
+    assert call(*words, "--overwrite", "--temperature", 0) == 1
     assert "--temperature: expected a number above 0, found 0" in capsys.readouterr().err
     np.savez(tmp_path / "a.npz", **archive(rng) | {"similarities": np.full((50, 3), np.nan)})
-    assert run(*words, "--overwrite") == 1
+    assert call(*words, "--overwrite") == 1
     assert (read_labels(tmp_path / "labels").probabilities == before).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "labels"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.design import ArrangedTrial, rescaled_average
 from twoalike.exchange import (
     Dissimilarities,
@@ -22,12 +22,6 @@ from twoalike.exchange import (
 )
 from twoalike.judgments import arrangements_table, import_meadows, write_judgments
 from twoalike.study import TwoalikeError, inert_cell
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +209,7 @@ def test_command_line_from_a_study_and_from_a_table(
     assert "2 objects by 1 participant\n" in capsys.readouterr().out
     for wrong, complaint in (
         ((*words, "--out", tmp_path / "m.csv"), "expected a file .mat or .npz"),
-        (
-            (*words, "--out", tmp_path / "m.mat", "--session", "c"),
-            "session c; sessions with main",
-        ),
+        ((*words, "--out", tmp_path / "m.mat", "--session", "c"), "session c; sessions with main"),
         ((*words[:2], "--out", tmp_path / "m.mat"), "either the folder of a study or"),
         ((*words[:2], tmp_path, "--out", tmp_path / "m.mat"), "expected a study"),
     ):

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.conftest import write_study
+from tests.conftest import call, write_study
 
-from twoalike.cli.app import main
 from twoalike.exchange import merge_studies
 from twoalike.exchange._merge import join_files
 from twoalike.record import RunName, find_runs, read_answers, read_run
@@ -17,12 +16,6 @@ from twoalike.study import TwoalikeError
 
 FORM = '[[form.questions]]\nid = "{0}"\ntext = "{0}?"\nkind = "choice"\noptions = ["y", "n"]\n'
 SIMULATED = ("--simulate", "--no-window")
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.exchange import (
     Shared,
     ShareOptions,
@@ -35,12 +35,6 @@ NAMED = (
 OLD_CODES = ("anna7q", "002", "bob3+")
 DAYS = ("2024-11-03", "2024-11-17", "2025-01-30")
 WORDS = ("Miller", "colours", "baker")
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 def publish(study: Path, out: Path, *more: str) -> int:
@@ -266,10 +260,7 @@ def test_names_of_this_computer_are_refused(study: Path, monkeypatch: pytest.Mon
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    study: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write = Path.write_bytes
 

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 from scipy.io import savemat
+from tests.conftest import call
 
 from twoalike.study import Study, provenance, sha256_file, write_json
 
@@ -78,7 +79,6 @@ def make_study(root: Path) -> None:
 
 def make_session(root: Path) -> None:
     """A study with a run of each task, as the program leaves them."""
-    from twoalike.cli.app import main
     from twoalike.observers import SimulatedObserver
     from twoalike.record import AskedQuestion, RunName, store_answers
 
@@ -86,9 +86,7 @@ def make_session(root: Path) -> None:
     SimulatedObserver(IDS, VALUES.astype(np.float64)).save(root / "observer.npz")
     for task in ("odd-one-out", "multi-arrangement"):
         who = ("--participant", "901", "--simulate", root / "observer.npz", "--no-window")
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in ("run", root, "--task", task, *who)])
-        assert not end.value.code
+        assert call("run", root, "--task", task, *who) == 0
     study, said = Study.load(root), AskedQuestion("said", "What?", "choice", ("yes", "no"))
     for measure in ("consent", "form", "debrief"):
         for task in ("oddoneout", "multiarrangement"):
@@ -152,11 +150,7 @@ def read_labels_table(root: Path) -> None:
 
 
 def make_lists(root: Path) -> None:
-    from twoalike.design import (
-        arrangement_trial_list,
-        random_trial_list,
-        write_list,
-    )
+    from twoalike.design import arrangement_trial_list, random_trial_list, write_list
     from twoalike.stimuli import StimulusSet
 
     make_study(root)

@@ -7,11 +7,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from tests.conftest import call
 from tests.hardening import deadly
 from tests.hardening.mutations import Damage, flipped
 from tests.hardening.readers import IDS, VALUES, make_posterior, make_tables
 
-from twoalike.cli.app import main
 from twoalike.features import read_features
 from twoalike.judgments import read_judgments
 from twoalike.study import TwoalikeError
@@ -81,9 +81,7 @@ def test_a_parquet_file_with_one_changed_bit_does_not_end_the_process(
     before, after = b"%\x02\x18\x05level", b"%\x42\x18\x05level"
     assert path.read_bytes().count(before) == 1
     path.write_bytes(path.read_bytes().replace(before, after))
-    with pytest.raises(SystemExit) as end:
-        main(["fit", "--choices", str(path), "--out", str(tmp_path / "p.nc")])
-    assert end.value.code == 1
+    assert call("fit", "--choices", path, "--out", tmp_path / "p.nc") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"twoalike: {path}: cannot be read as parquet (reading it ended the")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import call
 from tests.hardening.readers import make_alignet, make_study
 
 from twoalike.cli.app import main
@@ -56,9 +57,7 @@ def test_nothing_is_copied_out_of_a_folder_of_images(
 ) -> None:
     lead_to(study, file, tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(SystemExit) as ended:
-        main(["init", str(tmp_path / "deep" / "new"), "--images", str(study / "stimuli")])
-    assert ended.value.code == 1
+    assert call("init", tmp_path / "deep" / "new", "--images", study / "stimuli") == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
 

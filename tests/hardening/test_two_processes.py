@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 from tests.hardening.readers import IDS, VALUES, make_study
 
-from twoalike.cli.app import main
 from twoalike.judgments import read_raw
 from twoalike.observers import SimulatedObserver
 from twoalike.record import check_bids, find_runs, read_run
@@ -59,12 +59,6 @@ def go(*children: subprocess.Popen[str]) -> None:
         child.stdin = None
 
 
-def status(*words: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return int(ended.value.code or 0)
-
-
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     make_study(tmp_path / "study")
@@ -89,7 +83,7 @@ def test_a_participant_who_is_run_twice_at_once_is_run_once(study: Path, start: 
     (run,) = find_runs(raw)
     assert read_run(run).rows["trial_index"].tolist() == list(range(1, 18))
     assert check_bids(raw) == []
-    assert status(*run_of(study, "902")) == 0
+    assert call(*run_of(study, "902")) == 0
     other = read_run(find_runs(raw, participant="902")[0]).rows
     assert len(other) == 17
 
@@ -104,11 +98,11 @@ def test_participants_at_once_both_complete_while_others_read(
     rounds = 0
     while any(child.poll() is None for child in children) or not rounds:
         rounds += 1
-        assert status(*design, f"b{rounds}") == 0
+        assert call(*design, f"b{rounds}") == 0
         if any(path.read_bytes().count(b"\n") > 3 for path in find_runs(study / "data" / "raw")):
             table = read_raw(study / "data" / "raw", IDS)
             assert set(table["participant"]) <= set(people)
-            assert status("share", study, "--out", tmp_path / f"share{rounds}") == 0
+            assert call("share", study, "--out", tmp_path / f"share{rounds}") == 0
     for child in children:
         assert child.communicate()[1] == ""
         assert child.returncode == 0
@@ -117,7 +111,7 @@ def test_participants_at_once_both_complete_while_others_read(
     assert sorted(listed["participant_id"]) == [f"sub-{name}" for name in people]
     assert len(list((study / "design").glob("sub-b*_trials.tsv"))) == rounds
     capsys.readouterr()
-    assert status("validate", study) == 0, capsys.readouterr().out
+    assert call("validate", study) == 0, capsys.readouterr().out
     assert not [path for path in study.rglob("*") if ".part" in path.name]
 
 
@@ -147,7 +141,7 @@ def test_a_student_that_is_being_made_is_not_made_again(
 ) -> None:
     words = ("distill", "--images", tmp_path, "--student", "test_resnet", "--teacher", tmp_path)
     with hold_output(tmp_path / "student"):
-        assert status(*words, "--out", tmp_path / "student") == 1
+        assert call(*words, "--out", tmp_path / "student") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "another process is making it" in line
     assert list(tmp_path.iterdir()) == []

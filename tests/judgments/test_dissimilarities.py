@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import scipy.io
 from numpy.testing import assert_allclose
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.judgments import (
     dissimilarities_table,
     import_dissimilarities,
@@ -23,13 +23,6 @@ from twoalike.study import TwoalikeError
 OBJECTS = ["zebra", "ant", "maple", "oak"]
 UPPER = np.triu_indices(4, 1)
 RATED = "participant,item_a,item_b,dissimilarity\np,ant,oak,3\np,oak,maple,1\nq,ant,maple,0.5\n"
-
-
-def status(*words: object) -> int:
-    """Exit status of a command."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return int(ended.value.code or 0)
 
 
 def square(vectors: np.ndarray) -> np.ndarray:
@@ -222,8 +215,7 @@ def test_rated_pairs_become_rows(tmp_path: Path) -> None:
     assert set(table["kind"]) == {"rating"}
     assert table["item_a"].cat.categories.tolist() == ["ant", "oak", "maple"]
     (tmp_path / "s.tsv").write_text(
-        "item_b\titem_a\tsimilarity\nant\toak\t-1\noak\tmaple\t4\nant\tmaple\t2\n",
-        encoding="utf-8",
+        "item_b\titem_a\tsimilarity\nant\toak\t-1\noak\tmaple\t4\nant\tmaple\t2\n", encoding="utf-8"
     )
     turned = import_dissimilarities([tmp_path / "s.tsv"], OBJECTS, kind="rdm", similarity=True)
     assert turned["dissimilarity"].tolist() == [5.0, 0.0, 2.0]
@@ -285,23 +277,23 @@ def test_the_command_writes_the_table_and_keeps_what_is_there(
     source, out = tmp_path / "r.csv", tmp_path / "d.parquet"
     source.write_text(RATED, encoding="utf-8")
     command = ["import", "rdm", source, "--out"]
-    assert status(*command, out) == 0
+    assert call(*command, out) == 0
     assert "3 pairs of 3 objects by 2 participants" in capsys.readouterr().out
     table = read_judgments(out, "dissimilarities")
     assert table.attrs["provenance"]["inputs"]["file_1"]["file"] == "r.csv"
     before = out.read_bytes()
-    assert status(*command, out) == 1
+    assert call(*command, out) == 1
     assert "--overwrite" in capsys.readouterr().err
-    assert status(*command, tmp_path / "d.csv") == 1
+    assert call(*command, tmp_path / "d.csv") == 1
     assert out.read_bytes() == before and not (tmp_path / "d.csv").exists()
-    assert status(*command, out, "--overwrite", "--kind", "rdm") == 0
+    assert call(*command, out, "--overwrite", "--kind", "rdm") == 0
     assert set(read_judgments(out, "dissimilarities")["kind"]) == {"rdm"}
 
 
 def test_real_exports_are_read(shared_data: Path, tmp_path: Path) -> None:
     meadows = shared_data / "meadows" / "Meadows_myExp_v_v1_cuddly-bunny_3_1D.mat"
     out = tmp_path / "d.parquet"
-    assert status("import", "rdm", meadows, "--out", out) == 0
+    assert call("import", "rdm", meadows, "--out", out) == 0
     table = read_judgments(out, "dissimilarities")
     assert table["item_a"].cat.categories[:2].tolist() == ["stim118", "stim117"]
     assert_allclose(table["dissimilarity"], scipy.io.loadmat(meadows)["rdmutv"].ravel())

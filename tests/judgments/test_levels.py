@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
 from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
@@ -191,9 +192,7 @@ def test_people_agree_as_published(study: Study, tmp_path: Path, rng: np.random.
     values = rng.normal(size=(len(ids), 4)).astype(np.float32)
     write_features(tmp_path / "f.npz", FeatureTable(tuple(ids), values, {}))
     words = ["evaluate", "--features", tmp_path / "f.npz", "--choices", out, "--out", results]
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert not end.value.code
+    assert call(*words) == 0
     found = json.loads(results.read_text())["ceilings"]
     trials = [
         each

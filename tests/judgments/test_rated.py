@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.judgments import (
     rating_sources,
     ratings_table,
@@ -22,13 +22,6 @@ from twoalike.study import TwoalikeError
 from twoalike.tables import Column, Table
 
 OBJECTS = ["ant", "bee", "cat", "oak"]
-
-
-def status(*words: object) -> int:
-    """Exit status of a command."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return int(ended.value.code or 0)
 
 
 def test_files_return_what_was_written(tmp_path: Path) -> None:
@@ -109,32 +102,32 @@ def test_piles_are_numbered_in_order_of_appearance() -> None:
 def test_import_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = tmp_path / "r.csv", tmp_path / "ratings.parquet"
     file.write_text("participant,item_a,item_b,rating\np,ant,bee,25\nq,oak,ant,100\n")
-    assert status("import", "ratings", file, "--out", out) == 1
+    assert call("import", "ratings", file, "--out", out) == 1
     assert "ends of the slider" in capsys.readouterr().err
-    assert status("import", "ratings", file, "--slider", 0, 100, "--out", out) == 0
+    assert call("import", "ratings", file, "--slider", 0, 100, "--out", out) == 0
     assert "2 ratings by 2 participants" in capsys.readouterr().out
     table = read_judgments(out, "ratings")
     assert table["rating"].tolist() == [0.25, 1.0]
     assert list(table["item_b"].cat.categories) == ["ant", "oak", "bee"]
     file.write_text("item_a\titem_b\trating\nant\tbee\t7\n")
-    assert status("import", "ratings", file, "--scale-points", 7, "--out", out, "--overwrite") == 0
+    assert call("import", "ratings", file, "--scale-points", 7, "--out", out, "--overwrite") == 0
     table = read_judgments(out, "ratings")
     assert (table["rating"].tolist(), table["scale_points"].tolist()) == ([7.0], [7.0])
     file.write_text("item_a\titem_b\tvalue\nant\tbee\t7\n")
-    assert status("import", "ratings", file, "--out", out, "--overwrite") == 1
+    assert call("import", "ratings", file, "--out", out, "--overwrite") == 1
     assert "a header that names item_a, item_b, rating" in capsys.readouterr().err
 
 
 def test_import_of_sortings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = tmp_path / "s.csv", tmp_path / "sortings.parquet"
     file.write_text("participant,item,pile\np,ant,small\np,bee,small\np,oak,big\n")
-    assert status("import", "sortings", file, "--out", out) == 0
+    assert call("import", "sortings", file, "--out", out) == 0
     assert "3 objects sorted in 1 trial by 1 participant" in capsys.readouterr().out
     table = read_judgments(out, "sortings")
     assert table["pile"].tolist() == [1, 1, 2]
     assert table["pile_name"].tolist() == ["small", "small", "big"]
     file.write_text("trial,item,pile,pile_name\n1,ant,2,x\n1,bee,1,\n2,ant,1,\n2,oak,1,\n")
-    assert status("import", "sortings", file, "--out", out, "--overwrite") == 0
+    assert call("import", "sortings", file, "--out", out, "--overwrite") == 0
     table = read_judgments(out, "sortings")
     assert (table["trial"].tolist(), table["pile"].tolist()) == ([1, 1, 2, 2], [2, 1, 1, 1])
     assert table["pile_name"].isna().tolist() == [False, True, True, True]

@@ -139,10 +139,7 @@ def test_verdicts_on_attention_checks_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        (
-            {"response": ["3", "7", "n/a", "2"]},
-            "column 'response': expected one of 1, 2, 3, n/a",
-        ),
+        ({"response": ["3", "7", "n/a", "2"]}, "column 'response': expected one of 1, 2, 3, n/a"),
         ({"odd_stimulus": ["cat", "bee", "n/a", "bee"]}, "row 2, column 'odd_stimulus'"),
         ({"position_1": ["left", "left", "middle", "left"]}, "row 2, column 'position_1'"),
         ({"response_time": ["1", "fast", "n/a", "2"]}, "row 2, column 'response_time'"),

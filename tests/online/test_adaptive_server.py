@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from starlette.testclient import TestClient
+from tests.conftest import call
 from tests.online.test_snapshots import FakePosterior
 
-from twoalike.cli.app import main
 from twoalike.online import (
     Block,
     CutOff,
@@ -185,9 +185,7 @@ def test_the_command_says_what_is_missing(
     page: Page, study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page.ask(kinds(page).index("block"))
-    with pytest.raises(SystemExit) as ended:
-        main(["online", "refit", str(study.root)])
-    assert not ended.value.code
+    assert call("online", "refit", study.root) == 0
     assert capsys.readouterr().out == "0 choices so far; the first fit takes 32\n"
 
 

@@ -131,8 +131,7 @@ def _of(code: str, path: Path) -> pd.DataFrame:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("means", "size", "method"),
-    [("mouse", (1024, 768), "mouse"), ("touch", (360, 740), "touch")],
+    ("means", "size", "method"), [("mouse", (1024, 768), "mouse"), ("touch", (360, 740), "touch")]
 )
 def test_pointers_give_the_data_of_the_window(
     served: Served, tmp_path: Path, means: Means, size: Size, method: str

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.online import OnlineStudy, Person, build_online, check_built, read_built
 from twoalike.online._pictures import pictures
 from twoalike.online._session import (
@@ -75,8 +75,7 @@ def study(make_study: MakeStudy) -> Path:
 
 def build(root: Path, n: int = 1, *options: str) -> OnlineStudy:
     """Build by the real command line."""
-    with pytest.raises(SystemExit, match="0"):
-        main(["online", "build", str(root), "--participants", str(n), *options])
+    assert call("online", "build", root, "--participants", n, *options) == 0
     return read_built(root)
 
 
@@ -403,8 +402,7 @@ def test_blocks_that_only_a_window_can_choose_are_refused(make_study: MakeStudy)
 
 
 def test_tasks_without_a_page_are_refused(study: Path, capsys: Any) -> None:
-    with pytest.raises(SystemExit, match="1"):
-        main(["online", "build", str(study), "--participants", "1", "--task", "pair-rating"])
+    assert call("online", "build", study, "--participants", "1", "--task", "pair-rating") == 1
     assert "odd-one-out, anchored-choice, multi-arrangement" in capsys.readouterr().err
 
 

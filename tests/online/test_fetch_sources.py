@@ -9,10 +9,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.conftest import write_study
+from tests.conftest import call, write_study
 from tests.online.simulated import head_of, items_of, records_of, write_archive
 
-from twoalike.cli.app import main
 from twoalike.online import (
     OnlineStudy,
     _sources,
@@ -173,15 +172,11 @@ def test_the_command(
     path = tmp_path / "a.txt"
     path.write_text(lines)
     words = ["online", "fetch", str(empty.study.root), str(path)]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 0
+    assert call(*words) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("1 session written (2 trials)\ndisplay error: median 2.0 ms")
     path.write_text(lines + "damaged\n")
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 1
+    assert call(*words) == 1
     printed = capsys.readouterr()
     assert "0 sessions written (0 trials), 1 unchanged" in printed.out
     assert "no JSON of a record: damaged" in printed.out + printed.err

@@ -191,11 +191,7 @@ def test_withdrawal_deletes_what_is_stored(tmp_path: Path) -> None:
         code = entered["withdraw"].lower().replace("-", " ")
         assert server.client.post("/api/withdraw", json={"code": code}).json() == {}
         assert server.archive() == [
-            {
-                **server.archive()[0],
-                "session": entered["session"],
-                "ended": "withdrawn",
-            }
+            {**server.archive()[0], "session": entered["session"], "ended": "withdrawn"}
         ]
         assert server.send(entered, record(entered["session"], 1, 0, 0)).status_code == 404
         assert server.finish(entered).status_code == 404

@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.planning import describe_study
 from twoalike.registry import BUILT_IN
 from twoalike.study import TwoalikeError
@@ -145,9 +145,7 @@ def test_html_is_well_formed_and_escaped(make_study: MakeStudy, tmp_path: Path) 
 
 
 def main_status(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert not caught.value.code
+    assert call(*arguments) == 0
 
 
 def test_what_cannot_be_described_is_refused(make_study: MakeStudy, tmp_path: Path) -> None:

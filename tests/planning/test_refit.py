@@ -15,9 +15,7 @@ DESIGN = 'sampler = "adaptive"\ntrials = 8\npractice = 1\ntrials_per_block = 4\n
 
 
 @pytest.mark.slow
-def test_the_next_block_is_chosen_by_the_judgments_so_far(
-    make_study: Callable[..., Path],
-) -> None:
+def test_the_next_block_is_chosen_by_the_judgments_so_far(make_study: Callable[..., Path]) -> None:
     study = Study.load(make_study(design=DESIGN))
     with pytest.raises(SystemExit) as ended:
         words = ["--participant", "901", "--simulate", "--no-window", "--seed", "5"]

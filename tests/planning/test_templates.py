@@ -120,9 +120,7 @@ def test_unknown_templates_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "study").exists()
 
 
-def test_tasks_without_a_protocol_are_not_the_studys(
-    make_study: Callable[..., Path],
-) -> None:
+def test_tasks_without_a_protocol_are_not_the_studys(make_study: Callable[..., Path]) -> None:
     root = make_study()
     (root / "protocols" / "multi_arrangement.toml").unlink(missing_ok=True)
     study = Study.load(root)

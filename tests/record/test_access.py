@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.exchange import merge_studies
 from twoalike.study import readable_by
 
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs permissions")
 COLLECTED = ("data", ".locks")
 PROTOCOL = '[consent]\nask = true\n[[form.questions]]\nid = "age"\ntext = "?"\nkind = "age"\n'
 DESIGN = "trials = 3\npractice = 0\ncatch = 0\nrepeats = 0\n[data]\naccess = "
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(autouse=True)

@@ -210,10 +210,7 @@ def wide(booth: Any, stem: str, rows: list[dict[str, str]], about: dict[str, Any
 
 
 ABOUT: dict[str, Any] = {
-    "age": {
-        "Description": "How old? (ages above 89 are stored as 89)",
-        "Units": "years",
-    },
+    "age": {"Description": "How old? (ages above 89 are stored as 89)", "Units": "years"},
     "hand": {"Description": "Which hand?", "Levels": {"left": "left", "right": "right"}},
     "strategy": {"Description": "How did\nyou choose?"},
 }

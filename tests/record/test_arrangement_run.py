@@ -333,10 +333,7 @@ DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
         r"row 4, column 'onset': 0.0 s lies before the end of the trial above",
     ),
     "trial differs": (edited(6, response_time="1.0000"), r"row 6, column 'response_time': is 1.0"),
-    "type differs": (
-        edited(6, trial_type="catch"),
-        r"row 6, column 'trial_type': is catch, in",
-    ),
+    "type differs": (edited(6, trial_type="catch"), r"row 6, column 'trial_type': is catch, in"),
     "unknown object": (edited(5, stimulus="cat"), r"row 5, column 'stimulus': object 'cat' is not"),
     "moves without time": (
         edited(5, first_move_time="n/a"),

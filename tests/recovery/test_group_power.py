@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver, sparse_embedding
 from twoalike.recovery import (
     GroupEffect,
@@ -97,18 +96,9 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-
-    def call(*arguments: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        status = ended.value.code or 0
-        return int(status), said.err if status else said.out
-
-    return call
 
 
 def test_the_command_sizes_two_groups_and_goes_on(

@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from twoalike.cli.app import main
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import (
     FoundSize,
@@ -30,19 +29,9 @@ Run = Callable[..., tuple[int, str]]
 SMALL = ("--trials-per-person", "40", "--worlds", "2", "--steps", "100", "--most-participants", "1")
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process; gives the exit status and what it said."""
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-
-    def call(*arguments: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        status = ended.value.code or 0
-        return int(status), said.err if status else said.out
-
-    return call
 
 
 def test_a_study_is_sized_and_the_answer_comes_again(

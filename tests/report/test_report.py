@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
@@ -324,9 +325,7 @@ def test_each_task_has_its_section(
     folder = make_study(arrangement="schema_version = 1\n")
     for task in ("odd-one-out", "multi-arrangement"):
         words = ["run", str(folder), "--task", task, "--participant", "01", "--simulate"]
-        with pytest.raises(SystemExit) as ended:
-            main([*words, "--no-window"])
-        assert not ended.value.code
+        assert call(*words, "--no-window") == 0
     page = report(Study.load(folder))
     ids = [attrs["id"] for attrs in page.all("section")]
     assert ids[1:4] == ["sessions", "arrangements", "response-times"]
@@ -379,10 +378,7 @@ def test_dimensions_are_described_by_draws_not_by_means(rng: np.random.Generator
 
 
 def test_same_study_same_bytes(
-    study: Study,
-    whole: Path,
-    tmp_path: Path,
-    snapshot: Callable[[Path], dict[str, bytes]],
+    study: Study, whole: Path, tmp_path: Path, snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     """Also in another folder: nothing of this machine is in the report or in its files."""
     folder, expected = tmp_path / "files", snapshot(whole.with_name("files"))
@@ -441,8 +437,6 @@ def test_no_study_and_no_html_are_refused(
     finished: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for folder, out in ((tmp_path, "r.html"), (finished.root, "r.pdf")):
-        with pytest.raises(SystemExit) as caught:
-            main(["report", str(folder), "--out", str(tmp_path / out)])
-        assert caught.value.code == 1
+        assert call("report", folder, "--out", tmp_path / out) == 1
         assert capsys.readouterr().err.count("\n") == 1
     assert not list(tmp_path.iterdir())

@@ -11,12 +11,7 @@ import pytest
 from twoalike.cli.app import main
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import (
-    arrangements_table,
-    choices_table,
-    read_judgments,
-    write_judgments,
-)
+from twoalike.judgments import arrangements_table, choices_table, read_judgments, write_judgments
 from twoalike.results import Results, evaluate, lost_abilities, transfer
 from twoalike.study import TwoalikeError
 
@@ -46,8 +41,7 @@ def networks(space: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
     noise = {"base": 2.0, "aligned": 0.2}
     return [
         Candidate(
-            name,
-            FeatureTable(IDS, (space + sd * rng.normal(size=space.shape)).astype(np.float32)),
+            name, FeatureTable(IDS, (space + sd * rng.normal(size=space.shape)).astype(np.float32))
         )
         for name, sd in noise.items()
     ]
@@ -154,10 +148,7 @@ def test_arrangements_by_the_command(
 
 
 def test_the_command(
-    networks: list[Candidate],
-    choices: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    networks: list[Candidate], choices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for candidate in networks:
         write_features(tmp_path / f"{candidate.name}.npz", candidate.features)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.record import RunName, check_bids, read_answers, read_run
 from twoalike.sitting import Outcome, simulate, sit
 from twoalike.study import TwoalikeError
@@ -175,9 +175,7 @@ def test_simulated_people_share_the_orders_out(study: Path, capsys: Any) -> None
     outcomes = simulate(study, ["901", "902"])
     firsts = [outcome.earlier[0].path.name for outcome in outcomes]
     assert sum("anchored" in name for name in firsts) == 1
-    with pytest.raises(SystemExit) as ended:
-        main(["run", str(study), "--participant", "905", "--simulate", "--no-window"])
-    assert not ended.value.code
+    assert call("run", study, "--participant", "905", "--simulate", "--no-window") == 0
     assert capsys.readouterr().out.count("4 of 4 trials") == 2
 
 

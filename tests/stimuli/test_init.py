@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import call
 from tests.stimuli.odd_images import write_odd_images
 
-from twoalike.cli.app import app, main
+from twoalike.cli.app import app
 from twoalike.planning import study_template
 from twoalike.stimuli import MANIFEST, StimulusSet, read_picture
 from twoalike.study import SAFE_SEED, DesignConfig, Study, StudyConfig, read_json, sha256_file
@@ -33,9 +34,7 @@ def init(*arguments: str | Path) -> None:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(["init", *map(str, arguments)])
-    assert caught.value.code == 1
+    assert call("init", *map(str, arguments)) == 1
     message = capsys.readouterr().err
     assert message.startswith("twoalike: ")
     assert message.count("\n") == 1
@@ -152,9 +151,7 @@ def test_a_manifest_that_is_there_is_kept(tmp_path: Path, images: Path) -> None:
 
 
 def test_a_folder_with_files_is_never_touched(
-    images: Path,
-    capsys: pytest.CaptureFixture[str],
-    snapshot: Callable[[Path], dict[str, bytes]],
+    images: Path, capsys: pytest.CaptureFixture[str], snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     before = snapshot(images)
     assert "new or empty folder" in refused(capsys, images, "--images", images)

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from twoalike.stimuli import (
-    MANIFEST,
-    StimulusSet,
-    find_images,
-    portability_faults,
-)
+from twoalike.stimuli import MANIFEST, StimulusSet, find_images, portability_faults
 from twoalike.study import TwoalikeError
 
 

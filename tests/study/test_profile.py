@@ -7,13 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from twoalike.study import (
-    ScreenProfile,
-    TwoalikeError,
-    load_profile,
-    profile_path,
-    save_profile,
-)
+from twoalike.study import ScreenProfile, TwoalikeError, load_profile, profile_path, save_profile
 
 positive = st.floats(0.01, 10)
 profiles = st.builds(

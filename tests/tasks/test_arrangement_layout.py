@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 
 from twoalike.study import TwoalikeError
 from twoalike.tasks._protocol import languages
-from twoalike.tasks.multi_arrangement import (
-    ArenaLayout,
-    MultiArrangement,
-    Seat,
-    lay_out_arena,
-)
+from twoalike.tasks.multi_arrangement import ArenaLayout, MultiArrangement, Seat, lay_out_arena
 from twoalike.tasks.screens import Box
 
 WINDOWS = [(1280, 1024), (1088, 870), (1024, 768), (1920, 1080), (3840, 2160), (1366, 768)]

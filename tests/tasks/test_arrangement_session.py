@@ -37,8 +37,7 @@ def prepare(root: Path) -> Prepared:
     embedding = np.random.default_rng(5).gamma(1.0, size=(len(ids), 5))
     observer = SimulatedObserver(ids, embedding)
     return prepare_session(
-        "multi-arrangement",
-        Sitting(study=study, participant="901", session=1, observer=observer),
+        "multi-arrangement", Sitting(study=study, participant="901", session=1, observer=observer)
     )
 
 

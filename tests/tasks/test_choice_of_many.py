@@ -26,11 +26,7 @@ from twoalike.tasks import (
     lay_out_grid,
     odd_of_many_protocol,
 )
-from twoalike.tasks.choice_of_many import (
-    ManyActivity,
-    PairActivity,
-    PairTrial,
-)
+from twoalike.tasks.choice_of_many import ManyActivity, PairActivity, PairTrial
 from twoalike.tasks.odd_one_out import TrialResult
 
 NAMES = ("ant", "bee", "cat", "dog")

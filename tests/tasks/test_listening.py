@@ -177,9 +177,7 @@ PRESSES = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(PRESSES, st.floats(0.01, 1.5)), max_size=30))
-def test_whatever_happens_no_answer_comes_before_every_sound(
-    acts: list[tuple[Any, float]],
-) -> None:
+def test_whatever_happens_no_answer_comes_before_every_sound(acts: list[tuple[Any, float]]) -> None:
     activity, now = triplet(), 0.0
     heard: set[str] = set()
     activity.handle(Shown(now))

@@ -60,11 +60,7 @@ def _filled(protocol: Protocol) -> Protocol:
 
 
 @pytest.mark.parametrize(
-    ("name", "protocol"),
-    [
-        ("odd_one_out", OddOneOut()),
-        ("multi_arrangement", MultiArrangement()),
-    ],
+    ("name", "protocol"), [("odd_one_out", OddOneOut()), ("multi_arrangement", MultiArrangement())]
 )
 def test_the_protocol_in_the_repository_is_the_template(name: str, protocol: Protocol) -> None:
     path = ROOT / "experiments" / "protocols" / f"{name}.toml"

@@ -50,10 +50,7 @@ from twoalike.tasks.screens import WaitActivity, consent_text_hash
 
 DEFAULT = OddOneOut()
 FRAME = frame(DEFAULT.screen, (1280, 1024))
-TASKS: dict[str, type[Protocol]] = {
-    "odd_one_out": OddOneOut,
-    "multi_arrangement": MultiArrangement,
-}
+TASKS: dict[str, type[Protocol]] = {"odd_one_out": OddOneOut, "multi_arrangement": MultiArrangement}
 
 
 def feed(target: Any, *events: Event) -> list[Item]:

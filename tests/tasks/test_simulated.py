@@ -33,8 +33,8 @@ from twoalike.tasks import (
     run_session,
     trials_from_table,
 )
-from twoalike.tasks.odd_one_out import TrialResult, triplet_script
-from twoalike.tasks.odd_one_out._session import PILOT_TRIALS, PreparedTriplets, TripletHands
+from twoalike.tasks._listed import PILOT_TRIALS
+from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult, TripletHands, triplet_script
 
 IDS = tuple("abcdef")
 
@@ -223,9 +223,7 @@ def test_a_session_is_prepared_from_seed_or_from_a_list(make_study: Callable[...
     assert prepared(study).trials == first.trials[:5]
 
 
-def test_a_pilot_run_is_the_short_beginning_of_the_session(
-    make_study: Callable[..., Path],
-) -> None:
+def test_a_pilot_run_is_the_short_beginning_of_the_session(make_study: Callable[..., Path]) -> None:
     study = Study.load(make_study(design="trials = 30\npractice = 2\n"))
     whole, short = prepared(study), prepared(study, pilot=True)
     assert len(whole.trials) == 32

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import TwoalikeError
 from twoalike.transfer import BreedsHierarchy, BreedsSplit, breeds_shift
@@ -56,7 +56,7 @@ BEGINNINGS = {  # of the other splits: classes of the first superclasses, and th
     "entity13": {
         "399 400 411 445 459 474 501 529 568 578 601 608 610 614 617 638 652 655 689 697 735 775 "
         "834 841 842 869 887": "869 399 578 735 652 610 501 445 655 842 | "
-        "617 459 601 474 697 400 411 529 841 775",
+        "617 459 601 474 697 400 411 529 841 775"
     },
     "entity30": {
         "52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68": "64 56 57 52 | 61 55 53 62",
@@ -128,10 +128,7 @@ def test_living17_is_the_published_split(living: Path) -> None:
         assert (split.source[name], split.target[name]) == members(text)
 
 
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [("entity13", 2), ("entity30", 3), ("nonliving26", 3)],
-)
+@pytest.mark.parametrize(("name", "way"), [("entity13", 2), ("entity30", 3), ("nonliving26", 3)])
 def test_other_splits_begin_as_published(tmp_path: Path, name: str, way: int) -> None:
     edges, classes = [(ROOT, "n00021939"), (ROOT, LIVING)], []
     start = "n00021939" if name == "nonliving26" else ROOT
@@ -231,9 +228,7 @@ def test_from_the_command_line(
         "--out",
         out,
     ]
-    with pytest.raises(SystemExit) as end:
-        main([str(word) for word in words])
-    assert not end.value.code
+    assert call(word for word in words) == 0
     found = json.loads(out.read_text())
     parts = {of["measure"]: of for of in found["measures"] if of["measure"].startswith("breeds")}
     assert {of["level"] for of in parts.values()} == {"living17"}

@@ -8,13 +8,7 @@ import numpy as np
 
 from twoalike.api._axes import SomeStimuli, inches, legend, new_axes, some_stimuli
 from twoalike.calibration import times_by_uncertainty as ranked_times
-from twoalike.embedding import (
-    Posterior,
-    PosteriorSource,
-    as_posterior,
-    read_groups,
-    view_groups,
-)
+from twoalike.embedding import Posterior, PosteriorSource, as_posterior, read_groups, view_groups
 from twoalike.figures import (
     draw_lapse,
     draw_people,
@@ -28,12 +22,7 @@ from twoalike.figures import (
     weights_height,
 )
 from twoalike.judgments import JudgmentTable, read_judgments
-from twoalike.report import (
-    describe_dimensions,
-    dimension_weights,
-    shown_dimensions,
-    top_images,
-)
+from twoalike.report import describe_dimensions, dimension_weights, shown_dimensions, top_images
 from twoalike.study import Floats, TwoalikeError
 
 if TYPE_CHECKING:

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.api._axes import (
-    Pathlike,
-    SomeStimuli,
-    inches,
-    legend,
-    new_axes,
-    some_stimuli,
-)
+from twoalike.api._axes import Pathlike, SomeStimuli, inches, legend, new_axes, some_stimuli
 from twoalike.api._plot_people import (
     lapse,
     people,
@@ -191,11 +184,7 @@ def _matrix(similar: Any) -> tuple[Floats, tuple[str, ...]]:
 
 @styled
 def dimensions(
-    posterior: PosteriorSource,
-    choices: JudgmentTable,
-    *,
-    seed: int = 0,
-    ax: "Axes | None" = None,
+    posterior: PosteriorSource, choices: JudgmentTable, *, seed: int = 0, ax: "Axes | None" = None
 ) -> "Axes":
     """Log-loss of the choices by number of dimensions kept; filled: the fewest that do.
 

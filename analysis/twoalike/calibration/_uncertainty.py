@@ -315,11 +315,7 @@ def _people(cast: Votes, rng: np.random.Generator, missing: dict[str, str]) -> P
     return people_entropy(cast, rng)
 
 
-def _times(
-    response_times: Times,
-    judged: Judgments,
-    missing: dict[str, str],
-) -> LogTimes | None:
+def _times(response_times: Times, judged: Judgments, missing: dict[str, str]) -> LogTimes | None:
     if response_times is None or not (response_times > 0).any():
         missing["response_time"] = "no response times"
     elif not judged.known_people:
@@ -538,12 +534,7 @@ def uncertainty(
     with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
         models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
         people = _of_people(context)
-    return Uncertainty(
-        people=people,
-        models=tuple(models),
-        posterior=of_posterior,
-        missing=missing,
-    )
+    return Uncertainty(people=people, models=tuple(models), posterior=of_posterior, missing=missing)
 
 
 def _of_known(

@@ -165,10 +165,7 @@ def pair_agreement(counts: Integers) -> Floats:
 
 
 def repeated_answers(
-    triplets: Integers,
-    chosen: Integers,
-    participants: Integers,
-    kind: ChoiceKind = "odd_one_out",
+    triplets: Integers, chosen: Integers, participants: Integers, kind: ChoiceKind = "odd_one_out"
 ) -> tuple[Integers, Booleans]:
     """Answers that a person had given to the same triplet before, and whether they are the same.
 

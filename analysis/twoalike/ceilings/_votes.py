@@ -75,11 +75,7 @@ class Votes:
         triplet, item = self.triplet[kept], self.item[kept]
         counts = count_votes(triplet, item, len(self))
         return replace(
-            self,
-            counts=counts,
-            triplet=triplet,
-            item=item,
-            participants=self.participants[kept],
+            self, counts=counts, triplet=triplet, item=item, participants=self.participants[kept]
         )
 
 
@@ -88,11 +84,7 @@ def count_votes(triplet: Integers, item: Integers, m: int) -> Integers:
     return np.bincount(3 * triplet + item, minlength=3 * m).reshape(m, 3).astype(np.int64)
 
 
-def votes(
-    triplets: Integers,
-    chosen: Integers,
-    participants: Integers | None = None,
-) -> Votes:
+def votes(triplets: Integers, chosen: Integers, participants: Integers | None = None) -> Votes:
     """Gather judgments by triplet, whatever the order in which its objects were shown.
 
     Parameters

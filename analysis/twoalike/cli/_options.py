@@ -8,6 +8,14 @@ from cyclopts import Parameter
 type Flag = Annotated[bool, Parameter(negative=())]
 """An option that is on if given; there is no ``--no-...``."""
 
+type ReplaceTable = Annotated[
+    bool, Parameter(negative=(), help="Replace the table if there is one.")
+]
+type ReplaceFolder = Annotated[
+    bool, Parameter(negative=(), help="Replace the folder if there is one.")
+]
+"""The option ``--overwrite``."""
+
 
 def _check_task(_: type, name: str | None) -> None:
     """Refuse a name that no task has; None is no name."""

@@ -86,12 +86,7 @@ def compare(
     paths = {"first": first, "second": second}
     models = {name: embedding.Posterior.load(path) for name, path in paths.items()}
     result = embedding.compare(
-        models["first"],
-        models["second"],
-        choices,
-        observers=observers,
-        interval=interval,
-        out=out,
+        models["first"], models["second"], choices, observers=observers, interval=interval, out=out
     )
     console = Console()
     for model in models.values():

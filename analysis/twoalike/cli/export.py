@@ -78,11 +78,7 @@ def meadows(
     from twoalike.study import counted
 
     found = export_dissimilarities(
-        study,
-        out=out,
-        arrangements=arrangements,
-        session=session,
-        allow_problems=allow_problems,
+        study, out=out, arrangements=arrangements, session=session, allow_problems=allow_problems
     )
     table = found.table
     objects, people = counted(len(table.objects), "object"), len(table.participants)

@@ -1,16 +1,36 @@
 """``twoalike import``: judgments and teachers from other sources, converted to our files."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from twoalike.cli._options import Flag
+from twoalike.cli._options import Flag, ReplaceFolder, ReplaceTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 app = App(name="import", help="Import judgments and teachers from other sources.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Columns beside those of the items."""
+
+    participant_column: str | None = None
+    """Column of participant labels; without it all judgments are by one unknown person."""
+    response_time_column: str | None = None
+    """Column of response times; needs --response-time-unit."""
+    response_time_unit: Literal["s", "ms"] | None = None
+    """Unit of the response times; times that no people have in this unit are refused."""
+    catch_column: str | None = None
+    """Column that marks attention checks (1, true, yes or catch)."""
+
+    def read(self) -> dict[str, Any]:
+        """Read each of them; the unit of times is no number, and stays as it is."""
+        return {name: _column(text) for name, text in vars(self).items()}
 
 
 def _column(text: str | None) -> int | str | None:
@@ -23,18 +43,32 @@ def _columns(text: str) -> tuple[int | str, ...]:
     return tuple(_column(part.strip()) or "" for part in text.split(","))
 
 
+def _show(out: Path, what: str, table: "pd.DataFrame") -> None:
+    """Print what was imported, and by how many people."""
+    from twoalike.study import counted
+
+    print(f"{out}: {what} by {counted(table['participant'].nunique(), 'participant')}")  # noqa: T201
+
+
 def _show_choices(out: Path, table: "pd.DataFrame") -> None:
-    """Print what was imported."""
+    """Print how many choices were imported, and what is known of attention checks."""
     from twoalike.judgments import is_scored
     from twoalike.study import counted
 
-    judged = counted(int(is_scored(table).sum()), "judgment")
-    people = counted(table["participant"].nunique(), "participant")
-    print(f"{out}: {judged} by {people}")  # noqa: T201
+    _show(out, counted(int(is_scored(table).sum()), "judgment"), table)
     if (checks := table[table["trial_type"] == "catch"])["trial_type"].size:
         known = int(checks["correct"].notna().sum())
         many = counted(len(checks), "attention check")
         print(f"{many}, {known} of them with a known right answer")  # noqa: T201
+
+
+def _show_left_out(table: "pd.DataFrame", *kinds: tuple[str, str, str]) -> None:
+    """Print what was left out: by the attribute that counts it, its name, and which ones."""
+    from twoalike.study import counted
+
+    for name, what, which in kinds:
+        if table.attrs[name]:
+            print(f"left out: {counted(table.attrs[name], what)}{which}")  # noqa: T201
 
 
 @app.command
@@ -48,12 +82,9 @@ def triplets(  # noqa: PLR0913
     item_columns: str = "1,2,3",
     chosen_column: str | None = None,
     votes_columns: str | None = None,
-    participant_column: str | None = None,
-    response_time_column: str | None = None,
-    response_time_unit: Literal["s", "ms"] | None = None,
-    catch_column: str | None = None,
+    columns: Columns = Columns(),
     catch_objects: Path | None = None,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import judgments, one a line, or numbers of votes, from delimited text.
 
@@ -80,19 +111,9 @@ def triplets(  # noqa: PLR0913
     votes_columns
         Instead of a chosen item, three columns with the number of people who chose item 1, 2 and 3
         (anchored: two columns, items 2 and 3). Each vote becomes a judgment by an unknown person.
-    participant_column
-        Column of participant labels; without it all judgments are by one unknown person.
-    response_time_column
-        Column of response times; needs --response-time-unit.
-    response_time_unit
-        Unit of the response times; times that no people have in this unit are refused.
-    catch_column
-        Column that marks attention checks (1, true, yes or catch).
     catch_objects
         Objects by which attention checks are known: one id a line, the object that is obviously the
         odd one; or two, a pair that obviously belongs together.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -109,10 +130,7 @@ def triplets(  # noqa: PLR0913
         item_columns=_columns(item_columns),
         chosen_column=_column(chosen_column),
         votes_columns=None if votes_columns is None else _columns(votes_columns),
-        participant_column=_column(participant_column),
-        response_time_column=_column(response_time_column),
-        response_time_unit=response_time_unit,
-        catch_column=_column(catch_column),
+        **columns.read(),
         catch_objects=catch_objects,
         out=out,
         overwrite=overwrite,
@@ -132,11 +150,8 @@ def sets(
     kind: Literal["odd-one-out", "most-alike", "anchored", "anchored-pair"] | None = None,
     item_columns: str | None = None,
     chosen_columns: str | None = None,
-    participant_column: str | None = None,
-    response_time_column: str | None = None,
-    response_time_unit: Literal["s", "ms"] | None = None,
-    catch_column: str | None = None,
-    overwrite: Flag = False,
+    columns: Columns = Columns(),
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import choices among three to nine items, such as the two of eight most like a reference.
 
@@ -161,16 +176,6 @@ def sets(
         The one or two columns of the chosen items: item columns, or further ones that repeat an
         item. If left out, the last item is the odd one, the first two are the most alike, and the
         one or two after the reference are most like it.
-    participant_column
-        Column of participant labels; without it all choices are by one unknown person.
-    response_time_column
-        Column of response times; needs --response-time-unit.
-    response_time_unit
-        Unit of the response times; times that no people have in this unit are refused.
-    catch_column
-        Column that marks attention checks (1, true, yes or catch).
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -185,10 +190,7 @@ def sets(
         kind=kind,
         item_columns=None if item_columns is None else _columns(item_columns),
         chosen_columns=None if chosen_columns is None else _columns(chosen_columns),
-        participant_column=_column(participant_column),
-        response_time_column=_column(response_time_column),
-        response_time_unit=response_time_unit,
-        catch_column=_column(catch_column),
+        **columns.read(),
         out=out,
         overwrite=overwrite,
     )
@@ -204,7 +206,7 @@ def salmon(
     objects: Path | None = None,
     catch_label: str | None = None,
     catch_objects: Path | None = None,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import anchored judgments from Salmon's responses.csv.
 
@@ -224,8 +226,6 @@ def salmon(
         Sampler whose questions are attention checks, such as Validation.
     catch_objects
         Objects by which attention checks are known, as in twoalike import triplets.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -246,7 +246,9 @@ def salmon(
 
 
 @app.command
-def levels(file: Path, /, *, out: Path, exclude: Flag = False, overwrite: Flag = False) -> None:
+def levels(
+    file: Path, /, *, out: Path, exclude: Flag = False, overwrite: ReplaceTable = False
+) -> None:
     """Import the Levels data that were published with AligNet.
 
     Practice, attention checks and trials without an answer are left out. Levels follow from the
@@ -263,8 +265,6 @@ def levels(file: Path, /, *, out: Path, exclude: Flag = False, overwrite: Flag =
     exclude
         Leave out people by the published rules: fewer than 90 % of their attention checks right,
         or more than 10 trials without an answer. Those of the published file have passed.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -281,14 +281,13 @@ def levels(file: Path, /, *, out: Path, exclude: Flag = False, overwrite: Flag =
             f"{counted(int(row['triplets']), 'triplet')}, median response time "
             f"{row['median_s']:.2f} s"
         )
-    for name, what, more in (
+    _show_left_out(
+        table,
         ("n_practice", "practice trial", ""),
         ("n_catch", "attention check", ""),
         ("n_timeouts", "trial", " without an answer"),
         ("n_excluded", "participant", " by the published rules"),
-    ):
-        if table.attrs[name]:
-            print(f"left out: {counted(table.attrs[name], what)}{more}")  # noqa: T201
+    )
     if other := table.attrs["n_other_level"]:
         print(  # noqa: T201
             f"{counted(other, 'trial')} with another triplet_type than that of the WordNet ids, "
@@ -306,7 +305,7 @@ def next_(
     response_time_unit: Literal["s", "ms"] = "s",
     catch_label: str | None = None,
     catch_objects: Path | None = None,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import anchored judgments from the responses to NEXT's triplets (.csv).
 
@@ -327,8 +326,6 @@ def next_(
         Alg Label of attention checks.
     catch_objects
         Objects by which attention checks are known, as in twoalike import triplets.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -354,7 +351,7 @@ def meadows(
     /,
     *,
     out: Path,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import multi-arrangement sessions from Meadows' JSON trees.
 
@@ -368,8 +365,6 @@ def meadows(
         Data in the tree structure, as downloaded.
     out
         Table of arrangements to write (.parquet).
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -379,17 +374,14 @@ def meadows(
     from twoalike.study import counted
 
     table = import_meadows(files, out=out, overwrite=overwrite)
-    people = counted(table["participant"].nunique(), "participant")
     placed = f"{counted(len(table), 'item')} placed in {counted(len(trials_of(table)[0]), 'trial')}"
-    print(f"{out}: {placed} by {people}")  # noqa: T201
-    for name, what in (
-        ("n_outside", ("item", "outside the arena")),
-        ("n_alone", ("item", "alone in its trial")),
-        ("n_other_tasks", ("task", "of another type")),
-    ):
-        if table.attrs[name]:
-            noun, which = what
-            print(f"left out: {counted(table.attrs[name], noun)} {which}")  # noqa: T201
+    _show(out, placed, table)
+    _show_left_out(
+        table,
+        ("n_outside", "item", " outside the arena"),
+        ("n_alone", "item", " alone in its trial"),
+        ("n_other_tasks", "task", " of another type"),
+    )
 
 
 @app.command
@@ -401,7 +393,7 @@ def rdm(
     objects: Path | None = None,
     kind: Literal["rdm", "arrangement", "rating"] | None = None,
     similarity: Flag = False,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import dissimilarities: RDMs, or pairs that were rated.
 
@@ -426,8 +418,6 @@ def rdm(
     similarity
         The values are similarities: large means alike. Each is taken from the largest of its
         participant.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -440,9 +430,8 @@ def rdm(
     table = import_dissimilarities(
         files, objects, kind=kind, similarity=similarity, out=out, overwrite=overwrite
     )
-    people = counted(table["participant"].nunique(), "participant")
     names = counted(len(table["item_a"].cat.categories), "object")
-    print(f"{out}: {counted(len(table), 'pair')} of {names} by {people}")  # noqa: T201
+    _show(out, f"{counted(len(table), 'pair')} of {names}", table)
 
 
 @app.command
@@ -455,7 +444,7 @@ def ratings(
     scale_points: int | None = None,
     slider: tuple[float, float] = (0.0, 1.0),
     response_time_unit: Literal["s", "ms"] | None = None,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import rated pairs, with a rater's own thresholds later on.
 
@@ -476,8 +465,6 @@ def ratings(
         Lowest and highest number of the slider.
     response_time_unit
         Unit of the response times.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -496,8 +483,7 @@ def ratings(
         out=out,
         overwrite=overwrite,
     )
-    people = counted(table["participant"].nunique(), "participant")
-    print(f"{out}: {counted(len(table), 'rating')} by {people}")  # noqa: T201
+    _show(out, counted(len(table), "rating"), table)
 
 
 @app.command
@@ -508,7 +494,7 @@ def sortings(
     out: Path,
     objects: Path | None = None,
     response_time_unit: Literal["s", "ms"] | None = None,
-    overwrite: Flag = False,
+    overwrite: ReplaceTable = False,
 ) -> None:
     """Import objects that people sorted into piles.
 
@@ -525,8 +511,6 @@ def sortings(
         All object ids, one a line; if left out, those that the file names.
     response_time_unit
         Unit of the response times.
-    overwrite
-        Replace the table if there is one.
 
     Examples
     --------
@@ -538,9 +522,8 @@ def sortings(
     table = import_sortings(
         file, objects, response_time_unit=response_time_unit, out=out, overwrite=overwrite
     )
-    people = counted(table["participant"].nunique(), "participant")
     trials = counted(int(trial_numbers(table).max()) + 1, "trial")
-    print(f"{out}: {counted(len(table), 'object')} sorted in {trials} by {people}")  # noqa: T201
+    _show(out, f"{counted(len(table), 'object')} sorted in {trials}", table)
 
 
 @app.command
@@ -553,7 +536,7 @@ def transform(
     choices: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
-    overwrite: Flag = False,
+    overwrite: ReplaceFolder = False,
 ) -> None:
     """Import a transform that gLocal fitted (transform.npz) as a teacher.
 
@@ -576,8 +559,6 @@ def transform(
         --objects).
     objects
         Object ids of features that come without, one a line.
-    overwrite
-        Replace the folder if there is one.
 
     Examples
     --------
@@ -612,12 +593,7 @@ def transform(
 
 @app.command
 def alignet(
-    file: Path,
-    /,
-    *,
-    out: Path,
-    temperature: float = 1.0,
-    overwrite: Flag = False,
+    file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: ReplaceFolder = False
 ) -> None:
     """Import AligNet's triplets (.npz) as labels.
 
@@ -634,8 +610,6 @@ def alignet(
         Folder of labels to make.
     temperature
         By which similarities are divided; AligNet takes them as they are.
-    overwrite
-        Replace the folder if there is one.
 
     Examples
     --------

@@ -128,10 +128,7 @@ def pick_objects(categories: pd.DataFrame, n: int, rng: np.random.Generator) -> 
 
 
 def _pick(
-    categories: npt.NDArray[np.str_],
-    rows: Integers,
-    n: int,
-    rng: np.random.Generator,
+    categories: npt.NDArray[np.str_], rows: Integers, n: int, rng: np.random.Generator
 ) -> Integers:
     if categories.shape[1] == 0:
         return rng.choice(rows, size=n, replace=False)

@@ -130,11 +130,7 @@ def _offered(similarities: Floats) -> Floats:
     return similarities[:, : int(np.isfinite(similarities[:1]).all(axis=0).sum())]
 
 
-def choice_losses(
-    similarities: Floats,
-    chosen: Integers,
-    temperature: Temperatures,
-) -> Floats:
+def choice_losses(similarities: Floats, chosen: Integers, temperature: Temperatures) -> Floats:
     """Negative log-probability of each choice in nats, shape (n,).
 
     Taken from the log-probabilities, so that it stays finite where the probability underflows.
@@ -238,11 +234,7 @@ def halves_by_triplet(triplet: Integers, rng: np.random.Generator) -> Booleans:
     return np.asarray(side[triplet])
 
 
-def cross_fitted_temperatures(
-    similarities: Floats,
-    chosen: Integers,
-    first: Booleans,
-) -> Floats:
+def cross_fitted_temperatures(similarities: Floats, chosen: Integers, first: Booleans) -> Floats:
     """Temperature for each choice, fitted to the other half, shape (n,)."""
     temperatures = np.empty(len(chosen))
     for scored in (first, ~first):

@@ -182,9 +182,7 @@ def _parts(
 
 
 def by_subset(
-    scores: Sequence[tuple[Floats, Floats]],
-    subset_of: npt.NDArray[np.str_],
-    boot: TwoWayBootstrap,
+    scores: Sequence[tuple[Floats, Floats]], subset_of: npt.NDArray[np.str_], boot: TwoWayBootstrap
 ) -> list[dict[str, SubsetScores]]:
     """Accuracy and log-loss within each subset, such as each level of abstraction.
 

@@ -234,10 +234,7 @@ def judgments_of(
     of_kind = (table["kind"] == kind).to_numpy(dtype=bool)
     taken = is_scored(table, kind)
     other: ChoiceKind = "anchored" if kind == "odd_one_out" else "odd_one_out"
-    left_out = {
-        other: int((~of_kind).sum()),
-        "practice_or_catch": int((of_kind & ~taken).sum()),
-    }
+    left_out = {other: int((~of_kind).sum()), "practice_or_catch": int((of_kind & ~taken).sum())}
     name = kind.replace("_", "-")
     if not taken.any():
         raise TwoalikeError(

@@ -126,11 +126,7 @@ def _ellipse(covariance: Floats) -> tuple[float, float, float]:
     return float(width), float(height), float(np.degrees(np.arctan2(*vectors[::-1, 1])))
 
 
-def visible_images(
-    positions: Floats,
-    size: float | Floats,
-    overlap: float = 0.3,
-) -> Booleans:
+def visible_images(positions: Floats, size: float | Floats, overlap: float = 0.3) -> Booleans:
     """Choose images so that none hides more than a share, ``overlap``, of another.
 
     Centres have shape (m, 2); ``size`` is an image's width in their unit, or width and height.
@@ -180,11 +176,7 @@ def moved_apart(positions: Floats, size: float, rounds: int = 500) -> Floats:
 
 
 def _draw_leaders(
-    axes: "Axes",
-    layout: MapLayout,
-    places: Floats,
-    colours: Sequence[str],
-    size: float,
+    axes: "Axes", layout: MapLayout, places: Floats, colours: Sequence[str], size: float
 ) -> None:
     """Draw a line from the place of each object to its image, where that had to move far."""
     for start, end, colour in zip(layout.positions, places, colours, strict=True):
@@ -239,11 +231,7 @@ def draw_names(
 
 
 def draw_ellipses(
-    axes: "Axes",
-    positions: Floats,
-    covariances: Floats,
-    colours: Sequence[str],
-    shown: Booleans,
+    axes: "Axes", positions: Floats, covariances: Floats, colours: Sequence[str], shown: Booleans
 ) -> None:
     """Draw the ellipse that holds half of each posterior: means (m, 2), covariances (m, 2, 2)."""
     from matplotlib.patches import Ellipse

@@ -14,13 +14,7 @@ from twoalike.jobs import SlurmConfig
 from twoalike.recovery._curve import LearningCurve, fit_curve
 from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_range
 from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
-from twoalike.recovery._simulate import (
-    Measure,
-    Outcome,
-    fewest_people,
-    simulate_study,
-    unit_of,
-)
+from twoalike.recovery._simulate import Measure, Outcome, fewest_people, simulate_study, unit_of
 from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
 from twoalike.study import Study, TwoalikeError, counted
 

@@ -19,16 +19,7 @@ from twoalike.figures import (
     map_layout,
     similarity_heatmap,
 )
-from twoalike.report._blocks import (
-    Block,
-    Gallery,
-    Picture,
-    Row,
-    Section,
-    Tile,
-    number,
-    percent,
-)
+from twoalike.report._blocks import Block, Gallery, Picture, Row, Section, Tile, number, percent
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import NO_POSTERIOR
 from twoalike.report._thumbnails import Thumbnails, image_uri

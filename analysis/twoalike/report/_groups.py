@@ -37,12 +37,7 @@ from twoalike.report._blocks import (
     signed,
 )
 from twoalike.report._comparison import Comparison, Couple, Difference, OfCluster
-from twoalike.report._embedding import (
-    Dimension,
-    describe_dimensions,
-    shown_dimensions,
-    with_all,
-)
+from twoalike.report._embedding import Dimension, describe_dimensions, shown_dimensions, with_all
 from twoalike.report._inputs import Inputs
 from twoalike.report._thumbnails import pair_uri, thumbnail
 from twoalike.stimuli import StimulusSet

@@ -5,16 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from twoalike.choice import Question
 from twoalike.evaluation import Interval, JudgedBy, PersonCeiling, PredictedJudgments
 from twoalike.figures import BOUND, PEOPLE, Line, dot, model_colours
-from twoalike.report._blocks import (
-    DASH,
-    Block,
-    Grid,
-    Text,
-    estimates,
-    lines_picture,
-    number,
-    span,
-)
+from twoalike.report._blocks import DASH, Block, Grid, Text, estimates, lines_picture, number, span
 from twoalike.results import SET_CEILINGS, Results, estimate_at
 from twoalike.study import counted
 

@@ -24,10 +24,7 @@ from twoalike.results import Results, ability_rows, estimate_at
 from twoalike.rsa import Structure
 from twoalike.study import counted
 
-BOUNDS = {
-    "best possible, one answer": "oracle",
-    "best possible, majorities": "majority.accepted",
-}
+BOUNDS = {"best possible, one answer": "oracle", "best possible, majorities": "majority.accepted"}
 """No predictor can do better, on average: the first where answers are scored one by one."""
 AGREEMENT = {
     "two people": "pair_agreement",

@@ -249,7 +249,7 @@ def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
     if inputs.made_from(results.provenance(), "choices"):
         yield Caution(
             "The networks were scored on the judgments of this study. If an aligned network "
-            "learnt from them, its score is no test on new ones.",
+            "learnt from them, its score is no test on new ones."
         )
     if results.judgments.participants == 1:
         yield Caution(

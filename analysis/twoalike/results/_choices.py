@@ -8,12 +8,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.calibration import uncertainty
-from twoalike.ceilings import (
-    candidate_majority_scores,
-    ceilings,
-    majority_agreement,
-    votes_of,
-)
+from twoalike.ceilings import candidate_majority_scores, ceilings, majority_agreement, votes_of
 from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,

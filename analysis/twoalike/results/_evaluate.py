@@ -23,13 +23,10 @@ from twoalike.evaluation import (
     check_names,
     compare_structure,
     kinds_of,
+    score_ratings,
+    score_sortings,
 )
-from twoalike.judgments import (
-    JudgmentTable,
-    RdmTable,
-    read_judgments,
-    split_sets,
-)
+from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
 from twoalike.results._choices import NO_SCORES, on_choices
 from twoalike.results._inputs import (
     FeatureSource,
@@ -39,13 +36,8 @@ from twoalike.results._inputs import (
     read_people,
     student_candidates,
 )
-from twoalike.results._judged import on_ratings, on_sets, on_sortings
-from twoalike.results._model import (
-    KindResults,
-    ModelScores,
-    Results,
-    TransferResults,
-)
+from twoalike.results._judged import on_rated, on_sets
+from twoalike.results._model import KindResults, ModelScores, Results, TransferResults
 from twoalike.rsa import structure
 from twoalike.study import (
     MISSING,
@@ -342,9 +334,11 @@ def _measured(
             of_kind, found = on_choices(kind, *inputs, of_anchored)
             parts[kind] = KindResults(models=tuple(of_kind), **found)
     if (ratings := judged["ratings"]) is not None:
-        parts["ratings"] = on_ratings(candidates, ratings, posterior, of_rated, files)
+        rated = (candidates, ratings, posterior, of_rated, files)
+        parts["ratings"] = on_rated("ratings", score_ratings, *rated)
     if (sortings := judged["sortings"]) is not None:
-        parts["sortings"] = on_sortings(candidates, sortings, posterior, of_sorted, files)
+        piled = (candidates, sortings, posterior, of_sorted, files)
+        parts["sortings"] = on_rated("sortings", score_sortings, *piled)
     rdm, evidence, lacking = with_features(*read_people(*people, files), shared)
     summary, agreement = None, None
     with_people: Sequence[PeopleScores | None] = [None for _ in candidates]

@@ -1,6 +1,6 @@
 """What is measured on larger sets, ratings and sortings: evaluation, ceilings and calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,8 +18,6 @@ from twoalike.evaluation import (
     SortingResults,
     judged_sets,
     score_question,
-    score_ratings,
-    score_sortings,
 )
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.results._model import SetKindResults
@@ -48,46 +46,28 @@ def on_sets(
     return found
 
 
-def on_ratings(
-    candidates: Sequence[Candidate],
-    source: JudgmentTable,
-    posterior: "Posterior | None",
-    rng: np.random.Generator,
-    files: dict[str, Path],
-) -> RatingResults:
-    """Score ratings of pairs; with a posterior, also how well it predicts them."""
-    found = score_ratings(candidates, _read("ratings", source, files), rng)
-    predicted, missing = _predicted("ratings", source, posterior, rng)
-    return found.model_copy(update={"posterior": predicted, "missing": found.missing | missing})
-
-
-def on_sortings(
-    candidates: Sequence[Candidate],
-    source: JudgmentTable,
-    posterior: "Posterior | None",
-    rng: np.random.Generator,
-    files: dict[str, Path],
-) -> SortingResults:
-    """Score sortings into piles; with a posterior, also how well it predicts them."""
-    found = score_sortings(candidates, _read("sortings", source, files), rng)
-    predicted, missing = _predicted("sortings", source, posterior, rng)
-    return found.model_copy(update={"posterior": predicted, "missing": found.missing | missing})
-
-
 type _Kind = Literal["ratings", "sortings"]
 
 
-def _read(kind: _Kind, source: JudgmentTable, files: dict[str, Path]) -> pd.DataFrame:
-    if isinstance(source, str | Path):
-        files[kind] = Path(source)
-    return read_judgments(source, kind)
-
-
-def _predicted(
+def on_rated[R: (RatingResults, SortingResults)](
     kind: _Kind,
+    score: Callable[[Sequence[Candidate], pd.DataFrame, np.random.Generator], R],
+    candidates: Sequence[Candidate],
     source: JudgmentTable,
     posterior: "Posterior | None",
     rng: np.random.Generator,
+    files: dict[str, Path],
+) -> R:
+    """Score ratings of pairs, or sortings; with a posterior, also how well it predicts them."""
+    if isinstance(source, str | Path):
+        files[kind] = Path(source)
+    found = score(candidates, read_judgments(source, kind), rng)
+    predicted, missing = _predicted(kind, source, posterior, rng)
+    return found.model_copy(update={"posterior": predicted, "missing": found.missing | missing})
+
+
+def _predicted(
+    kind: _Kind, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
 ) -> tuple[PredictedJudgments | None, dict[str, str]]:
     """Log-loss of the posterior's model of these judgments, or why there is none."""
     if posterior is None:

@@ -44,12 +44,7 @@ from twoalike.results._board import (
     Standing,
 )
 from twoalike.results._choices import check_labels, counts_of, labels_of
-from twoalike.results._evaluate import (
-    FEWEST_OBJECTS,
-    common_objects,
-    read_posterior,
-    with_features,
-)
+from twoalike.results._evaluate import FEWEST_OBJECTS, common_objects, read_posterior, with_features
 from twoalike.results._inputs import ManyNetworks, read_people, read_ranked
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
@@ -261,10 +256,7 @@ def _labelled(judged: Judgments, labels: Labels) -> Judgments:
 
 
 def _on_choices(
-    scored: Sequence[Scored],
-    judged: Judgments,
-    rng: np.random.Generator,
-    resamples: int,
+    scored: Sequence[Scored], judged: Judgments, rng: np.random.Generator, resamples: int
 ) -> tuple[list[_Measured], dict[str, str]]:
     """Measure agreement with choices and majorities, over all and in parts; what is missing."""
     on_resamples, on_ceilings, on_votes, on_triplets = rng.spawn(4)

@@ -134,10 +134,7 @@ class NeighbourOverlap(Measured):
 
 
 def neighbour_overlap(
-    features: npt.ArrayLike,
-    other: npt.ArrayLike,
-    neighbours: int = 10,
-    kind: Similarity = "cosine",
+    features: npt.ArrayLike, other: npt.ArrayLike, neighbours: int = 10, kind: Similarity = "cosine"
 ) -> NeighbourOverlap:
     """Share of each object's nearest neighbours that two sets of features have in common.
 

@@ -1,4 +1,4 @@
-"""Sessions whose trials are chosen by a posterior, of any task whose answers have probabilities.
+"""Sessions of any task whose answers have probabilities: a posterior may choose their trials.
 
 A session that adapts grows: blocks that were judged stay as they are, and the next follows them.
 """
@@ -12,20 +12,27 @@ import pandas as pd
 
 from twoalike.choice import Question
 from twoalike.design._assemble import assemble
-from twoalike.design._covering import filling_triplets
+from twoalike.design._covering import coverage_sessions, filling_triplets
 from twoalike.design._informative import AnswerDraws, Candidates, TrialForm, adaptive_trials
 from twoalike.design._list import TRIAL_LIST, typed
 from twoalike.design._objects import shown_table
-from twoalike.design._session import random_practice, require_triplets
+from twoalike.design._session import (
+    participant_number,
+    random_practice,
+    random_triplets,
+    require_posterior,
+    require_triplets,
+    session_rng,
+)
 from twoalike.design._triplets import Chosen, Sets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.study import Study, TwoalikeError
 from twoalike.tables import STIMULI, Table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adapting:
-    """How sessions of a task adapt: what a trial asks, and how a session is made of trials."""
+    """How sessions of a task are made of trials, and adapt: what a trial asks."""
 
     table: str
     """Table of study.toml with the settings."""
@@ -41,12 +48,41 @@ class Adapting:
     """``(settings, m)``: refuse numbers of trials that m objects do not allow."""
     balanced: Callable[[Sets, int, int, np.random.Generator], Sets]
     """``(taken, m, n, rng)``: n random trials, none of those taken, which show objects evenly."""
+    coverage: Callable[[int, Any, int, np.random.Generator], list[Chosen]]
+    """``(m, settings, sessions, rng)``: main trials of sessions that together show each pair."""
+    random: Callable[[int, Any, np.random.Generator], Chosen]
+    """``(m, settings, rng)``: random main trials of a session."""
     assemble: Callable[..., pd.DataFrame]
     """``(shown, levels, settings, main, rng, avoid=, checks_before=)``: list of a session that
     shows ``main``. Its checks and practice are none of the trials ``avoid``; those before it had
     so many attention checks."""
     again: bool = False
     """Whether trials of other sessions may come again where too few are left."""
+
+    def lists(
+        self,
+        study: Study,
+        stimuli: StimulusSet,
+        sessions: Sequence[tuple[str, int]],
+        shared: np.random.Generator,
+    ) -> list[pd.DataFrame]:
+        """Make trial lists without a posterior, as :attr:`ListDesign.make` describes."""
+        config, seed = getattr(study.config, self.table), study.config.seed
+        require_posterior(config.sampler, self.table)
+        shown = shown_table(stimuli, config.exclude, self.table)
+        m = len(shown)
+        if not self.again:
+            self.require(config, m)
+        rngs = [session_rng(seed, label, number) for label, number in sessions]
+        if config.sampler == "coverage":
+            mains = self.coverage(m, config, len(sessions), shared)
+        else:
+            mains = [self.random(m, config, rng) for rng in rngs]
+        checks = [participant_number(who) + (number - 1) * config.catch for who, number in sessions]
+        return [
+            self.assemble(shown, stimuli.levels, config, main, rng, checks_before=before)
+            for main, rng, before in zip(mains, rngs, checks, strict=True)
+        ]
 
     def form(self, config: Any) -> TrialForm:
         """Form of a main trial."""
@@ -86,8 +122,8 @@ def _assemble_triplets(
     main: Chosen,
     rng: np.random.Generator,
     *,
-    avoid: Sets | None,
-    checks_before: int,
+    avoid: Sets | None = None,
+    checks_before: int = 0,
 ) -> pd.DataFrame:
     practice = random_practice(config, len(shown), main, rng)
     return assemble(shown, levels, config, practice, main, rng, avoid=avoid)
@@ -100,6 +136,8 @@ TRIPLET_BLOCKS = Adapting(
     question=lambda config: Question("odd_one_out", 3),
     require=require_triplets,
     balanced=filling_triplets,
+    coverage=coverage_sessions,
+    random=random_triplets,
     assemble=_assemble_triplets,
 )
 """Adaptive sessions of the odd-one-out task; the sides of its checks are dealt beforehand."""

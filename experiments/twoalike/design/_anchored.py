@@ -17,11 +17,10 @@ from twoalike.choice import Question
 from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import balanced_places, in_order, lines, order_in_blocks
 from twoalike.design._list import ANCHORED_LIST
-from twoalike.design._objects import catch_triplets, kinds, shown_table
-from twoalike.design._session import participant_number, require_posterior, session_rng
-from twoalike.design._triplets import Chosen, deal
-from twoalike.stimuli import StimulusSet
-from twoalike.study import AnchoredConfig, DesignConfig, Integers, Study, TwoalikeError
+from twoalike.design._objects import catch_triplets, kinds
+from twoalike.design._session import refuse_too_many
+from twoalike.design._triplets import Chosen, deal_covering
+from twoalike.study import AnchoredConfig, Integers, TwoalikeError
 from twoalike.tables import STIMULI
 
 _LEFT, _MIDDLE, _RIGHT = range(3)
@@ -214,7 +213,7 @@ def _assemble(
         catch, right = _checks(shown[list(levels)], config.catch, used, rng)
         taken = np.array(sorted(used), dtype=np.int64).reshape(-1, 3)
         practice = balanced_questions(m, config.practice, rng, taken)
-        order, blocks = order_in_blocks(_as_design(config), len(main), rng)
+        order, blocks = order_in_blocks(config, len(main), rng)
     except ValueError as error:
         raise TwoalikeError(f"anchored: {error} Change the numbers in [anchored].") from error
     places = _sides(main.triplets, m, rng)
@@ -242,12 +241,6 @@ def _assemble(
     return in_order(before, by_kind, order, blocks, ANCHORED_LIST)
 
 
-def _as_design(config: AnchoredConfig) -> DesignConfig:
-    """Return the settings that order and blocks of any task of choices depend on."""
-    numbers = config.model_dump(include={"trials", "catch", "repeats", "trials_per_block"})
-    return DesignConfig(**numbers)
-
-
 def _sides(questions: Integers, m: int, rng: np.random.Generator) -> Integers:
     """Places with each object left and right equally often, within one, shape (n, 3)."""
     start = np.tile([_MIDDLE, _LEFT, _RIGHT], (len(questions), 1))
@@ -255,31 +248,8 @@ def _sides(questions: Integers, m: int, rng: np.random.Generator) -> Integers:
     return balanced_places(questions, m, rng, start)
 
 
-def anchored_lists(
-    study: Study,
-    stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
-    shared: np.random.Generator,
-) -> list[pd.DataFrame]:
-    """Make trial lists of anchored choices, as :attr:`ListDesign.make` describes."""
-    config, seed = study.config.anchored, study.config.seed
-    require_posterior(config.sampler, "anchored")
-    shown = shown_table(stimuli, config.exclude, "anchored")
-    _require_questions(config, len(shown))
-    rngs = [session_rng(seed, label, number) for label, number in sessions]
-    if config.sampler == "coverage":
-        mains = _coverage_sessions(len(shown), config, len(sessions), shared)
-    else:
-        mains = [_random(len(shown), config.trials, rng) for rng in rngs]
-    firsts = [participant_number(label) + (number - 1) * config.catch for label, number in sessions]
-    return [
-        _assemble(shown, stimuli.levels, config, main, rng, checks_before=first)
-        for main, first, rng in zip(mains, firsts, rngs, strict=True)
-    ]
-
-
-def _random(m: int, n: int, rng: np.random.Generator) -> Chosen:
-    return Chosen.of(rng.permutation(balanced_questions(m, n, rng)), "random")
+def _random(m: int, config: AnchoredConfig, rng: np.random.Generator) -> Chosen:
+    return Chosen.of(rng.permutation(balanced_questions(m, config.trials, rng)), "random")
 
 
 def _coverage_sessions(
@@ -297,29 +267,14 @@ def _coverage_sessions(
             f"{config.trials} trials, found {sessions}. Design so many in one call "
             "(`participants=...`, `sessions=...`), or raise anchored.trials."
         )
-    chosen = []
-    for places in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
-        own = Chosen.of(cover[places], "coverage")
-        more = balanced_questions(m, config.trials - len(places), rng, cover[places])
-        both = own.joined(Chosen.of(more, "random"))
-        chosen.append(both.take(rng.permutation(len(both))))
-    return chosen
+    return deal_covering(cover, config.trials, sessions, m, rng, _filling)
 
 
 def _require_questions(config: AnchoredConfig, m: int) -> None:
     """Refuse numbers of trials that ``m`` objects do not allow."""
     available = 3 * comb(m, 3)
-    if config.trials + config.practice > available:
-        raise TwoalikeError(
-            f"anchored: asked for {config.trials} main and {config.practice} practice trials, but "
-            f"{m} objects allow only {available} different ones. Lower anchored.trials or add "
-            "stimuli."
-        )
-    if config.repeats > config.trials:
-        raise TwoalikeError(
-            f"anchored: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
-            "anchored.repeats."
-        )
+    have = f"{m} objects allow only {available} different ones"
+    refuse_too_many(config, "anchored", available, have)
 
 
 def _filling(taken: Integers, m: int, n: int, rng: np.random.Generator) -> Integers:
@@ -333,6 +288,8 @@ ANCHORED_BLOCKS = Adapting(
     question=lambda config: Question("anchored", 3),
     require=_require_questions,
     balanced=_filling,
+    coverage=_coverage_sessions,
+    random=_random,
     assemble=_assemble,
 )
-"""Adaptive sessions of the anchored-choice task."""
+"""Sessions of the anchored-choice task."""

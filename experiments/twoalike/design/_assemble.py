@@ -92,11 +92,14 @@ def in_order(
 
 
 def order_in_blocks(
-    config: DesignConfig, main: int, rng: np.random.Generator
+    config: Any, main: int, rng: np.random.Generator
 ) -> tuple[list[tuple[str, int]], list[int]]:
-    """Order of the trials after practice, and the block of each, from 1."""
-    if config.plan:
-        return plan_order(config.plan, rng)
+    """Order of the trials after practice, and the block of each, from 1.
+
+    ``config`` are the settings of any task's lists.
+    """
+    if plan := getattr(config, "plan", None):
+        return plan_order(plan, rng)
     order = session_order(main, config.catch, config.repeats, rng)
     return order, [1 + at // config.trials_per_block for at in range(len(order))]
 

@@ -14,7 +14,7 @@ from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
-from twoalike.design._triplets import Chosen, Sets, Triplets, deal
+from twoalike.design._triplets import Chosen, Sets, Triplets, deal_covering
 from twoalike.study import DesignConfig, TwoalikeError
 
 RESTARTS = 8
@@ -254,14 +254,7 @@ def coverage_sessions(
     _require_room(m, config, sessions, covering_bound(m, config.pair_repeats))
     cover = covering_triplets(m, config.pair_repeats, rng)
     _require_room(m, config, sessions, len(cover))
-    dealt = deal(cover, ["coverage"] * len(cover), sessions, m, rng)
-    chosen = []
-    for places in dealt:
-        own = Chosen.of(cover[places], "coverage")
-        more = filling_triplets(cover[places], m, config.trials - len(places), rng)
-        both = own.joined(Chosen.of(more, "random"))
-        chosen.append(both.take(rng.permutation(len(both))))
-    return chosen
+    return deal_covering(cover, config.trials, sessions, m, rng, filling_triplets)
 
 
 def _require_room(m: int, config: DesignConfig, sessions: int, needed: int) -> None:

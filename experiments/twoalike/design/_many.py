@@ -25,16 +25,11 @@ from twoalike.design._assemble import (
 )
 from twoalike.design._covering import covering_bound, covering_triplets, filling_triplets
 from twoalike.design._many_checks import alike_pair_sets, odd_one_sets
-from twoalike.design._many_list import (
-    ALIKE_PAIR_LIST,
-    ODD_OF_MANY_LIST,
-)
-from twoalike.design._objects import shown_table
-from twoalike.design._session import require_posterior, session_rng
+from twoalike.design._many_list import ALIKE_PAIR_LIST, ODD_OF_MANY_LIST
+from twoalike.design._session import refuse_too_many
 from twoalike.design._subsets import covering_sets, schonheim_bound
-from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal, fresh_triplets
-from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, Integers, ManyConfig, Study, TwoalikeError
+from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal_covering, fresh_triplets
+from twoalike.study import Integers, ManyConfig, TwoalikeError
 from twoalike.tables import MANY_STIMULI
 
 _TRIES = 20
@@ -158,7 +153,7 @@ def _assemble(
         easy, easy_right = checks(shown[list(levels)], config.practice_checks, used, rng, size)
         catch, right = checks(shown[list(levels)], config.catch, used, rng, size)
         practice = fresh_triplets(m, config.practice, used, rng, size)
-        order, blocks = order_in_blocks(_as_design(config), len(main), rng)
+        order, blocks = order_in_blocks(config, len(main), rng)
     except ValueError as error:
         raise TwoalikeError(f"{name}: {error} Change the numbers in [{name}].") from error
 
@@ -185,61 +180,13 @@ def _assemble(
     return in_order(before, by_kind, order, blocks, form)
 
 
-def _as_design(config: ManyConfig) -> DesignConfig:
-    """Return the settings that order and blocks of any task of choices depend on."""
-    numbers = config.model_dump(include={"trials", "catch", "repeats", "trials_per_block"})
-    return DesignConfig(**numbers)
-
-
 def _table(pairs: bool) -> str:
     """Table of study.toml with the settings."""
     return "most_alike_pair" if pairs else "odd_one_of_many"
 
 
-def odd_of_many_lists(
-    study: Study,
-    stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
-    shared: np.random.Generator,
-) -> list[pd.DataFrame]:
-    """Make trial lists of odd ones of many, as :attr:`ListDesign.make` describes."""
-    return _lists(study, stimuli, sessions, shared, pairs=False)
-
-
-def alike_pair_lists(
-    study: Study,
-    stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
-    shared: np.random.Generator,
-) -> list[pd.DataFrame]:
-    """Make trial lists of most alike pairs, as :attr:`ListDesign.make` describes."""
-    return _lists(study, stimuli, sessions, shared, pairs=True)
-
-
-def _lists(
-    study: Study,
-    stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
-    shared: np.random.Generator,
-    *,
-    pairs: bool,
-) -> list[pd.DataFrame]:
-    config: ManyConfig = getattr(study.config, _table(pairs))
-    require_posterior(config.sampler, _table(pairs))
-    shown = shown_table(stimuli, config.exclude, _table(pairs))
-    m, size, seed = len(shown), config.n_items, study.config.seed
-    _require_sets(config, m, _table(pairs))
-    rngs = [session_rng(seed, label, number) for label, number in sessions]
-    if config.sampler == "coverage":
-        mains = _coverage_sessions(m, config, len(sessions), shared, _table(pairs))
-    else:
-        mains = [
-            Chosen.of(balanced_triplets(m, config.trials, rng, size), "random") for rng in rngs
-        ]
-    return [
-        _assemble(shown, stimuli.levels, config, main, rng, pairs=pairs)
-        for main, rng in zip(mains, rngs, strict=True)
-    ]
+def _random(m: int, config: ManyConfig, rng: np.random.Generator) -> Chosen:
+    return Chosen.of(balanced_triplets(m, config.trials, rng, config.n_items), "random")
 
 
 def _coverage_sessions(
@@ -252,13 +199,7 @@ def _coverage_sessions(
     except ValueError as error:
         raise TwoalikeError(f"{name}: {error} Lower {name}.pair_repeats.") from error
     _require_room(m, config, sessions, len(cover), name)
-    chosen = []
-    for places in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
-        own = Chosen.of(cover[places], "coverage")
-        more = filling_triplets(cover[places], m, config.trials - len(places), rng)
-        both = own.joined(Chosen.of(more, "random"))
-        chosen.append(both.take(rng.permutation(len(both))))
-    return chosen
+    return deal_covering(cover, config.trials, sessions, m, rng, filling_triplets)
 
 
 def _require_room(m: int, config: ManyConfig, sessions: int, needed: int, name: str) -> None:
@@ -274,17 +215,8 @@ def _require_room(m: int, config: ManyConfig, sessions: int, needed: int, name: 
 def _require_sets(config: ManyConfig, m: int, name: str) -> None:
     """Refuse numbers of trials that ``m`` objects do not allow."""
     available = comb(m, config.n_items)
-    if config.trials + config.practice > available:
-        raise TwoalikeError(
-            f"{name}: asked for {config.trials} main and {config.practice} practice trials, but "
-            f"{m} objects have only {available} sets of {config.n_items}. Lower {name}.trials or "
-            "add stimuli."
-        )
-    if config.repeats > config.trials:
-        raise TwoalikeError(
-            f"{name}: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
-            f"{name}.repeats."
-        )
+    have = f"{m} objects have only {available} sets of {config.n_items}"
+    refuse_too_many(config, name, available, have)
 
 
 def _blocks(pairs: bool) -> Adapting:
@@ -296,9 +228,11 @@ def _blocks(pairs: bool) -> Adapting:
         question=lambda config: Question("most_alike" if pairs else "odd_one_out", config.n_items),
         require=partial(_require_sets, name=name),
         balanced=filling_triplets,
+        coverage=partial(_coverage_sessions, name=name),
+        random=_random,
         assemble=partial(_assemble, pairs=pairs),
     )
 
 
 ODD_OF_MANY_BLOCKS, ALIKE_PAIR_BLOCKS = _blocks(False), _blocks(True)
-"""Adaptive sessions of the odd-one-of-many and the most-alike-pair task."""
+"""Sessions of the odd-one-of-many and the most-alike-pair task."""

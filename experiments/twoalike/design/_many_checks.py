@@ -17,11 +17,7 @@ _TRIES = 200
 
 
 def odd_one_sets(
-    levels: pd.DataFrame,
-    n: int,
-    used: set[tuple[int, ...]],
-    rng: np.random.Generator,
-    size: int,
+    levels: pd.DataFrame, n: int, used: set[tuple[int, ...]], rng: np.random.Generator, size: int
 ) -> tuple[Sets, Integers]:
     """Draw ``n`` checks of the odd one of ``size`` that are not in ``used``, and add them to it.
 
@@ -56,11 +52,7 @@ def _deepest(levels: pd.DataFrame, size: int) -> int:
 
 
 def alike_pair_sets(
-    levels: pd.DataFrame,
-    n: int,
-    used: set[tuple[int, ...]],
-    rng: np.random.Generator,
-    size: int,
+    levels: pd.DataFrame, n: int, used: set[tuple[int, ...]], rng: np.random.Generator, size: int
 ) -> tuple[Sets, Integers]:
     """Draw ``n`` checks of the most alike pair of ``size``; all as :func:`odd_one_sets`.
 

@@ -120,8 +120,7 @@ def _form(answers: tuple[Column, ...], catch: str) -> Table:
 
 
 ODD_OF_MANY_LIST = _form(
-    (_expected("expected_odd", TRIAL_LIST["expected_odd"].description),),
-    TRIAL_TYPES["catch"],
+    (_expected("expected_odd", TRIAL_LIST["expected_odd"].description),), TRIAL_TYPES["catch"]
 )
 """The trial list of the odd-one-of-many task."""
 ALIKE_PAIR_LIST = _form(

@@ -12,17 +12,10 @@ import pandas as pd
 
 from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import balanced_places, in_order, order_in_blocks
-from twoalike.design._list import (
-    TRIAL_LIST,
-    blocks_in_order,
-    count_up,
-    repeats_name_their_first,
-)
-from twoalike.design._objects import kinds, shown_table
-from twoalike.design._session import require_posterior, session_rng
-from twoalike.design._triplets import Chosen, deal
-from twoalike.stimuli import StimulusSet
-from twoalike.study import MISSING, DesignConfig, Integers, PairRatingConfig, Study, TwoalikeError
+from twoalike.design._list import TRIAL_LIST, blocks_in_order, count_up, repeats_name_their_first
+from twoalike.design._objects import kinds
+from twoalike.design._triplets import Chosen, deal_covering
+from twoalike.study import MISSING, Integers, PairRatingConfig, TwoalikeError
 from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table
 
 PAIR = ("stimulus_1", "stimulus_2")
@@ -155,29 +148,8 @@ def balanced_pairs(
     return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
 
-def pair_lists(
-    study: Study,
-    stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
-    shared: np.random.Generator,
-) -> list[pd.DataFrame]:
-    """Make trial lists of ratings of pairs, as :attr:`ListDesign.make` describes."""
-    config, seed = study.config.pair_rating, study.config.seed
-    require_posterior(config.sampler, "pair_rating")
-    shown = shown_table(stimuli, config.exclude, "pair_rating")
-    rngs = [session_rng(seed, label, number) for label, number in sessions]
-    if config.sampler == "coverage":
-        mains = _coverage_sessions(len(shown), config, len(sessions), shared)
-    else:
-        drawn = (balanced_pairs(len(shown), config.pairs, rng) for rng in rngs)
-        mains = [
-            Chosen.of(pairs[rng.permutation(len(pairs))], "random")
-            for pairs, rng in zip(drawn, rngs, strict=True)
-        ]
-    return [
-        _assemble(shown, stimuli.levels, config, main, rng)
-        for main, rng in zip(mains, rngs, strict=True)
-    ]
+def _random(m: int, config: PairRatingConfig, rng: np.random.Generator) -> Chosen:
+    return Chosen.of(_filling(None, m, config.pairs, rng), "random")
 
 
 def _coverage_sessions(
@@ -193,12 +165,9 @@ def _coverage_sessions(
             f"{needed} sessions of {most} pairs, found {sessions}. Design so many in one call "
             "(`participants=...`, `sessions=...`), or raise pair_rating.pairs."
         )
-    chosen = []
-    for at in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
-        more = balanced_pairs(m, most - len(at), rng, cover[at])
-        both = Chosen.of(cover[at], "coverage").joined(Chosen.of(more, "random"))
-        chosen.append(both.take(rng.permutation(len(both))))
-    return chosen
+    return deal_covering(
+        *(cover, most, sessions, m, rng), lambda taken, m, n, rng: balanced_pairs(m, n, rng, taken)
+    )
 
 
 def _assemble(
@@ -219,9 +188,8 @@ def _assemble(
             "pair_rating.repeats."
         )
     ids, m = shown["id"].tolist(), len(shown)
-    numbers = config.model_dump(include={"catch", "repeats", "trials_per_block"})
     try:
-        order, blocks = order_in_blocks(DesignConfig(**numbers), len(main), rng)
+        order, blocks = order_in_blocks(config, len(main), rng)
     except ValueError as error:
         raise TwoalikeError(f"pair_rating: {error} Change the numbers in [pair_rating].") from error
     known = main if avoid is None else np.concatenate([main, avoid])
@@ -297,7 +265,7 @@ def _require_pairs(config: PairRatingConfig, m: int) -> None:
         )
 
 
-def _filling(taken: Integers, m: int, n: int, rng: np.random.Generator) -> Integers:
+def _filling(taken: Integers | None, m: int, n: int, rng: np.random.Generator) -> Integers:
     pairs = balanced_pairs(m, n, rng, taken)
     return pairs[rng.permutation(len(pairs))]
 
@@ -310,7 +278,9 @@ PAIR_BLOCKS = Adapting(
     question=lambda config: None,
     require=_require_pairs,
     balanced=_filling,
+    coverage=_coverage_sessions,
+    random=_random,
     assemble=_assemble,
     again=True,
 )
-"""Adaptive sessions of the pair-rating task."""
+"""Sessions of the pair-rating task."""

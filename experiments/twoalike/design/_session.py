@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from math import comb
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +112,7 @@ def triplet_lists(
         mains = (
             coverage_sessions(m, config, len(sessions), shared)
             if config.sampler == "coverage"
-            else [Chosen.of(balanced_triplets(m, config.trials, rng), "random") for rng in rngs]
+            else [random_triplets(m, config, rng) for rng in rngs]
         )
         draw_practice = partial(random_practice, config, m)
     practices = [draw_practice(main, rng) for main, rng in zip(mains, rngs, strict=True)]
@@ -167,9 +168,14 @@ def random_trial_list(
     """
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
-    main = Chosen.of(balanced_triplets(len(shown), config.trials, rng), "random")
+    main = random_triplets(len(shown), config, rng)
     practice = random_practice(config, len(shown), main, rng)
     return assemble(shown, stimuli.levels, config, practice, main, rng)
+
+
+def random_triplets(m: int, config: DesignConfig, rng: np.random.Generator) -> Chosen:
+    """Draw random main triplets of ``m`` objects."""
+    return Chosen.of(balanced_triplets(m, config.trials, rng), "random")
 
 
 def random_practice(config: DesignConfig, m: int, main: Chosen, rng: np.random.Generator) -> Chosen:
@@ -181,13 +187,26 @@ def random_practice(config: DesignConfig, m: int, main: Chosen, rng: np.random.G
 def require_triplets(config: DesignConfig, m: int) -> None:
     """Refuse numbers of trials that ``m`` objects do not allow."""
     available = comb(m, 3)
+    refuse_too_many(config, "design", available, f"{m} objects have only {available} triplets")
+
+
+def refuse_too_many(config: Any, table: str, available: int, have: str) -> None:
+    """Refuse more trials than there are different ones, and more repeats than main trials.
+
+    Parameters
+    ----------
+    config, table
+        Settings of lists, and the name of their table in study.toml.
+    available, have
+        Number of different trials, and the sentence that gives it.
+    """
     if config.trials + config.practice > available:
         raise TwoalikeError(
-            f"design: asked for {config.trials} main and {config.practice} practice trials, but "
-            f"{m} objects have only {available} triplets. Lower design.trials or add stimuli."
+            f"{table}: asked for {config.trials} main and {config.practice} practice trials, but "
+            f"{have}. Lower {table}.trials or add stimuli."
         )
     if config.repeats > config.trials:
         raise TwoalikeError(
-            f"design: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
-            "design.repeats."
+            f"{table}: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
+            f"{table}.repeats."
         )

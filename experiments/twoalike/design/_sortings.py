@@ -21,15 +21,7 @@ from twoalike.design._session import session_rng
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import FreeSortingConfig, Study, TwoalikeError
-from twoalike.tables import (
-    TRIAL_TYPES,
-    Column,
-    Fault,
-    Table,
-    faults,
-    read_table,
-    typed,
-)
+from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table, typed
 
 SORTING_TYPES = {name: TRIAL_TYPES[name] for name in ("practice", "main", "repeat")}
 """Why images are to be sorted."""

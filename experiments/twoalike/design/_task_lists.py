@@ -14,18 +14,13 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design._adaptive import TRIPLET_BLOCKS, Adapting
-from twoalike.design._anchored import ANCHORED_BLOCKS, anchored_lists
+from twoalike.design._anchored import ANCHORED_BLOCKS
 from twoalike.design._arrangement_list import arrangement_lists, read_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
-from twoalike.design._many import (
-    ALIKE_PAIR_BLOCKS,
-    ODD_OF_MANY_BLOCKS,
-    alike_pair_lists,
-    odd_of_many_lists,
-)
+from twoalike.design._many import ALIKE_PAIR_BLOCKS, ODD_OF_MANY_BLOCKS
 from twoalike.design._many_list import read_alike_pair_list, read_odd_of_many_list
 from twoalike.design._object_sets import for_person
-from twoalike.design._pairs import PAIR_BLOCKS, pair_lists, read_pair_list
+from twoalike.design._pairs import PAIR_BLOCKS, read_pair_list
 from twoalike.design._part import in_condition
 from twoalike.design._session import group_rng, own_trial_list, stands_alone, triplet_lists
 from twoalike.design._sortings import read_sorting_list, sorting_lists
@@ -170,7 +165,7 @@ TRIPLET_LISTS = ListDesign(
 ANCHORED_LISTS = ListDesign(
     label=ANCHORED_CHOICE,
     table="anchored",
-    make=anchored_lists,
+    make=ANCHORED_BLOCKS.lists,
     read=read_anchored_list,
     adapting=ANCHORED_BLOCKS,
 )
@@ -178,7 +173,7 @@ ANCHORED_LISTS = ListDesign(
 ODD_OF_MANY_LISTS = ListDesign(
     label=ODD_ONE_OF_MANY,
     table="odd_one_of_many",
-    make=odd_of_many_lists,
+    make=ODD_OF_MANY_BLOCKS.lists,
     read=read_odd_of_many_list,
     adapting=ODD_OF_MANY_BLOCKS,
 )
@@ -186,7 +181,7 @@ ODD_OF_MANY_LISTS = ListDesign(
 ALIKE_PAIR_LISTS = ListDesign(
     label=MOST_ALIKE_PAIR,
     table="most_alike_pair",
-    make=alike_pair_lists,
+    make=ALIKE_PAIR_BLOCKS.lists,
     read=read_alike_pair_list,
     adapting=ALIKE_PAIR_BLOCKS,
 )
@@ -205,7 +200,7 @@ ARRANGEMENT_LISTS = ListDesign(
 PAIR_LISTS = ListDesign(
     label=PAIR_RATING,
     table="pair_rating",
-    make=pair_lists,
+    make=PAIR_BLOCKS.lists,
     read=read_pair_list,
     adapting=PAIR_BLOCKS,
 )

@@ -4,7 +4,7 @@ Drawing triplets independently would show some objects twice as often as others 
 of a few hundred trials, and those shown least would be known least.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -180,6 +180,26 @@ def deal(
     if lists > 1:
         _exchange(triplets, kinds, owner, lists, m, rng)
     return [np.flatnonzero(owner == number) for number in range(lists)]
+
+
+def deal_covering(
+    cover: Sets,
+    n: int,
+    sessions: int,
+    m: int,
+    rng: np.random.Generator,
+    fill: Callable[[Sets, int, int, np.random.Generator], Sets],
+) -> list[Chosen]:
+    """Deal trials that show each pair to sessions of ``n`` trials; random ones fill these up.
+
+    ``fill`` draws them, with the arguments ``(taken, m, n, rng)``.
+    """
+    chosen = []
+    for at in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
+        more = fill(cover[at], m, n - len(at), rng)
+        both = Chosen.of(cover[at], "coverage").joined(Chosen.of(more, "random"))
+        chosen.append(both.take(rng.permutation(len(both))))
+    return chosen
 
 
 def _first_deal(

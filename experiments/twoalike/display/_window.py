@@ -414,12 +414,7 @@ def open_window(
             _measure_refresh(window, profile.pace_hz) if clock is None else clock.refresh_hz
         )
         apparatus = _apparatus(
-            window,
-            profile,
-            refresh_hz,
-            windowed=windowed,
-            simulated=clock is not None,
-            paced=paced,
+            window, profile, refresh_hz, windowed=windowed, simulated=clock is not None, paced=paced
         )
         screen = WindowScreen(
             window,

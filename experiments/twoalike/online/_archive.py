@@ -8,7 +8,7 @@ are parsed when their session is processed, so that thousands of sessions fit in
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -212,10 +212,3 @@ def _kind(line: bytes) -> str:
     if match := _KEY.match(line):
         return (match["kind"] or b"").decode()
     return str(_parsed(line).get("kind", ""))
-
-
-def archive_lines(read: ReadSession) -> Iterator[str]:
-    """Write a session as the lines that :func:`read_archive` reads."""
-    yield read.head.model_dump_json()
-    yield from (block.model_dump_json() for block in read.blocks)
-    yield from (record.model_dump_json() for record in read.records)

@@ -36,9 +36,11 @@ from twoalike.tasks import (
     PreparedTriplets,
     Trial,
     as_text,
+    count_judged,
+    page_before,
     trials_from_table,
 )
-from twoalike.tasks.odd_one_out import Choosing, count_judged, page_before, prepared_choices
+from twoalike.tasks.odd_one_out import Choosing, prepared_choices
 
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
@@ -303,9 +305,7 @@ def check_adaptive(study: Study) -> None:
 
 def _chooser(snapshot: Snapshot) -> Chooser:
     return Chooser(
-        number=snapshot.number,
-        posterior=snapshot.posterior,
-        **snapshot.cut_off.model_dump(),
+        number=snapshot.number, posterior=snapshot.posterior, **snapshot.cut_off.model_dump()
     )
 
 

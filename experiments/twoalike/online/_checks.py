@@ -41,10 +41,7 @@ class CheckCounts:
         self._lock = threading.Lock()
 
     def of(
-        self,
-        connection: Connection,
-        sessions: Sequence[RowMapping],
-        most_new: float = float("inf"),
+        self, connection: Connection, sessions: Sequence[RowMapping], most_new: float = float("inf")
     ) -> dict[str, Counted | None]:
         """Return the counts of sessions, by name.
 

@@ -22,15 +22,7 @@ from twoalike.online._sources import source_lines
 from twoalike.online._staging import stage_sessions
 from twoalike.record import read_log
 from twoalike.stimuli import stimuli_held
-from twoalike.study import (
-    Floats,
-    Study,
-    TwoalikeError,
-    hold_lock,
-    progress,
-    read_json,
-    readable_by,
-)
+from twoalike.study import Floats, Study, TwoalikeError, hold_lock, progress, read_json, readable_by
 
 _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""
@@ -242,9 +234,9 @@ class _Job:
         """Session of a code that was given to several people: the one that kept it."""
         if len(sessions) == 1:
             return sessions[0]
-        ranked = sorted(sessions, key=lambda one: _kept_the_code(*one), reverse=True)
+        ranked = sorted(sessions, key=lambda one: _kept_the_code(one[0]), reverse=True)
         first, *others = ranked
-        if _kept_the_code(*others[0]) >= (1, 0):
+        if _kept_the_code(others[0][0]) >= (1, 0):
             names = " and ".join(one.session for one, _ in ranked)
             self.problems.append(f"participant {code}: two sessions have answers: {names}")
             return None
@@ -362,7 +354,7 @@ class _Job:
             move_in(study, self.built.studies, moves, people, replaced)
 
 
-def _kept_the_code(archived: ArchivedSession, head: SessionLine) -> tuple[int, int]:
+def _kept_the_code(archived: ArchivedSession) -> tuple[int, int]:
     """Rank of a session among those with the same code: has trials, has records."""
     with suppress(TwoalikeError):  # reported when its turn comes
         records = archived.read().records

@@ -15,15 +15,7 @@ from twoalike.online._session import ArrangementsStep, Part, QuestionStep, Trial
 from twoalike.record import OLDEST_AGE, TRIAL_SHOWN, AskedQuestion
 from twoalike.registry import find_task
 from twoalike.tables import Table
-from twoalike.tasks import (
-    EventRow,
-    Item,
-    Note,
-    Prepared,
-    PreparedTriplets,
-    QuestionAnswers,
-    Trial,
-)
+from twoalike.tasks import EventRow, Item, Note, Prepared, PreparedTriplets, QuestionAnswers, Trial
 from twoalike.tasks.choice_of_many import ManyActivity, ManyResult
 from twoalike.tasks.multi_arrangement import (
     ArrangementResult,

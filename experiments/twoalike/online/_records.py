@@ -13,8 +13,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, FiniteFloat
 
-FORMAT = 1
-"""Version of records and of session.json."""
 MOST_BYTES = 262_144
 """Longest record as JSON; an arrangement of a hundred images with a thousand moves takes less."""
 

@@ -116,8 +116,7 @@ class BlockStep(Sent):
 
 
 type Step = Annotated[
-    PageStep | QuestionStep | TrialStep | ArrangementsStep | BlockStep,
-    Field(discriminator="kind"),
+    PageStep | QuestionStep | TrialStep | ArrangementsStep | BlockStep, Field(discriminator="kind")
 ]
 
 

@@ -28,12 +28,7 @@ from twoalike.study import (
     load_toml,
     progress,
 )
-from twoalike.tasks import (
-    ImagesProtocol,
-    Prepared,
-    Protocol,
-    check_parts,
-)
+from twoalike.tasks import ImagesProtocol, Prepared, Protocol, check_parts
 
 FOLDER = "online"
 """Folder of the page in a study."""

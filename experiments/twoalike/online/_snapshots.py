@@ -21,12 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from twoalike.design import (
-    CANDIDATES,
-    AnswerDraws,
-    candidate_trials,
-    expected_information,
-)
+from twoalike.design import CANDIDATES, AnswerDraws, candidate_trials, expected_information
 from twoalike.online._records import Sent
 from twoalike.planning import choice_draws
 from twoalike.study import (

@@ -122,10 +122,7 @@ LINKS = Table(
     Column("session", Text),
 )
 FACTS = Table(
-    "facts",
-    METADATA,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )
 _STATE = (
     *("n", "part", "step", "clock", "choices"),

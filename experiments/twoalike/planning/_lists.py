@@ -17,14 +17,7 @@ from twoalike.design import (
     write_list,
 )
 from twoalike.planning._adaptive import AdaptiveDesign
-from twoalike.record import (
-    RunName,
-    check_codes,
-    first_free,
-    own_set,
-    participant_label,
-    taken_sets,
-)
+from twoalike.record import RunName, check_codes, first_free, own_set, participant_label, taken_sets
 from twoalike.registry import Task, find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, TwoalikeError, progress, provenance, read_json, written_seed

@@ -13,6 +13,7 @@ from twoalike.record._rules import (
     NumberedRows,
     TrialRow,
     check_design,
+    check_each,
     check_limit,
     check_order,
 )
@@ -34,15 +35,15 @@ def check_many_rows(
 
     All as :func:`twoalike.record.check_triplet_rows`.
     """
-    for number, row in rows:
-        answer = _check_pair if "response_1" in row else _check_odd
-        checks = (check_limit, _check_set, check_timing)
-        found = [*(one for check in checks for one in check(row, manifest)), *answer(row)]
-        for column, message in found:
-            yield RawProblem(path, message, number, column)
+    checks = (check_limit, _check_set, check_timing, _check_answer)
+    yield from check_each(path, rows, manifest, *checks)
     yield from check_order(path, rows)
     if shown is not None:
         yield from check_design(path, rows, shown, _DESIGNED)
+
+
+def _check_answer(row: TrialRow, _: Mapping[str, Any]) -> Findings:
+    yield from (_check_pair if "response_1" in row else _check_odd)(row)
 
 
 def _check_set(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:

@@ -13,6 +13,7 @@ from twoalike.record._rules import (
     NumberedRows,
     TrialRow,
     check_design,
+    check_each,
     check_item_trial,
     check_limit,
     check_moves,
@@ -47,10 +48,7 @@ def check_rating_rows(
     path, rows, manifest, shown, events
         As for :func:`twoalike.record.check_triplet_rows`.
     """
-    for number, row in rows:
-        for check in (check_limit, _check_pair, _check_rating):
-            for column, message in check(row, manifest):
-                yield RawProblem(path, message, number, column)
+    yield from check_each(path, rows, manifest, check_limit, _check_pair, _check_rating)
     yield from check_order(path, rows)
     if shown is not None:
         yield from check_design(path, rows, shown, PAIR_DESIGNED)
@@ -109,9 +107,7 @@ def check_sorting_rows(
     events: pd.DataFrame | None = None,
 ) -> Iterator[RawProblem]:
     """Find what is wrong with rows of the free-sorting task, as :func:`check_rating_rows`."""
-    for number, row in rows:
-        for column, message in _check_sorted(row, manifest):
-            yield RawProblem(path, message, number, column)
+    yield from check_each(path, rows, manifest, _check_sorted)
     yield from check_trial_order(path, rows)
     for _, group in groupby(rows, key=lambda item: item[1]["trial_index"]):
         trial = list(group)

@@ -79,12 +79,17 @@ def _check_response(row: TrialRow, _: Mapping[str, Any]) -> Findings:
         yield "response_time", f"is {row['response_time']}, but response is {response}"
 
 
-_TRIPLET_CHECKS: tuple[Callable[[TrialRow, Mapping[str, Any]], Findings], ...] = (
-    check_limit,
-    _check_triplet,
-    _check_response,
-    check_timing,
-)
+def check_each(
+    path: Path,
+    rows: NumberedRows,
+    manifest: Mapping[str, Any],
+    *checks: Callable[[TrialRow, Mapping[str, Any]], Findings],
+) -> Iterator[RawProblem]:
+    """Check rows one by one."""
+    for number, row in rows:
+        for check in checks:
+            for column, message in check(row, manifest):
+                yield RawProblem(path, message, number, column)
 
 
 def check_order(path: Path, rows: NumberedRows) -> Iterator[RawProblem]:
@@ -158,10 +163,8 @@ def check_triplet_rows(
     events
         What happened within the trials; these tasks keep no such table.
     """
-    for number, row in rows:
-        for check in _TRIPLET_CHECKS:
-            for column, message in check(row, manifest):
-                yield RawProblem(path, message, number, column)
+    checks = (check_limit, _check_triplet, _check_response, check_timing)
+    yield from check_each(path, rows, manifest, *checks)
     yield from check_order(path, rows)
     if shown is not None:
         yield from check_design(path, rows, shown)
@@ -175,9 +178,7 @@ def check_arrangement_rows(
     events: pd.DataFrame | None = None,
 ) -> Iterator[RawProblem]:
     """Find what is wrong with rows of the multi-arrangement task, as :func:`check_triplet_rows`."""
-    for number, row in rows:
-        for column, message in _check_item(row, manifest):
-            yield RawProblem(path, message, number, column)
+    yield from check_each(path, rows, manifest, _check_item)
     yield from check_trial_order(path, rows)
     for _, group in groupby(rows, key=lambda item: item[1]["trial_index"]):
         unique = ("stimulus", "seat_index")
@@ -200,7 +201,7 @@ def check_trial_order(path: Path, rows: NumberedRows) -> Iterator[RawProblem]:
         end = first["onset"] + first["response_time"]
 
 
-def _check_item(row: TrialRow, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _check_item(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
     if row["stimulus"] not in manifest["stimuli"]:
         yield "stimulus", f"object {row['stimulus']!r} is not among the run's stimuli"
     distance = float(row["x"] ** 2 + row["y"] ** 2) ** 0.5

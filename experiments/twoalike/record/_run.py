@@ -11,13 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._append import (
-    AppendedFile,
-    append_line,
-    cut_tail,
-    open_to_append,
-    torn_tail,
-)
+from twoalike.record._append import AppendedFile, append_line, cut_tail, open_to_append, torn_tail
 from twoalike.record._dataset import (
     RunName,
     check_participant,

@@ -25,13 +25,7 @@ from twoalike.record import (
 from twoalike.sitting._part import How, Outcome, Part, outcome_of
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, check_seed, readable_by
-from twoalike.tasks import (
-    Prepared,
-    Sitting,
-    check_parts,
-    check_sitting,
-    prepare_parts,
-)
+from twoalike.tasks import Prepared, Sitting, check_parts, check_sitting, prepare_parts
 
 if TYPE_CHECKING:
     pass

@@ -23,6 +23,12 @@ RANDOM_SHARE: float = Field(
     le=1,
     description="adaptive: share of trials kept random, an honest test set for any model",
 )
+PAIR_REPEATS: int = Field(
+    default=1,
+    ge=1,
+    description="coverage: every pair of objects at least so often, over all sessions that are "
+    "designed together; trials left over are random",
+)
 
 
 class Listed(Strict):
@@ -56,19 +62,12 @@ class ChoiceListConfig(Listed):
     practice_checks: int = PRACTICE_CHECKS
     catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     repeats: int = Field(
-        default=0,
-        ge=0,
-        description="main trials shown a second time, every image at another place",
+        default=0, ge=0, description="main trials shown a second time, every image at another place"
     )
     trials_per_block: int = Field(
         default=60, ge=1, description="trials of a block; a break comes between two blocks"
     )
-    pair_repeats: int = Field(
-        default=1,
-        ge=1,
-        description="coverage: every pair of objects at least so often, over all sessions that "
-        "are designed together; trials left over are random",
-    )
+    pair_repeats: int = PAIR_REPEATS
     random_share: float = RANDOM_SHARE
     exclude: dict[str, list[str]] = EXCLUDE
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from twoalike.study._access import Access, check_readable
 from twoalike.study._choice_lists import (
     EXCLUDE,
+    PAIR_REPEATS,
     PRACTICE,
     PRACTICE_CHECKS,
     RANDOM_SHARE,
@@ -84,12 +85,7 @@ class DesignConfig(Listed):
         description="order of the session after practice, such as ['main 50', 'catch 2', "
         "'break', 'main 50']; empty: blocks of trials_per_block, checks and repeats spread out",
     )
-    pair_repeats: int = Field(
-        default=1,
-        ge=1,
-        description="coverage: every pair of objects at least so often, over all sessions that "
-        "are designed together; trials left over are random",
-    )
+    pair_repeats: int = PAIR_REPEATS
     level: str = Field(
         default="",
         description="levels: column of the manifest that names the class; empty: the finest one "

@@ -41,6 +41,9 @@ from ._blocks import with_block_questions as with_block_questions
 from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
+from ._listed import MoreTrials as MoreTrials
+from ._listed import count_judged as count_judged
+from ._listed import page_before as page_before
 from ._listening import Listening as Listening
 from ._listening import places_of as places_of
 from ._listening import with_sounds as with_sounds
@@ -115,7 +118,6 @@ from .free_sorting import sorting_protocol as sorting_protocol
 from .multi_arrangement import MultiArrangement as MultiArrangement
 from .multi_arrangement import arrangement_protocol as arrangement_protocol
 from .multi_arrangement import prepare_arrangements as prepare_arrangements
-from .odd_one_out import MoreTrials as MoreTrials
 from .odd_one_out import OddOneOut as OddOneOut
 from .odd_one_out import PreparedTriplets as PreparedTriplets
 from .odd_one_out import Trial as Trial

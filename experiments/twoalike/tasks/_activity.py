@@ -13,7 +13,6 @@ import pandas as pd
 from twoalike.record import TRIAL_SHOWN
 
 type Button = Literal["left", "right"]
-type Pointer = Literal["mouse", "touch"]
 
 
 @dataclass(frozen=True)
@@ -425,6 +424,22 @@ class Result(Protocol):
 
     def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
         """Rows of the raw table, written together or not at all."""
+
+
+class OfListedTrial:
+    """A result's number and type, which are those of its trial."""
+
+    trial: Any
+
+    @property
+    def trial_index(self) -> int:
+        """Number of the trial in the run, from 1."""
+        return int(self.trial.trial_index)
+
+    @property
+    def trial_type(self) -> str:
+        """Why it was shown."""
+        return str(self.trial.trial_type)
 
 
 @dataclass(frozen=True)

@@ -122,11 +122,7 @@ class Listening:
     name = "trial"
 
     def __init__(
-        self,
-        trial: Activity,
-        protocol: Protocol,
-        lengths: Mapping[str, float],
-        places: Places,
+        self, trial: Activity, protocol: Protocol, lengths: Mapping[str, float], places: Places
     ) -> None:
         self.trial = trial
         self._protocol, self._lengths, self._places = protocol, lengths, places

@@ -41,7 +41,7 @@ from twoalike.tasks._duration import (
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._presentation import FrameCount
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
-from twoalike.tasks._protocol_file import protocol_place
+from twoalike.tasks._protocol_file import load_protocol, protocol_place
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.screens import (
@@ -116,6 +116,21 @@ def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> p
     table = lists.read(path, stimuli.ids)
     _check_list(sitting, stimuli, lists.label)
     return table
+
+
+def load_listed[P: Protocol](
+    sitting: Sitting, model: type[P], lists: ListDesign, table: pd.DataFrame | None = None
+) -> tuple[P, StimulusSet, pd.DataFrame]:
+    """Protocol, stimuli and trial list of a session; ``table`` is used instead of the list.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    study = check_sitting(sitting).study
+    protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
+    return protocol, stimuli, session_list(sitting, stimuli, lists) if table is None else table
 
 
 def _check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from twoalike.tasks._activity import (
     Activity,
     Button,
@@ -181,6 +183,29 @@ class Hands(Protocol):
 
     def act(self, activity: Activity) -> None:
         """Do the next thing in a trial."""
+
+
+class SeededHands[O]:
+    """Hands that do what an observer would.
+
+    What they do in a trial depends on the seed and the trial alone, so a session that was killed
+    and resumed has the same answers as one that was not.
+
+    Parameters
+    ----------
+    seed
+        Words of the seed; the trial's number is added to them.
+    """
+
+    def __init__(
+        self, observer: O, screen: PlayableScreen, clock: VirtualClock, seed: Sequence[int]
+    ) -> None:
+        self.observer, self._screen, self._clock = observer, screen, clock
+        self._seed = tuple(seed)
+
+    def _rng(self, *words: int) -> np.random.Generator:
+        """Source of randomness of a trial, by further words of the seed."""
+        return np.random.default_rng([*self._seed, *words])
 
 
 def read_on(screen: PlayableScreen, clock: VirtualClock, minimum_s: float) -> None:

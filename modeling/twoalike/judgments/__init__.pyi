@@ -12,10 +12,6 @@ from ._rated import RATINGS as RATINGS
 from ._rated import SORTINGS as SORTINGS
 from ._rated import ratings_table as ratings_table
 from ._rated import sortings_table as sortings_table
-from ._rated_views import RatingSource as RatingSource
-from ._rated_views import Sorting as Sorting
-from ._rated_views import rating_sources as rating_sources
-from ._rated_views import sortings_of as sortings_of
 from ._raw import RawSession as RawSession
 from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions
@@ -57,10 +53,14 @@ from ._tables import read_judgments as read_judgments
 from ._tables import write_judgments as write_judgments
 from ._views import Arrangement as Arrangement
 from ._views import PairSource as PairSource
+from ._views import RatingSource as RatingSource
+from ._views import Sorting as Sorting
 from ._views import object_index as object_index
 from ._views import pair_sources as pair_sources
 from ._views import participant_index as participant_index
 from ._views import person_of as person_of
+from ._views import rating_sources as rating_sources
+from ._views import sortings_of as sortings_of
 from ._views import split_by_object as split_by_object
 from ._views import split_by_participant as split_by_participant
 from ._views import split_by_triplet as split_by_triplet

@@ -19,18 +19,8 @@ from twoalike.judgments._sheet import (
     places_of,
     seconds,
 )
-from twoalike.judgments._tables import (
-    check_new_table,
-    choices_table,
-    object_ids,
-    write_judgments,
-)
-from twoalike.study import (
-    Integers,
-    TwoalikeError,
-    provenance,
-    read_delimited,
-)
+from twoalike.judgments._tables import check_new_table, choices_table, object_ids, write_imported
+from twoalike.study import Integers, TwoalikeError, read_delimited
 from twoalike.tables import TRIAL_TYPES
 
 type CatchObjects = str | Path | Sequence[str | Sequence[str]]
@@ -157,7 +147,7 @@ def import_triplets(
         message names row and column. Rows are numbered from 1, the header counted.
     """
     path, target, ids = Path(path), check_new_table(out, overwrite), object_ids(objects)
-    _check_columns(item_columns, chosen_column, votes_columns, kind)
+    _check_columns(item_columns, votes_columns, kind)
     options = {
         "chosen_column": chosen_column,
         "participant_column": participant_column,
@@ -239,18 +229,12 @@ def finish(
         if isinstance(catch_objects, str | Path):
             inputs["catch_objects"] = Path(catch_objects)
     table = choices_table(columns, ids, str(sheet.path))
-    if target is not None:
-        if isinstance(objects, str | Path):
-            inputs["objects"] = Path(objects)
-        write_judgments(target, table, provenance("choices", inputs=inputs, config=config))
+    write_imported(target, table, "choices", inputs, objects, config)
     return table
 
 
 def _check_columns(
-    items: Sequence[ColumnName],
-    chosen: ColumnName | None,
-    votes: Sequence[ColumnName] | None,
-    kind: str,
+    items: Sequence[ColumnName], votes: Sequence[ColumnName] | None, kind: str
 ) -> None:
     if len(items) != 3 or len(set(items)) != 3:
         raise TwoalikeError(
@@ -266,10 +250,7 @@ def _check_columns(
 
 
 def _read_sheet(
-    path: Path,
-    named: Sequence[ColumnName | None],
-    items: Sequence[ColumnName],
-    ids: Sequence[str],
+    path: Path, named: Sequence[ColumnName | None], items: Sequence[ColumnName], ids: Sequence[str]
 ) -> Sheet:
     """Read the cells, and find out whether the first line is a header."""
     cells = read_delimited(path, "judgments, one a line")

@@ -10,13 +10,8 @@ import pandas as pd
 from twoalike.judgments._columns import PAIR, TRIAL
 from twoalike.judgments._rated import ratings_table, sortings_table
 from twoalike.judgments._sheet import Sheet, TimeUnit, seconds
-from twoalike.judgments._tables import (
-    JudgmentKind,
-    check_new_table,
-    object_ids,
-    write_judgments,
-)
-from twoalike.study import Floats, TwoalikeError, provenance, read_delimited
+from twoalike.judgments._tables import check_new_table, object_ids, write_imported
+from twoalike.study import Floats, TwoalikeError, read_delimited
 
 type Objects = Sequence[str] | str | Path | None
 
@@ -85,7 +80,7 @@ def import_ratings(
     ids = _ids(objects, [columns[name] for name in PAIR])
     table = ratings_table(columns, ids, str(sheet.path))
     config = {"scale_points": scale_points, "slider": slider}
-    _write(target, table, "ratings", sheet, objects, config)
+    write_imported(target, table, "ratings", {"judgments": sheet.path}, objects, config)
     return table
 
 
@@ -127,7 +122,7 @@ def import_sortings(
         columns["pile"] = pd.factorize(pile)[0] + 1
         columns["pile_name"] = pile.astype(object)
     table = sortings_table(columns, _ids(objects, [columns["item"]]), str(sheet.path))
-    _write(target, table, "sortings", sheet, objects, {})
+    write_imported(target, table, "sortings", {"judgments": sheet.path}, objects, {})
     return table
 
 
@@ -173,19 +168,3 @@ def _ids(objects: Objects, columns: Sequence["pd.Series[str]"]) -> Sequence[str]
     if objects is not None:
         return object_ids(objects)
     return [str(name) for name in pd.unique(pd.concat(list(columns), ignore_index=True))]
-
-
-def _write(
-    target: Path | None,
-    table: pd.DataFrame,
-    kind: JudgmentKind,
-    sheet: Sheet,
-    objects: Objects,
-    config: dict[str, Any],
-) -> None:
-    if target is None:
-        return
-    inputs = {"judgments": sheet.path}
-    if isinstance(objects, str | Path):
-        inputs["objects"] = Path(objects)
-    write_judgments(target, table, provenance(kind, inputs=inputs, config=config), kind)

@@ -21,14 +21,7 @@ import pandas as pd
 from twoalike.judgments._columns import trial_numbers
 from twoalike.judgments._tables import TABLES, JudgmentKind, arrangements_table
 from twoalike.registry import find_task
-from twoalike.study import (
-    Booleans,
-    Integers,
-    Study,
-    TwoalikeError,
-    counted,
-    provenance,
-)
+from twoalike.study import Booleans, Integers, Study, TwoalikeError, counted, provenance
 from twoalike.tables import (
     BY_CONDITION,
     MULTI_ARRANGEMENT,
@@ -191,6 +184,23 @@ def _read_text(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, bool]:
     return table, len(whole) < len(content)
 
 
+class LastTrials:
+    """Last trial of each session: those of a further run are numbered on."""
+
+    def __init__(self) -> None:
+        self._trial: dict[tuple[str, str | None], int] = {}
+
+    def add(self, session: RawSession, rows: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+        """Complete the columns of one run by those that every task has."""
+        whose = (session.participant, session.session)
+        trial = rows["trial_index"] + self._trial.get(whose, 0)
+        if len(rows):
+            self._trial[whose] = int(trial.max())
+        about = {"participant": session.participant, "session": session.session, "trial": trial}
+        times = {name: rows[name] for name in ("trial_type", "response_time")}
+        return pd.DataFrame({**about, **columns, **times})
+
+
 def read_raw_arrangements(
     raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
@@ -213,15 +223,8 @@ def read_raw_arrangements(
         the file, the row and the column.
     """
     sessions, excluded = raw_sessions(raw, MULTI_ARRANGEMENT, ARRANGEMENT_COLUMNS, unusable)
-    last: dict[tuple[str, str | None], int] = {}
-    parts: list[pd.DataFrame] = []
-    counts = {"n_outside": 0, "n_alone": 0, "n_torn": 0}
-    for session in sessions:
-        whose = (session.participant, session.session)
-        rows = _arrangements_of(session, last.get(whose, 0), counts)
-        if len(rows):
-            last[whose] = int(rows["trial"].max())
-        parts.append(rows)
+    counts, last = {"n_outside": 0, "n_alone": 0, "n_torn": 0}, LastTrials()
+    parts = [_arrangements_of(session, last, counts) for session in sessions]
     rows = pd.concat(parts, ignore_index=True)
     if not len(rows):
         raise TwoalikeError(
@@ -235,9 +238,7 @@ def read_raw_arrangements(
     return table
 
 
-def _arrangements_of(
-    session: RawSession, trials_before: int, counts: dict[str, int]
-) -> pd.DataFrame:
+def _arrangements_of(session: RawSession, last: LastTrials, counts: dict[str, int]) -> pd.DataFrame:
     """Images placed in one run; those left out are added to ``counts``."""
     raw = session.rows
     trial = raw["trial_index"].to_numpy(np.int64)
@@ -255,17 +256,14 @@ def _arrangements_of(
             found = repr(session.text[column][row])
             raise Fault(row, expected, found, column).error(session.path)
     rows = raw[kept & ~alone]
-    return pd.DataFrame(
-        {
-            "participant": session.participant,
-            "session": session.session,
-            "trial": rows["trial_index"] + trials_before,
-            "item": rows["stimulus"],
-            **{name: rows[name] for name in ("x", "y", "response_time", "trial_type")},
-            "seat_angle": _numbers("seat_angle", session.text)[rows.index],
-            "moves": _numbers("n_moves", session.text)[rows.index],
-        }
-    )
+    columns = {
+        "item": rows["stimulus"],
+        "x": rows["x"],
+        "y": rows["y"],
+        "seat_angle": _numbers("seat_angle", session.text)[rows.index],
+        "moves": _numbers("n_moves", session.text)[rows.index],
+    }
+    return last.add(session, rows, columns)
 
 
 def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from twoalike.judgments._columns import PAIR
 from twoalike.judgments._rated import ratings_table, sortings_table
-from twoalike.judgments._raw import RawSession, Rule, known_order, raw_sessions, whole_trials
+from twoalike.judgments._raw import LastTrials, Rule, known_order, raw_sessions, whole_trials
 from twoalike.judgments._raw_choices import check_verdicts
 from twoalike.study import TwoalikeError
 
@@ -39,11 +38,10 @@ def read_raw_ratings(
         file, the row and the column.
     """
     sessions, excluded = raw_sessions(raw, "pair-rating", (*_TRIAL, *_RATING), unusable)
-    parts, last = [], _Last()
+    parts, last = [], LastTrials()
     for session in sessions:
         rows = session.rows[session.rows["response"].notna()]
         columns = {
-            "trial": rows["trial_index"] + last.before(session),
             "item_a": rows["stimulus_1"],
             "item_b": rows["stimulus_2"],
             "rating": rows["response"],
@@ -83,7 +81,7 @@ def read_raw_sortings(
         file, the row and the column.
     """
     sessions, excluded = raw_sessions(raw, "free-sorting", (*_TRIAL, *_SORTING), unusable)
-    parts, last = [], _Last()
+    parts, last = [], LastTrials()
     without, torn = 0, 0
     for session in sessions:
         trial = session.rows["trial_index"].to_numpy(np.int64)
@@ -93,12 +91,7 @@ def read_raw_sortings(
         without += int((whole & ~kept).sum())
         torn += int(session.torn or not whole.all())
         rows = session.rows[kept]
-        columns = {
-            "trial": rows["trial_index"] + last.before(session),
-            "item": rows["stimulus"],
-            "pile": rows["pile"],
-            "pile_name": rows["pile_name"],
-        }
+        columns = {"item": rows["stimulus"], "pile": rows["pile"], "pile_name": rows["pile_name"]}
         parts.append(last.add(session, rows, columns))
     rows = pd.concat(parts, ignore_index=True)
     if not len(rows):
@@ -108,23 +101,3 @@ def read_raw_sortings(
     )
     table.attrs |= {"n_without_choice": without, "n_torn": torn, "excluded": excluded}
     return table
-
-
-class _Last:
-    """Last trial of each session: those of a further run are numbered on."""
-
-    def __init__(self) -> None:
-        self._trial: dict[tuple[str, str | None], int] = {}
-
-    def before(self, session: RawSession) -> int:
-        """Trials of the session's runs so far."""
-        return self._trial.get((session.participant, session.session), 0)
-
-    def add(self, session: RawSession, rows: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
-        """Complete the columns of one run by those that every task has."""
-        whose = (session.participant, session.session)
-        if len(rows):
-            self._trial[whose] = self.before(session) + int(rows["trial_index"].max())
-        about = {"participant": session.participant, "session": session.session}
-        times = {name: rows[name] for name in ("trial_type", "response_time")}
-        return pd.DataFrame({**about, **columns, **times})

@@ -16,13 +16,7 @@ from twoalike.judgments._raw import RawSession, Rule
 from twoalike.judgments._raw_choices import choices_of_sessions, circumstances
 from twoalike.judgments._sets import ITEMS, MORE_ITEMS
 from twoalike.study import Booleans, Integers
-from twoalike.tables import (
-    MANY_PLACES,
-    MANY_STIMULI,
-    MOST_ALIKE_PAIR,
-    ODD_ONE_OF_MANY,
-    Fault,
-)
+from twoalike.tables import MANY_PLACES, MANY_STIMULI, MOST_ALIKE_PAIR, ODD_ONE_OF_MANY, Fault
 
 _SHOWN = ("trial_index", "trial_type", "n_items", *MANY_STIMULI, *MANY_PLACES, "response_time")
 _ANSWERS = {

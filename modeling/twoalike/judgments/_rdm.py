@@ -20,14 +20,13 @@ from twoalike.judgments._tables import (
     check_new_table,
     dissimilarities_table,
     object_ids,
-    write_judgments,
+    write_imported,
 )
 from twoalike.study import (
     Floats,
     TwoalikeError,
     load_arrays,
     load_mat,
-    provenance,
     read_delimited,
     require_file,
 )
@@ -328,13 +327,9 @@ def import_dissimilarities(
     seen = dict.fromkeys(name for part in parts for name in part.attrs["ids"])
     columns = {str(name): table[name].to_numpy() for name in table}
     table = dissimilarities_table(columns, ids or list(seen), " ".join(map(str, paths)))
-    if target is not None:
-        inputs = {f"file_{number}": path for number, path in enumerate(paths, start=1)}
-        if isinstance(objects, str | Path):
-            inputs["objects"] = Path(objects)
-        config = {"kind": kind, "similarity": similarity}
-        made = provenance("dissimilarities", inputs=inputs, config=config)
-        write_judgments(target, table, made, "dissimilarities")
+    inputs = {f"file_{number}": path for number, path in enumerate(paths, start=1)}
+    config = {"kind": kind, "similarity": similarity}
+    write_imported(target, table, "dissimilarities", inputs, objects, config)
     return table
 
 

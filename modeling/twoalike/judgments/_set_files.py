@@ -21,15 +21,9 @@ from twoalike.judgments._tables import (
     choices_table,
     object_ids,
     read_judgments,
-    write_judgments,
+    write_imported,
 )
-from twoalike.study import (
-    Integers,
-    TwoalikeError,
-    load_parquet,
-    provenance,
-    read_delimited,
-)
+from twoalike.study import Integers, TwoalikeError, load_parquet, read_delimited
 
 type SetKindName = Literal["odd-one-out", "most-alike", "anchored", "anchored-pair"]
 FIXED: Mapping[SetKindName, tuple[int, ...]] = {
@@ -97,9 +91,6 @@ def import_sets(
     """
     path, target = Path(path), check_new_table(out, overwrite)
     options = (kind, chosen_columns, participant_column, response_time_column, catch_column)
-    inputs = {"judgments": path}
-    if isinstance(objects, str | Path):
-        inputs["objects"] = Path(objects)
     ids = None if objects is None else object_ids(objects)
     if item_columns is None:
         if any(one is not None for one in options):
@@ -124,13 +115,12 @@ def import_sets(
         if catch_column is not None:
             columns["trial_type"] = trial_types(sheet, catch_column)
         table = choices_table(columns, ids, str(path))
-    if target is not None:
-        config = {
-            "kind": kind,
-            "item_columns": None if item_columns is None else list(item_columns),
-            "chosen_columns": None if chosen_columns is None else list(chosen_columns),
-        }
-        write_judgments(target, table, provenance("choices", inputs=inputs, config=config))
+    config = {
+        "kind": kind,
+        "item_columns": None if item_columns is None else list(item_columns),
+        "chosen_columns": None if chosen_columns is None else list(chosen_columns),
+    }
+    write_imported(target, table, "choices", {"judgments": path}, objects, config)
     return table
 
 

@@ -54,9 +54,7 @@ class Sheet:
             names = self.header or ()
             if names.count(column) != 1:
                 raise TwoalikeError(
-                    where=self.path,
-                    expected=f"one column {column!r}",
-                    found=f"{', '.join(names)}",
+                    where=self.path, expected=f"one column {column!r}", found=f"{', '.join(names)}"
                 )
             place = names.index(column)
         elif not 1 <= column <= self.cells.shape[1]:

@@ -16,17 +16,17 @@ from twoalike.choice import ChoiceKind
 from twoalike.judgments._columns import (
     CORRECT,
     PAIR,
+    SESSION,
     TRIAL,
+    TRIAL_NUMBER,
+    TRIAL_TYPE,
+    item_column,
+    participant_column,
     rows_agree,
+    seconds_column,
     two_items,
     two_objects,
 )
-from twoalike.judgments._columns import SESSION as _SESSION
-from twoalike.judgments._columns import TRIAL_NUMBER as _TRIAL
-from twoalike.judgments._columns import TRIAL_TYPE as _TRIAL_TYPE
-from twoalike.judgments._columns import item_column as _item
-from twoalike.judgments._columns import participant_column as _participant
-from twoalike.judgments._columns import seconds_column as _seconds
 from twoalike.judgments._rated import RATINGS, SORTINGS
 from twoalike.judgments._sets import (
     CHOICE_KINDS,
@@ -37,7 +37,7 @@ from twoalike.judgments._sets import (
     items_in_order,
     second_where_asked,
 )
-from twoalike.study import Booleans, TwoalikeError, read_ids
+from twoalike.study import Booleans, TwoalikeError, provenance, read_ids
 from twoalike.tables import (
     JUDGED,
     LEVELS,
@@ -60,9 +60,9 @@ corners of a square one at .71; anything beyond is in another unit."""
 CHOICES = Table(
     "choices",
     (
-        _participant("Who judged"),
-        _SESSION,
-        _TRIAL,
+        participant_column("Who judged"),
+        SESSION,
+        TRIAL_NUMBER,
         Column(
             "kind",
             "string",
@@ -71,8 +71,8 @@ CHOICES = Table(
             dtype="category",
             default="odd_one_out",
         ),
-        *(_item(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
-        *(_item(name, f"Id of object {name[-1]}.", "fewer items") for name in MORE_ITEMS),
+        *(item_column(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
+        *(item_column(name, f"Id of object {name[-1]}.", "fewer items") for name in MORE_ITEMS),
         Column(
             "chosen",
             "integer",
@@ -91,8 +91,8 @@ CHOICES = Table(
             optional=True,
             dtype="float32",
         ),
-        _seconds("Time from the first sight of the triplet to the choice."),
-        _TRIAL_TYPE,
+        seconds_column("Time from the first sight of the triplet to the choice."),
+        TRIAL_TYPE,
         Column(
             "level",
             "string",
@@ -118,10 +118,10 @@ def _within_arena(table: pd.DataFrame) -> Iterator[Fault]:
 ARRANGEMENTS = Table(
     "arrangements",
     (
-        _participant("Who arranged"),
-        _SESSION,
-        _TRIAL,
-        _item("item", "Id of the object placed."),
+        participant_column("Who arranged"),
+        SESSION,
+        TRIAL_NUMBER,
+        item_column("item", "Id of the object placed."),
         *(
             Column(
                 name,
@@ -132,8 +132,8 @@ ARRANGEMENTS = Table(
             )
             for name, where in (("x", "to the right of"), ("y", "above"))
         ),
-        _seconds("Duration of the whole trial; the same in all its rows."),
-        _TRIAL_TYPE,
+        seconds_column("Duration of the whole trial; the same in all its rows."),
+        TRIAL_TYPE,
         Column(
             "seat_angle",
             "number",
@@ -172,9 +172,9 @@ PAIR_KINDS = {
 DISSIMILARITIES = Table(
     "dissimilarities",
     (
-        _participant("Who judged"),
-        _item("item_a", "Id of one object of the pair."),
-        _item("item_b", "Id of the other object."),
+        participant_column("Who judged"),
+        item_column("item_a", "Id of one object of the pair."),
+        item_column("item_b", "Id of the other object."),
         Column(
             "dissimilarity",
             "number",
@@ -301,6 +301,24 @@ def write_judgments(
         If a value is not allowed, or the file cannot be written.
     """
     write_frame(path, table, TABLES[kind], provenance)
+
+
+def write_imported(
+    target: Path | None,
+    table: pd.DataFrame,
+    kind: JudgmentKind,
+    inputs: Mapping[str, Path],
+    objects: object,
+    config: Mapping[str, Any],
+) -> None:
+    """Write a table that was read from files of others, where ``target`` is a path.
+
+    ``inputs`` and ``config`` are for the record, and the file of ``objects``, if that is one.
+    """
+    if target is not None:
+        listed = {"objects": Path(objects)} if isinstance(objects, str | Path) else {}
+        made = provenance(kind, inputs={**inputs, **listed}, config=config)
+        write_judgments(target, table, made, kind)
 
 
 class ForeignFrame(Protocol):

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._columns import PAIR, trial_numbers
 from twoalike.judgments._sets import ITEMS, item_codes, item_counts, refuse_sets
 from twoalike.judgments._tables import PAIR_KINDS
 from twoalike.study import Floats, Integers, TwoalikeError, counted
-from twoalike.tables import item_indices
+from twoalike.tables import JUDGED, item_indices
 
 FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their order
 
@@ -49,9 +50,7 @@ def object_index(
     return triplets, chosen, names
 
 
-def participant_index(
-    choices: pd.DataFrame,
-) -> tuple[Integers, tuple[str, ...]]:
+def participant_index(choices: pd.DataFrame) -> tuple[Integers, tuple[str, ...]]:
     """Participant of each choice as an index, shape (n,), and the participants' labels.
 
     Only participants with at least one row are listed, in the table's order.
@@ -107,9 +106,7 @@ def trials_of(
         If an object placed is not among ``ids``.
     """
     items, names = item_indices(arrangements, ["item"], ids)
-    number = trial_numbers(arrangements)
-    order = np.argsort(number, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+    parts = _rows_of_trials(arrangements)
     places = arrangements[["x", "y"]].to_numpy(np.float64)
     firsts = arrangements.iloc[[int(rows[0]) for rows in parts]]
     sessions = firsts["session"].astype(object).where(firsts["session"].notna(), "")
@@ -126,6 +123,56 @@ def trials_of(
         for rows, (participant, session, trial, kind, seconds) in zip(parts, about, strict=True)
     ]
     return trials, names
+
+
+def _rows_of_trials(table: pd.DataFrame) -> list[Integers]:
+    """Rows of each trial; trials are in the order of first appearance."""
+    number = trial_numbers(table)
+    order = np.argsort(number, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Sorting:
+    """One trial: objects and their piles.
+
+    ``items`` (k,) are object indices, ``piles`` (k,) numbers of the piles from 0, in order of first
+    appearance.
+    """
+
+    participant: str
+    items: Integers
+    piles: Integers
+
+
+def sortings_of(
+    sortings: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[Sorting], tuple[str, ...]]:
+    """List the main and repeated trials of a table of sortings; all as :func:`trials_of`.
+
+    Raises
+    ------
+    TwoalikeError
+        Also if there is no such trial.
+    """
+    table = _judged(sortings, "sortings")
+    items, names = item_indices(table, ["item"], ids)
+    people, piles = table["participant"].astype(str).to_numpy(), table["pile"].to_numpy()
+    return [
+        Sorting(str(people[rows[0]]), items[rows, 0], pd.factorize(piles[rows])[0])
+        for rows in _rows_of_trials(table)
+    ], names
+
+
+def _judged(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Select the main and repeated trials of a table; refuse one without any."""
+    used = table[table["trial_type"].isin(JUDGED)]
+    if used.empty:
+        raise TwoalikeError(
+            f"expected {kind} of main or repeated trials, found none among "
+            f"{counted(len(table), 'row')}."
+        )
+    return used
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,11 +224,11 @@ def pair_sources(
     """
     pairs, names = item_indices(dissimilarities, PAIR, ids)
     values = dissimilarities["dissimilarity"].to_numpy(np.float64)
-    labels = _source_labels(dissimilarities)
+    people = dissimilarities["participant"].astype(str).to_numpy(dtype=object)
+    labels = _labels(people, dissimilarities["kind"].astype(str).to_numpy(dtype=object))
     first, second = np.sort(pairs, axis=1).T
     number = first * len(names) + second
     sources = []
-    people = dissimilarities["participant"].astype(str).to_numpy(dtype=object)
     for label in dict.fromkeys(labels):
         rows = np.flatnonzero(labels == label)
         found, inverse = np.unique(number[rows], return_inverse=True)
@@ -191,12 +238,8 @@ def pair_sources(
     return sources, names
 
 
-def _source_labels(table: pd.DataFrame) -> Any:
-    """Label of each row's source, shape (n,)."""
-    people = table["participant"].astype(str).to_numpy(dtype=object)
-    if table["kind"].nunique() == 1:
-        return np.asarray(people)
-    kinds = table["kind"].astype(str).to_numpy(dtype=object)
+def _labels(people: npt.NDArray[Any], kinds: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Label of each row's source: the person, with the kind where they gave several, (n,)."""
     several = pd.Series(kinds).groupby(people).transform("nunique").to_numpy() > 1
     return np.where(several, people + ", " + kinds, people)
 
@@ -226,6 +269,66 @@ def _checked(source: PairSource) -> PairSource:
             f"{source.dissimilarity[0]:g}. Leave them out."
         )
     return source
+
+
+@dataclass(frozen=True, eq=False)
+class RatingSource:
+    """Ratings of one person on one scale.
+
+    Attributes
+    ----------
+    label
+        The participant, with the scale where they used several.
+    points
+        Of a Likert scale; None of a slider.
+    pairs
+        Object indices, shape (n, 2).
+    rating
+        Shape (n,).
+    """
+
+    label: str
+    participant: str
+    points: int | None
+    pairs: Integers
+    rating: Floats
+
+
+def rating_sources(
+    ratings: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[RatingSource], tuple[str, ...]]:
+    """List the main and repeated ratings by person and scale, in order of first appearance.
+
+    Parameters
+    ----------
+    ratings
+        Table of ratings.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    The sources; the ids their pairs point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object rated is not among ``ids``, or there is no such rating.
+    """
+    table = _judged(ratings, "ratings")
+    pairs, names = item_indices(table, PAIR, ids)
+    people = table["participant"].astype(str).to_numpy(dtype=object)
+    points = table["scale_points"].to_numpy(np.float64)
+    scales = ["slider" if np.isnan(one) else f"{one:.0f} points" for one in points]
+    labels = _labels(people, np.array(scales, dtype=object))
+    rating = table["rating"].to_numpy(np.float64)
+    sources = []
+    for label in dict.fromkeys(labels):
+        rows = np.flatnonzero(labels == label)
+        scale = points[rows[0]]
+        of = None if np.isnan(scale) else int(scale)
+        sources.append(RatingSource(label, people[rows[0]], of, pairs[rows], rating[rows]))
+    return sources, names
 
 
 def split_by_triplet(

@@ -1,4 +1,3 @@
 from ._protocol import AnchoredChoice as AnchoredChoice
 from ._protocol import anchored_protocol as anchored_protocol
-from ._session import anchored_times as anchored_times
 from ._session import prepare_anchored as prepare_anchored

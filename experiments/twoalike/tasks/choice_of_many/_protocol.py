@@ -8,13 +8,7 @@ from pydantic import Field
 from twoalike.study import TwoalikeError
 from twoalike.tables import MOST_SHOWN
 from twoalike.tasks._protocol import KeyNames, shipped_texts
-from twoalike.tasks.odd_one_out import (
-    ChoiceTexts,
-    Choosing,
-    PlaceKeys,
-    Timing,
-    choice_text_faults,
-)
+from twoalike.tasks.odd_one_out import ChoiceTexts, Choosing, PlaceKeys, Timing, choice_text_faults
 from twoalike.tasks.screens import GridProtocol, View, lay_out_grid
 
 _FEWEST = 3

@@ -1,32 +1,23 @@
 """A session of choices among many images: its files, its hands; its script is odd-one-out's."""
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from twoalike.registry import find_task
-from twoalike.stimuli import StimulusSet
-from twoalike.study import Study
-from twoalike.tasks._duration import Times
-from twoalike.tasks._prepare import Sitting, check_sitting, session_list
-from twoalike.tasks._protocol_file import load_protocol
+from twoalike.tasks._listed import MoreTrials, listed_times
+from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.choice_of_many._protocol import ManyProtocol, MostAlikePair, OddOneOfMany
-from twoalike.tasks.choice_of_many._trial import (
-    ManyActivity,
-    PairActivity,
-    PairTrial,
-    many_trials,
-)
+from twoalike.tasks.choice_of_many._trial import ManyActivity, PairActivity, PairTrial, many_trials
 from twoalike.tasks.odd_one_out import (
-    MoreTrials,
     PreparedTriplets,
     Trial,
     TripletActivity,
     TripletHands,
-    choice_times,
     prepared_choices,
+    triplet_times,
 )
 from twoalike.tasks.screens import View
 
@@ -106,10 +97,8 @@ def _prepare(
     table: pd.DataFrame | None,
     more: MoreTrials[Trial] | None,
 ) -> PreparedMany:
-    study = check_sitting(sitting).study
-    protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
-    if table is None:
-        table = session_list(sitting, stimuli, find_task(protocol.task).lists)
+    lists = find_task(model.model_fields["task"].default).lists
+    protocol, stimuli, table = load_listed(sitting, model, lists, table)
     made = prepared_choices(
         sitting, protocol, stimuli, table, more, made=PreparedMany, read=many_trials
     )
@@ -117,13 +106,5 @@ def _prepare(
     return made
 
 
-def many_times(
-    protocol: ManyProtocol,
-    study: Study,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    simulated: Any = None,
-) -> Times:
-    """Time for the trials of a list, in proportion to the images of each."""
-    settings = find_task(protocol.task).lists.settings(study)
-    return choice_times(protocol, many_trials(table), settings)
+many_times = partial(listed_times, read=many_trials, times_of=triplet_times)
+"""Time for the trials of a list, in proportion to the images of each."""

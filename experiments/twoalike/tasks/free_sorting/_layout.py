@@ -8,11 +8,7 @@ from twoalike.study import TwoalikeError
 from twoalike.tasks._activity import Page
 from twoalike.tasks.free_sorting._protocol import FreeSorting
 from twoalike.tasks.lettering import label_size
-from twoalike.tasks.multi_arrangement import (
-    ArenaLines,
-    arena_lines,
-    corner_buttons,
-)
+from twoalike.tasks.multi_arrangement import ArenaLines, arena_lines, corner_buttons
 from twoalike.tasks.screens import (
     Box,
     Frame,

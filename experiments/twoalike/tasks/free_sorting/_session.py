@@ -6,40 +6,35 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from twoalike.design import (
-    SORTING_LISTS,
-    ListedSorting,
-    listed_sortings,
-)
+from twoalike.design import SORTING_LISTS, ListedSorting, listed_sortings
 from twoalike.observers import SimulatedSorter
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Times
+from twoalike.tasks._listed import listed_script, pages_duration
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
     check_objects,
-    check_sitting,
+    load_listed,
     run_plan,
     session_inputs,
-    session_list,
 )
-from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.free_sorting._layout import lay_out_sorting
 from twoalike.tasks.free_sorting._protocol import FreeSorting
 from twoalike.tasks.free_sorting._sorting import SortingActivity
 from twoalike.tasks.multi_arrangement import (
     Phase,
+    Plan,
     drag,
-    earliest_done,
     placing_duration,
     press_done,
+    wait_or_finish,
 )
-from twoalike.tasks.odd_one_out import listed_script, pages_duration
 from twoalike.tasks.screens import View, frame
 
 _PILOT_TRIALS = 2
@@ -76,21 +71,16 @@ _HANDS = 3
 """Word of the seed that sets the observer's draws apart from those of the design."""
 
 
-@dataclass(frozen=True)
-class SortingPlan:
-    """What a simulated participant will do in a trial."""
+@dataclass(frozen=True, kw_only=True)
+class SortingPlan(Plan):
+    """What a simulated participant will do in a trial of sorting."""
 
-    trial_index: int
     order: tuple[int, ...]
     """Items in the order in which they are taken."""
     cells: tuple[int, ...]
     """Place of each item's pile, from 0."""
     times: tuple[tuple[float, float], ...]
     """Pause before each item is taken, and how long it is dragged, s."""
-    pause_s: float
-    """Before Done."""
-    by_key: bool
-    """Whether Done is a key, not the button."""
 
 
 def plan_sorting(
@@ -113,23 +103,10 @@ def plan_sorting(
     )
 
 
-class SortingHands:
-    """Sorts as an observer would.
+class SortingHands(SeededHands[SimulatedSorter]):
+    """Sorts as an observer would."""
 
-    What it does in a trial depends on the seed and the trial alone, so a session that was
-    killed and resumed has the same piles as one that was not.
-    """
-
-    def __init__(
-        self,
-        sorter: SimulatedSorter,
-        screen: PlayableScreen,
-        clock: VirtualClock,
-        seed: Sequence[int],
-    ) -> None:
-        self._sorter, self._screen, self._clock = sorter, screen, clock
-        self._seed = tuple(seed)
-        self._plan: SortingPlan | None = None
+    _plan: SortingPlan | None = None
 
     def act(self, activity: Activity) -> None:
         """Do the next thing in a trial: put an image, press Done, name a pile, turn a page."""
@@ -144,30 +121,20 @@ class SortingHands:
     def _planned(self, activity: SortingActivity) -> SortingPlan:
         index, rules = activity.trial.trial_index, activity.protocol.rules
         if self._plan is None or self._plan.trial_index != index:
-            rng = np.random.default_rng([*self._seed, index, _HANDS])
+            rng = self._rng(index, _HANDS)
             n_piles = (rules.min_piles, rules.max_piles)
-            self._plan = plan_sorting(self._sorter, activity.trial, n_piles, rng)
+            self._plan = plan_sorting(self.observer, activity.trial, n_piles, rng)
         return self._plan
 
     def _sort(self, activity: SortingActivity, plan: SortingPlan) -> None:
-        clock, minimum_s = self._clock, activity.protocol.timing.minimum_s
         item = next((k for k in plan.order if activity.cells[k] != plan.cells[k]), None)
-        if item is None:
-            moment, taken = max(clock.now(), earliest_done(activity, minimum_s, plan.pause_s)), 0.0
-        else:
-            moment, taken = clock.now() + plan.times[item][0], plan.times[item][1]
-        limit = activity.time_limit
-        if limit is not None and moment + taken >= limit:
-            clock.wait_until(limit)
-            return
-        clock.wait_until(moment)
-        if item is None:
-            keys = activity.protocol.answers.done_keys
-            press_done(keys, activity.layout.done, self._screen, by_key=plan.by_key)
+        times = None if item is None else plan.times[item]
+        ready = wait_or_finish(activity, self._screen, self._clock, times, plan)
+        if not ready or item is None:
             return
         box, start = activity.layout.cells[plan.cells[item]], activity.places[item]
         across = np.linspace(start, (box.x, box.y), _STEPS + 1).tolist()
-        drag(self._screen, clock, [(x, y) for x, y in across], taken)
+        drag(self._screen, self._clock, [(x, y) for x, y in across], plan.times[item][1])
 
     def _name(self, activity: SortingActivity, cell: int) -> None:
         self._clock.wait_until(self._clock.now() + _NAMING_S)
@@ -240,9 +207,7 @@ def prepare_sortings(sitting: Sitting) -> PreparedSortings:
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    study = check_sitting(sitting).study
-    protocol, stimuli = load_protocol(study, FreeSorting), StimulusSet.load(study.stimuli)
-    table = session_list(sitting, stimuli, SORTING_LISTS)
+    protocol, stimuli, table = load_listed(sitting, FreeSorting, SORTING_LISTS)
     if sitting.pilot:
         table = _pilot_part(table)
     trials = listed_sortings(table)
@@ -254,6 +219,6 @@ def prepare_sortings(sitting: Sitting) -> PreparedSortings:
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=session_inputs(study, plan.name.task),
+        inputs=session_inputs(sitting.study, plan.name.task),
         trials=trials,
     )

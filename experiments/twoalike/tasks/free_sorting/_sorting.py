@@ -1,6 +1,6 @@
 """One sorting under way, and its result: images go into piles and out of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +21,9 @@ from twoalike.tasks.free_sorting._protocol import FreeSorting
 from twoalike.tasks.multi_arrangement import (
     Asked,
     Ending,
-    Handling,
     Hold,
     Phase,
+    PlacedResult,
     PlacingActivity,
     push_button,
 )
@@ -34,81 +34,32 @@ _LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class SortingResult:
+class SortingResult(PlacedResult):
     """A sorting that was shown to its end."""
 
     trial: ListedSorting
-    onset: float
-    """First frame of the trial, s of the run."""
     cells: tuple[int | None, ...]
     """Place of each image's pile, from 0; None where it was not sorted."""
     piles: Mapping[int, int]
     """Number of the pile at each place, from 1, in the order in which places were first used."""
     names: Mapping[int, str]
     """Name of the pile at each place, where one was given."""
-    handling: tuple[Handling, ...]
-    """What was done with the images."""
-    ending: Ending
-    item_px: float
-    """Largest side of an image."""
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-        return self.trial.trial_index
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown: practice, main, repeat."""
-        return self.trial.trial_type
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether its time passed before it was finished."""
-        return self.ending.reason == "timeout"
 
     @property
     def correct(self) -> None:
         """None: nothing in it is right or wrong."""
         return None
 
-    def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
-        """Rows of the raw table, one an image, in the order of the design."""
-        return [
-            {**self._item(number), **self._shared(), "rt_source": rt_source, "pilot": pilot}
-            for number in range(len(self.trial.items))
-        ]
-
     def _item(self, number: int) -> dict[str, Any]:
-        cell, handled = self.cells[number], self.handling[number]
+        cell = self.cells[number]
         return {
-            "stimulus": self.trial.items[number],
             "pile": None if cell is None else self.piles[cell],
             "pile_name": None if cell is None else self.names.get(cell),
             "place": None if cell is None else cell + 1,
-            "n_moves": handled.n_moves,
-            "first_move_time": self._since(handled.first_move),
-            "last_move_time": self._since(handled.last_move),
-            "n_inspections": handled.n_inspections,
         }
 
     def _shared(self) -> dict[str, Any]:
-        trial = self.trial
-        return {
-            "trial_index": trial.trial_index,
-            "trial_type": trial.trial_type,
-            "n_items": len(trial.items),
-            "onset": float(self.onset),
-            "response_time": self._since(self.ending.time),
-            "end_reason": self.ending.reason,
-            "end_method": self.ending.method,
-            "repeat_of": trial.repeat_of,
-            "sampler": trial.sampler,
-            "item_size_px": float(self.item_px),
-        }
-
-    def _since(self, time: float | None) -> float | None:
-        return None if time is None else max(0.0, float(time - self.onset))
+        return {"repeat_of": self.trial.repeat_of, "sampler": self.trial.sampler}
 
 
 class SortingActivity(PlacingActivity):
@@ -130,11 +81,13 @@ class SortingActivity(PlacingActivity):
     '3 images left'
     """
 
+    trial: ListedSorting
+    protocol: FreeSorting
+    layout: SortingLayout
     result: SortingResult | None
 
     def __init__(self, trial: ListedSorting, protocol: FreeSorting, layout: SortingLayout) -> None:
         super().__init__(trial, protocol, layout)
-        self.trial, self.protocol, self.layout = trial, protocol, layout
         self._ready = layout.tray_places(len(trial.items))
         self.cells: list[int | None] = [None] * len(trial.items)
         self._members: list[list[int]] = [[] for _ in layout.cells]

@@ -1,10 +1,11 @@
 from ._arranging import ArrangementActivity as ArrangementActivity
 from ._hands import ArrangementHands as ArrangementHands
+from ._hands import Plan as Plan
 from ._hands import drag as drag
-from ._hands import earliest_done as earliest_done
 from ._hands import next_action as next_action
 from ._hands import plan_arrangement as plan_arrangement
 from ._hands import press_done as press_done
+from ._hands import wait_or_finish as wait_or_finish
 from ._layout import ArenaLayout as ArenaLayout
 from ._layout import ArenaLines as ArenaLines
 from ._layout import Seat as Seat
@@ -33,6 +34,7 @@ from ._trial import Ending as Ending
 from ._trial import Handling as Handling
 from ._trial import Hold as Hold
 from ._trial import Phase as Phase
+from ._trial import PlacedResult as PlacedResult
 from ._trial import Point as Point
 from ._trial import Seating as Seating
 from ._trial import draw_seats as draw_seats

@@ -39,13 +39,15 @@ class ArrangementActivity(PlacingActivity):
     '2 images left'
     """
 
+    trial: ArrangementTrial
+    protocol: MultiArrangement
+    layout: ArenaLayout
     result: ArrangementResult | None
 
     def __init__(
         self, trial: ArrangementTrial, protocol: MultiArrangement, layout: ArenaLayout
     ) -> None:
         super().__init__(trial, protocol, layout)
-        self.trial, self.protocol, self.layout = trial, protocol, layout
         ring = layout.seats(len(trial.items), trial.seats.rotation)
         self.seats = tuple(ring[seat] for seat in trial.seats.order)
         self.places = self._seat_places()

@@ -7,7 +7,7 @@ import numpy as np
 
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
-from twoalike.tasks._simulated import PlayableScreen, VirtualClock, read_on
+from twoalike.tasks._simulated import PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
 from twoalike.tasks.multi_arrangement._placing import PlacingActivity
 from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Asked, Phase, Point
@@ -32,16 +32,22 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class ArrangementPlan:
+class Plan:
     """What a simulated participant will do in a trial."""
 
     trial_index: int
-    placements: tuple[Placement, ...]
-    """In their order."""
     pause_s: float
     """Before Done."""
     by_key: bool
     """Whether Done is a key, not the button."""
+
+
+@dataclass(frozen=True)
+class ArrangementPlan(Plan):
+    """What a simulated participant will do in a trial of arrangement."""
+
+    placements: tuple[Placement, ...]
+    """In their order."""
 
 
 def plan_arrangement(
@@ -61,7 +67,8 @@ def plan_arrangement(
         pause, drag = arranger.times.sample(rng)
         placements.append(Placement(trial.items[item], (x, y), pause, drag))
     pause, _ = arranger.times.sample(rng)
-    return ArrangementPlan(trial.trial_index, tuple(placements), pause, bool(rng.random() < 0.5))
+    by_key = bool(rng.random() < 0.5)
+    return ArrangementPlan(trial.trial_index, pause, by_key, tuple(placements))
 
 
 def drag(
@@ -150,6 +157,40 @@ def earliest_done(activity: PlacingActivity, minimum_s: float, pause_s: float) -
     return max(max(moves) + pause_s, activity.onset + minimum_s)
 
 
+def wait_or_finish(
+    activity: PlacingActivity,
+    screen: PlayableScreen,
+    clock: VirtualClock,
+    times: tuple[float, float] | None,
+    plan: Plan,
+) -> bool:
+    """Wait until the next image is taken, or press Done; return whether to place the image now.
+
+    It is not placed where the time limit comes first.
+
+    Parameters
+    ----------
+    times
+        Pause before the image is taken, and how long it is dragged, s; None: all are placed.
+    plan
+        That of the trial: how Done is pressed.
+    """
+    protocol = activity.protocol
+    if times is not None:
+        moment, taken = clock.now() + times[0], times[1]
+    else:
+        done = earliest_done(activity, protocol.timing.minimum_s, plan.pause_s)
+        moment, taken = max(clock.now(), done), 0.0
+    limit = activity.time_limit
+    if limit is not None and moment + taken >= limit:
+        clock.wait_until(limit)
+        return False
+    clock.wait_until(moment)
+    if times is None:
+        press_done(protocol.answers.done_keys, activity.layout.done, screen, by_key=plan.by_key)
+    return times is not None
+
+
 def next_action(
     activity: ArrangementActivity,
     plan: ArrangementPlan,
@@ -162,59 +203,27 @@ def next_action(
     """
     if activity.phase is Phase.MESSAGE:
         read_on(screen, clock, activity.protocol.pages.page_s)
-        return
-    if not activity.open:
-        return
-    left, minimum_s = _misplaced(activity, plan), activity.protocol.timing.minimum_s
-    moment = (
-        clock.now() + left[0].pause_s
-        if left
-        else max(clock.now(), earliest_done(activity, minimum_s, plan.pause_s))
-    )
-    limit = activity.time_limit
-    if limit is not None and moment + (left[0].drag_s if left else 0.0) >= limit:
-        clock.wait_until(limit)
-        return
-    clock.wait_until(moment)
-    if left:
-        _place(activity, left[0], screen, clock)
-    else:
-        keys = activity.protocol.answers.done_keys
-        press_done(keys, activity.layout.done, screen, by_key=plan.by_key)
+    elif activity.open:
+        item = next(iter(_misplaced(activity, plan)), None)
+        times = None if item is None else (item.pause_s, item.drag_s)
+        if wait_or_finish(activity, screen, clock, times, plan) and item is not None:
+            _place(activity, item, screen, clock)
 
 
 _HANDS = 2
 """Word of the seed that sets the observer's draws apart from those of the design."""
 
 
-class ArrangementHands:
-    """Arranges as an observer would.
+class ArrangementHands(SeededHands[SimulatedArranger]):
+    """Arranges as an observer would."""
 
-    What it does in a trial depends on the seed and the trial alone, so a session that was
-    killed and resumed has the same arrangements as one that was not.
-
-    Parameters
-    ----------
-    seed
-        Words of the seed; the trial's number is added to them.
-    """
-
-    def __init__(
-        self,
-        arranger: SimulatedArranger,
-        screen: PlayableScreen,
-        clock: VirtualClock,
-        seed: Sequence[int],
-    ) -> None:
-        self._arranger, self._screen, self._clock = arranger, screen, clock
-        self._seed = tuple(seed)
-        self._plan: ArrangementPlan | None = None
+    _plan: ArrangementPlan | None = None
 
     def act(self, activity: Activity) -> None:
         """Do the next thing in a trial."""
         assert isinstance(activity, ArrangementActivity)
         index = activity.trial.trial_index
         if self._plan is None or self._plan.trial_index != index:
-            rng = np.random.default_rng([*self._seed, index, _HANDS])
-            self._plan = plan_arrangement(self._arranger, activity.trial, rng)
+            rng = self._rng(index, _HANDS)
+            self._plan = plan_arrangement(self.observer, activity.trial, rng)
         next_action(activity, self._plan, self._screen, self._clock)

@@ -97,11 +97,14 @@ class PlacingActivity(ABC):
     """
 
     name = "trial"
+    trial: PlacingTrial
+    protocol: PlacingProtocol
+    layout: PlacingLayout
 
     def __init__(
         self, trial: PlacingTrial, protocol: PlacingProtocol, layout: PlacingLayout
     ) -> None:
-        self._trial, self._protocol, self._layout = trial, protocol, layout
+        self.trial, self.protocol, self.layout = trial, protocol, layout
         n = len(trial.items)
         self.places: list[Point] = []
         self.stack = list(range(n))
@@ -196,7 +199,7 @@ class PlacingActivity(ABC):
     @property
     def time_limit(self) -> float | None:
         """Time at which the trial ends by itself, s; None if it does not."""
-        limit_s = self._protocol.timing.trial_limit_s
+        limit_s = self.protocol.timing.trial_limit_s
         if not self.open or self.onset is None or not limit_s:
             return None
         return self.onset + limit_s + self._paused_s
@@ -206,7 +209,7 @@ class PlacingActivity(ABC):
         """Time of the next change that comes by itself, s; None if there is none."""
         times = [self.time_limit]
         if self.open and self.asked is not None:
-            times.append(self.asked[1] + self._protocol.timing.confirm_s)
+            times.append(self.asked[1] + self.protocol.timing.confirm_s)
         return min((time for time in times if time is not None), default=None)
 
     def topmost(self, x: float, y: float) -> int | None:
@@ -224,12 +227,12 @@ class PlacingActivity(ABC):
     def scene(self) -> Scene:
         """What has to be on the screen now."""
         if self.phase is Phase.MESSAGE:
-            return Page(self._protocol.texts.time_out, self._protocol.texts.go_on)
+            return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
         return self._trial_scene
 
     @property
     def _until(self) -> Timer | None:
-        timing, limit = self._protocol.timing, self.time_limit
+        timing, limit = self.protocol.timing, self.time_limit
         shown = limit is not None and timing.show_timer
         return Timer(limit, timing.trial_limit_s) if shown and limit is not None else None
 
@@ -238,19 +241,19 @@ class PlacingActivity(ABC):
         """Object that is shown large, and its size."""
         if self.look is None:
             return None, 0.0
-        return self._trial.items[self.look.item], float(self._layout.magnified)
+        return self.trial.items[self.look.item], float(self.layout.magnified)
 
     def _placed(self, item: int, held_scale: float) -> Placed:
-        (x, y), name = self.places[item], self._trial.items[item]
+        (x, y), name = self.places[item], self.trial.items[item]
         if self.held is not None and self.held.item == item:
-            return Placed(name, x, y, self._layout.item * held_scale, "held")
+            return Placed(name, x, y, self.layout.item * held_scale, "held")
         return Placed(name, x, y, self.size_of(item), "inside" if self.inside(item) else "outside")
 
     def _buttons(self) -> Iterator[PushButton]:
-        texts, layout = self._protocol.texts, self._layout
+        texts, layout = self.protocol.texts, self.layout
         done = texts.confirm if self._asks(Asked.DONE) else texts.done
         yield push_button("done", done, layout.done, enabled=self.may_finish)
-        if self._protocol.rules.start_over:
+        if self.protocol.rules.start_over:
             again = self._asks(Asked.START_OVER)
             text = texts.confirm_start_over if again else texts.start_over
             yield push_button("start_over", text, layout.start_over, enabled=self.may_start_over)
@@ -290,7 +293,7 @@ class PlacingActivity(ABC):
             self._let_go(since)
             self._paused_s += time - since
             self.asked = None
-            detail = {"trial_index": self._trial.trial_index, "paused_s": round(time - since, 4)}
+            detail = {"trial_index": self.trial.trial_index, "paused_s": round(time - since, 4)}
             self._items.append(Note("trial_paused", time, detail))
         return self._flush()
 
@@ -303,7 +306,7 @@ class PlacingActivity(ABC):
             self.onset = time
             self._row("trial_start", time)
             self._begin(time)
-            self._items.append(trial_shown(time, self._trial.trial_index))
+            self._items.append(trial_shown(time, self.trial.trial_index))
         elif self.phase is Phase.MESSAGE and self._message_since is None:
             self._message_since = time
 
@@ -311,7 +314,7 @@ class PlacingActivity(ABC):
         limit = self.time_limit
         if limit is not None and time >= limit:
             self._end(Ending(limit, "timeout", "none"), Phase.MESSAGE)
-        elif self.asked is not None and time >= self.asked[1] + self._protocol.timing.confirm_s:
+        elif self.asked is not None and time >= self.asked[1] + self.protocol.timing.confirm_s:
             self.asked = None
 
     def _end(self, ending: Ending, phase: Phase) -> None:
@@ -335,14 +338,14 @@ class PlacingActivity(ABC):
             isinstance(event, PointerPress) and event.button == "left"
         )
         since = self._message_since
-        if turns and since is not None and event.time - since >= self._protocol.pages.page_s:
+        if turns and since is not None and event.time - since >= self.protocol.pages.page_s:
             self.phase = Phase.DONE
 
     def _respond(self, event: Event) -> None:
         """Take an event while images can be moved."""
         match event:
             case PointerPress(time=time, x=x, y=y, button="right"):
-                if self.look is None and self._protocol.answers.magnify_button:
+                if self.look is None and self.protocol.answers.magnify_button:
                     self._look_at(time, (x, y), by_key=False)
             case PointerPress():
                 self._press(event)
@@ -360,7 +363,7 @@ class PlacingActivity(ABC):
     @property
     def _pointing(self) -> str:
         """What moves the images, besides keys."""
-        return "touch" if self._protocol.screen.touch else "mouse"
+        return "touch" if self.protocol.screen.touch else "mouse"
 
     def _press(self, event: PointerPress) -> None:
         """Take an image, push a button, or end what was shown large."""
@@ -376,9 +379,9 @@ class PlacingActivity(ABC):
             if lost is None or lost.by_key or item != lost.item:
                 place = self.places[item]
                 self._hold(Hold(item, time, place, grip=(place[0] - x, place[1] - y)))
-        elif self._layout.done.holds(x, y):
+        elif self.layout.done.holds(x, y):
             self._press_done(time, self._pointing)
-        elif self._layout.start_over.holds(x, y):
+        elif self.layout.start_over.holds(x, y):
             self._press_start_over(time, self._pointing)
 
     def _release(self, event: PointerRelease) -> None:
@@ -390,7 +393,7 @@ class PlacingActivity(ABC):
             self._look_away(event.time)
 
     def _press_key(self, event: KeyPress) -> None:
-        answers, time = self._protocol.answers, event.time
+        answers, time = self.protocol.answers, event.time
         if event.key in answers.done_keys:
             self._press_done(time, "keyboard")
         elif event.key in answers.start_over_keys:
@@ -408,9 +411,9 @@ class PlacingActivity(ABC):
         self._drop(time)
         if not self.may_finish:
             self.asked = (Asked.TOO_FEW, time)
-        elif time - self.onset < self._protocol.timing.minimum_s:
+        elif time - self.onset < self.protocol.timing.minimum_s:
             return
-        elif self._protocol.answers.confirm_done and not self._asks(Asked.DONE):
+        elif self.protocol.answers.confirm_done and not self._asks(Asked.DONE):
             self.asked = (Asked.DONE, time)
         else:
             self._finish(Ending(time, "done", method))
@@ -421,7 +424,7 @@ class PlacingActivity(ABC):
 
     def _press_start_over(self, time: float, method: str) -> None:
         """Send all images back at the second press: one slip must not cost an hour."""
-        if not self._protocol.rules.start_over:
+        if not self.protocol.rules.start_over:
             return
         self._drop(time)
         if not self.may_start_over:
@@ -464,7 +467,7 @@ class PlacingActivity(ABC):
         """Move the held image with the pointer; its centre stays in the window."""
         if self.held is not None and not self.held.by_key:
             grip = self.held.grip
-            self.places[self.held.item] = self._layout.clamp(x + grip[0], y + grip[1])
+            self.places[self.held.item] = self.layout.clamp(x + grip[0], y + grip[1])
 
     def _drop(self, time: float) -> None:
         """Let go of the held image where it is; it counts as a move if it went anywhere."""

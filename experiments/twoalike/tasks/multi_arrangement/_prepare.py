@@ -37,12 +37,10 @@ from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
     check_objects,
-    check_sitting,
+    load_listed,
     run_plan,
     session_inputs,
-    session_list,
 )
-from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
@@ -256,12 +254,9 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    study = check_sitting(sitting).study
-    protocol = load_protocol(study, MultiArrangement)
-    stimuli = StimulusSet.load(study.stimuli)
-    config = _config(sitting)
+    protocol, stimuli, table = load_listed(sitting, MultiArrangement, ARRANGEMENT_LISTS)
+    study, config = sitting.study, _config(sitting)
     ids = shown_objects(stimuli, config)
-    table = session_list(sitting, stimuli, ARRANGEMENT_LISTS)
     listed = listed_arrangements(table)
     shown = dict.fromkeys([*ids, *(name for trial in listed for name in trial.stimuli)])
     check_objects(sitting, protocol, stimuli, shown)

@@ -1,6 +1,7 @@
 """One arrangement as designed and as made."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+
+from twoalike.tasks._activity import OfListedTrial
 
 type Point = tuple[float, float]
 
@@ -122,39 +125,77 @@ class Ending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrangementResult:
+class PlacedResult(OfListedTrial, ABC):
+    """Images placed in a trial that was shown to its end."""
+
+    trial: Any
+    onset: float
+    """First frame of the trial, s of the run."""
+    handling: tuple[Handling, ...]
+    """What was done with the images."""
+    ending: Ending
+    item_px: float
+    """Largest side of an image's square."""
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its time passed before it was finished."""
+        return self.ending.reason == "timeout"
+
+    def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
+        """Rows of the raw table, one an image, in the order of the design."""
+        trial = self.trial
+        shared = {
+            "trial_index": trial.trial_index,
+            "trial_type": trial.trial_type,
+            "n_items": len(trial.items),
+            "onset": float(self.onset),
+            "response_time": self._since(self.ending.time),
+            "end_reason": self.ending.reason,
+            "end_method": self.ending.method,
+            "item_size_px": float(self.item_px),
+            "rt_source": rt_source,
+            "pilot": pilot,
+            **self._shared(),
+        }
+        return [
+            {
+                "stimulus": name,
+                "n_moves": handled.n_moves,
+                "first_move_time": self._since(handled.first_move),
+                "last_move_time": self._since(handled.last_move),
+                "n_inspections": handled.n_inspections,
+                **self._item(number),
+                **shared,
+            }
+            for number, (name, handled) in enumerate(zip(trial.items, self.handling, strict=True))
+        ]
+
+    @abstractmethod
+    def _item(self, number: int) -> dict[str, Any]:
+        """Cells of one image that are the task's own."""
+
+    @abstractmethod
+    def _shared(self) -> dict[str, Any]:
+        """Cells of all images that are the task's own."""
+
+    def _since(self, time: float | None) -> float | None:
+        return None if time is None else max(0.0, float(time - self.onset))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrangementResult(PlacedResult):
     """An arrangement that was shown to its end."""
 
     trial: ArrangementTrial
-    onset: float
-    """First frame of the trial, s of the run."""
     places: tuple[Point, ...]
     """Final places of the items, arena units."""
     inside: tuple[bool, ...]
     """Whether they lie in the circle."""
     seat_angles: tuple[float, ...]
     """Direction of their seats, degrees."""
-    handling: tuple[Handling, ...]
-    """What was done with them."""
-    ending: Ending
     radius_px: float
-    item_px: float
-    """``radius_px``, ``item_px``: Of the circle, and side of the images' squares."""
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-        return self.trial.trial_index
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown: practice, main, catch."""
-        return self.trial.trial_type
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether its time passed before it was finished."""
-        return self.ending.reason == "timeout"
+    """Of the circle."""
 
     @property
     def correct(self) -> bool | None:
@@ -166,47 +207,23 @@ class ArrangementResult:
             self.places, self.inside, self.trial.groups, timed_out=self.timed_out
         )
 
-    def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
-        """Rows of the raw table, one an item, in the order of the design."""
-        return [
-            {**self._item(number), **self._shared(), "rt_source": rt_source, "pilot": pilot}
-            for number in range(len(self.trial.items))
-        ]
-
     def _item(self, number: int) -> dict[str, Any]:
-        handled = self.handling[number]
         return {
-            "stimulus": self.trial.items[number],
             "x": self.places[number][0],
             "y": self.places[number][1],
             "inside": self.inside[number],
             "seat_index": self.trial.seats.order[number] + 1,
             "seat_angle": self.seat_angles[number],
-            "n_moves": handled.n_moves,
-            "first_move_time": self._since(handled.first_move),
-            "last_move_time": self._since(handled.last_move),
-            "n_inspections": handled.n_inspections,
         }
 
     def _shared(self) -> dict[str, Any]:
         trial = self.trial
         return {
-            "trial_index": trial.trial_index,
-            "trial_type": trial.trial_type,
-            "n_items": len(trial.items),
-            "onset": float(self.onset),
-            "response_time": self._since(self.ending.time),
-            "end_reason": self.ending.reason,
-            "end_method": self.ending.method,
             "scheduler": trial.scheduler,
             "min_evidence_before": trial.min_evidence_before,
             "mean_evidence_before": trial.mean_evidence_before,
             "arena_radius_px": float(self.radius_px),
-            "item_size_px": float(self.item_px),
         }
-
-    def _since(self, time: float | None) -> float | None:
-        return None if time is None else max(0.0, float(time - self.onset))
 
 
 def together_by_kind(

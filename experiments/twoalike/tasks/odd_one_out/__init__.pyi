@@ -2,7 +2,6 @@ from ._choosing import Phase as Phase
 from ._choosing import TripletActivity as TripletActivity
 from ._masks import GivenMasks as GivenMasks
 from ._masks import given_masks as given_masks
-from ._more import MoreTrials as MoreTrials
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts
 from ._protocol import Choosing as Choosing
@@ -15,16 +14,9 @@ from ._protocol import triplet_text_faults as triplet_text_faults
 from ._session import PreparedTriplets as PreparedTriplets
 from ._session import TripletHands as TripletHands
 from ._session import answer_keys as answer_keys
-from ._session import choice_times as choice_times
-from ._session import count_judged as count_judged
-from ._session import listed_script as listed_script
-from ._session import listed_times as listed_times
-from ._session import page_before as page_before
-from ._session import pages_duration as pages_duration
-from ._session import pilot_part as pilot_part
 from ._session import prepare_triplets as prepare_triplets
 from ._session import prepared_choices as prepared_choices
-from ._session import trials_to_come as trials_to_come
+from ._session import triplet_list_times as triplet_list_times
 from ._session import triplet_script as triplet_script
 from ._session import triplet_times as triplet_times
 from ._trial import Answer as Answer

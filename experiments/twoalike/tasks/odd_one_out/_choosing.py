@@ -19,13 +19,7 @@ from twoalike.tasks._activity import (
     answered,
     trial_shown,
 )
-from twoalike.tasks._presentation import (
-    Kind,
-    Presentation,
-    Step,
-    frame_counts,
-    presentation_steps,
-)
+from twoalike.tasks._presentation import Kind, Presentation, Step, frame_counts, presentation_steps
 from twoalike.tasks._protocol import Moment
 from twoalike.tasks._tones import feedback_tone
 from twoalike.tasks.odd_one_out._protocol import Choosing

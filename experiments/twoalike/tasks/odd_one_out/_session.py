@@ -4,11 +4,10 @@ Odd-one-out, anchored choices and choices among many images differ in their prot
 and what can be chosen.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,34 +17,23 @@ from twoalike.design import TRIPLET_LISTS
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study
 from twoalike.tables import STIMULI
-from twoalike.tasks._activity import Activity, Item, Page
-from twoalike.tasks._duration import (
-    Duration,
-    Times,
-    break_duration,
-    closing_duration,
-    paced,
-    page_duration,
+from twoalike.tasks._activity import Activity, Item
+from twoalike.tasks._duration import Duration, Times, paced
+from twoalike.tasks._listed import (
+    MoreTrials,
+    PreparedTrials,
+    listed_script,
+    listed_times,
+    pages_duration,
+    prepared_trials,
 )
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_objects,
-    check_sitting,
-    run_plan,
-    session_inputs,
-    session_list,
-)
+from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._presentation import FrameCount, frame_counts
-from twoalike.tasks._protocol import Protocol as PageProtocol
-from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
 from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
-from twoalike.tasks.odd_one_out._more import InBlock, MoreTrials
 from twoalike.tasks.odd_one_out._protocol import Choosing, OddOneOut
 from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
 from twoalike.tasks.screens import (
@@ -56,14 +44,8 @@ from twoalike.tasks.screens import (
     Layout,
     Opening,
     Scanner,
-    ScannerActivity,
     View,
-    WaitActivity,
-    after_trials,
-    before_trials,
     lay_out_images,
-    pause_page,
-    text_page,
 )
 
 MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
@@ -74,8 +56,6 @@ MEAN_TO_MEDIAN = 1.12
 logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
 _BETWEEN = Duration(0.0, 0.3)
 """To keep an answer and fetch the next images."""
-_FIT = Duration(5.0, 90.0)
-"""Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
 
 
 def trial_duration(trial: Trial | None, protocol: Choosing) -> Duration:
@@ -117,29 +97,6 @@ def triplet_times(
     return Times(sum(times, Duration()), pages)
 
 
-def pages_duration(
-    protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
-) -> Duration:
-    """Time for all pages after the instruction.
-
-    Parameters
-    ----------
-    n_fits
-        Blocks to be chosen during the session, each after a break.
-    """
-    texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
-    rest = break_duration(protocol) + ready
-    between = {
-        "practice_end": page_duration(texts.practice_end, protocol.pages.page_s) + ready,
-        "break": rest,
-    }
-    shown = [page_before(protocol, trials, n) for n in range(n_done + 1, len(trials))]
-    pages = [between[page] for page in shown if page is not None]
-    pages += [ready, closing_duration(protocol), (rest + _FIT).times(n_fits)]
-    return sum(pages, Duration())
-
-
-NO_SCANNER = Scanner()
 _AGAIN_S = 0.3
 _MOUSE_SHARE = 0.2
 
@@ -155,23 +112,10 @@ class Planned:
     by_mouse: bool
 
 
-class TripletHands:
-    """Chooses as an observer would: the odd one out, or the candidate more like the reference.
+class TripletHands(SeededHands[SimulatedObserver]):
+    """Chooses as an observer would: the odd one out, or the candidate more like the reference."""
 
-    What it does in a trial depends on the seed and the trial alone, so a session that was
-    killed and resumed has the same answers as one that was not.
-    """
-
-    def __init__(
-        self,
-        observer: SimulatedObserver,
-        screen: PlayableScreen,
-        clock: VirtualClock,
-        seed: Sequence[int],
-    ) -> None:
-        self.observer, self._screen, self._clock = observer, screen, clock
-        self._seed = tuple(seed)
-        self._plan: Planned | None = None
+    _plan: Planned | None = None
 
     def act(self, activity: Activity) -> None:
         """Choose, or wait for what comes by itself."""
@@ -187,7 +131,7 @@ class TripletHands:
 
     def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
         if self._plan is None or self._plan.trial is not trial or self._plan.start < onset:
-            rng = np.random.default_rng([*self._seed, trial.trial_index])
+            rng = self._rng(trial.trial_index)
             presses = self.presses(trial, rng)
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
             self._plan = Planned(trial, onset, presses, by_mouse)
@@ -267,140 +211,18 @@ def triplet_script(
     )
 
 
-def listed_script[T: InBlock](
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[T],
-    opening: Opening,
-    show: Callable[[T, float | None], Activity],
-    *,
-    keys: frozenset[str] = frozenset(),
-    n_done: int = 0,
-    more: MoreTrials[T] | None = None,
-    scanner: Scanner = NO_SCANNER,
-) -> Generator[Activity | Item, None, str]:
-    """Activities of a session whose trials are listed, of any task.
-
-    Parameters
-    ----------
-    trials, n_done, more
-        As for :func:`triplet_script`.
-    show
-        Makes the activity of a trial, with the time of the scanner's trigger before it, if any.
-    keys
-        Keys that answer; they turn pages as well.
-    scanner
-        Whose trigger trials wait for.
-
-    Returns
-    -------
-    How it ended: ``completed`` or ``declined`` (the generator's value).
-    """
-    if not (yield from before_trials(protocol, frame, opening, keys)):
-        return "declined"
-    try:
-        yield from _trials(protocol, frame, trials, show, keys, n_done, more, scanner)
-    finally:
-        if more is not None:
-            more.close()
-    yield from after_trials(protocol, frame)
-    return "completed"
-
-
-def _trials[T: InBlock](
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[T],
-    show: Callable[[T, float | None], Activity],
-    keys: frozenset[str],
-    n_done: int,
-    more: MoreTrials[T] | None,
-    scanner: Scanner,
-) -> Iterator[Activity | Item]:
-    """All trials that are left, with the pages between them."""
-    texts = protocol.texts
-    known, number = list(trials), n_done
-    total = more.total if more is not None else count_judged(known)
-    trigger: float | None = None
-    due = scanner.start != "none"
-    while True:
-        for trial in known[number:]:
-            if number > n_done:
-                yield from _between(protocol, frame, known, number, total, keys)
-                due |= scanner.start == "block" and page_before(protocol, known, number) == "break"
-            if due and trial.trial_type != "practice":
-                waiting = ScannerActivity(texts.scanner, scanner.key)
-                yield waiting
-                trigger, due = waiting.time, False
-            yield show(trial, trigger)
-            number += 1
-        if more is None or count_judged(known) >= more.total:
-            return
-        more.start()
-        if number > n_done:
-            yield pause_page(protocol, frame, count_judged(known), total, keys)
-        yield WaitActivity("prepare", Page(texts.wait), more.ready)
-        following, item = more.take()
-        yield item
-        known += following
-        n_done = number  # the break before the new block has been
-        due |= scanner.start == "block"
-
-
 def answer_keys(protocol: Choosing) -> frozenset[str]:
     """Keys that answer; they turn pages as well."""
     answers = protocol.answers
     return frozenset(key for place in answers.places for key in answers.keys(place))
 
 
-def count_judged(trials: Sequence[InBlock]) -> int:
-    """Trials that are not practice."""
-    return sum(trial.trial_type != "practice" for trial in trials)
-
-
-def page_before(
-    protocol: PageProtocol, trials: Sequence[InBlock], number: int
-) -> Literal["practice_end", "break"] | None:
-    """Page between trial ``number`` of a session, counted from 0, and the one before it."""
-    before, trial = trials[number - 1], trials[number]
-    if before.trial_type == "practice":
-        return None if trial.trial_type == "practice" else "practice_end"
-    every = protocol.breaks.break_every
-    if every:
-        return "break" if count_judged(trials[:number]) % every == 0 else None
-    return "break" if trial.block_index != before.block_index else None
-
-
-def _between(
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[InBlock],
-    number: int,
-    total: int,
-    keys: frozenset[str],
-) -> Iterator[Activity]:
-    """Pages before trial ``number`` of a session, counted from 0."""
-    texts = protocol.texts
-    match page_before(protocol, trials, number):
-        case "practice_end":
-            yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
-        case "break":
-            yield pause_page(protocol, frame, count_judged(trials[:number]), total, keys)
-
-
-PILOT_TRIALS = 12
-"""Trials of a pilot run after its practice: enough to see every kind of page."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class PreparedTriplets(Prepared):
+class PreparedTriplets(PreparedTrials[Trial]):
     """A session of choices that can start."""
 
     protocol: Choosing
-    trials: tuple[Trial, ...]
-    """Trials known before the session."""
-    more: MoreTrials[Trial] | None = None
-    """Where later blocks come from; None where ``trials`` are all."""
+    times_of = staticmethod(triplet_times)
     given: GivenMasks = NO_MASKS
     """Masks, where they are given."""
 
@@ -427,10 +249,6 @@ class PreparedTriplets(Prepared):
     def is_timed(self) -> bool:
         """Whether images are shown for a fixed number of frames."""
         return self.protocol.timing.timed
-
-    def images_ahead(self, progress: Progress) -> list[str]:
-        """Objects in the order of the trials."""
-        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
 
     def script(self, view: View, progress: Progress) -> Script:
         """Pages, trials, breaks."""
@@ -474,26 +292,10 @@ class PreparedTriplets(Prepared):
         """Choose what shows a trial."""
         return TripletActivity
 
-    def times(self, progress: Progress) -> Times:
-        """Time left after the instruction."""
-        return triplet_times(
-            self.protocol,
-            self.trials,
-            n_done=progress.n_done,
-            further=0 if self.more is None else self.more.total - count_judged(self.trials),
-            per_block=1 if self.more is None else self.more.per_block,
-        )
-
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that choose."""
         assert self.sitting.observer is not None
         return TripletHands(self.sitting.observer, screen, clock, self.sitting.seed)
-
-
-def pilot_part(table: pd.DataFrame) -> pd.DataFrame:
-    """Cut a trial list short: the practice, and the first trials that need none left out."""
-    main = (table["trial_type"] != "practice").cumsum()
-    return table[main <= PILOT_TRIALS].reset_index(drop=True)
 
 
 def prepare_triplets(
@@ -513,10 +315,7 @@ def prepare_triplets(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol = load_protocol(check_sitting(sitting).study, OddOneOut)
-    stimuli = StimulusSet.load(sitting.study.stimuli)
-    if table is None:
-        table = session_list(sitting, stimuli, TRIPLET_LISTS)
+    protocol, stimuli, table = load_listed(sitting, OddOneOut, TRIPLET_LISTS, table)
     return prepared_choices(sitting, protocol, stimuli, table, more)
 
 
@@ -548,62 +347,9 @@ def prepared_choices(
     TwoalikeError
         If a page or the simulated observer does not fit the objects shown.
     """
-    study = sitting.study
-    if sitting.pilot:
-        table = pilot_part(table)
-    trials = read(table)
-    shown = {name for trial in trials for name in trial.stimuli}
-    if more is not None:
-        shown |= more.objects
-    check_objects(sitting, protocol, stimuli, shown)
-    most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
-    masks = given_masks(study, protocol, shown, most)
-    plan = run_plan(
-        sitting,
-        protocol,
-        stimuli,
-        shown=shown,
-        trials=table,
-        n_trials=len(table) if more is None else more.n_trials,
-        design=masks.settings,
-    )
-    return made(
-        sitting=sitting,
-        protocol=protocol,
-        stimuli=stimuli,
-        plan=plan,
-        inputs=session_inputs(study, plan.name.task),
-        trials=trials,
-        more=more,
-        given=masks,
-    )
+    given = partial(given_masks, sitting.study, protocol)
+    return prepared_trials(made, sitting, protocol, stimuli, table, more, read, given=given)
 
 
-def listed_times(
-    protocol: Choosing,
-    study: Study,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    simulated: object = None,
-) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it."""
-    return choice_times(protocol, trials_from_table(table), study.config.design)
-
-
-def choice_times(protocol: Choosing, trials: Sequence[Trial], settings: Any) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it.
-
-    Parameters
-    ----------
-    settings
-        Those of the task's lists.
-    """
-    further, per_block = trials_to_come(settings, trials), settings.trials_per_block
-    return triplet_times(protocol, trials, further=further, per_block=per_block)
-
-
-def trials_to_come(settings: Any, trials: Sequence[InBlock]) -> int:
-    """Count the trials that a session with these settings of its lists still chooses."""
-    if settings.sampler != "adaptive":
-        return 0
-    return max(0, int(settings.n_judged) - count_judged(trials))
+triplet_list_times = partial(listed_times, read=trials_from_table, times_of=triplet_times)
+"""Time for the trials of a list of odd-one-out or anchored choices."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from twoalike.study import MISSING
 from twoalike.tables import CHOICE_COLUMNS, PLACES, POSITIONS, STIMULI, choice_columns
+from twoalike.tasks._activity import OfListedTrial
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class TrialResult:
+class TrialResult(OfListedTrial):
     """A trial that was shown to its end."""
 
     trial: Trial
@@ -132,16 +133,6 @@ class TrialResult:
     """``fast``, ``slow``, ``interrupted`` or None."""
     timed: Mapping[str, object] = field(default_factory=dict)
     """Cells of the columns of timed presentation and of a scanner's trigger, where it has them."""
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run."""
-        return self.trial.trial_index
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown."""
-        return self.trial.trial_type
 
     @property
     def timed_out(self) -> bool:

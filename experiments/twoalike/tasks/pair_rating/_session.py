@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,31 +10,20 @@ import pandas as pd
 from twoalike.design import PAIR_LISTS
 from twoalike.observers import SimulatedRater
 from twoalike.record import Progress
-from twoalike.stimuli import StimulusSet
-from twoalike.study import Study
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Duration, Times, paced
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_objects,
-    check_sitting,
-    run_plan,
-    session_inputs,
-    session_list,
-)
-from twoalike.tasks._protocol_file import load_protocol
-from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
-from twoalike.tasks.multi_arrangement import drag
-from twoalike.tasks.odd_one_out import (
+from twoalike.tasks._listed import (
     MoreTrials,
-    count_judged,
+    PreparedTrials,
     listed_script,
+    listed_times,
     pages_duration,
-    pilot_part,
-    trials_to_come,
+    prepared_trials,
 )
+from twoalike.tasks._prepare import Sitting, load_listed
+from twoalike.tasks._session import Script
+from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks.multi_arrangement import drag
 from twoalike.tasks.pair_rating._layout import lay_out_rating
 from twoalike.tasks.pair_rating._protocol import PairRating
 from twoalike.tasks.pair_rating._trial import PairTrial, Phase, RatingActivity, pair_trials
@@ -70,18 +60,8 @@ def rating_times(
     return Times(one.times(len(trials) - n_done + further), pages)
 
 
-def listed_rating_times(
-    protocol: PairRating,
-    study: Study,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    simulated: object = None,
-) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it."""
-    trials, settings = pair_trials(table), study.config.pair_rating
-    further = trials_to_come(settings, trials)
-    return rating_times(protocol, trials, further=further, per_block=settings.trials_per_block)
-
+listed_rating_times = partial(listed_times, read=pair_trials, times_of=rating_times)
+"""Time for the trials of a list, and those that an adaptive session adds to it."""
 
 _AGAIN_S, _SLIDE_STEPS, _TO_DONE_S = 0.3, 8, 0.4
 _MOUSE_SHARE = 0.2
@@ -97,23 +77,10 @@ class _Plan:
     by_mouse: bool
 
 
-class RatingHands:
-    """Rates as an observer would.
+class RatingHands(SeededHands[SimulatedRater]):
+    """Rates as an observer would."""
 
-    What it does in a trial depends on the seed and the trial alone, so a session that was
-    killed and resumed has the same answers as one that was not.
-    """
-
-    def __init__(
-        self,
-        rater: SimulatedRater,
-        screen: PlayableScreen,
-        clock: VirtualClock,
-        seed: Sequence[int],
-    ) -> None:
-        self._rater, self._screen, self._clock = rater, screen, clock
-        self._seed = tuple(seed)
-        self._plan: _Plan | None = None
+    _plan: _Plan | None = None
 
     def act(self, activity: Activity) -> None:
         """Do the next thing of a rating, or wait for what comes by itself."""
@@ -128,8 +95,8 @@ class RatingHands:
     def _rate(self, activity: RatingActivity, onset: float) -> None:
         plan, trial = self._plan, activity.trial
         if plan is None or plan.trial is not trial or plan.moment < onset:
-            rng = np.random.default_rng([*self._seed, trial.trial_index])
-            place, taken = self._rater.rate(trial.stimuli, rng)
+            rng = self._rng(trial.trial_index)
+            place, taken = self.observer.rate(trial.stimuli, rng)
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
             plan = self._plan = _Plan(trial, onset + taken, place, by_mouse)
         moment = max(plan.moment, self._clock.now())
@@ -182,18 +149,11 @@ class RatingHands:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedRatings(Prepared):
+class PreparedRatings(PreparedTrials[PairTrial]):
     """A session of ratings that can start."""
 
     protocol: PairRating
-    trials: tuple[PairTrial, ...]
-    """Trials known before the session."""
-    more: MoreTrials[PairTrial] | None = None
-    """Where later blocks come from; None where ``trials`` are all."""
-
-    def images_ahead(self, progress: Progress) -> list[str]:
-        """Objects in the order of the trials."""
-        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
+    times_of = staticmethod(rating_times)
 
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into."""
@@ -210,16 +170,6 @@ class PreparedRatings(Prepared):
             lambda trial, _: RatingActivity(trial, protocol, layout),
             n_done=progress.n_done,
             more=self.more,
-        )
-
-    def times(self, progress: Progress) -> Times:
-        """Time left after the instruction."""
-        if self.more is None:
-            return rating_times(self.protocol, self.trials, progress.n_done)
-        return rating_times(
-            *(self.protocol, self.trials, progress.n_done),
-            further=self.more.total - count_judged(self.trials),
-            per_block=self.more.per_block,
         )
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
@@ -246,24 +196,5 @@ def prepare_ratings(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    study = check_sitting(sitting).study
-    protocol, stimuli = load_protocol(study, PairRating), StimulusSet.load(study.stimuli)
-    if table is None:
-        table = session_list(sitting, stimuli, PAIR_LISTS)
-    if sitting.pilot:
-        table = pilot_part(table)
-    shown = set(table[["stimulus_1", "stimulus_2"]].to_numpy().ravel())
-    if more is not None:
-        shown |= more.objects
-    check_objects(sitting, protocol, stimuli, shown)
-    n_trials = len(table) if more is None else more.n_trials
-    plan = run_plan(sitting, protocol, stimuli, shown=shown, trials=table, n_trials=n_trials)
-    return PreparedRatings(
-        sitting=sitting,
-        protocol=protocol,
-        stimuli=stimuli,
-        plan=plan,
-        inputs=session_inputs(study, plan.name.task),
-        trials=pair_trials(table),
-        more=more,
-    )
+    protocol, stimuli, table = load_listed(sitting, PairRating, PAIR_LISTS, table)
+    return prepared_trials(PreparedRatings, sitting, protocol, stimuli, table, more, pair_trials)

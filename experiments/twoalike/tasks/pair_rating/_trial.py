@@ -14,6 +14,7 @@ from twoalike.tasks._activity import (
     Item,
     KeyPress,
     Nudge,
+    OfListedTrial,
     Page,
     PointerMove,
     PointerPress,
@@ -75,7 +76,7 @@ def pair_trials(table: pd.DataFrame) -> tuple[PairTrial, ...]:
 
 
 @dataclass(frozen=True)
-class RatingResult:
+class RatingResult(OfListedTrial):
     """A rating that was shown to its end."""
 
     trial: PairTrial
@@ -96,16 +97,6 @@ class RatingResult:
     """Late frames while the pair was shown; None if not known."""
     flag: str | None
     """``fast``, ``slow``, ``interrupted`` or None."""
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run."""
-        return self.trial.trial_index
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown."""
-        return self.trial.trial_type
 
     @property
     def timed_out(self) -> bool:
