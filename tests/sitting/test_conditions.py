@@ -1,6 +1,7 @@
 """Conditions within a session: each a run with its own instruction, objects, list and judgments."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from twoalike.exchange import share
 from twoalike.judgments import collect_judgments
 from twoalike.planning import write_lists
 from twoalike.record import RunName, check_bids, read_manifest
@@ -144,6 +146,17 @@ def test_conditions_need_the_languages_of_their_own_tasks_only(study: Path) -> N
     (study / "protocols" / "use.toml").write_text('language = "en"\n')
     edit(study / "study.toml", 'name = "shape"', 'name = "shape"\ntasks = ["odd-one-out"]')
     assert validate_study(study).faults == ()
+
+
+@pytest.mark.parametrize(("seed", "is_small"), [("1", True), ("'0x" + "9e" * 16 + "'", False)])
+def test_only_small_seeds_of_the_study_are_warned_of(
+    study: Path, tmp_path: Path, seed: str, is_small: bool
+) -> None:
+    text = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(re.sub(r"(?m)^seed = .*$", f"seed = {seed}", text))
+    sit(study, "901", simulate=True, window=False)
+    warnings = share(study, tmp_path / "copy").warnings
+    assert any("is small" in warning for warning in warnings) == is_small
 
 
 def test_a_condition_broken_off_goes_on_there(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
