@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from twoalike.exchange import share
@@ -94,6 +95,26 @@ def test_the_judgments_of_one_condition(study: Path) -> None:
     assert len(pd.read_parquet(one)) == len(both) / 2 == 12
     with pytest.raises(TwoalikeError, match="expected one of shape, use, found 'us'"):
         collect_judgments(study, condition="us")
+
+
+def test_sessions_left_out_by_the_rule_are_named_and_recorded(study: Path) -> None:
+    edit(study / "study.toml", "trials = 5", "trials = 5\ncatch = 2")
+    simulate(study, ["901", "902"])
+    wrong, right = ({str(k): str((k + by) % 3 + 1) for k in (1, 2, 3)} for by in (0, 2))
+    for person, told in (("901", wrong), ("902", right)):
+        path = RunName(person, 1, run=2).rows(study / "data" / "raw")
+        rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        checks = rows["trial_type"] == "catch"
+        rows.loc[checks, "expected_odd"] = rows["response"].map(told)
+        rows.to_csv(path, sep="\t", index=False, lineterminator="\n")
+    reason = "attention checks: 0 of 2 right, 90 % expected"
+    for condition in (None, "use"):
+        said: list[str] = []
+        how: dict[str, Any] = {"condition": condition, "announce": said.append}
+        made = collect_judgments(study, allow_problems=True, **how)
+        assert f"left out by the rule of study.toml: participant 901, session 01 ({reason})" in said
+        kept = pq.read_schema(made["choices"]).metadata[b"twoalike"]
+        assert ["901", "01", reason] in json.loads(kept)["config"]["excluded"]
 
 
 def test_lists_are_made_for_each_condition(study: Path) -> None:

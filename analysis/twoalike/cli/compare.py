@@ -39,6 +39,7 @@ def compare(
         twoalike compare first.nc second.nc
         twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
         twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
+        twoalike compare my-study/derived/posterior.nc --groups my-study/data/raw/participants.tsv
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def compare(
     second
         Another one; differences are second minus first. None with --groups.
     groups
-        Group of each participant: a tab-separated file with columns participant and group.
+        Group of each participant: a tab-separated file with columns participant and group, or the
+        participants.tsv of a study with groups.
     labels
         With --groups, categories of the objects: a tab-separated file with the column id and one
         column for each level, such as stimuli.tsv.

@@ -171,7 +171,7 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
     )
     seen = made.diversity
     print(  # noqa: T201
-        f"  {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')} in them; a pair at "
-        f"most {counted(seen.largest_reuse, 'time')}, one of a cluster at most "
-        f"{seen.largest_reuse_in_cluster}"
+        f"  they contain {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')}; the "
+        f"most frequent pair occurs {counted(seen.largest_reuse, 'time')}, that within a cluster "
+        f"{counted(seen.largest_reuse_in_cluster, 'time')}"
     )
