@@ -14,8 +14,9 @@ from twoalike.cli.app import VERBS, build
 
 _HEAD = """# Commands
 
-Every verb has `--help`, prints what it wrote, and ends with 0 (done), 1 (could not: one line says
-why and what to do), 2 (wrong usage) or 130 (interrupted). This page is made of that help.
+Every command has `--help`, prints which files it wrote, and ends with status 0 (success), 1
+(failure: one line says why and what to do), 2 (wrong usage) or 130 (interrupted). This page is
+generated from the help.
 
 """
 _SECTIONS = ("Examples\n--------\n", "Parameters\n----------\n")
@@ -25,7 +26,7 @@ def commands_page() -> str:
     """Markdown of the page."""
     app = build(summaries=False)
     overview = table(
-        ["verb", "what it does"],
+        ["command", "what it does"],
         ([f"[`{verb}`](#{_anchor((verb,))})", cell(what)] for verb, (_, what) in VERBS.items()),
     )
     parts = [part for verb in VERBS for part in _sections(app[verb], (verb,))]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,12 @@ def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> N
 def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="an unnamed network"):
         distill(squares.teacher, squares.images, "test_resnet", tmp_path / "a", untrained=True)
+    moved = copytree(squares.teacher, tmp_path / "moved")
+    described = json.loads((moved / "teacher.json").read_text())
+    described["from"]["backbone"] = str(tmp_path / "gone")
+    (moved / "teacher.json").write_text(json.dumps(described))
+    with pytest.raises(TwoalikeError, match=r"which cannot be loaded here: .*`features=\.\.\.`"):
+        distill(moved, squares.images, "test_resnet", tmp_path / "a", untrained=True)
     only = tmp_path / "only.txt"
     only.write_text("s01\nnobody\n")
     with pytest.raises(TwoalikeError, match="nobody"):

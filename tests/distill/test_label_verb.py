@@ -47,9 +47,9 @@ def test_labels_of_a_teacher(
     table = read_labels(out)
     seen = table.meta["diversity"]
     assert second == (
-        f"  40 images and {seen['pairs']} pairs in them; a pair at most "
-        f"{seen['largest_reuse']} times, one of a cluster at most "
-        f"{seen['largest_reuse_in_cluster']}"
+        f"  they contain 40 images and {seen['pairs']} pairs; the most frequent pair occurs "
+        f"{seen['largest_reuse']} times, that within a cluster "
+        f"{seen['largest_reuse_in_cluster']} times"
     )
     assert table.meta["seed"] == 9
     assert table.meta["inputs"].keys() == {"teacher", "features"}

@@ -362,6 +362,8 @@ def test_groups_of_a_study_are_a_column_of_its_participants(tmp_path: Path) -> N
     assert found == {"001": "left", "002": "right"}
     with pytest.raises(TwoalikeError, match="with the column 'age'"):
         read_groups("age", Study.load(tmp_path))
+    (raw / "participants.tsv").write_text(rows.replace("hand", "group"), encoding="utf-8")
+    assert read_groups(raw / "participants.tsv") == found
     groups = Groups.assign(found, ("002", "001"))
     assert (groups.names, groups.of.tolist()) == (("right", "left"), [0, 1])
 

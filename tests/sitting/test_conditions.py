@@ -1,13 +1,16 @@
 """Conditions within a session: each a run with its own instruction, objects, list and judgments."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from twoalike.exchange import share
 from twoalike.judgments import collect_judgments
 from twoalike.planning import write_lists
 from twoalike.record import RunName, check_bids, read_manifest
@@ -94,6 +97,26 @@ def test_the_judgments_of_one_condition(study: Path) -> None:
         collect_judgments(study, condition="us")
 
 
+def test_sessions_left_out_by_the_rule_are_named_and_recorded(study: Path) -> None:
+    edit(study / "study.toml", "trials = 5", "trials = 5\ncatch = 2")
+    simulate(study, ["901", "902"])
+    wrong, right = ({str(k): str((k + by) % 3 + 1) for k in (1, 2, 3)} for by in (0, 2))
+    for person, told in (("901", wrong), ("902", right)):
+        path = RunName(person, 1, run=2).rows(study / "data" / "raw")
+        rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        checks = rows["trial_type"] == "catch"
+        rows.loc[checks, "expected_odd"] = rows["response"].map(told)
+        rows.to_csv(path, sep="\t", index=False, lineterminator="\n")
+    reason = "attention checks: 0 of 2 right, 90 % expected"
+    for condition in (None, "use"):
+        said: list[str] = []
+        how: dict[str, Any] = {"condition": condition, "announce": said.append}
+        made = collect_judgments(study, allow_problems=True, **how)
+        assert f"left out by the rule of study.toml: participant 901, session 01 ({reason})" in said
+        kept = pq.read_schema(made["choices"]).metadata[b"twoalike"]
+        assert ["901", "01", reason] in json.loads(kept)["config"]["excluded"]
+
+
 def test_lists_are_made_for_each_condition(study: Path) -> None:
     made = write_lists(study, ["901"])
     assert [item.condition for item in made.lists] == ["shape", "use"]
@@ -131,6 +154,30 @@ def test_rows_of_another_condition_are_found(study: Path) -> None:
 def test_wrong_settings_are_named(study: Path, old: str, new: str, said: str) -> None:
     edit(study / "study.toml", old, new)
     assert any(said in fault for fault in validate_study(study).faults)
+
+
+def test_a_study_of_one_task_may_have_conditions(study: Path) -> None:
+    (study / "protocols" / "multi_arrangement.toml").unlink()
+    assert validate_study(study).faults == ()
+
+
+def test_conditions_need_the_languages_of_their_own_tasks_only(study: Path) -> None:
+    edit(study / "study.toml", 'instruction = { en = ["Judge by shape."], de', "instruction = { de")
+    (study / "protocols" / "odd_one_out.toml").write_text('language = "de"\n')
+    (study / "protocols" / "use.toml").write_text('language = "en"\n')
+    edit(study / "study.toml", 'name = "shape"', 'name = "shape"\ntasks = ["odd-one-out"]')
+    assert validate_study(study).faults == ()
+
+
+@pytest.mark.parametrize(("seed", "is_small"), [("1", True), ("'0x" + "9e" * 16 + "'", False)])
+def test_only_small_seeds_of_the_study_are_warned_of(
+    study: Path, tmp_path: Path, seed: str, is_small: bool
+) -> None:
+    text = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(re.sub(r"(?m)^seed = .*$", f"seed = {seed}", text))
+    sit(study, "901", simulate=True, window=False)
+    warnings = share(study, tmp_path / "copy").warnings
+    assert any("is small" in warning for warning in warnings) == is_small
 
 
 def test_a_condition_broken_off_goes_on_there(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

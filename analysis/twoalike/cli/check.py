@@ -20,38 +20,39 @@ def check(
     strict: bool = False,
     seed: int = 0,
 ) -> None:
-    """Say whether a posterior can be trusted: convergence, predictive checks, leave-one-out.
+    """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out.
 
-    Convergence is judged on choice probabilities and similarities. With the judgments it was
-    fitted on (--choices or --study), the model is also asked whether it would give such judgments
-    again, in all and by participant, and how well each choice, rating or sorting is
-    predicted from the others.
+    Convergence is judged by choice probabilities and similarities. With the judgments that it was
+    fitted to (--study, --choices and so on), the command also compares them with judgments
+    simulated from the model, overall and by participant, and estimates how well each choice, rating
+    or sorting is predicted from the others.
 
-    Exit status: 0, also of a fit that has not converged; with --strict that is 1.
+    Exit status: 0, also if the fit has not converged; 1 in that case with --strict.
 
     Parameters
     ----------
     posterior
         Posterior (.nc).
     choices
-        Table of the choices that it was fitted on (.parquet).
+        Table of the choices that it was fitted to (.parquet).
     arrangements
-        Table of the multi-arrangement trials that it was fitted on (.parquet).
+        Table of the multi-arrangement trials that it was fitted to (.parquet).
     dissimilarities
-        Table of the RDMs or rated pairs that it was fitted on (.parquet).
+        Table of the RDMs or rated pairs that it was fitted to (.parquet).
     ratings
-        Table of the rated pairs that it was fitted on (.parquet).
+        Table of the rated pairs that it was fitted to (.parquet).
     sortings
-        Table of the objects in piles that it was fitted on (.parquet).
+        Table of the objects in piles that it was fitted to (.parquet).
     study
-        Folder of the study whose judgments it was fitted on, instead of the tables.
+        Folder of the study whose judgments it was fitted to, instead of the tables.
     json
         File for all numbers (.json).
     strict
-        End with exit status 1 if the fit has not converged, or the file cannot tell.
+        End with exit status 1 if the fit has not converged, or if the file does not show whether it
+        has.
     seed
-        Of the triplets that convergence is judged on, of replicated layouts, and of the subset
-        that is left out when there are many judgments.
+        Seed of the triplets by which convergence is judged, of the replicated layouts, and of the
+        subset for leave-one-out when there are many judgments.
 
     Examples
     --------

@@ -24,22 +24,22 @@ def compare(
 ) -> None:
     """Compare two posteriors, or the groups of people in one.
 
-    Of two posteriors: what they predict, and how alike their similarities are. On --choices,
-    log-loss and accuracy of both and their paired difference with its standard error. Over the
-    objects that both know, the correlation of their similarities, and their dimensions matched one
-    to one.
+    Two posteriors: how well they predict --choices (log-loss and accuracy, and the paired
+    difference with its standard error), how their similarities correlate over the objects that both
+    know, and how their dimensions match one to one.
 
-    Of groups: in which dimensions, clusters of objects and pairs of objects they differ, with
-    intervals that resample the people and p-values by permuted labels. Clusters are the categories
-    of --labels, else those of the embedding. The posterior is fitted with --people weights and
-    without --groups, since those would shrink people to their group. The report of a study shows
-    what is written to derived/groups.json.
+    Groups: in which dimensions, clusters of objects and pairs of objects they differ, with
+    intervals from resampled people and p-values from permuted group labels. Clusters are the
+    categories of --labels, or else clusters of the embedding. Fit the posterior with --people
+    weights but without --groups, which would shrink people toward their group. The report of a
+    study shows the results in derived/groups.json.
 
     Examples
     --------
         twoalike compare first.nc second.nc
         twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
         twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
+        twoalike compare my-study/derived/posterior.nc --groups my-study/data/raw/participants.tsv
 
     Parameters
     ----------
@@ -48,19 +48,20 @@ def compare(
     second
         Another one; differences are second minus first. None with --groups.
     groups
-        Group of each participant: a tab-separated file with columns participant and group.
+        Group of each participant: a tab-separated file with columns participant and group, or the
+        participants.tsv of a study with groups.
     labels
-        With --groups, categories of the objects: a tab-separated file with the column id and one a
-        level, such as stimuli.tsv.
+        With --groups, categories of the objects: a tab-separated file with the column id and one
+        column for each level, such as stimuli.tsv.
     choices
         Judgments (.parquet) that neither was fitted to.
     observers
-        own: participants whom a posterior knows answer with their own lapse and temperature,
-        others as new people. new: all as new people.
+        own: participants known to a posterior are predicted with their own lapse rate and
+        temperature, others as new people. new: all are predicted as new people.
     interval
         Share of the draws, or of the resamples of people, inside the intervals.
     out
-        All numbers, as .json.
+        File for all numbers (.json).
     """
     from rich.console import Console
 

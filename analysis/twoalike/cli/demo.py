@@ -19,16 +19,16 @@ def demo(
     windowed: Flag = False,
     seed: int = 20261125,
 ) -> None:
-    """Run the whole chain on drawn creatures, or map your own sense of likeness.
+    """Run the whole chain on drawn creatures, or map your own judgments.
 
-    The chain takes about ten minutes on two cores: simulated participants answer through real
-    windows (on a virtual screen where there is none); then it fits, teaches, distils and
-    scores, and prints a table.
+    The whole chain takes some minutes on two cores: simulated participants answer in real windows
+    (on a virtual screen if there is no screen); then the command fits, teaches, distils, scores,
+    and prints a table.
 
-    With --yourself you answer some thirty trials on things you know, about three minutes, and
-    see your own map less than a minute after the last one. With --online you do so on the page
-    that an online study shows: this machine serves it to your browser, and nothing leaves the
-    machine. A demo that was stopped goes on where it stopped.
+    With --yourself, you do about thirty trials on familiar things, which takes about three minutes,
+    and see your own map less than a minute after the last one. With --online, you do so on the page
+    of an online study: this machine serves it to your browser, and nothing leaves the machine. A
+    demo that was stopped continues where it stopped.
 
     Examples
     --------
@@ -42,24 +42,24 @@ def demo(
     Parameters
     ----------
     folder
-        Study to make: demo, you with --yourself, or you-online with --online, if left out.
-        ``report.html`` or ``you.html`` appears in it.
+        Study to make. If left out: demo, or you with --yourself, or you-online with --online. The
+        command writes ``report.html`` or ``you.html`` into it.
     yourself
         You are the participant, in a window.
     online
         You are the participant, in your browser.
     trials
-        With --yourself or --online: how many, 20 to 100; 30 if left out. From 35 on, each of the
-        twelve things is shown with each other.
+        With --yourself or --online: number of trials, 20 to 100; 30 if left out. With 35 or more,
+        each of the twelve things is shown with each other.
     stimuli
-        With --yourself or --online: what to choose from; if left out, familiar in a window and
+        With --yourself or --online: the set of stimuli; if left out, familiar in a window and
         creatures online.
     simulate
         With --yourself: a simulated person answers, to try it out.
     window
         With --no-window, a simulated person answers without a window.
     windowed
-        With --yourself: a window instead of the whole screen.
+        With --yourself: use a window instead of the whole screen.
     seed
         Everything random in the demo derives from it; with --yourself or --online another seed
         shows other things.

@@ -19,24 +19,26 @@ def describe(
 ) -> None:
     """Describe a study for an ethics committee, on about one page.
 
-    What participants see and do, for how long and in how many trials, breaks, what they are asked,
-    consent, stopping and withdrawal, what is stored and where and what is not, who can see the data
-    and how they are shared. Everything is made from the settings of the study, so run this again
-    when they change. What you have to add (recruitment, payment, how long data are kept) is
-    listed. Consent and instruction are quoted at the end as participants read them.
+    The page states what participants see and do, for how long and in how many trials, breaks,
+    questions, consent, stopping and withdrawal, which data are stored and where, what is not
+    stored, who can see the data and how they are shared. It is generated from the settings of the
+    study, so run this again when they change. What you have to add (recruitment, payment, how long
+    data are kept) is listed. Consent and instruction are quoted at the end as participants read
+    them.
 
     Parameters
     ----------
     study
         Folder of the study.
     task
-        Tasks that participants do; those whose protocols are in the study if left out.
+        Tasks to describe. If left out, those of [sitting], or else those whose protocols are in
+        the study.
     group
-        Group of people whose protocols hold, in a study with groups.
+        Group whose protocols are described, in a study with groups.
     language
         Language of the page; that of the protocol if left out.
     out
-        File to write: .html, which word processors open, or .md (Markdown). Without it the
+        File to write: .html, which word processors open, or .md (Markdown). If left out, the
         Markdown is printed.
 
     Examples

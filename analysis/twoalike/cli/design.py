@@ -25,12 +25,12 @@ def design(
     overwrite: Flag = False,
     seed: int | None = None,
 ) -> None:
-    """Write the trial lists of sessions, and say how well they cover the objects.
+    """Write the trial lists of sessions, and show how well they cover the objects.
 
-    The settings are in the task's table of study.toml, [design] for odd-one-out. Writing a list
-    again gives the same file. A random list depends on the study's seed, the participant and
-    the session only. Sessions of the coverage design, and of the levels design with
-    lists_per_triplet, share their triplets out: name all participants in one call.
+    The settings are in the task's table of study.toml, such as [design] for odd-one-out. Writing a
+    list again gives the same file: a random list depends only on the study's seed, the participant
+    and the session. The coverage design, and the levels design with lists_per_triplet, distribute
+    their triplets over all sessions: name all participants in one call.
 
     Parameters
     ----------
@@ -41,19 +41,18 @@ def design(
     participants
         Codes of the participants, such as 001 002 003.
     sessions
-        Sessions of each participant, numbered from 1; with --block the number of the one
-        session meant.
+        Number of sessions for each participant; with --block, the number of the session that the
+        block belongs to.
     sampler
-        Use this sampler instead of the study's. list: only check the lists that are there.
+        Use this sampler instead of the study's. list: only check existing lists.
     posterior
-        Fitted embedding that the adaptive sampler chooses by.
+        Fitted embedding that the adaptive sampler uses.
     block
-        Adaptive: put this block of trials behind those of the list that is there, which stay
-        as they are. Practice is block 1.
+        Adaptive: append this block of trials to the existing list. Practice is block 1.
     summary
         Also print pair coverage, exposure, balance, levels, checks and expected duration.
     overwrite
-        Replace a list that differs; that of a session which has begun is kept.
+        Replace lists that differ. The list of a session that has begun is kept.
     seed
         Use this seed instead of the study's.
 

@@ -26,16 +26,16 @@ def dimensions(
     seed: int = 0,
     out: Path | None = None,
 ) -> None:
-    """Show what each dimension is about, and whether it comes again in another fit.
+    """Show what each dimension is about, and whether it recurs in other fits.
 
-    The column again is the correlation of a dimension with the one nearest to it in other fits:
+    The column again is the correlation of a dimension with the most similar one in other fits:
     those of --other, or else the chains of this one (for vi, four independent fits). A dimension
-    with at least 0.8 in every one of them is stable; the objects of others are not shown, since
-    their axes are an accident of the fit.
+    with at least 0.8 in every one of them is stable. The objects of other dimensions are not shown,
+    since their axes are arbitrary.
 
-    With the judgments (--choices) it also says how many dimensions are needed: the fewest of the
-    most important ones with which each judgment is predicted from the others as well as with the
-    best number, within two standard errors. Fit with more --dimensions than you expect.
+    With the judgments (--choices), the command also estimates how many dimensions are needed: the
+    smallest number of the most important ones whose leave-one-out log-loss is within two standard
+    errors of the best. Fit with more --dimensions than you expect.
 
     Examples
     --------
@@ -48,17 +48,18 @@ def dimensions(
     posterior
         File written by twoalike fit.
     other
-        Another fit of the same objects: with another seed, or of other judgments. May be given
+        Another fit of the same objects, with another seed or to other judgments. May be given
         several times.
     top
-        Objects to name, those with the highest coordinates.
+        Number of objects to name: those with the highest coordinates.
     choices
-        Table of the choices that it was fitted on (.parquet); others are predicted as they are.
+        Table of the choices that it was fitted to (.parquet). Choices that it was not fitted to are
+        predicted directly, without leave-one-out.
     curve
         Table to write (.csv or .tsv), with --choices: dimensions, log_loss, se, difference to
         the best number, difference_se, needed.
     seed
-        Of the subset that is scored where there are many judgments.
+        Seed of the subset that is scored if there are many judgments.
     out
         Table to write (.csv or .tsv): dimension, importance, again, stable, objects, coordinates.
     """

@@ -18,56 +18,55 @@ class Options:
     """What is distilled into what, and how."""
 
     images: Path
-    """Images to learn from, in any form that twoalike features takes; nobody need have judged
-    them."""
+    """Images to learn from, in any form that twoalike features takes. They need no judgments."""
     student: str
     """efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
     open_clip:MODEL/TAG, or a student's folder."""
     out: Path
     """Folder to make."""
     teacher: Path | None = None
-    """Folder written by twoalike teach: it labels all triplets of every batch."""
+    """Teacher's folder, made by twoalike teach; the teacher labels all triplets of every batch."""
     labels: Path | None = None
-    """Instead of a teacher: folder of labelled triplets, of twoalike predict --sample or twoalike
-    import alignet."""
+    """Instead of a teacher: folder of labelled triplets, made by twoalike predict --sample or
+    twoalike import alignet."""
     validation: Path | None = None
-    """Folder of labelled triplets to score on; none of their images is learnt from."""
+    """Folder of labelled triplets for scoring; their images are not used for training."""
     config: Path | None = None
-    """Recipe (TOML); the flags below replace what it says."""
+    """Recipe (TOML); the options below replace its settings."""
     features: Path | None = None
-    """The teacher's network's features of the images; computed once if left out."""
+    """Features of the images, computed by the teacher's network; computed once if left out."""
     objects: Path | None = None
-    """Ids of features in .npy."""
+    """Object ids, one per line, for a file of features without ids."""
     only: Path | None = None
-    """List of image ids, one a line: learn from these and no others."""
+    """List of image ids, one per line: learn only from these."""
     weights: Path | None = None
     """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
     download."""
     untrained: bool = False
     """Start from random weights, drawn from --seed."""
     pool: Literal["cls", "mean"] | None = None
-    """Features of a vision transformer of timm's: its class token or the mean of its patch tokens,
-    instead of what timm pools."""
+    """Features of one of timm's vision transformers: its class token or the mean of its patch
+    tokens, instead of timm's own pooling."""
     block: int | None = None
-    """Block of a vision transformer whose tokens are pooled, from 0, or from the end if negative,
-    instead of the last; the student ends with it."""
+    """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
+    0, or from the end if negative. The student ends with this block."""
     control: Path | None = None
-    """Folder of a student of the same images, whose teacher was untransformed (twoalike teach
-    --untransformed): its agreement with this teacher is shown beside the student's."""
+    """Folder of a student of the same images whose teacher was untransformed (twoalike teach
+    --untransformed); its agreement with this teacher is shown beside the student's."""
     skip_unreadable: bool = False
-    """Leave out images that cannot be read, instead of ending there."""
+    """Leave out images that cannot be read, instead of stopping."""
     train: Literal["full", "last", "lora", "probe"] | None = None
-    """What learns: full (all weights), last (blocks), lora (low-rank adapters), or probe (an affine
-    map of the features, which are computed once); details are set in the recipe."""
+    """What is trained: full (all weights), last (the last blocks), lora (low-rank adapters), or
+    probe (an affine map of the features, which are computed once). The recipe sets the details."""
     sampling: Literal["uniform", "scales"] | None = None
-    """Triplets of a batch. uniform: any three images. scales: neighbours (by the teacher) at all
-    scales, which teaches fine distinctions as well."""
+    """Triplets of a batch. uniform: any three images. scales: the teacher's nearest neighbours at
+    all scales, which also teaches fine distinctions."""
     steps: int | None = None
-    """Updates of the weights."""
+    """Number of updates of the weights."""
     size: int | None = None
     """Width and height of the student's input in pixels."""
     batch: int | None = None
-    """Images a step and process."""
+    """Images per step and process."""
     rate: float | None = None
     """Peak learning rate."""
     seed: int | None = None
@@ -75,14 +74,15 @@ class Options:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     resume: bool = False
-    """Go on from the last checkpoint in --out; the result is that of a run that never stopped."""
+    """Continue from the last checkpoint in --out; the result is the same as without an
+    interruption."""
 
 
 def distill(*, options: Options) -> None:
     """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
 
-    The student's folder holds weights that plain timm loads, a model card and the training log;
-    checkpoints while it runs. Under torchrun or SLURM all processes work on one student.
+    The student's folder contains weights that plain timm loads, a model card, the training log and,
+    during training, checkpoints. Under torchrun or SLURM, all processes train one student.
 
     Examples
     --------

@@ -8,9 +8,9 @@ from twoalike.cli._show import show_doubts
 def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
     """Write the objects' coordinates: posterior means, or every draw.
 
-    Draws were brought to one order of dimensions when fitted, and dimensions are in order of
-    importance. Coordinates are to look at; for predictions and similarities use twoalike predict
-    and twoalike similarity, which average over draws what does not depend on that order.
+    Dimensions are in order of importance, the same in all draws. Use coordinates only for
+    inspection; for predictions and similarities use twoalike predict and twoalike similarity, which
+    average over draws.
 
     Examples
     --------

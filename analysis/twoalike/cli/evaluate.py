@@ -16,8 +16,8 @@ class Options:
     """What is compared with what."""
 
     model: Path | None = None
-    """A student folder; its base network is scored as well, and is the one that the others are
-    compared with. Needs --images."""
+    """A student's folder. The network it started from is scored as well, and all others are
+    compared with that network. Needs --images."""
     images: Path | None = None
     """Folder with the images of the objects."""
     choices: Path | None = None
@@ -31,18 +31,18 @@ class Options:
     sortings: Path | None = None
     """Sortings into piles (sortings.parquet)."""
     posterior: Path | None = None
-    """Fitted embedding (.nc): its calibration and its similarities beside the networks', and how
-    well it predicts ratings and sortings if it was fitted to such."""
+    """Fitted embedding (.nc): its calibration and similarities are shown beside the networks', and
+    its predictions of ratings and sortings if it was fitted to any."""
     objects: Path | None = None
-    """Object ids, one a line: the order of --rdm, and of features in .npy."""
+    """Object ids, one per line: the order of --rdm, and of features in .npy."""
     labels: Path | None = None
-    """Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores also by
+    """Table of labels (tab-separated, column id, then levels), such as stimuli.tsv. Adds scores by
     kind of triplet (within, boundary, between) at each level, changes of distances, few-shot
-    classification and shifts to new subclasses. These are computed for the objects in the table
-    only: leave out those that a network learnt from."""
+    classification and shifts to new subclasses. These are computed only for the objects in the
+    table: leave out those that a network was trained on."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
-    """cosine: of features minus their mean over the objects scored. raw-cosine: of features as they
-    are. dot: their dot product. By default cosine, of a student's positions if it has any, and
+    """cosine: of features minus their mean over the scored objects. raw-cosine: of unchanged
+    features. dot: dot product. Default: cosine, for students of their positions if they have any;
     otherwise the similarity that a student was trained with."""
 
 
@@ -57,25 +57,25 @@ def evaluate(
 ) -> None:
     """Score networks against people's judgments of any kind.
 
-    Judgments of objects that some network has no features of are left out and counted.
-
-    Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
-    choices, Spearman's correlation with dissimilarities and ratings, area under the curve for
-    being in one pile; each with a 95 % interval over participants and objects, and its difference
-    to the first network. Beside them how well any model could agree with these people,
-    calibration, what changed in the similarity structure and, with --labels, what else the
-    features are good for. The tables show the main figures, --out holds all.
+    The scores are the accuracy of the odd one out (ties count 1/k), the log-loss with a temperature
+    fitted to other choices, Spearman's correlation with dissimilarities and ratings, and the area
+    under the curve for sorting into one pile. Each score has a 95 % interval over participants and
+    objects, and a difference from the first network. The results also show how well any model could
+    agree with these people, calibration, changes of the similarity structure and, with --labels,
+    how useful the features are for other tasks. The printed tables show the main numbers; --out
+    contains all. Judgments of objects that some network has no features of are left out and
+    counted.
 
     Parameters
     ----------
     features
-        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Give it once a
-        network; the first is the one that the others are compared with, unless there is --model.
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
+        option for each network; all are compared with the first, unless there is --model.
     baseline
-        Features of the network that the others are compared with, as those of --features, if it
-        is not the first of these, nor the base network of --model.
+        Features of the network that all others are compared with (FILE or NAME=FILE), if it is
+        neither the first of --features nor the network that --model started from.
     ceiling
-        Where answers were simulated: the true observer's embedding, as NAME=FILE.
+        For simulated people: the true observer's embedding, as NAME=FILE.
     seed
         Seed of the halves for the temperature and of the resamples.
     out

@@ -14,9 +14,9 @@ app = App(name="export", help="Export data and students in formats of other tool
 def psychds(study: Path, /, *, out: Path, allow_problems: Flag = False) -> None:
     """Export a study's raw data as a Psych-DS data set: CSV files and their description.
 
-    One file a session and task, one for the participants, one each for what they said outside
-    the trials. This only changes the format: codes, times and answers stay. For publication,
-    make a copy with twoalike share first.
+    There is a file for each session and task, one for the participants, and one for each set of
+    answers outside the trials. Only the format changes: codes, times and answers stay the same. For
+    publication, make a copy with twoalike share first.
 
     Parameters
     ----------
@@ -47,10 +47,10 @@ def meadows(
     session: str | None = None,
     allow_problems: Flag = False,
 ) -> None:
-    """Export dissimilarities from arrangements, as Meadows does and rsatoolbox reads them.
+    """Export dissimilarities from arrangements in Meadows' format, which rsatoolbox reads.
 
-    Each participant's come from the evidence-weighted, rescaled average of the main trials of
-    all sessions; pairs never placed together are NaN. rsatoolbox reads scope and participant
+    A participant's dissimilarities are the evidence-weighted, rescaled average of the main trials
+    of all sessions; pairs never placed together are NaN. rsatoolbox reads scope and participant
     from the file's name: Meadows_<study>_v_v1_<participant>_1_1D.mat for one participant,
     Meadows_<study>_v_v1_<task>_1D.mat for several.
 
@@ -60,7 +60,7 @@ def meadows(
         Folder of the study, or a BIDS data set.
     out
         File to write: .mat (stimuli and rdmutv, of each participant) or .npz (ids, rdmutv with
-        one row a participant, meta).
+        one row for each participant, meta).
     arrangements
         A table of arrangements (.parquet) instead of a study.
     session
@@ -99,10 +99,11 @@ def meadows(
 def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     """Export a student, or any network, as ONNX.
 
-    It is run with onnxruntime and compared with torch before it appears. How images are prepared
-    (size, interpolation, mean, std) is in the file's metadata and in a JSON file beside it; input
-    "images" takes a batch of any size, output "features" holds the features; of a
-    student that has them, "positions" holds those in the human space and "classes" class scores.
+    The file is run with onnxruntime and compared with torch before it is kept. The preparation of
+    images (size, interpolation, mean, std) is stored in the file's metadata and in a JSON file
+    beside it. The input "images" takes a batch of any size, and the output "features" contains the
+    features; for students that have them, "positions" are those in the human space and "classes"
+    are class scores.
 
     Parameters
     ----------
@@ -111,8 +112,8 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     out
         File to write (.onnx).
     images
-        Images, in any form that twoalike features takes, on which it is compared with torch as
-        well, beside random inputs.
+        Images, in any form that twoalike features takes, on which the file is compared with torch
+        in addition to random inputs.
 
     Examples
     --------

@@ -24,25 +24,25 @@ class Options:
     """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
     download."""
     untrained: bool = False
-    """Take random weights, drawn from --seed."""
+    """Use random weights, drawn from --seed."""
     batch: int = 32
-    """Images at once."""
+    """Number of images in a batch."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     seed: int = 0
     """Seed of random weights."""
     skip_unreadable: bool = False
-    """Leave out images that cannot be read, instead of ending there."""
+    """Leave out images that cannot be read, instead of stopping."""
     pool: Literal["cls", "mean"] | None = None
-    """Features of a vision transformer of timm's: its class token or the mean of its patch tokens,
-    instead of what timm pools."""
+    """Features of one of timm's vision transformers: its class token or the mean of its patch
+    tokens, instead of timm's own pooling."""
     block: int | None = None
-    """Block of a vision transformer whose tokens are pooled, from 0, or from the end if negative,
-    instead of the last; later blocks are left out."""
+    """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
+    0, or from the end if negative. Later blocks are left out."""
     film: Literal["middle", "mean"] = "middle"
     """Features of a film: those of its middle frame, or the mean of those of eight frames."""
     workers: int = 0
-    """Processes that read and prepare images beside the network."""
+    """Number of processes that read and prepare images beside the network."""
     precision: Literal["32", "bf16"] = "32"
     """bf16: compute in bfloat16 where that is accurate enough; features are written as float32."""
 
@@ -56,7 +56,7 @@ def features(
     shard: int | None = None,
     part: str | None = None,
 ) -> None:
-    """Compute a network's pooled features of the images in a folder.
+    """Compute a network's features of images.
 
     Examples
     --------
@@ -72,15 +72,17 @@ def features(
         efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
         open_clip:MODEL/TAG, or a student's folder.
     images
-        Folder of images; with a stimuli.tsv in it, its ids and order. Or tar shards in
-        WebDataset's layout, Parquet with images, or a split that Hugging Face's datasets saved.
+        Folder of images; if it contains a stimuli.tsv, that determines ids and order. Or tar shards
+        in WebDataset's layout, Parquet files with images, or a split saved by Hugging Face's
+        datasets.
     out
-        Table of features to write (.npz); with --shard, a folder, which goes wherever features go.
+        Table of features to write (.npz); with --shard, a folder, which all --features options
+        accept.
     shard
-        Images a file, for collections of a size where a stopped run should go on, or several
-        machines share the work.
+        Number of images per file, for large collections: an interrupted run can be continued, and
+        several machines can share the work.
     part
-        Make a part of the shards only: 2/8 is the second of eight. Processes that torchrun starts
+        Make only a part of the shards: 2/8 is the second of eight. Processes started by torchrun
         divide the shards by themselves.
     """  # noqa: E501
     from twoalike.backbones import extract_features, extract_shards

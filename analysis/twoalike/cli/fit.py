@@ -21,36 +21,36 @@ class Options:
     """How the embedding is fitted."""
 
     people: Literal["noise", "weights"] | None = None
-    """noise: people differ in temperature and lapse rate; weights: also in how they weigh the
-    dimensions. If left out, noise, and a pilot tries the other."""
+    """How people differ. noise: in temperature and lapse rate; weights: also in how they weigh the
+    dimensions. If left out, noise, and a pilot tests whether weights would help."""
     response_times: Flag = False
-    """Let response times inform the embedding, if held-out choices are then surely predicted better
-    in a pilot."""
+    """Let response times inform the embedding, if a pilot shows that they clearly improve the
+    prediction of held-out choices."""
     dimensions: str = "auto"
-    """auto (one and a half times those that carry weight in a pilot, and two; empty ones dropped)
-    or a number."""
+    """A number, or auto: one and a half times as many as matter in a pilot, plus two; empty ones
+    are dropped."""
     engine: Literal["auto", "nuts", "vi"] = "auto"
-    """nuts samples, vi approximates; auto: nuts where a chain ends within ten minutes, by
-    estimate."""
+    """nuts samples, vi approximates; auto: nuts if a chain is estimated to take at most ten minutes
+    (two with --quick)."""
     similarity: Literal["auto", "dot", "distance"] = "auto"
-    """dot: dot product of non-negative coordinates; distance: the nearer, the more alike; auto:
-    dot, unless distances surely predict held-out judgments better in a pilot."""
+    """dot: dot product of non-negative coordinates; distance: the closer, the more alike; auto:
+    dot, unless a pilot shows that distances clearly predict held-out judgments better."""
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
-    """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, else
-    spike-and-slab."""
+    """Prior of the coordinates; auto: gaussian for distances, softplus with features or for vi,
+    otherwise spike-and-slab."""
     draws: int | None = None
-    """Draws to keep, a chain."""
+    """Draws to keep from each chain: 300 for nuts and 100 for vi if left out."""
     chains: int | None = None
     """Independent chains of nuts (2 if left out), or independent fits of vi (4)."""
     tune: int | None = None
-    """Warm-up draws a chain, of nuts."""
+    """Warm-up draws of each chain of nuts."""
     steps: int | None = None
-    """Optimiser steps of vi; if left out, by the number of judgments."""
+    """Optimiser steps of vi; if left out, the number depends on the number of judgments."""
     holdout: float | None = None
-    """Share of judgments that are not fitted, on which log-loss is measured; if left out, 0.02 for
-    vi from 20,000 judgments."""
+    """Share of judgments that are left out of the fit, to measure the log-loss on them; if left
+    out, 0.02 for vi from 20,000 judgments."""
     quick: Flag = False
-    """No pilot: the dot product, and as many dimensions as there could be."""
+    """Skip the pilot: take the dot product and the largest sensible number of dimensions."""
     seed: int = 0
     """The same seed gives the same posterior."""
 
@@ -93,34 +93,34 @@ def fit(
     Parameters
     ----------
     study
-        Folder of a study: its sessions of all tasks are read, the tidy tables and the posterior
-        go into derived/.
+        Folder of a study. Its sessions of all tasks are fitted; the tidy tables and the posterior
+        are written to derived/.
     choices
         Table of choices (.parquet) instead of a study.
     arrangements
         Table of multi-arrangement trials (.parquet), with other judgments or alone.
     dissimilarities
-        Table of RDMs (.parquet, see: twoalike import rdm), with other judgments or alone.
+        Table of RDMs (.parquet, see twoalike import rdm), with other judgments or alone.
     ratings
         Table of rated pairs (.parquet), with other judgments or alone.
     sortings
         Table of objects in piles (.parquet), with other judgments or alone.
     features
-        Features of every object (.npz, .parquet, .h5, or .npy with --objects): the prior mean of the embedding
-        becomes a learnt map of them.
+        Features of every object (.npz, .parquet, .h5, or .npy with --objects): the prior mean of the
+        embedding becomes a learnt map of them.
     objects
-        Object ids, one a line, of a file of features that holds none.
+        Object ids, one per line, for a file of features without ids.
     groups
-        Group of each participant: a tab-separated file with columns participant and group, or, of
-        a study, a column of its participants.tsv. Kept in the posterior; with --people weights
-        people are shrunk to their group.
+        Group of each participant: a tab-separated file with columns participant and group or, for
+        a study, a column of its participants.tsv. The posterior keeps the groups; with --people
+        weights, people are shrunk toward their group.
     covariates
-        Numbers, such as age, on which people's temperatures, lapse rates and, with --people
-        weights, weights may depend: a tab-separated file with the column participant and one a
-        covariate, or, of a study, columns of its participants.tsv, separated by commas.
+        Numbers, such as age, on which people's temperatures, lapse rates and (with --people
+        weights) weights may depend: a tab-separated file with the column participant and a column
+        for each covariate or, for a study, columns of its participants.tsv, separated by commas.
     condition
-        Of a study with conditions within a session ([[conditions]]): fit this one only, into
-        derived/posterior_CONDITION.nc.
+        Fit only this condition of a study that has conditions within a session ([[conditions]]),
+        into derived/posterior_CONDITION.nc.
     out
         Posterior to write (.nc); for a study derived/posterior.nc if left out.
     allow_problems

@@ -24,12 +24,12 @@ class Columns:
     response_time_column: str | None = None
     """Column of response times; needs --response-time-unit."""
     response_time_unit: Literal["s", "ms"] | None = None
-    """Unit of the response times; times that no people have in this unit are refused."""
+    """Unit of the response times; times that are implausible in this unit are refused."""
     catch_column: str | None = None
     """Column that marks attention checks (1, true, yes or catch)."""
 
     def read(self) -> dict[str, Any]:
-        """Read each of them; the unit of times is no number, and stays as it is."""
+        """Read each of them; the unit of times is not a number, and stays as it is."""
         return {name: _column(text) for name, text in vars(self).items()}
 
 
@@ -86,7 +86,7 @@ def triplets(  # noqa: PLR0913
     catch_objects: Path | None = None,
     overwrite: ReplaceTable = False,
 ) -> None:
-    """Import judgments, one a line, or numbers of votes, from delimited text.
+    """Import judgments (one per line) or numbers of votes from delimited text.
 
     Columns are given by number, from 1, or by their names in the header. The first line is a
     header if a column is named, or if none of its items is an object or a number.
@@ -97,23 +97,23 @@ def triplets(  # noqa: PLR0913
         Text split at tabs, commas, semicolons or spaces. Items are object ids or 0-based
         indices into the list of objects.
     objects
-        All object ids, one a line.
+        All object ids, one per line.
     out
         Table of choices to write (.parquet).
     kind
         odd-one-out: the chosen item is the odd one. anchored: the first item column is the
-        reference, the chosen item the more similar of the other two.
+        reference, and the chosen item is the more similar one of the other two.
     item_columns
         The three columns of items.
     chosen_column
-        Column of the chosen item: one of the item columns (the last of them if left out), or a
-        further one that repeats it.
+        Column of the chosen item: one of the item columns (the last of them if left out), or
+        another column that repeats the item.
     votes_columns
         Instead of a chosen item, three columns with the number of people who chose item 1, 2 and 3
         (anchored: two columns, items 2 and 3). Each vote becomes a judgment by an unknown person.
     catch_objects
-        Objects by which attention checks are known: one id a line, the object that is obviously the
-        odd one; or two, a pair that obviously belongs together.
+        File of objects that identify attention checks. A line contains one id, an object that is
+        obviously the odd one, or two ids, a pair that obviously belongs together.
 
     Examples
     --------
@@ -155,8 +155,8 @@ def sets(
 ) -> None:
     """Import choices among three to nine items, such as the two of eight most like a reference.
 
-    Without --item-columns the file has the columns of our own table: item_1 and on, chosen, second
-    and kind. Columns are given by number, from 1, or by their names in the header.
+    Columns are given by number, from 1, or by their names in the header. Without --item-columns,
+    the file must have twoalike's own columns: item_1, item_2 and so on, chosen, second and kind.
 
     Parameters
     ----------
@@ -165,15 +165,15 @@ def sets(
     out
         Table of choices to write (.parquet).
     objects
-        All object ids, one a line; needed if items are 0-based indices.
+        All object ids, one per line; needed if items are 0-based indices.
     kind
-        odd-one-out: which is the odd one. most-alike: which two are most alike. anchored: which is
-        most like the first item column; with two chosen columns, which comes next as well.
-        anchored-pair: which two are most like the first item column, in no order.
+        The question. odd-one-out: which is the odd one. most-alike: which two are most alike.
+        anchored: which is most like the reference (the first item column); with two chosen columns,
+        also which comes second. anchored-pair: which two are most like the reference, in no order.
     item_columns
-        Columns of the items; later ones may be empty where a row has fewer.
+        Columns of the items; the last ones may be empty in rows with fewer items.
     chosen_columns
-        The one or two columns of the chosen items: item columns, or further ones that repeat an
+        The one or two columns of the chosen items: item columns, or other columns that repeat an
         item. If left out, the last item is the odd one, the first two are the most alike, and the
         one or two after the reference are most like it.
 
@@ -210,8 +210,8 @@ def salmon(
 ) -> None:
     """Import anchored judgments from Salmon's responses.csv.
 
-    The head is the reference, the winner the more similar of the two others. Objects are named by
-    what was shown: texts, or files without folder and ending.
+    The head is the reference, and the winner is the more similar one of the other two. An object's
+    id is the text that was shown, or the name of its file without folder and extension.
 
     Parameters
     ----------
@@ -220,12 +220,12 @@ def salmon(
     out
         Table of choices to write (.parquet).
     objects
-        All object ids, one a line; needed, in the order of the targets, if the file has indices
-        only.
+        All object ids, one per line; needed, in the order of the targets, if the file has only
+        indices.
     catch_label
         Sampler whose questions are attention checks, such as Validation.
     catch_objects
-        Objects by which attention checks are known, as in twoalike import triplets.
+        Objects that identify attention checks, as in twoalike import triplets.
 
     Examples
     --------
@@ -252,19 +252,19 @@ def levels(
     """Import the Levels data that were published with AligNet.
 
     Practice, attention checks and trials without an answer are left out. Levels follow from the
-    WordNet ids in the images' names; an object's id is its image's name without folder and ending.
-    Participants get new labels.
+    WordNet ids in the images' names; an object's id is the name of its image without folder and
+    extension. Participants get new labels.
 
     Parameters
     ----------
     file
-        The published dictionary of trials by participant (.pkl, of which plain data are read and
-        nothing is run), or the same trials as .json, .csv or .tsv.
+        The published dictionary of trials by participant (.pkl; only plain data are read, and no
+        code is run), or the same trials as .json, .csv or .tsv.
     out
         Table of choices to write (.parquet).
     exclude
         Leave out people by the published rules: fewer than 90 % of their attention checks right,
-        or more than 10 trials without an answer. Those of the published file have passed.
+        or more than 10 trials without an answer. Everybody in the published file has passed.
 
     Examples
     --------
@@ -309,8 +309,8 @@ def next_(
 ) -> None:
     """Import anchored judgments from the responses to NEXT's triplets (.csv).
 
-    The centre is the reference, the answer the more similar of left and right. Objects are named
-    by what was shown: texts, or files without folder and ending.
+    The centre is the reference, and the answer is the more similar one of left and right. An
+    object's id is the text that was shown, or the name of its file without folder and extension.
 
     Parameters
     ----------
@@ -319,13 +319,13 @@ def next_(
     out
         Table of choices to write (.parquet).
     objects
-        All object ids, one a line.
+        All object ids, one per line.
     response_time_unit
-        Unit of the response times, if the file is no longer as NEXT wrote it.
+        Unit of the response times, if the file was changed after NEXT wrote it.
     catch_label
         Alg Label of attention checks.
     catch_objects
-        Objects by which attention checks are known, as in twoalike import triplets.
+        Objects that identify attention checks, as in twoalike import triplets.
 
     Examples
     --------
@@ -355,9 +355,9 @@ def meadows(
 ) -> None:
     """Import multi-arrangement sessions from Meadows' JSON trees.
 
-    Old and new trees, of one or several participants and tasks. The participant is the person's
-    alias on the platform, the session the name of the task. Places become arena diameters, with
-    the centre at 0 and y up.
+    Reads old and new trees, with one or several participants and tasks. The participant is the
+    person's alias on the platform, the session is the name of the task. Positions are converted to
+    arena diameters, with the centre at 0 and y upward.
 
     Parameters
     ----------
@@ -395,12 +395,12 @@ def rdm(
     similarity: Flag = False,
     overwrite: ReplaceTable = False,
 ) -> None:
-    """Import dissimilarities: RDMs, or pairs that were rated.
+    """Import dissimilarities: RDMs, or rated pairs.
 
-    Matrices may be square, stacked, or upper triangles (row by row, one participant a row); the
-    export of Meadows is one of these. Pairs that are NaN are left out. A long table of pairs
-    has a header with item_a, item_b, dissimilarity (or similarity) and, if several people
-    judged, participant.
+    Matrices may be square, stacked, or upper triangles (row by row, one row for each participant);
+    Meadows' export is one of these. Pairs that are NaN are left out. A long table of pairs has a
+    header with item_a, item_b, dissimilarity (or similarity) and, if several people judged,
+    participant.
 
     Parameters
     ----------
@@ -409,15 +409,15 @@ def rdm(
     out
         Table of dissimilarities to write (.parquet).
     objects
-        All object ids, one a line, in the order of the matrix; needed where the file does not
-        name them.
+        All object ids, one per line, in the order of the matrix; needed if the file does not name
+        them.
     kind
-        What the numbers are: arrangement for RDMs that were computed from arrangements in a plane,
-        whose intervals cannot be given. If left out, rdm for a matrix, arrangement for one of
-        Meadows and rating for a long table.
+        What the numbers are. Use arrangement for RDMs that were computed from arrangements in a
+        plane; fits of these have no intervals. If left out, rdm for a matrix, arrangement for one
+        of Meadows, and rating for a long table.
     similarity
-        The values are similarities: large means alike. Each is taken from the largest of its
-        participant.
+        The values are similarities (large means alike). Each value is subtracted from the largest
+        one of its participant.
 
     Examples
     --------
@@ -446,7 +446,7 @@ def ratings(
     response_time_unit: Literal["s", "ms"] | None = None,
     overwrite: ReplaceTable = False,
 ) -> None:
-    """Import rated pairs, with a rater's own thresholds later on.
+    """Import ratings of pairs, for a fit in which each rater has thresholds of their own.
 
     The header names item_a, item_b and rating (higher is more alike); participant, session, trial,
     trial_type, scale_points and response_time are optional.
@@ -454,13 +454,14 @@ def ratings(
     Parameters
     ----------
     file
-        Text split at tabs, commas, semicolons or spaces, one rating a line.
+        Text split at tabs, commas, semicolons or spaces, one rating per line.
     out
         Table of ratings to write (.parquet).
     objects
-        All object ids, one a line; if left out, those that the file names.
+        All object ids, one per line; if left out, those in the file.
     scale_points
-        Points of the Likert scale, numbered from 1; if left out, the file's column, or a slider.
+        Number of points of the Likert scale, numbered from 1. If left out, the file's column
+        scale_points; without that column, ratings are from a slider.
     slider
         Lowest and highest number of the slider.
     response_time_unit
@@ -499,16 +500,16 @@ def sortings(
     """Import objects that people sorted into piles.
 
     The header names item and pile (a number or a name); participant, session, trial, trial_type,
-    pile_name and response_time are optional. Without trial, each person sorted once.
+    pile_name and response_time are optional. Without the column trial, each person sorted once.
 
     Parameters
     ----------
     file
-        Text split at tabs, commas, semicolons or spaces, one object of a trial a line.
+        Text split at tabs, commas, semicolons or spaces, with a line for each object of a trial.
     out
         Table of sortings to write (.parquet).
     objects
-        All object ids, one a line; if left out, those that the file names.
+        All object ids, one per line; if left out, those in the file.
     response_time_unit
         Unit of the response times.
 
@@ -538,27 +539,27 @@ def transform(
     objects: Path | None = None,
     overwrite: ReplaceFolder = False,
 ) -> None:
-    """Import a transform that gLocal fitted (transform.npz) as a teacher.
+    """Import a transform fitted by gLocal (transform.npz) as a teacher.
 
-    The folder is one as twoalike teach makes, for predict and distill. Its temperature is 1,
-    unless people's choices set it.
+    The teacher's folder is like those of twoalike teach, for predict and distill. Its temperature
+    is 1 unless --choices are given.
 
     Parameters
     ----------
     file
-        Arrays weights (features x dimensions), mean, std and perhaps bias.
+        Arrays weights (features x dimensions), mean, std and optionally bias.
     out
         Teacher's folder to make.
     backbone
-        The network whose features it maps, by the name that twoalike features knows; without it,
-        distill needs --features.
+        Name of the network whose features it maps, as in twoalike features; without it, distill
+        needs --features.
     choices
-        Judgments (choices.parquet) that set the temperature; needs --features.
+        Judgments (choices.parquet) by which the temperature is fitted; needs --features.
     features
         The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
         --objects).
     objects
-        Object ids of features that come without, one a line.
+        Object ids, one per line, for a file of features without ids.
 
     Examples
     --------
@@ -597,19 +598,19 @@ def alignet(
 ) -> None:
     """Import AligNet's triplets (.npz) as labels.
 
-    Each triplet's choice probabilities are the softmax of its three similarities; which image is
-    the odd one follows from them, whatever the order of the row. An image's id is its file's
-    name without the ending. The folder of labels is one as twoalike predict --sample makes.
+    Each triplet's choice probabilities are the softmax of its three similarities. They determine
+    which image is the odd one, whatever the order of the row. An image's id is the name of its file
+    without the extension. The folder of labels is like those of twoalike predict --sample.
 
     Parameters
     ----------
     file
-        Arrays filenames, similarities of the pairs (0,1), (0,2), (1,2), and perhaps indices, all
+        Arrays filenames, similarities of the pairs (0,1), (0,2), (1,2), and optionally indices, all
         of shape (triplets, 3).
     out
         Folder of labels to make.
     temperature
-        By which similarities are divided; AligNet takes them as they are.
+        Number by which similarities are divided; 1, as in AligNet, leaves them unchanged.
 
     Examples
     --------

@@ -25,38 +25,37 @@ def init(
 ) -> None:
     """Make a study folder: settings, stimuli and protocol, ready to run.
 
-    The stimuli are novel creatures that twoalike draws, or 64 familiar things (--stimuli
-    familiar), or your own: --images, --words, --sounds or --films. Files are copied in,
-    sub-folders become categories, and a manifest with checksums is written. Copies of images that
-    programs could show differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour
-    profile) are converted to plain 8-bit sRGB and listed, and so are files that are left out. An
-    existing folder is never touched.
+    The stimuli are novel creatures drawn by twoalike, 64 familiar things (--stimuli familiar), or
+    your own: --images, --words, --sounds or --films. Files are copied, sub-folders become
+    categories, and a manifest with checksums is written. Images that programs could show
+    differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to
+    plain 8-bit sRGB. Converted files, and files that are left out, are listed. An existing folder
+    is never changed.
 
     Parameters
     ----------
     study
         Folder to make.
     stimuli
-        creatures: 216 novel animals in kingdoms, families and species; familiar: 64 things
-        that people know in realms, domains and groups, drawn by OpenMoji (CC BY-SA 4.0).
-        creatures if no stimuli are given.
+        creatures (the default): 216 novel animals in kingdoms, families and species; familiar: 64
+        well-known things in realms, domains and groups, drawn by OpenMoji (CC BY-SA 4.0).
     images
         Folder of your own images to study; its stimuli.tsv is used if there is one.
     words
-        Text file with one word or phrase on a line, of any script; its categories follow after
-        tabs, coarse to fine. Words are drawn on the screen in one size of letters.
+        Text file with one word or phrase per line, in any script; its categories follow after
+        tabs, from coarse to fine. All words are shown in one font size.
     sounds
         Folder of sounds (WAV, FLAC, OGG; at most two minutes each), played by the participants.
     films
         Folder of short films (MP4, WebM, animated GIF; at most a minute each), shown in a loop
         without their sound.
     protocol
-        What the study is made of. default: settings and protocols of all tasks with every key.
-        The others are templates, whose files hold only what differs from the defaults. eeg: odd
-        one out with timed images and triggers; faces-2afc: anchored choice among your pictures of
-        faces; levels: AligNet's study of levels of abstraction again (images in folders by
-        category); similarity-arrangement: multi-arrangement of a set; things: odd one out,
-        self-paced, in blocks of 20; words: odd one out among words.
+        Template of the study. default: settings and protocols of all tasks, with every key. The
+        files of the other templates contain only what differs from the defaults. eeg: odd one out
+        with timed images and triggers; faces-2afc: anchored choice among your pictures of faces;
+        levels: AligNet's study of levels of abstraction (images in folders by category);
+        similarity-arrangement: multi-arrangement of a set; things: odd one out, self-paced, in
+        blocks of 20; words: odd one out among words.
     background
         Colour such as #e6e6e6 behind transparent parts of images, for people and networks; white
         if left out.
@@ -65,9 +64,10 @@ def init(
     title
         Title of the study; the name of the folder if left out.
     seed
-        Everything random in the study derives from it, the creatures included. By default the
-        operating system draws one of 128 bits, since codes can be found by trying small seeds
-        (twoalike share --help). Give one only for studies that must be reproducible, such as tests.
+        Everything random in the study derives from it, including the creatures. By default the
+        operating system draws one of 128 bits: a small seed could be guessed, and would reveal the
+        participants' codes behind published trial lists (twoalike share --help). Set it only for
+        studies that must be reproducible, such as tests.
 
     Examples
     --------

@@ -16,8 +16,8 @@ class Options:
     """What networks are ranked by."""
 
     choices: Path | None = None
-    """Judgments (choices.parquet); odd-one-out and anchored ones are scored apart, and the former
-    decide the order."""
+    """Judgments (choices.parquet); odd-one-out and anchored ones are scored separately, and the
+    odd-one-out judgments determine the order."""
     posterior: Path | None = None
     """Fitted embedding (.nc): Spearman's correlation with its dissimilarities."""
     rdm: Path | None = None
@@ -25,15 +25,15 @@ class Options:
     arrangements: Path | None = None
     """Multi-arrangement (arrangements.parquet), instead of --rdm."""
     objects: Path | None = None
-    """Object ids, one a line: the order of --rdm, and of features in .npy."""
+    """Object ids, one per line: the order of --rdm, and of features in .npy."""
     labels: Path | None = None
-    """Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores also by
+    """Table of labels (tab-separated, column id, then levels), such as stimuli.tsv. Adds scores by
     kind of triplet (within, boundary, between) at each level."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """As in twoalike evaluate."""
     against: str | None = None
-    """Network that the others are compared with, if it was named before scores were known:
-    differences are then corrected for those to it, instead of for all pairs."""
+    """Network to compare all others with, if you chose it before you knew the scores. Differences
+    are then corrected only for the comparisons with this network, instead of for all pairs."""
 
 
 def leaderboard(
@@ -44,26 +44,26 @@ def leaderboard(
     table: Path | None = None,
     figure: Path | None = None,
 ) -> None:
-    """Rank many networks by their agreement with the same people, and say which differ.
+    """Rank many networks by their agreement with the same people, and test which differ.
 
-    All networks are scored on the judgments of objects that every one has features of. Accuracy,
-    at every level, decides the order; without --choices it is the correlation with the posterior or
-    with people. Scores have 95 % intervals over participants and objects. Differences to the best
-    network are corrected for all pairs of networks, and each network has a range of ranks. Scores
-    above people's own agreement are marked and explained.
+    Only judgments of objects that all networks have features of are used. Networks are ordered by
+    accuracy or, without --choices, by the correlation with the posterior or with people. Scores
+    have 95 % intervals over participants and objects. Differences from the best network are
+    corrected for all pairs of networks, and each network has a range of ranks. Scores above
+    people's own agreement are marked and explained.
 
     Parameters
     ----------
     features
         Feature tables of two networks or more (.npz, .parquet, .h5, folders of shards, or .npy with
-        --objects), as FILE or NAME=FILE. Without a name it is that of the network in the file, or
-        else that of the file.
+        --objects), as FILE or NAME=FILE. Without NAME, the name of the network in the file, or else
+        the name of the file.
     seed
         Seed of the halves for temperatures and of the resamples.
     out
-        Everything that was measured (.json).
+        File for all results (.json).
     table
-        Every score in a row (.tsv) as well.
+        Table to write as well, with a row for each score (.tsv).
     figure
         Figure to write as well (.svg or .png).
 

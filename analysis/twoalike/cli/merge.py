@@ -6,18 +6,17 @@ from twoalike.cli._show import show_notes
 
 
 def merge(studies: list[Path], /, *, out: Path) -> None:
-    """Bring studies of one protocol, run on several computers, together in a new study.
+    """Merge copies of one study, run on several computers, into a new study.
 
-    Participants, answers, sessions, logs, pilot data and trial lists are collected from all
-    studies; settings, protocols and stimuli must be the same in all and come from the first. A
-    participant may have had session 1 on one computer and session 2 on another. Data that two
-    studies share are taken once. Computed files (derived, figures) are left out: compute them
-    again from the merged data.
+    Participants, answers, sessions, logs, pilot data and trial lists are collected from all copies.
+    Settings, protocols and stimuli must be the same in all. A participant may have had session 1 on
+    one computer and session 2 on another. Data that are the same in two copies are taken once.
+    Computed files (derived, figures) are left out: compute them again from the merged data.
 
-    Nothing is written if the studies differ in settings, protocols or images, if two of them hold
+    Nothing is written if the copies differ in settings, protocols or images, if two of them contain
     different data of the same session, or if codes of participants differ in leading zeros only;
     the message lists every conflict. The merged data pass the checks of twoalike validate. The
-    studies are not changed.
+    copies are not changed.
 
     Parameters
     ----------

@@ -24,9 +24,9 @@ def build(
     """Compile a study into a page that shows it in a browser, in STUDY/online.
 
     Participants see the same texts, questions and trials as in a window. Building again gives the
-    same files, and with a larger number the first participants keep theirs. Once people have begun,
-    a build that changes anything is refused. Texts of the page
-    itself, such as "The images are loading", can be replaced in STUDY/protocols/page.toml.
+    same files; with a larger number, the first participants keep their trials. Once people have
+    begun, a build that changes anything is refused. Texts of the page itself, such as "The images
+    are loading", can be replaced in STUDY/protocols/page.toml.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def build(
     participants
         Number of participants; their codes are w0001, w0002, and so on.
     task
-        The only task. If left out, the tasks that [sitting] of study.toml names, one after the
-        other; the only task whose protocol is in the study; or odd-one-out.
+        Build only this task. If left out: all tasks of [sitting] in study.toml, one after the
+        other; without [sitting], the only task whose protocol is in the study, or odd-one-out.
     session
         Number of the session, from 1.
     overwrite
-        Change what is shown although people have begun.
+        Change the page although people have begun.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def build(
 def serve(
     study: Path, /, *, host: str = "127.0.0.1", port: int = 8000, store: str | None = None
 ) -> None:
-    """Serve a built study: its page, and the store of what people answer.
+    """Serve a built study: show its page, and store people's answers.
 
     Records go to the folder STUDY-online beside the study, with the key that encrypts people's ids.
     The first start prints the token for the operator's page. Other machines reach the server
@@ -93,7 +93,7 @@ def serve(
 
 @app.command
 def token(study: Path, /, *, store: str | None = None) -> None:
-    """Make a new token for the operator's page; the one before no longer works.
+    """Make a new token for the operator's page; the previous one stops working.
 
     Parameters
     ----------
@@ -113,17 +113,17 @@ def token(study: Path, /, *, store: str | None = None) -> None:
 
 @app.command
 def links(study: Path, /, *, number: int, url: str, store: str | None = None) -> None:
-    """Make one-time links, one a line; each lets one person take part.
+    """Make one-time links, one per line; each lets one person take part.
 
-    People may come back by their link until their session is over. With entry = "link" below
-    [online] in study.toml nobody takes part without one.
+    People can return with their link until their session is over. With entry = "link" under
+    [online] in study.toml, nobody can take part without a link.
 
     Parameters
     ----------
     study
         Folder of the study.
     number
-        How many.
+        Number of links.
     url
         Address of the study as people see it.
     store
@@ -150,12 +150,12 @@ def fetch(
     unfinished: Flag = False,
     delete_withdrawn: Flag = False,
 ) -> None:
-    """Turn the sessions of a browser into raw data, in STUDY/data/raw.
+    """Turn sessions in browsers into raw data, in STUDY/data/raw.
 
-    The tables, sidecars, manifests and logs are those that a window writes, with rt_source browser.
-    Only sessions that are over are written, each once. A session with a problem, such as a missing
-    record, is left out and reported; the others are written. Fetching again adds what is new and
-    compares what is there.
+    The tables, sidecars, manifests and logs are the same as for sessions in a window, with
+    rt_source browser. Only sessions that are over are written, each once. A session with a problem,
+    such as a missing record, is left out and reported; the others are written. Fetching again adds
+    new sessions and compares those that were fetched before.
 
     Parameters
     ----------
@@ -171,9 +171,9 @@ def fetch(
     jatos
         SOURCE is the address of a JATOS server.
     unfinished
-        Write sessions that are not over, too. A later fetch adds what is new of them.
+        Also write sessions that are not over. A later fetch adds their new trials.
     delete_withdrawn
-        Delete what was fetched of people who have withdrawn since.
+        Delete the fetched data of people who have withdrawn since.
 
     Examples
     --------
@@ -222,8 +222,9 @@ def fetch(
 def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> None:
     """Fit the choices stored so far, for the next blocks of an adaptive study.
 
-    Runs beside twoalike online serve, in a process of its own, and publishes a numbered snapshot;
-    sessions never wait for it. Without a snapshot blocks are random. Needs the part modeling.
+    Run this beside twoalike online serve, in a process of its own. It publishes a numbered
+    snapshot; sessions never wait for it. Without a snapshot, blocks are random. Needs the extra
+    modeling.
 
     Parameters
     ----------
@@ -254,8 +255,8 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
 def jatos(study: Path, /, *, out: Path) -> None:
     """Write the page of a study as a study archive for JATOS.
 
-    Import the file in JATOS, and give people the study links. Records go to the result data, which
-    twoalike online fetch reads.
+    Import the file into JATOS, and send people the study links. Records go to the result data,
+    which twoalike online fetch reads.
 
     Parameters
     ----------
@@ -285,8 +286,8 @@ def static(
 ) -> None:
     """Write the page of a study for a plain web host.
 
-    Records go to DataPipe (pipe.jspsych.org), which puts them into a project of the Open Science
-    Framework. Without --pipe, people download a file at the end.
+    Records go to DataPipe (pipe.jspsych.org), which stores them in a project of the Open Science
+    Framework. Without --pipe, people download a file at the end and send it to you.
 
     Parameters
     ----------
@@ -297,9 +298,9 @@ def static(
     pipe
         Id of the experiment at DataPipe.
     codes
-        Where a participant's code comes from if the address has none (?participant=w0001). id:
-        drawn from what else the address says of the person, so that two people may have the same;
-        pipe: DataPipe's condition, one after the other.
+        Where a participant's code comes from if the address does not contain one
+        (?participant=w0001). id: drawn by the id in the address, so that two people may get the
+        same code; pipe: DataPipe's condition, one after the other.
     overwrite
         Replace a page that was written before.
 

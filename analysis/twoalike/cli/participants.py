@@ -28,19 +28,20 @@ def participants(
     """Show every participant's temperature and lapse rate, and who probably guessed.
 
     A lapse rate is the share of answers that are guesses. The column guessed is the posterior
-    probability that it lies above --bound; the most doubtful come first. Temperature is how
-    noisy the other answers are, relative to the other participants (their geometric mean is 1).
-    A participant who answers at random may show as one or the other; agreement combines both: how
-    often they give the answer that the embedding makes most probable, 0.33 by chance; of anchored
-    choices 0.5. Where both kinds were fitted, agreement is about odd-one-out choices, and a column
-    agreement_anchored about the others.
+    probability that it lies above --bound; the most doubtful participants come first. Temperature
+    is how noisy the other answers are, relative to the other participants (their geometric mean is
+    1). Random answers may appear as a high lapse rate or a high temperature; agreement combines
+    both: how often a participant gives the answer that is most probable according to the embedding
+    (by chance 0.33, for anchored choices 0.5). If both kinds were fitted, agreement is for
+    odd-one-out choices, and a column agreement_anchored is for the others.
 
-    With any table of judgments also the probability that each participant answered carelessly or is
-    no person: who guesses, answers by position (rates by the last rating), or answers too fast or
-    too regularly. Why is shown as log Bayes factors, positive for careless, of choices, repeated
-    triplets, attention checks and response times; of layouts, the time taken for each image, and
-    images moved again; of ratings, pairs rated again, checks and times; of piles, and the time
-    taken for each image. A careful person may be slow, noisy or of another opinion.
+    With any table of judgments, the command also shows the probability that each participant
+    answered carelessly or was not a person: guessed, answered by position (or repeated the last
+    rating), or answered too fast or too regularly. The reasons are shown as log Bayes factors,
+    positive for careless. For choices: answers, repeated triplets, attention checks and response
+    times; for arrangements: layouts, the time per image, and images moved again; for ratings:
+    answers, pairs rated again, checks and times; for sortings: piles, and the time per image. A
+    careful person may be slow, noisy or of a different opinion.
 
     Examples
     --------
@@ -55,22 +56,22 @@ def participants(
     posterior
         File written by twoalike fit.
     choices
-        Table of choices (.parquet) that was fitted, with response times and attention checks.
+        The fitted table of choices (.parquet), with response times and attention checks.
     arrangements
-        Table of arrangements (.parquet) that was fitted, with durations, seats and moves.
+        The fitted table of arrangements (.parquet), with durations, seats and moves.
     ratings
-        Table of rated pairs (.parquet) that was fitted, with response times, repeats and attention
+        The fitted table of rated pairs (.parquet), with response times, repeats and attention
         checks.
     sortings
-        Table of sortings (.parquet) that was fitted, with durations.
+        The fitted table of sortings (.parquet), with durations.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
-        temperature_high, and alike for lapse and agreement (medians and intervals); guessed; with
-        --choices or --ratings checks (with a known right answer) and passed; with any table
-        p_careless, likeliest (careful, guessing, position or automatic) and of choices
-        evidence_choices, _repeats, _checks and _times, of arrangements evidence_layouts, _pace and
-        _moves, of ratings evidence_ratings, _rating_repeats, _rating_checks and _rating_times, of
-        sortings evidence_piles and _pace_of_piles.
+        temperature_high, and the same for lapse and agreement (medians and intervals); guessed;
+        with --choices or --ratings also checks (with a known right answer) and passed; with any
+        table p_careless and likeliest (careful, guessing, position or automatic). Evidence: for
+        choices evidence_choices, _repeats, _checks and _times; for arrangements evidence_layouts,
+        _pace and _moves; for ratings evidence_ratings, _rating_repeats, _rating_checks and
+        _rating_times; for sortings evidence_piles and _pace_of_piles.
     interval
         Share of the posterior between low and high.
     bound

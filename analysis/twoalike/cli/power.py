@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from twoalike.study import Study
 
 _COLUMNS = (
-    "regret: log-loss on new triplets above that of one who knows the truth, nats; known: the "
-    "share of the truth's gain over guessing that is reached; width: of the 95 % intervals of "
-    "choice probabilities; hold: share of the truth inside them."
+    "regret: log-loss on new triplets minus that of an observer who knows the truth, in nats; "
+    "known: share of that observer's gain over guessing; width: mean width of the 95 % intervals "
+    "of choice probabilities; hold: share of the true probabilities inside them."
 )
 _GROUP_COLUMNS = (
     "all, dimension, pair: percentage of studies that differ at the 5 % level, with its 95 % "
@@ -24,49 +24,51 @@ _GROUP_COLUMNS = (
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is looked for, and in which simulated studies."""
+    """The target, and the simulated studies."""
 
     target_information: float | None = None
-    """Share of the oracle's gain over guessing that predictions are to reach, 0.9 by default."""
+    """Share of the attainable gain in log-loss over guessing that predictions should reach; 0.9 by
+    default."""
     target_regret: float | None = None
-    """Instead: how much the log-loss on new triplets may exceed that of one who knows the truth, in
-    nats."""
+    """Instead: how much the log-loss on new triplets may exceed that of an observer who knows the
+    truth, in nats."""
     target_log_loss: float | None = None
     """Instead: log-loss on new triplets, in nats; guessing has 1.099."""
     target_width: float | None = None
     """Instead: mean width of the 95 % intervals of choice probabilities."""
     trials_per_person: int | None = None
-    """Main trials of each person; those of a session of study.toml if left out."""
+    """Main trials of each person; those of one session in study.toml if left out."""
     sampler: Literal["random", "coverage", "levels"] | None = None
     """Use this sampler instead of the study's."""
     observer: Path | None = None
-    """Where people's space comes from: an observer (.npz), or the posterior (.nc) of a pilot, each
-    draw of which is tried. If left out it is drawn: from the categories of the stimuli, or, without
-    categories, objects have some of many qualities."""
+    """The space of the simulated people: an observer (.npz), or the posterior (.nc) of a pilot, of
+    which each draw is used. If left out, spaces are drawn at random: from the categories of the
+    stimuli or, without categories, by giving each object some of many qualities."""
     accuracy: float = 0.69
-    """How predictable people are in a drawn space: accuracy of one who knows it."""
+    """How predictable people are in a random space: the accuracy of an observer who knows it."""
     people_differ: bool = True
     """Whether people differ in how noisy their choices are and in how often they guess (3 % on
-    average). Those whom attention checks exclude do not count as participants."""
+    average). People excluded by attention checks do not count as participants."""
     worlds: int = 6
-    """Spaces that are tried."""
+    """Number of spaces to simulate."""
     assurance: float = 0.8
     """Share of studies that should reach the target."""
     most_participants: int = 200
-    """Where to give up."""
+    """Largest number of participants to try."""
     engine: Literal["vi", "nuts", "auto"] = "vi"
-    """Engine of the fits. vi, stopped early, comes as near to the truth as nuts, which fit takes
-    for small studies, in a third of the time."""
+    """Engine of the fits. vi, stopped early, comes as close to the truth as nuts (which twoalike
+    fit uses for small studies) in a third of the time."""
     steps: int | None = None
-    """Steps of each vi fit, 1,500 if left out; few are quicker, and ask for more participants."""
+    """Steps of each vi fit, 1,500 if left out. With fewer steps the command is faster, but asks for
+    more participants."""
     seed: int | None = None
-    """Use this seed instead of one that follows from the study's."""
+    """Use this seed instead of one derived from the study's."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class GroupOptions:
-    """How two groups differ, and the test that is to find it."""
+    """How two groups differ, and the test that should detect it."""
 
     effect: float | None = None
     """With --groups: difference of the groups' mean log weights of one dimension, in standard
@@ -77,11 +79,11 @@ class GroupOptions:
     """With --groups: which dimension of people's space differs; 1, the one that matters most for
     similarities, if left out."""
     test: Literal["all", "dimension", "pair"] | None = None
-    """With --groups: what is to differ, all dimensions taken together (if left out), any dimension,
-    or any pair of objects."""
+    """With --groups: what the test must find different: all dimensions taken together (if left
+    out), any dimension, or any pair of objects."""
     studies: int | None = None
-    """With --groups: simulated studies of the answer's size, each in a space of its own; 40 if left
-    out."""
+    """With --groups: number of simulated studies of the size that is the answer, each in a space of
+    its own; 40 if left out."""
 
 
 _OF_PREDICTIONS = (
@@ -107,24 +109,25 @@ def power(
     figure: Path | None = None,
     slurm: Annotated[list[str] | None, Parameter(negative=())] = None,
 ) -> None:
-    """Say how many participants and trials a study needs, before anyone is invited.
+    """Estimate how many participants and trials a study needs, before anyone is invited.
 
-    Whole studies of these objects are simulated: trial lists of the design in study.toml, people
-    who answer from a space drawn at random, and the fit of twoalike fit. Each is scored on new
-    triplets against the true choice probabilities. The answer is the smallest number of
-    participants with which most studies (--assurance) reach the target. The target's default is
-    90 % of what can be known: of the gain in log-loss over guessing that knowing the true space
-    brings.
+    The command simulates whole studies of your objects: trial lists of the design in study.toml,
+    people who answer from a space drawn at random, and a fit as by twoalike fit. Each study is
+    scored on new triplets against the true choice probabilities. The answer is the smallest number
+    of participants with which most studies (--assurance) reach the target. By default the target is
+    90 % of the attainable information, which is the gain in log-loss over guessing of an observer
+    who knows the true space.
 
-    With --groups the answer is how many participants each of two groups needs for compare --groups
+    With --groups, the answer is how many participants each of two groups needs for compare --groups
     to find that they differ, at the 5 % level. The groups weigh one dimension differently
     (--effect), people weigh all dimensions differently (--spread), and the studies are fitted with
-    weights of people.
+    --people weights.
 
-    Simulated studies are kept in derived/power/: a command that was interrupted goes on, and
-    another target costs little more. With 30 objects it takes some minutes; with --groups, which
-    simulates some 100 studies, an hour or more. The display shows the time left for a size. With
-    --slurm each simulated study is a job of a cluster; the answer is the same.
+    Simulated studies are kept in derived/power/: an interrupted command continues where it stopped,
+    and trying another target takes little extra time. With 30 objects the command takes some
+    minutes; with --groups, which simulates about 100 studies, an hour or more. The display shows
+    the time left for the current number of participants. With --slurm, each simulated study is a
+    job of a cluster; the answer is the same.
 
     Examples
     --------
@@ -142,9 +145,9 @@ def power(
     task
         The task; power is for odd-one-out so far.
     groups
-        Size a comparison of two groups.
+        Estimate the size of two groups to be compared.
     out
-        Table of everything as JSON; derived/power.json in the study if left out, with --groups
+        All results as JSON; derived/power.json in the study if left out, with --groups
         derived/group_power.json.
     figure
         Figure to write as well (.svg or .png); not with --groups.

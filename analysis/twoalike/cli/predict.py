@@ -34,16 +34,16 @@ def predict(
     features: Path | None = None,
     objects: Path | None = None,
 ) -> None:
-    """Write the choice probabilities of a posterior or a teacher, for given triplets or sampled ones.
+    """Write the choice probabilities of a posterior or a teacher, for given or sampled triplets.
 
-    Three tab-separated columns a triplet: the probability that item 1, 2, 3 is the odd one. A
-    posterior answers for a new person, averaged over its draws and over the lapses and
-    temperatures of its population; a teacher for a typical observer, who never guesses. With
-    --interval there are six more columns, the low and high end of each probability.
+    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is the odd
+    one. A posterior predicts a new person, averaged over its draws and over the lapses and
+    temperatures of its population; a teacher predicts a typical observer, who never guesses. With
+    --interval there are six more columns, the lower and upper end of each interval.
 
-    --sample draws triplets of the images of --features itself and writes a folder of labels:
-    Parquet shards with the ids and the probabilities (a posterior's without lapses). The same
-    command goes on where it was stopped; with --part several machines fill one folder.
+    --sample draws triplets among the images of --features and writes a folder of labels: Parquet
+    shards with the ids and the probabilities (a posterior's without lapses). The same command
+    continues where it was stopped; with --part, several machines write into one folder.
 
     Examples
     --------
@@ -59,44 +59,45 @@ def predict(
     source
         Posterior (.nc) or teacher (a folder).
     out
-        Table to write (.tsv); with --sample, folder to make or to go on with.
+        Table to write (.tsv); with --sample, folder to make or to continue.
     triplets
-        Delimited text: three object ids, or three 0-based indices, a line; more columns are
-        passed over.
+        Delimited text with three object ids, or three 0-based indices, per line; further columns
+        are ignored.
     sample
-        cluster-boundary: two images of one cluster of features and one of another; within: three
-        of one; between: three of three; uniform: any three.
+        Rule by which triplets are sampled. cluster-boundary: two images of one cluster of features
+        and one of another; within: three images of one cluster; between: three of three clusters;
+        uniform: any three.
     number
-        Triplets to sample, a million if left out.
+        Number of triplets to sample, a million if left out.
     clusters
-        Clusters to ask for; if left out, the root of half the images, from 3 to 500.
+        Number of clusters; if left out, the root of half the number of images, from 3 to 500.
     pool
-        Images whose triplets are sampled and labelled together, 192 if left out: with more, an
-        image meets more others, but labelling takes longer.
+        Number of images whose triplets are sampled and labelled together, 192 if left out. With
+        more, an image is combined with more others, but labelling takes longer.
     part
-        Make a part of the shards only: 2/8 is the second of eight.
+        Make only a part of the shards: 2/8 is the second of eight.
     seed
         Seed of clusters and triplets.
     interval
         Share of the posterior inside each probability's interval, such as 0.9.
     participant
-        Answer for this participant of the posterior, with their own lapse and temperature.
+        Predict this participant of the posterior, with their own lapse rate and temperature.
     participant_column
-        Answer for the participants that this column of the triplets names, numbered from 1; for
-        those that the posterior does not know as for new people.
+        Number of a column of the triplets, from 1, that names the participant to predict. People
+        unknown to the posterior are predicted as new people.
     kind
-        anchored: item 1 is the reference, and the probabilities are those that item 2 or 3 is
-        the more similar to it; that of item 1 is 0. ranked: that an item is the most similar and
-        another the next. most-alike: that a pair is the most alike. anchored-pair: that two items
-        are the most similar to item 1, in no order.
+        The question. anchored: item 1 is the reference, and the probabilities are those that item 2
+        or 3 is more similar to it; that of item 1 is 0. ranked: one item is the most similar to
+        item 1 and another the second most. most-alike: a pair is the most alike. anchored-pair: two
+        items are the most similar to item 1, in no order.
     items
-        Items of a set, from three to nine; with more than three, or one of the last three kinds,
-        there is one column for each possible answer, and a posterior is needed.
+        Number of items in a set, from three to nine. With more than three, or with one of the last
+        three kinds, there is one column for each possible answer, and a posterior is needed.
     features
-        For a teacher that maps them and for --sample: a network's features (.npz, .parquet, .h5, or .npy with
-        --objects).
+        A network's features (.npz, .parquet, .h5, or .npy with --objects), for --sample and for a
+        teacher that maps them.
     objects
-        Object ids, one a line, of a file of features that holds none.
+        Object ids, one per line, for a file of features without ids.
     """  # noqa: E501
     from twoalike.study import TwoalikeError
 
@@ -170,7 +171,7 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
     )
     seen = made.diversity
     print(  # noqa: T201
-        f"  {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')} in them; a pair at "
-        f"most {counted(seen.largest_reuse, 'time')}, one of a cluster at most "
-        f"{seen.largest_reuse_in_cluster}"
+        f"  they contain {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')}; the "
+        f"most frequent pair occurs {counted(seen.largest_reuse, 'time')}, that within a cluster "
+        f"{counted(seen.largest_reuse_in_cluster, 'time')}"
     )

@@ -15,10 +15,10 @@ def report(
     seed: int = 0,
     allow_problems: Flag = False,
 ) -> None:
-    """Write a study's report as one HTML file that needs no network.
+    """Write a study's report as one HTML file that can be read offline.
 
-    Shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
-    groups.json, results.json and the student's model card in derived/. What is missing is named,
+    It shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
+    groups.json, results.json and the student's model card in derived/. It lists what is missing,
     with the command that makes it.
 
     Parameters

@@ -16,30 +16,30 @@ class Options:
 
     task: TaskName | None = None
     """odd-one-out, anchored-choice, odd-one-of-many, most-alike-pair, multi-arrangement,
-    pair-rating, free-sorting, or a task of another installed package. If left out, the tasks that
-    [sitting] of study.toml names, one after the other; the only task whose protocol is in the
-    study; or odd-one-out."""
+    pair-rating, free-sorting, or a task of another installed package. If left out: all tasks of
+    [sitting] in study.toml, one after the other; without [sitting], the only task whose protocol is
+    in the study, or odd-one-out."""
     session: int = 1
-    """Number of the session, from 1; none is left out."""
+    """Number of the session: 1, then 2, without gaps."""
     group: str | None = None
     """Group of a new participant, in a study whose operator assigns groups ([groups] of
     study.toml). Later sessions keep it."""
     resume: Flag = False
-    """Go on with a session that was stopped or broke off; starts it if it has not begun."""
+    """Continue a session that was stopped or crashed; start it if it has not begun."""
     pilot: Flag = False
-    """A short try in a window, recorded in data/pilot instead of data/raw."""
+    """A short trial run, recorded in data/pilot instead of data/raw."""
     simulate: Annotated[bool | Path, Parameter(negative=())] = False
-    """A simulated observer answers: the one in the file that follows (.npz); with random, one with
-    random similarities; with nothing more, one made from the stimuli's categories."""
+    """A simulated observer answers. --simulate alone makes one from the stimuli's categories,
+    --simulate random one with random similarities; --simulate FILE.npz takes the one in the
+    file."""
     window: bool = True
     """With --no-window, a simulated session runs without a window and without PsychoPy."""
     windowed: Flag = False
-    """A window instead of the whole screen."""
+    """Use a window instead of the whole screen."""
     virtual_display: Flag = False
-    """Start a screen that nobody sees (Linux)."""
+    """Use a virtual screen (Linux)."""
     speed: float | None = None
-    """Simulated sessions: seconds of the session in a second; all waiting is skipped if left
-    out."""
+    """For simulated sessions: how many times as fast as real time. If left out, nothing waits."""
     seed: int | None = None
     """Use this seed instead of the study's."""
     elsewhere: Flag = False
@@ -53,11 +53,11 @@ def run(study: Path, /, *, participant: str, options: Options = Options()) -> No
     """Run one session with a participant, or with a simulated one.
 
     Without --task it runs the tasks of [sitting] in study.toml one after the other, in the
-    participant's order. Every trial is on the disk before the next one begins. Esc, then Esc again,
-    stops the session; --resume goes on with the next trial, also after a crash or a power cut, in
-    the task that was not over.
+    participant's order. Every trial is saved to disk before the next one begins. Esc, pressed
+    twice, stops the session. --resume continues with the next trial of the unfinished task, also
+    after a crash or a power cut.
 
-    Exit status: 0 the session is finished, 130 it was stopped before, 1 it could not run.
+    Exit status: 0 if the session is finished, 130 if it was stopped, 1 if it could not run.
 
     Parameters
     ----------

@@ -20,30 +20,31 @@ def screen(
 ) -> None:
     """Measure this computer's screen, once for all studies.
 
-    A window shows a blue card. Hold a bank card (or any card of that size) against it and make
-    the blue one as large, with the arrow keys or the mouse wheel; Enter says that it fits. Then
-    many frames are shown, to see whether the screen is on time. From then on, sizes in degrees
-    of visual angle are right on this computer.
+    A window shows a blue card. Hold a bank card (or any card of that size) against it, make the
+    blue card the same size with the arrow keys or the mouse wheel, and press Enter. Then many
+    frames are shown, to measure whether the screen is on time. From then on, sizes in degrees of
+    visual angle are right on this computer.
 
     The result is kept in your configuration folder, or in the file that the environment
     variable TWOALIKE_SCREEN names.
 
-    Exit status: 0 measured, 1 could not, 130 left before the card matched; nothing is saved then.
+    Exit status: 0 if the screen was measured, 1 if it could not be, 130 if you left before the card
+    matched (nothing is saved).
 
     Parameters
     ----------
     number
         Which screen, 0 is the first.
     width_cm
-        Width of the visible picture, if you measured it with a ruler: no card is shown then.
+        Width of the visible picture, if you measured it with a ruler; no card is shown then.
     distance_cm
         From the participant's eyes to the screen; asked for if left out.
     frames
         How many frames to measure.
     windowed
-        A window instead of the whole screen.
+        Use a window instead of the whole screen.
     virtual_display
-        Start a screen that nobody sees (Linux).
+        Use a virtual screen (Linux).
 
     Examples
     --------

@@ -22,25 +22,23 @@ def share(
 ) -> None:
     """Write a copy of a study's raw data that is fit for publication.
 
-    The copy has the columns that twoalike itself writes. Each further one (age, answers to a
-    form, columns of your own) is published only if columns below [share] in study.toml names it,
-    such as "participants.age" or "form.hand"; columns that are left out are listed.
+    The copy contains the columns that twoalike itself writes. Other columns (age, answers to a
+    form, columns of your own) are published only if columns under [share] in study.toml lists them,
+    such as "participants.age" or "form.hand"; the command lists the columns that it leaves out.
 
-    Participants get new, random codes. Their dates are moved back by a whole number of days, to
-    before 1925, each person's by another; the time of day and the days between visits stay.
-    Ages above 89 become 89. Seeds, hashes of files that hold codes, torn rows and words in logs
-    are left out, and so is every file that is not part of the raw data. E-mail addresses,
-    telephone numbers, IBAN, addresses on the internet, long numbers, paths, names of this computer
-    and its user, and full dates are searched for in every column and text; if one is found,
-    nothing is written. Values shared by fewer than 5 people are named in a warning. The copy passes
-    the BIDS validator.
+    Participants get new, random codes. Dates are moved back by a whole number of days to before
+    1925, by a different number for each person; the time of day and the days between visits stay
+    the same. Ages above 89 become 89. Seeds, hashes of files that contain codes, torn rows, words
+    in logs, and all files that are not part of the raw data are left out. Every column and text is
+    searched for e-mail addresses, telephone numbers, IBAN, internet addresses, long numbers, paths,
+    names of this computer and its user, and full dates; if one is found, nothing is written. A
+    warning names values shared by fewer than 5 people. The copy passes the BIDS validator.
 
-    There is no --seed, on purpose: which new code belongs to which old one is random and is
-    kept nowhere, so that nobody can find it out by trying. The copy cannot be made a second time;
-    publish the one you checked. Whoever has the study's seed (study.toml) can still compute for
-    which old code a trial list was made: do not publish it beside the copy. Small seeds can be
-    found by trying; a warning names them. Read the copy before you publish it: a name in a text
-    passes every search.
+    There is no --seed, on purpose: which new code belongs to which old one is random and is not
+    stored, so that it cannot be reconstructed. The copy cannot be made a second time; publish the
+    one you checked. With the study's seed (study.toml), one can still compute for which old code a
+    trial list was made: do not publish it with the copy. Small seeds can be guessed; a warning
+    names them. Read the copy before you publish it: no search finds a name in a text.
 
     Parameters
     ----------

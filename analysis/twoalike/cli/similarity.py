@@ -20,8 +20,9 @@ def similarity(
 ) -> None:
     """Write how similar every two objects are, with intervals.
 
-    Means over the posterior's draws. Text has one row a pair: item_1, item_2, similarity, low,
-    high. A .npz or .mat file has square matrices: ids, similarity, low, high.
+    Similarities are means over the posterior's draws. A text file has a row for each pair: item_1,
+    item_2, similarity, low, high. A .npz or .mat file has square matrices: ids, similarity, low,
+    high.
 
     Examples
     --------
@@ -37,23 +38,23 @@ def similarity(
     out
         File to write (.csv, .tsv, .npz or .mat).
     scale
-        centred: in units of log-odds of a choice; 0 is as alike as two of these objects are on
-        average. raw: not centred, a dot product unless the posterior says otherwise; choices do
-        not tell how large it is for all pairs together, only how pairs differ. chance: from 0
-        to 1, the chance that the two are kept together when a third object is shown with them,
-        as SPoSE and VICE define it. For 1,854 objects and 100 draws it takes some eight minutes.
+        centred: in units of log-odds of a choice; 0 is the mean similarity of two of these objects.
+        raw: not centred; dot products, unless the posterior has distances. Choices determine only
+        how pairs differ, not their common level. chance: from 0 to 1, the probability that the two
+        are kept together when a third object is shown with them, as defined by SPoSE and VICE. For
+        1,854 objects and 100 draws this takes about eight minutes.
     interval
         Share of the posterior between low and high.
     objects
-        Ids of the objects to write, one a line, in the order wanted; all if left out. chance
+        Ids of the objects to write, one per line, in the desired order; all if left out. chance
         draws the third object from these.
     square
-        For text: the means alone, as a square with names.
+        For text: only the means, as a square table with names.
     group
         Similarities of the average person of this group; the posterior needs weights by person
         (twoalike fit --people weights --groups).
     participant
-        Similarities of this participant, likewise.
+        Similarities of this participant; the posterior needs weights by person as well.
     """
     from twoalike.embedding import Posterior, save_similarity
 

@@ -19,45 +19,47 @@ class Options:
     """Teacher's folder to make."""
     features: Path | None = None
     """The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
-    the judged objects among them. Without features the teacher knows judged objects only."""
+    the judged objects among them. Without features, the teacher knows judged objects only."""
     objects: Path | None = None
-    """Object ids, one a line, of a file of features that holds none."""
+    """Object ids, one per line, for a file of features without ids."""
     choices: Path | None = None
-    """Judgments (choices.parquet), at best all there are: they set the penalty and the temperature,
-    and the map is scored on them. Choices the posterior was not fitted to also decide which labels
-    are taught, and by which kind of teacher."""
+    """Judgments (choices.parquet), preferably all of them: they determine the penalty and the
+    temperature, and the map is scored on them. Choices that the posterior was not fitted to also
+    decide the kind of labels and of teacher."""
     kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto"
     """posterior: judged objects only, by draws of the posterior; surrogate: all images by their
-    features; mixed: judged objects keep the posterior's places, others are placed by their
-    features; auto: posterior without --features, else surrogate or mixed, whichever predicts new
-    --choices better (mixed without new ones)."""
+    features; mixed: judged objects have the posterior's positions, others are placed by their
+    features; auto: posterior without --features, otherwise surrogate or mixed, whichever predicts
+    new --choices better (mixed without new choices)."""
     labels: Literal["auto", "predictive", "plugin"] = "auto"
-    """predictive: averaged over the posterior's draws; plugin: of its mean similarities; auto:
-    whichever predicts --choices better, predictive without new choices."""
+    """predictive: averaged over the posterior's draws; plugin: from its mean similarities; auto:
+    whichever predicts new --choices better (predictive without new choices)."""
     regulariser: Literal["ridge", "contrastive"] = "ridge"
     """ridge: the map in closed form; contrastive: also maps fitted by gradient, with and without a
-    term that keeps the network's neighbourhoods; what predicts held-out objects best is taken."""
+    term that preserves the network's neighbourhoods; the one that predicts held-out objects best is
+    taken."""
     untransformed: bool = False
-    """Make the control: the network's own similarities at the temperature that suits the labels."""
+    """Make the control: the network's own similarities, at the temperature that fits the labels
+    best."""
     draws: int = 50
-    """Draws that a posterior's teacher keeps."""
+    """Number of draws that a teacher of kind posterior keeps."""
     folds: int = 8
-    """Folds of objects."""
+    """Number of folds of objects."""
     seed: int = 0
     """Seed of the folds and of the triplets with labels."""
     group: str | None = None
-    """Teach the likeness of this group's average person; the posterior needs weights by person
+    """Teach the similarities of this group's average person; the posterior needs weights by person
     (twoalike fit --people weights --groups). --choices of other people are left out."""
     participant: str | None = None
-    """Teach the likeness of this participant, likewise."""
+    """Teach the similarities of this participant; the posterior needs weights by person as well."""
 
 
 def teach(posterior: Path, /, *, options: Options) -> None:
-    """Make a teacher: of judged objects the posterior itself, of other images a map of features.
+    """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
-    The map goes from a network's features into the human space, so that images nobody judged have
-    a place in it. It is fitted to the objects that were judged, and its penalty, temperature and
-    scores come from objects held out from it.
+    The map goes from a network's features into the human space, so that images without judgments
+    have a position in it. It is fitted to the judged objects; its penalty, temperature and scores
+    come from held-out objects.
 
     Examples
     --------

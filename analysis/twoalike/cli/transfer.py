@@ -25,43 +25,43 @@ def transfer(
     seed: int = 0,
     out: Path,
 ) -> None:
-    """Measure how networks' features serve other tasks than similarity.
+    """Measure how useful networks' features are for other tasks than similarity.
 
-    Few-shot classification, linear probe, new subclasses of known superclasses, and the labels of
-    nearest neighbours; each with a 95 % interval, and its difference to the first network on the
-    same images. Intervals are over other classes; those with a star, of fewer than 6 classes,
-    over other images of the same ones. The file has both.
+    The tasks are few-shot classification, a linear probe, new subclasses of known superclasses, and
+    the labels of nearest neighbours. Each score has a 95 % interval, and a difference from the
+    first network on the same images. Intervals are for other classes; with fewer than 6 classes,
+    they have a star and are for other images of the same classes. The file contains both.
 
     Parameters
     ----------
     features
-        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Give it once a
-        network; the first is the one that the others are compared with.
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
+        option for each network; all are compared with the first.
     objects
-        Image ids, one a line: the order of features in .npy.
+        Image ids, one per line: the order of features in .npy.
     labels
         Table of labels (tab-separated, column id, then levels from coarse to fine), such as
-        stimuli.tsv. Without it, the folders that images lie in are their labels.
+        stimuli.tsv. Without it, an image's folders are its labels.
     only
-        Ids of the images to use, one a line.
+        Ids of the images to use, one per line.
     others
         Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
-        each network: how many are classified right by a classifier that learnt from the images of --features.
+        each network. A classifier trained on the images of --features is tested on them.
     breeds
         Folder with the published class hierarchy of BREEDS (dataset_class_info.json, class_hierarchy.txt,
         node_names.txt): accuracy by its splits entity13, entity30, living17 and nonliving26. The class of
         an image is a label, a folder in its id or the beginning of its name (n01440764_10026).
     shots
-        Images of a class that few-shot classifiers learn from.
+        Numbers of images per class that few-shot classifiers learn from.
     ways
-        Classes in a few-shot episode; all unless given.
+        Number of classes in a few-shot episode; all if left out.
     classifier
-        Of few-shot episodes: logistic regression, or the nearest class mean.
+        Classifier of few-shot episodes: logistic regression, or the nearest class mean.
     neighbours
-        How many nearest neighbours to look at.
+        Number of nearest neighbours.
     similarity
-        cosine: of features minus their mean over the images. raw-cosine: of features as they are.
-        dot: their dot product.
+        cosine: of features minus their mean over the images. raw-cosine: of unchanged features.
+        dot: dot product.
     seed
         Seed of episodes, folds and halvings.
     out

@@ -6,25 +6,26 @@ from twoalike.cli._show import show_notes
 
 
 def validate(study: Path, /) -> None:
-    """Check a study's protocols and raw data, pilot data included: BIDS, and our own rules.
+    """Check a study's settings, protocols and raw data, including pilot data.
 
-    Our own: trials numbered from 1 with none twice, times that can be, three places and three
-    objects, a response that agrees with the object and the place it names, trials as in the
-    trial list; arrangements whole, and as their events say; images as in the manifest; rows as
-    the session's log saw them written; tables that are copies; people and sessions that are
-    missing. Each problem names file, row (counted from 1) and column; what cannot be checked is
-    listed as a note. Protocols: every key, names of keys that the window knows, texts that do not
-    fit the screen of this computer (1024 x 768 if it was not measured), colours with too little
-    contrast. Settings: the categories they rely on. Trial lists of sessions to come: whether they
-    match the current settings. A task that has no data yet and whose first session cannot be
-    designed is named. Ten problems are shown for each file.
+    Settings: whether the images have the categories that they rely on, and whether the first
+    session of each task can be designed. Protocols: every key, names of keys of the keyboard, texts
+    that do not fit the screen of this computer (1024 x 768 if it was not measured), colours with
+    too little contrast. Trial lists of future sessions: whether they match the current settings.
 
-    What looks private (e-mail and internet addresses, telephone and other long numbers, IBAN,
-    paths, names of this computer and its user, birth dates) is listed too. It is not a problem of
-    the data, but check it before you share them. Files that killed processes left unfinished are
-    listed as well.
+    Raw data: valid BIDS; trials numbered from 1 without duplicates; possible times; three places
+    and three objects; responses that agree with the object and the place they name; trials as in
+    the trial list; arrangements complete and in agreement with their events; images as in the
+    manifest; rows as the session's log recorded them; no copied tables; no missing people or
+    sessions. Each problem names file, row (counted from 1) and column; ten problems are shown for
+    each file. What cannot be checked is listed as a note.
 
-    Exit status: 0 all is well, 1 there are problems.
+    Values that look private (e-mail and internet addresses, telephone and other long numbers, IBAN,
+    paths, names of this computer and its user, birth dates) are listed too. They are not errors,
+    but check them before you share the data. Unfinished files of killed processes are listed as
+    well.
+
+    Exit status: 0 if there are no problems, 1 if there are.
 
     Parameters
     ----------

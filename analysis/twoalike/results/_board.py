@@ -344,8 +344,8 @@ def _best_sentence(best: Sequence[str], k: int, level: float) -> str:
     if len(best) == 1:
         return f"{best[0]} is better than each other network, corrected for all pairs of {k}."
     return (
-        f"{len(best)} of {k} networks may be the best: no other is better than one of them at the "
-        f"{100 * (1 - level):.0f} % level, corrected for all pairs. They are {', '.join(best)}."
+        f"{len(best)} of {k} networks may be the best ({', '.join(best)}): no network is better "
+        f"than one of these at the {100 * (1 - level):.0f} % level, corrected for all pairs."
     )
 
 

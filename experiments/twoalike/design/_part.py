@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Condition, Strict, Study, TwoalikeError
+from twoalike.study import SAFE_SEED, Condition, Strict, Study, TwoalikeError
 
 
 def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
@@ -25,7 +25,9 @@ def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
     own = there.own_condition
     assert own is not None
     words = np.random.SeedSequence([study.config.seed, there.run]).generate_state(2, np.uint64)
-    config = study.config.model_copy(update={"seed": int(words[0])})
+    # As hard to guess as the study's own, which is what ``share`` judges it by.
+    high = 0 if study.config.seed < SAFE_SEED else int(words[1])
+    config = study.config.model_copy(update={"seed": (high << 64) + int(words[0])})
     there = replace(there, config=config)
     return only_objects(there, stimuli, _objects_of(own, study, stimuli)) if own.objects else there
 

@@ -78,11 +78,13 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
 def check_protocol(study: Study, model: type[Protocol]) -> str:
     """Say in one line what is wrong with a protocol; empty if it is valid or missing."""
     task = _task(model)
-    own = study.protocols_over(task.label) or study.own_condition
-    if not own and _at_default(study, task) and not study.protocol_of(task.label).exists():
+    if not _has_condition(study, task):
+        return ""
+    missing = _at_default(study, task) and does_without(study, task.name)
+    if missing and not study.protocols_over(task.label):
         return ""
     try:
-        load_protocol(study, model)
+        protocol_or_default(study, model)
     except TwoalikeError as error:
         return str(error)
     return ""
@@ -126,7 +128,9 @@ def each_protocol(study: Study) -> Iterator[tuple[str, Study, Protocol]]:
         label = find_task(task).label
         for own in each_variant(study):
             same = own.group and not own.condition and not own.protocols_over(label)
-            if not (same or does_without(own, task) or check_protocol(own, model)):
+            if same or does_without(own, task) or not _has_condition(own, find_task(task)):
+                continue
+            if not check_protocol(own, model):
                 yield task, own, protocol_or_default(own, model)
 
 
@@ -156,6 +160,11 @@ def check_parts(study: Study) -> list[str]:
 
 def _task(model: type[Protocol]) -> Task:
     return find_task(str(model.model_fields["task"].default))
+
+
+def _has_condition(study: Study, task: Task) -> bool:
+    """Whether the condition that the study is in, if any, is one of the task's."""
+    return not study.condition or study.condition in study.conditions_of(task.name)
 
 
 def _at_default(study: Study, task: Task) -> bool:

@@ -410,12 +410,15 @@ class _Run:
                 remedy=f"Compute them for these images and {remedy}",
             )
         size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
-        network = load_backbone(
-            str(name),
-            size=size,
-            pool=teacher.source.get("pool"),
-            block=teacher.source.get("block"),
-        )
+        tokens = {key: teacher.source.get(key) for key in ("pool", "block")}
+        try:
+            network = load_backbone(str(name), size=size, **tokens)
+        except TwoalikeError as error:
+            raise TwoalikeError(
+                f"the teacher maps features of {name}, which cannot be loaded here: "
+                f"{error.problem or error}",
+                remedy=f"Compute the features of these images with its weights and {remedy}",
+            ) from error
         meta = feature_source(network, seen.digest)
         if teacher.source.get("weights_sha256") not in (None, meta["weights_sha256"]):
             raise TwoalikeError(

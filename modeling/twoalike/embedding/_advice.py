@@ -473,10 +473,10 @@ def _on_fits(state: Mapping[str, Any]) -> str:
     same = "mostly by rotation" if rotated <= residual / 2 else "beyond rotation"
     return (
         f"The choice probabilities of the variational fits differ by {apart:.1f} percentage "
-        f"points; one of them predicts {state['fits_cost']:.4f} nats a judgment worse than all "
-        "together, which is how they are used. More fits (`chains=...`) average more of this out. "
-        f"Their coordinates differ {same} (residual {residual:.2f}, {rotated:.2f} after it): "
-        "read only dimensions that are stable."
+        f"points. Their average, which is used, predicts {state['fits_cost']:.4f} nats per "
+        "judgment better than a single fit; more fits (`chains=...`) make it more stable. Their "
+        f"coordinates differ {same} (residual {residual:.2f}, {rotated:.2f} after rotation): "
+        "interpret only stable dimensions."
     )
 
 

@@ -138,8 +138,9 @@ class Covariates:
 def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str]:
     """Read the group of each participant.
 
-    ``source`` is a tab-separated file with the columns ``participant`` and ``group``; or, of a
-    study, a column of its ``participants.tsv``, where people of whom it says ``n/a`` have no group.
+    ``source`` is a tab-separated file with the columns ``participant`` (or BIDS's
+    ``participant_id``) and ``group``; or, of a study, a column of its ``participants.tsv``. People
+    of whom it says ``n/a`` have no group.
 
     Raises
     ------
@@ -147,9 +148,9 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
         If there is no such file or column, or a participant is listed twice.
     """
     if study is None or Path(source).is_file():
-        return _read_people(Path(source), "groups of participants", "participant", ["group"])[
-            "group"
-        ]
+        path, what = Path(source), "groups of participants"
+        person = BIDS_PERSON if BIDS_PERSON in read_tsv(path, what, []) else "participant"
+        return _read_people(path, what, person, ["group"])["group"]
     path = study.raw / "participants.tsv"
     return _read_people(path, "a table of participants", BIDS_PERSON, [str(source)])[str(source)]
 

@@ -406,8 +406,10 @@ _OTHER_CONDITION = "in another condition"
 def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.DataFrame:
     """Judgments of one task, without the sessions that the study's rule leaves out."""
     rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
+    table: pd.DataFrame  # pd.DataFrame(table) would lose its attrs
     if condition is None:
-        return pd.DataFrame(task.read_raw(study.raw, ids, *([rule] if rule else [])))
+        table = task.read_raw(study.raw, ids, *([rule] if rule else []))
+        return table
 
     def of_others(rows: pd.DataFrame) -> str | None:
         column = BY_CONDITION.name
@@ -415,7 +417,7 @@ def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.Dat
             return _OTHER_CONDITION
         return rule(rows) if rule else None
 
-    table = pd.DataFrame(task.read_raw(study.raw, ids, of_others))
+    table = task.read_raw(study.raw, ids, of_others)
     excluded = [one for one in table.attrs.pop("excluded", ()) if one[2] != _OTHER_CONDITION]
     if rule:
         table.attrs["excluded"] = excluded
