@@ -410,7 +410,7 @@ class _Run:
                 remedy=f"Compute them for these images and {remedy}",
             )
         size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
-        tokens = {key: teacher.source.get(key) for key in ("pool", "block")}
+        tokens: dict[str, Any] = {key: teacher.source.get(key) for key in ("pool", "block")}
         try:
             network = load_backbone(str(name), size=size, **tokens)
         except TwoalikeError as error:
