@@ -22,8 +22,7 @@ def demo(
     """Run the whole chain on drawn creatures, or map your own judgments.
 
     The whole chain takes some minutes on two cores: simulated participants answer in real windows
-    (on a virtual screen if there is no screen); then the command fits, teaches, distils, scores,
-    and prints a table.
+    (virtual ones if there is no screen); then it fits, teaches, distils, scores and prints a table.
 
     With --yourself, you do about thirty trials on familiar things, which takes about three minutes,
     and see your own map less than a minute after the last one. With --online, you do so on the page

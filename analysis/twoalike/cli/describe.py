@@ -21,18 +21,16 @@ def describe(
 
     The page states what participants see and do, for how long and in how many trials, breaks,
     questions, consent, stopping and withdrawal, which data are stored and where, what is not
-    stored, who can see the data and how they are shared. It is generated from the settings of the
-    study, so run this again when they change. What you have to add (recruitment, payment, how long
-    data are kept) is listed. Consent and instruction are quoted at the end as participants read
-    them.
+    stored, who can see the data and how they are shared. It is generated from the study's settings,
+    so run this again when they change. It lists what you have to add (recruitment, payment, how
+    long data are kept), and quotes consent and instruction at the end as participants read them.
 
     Parameters
     ----------
     study
         Folder of the study.
     task
-        Tasks to describe. If left out, those of [sitting], or else those whose protocols are in
-        the study.
+        Tasks to describe; if left out, those of [sitting], or else those with a protocol.
     group
         Group whose protocols are described, in a study with groups.
     language

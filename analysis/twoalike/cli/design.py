@@ -41,8 +41,7 @@ def design(
     participants
         Codes of the participants, such as 001 002 003.
     sessions
-        Number of sessions for each participant; with --block, the number of the session that the
-        block belongs to.
+        Number of sessions for each participant; with --block, the number of the block's session.
     sampler
         Use this sampler instead of the study's. list: only check existing lists.
     posterior

@@ -74,8 +74,7 @@ class Options:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     resume: bool = False
-    """Continue from the last checkpoint in --out; the result is the same as without an
-    interruption."""
+    """Continue from the last checkpoint in --out, with the same result as without interruption."""
 
 
 def distill(*, options: Options) -> None:

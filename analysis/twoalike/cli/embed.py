@@ -8,9 +8,8 @@ from twoalike.cli._show import show_doubts
 def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
     """Write the objects' coordinates: posterior means, or every draw.
 
-    Dimensions are in order of importance, the same in all draws. Use coordinates only for
-    inspection; for predictions and similarities use twoalike predict and twoalike similarity, which
-    average over draws.
+    Dimensions are in order of importance, the same in all draws. Coordinates are for inspection;
+    for predictions and similarities, twoalike predict and twoalike similarity average over draws.
 
     Examples
     --------

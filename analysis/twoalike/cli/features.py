@@ -72,12 +72,10 @@ def features(
         efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
         open_clip:MODEL/TAG, or a student's folder.
     images
-        Folder of images; if it contains a stimuli.tsv, that determines ids and order. Or tar shards
-        in WebDataset's layout, Parquet files with images, or a split saved by Hugging Face's
-        datasets.
+        Folder of images, with ids and order of its stimuli.tsv if it has one. Or tar shards in
+        WebDataset's layout, Parquet files with images, or a split saved by Hugging Face's datasets.
     out
-        Table of features to write (.npz); with --shard, a folder, which all --features options
-        accept.
+        Table of features to write (.npz); with --shard, a folder, for all --features options.
     shard
         Number of images per file, for large collections: an interrupted run can be continued, and
         several machines can share the work.

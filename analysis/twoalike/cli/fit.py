@@ -36,8 +36,8 @@ class Options:
     """dot: dot product of non-negative coordinates; distance: the closer, the more alike; auto:
     dot, unless a pilot shows that distances clearly predict held-out judgments better."""
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
-    """Prior of the coordinates; auto: gaussian for distances, softplus with features or for vi,
-    otherwise spike-and-slab."""
+    """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, otherwise
+    spike-and-slab."""
     draws: int | None = None
     """Draws to keep from each chain: 300 for nuts and 100 for vi if left out."""
     chains: int | None = None
@@ -93,8 +93,7 @@ def fit(
     Parameters
     ----------
     study
-        Folder of a study. Its sessions of all tasks are fitted; the tidy tables and the posterior
-        are written to derived/.
+        Folder of a study. Sessions of all tasks are fitted; tables and posterior go into derived/.
     choices
         Table of choices (.parquet) instead of a study.
     arrangements

@@ -222,9 +222,8 @@ def fetch(
 def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> None:
     """Fit the choices stored so far, for the next blocks of an adaptive study.
 
-    Run this beside twoalike online serve, in a process of its own. It publishes a numbered
-    snapshot; sessions never wait for it. Without a snapshot, blocks are random. Needs the extra
-    modeling.
+    Run this beside twoalike online serve. It publishes a numbered snapshot; sessions never wait for
+    it. Without a snapshot, blocks are random. Needs the extra modeling.
 
     Parameters
     ----------

@@ -27,8 +27,7 @@ class Options:
     """The target, and the simulated studies."""
 
     target_information: float | None = None
-    """Share of the attainable gain in log-loss over guessing that predictions should reach; 0.9 by
-    default."""
+    """Share of the attainable gain in log-loss over guessing to be reached, 0.9 by default."""
     target_regret: float | None = None
     """Instead: how much the log-loss on new triplets may exceed that of an observer who knows the
     truth, in nats."""
@@ -59,8 +58,7 @@ class Options:
     """Engine of the fits. vi, stopped early, comes as close to the truth as nuts (which twoalike
     fit uses for small studies) in a third of the time."""
     steps: int | None = None
-    """Steps of each vi fit, 1,500 if left out. With fewer steps the command is faster, but asks for
-    more participants."""
+    """Steps of each vi fit, 1,500 if left out; with fewer it is faster, but needs more people."""
     seed: int | None = None
     """Use this seed instead of one derived from the study's."""
 

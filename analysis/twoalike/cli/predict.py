@@ -61,8 +61,7 @@ def predict(
     out
         Table to write (.tsv); with --sample, folder to make or to continue.
     triplets
-        Delimited text with three object ids, or three 0-based indices, per line; further columns
-        are ignored.
+        Delimited text with three object ids or 0-based indices per line; more columns are ignored.
     sample
         Rule by which triplets are sampled. cluster-boundary: two images of one cluster of features
         and one of another; within: three images of one cluster; between: three of three clusters;

@@ -28,8 +28,7 @@ def screen(
     The result is kept in your configuration folder, or in the file that the environment
     variable TWOALIKE_SCREEN names.
 
-    Exit status: 0 if the screen was measured, 1 if it could not be, 130 if you left before the card
-    matched (nothing is saved).
+    Exit status: 0 measured, 1 failed, 130 left before the card matched (nothing is saved).
 
     Parameters
     ----------

@@ -20,9 +20,8 @@ def similarity(
 ) -> None:
     """Write how similar every two objects are, with intervals.
 
-    Similarities are means over the posterior's draws. A text file has a row for each pair: item_1,
-    item_2, similarity, low, high. A .npz or .mat file has square matrices: ids, similarity, low,
-    high.
+    Similarities are means over the posterior's draws. Text has a row for each pair: item_1, item_2,
+    similarity, low, high. A .npz or .mat file has square matrices: ids, similarity, low, high.
 
     Examples
     --------

@@ -28,19 +28,17 @@ class Options:
     decide the kind of labels and of teacher."""
     kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto"
     """posterior: judged objects only, by draws of the posterior; surrogate: all images by their
-    features; mixed: judged objects have the posterior's positions, others are placed by their
-    features; auto: posterior without --features, otherwise surrogate or mixed, whichever predicts
-    new --choices better (mixed without new choices)."""
+    features; mixed: judged objects keep the posterior's positions; auto: posterior without
+    --features, otherwise surrogate or mixed, whichever predicts new --choices better (mixed without
+    new choices)."""
     labels: Literal["auto", "predictive", "plugin"] = "auto"
     """predictive: averaged over the posterior's draws; plugin: from its mean similarities; auto:
     whichever predicts new --choices better (predictive without new choices)."""
     regulariser: Literal["ridge", "contrastive"] = "ridge"
-    """ridge: the map in closed form; contrastive: also maps fitted by gradient, with and without a
-    term that preserves the network's neighbourhoods; the one that predicts held-out objects best is
-    taken."""
+    """ridge: the map in closed form; contrastive: the best (on held-out objects) of this and maps
+    fitted by gradient, with and without a term that preserves the network's neighbourhoods."""
     untransformed: bool = False
-    """Make the control: the network's own similarities, at the temperature that fits the labels
-    best."""
+    """Make the control: the network's own similarities, at the temperature that fits best."""
     draws: int = 50
     """Number of draws that a teacher of kind posterior keeps."""
     folds: int = 8

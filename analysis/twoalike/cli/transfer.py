@@ -60,8 +60,7 @@ def transfer(
     neighbours
         Number of nearest neighbours.
     similarity
-        cosine: of features minus their mean over the images. raw-cosine: of unchanged features.
-        dot: dot product.
+        cosine: of features minus their mean; raw-cosine: of unchanged features; dot: dot product.
     seed
         Seed of episodes, folds and halvings.
     out

@@ -22,8 +22,7 @@ def validate(study: Path, /) -> None:
 
     Values that look private (e-mail and internet addresses, telephone and other long numbers, IBAN,
     paths, names of this computer and its user, birth dates) are listed too. They are not errors,
-    but check them before you share the data. Unfinished files of killed processes are listed as
-    well.
+    but check them before you share the data. Unfinished files of killed processes are listed too.
 
     Exit status: 0 if there are no problems, 1 if there are.
 
