@@ -44,7 +44,7 @@ def load_batches[Key](
     Raises
     ------
     TwoalikeError
-        What an item raises.
+        What an item raises; or if a process was ended from outside.
     """
     loader = DataLoader(
         _Caught(data),
@@ -89,8 +89,20 @@ class _Collate:
 
 
 def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
-    """Raise the errors that come instead of batches."""
-    for batch in prepared:
+    """Raise the errors that come instead of batches, and that of a process that has ended."""
+    while True:
+        try:
+            batch = next(prepared)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TwoalikeError(
+                "a process that prepares images was ended, mostly because memory ran out",
+                remedy="Lower `workers=...` or `batch=...`; in a container, allow more shared "
+                "memory (/dev/shm).",
+            ) from error
         if isinstance(batch, str):
             raise TwoalikeError(batch)
         yield batch
