@@ -4,7 +4,9 @@ An error that a user can put right reaches the run as one line, from whichever p
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -95,8 +97,9 @@ def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
             batch = next(prepared)
         except StopIteration:
             return
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            # What it had sent is fetched from it, or nothing comes any more.
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise TwoalikeError(
                 "a process that prepares images was ended, mostly because memory ran out",
@@ -140,9 +143,18 @@ def _leave_signals_to_the_run(worker: int) -> None:
     """Ignore Ctrl-C, which reaches every process of a terminal; the run stops its workers itself.
 
     SIGTERM may also reach all of a job's processes (systemd, timeout, some SLURM configurations). A
-    worker then stays long enough for the run's current step, but not for ever.
+    worker then stays long enough for the run's current step, but not for ever. It ends with a run
+    that is killed: torch waits for the server to end, and the server for its workers.
     """
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):  # not on Windows, which has no such signal to send either
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LAST_STEP_S))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
