@@ -8,7 +8,6 @@ rows, as the hub writes images) suit a random order.
 
 import ntpath
 import posixpath
-from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,41 +30,56 @@ GROUPS = 4
 """Row groups that a process keeps."""
 
 
-class _Cells(ABC):
-    """Cells of a table's column of images by number, in parts that are opened when needed."""
+@dataclass(eq=False)
+class Cells:
+    """Cells of a table's column of images by number, in parts that are opened when needed.
+
+    Attributes
+    ----------
+    paths
+        Files of the table.
+    column
+        Column of images.
+    starts
+        First row of each part, and after them the number of rows, shape (parts + 1,).
+    parts
+        File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
+        first row in the file, shape (parts, 3).
+    """
 
     paths: Sequence[str]
     column: str
-    starts: npt.NDArray[np.int64]  # first row of each part, and the number of rows
-    kept: int
+    starts: npt.NDArray[np.int64]
+    parts: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        self._parts: OrderedDict[int, Any] = OrderedDict()
+        self._read: OrderedDict[int, Any] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what was read out: each process reads its own."""
-        return self.__dict__ | {"_parts": OrderedDict()}
+        return self.__dict__ | {"_read": OrderedDict()}
 
     def name(self, row: int) -> str:
         """File and row, from 1."""
         part = self._part_of(row)
-        path, first = self._place(part)
-        return f"{path}: row {first + row - int(self.starts[part]) + 1}"
+        file, _, first = self.parts[part].tolist()
+        return f"{self.paths[file]}: row {first + row - int(self.starts[part]) + 1}"
 
     def picture(self, row: int) -> Image.Image:
         """Image of a row."""
         part = self._part_of(row)
-        if part not in self._parts:
-            while len(self._parts) >= self.kept:
-                self._parts.popitem(last=False)
+        if part not in self._read:
+            file, group, _ = self.parts[part].tolist()
+            while group >= 0 and len(self._read) >= GROUPS:  # what is mapped takes no memory
+                self._read.popitem(last=False)
             try:
-                self._parts[part] = self._read(part)
+                self._read[part] = _bytes_of(self._table(self.paths[file], group))
             except DAMAGED as error:
                 raise TwoalikeError(
                     f"cannot be read ({shortened(error)})", where=self.name(row)
                 ) from error
-        self._parts.move_to_end(part)
-        cell = self._parts[part][row - int(self.starts[part])]
+        self._read.move_to_end(part)
+        cell = self._read[part][row - int(self.starts[part])]
         if not cell.is_valid:
             raise TwoalikeError(
                 where=self.name(row),
@@ -82,55 +96,14 @@ class _Cells(ABC):
     def _part_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1
 
-    @abstractmethod
-    def _place(self, part: int) -> tuple[str, int]:
-        """File of a part, and the part's first row in it."""
-
-    @abstractmethod
-    def _read(self, part: int) -> Any:
-        """Bytes of the part's images, an Arrow array."""
-
-
-@dataclass(eq=False)
-class ArrowFiles(_Cells):
-    """Images of Arrow files, mapped into memory."""
-
-    paths: Sequence[str]
-    column: str
-    starts: npt.NDArray[np.int64]
-    kept: int = 1 << 30  # mapped, not read
-
-    def _place(self, part: int) -> tuple[str, int]:
-        return self.paths[part], 0
-
-    def _read(self, part: int) -> Any:
-        return _bytes_of(_mapped(Path(self.paths[part])).column(self.column))
-
-
-@dataclass(eq=False)
-class ParquetFiles(_Cells):
-    """Images of Parquet files; a part is a row group of one.
-
-    ``groups`` holds the file, the row group in it and the first row in the file of each part,
-    shape (parts, 3).
-    """
-
-    paths: Sequence[str]
-    column: str
-    starts: npt.NDArray[np.int64]
-    groups: npt.NDArray[np.int64]
-    kept: int = GROUPS
-
-    def _place(self, part: int) -> tuple[str, int]:
-        file, _, first = self.groups[part].tolist()
-        return self.paths[file], first
-
-    def _read(self, part: int) -> Any:
+    def _table(self, path: str, group: int) -> Any:
+        """Column of images of a part."""
         import pyarrow.parquet as pq
 
-        file, group, _ = self.groups[part].tolist()
-        with pq.ParquetFile(self.paths[file]) as table:
-            return _bytes_of(table.read_row_group(group, columns=[self.column]).column(0))
+        if group < 0:
+            return _mapped(Path(path)).column(self.column)
+        with pq.ParquetFile(path) as file:
+            return file.read_row_group(group, columns=[self.column]).column(0)
 
 
 def open_arrow(folder: Path) -> Collection:
@@ -160,7 +133,8 @@ def open_arrow(folder: Path) -> Collection:
     sizes = np.concatenate([_sizes(_bytes_of(table.column(column))) for table in tables])
     named = [(path.stem, table) for path, table in zip(files, tables, strict=True)]
     ids = _ids(named, column, folder)
-    store = ArrowFiles(tuple(map(str, files)), column, starts)
+    parts = np.array([(number, -1, 0) for number in range(len(files))], np.int64)
+    store = Cells(tuple(map(str, files)), column, starts, parts)
     return Collection(folder, ids, sizes, store, np.arange(len(ids)))
 
 
@@ -198,8 +172,8 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
             ) from error
     starts = np.cumsum([0, *rows])
     ids = _ids(tables, column, where)
-    places = np.array(groups, np.int64).reshape(-1, 3)
-    store = ParquetFiles(tuple(map(str, paths)), column, starts, places)
+    parts = np.array(groups, np.int64).reshape(-1, 3)
+    store = Cells(tuple(map(str, paths)), column, starts, parts)
     return Collection(where, ids, np.array(sizes, np.int64), store, np.arange(len(ids)))
 
 
