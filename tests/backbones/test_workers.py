@@ -158,6 +158,7 @@ def test_a_stopped_run_goes_on_in_two_processes(many: Path) -> None:
     np.testing.assert_array_equal(*(np.asarray(table.values) for table in tables))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="finds processes by POSIX signals")
 @pytest.mark.parametrize("killed", ["run", "worker"])
 def test_nobody_outlives_a_kill(many: Path, killed: str) -> None:

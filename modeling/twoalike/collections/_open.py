@@ -82,7 +82,7 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
         return [], []
     with os.scandir(folder) as entries:
         shown = [entry for entry in entries if not entry.name.startswith(".")]
-        files = sorted(folder / entry.name for entry in shown if entry.is_file())
+        files = sorted(folder / entry.name for entry in shown if os.path.isfile(entry))
     packed = [path for path in files if path.suffix.lower() in PACKED]
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES["image"]]
     kinds = {path.suffix.lower() for path in packed}
