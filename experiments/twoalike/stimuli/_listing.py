@@ -61,7 +61,7 @@ def check_unique(folder: Path, ids: Sequence[str], files: Sequence[Path]) -> Non
     """Check that no two files share an id."""
     taken: dict[str, Path] = {}
     for name, file in zip(ids, files, strict=True):
-        if (first := taken.setdefault(name, file)) != file:
+        if (first := taken.setdefault(name, file)) is not file:
             raise TwoalikeError(
                 f"{folder}: {first.name} and {file.name} would share the id {name!r}. "
                 "Rename one of them."
