@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,42 @@ def test_a_stopped_run_goes_on_in_two_processes(many: Path) -> None:
     tables = [read_features(folder) for folder in (whole, out)]
     assert tables[0].ids == tables[1].ids
     np.testing.assert_array_equal(*(np.asarray(table.values) for table in tables))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="finds processes by POSIX signals")
+@pytest.mark.parametrize("killed", ["run", "worker"])
+def test_nobody_outlives_a_kill(many: Path, killed: str) -> None:
+    """Neither the workers of a run that is killed, nor a run whose worker is."""
+    import psutil
+
+    (many / "z05.png").unlink()
+    out = many.parent / "out"
+    words = ("--images", many, "--out", out, "--shard", 1, "--batch", 1, "--workers", 1)
+    with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True) as process:
+        run_ = psutil.Process(process.pid)
+        until(lambda: feature_shard(out, 0).is_file() and process.poll() is None)
+        others = run_.children(recursive=True)
+        workers = [one for one in others if one.ppid() != process.pid]
+        run_.suspend()  # so that it is not over first
+        (run_ if killed == "run" else workers[0]).kill()
+        if killed == "worker":
+            run_.resume()
+        _, said = process.communicate(timeout=60)
+    gone, alive = psutil.wait_procs(others, timeout=30)
+    assert not alive
+    if killed == "worker":
+        assert process.returncode == 1
+        assert "a process that prepares images was ended" in said
+        assert "--workers" in said
+        assert said.count("\n") == 1
+
+
+def until(reached: Callable[[], bool]) -> None:
+    stop = time.monotonic() + 120
+    while not reached():
+        assert time.monotonic() < stop
+        time.sleep(0.001)
 
 
 def test_a_batch_without_a_readable_image_is_passed_over(photos: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import tarfile
 from collections.abc import Callable
@@ -186,10 +187,41 @@ def test_a_list_of_shards_is_kept_until_they_change(
     assert list(open_collection(path).ids) == ["c"]
 
 
-def _cut_tar(folder: Path) -> None:
-    _tar(folder / "a.tar", [("a.png", _content(1)), ("b.png", 100 * _content(2))])
-    content = (folder / "a.tar").read_bytes()
-    (folder / "a.tar").write_bytes(content[:2000])
+def _changed_tar(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """Maker of a tar of three images that is changed afterwards; a header is at 1,024."""
+
+    def make(folder: Path) -> None:
+        _tar(folder / "a.tar", [(f"{name}.png", _content(2)) for name in "abc"])
+        path = folder / "a.tar"
+        path.write_bytes(change(path.read_bytes()))
+
+    return make
+
+
+def _tar_of_links(kind: bytes) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        with tarfile.open(folder / "a.tar", "w") as file:
+            about = tarfile.TarInfo("a.png")
+            about.size = len(_content(1))
+            file.addfile(about, io.BytesIO(_content(1)))
+            link = tarfile.TarInfo("b.png")
+            link.type, link.linkname = kind, "a.png"
+            file.addfile(link)
+
+    return make
+
+
+def _tar_named(*names: str, encoding: str = "utf-8") -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        with tarfile.open(
+            folder / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding=encoding
+        ) as file:
+            for name in names:
+                about = tarfile.TarInfo(name)
+                about.size = len(_content(1))
+                file.addfile(about, io.BytesIO(_content(1)))
+
+    return make
 
 
 def _packed_tar(folder: Path) -> None:
@@ -206,8 +238,21 @@ def _splits(folder: Path) -> None:
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
 
 
-def _no_images(folder: Path) -> None:
-    pq.write_table(pa.table({"label": [1]}), folder / "a.parquet")
+def _state(content: object) -> Callable[[Path], None]:
+    return lambda folder: (folder / "state.json").write_text(json.dumps(content)) and None
+
+
+def _parquet(*tables: dict[str, object]) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        for number, content in enumerate(tables):
+            pq.write_table(pa.table(content), folder / f"{number}.parquet")
+
+    return make
+
+
+def _some_packed(folder: Path) -> None:
+    _tar(folder / "a.tar", [("a.png", _content(1))])
+    (folder / "b.tar.gz").write_bytes(b"")
 
 
 def _bad_parquet(folder: Path) -> None:
@@ -217,13 +262,41 @@ def _bad_parquet(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (_cut_tar, r"a\.tar: cannot be read as an uncompressed tar"),
+        (_changed_tar(lambda content: content[:2000]), r"a\.tar: cannot be read as an uncompr"),
+        (_changed_tar(lambda content: content[:1024]), r"cut off or damaged at byte 1,024"),
+        (_changed_tar(lambda content: content[:1200]), r"cut off or damaged at byte 1,024"),
+        (
+            _changed_tar(lambda content: content[:1030] + b"?" + content[1031:]),
+            r"cut off or damaged at byte 1,024",
+        ),
+        (_changed_tar(lambda content: 2 * content), r"there is more after its end at byte 3,072"),
+        (_tar_of_links(tarfile.LNKTYPE), r"a\.tar: b\.png: expected an image's bytes, found a lin"),
+        (_tar_of_links(tarfile.SYMTYPE), r"a\.tar: b\.png: expected an image's bytes, found a lin"),
+        (_tar_named("é.png", encoding="latin-1"), r"found '\\xe9' with bytes that are no UTF-8"),
+        (_tar_named("é.png", "e\u0301.png"), "two images share the id 'é'"),
+        (_tar_named("a\tb.png"), r"found 'a\\tb' with control characters"),
+        (_some_packed, r"b\.tar\.gz: expected tar shards that are not compressed"),
+        (
+            lambda folder: (folder / "b.tgz").write_bytes(b"") and None,
+            r"b\.tgz: expected tar shards that are not compressed.*Unpack it",
+        ),
+        (_state({}), r"state\.json: expected _data_files"),
+        (_state({"_data_files": None}), r"state\.json: expected _data_files"),
+        (_state({"_data_files": ["a"]}), r"state\.json: expected _data_files"),
+        (_state({"_data_files": [{"filename": "a"}]}), r"a: cannot be read as a table of dataset"),
+        (_parquet({"image": [b""]}, {"label": [1]}), r"1\.parquet: expected one column image"),
+        (_parquet({"image": pa.array([], pa.binary())}), r"expected images .*, found none"),
+        (_parquet({"image": [b"", b""], "key": ["a\x1b", "b"]}), "with control characters"),
+        (_parquet({"one": [b""], "two": [b""]}), "found one, two. Call it image"),
         (_packed_tar, r"a\.tar: cannot be read as an uncompressed tar.*Unpack it"),
         (_two_kinds, r"found files of several kinds \(\.png, \.tar\)"),
         (_splits, "found the folder of all: train, test. Name the folder"),
-        (_no_images, r"a\.parquet: expected one column of images.*found none"),
+        (_parquet({"label": [1]}), r"0\.parquet: expected one column of images.*none among label"),
         (_bad_parquet, r"a\.parquet: cannot be read as Parquet"),
-        (lambda folder: _tar(folder / "a.tar", [("a.txt", b"")]), "in the tar shards, found none"),
+        (
+            lambda folder: _tar(folder / "a.tar", [("a.txt", b"")]),
+            r"expected images \(.*\), found none",
+        ),
         (
             lambda folder: _tar(folder / "a.tar", [("a.png", b"x"), ("a.jpg", b"y")]),
             "two images of the key 'a'",
@@ -239,6 +312,57 @@ def test_what_cannot_be_read_is_told_in_one_line(
     with pytest.raises(TwoalikeError, match=said) as caught:
         open_collection(folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes links")
+def test_links_in_trees_are_followed(tmp_path: Path) -> None:
+    """Subsets of ImageNet are folders of links; links that lead back or nowhere end there."""
+    for name in ("all/n01/n01_1.png", "all/n02/n02_1.png", "all/n02/.trash/x.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(_content(1))
+    few = tmp_path / "few"
+    few.mkdir()
+    (few / "n02").symlink_to(tmp_path / "all" / "n02")
+    (few / "n03_1.png").symlink_to(tmp_path / "all" / "n01" / "n01_1.png")
+    (few / "self").symlink_to("self")
+    (few / "gone.png").symlink_to("nowhere.png")
+    (tmp_path / "all" / "n02" / "up").symlink_to(tmp_path / "all")
+    (tmp_path / "all" / "n01" / "back").symlink_to(few)
+    images = open_collection(few)
+    assert list(images.ids) == ["n02/n02_1", "n02/up/n01/n01_1", "n03_1"]
+    assert _colour(images, 0)[0] == 30
+
+
+def test_ids_are_in_composed_letters(tmp_path: Path) -> None:
+    _tar_named("e\u0301.png", "häuser/🐈 x.PNG", "n.JPEG")(tmp_path)
+    assert list(open_collection(tmp_path).ids) == ["é", "häuser/🐈 x", "n"]
+
+
+def test_a_tree_with_tables_in_it_is_a_tree(tmp_path: Path) -> None:
+    """Images beside a folder called data, where the hub keeps tables, are not passed over."""
+    (tmp_path / "data").mkdir()
+    _tar(tmp_path / "data" / "a.tar", [("a.png", _content(1))])
+    assert list(open_collection(tmp_path).ids) == ["a"]
+    (tmp_path / "b.png").write_bytes(_content(1))
+    (tmp_path / "b.tar.gz").write_bytes(b"what was unpacked")
+    assert list(open_collection(tmp_path).ids) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "ids"),
+    [
+        (["/home/ann/a.png", "C:\\Users\\Ann\\b.png"], ["a", "b"]),
+        (["./x/a.b.png", "x/.c"], ["x/a.b", "x/.c"]),
+        (["a.png", "a.jpg"], ["k1", "k2"]),
+        (["a.png", None], ["k1", "k2"]),
+    ],
+)
+def test_ids_of_a_table(tmp_path: Path, paths: list[str | None], ids: list[str]) -> None:
+    """Nobody's folders are in them, and two images do not share one."""
+    cells = [{"bytes": _content(n), "path": path} for n, path in enumerate(paths)]
+    keys = pa.array(["k1", "k2"]).dictionary_encode()
+    pq.write_table(pa.table({"image": cells, "key": keys}), tmp_path / "a.parquet")
+    assert list(open_collection(tmp_path).ids) == ids
 
 
 def test_a_damaged_image_is_named_by_its_place(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Students from transformers and OpenCLIP by name, and timm's networks at other sizes."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -191,10 +192,140 @@ def test_a_student_of_open_clip(clip: tuple[str, Any], squares: Squares, tmp_pat
 
 def test_names_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    for name in ("transformers:nobody/nothing", "open_clip:ViT-X/none", "open_clip:ViT-B-32"):
-        with pytest.raises(TwoalikeError, match=f"{name}: cannot be had") as caught:
-            load_backbone(name)
-        assert "\n" not in str(caught.value)
+    for name in ("nobody/nothing", ""):
+        assert "go online" in refusal(f"transformers:{name}")
+    for name in ("ViT-X/none", "ViT-B-32", "local-dir:nowhere"):
+        assert "cannot be loaded" in refusal(f"open_clip:{name}")
+
+
+def refusal(name: str, **options: Any) -> str:
+    """Say in one line why a network is refused."""
+    with pytest.raises(TwoalikeError) as caught:
+        load_backbone(name, **options)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{name}: ")
+    return str(caught.value)
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail if anybody asks the hub."""
+
+    def urlopen(*_: object, **__: object) -> None:
+        raise AssertionError("a folder was asked for")
+
+    monkeypatch.setattr("twoalike.backbones._hub.urlopen", urlopen)
+
+
+@pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
+def test_code_of_a_repository_is_never_run(
+    repository: tuple[str, Any],
+    no_hub: None,
+    squares: Squares,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even on request: transformers would ask on the terminal."""
+    name, mark = repository[0], tmp_path / "mark"
+    path = tmp_path / "repository" / "config.json"
+    config = json.loads(path.read_text())
+    code = f"import pathlib\npathlib.Path({str(mark)!r}).touch()\n"
+    (path.parent / "evil.py").write_text(f"{code}class Evil: pass\n")
+    code_of = {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    path.write_text(json.dumps({**config, "model_type": "evil", "auto_map": code_of}))
+    assert "custom code" in refusal(name)
+    assert "custom code" in refusal(name, untrained=True)
+    # A network that the library has itself is built by the library, and so is its student.
+    path.write_text(json.dumps({**config, "auto_map": code_of}))
+    _distil(squares, name, tmp_path / "s")
+    assert load_backbone(tmp_path / "s").n_features == 32
+    assert not mark.exists()
+
+
+class Runs:
+    """A pickle of this makes a file when it is opened."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
+def test_damaged_repositories_and_pickles(
+    repository: tuple[str, Any], clip: tuple[str, Any], no_hub: None, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    for name, folder, weights in (
+        (repository[0], tmp_path / "repository", "model.safetensors"),
+        (clip[0], tmp_path / "clip", "open_clip_model.safetensors"),
+    ):
+        path = folder / weights
+        path.write_bytes(path.read_bytes()[:1000])
+        assert "cannot be loaded" in refusal(name)
+        path.unlink()
+        torn = {"model.safetensors": "pytorch_model.bin"}.get(
+            weights, "open_clip_pytorch_model.bin"
+        )
+        (folder / torn).write_bytes(pickle.dumps({"weight": Runs(mark)}))
+        assert "cannot be loaded" in refusal(name)
+        torch.save({"weight": Runs(mark)}, folder / torn)
+        assert "its weights hold more than tensors" in refusal(name)
+        (folder / torn).unlink()
+        assert "Copy the repository again" in refusal(name)
+        next(folder.glob("*config.json")).write_text("{")
+        assert "cannot be loaded" in refusal(name)
+    assert not mark.exists()
+
+
+def test_networks_of_something_else(no_hub: None, tmp_path: Path) -> None:
+    import timm
+    import transformers as library
+    from safetensors.torch import save_file
+
+    bert = library.BertModel(library.BertConfig(**SIZE, intermediate_size=64, vocab_size=50))
+    bert.save_pretrained(tmp_path / "bert")
+    assert "cannot be loaded" in refusal(f"transformers:{tmp_path / 'bert'}")
+    (tmp_path / "timm").mkdir()
+    network = timm.create_model("test_resnet")
+    save_file(network.state_dict(), tmp_path / "timm" / "model.safetensors")
+    config = {"architecture": "test_resnet", "num_classes": 1000, "pretrained_cfg": {}}
+    (tmp_path / "timm" / "config.json").write_text(json.dumps(config))
+    said = refusal(f"transformers:{tmp_path / 'timm'}")
+    assert f"Name it local-dir:{tmp_path / 'timm'}" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"size": {"shortest_edge": 40}, "crop_size": {"height": 32, "width": 32}}, ""),
+        ({"do_flip_channel_order": True}, "do_flip_channel_order = True"),
+        ({"rescale_factor": 1 / 127.5}, "rescale_factor = 0.0078"),
+        ({"resample": 9}, "cannot be loaded"),
+        ({"image_mean": None}, "cannot be loaded"),
+    ],
+)
+def test_preprocessing_of_a_convnext(
+    change: dict[str, Any], expected: str, no_hub: None, tmp_path: Path
+) -> None:
+    import transformers as library
+
+    settings = {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2, "image_size": 32}
+    network = library.ConvNextModel(library.ConvNextConfig(**settings))
+    network.save_pretrained(tmp_path / "r")
+    stated = json.dumps({**PROCESSOR, **change})
+    (tmp_path / "r" / "preprocessor_config.json").write_text(stated)
+    name = f"transformers:{tmp_path / 'r'}"
+    if expected:
+        assert expected in refusal(name)
+        return
+    backbone = load_backbone(name)
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone.module(images), _expected(network.eval(), images))
+    assert (backbone.n_features, backbone.preprocessing.size) == (16, 32)
 
 
 def test_timm_at_another_size(squares: Squares, tmp_path: Path) -> None:

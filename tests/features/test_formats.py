@@ -205,6 +205,22 @@ def test_pickles_are_refused_and_never_opened(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+def test_ids_in_archives(tmp_path: Path, values: Array) -> None:
+    """Bytes, which numpy makes of texts of C and Python 2, are decoded."""
+    np.savez(tmp_path / "f.npz", ids=np.array([name.encode() for name in IDS]), features=values)
+    assert read_features(tmp_path / "f.npz").ids == tuple(IDS)
+    for ids in ([1.5, 2.5, 3.5], [["a"], ["b"], ["c"]], [True, False, True]):
+        np.savez(tmp_path / "f.npz", ids=ids, features=values)
+        assert "expected one id an object, as text, found ids of type" in refusal(
+            tmp_path / "f.npz"
+        )
+
+
+def test_a_file_of_another_kind_says_which_are_read(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("id,x,y\na,1,2\n")
+    assert "Give .npz, .npy, .parquet or .h5." in refusal(tmp_path / "f.csv")
+
+
 def test_commands_take_them(tmp_path: Path, rng: np.random.Generator) -> None:
     """Two formats, one prediction; a transform stands for any teacher."""
     np.savez(tmp_path / "t.npz", weights=rng.normal(size=(4, 2)), mean=0.0, std=1.0)

@@ -168,6 +168,11 @@ def test_what_slurm_refuses_is_said_in_one_line(tmp_path: Path, cluster: Path) -
     (cluster / "refuse").touch()
     with pytest.raises(TwoalikeError, match="sbatch: found sbatch: error: invalid partition"):
         run_tasks(draws(tmp_path), slurm=SLURM)
+    (cluster / "busy").touch()
+    said = "squeue: expected the list of your jobs, found slurm_load_jobs error: Unable to contact"
+    with pytest.raises(TwoalikeError, match=said):
+        run_tasks(draws(tmp_path), slurm=SLURM)
+    assert not (cluster / "asked").exists()  # nothing is submitted that nobody could follow
     (cluster / "refuse").unlink()
     run_tasks(draws(tmp_path), slurm=SLURM)
     assert len(contents(tmp_path)) == 3

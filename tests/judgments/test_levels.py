@@ -283,6 +283,31 @@ def test_errors_name_the_trial_and_not_the_person(
     assert not out.exists()
 
 
+def test_errors_name_the_row_of_a_text(study: Study, tmp_path: Path) -> None:
+    rows = [{"participant": name, **each} for name, of in study.items() for each in of]
+    k = next(k for k, row in enumerate(rows[200:], 200) if row["exp_trial_type"] == "exp_trial")
+    path = tmp_path / "rows.csv"
+
+    def said(change: dict[str, Any]) -> str:
+        pd.DataFrame([*rows[:k], {**rows[k], **change}, *rows[k + 1 :]]).to_csv(path, index=False)
+        with pytest.raises(TwoalikeError) as caught:
+            import_levels(path)
+        assert str(caught.value).startswith(f"{path}: row {k + 2}")
+        return str(caught.value)
+
+    assert "was not shown" in said({"selected_image": "n1_1.JPEG"})
+    assert "expected one of exp_trial" in said({"exp_trial_type": "other"})
+    assert "expected a field 'participant'" in said({"participant": ""})
+    pd.DataFrame(rows).to_csv(path, index=False)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:9], lines[9] + ",1,2", *lines[10:]]))
+    with pytest.raises(TwoalikeError, match=r"rows\.csv: .*in line 10, saw"):
+        import_levels(path)
+    path.write_text("\n".join([lines[0].replace("triplet_type", "rt"), *lines[1:]]))
+    with pytest.raises(TwoalikeError, match=r"row 1: expected one column 'rt', found several"):
+        import_levels(path)
+
+
 def test_times_in_seconds_are_noticed(study: Study, tmp_path: Path) -> None:
     for of in study.values():
         for each in of:
@@ -324,7 +349,8 @@ def test_a_file_that_would_run_a_program_is_refused(
         ("{}", "expected trials of participants, found none"),
         ("3", "expected a list of trials for each participant"),
         ('{"a": 3}', "expected a list of trials for each participant"),
-        ('{"a": [3]}', "expected trials with named fields"),
+        ('{"a": [{}], "b": [{}, 3]}', "participant 2, trial 2: expected a trial with named fields"),
+        ('[{"participant": "a"}, 3]', "trial 2: expected a trial with named fields, found int"),
         ('[{"rt": 3}]', "trial 1: expected a field 'participant', found none"),
     ],
 )

@@ -158,7 +158,11 @@ def test_levels_are_the_longest_ways(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("class_hierarchy.txt", f"{ROOT} a\na b\nb a\nb {wordnet(1)}\n", "has a cycle through"),
+        (
+            "class_hierarchy.txt",
+            f"{ROOT} a\na b\nb a\nb {wordnet(1)}\n",
+            r"class_hierarchy\.txt: has a cycle, [ab] to [ab] to [ab]\. Get",
+        ),
         ("class_hierarchy.txt", f"{ROOT}\n", "line 1: expected parent and child"),
         ("class_hierarchy.txt", f"a {wordnet(1)}\n", f"expected the root {ROOT} above the classes"),
         ("dataset_class_info.json", "{}", r"expected a list of \[number, id, name\]"),
@@ -174,6 +178,20 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: str, messag
     (folder / name).unlink()
     with pytest.raises(TwoalikeError, match="no such file"):
         BreedsHierarchy.read(folder)
+
+
+def test_a_superclass_that_is_a_class_itself(tmp_path: Path) -> None:
+    """With it there are enough classes, but too few to draw from below it."""
+    edges, classes = [(ROOT, LIVING)], [1]
+    for number in range(3):
+        node = wordnet(1) if number == 0 else f"x{number}"
+        edges += chain(LIVING, *(f"{place}{number}" for place in "abc"), node)
+        own = range(10 * number + 10, 10 * number + (13 if number == 0 else 14))
+        edges += [(node, wordnet(each)) for each in own]
+        classes += own
+    hierarchy = BreedsHierarchy.read(write_hierarchy(tmp_path / "m", edges, {}, classes))
+    assert len(hierarchy.classes_of(wordnet(1))) == 4
+    assert list(hierarchy.split("living17").source) == ["x1", "x2"]
 
 
 def test_the_class_of_an_image_is_found_where_it_is_named() -> None:

@@ -11,7 +11,7 @@ tools/breeds_helpers.py, split="rand"), and so are the draws, class by class.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -64,9 +64,22 @@ class BreedsSplit:
 
 @dataclass(frozen=True)
 class BreedsHierarchy:
-    """A class hierarchy: children of each node, names of nodes, and ids of the classes."""
+    """A class hierarchy.
+
+    Attributes
+    ----------
+    children
+        Nodes below each node.
+    levels
+        Longest way from the root to each node.
+    names
+        Names of nodes.
+    classes
+        Ids of the classes.
+    """
 
     children: Mapping[str, Sequence[str]]
+    levels: Mapping[str, int]
     names: Mapping[str, str]
     classes: frozenset[str]
 
@@ -98,39 +111,12 @@ class BreedsHierarchy:
                 children.setdefault(parent, set()).add(node)
                 todo.append(parent)
         names = dict(_pairs(folder / NAMES, "\t", "id and name"))
-        found = cls({node: sorted(below) for node, below in children.items()}, names, classes)
         if ROOT not in children:
             raise TwoalikeError(
                 where=folder / EDGES, expected=f"the root {ROOT} above the classes", found="none"
             )
-        found.levels  # noqa: B018  refuses a cycle now
-        return found
-
-    @cached_property
-    def levels(self) -> Mapping[str, int]:
-        """Longest way from the root to each node."""
-        order: list[str] = []
-        open_, done = set[str](), set[str]()
-        todo: list[tuple[str, bool]] = [(ROOT, False)]
-        while todo:
-            node, left = todo.pop()
-            if left:
-                open_.discard(node)
-                done.add(node)
-                order.append(node)
-            elif node in open_:
-                raise TwoalikeError(f"the class hierarchy has a cycle through {shortened(node)}")
-            elif node not in done:
-                open_.add(node)
-                todo.append((node, True))
-                todo += [
-                    (child, False) for child in self.children.get(node, ()) if child not in done
-                ]
-        found = {ROOT: 0}
-        for node in reversed(order):
-            for child in self.children.get(node, ()):
-                found[child] = max(found.get(child, 0), found[node] + 1)
-        return found
+        below = {node: sorted(nodes) for node, nodes in children.items()}
+        return cls(below, _levels(below, folder / EDGES), names, classes)
 
     def below(self, node: str) -> set[str]:
         """Return a node and all nodes below."""
@@ -164,7 +150,13 @@ class BreedsHierarchy:
         cut = CUTS[name]
         within = self.below(cut.ancestor) if cut.ancestor else set(self.levels)
         nodes = sorted(node for node in within if self.levels.get(node) == cut.level)
-        nodes = [node for node in nodes if len(self.classes_of(node)) >= cut.classes]
+        possible = {
+            node: self._drawn_from(node)
+            for node in nodes
+            if len(self.classes_of(node)) >= cut.classes
+        }
+        # A superclass that is a class itself may have one less to draw from.
+        nodes = [node for node, below in possible.items() if len(below) >= cut.classes]
         if len(nodes) < 2:
             raise NotMeasurable(
                 f"needs two nodes at level {cut.level} with {cut.classes} classes, has {len(nodes)}"
@@ -173,7 +165,7 @@ class BreedsHierarchy:
         source: dict[str, tuple[str, ...]] = {}
         target: dict[str, tuple[str, ...]] = {}
         for node in nodes:
-            drawn = [str(c) for c in rng.choice(self._drawn_from(node), cut.classes, replace=False)]
+            drawn = [str(c) for c in rng.choice(possible[node], cut.classes, replace=False)]
             label = self.names.get(node, node)
             label = label if label not in source else f"{label} ({node})"
             source[label], target[label] = tuple(drawn[:half]), tuple(drawn[half:])
@@ -186,6 +178,20 @@ class BreedsHierarchy:
             node, children = children[0], self.children.get(children[0], ())
         # A class below two of the children is there twice, as published.
         return sorted(one for child in children for one in self.classes_of(child))
+
+
+def _levels(children: Mapping[str, Sequence[str]], where: Path) -> dict[str, int]:
+    """Longest way from the root to each node."""
+    try:
+        order = list(TopologicalSorter(children).static_order())
+    except CycleError as error:
+        ways = shortened(" to ".join(error.args[1][::-1]), 80)
+        raise TwoalikeError(f"has a cycle, {ways}", where=where, remedy="Get it again.") from error
+    found = {ROOT: 0}
+    for node in reversed(order):
+        for child in children.get(node, ()) if node in found else ():
+            found[child] = max(found.get(child, 0), found[node] + 1)
+    return found
 
 
 def _pairs(path: Path, separator: str | None, what: str) -> list[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Manifests made from files: of folders of images, sounds or films, and of lists of words."""
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -15,30 +16,52 @@ from twoalike.study import MISSING, TwoalikeError, folder_labels, read_text, sha
 
 
 def list_files(folder: Path, kind: str = "image") -> list[Path]:
-    """Files of a kind below ``folder``, by their relative paths; hidden ones are left out."""
+    """Files of a kind below ``folder``, by their relative paths; hidden ones are left out.
+
+    Links are followed, but for those to a folder that they are in.
+    """
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of {kind}s, found none. Check the path.")
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES[kind]
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    names = (name for name in _below(str(folder)) if _ending(name) in SUFFIXES[kind])
+    found = sorted(names)
     if not found:
         raise TwoalikeError(
             f"{folder}: expected {kind}s ({', '.join(sorted(SUFFIXES[kind]))}), found none."
         )
-    files = {path.relative_to(folder).as_posix(): path for path in found}
-    check_names(folder, files)
-    return [files[name] for name in sorted(files)]
+    check_names(folder, found)
+    return [folder / name for name in found]
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _below(folder: str, prefix: str = "", above: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Relative paths, with ``/``, of the files below a folder, but for hidden ones."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            shown = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise TwoalikeError(
+            f"{folder}: cannot be read ({error.strerror}). Ask its owner for the right to."
+        ) from error
+    for entry in shown:
+        # A link may lead nowhere, or to itself.
+        is_link = entry.is_symlink()
+        if os.path.isdir(entry) if is_link else entry.is_dir():
+            yield from _below(entry.path, f"{prefix}{entry.name}/", above | {real})
+        elif os.path.isfile(entry) if is_link else entry.is_file():
+            yield prefix + entry.name
 
 
 def check_unique(folder: Path, ids: Sequence[str], files: Sequence[Path]) -> None:
     """Check that no two files share an id."""
     taken: dict[str, Path] = {}
     for name, file in zip(ids, files, strict=True):
-        if (first := taken.setdefault(name, file)) != file:
+        if (first := taken.setdefault(name, file)) is not file:
             raise TwoalikeError(
                 f"{folder}: {first.name} and {file.name} would share the id {name!r}. "
                 "Rename one of them."

@@ -37,6 +37,8 @@ def composed(name: str) -> str:
 
 def fault_of_name(name: str) -> str | None:
     """Reason why tables and terminals cannot hold a name; None if they can."""
+    if name.isascii() and name.isprintable():
+        return None
     if any("\ud800" <= sign <= "\udfff" for sign in name):
         return "bytes that are no UTF-8"
     if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):

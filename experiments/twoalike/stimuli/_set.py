@@ -280,7 +280,8 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
         stimuli = StimulusSet.load(folder)
         return stimuli.ids, tuple(stimuli.path(name) for name in stimuli.ids)
     files = list_files(folder)
-    ids = [composed(path.relative_to(folder).with_suffix("").as_posix()) for path in files]
+    start = len((folder / "x").as_posix()) - 1
+    ids = [composed(path.with_suffix("").as_posix()[start:]) for path in files]
     check_unique(folder, ids, files)
     return tuple(ids), tuple(files)
 

@@ -13,17 +13,17 @@ SILENCE_S = 30.0
 
 
 @contextmanager
-def hub_or_cache() -> Iterator[None]:
+def hub_or_cache(*, ask: bool = True) -> Iterator[None]:
     """Let a library look for weights in the hub's cache only, while the hub is out of reach.
 
     The hub's client tries for three quarters of a minute otherwise, and writes of it, before it
-    says that it is offline.
+    says that it is offline. Without ``ask``, for a folder of this machine, nobody is asked.
     """
     from huggingface_hub import constants
 
     was_offline, was_patient = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
     # Read by the client at each request; the environment variable is read once, at its import.
-    constants.HF_HUB_OFFLINE = was_offline or not _answers(constants.ENDPOINT)
+    constants.HF_HUB_OFFLINE = was_offline or not ask or not _answers(constants.ENDPOINT)
     socket.setdefaulttimeout(SILENCE_S)
     try:
         yield

@@ -8,6 +8,7 @@ student of transformers, and OpenCLIP's ``visual`` takes the other's state dict.
 """
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import nn
 from twoalike.backbones._backbone import Backbone, Wrapped
 from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._preprocessing import INTERPOLATIONS, Preprocessing
-from twoalike.backbones._weights import fill, read_weights
+from twoalike.backbones._weights import FOREIGN, fault_of, fill, read_weights
 from twoalike.study import TwoalikeError, shortened
 
 LIBRARIES = ("transformers", "open_clip")
@@ -46,7 +47,7 @@ class TransformersNetwork(Wrapped):
     def __init__(self, network: nn.Module, tokens: Tokens) -> None:
         super().__init__()
         self.network, self.tokens = network, tokens
-        self.own = int(getattr(network.config, "image_size", 0) or 0)
+        self.own = _edge(getattr(network.config, "image_size", 0))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features."""
@@ -72,7 +73,7 @@ class TransformersNetwork(Wrapped):
         """What :func:`build` needs, for a student's config.json: its keys are transformers' own."""
         config: Any = self.network.config
         named = {"library": {"name": "transformers", "tokens": self.tokens}}
-        own: dict[str, Any] = config.to_diff_dict()
+        own = {key: value for key, value in config.to_diff_dict().items() if key not in _FETCHING}
         return own | {"architectures": [type(self.network).__name__]} | named
 
 
@@ -101,25 +102,28 @@ def load_by_library(
     Raises
     ------
     TwoalikeError
-        If there is no such network, or its weights cannot be had or do not fit.
+        If there is no such network, or its weights cannot be loaded or do not fit.
     """
     library, _, own = name.partition(":")
     load = _load_transformers if library == "transformers" else _load_open_clip
+    folder = Path(own.removeprefix("local-dir:"))
+    is_local = bool(own) and folder.is_dir()
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         try:
-            with hub_or_cache():
+            with hub_or_cache(ask=not is_local):
                 module, preprocessing = load(own, weights is None and not untrained, size)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except FOREIGN as error:
             raise TwoalikeError(
-                f"cannot be had ({shortened(error, 160)})",
+                f"cannot be loaded ({fault_of(error)})",
                 where=name,
-                remedy="Check the name; go online, or name a folder with a copy of the repository.",
+                remedy="Copy the repository again, or name another network."
+                if is_local
+                else "Check the name; go online, or name a folder with a copy of the repository.",
             ) from error
     if weights is not None:
         fill(module.network, read_weights(weights), str(weights), name)
-    folder = Path(own.removeprefix("local-dir:"))
-    if folder.is_dir():  # a path of one machine says nothing elsewhere
+    if is_local:  # a path of one machine says nothing elsewhere
         return Backbone(f"{library}:{folder.name}", module.eval(), preprocessing)
     origin = None if untrained or weights is not None else own.removeprefix("hf-hub:")
     return Backbone(name, module.eval(), preprocessing, origin=origin)
@@ -172,7 +176,7 @@ def _config_of(content: Mapping[str, Any]) -> Any:
 def _from_config(config: Any, tokens: Tokens) -> TransformersNetwork:
     from transformers import AutoModel
 
-    network = AutoModel.from_config(config)
+    network = AutoModel.from_config(config, trust_remote_code=False)
     if tokens != "pooler" and getattr(network, "pooler", None) is not None:
         network.pooler = None  # its weights are not among those that were loaded
     return TransformersNetwork(network, tokens)
@@ -183,10 +187,20 @@ def _load_transformers(
 ) -> tuple[TransformersNetwork, Preprocessing]:
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(name)
+    # None would ask on the terminal whether to run code of the repository.
+    config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     config = getattr(config, "vision_config", config)  # of images and texts, what sees images
+    if config.model_type == "timm_wrapper":
+        raise TwoalikeError(
+            where=f"transformers:{name}",
+            expected="a network of transformers",
+            found="one of timm's",
+            remedy=f"Name it {'local-dir' if Path(name).is_dir() else 'hf-hub'}:{name}.",
+        )
     if pretrained:
-        network, info = AutoModel.from_pretrained(name, config=config, output_loading_info=True)
+        network, info = AutoModel.from_pretrained(
+            name, config=config, output_loading_info=True, trust_remote_code=False
+        )
         missing = sorted(info["missing_keys"])
         # Classifiers are published without the pooling that was trained with them.
         if others := [key for key in missing if not key.startswith("pooler.")]:
@@ -194,7 +208,7 @@ def _load_transformers(
         if missing:
             network.pooler = None
     else:
-        network = AutoModel.from_config(config)
+        network = AutoModel.from_config(config, trust_remote_code=False)
     network = network.float()
     module = TransformersNetwork(network, _tokens(network, config))
     return module, _processing(name, config, required=pretrained)
@@ -202,7 +216,7 @@ def _load_transformers(
 
 def _tokens(network: nn.Module, config: Any) -> Tokens:
     """Choose its own pooling where it has one, else the class token, else the mean."""
-    edge = int(getattr(config, "image_size", None) or 64)
+    edge = _edge(getattr(config, "image_size", 0)) or 64
     network.eval()
     with torch.no_grad():
         output = network(pixel_values=torch.zeros(1, 3, edge, edge), return_dict=True)
@@ -216,23 +230,31 @@ def _processing(name: str, config: Any, *, required: bool) -> Preprocessing:
     """Preprocessing that a repository states; the whole image is taken, as for every network."""
     from transformers.image_processing_utils import BaseImageProcessor
 
-    size = getattr(config, "image_size", None)
+    size = _edge(getattr(config, "image_size", 0))
     try:
         stated, _ = BaseImageProcessor.get_image_processor_dict(name)
     except OSError:
         if required:
             raise
-        return Preprocessing(size=int(size or 224))
-    edges = stated.get("crop_size") or stated.get("size") or 224
-    edge = edges if isinstance(edges, int) else next(iter(edges.values()))
+        return Preprocessing(size=size or 224)
+    usual = {"do_flip_channel_order": False, "rescale_factor": 1 / 255}
+    if other := [key for key, own in usual.items() if abs(stated.get(key, own) - own) > 1e-6]:
+        raise ValueError(f"images are prepared with {other[0]} = {stated[other[0]]}")
     plain = not stated.get("do_normalize", True)
     mean, std = ((0.0,) * 3, (1.0,) * 3) if plain else (stated["image_mean"], stated["image_std"])
     return Preprocessing(
-        size=int(size or edge),
+        size=size or _edge(stated.get("crop_size") or stated.get("size")) or 224,
         interpolation=_RESAMPLE[int(stated.get("resample", 3))],
         mean=tuple(mean),
         std=tuple(std),
     )
+
+
+def _edge(size: Any) -> int:
+    """Edge in pixels of square images, stated as one number or two; 0 if it is not stated."""
+    if isinstance(size, Mapping):
+        size = tuple(size.values())
+    return int(size[0] if isinstance(size, list | tuple) else size or 0)
 
 
 def _load_open_clip(
@@ -253,13 +275,11 @@ def _load_open_clip(
         force_image_size=size,
     )
     seen = open_clip.get_model_preprocess_cfg(whole)
-    shape = seen.get("size") or whole.visual.image_size
-    edge = shape if isinstance(shape, int) else shape[0]
     interpolation = seen.get("interpolation", "bicubic")
     if interpolation not in INTERPOLATIONS:
         interpolation = "bicubic"
     preprocessing = Preprocessing(
-        size=int(edge),
+        size=_edge(seen.get("size") or whole.visual.image_size),
         interpolation=interpolation,
         mean=tuple(seen["mean"]),
         std=tuple(seen["std"]),
@@ -300,15 +320,20 @@ def _vision_tower(settings: Mapping[str, Any]) -> nn.Module:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep libraries from writing of every tensor that they load or leave out."""
+    """Keep libraries from messages on every tensor, and from asking whether to run foreign code."""
+    from transformers import dynamic_module_utils
     from transformers.utils import logging as of_transformers
 
     before, bars = logging.root.manager.disable, of_transformers.is_progress_bar_enabled()
+    seconds = dynamic_module_utils.TIME_OUT_REMOTE_CODE
     logging.disable(logging.WARNING)
     of_transformers.disable_progress_bar()
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0  # OpenCLIP's tower of texts would ask
     try:
-        yield
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # on old pickles
+            yield
     finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = seconds
         logging.disable(before)
         if bars:
             of_transformers.enable_progress_bar()

@@ -24,9 +24,11 @@ from twoalike.backbones._libraries import build, library_of, load_by_library
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.backbones._weights import (
+    FOREIGN,
     LITE0,
     LITE0_ARCHITECTURE,
     create_network,
+    fault_of,
     fill,
     lite0_weights,
     options_of,
@@ -78,7 +80,7 @@ def load_backbone(
     Raises
     ------
     TwoalikeError
-        If there is no such network, its weights cannot be had or do not fit, or it has no
+        If there is no such network, its weights cannot be loaded or do not fit, or it has no
         classifier.
     """
     text, weights = str(name), None if weights is None else Path(weights)
@@ -185,11 +187,11 @@ def _hub_settings(weights: Path) -> dict[str, Any]:
 
 def _create_pretrained(name: str, architecture: str, **options: Any) -> nn.Module:
     try:
-        with hub_or_cache():
+        with hub_or_cache(ask=not architecture.startswith("local-dir:")):
             module: nn.Module = create_network(architecture, pretrained=True, **options)
-    except (OSError, RuntimeError, ValueError) as error:
+    except FOREIGN as error:
         raise TwoalikeError(
-            f"its pretrained weights could not be had ({shortened(error, 120)})",
+            f"its pretrained weights could not be loaded ({fault_of(error)})",
             where=name,
             remedy="Go online, name a local file or folder with `weights=...`, or ask for random "
             "ones with `untrained=True`.",

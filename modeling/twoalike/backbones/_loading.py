@@ -4,7 +4,9 @@ An error that a user can put right reaches the run as one line, from whichever p
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -44,7 +46,7 @@ def load_batches[Key](
     Raises
     ------
     TwoalikeError
-        What an item raises.
+        What an item raises; or if a process was ended from outside.
     """
     loader = DataLoader(
         _Caught(data),
@@ -89,8 +91,21 @@ class _Collate:
 
 
 def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
-    """Raise the errors that come instead of batches."""
-    for batch in prepared:
+    """Raise the errors that come instead of batches, and that of a process that has ended."""
+    while True:
+        try:
+            batch = next(prepared)
+        except StopIteration:
+            return
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            # What it had sent is fetched from it, or nothing comes any more.
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+                raise
+            raise TwoalikeError(
+                "a process that prepares images was ended, mostly because memory ran out",
+                remedy="Lower `workers=...` or `batch=...`; in a container, allow more shared "
+                "memory (/dev/shm).",
+            ) from error
         if isinstance(batch, str):
             raise TwoalikeError(batch)
         yield batch
@@ -128,9 +143,18 @@ def _leave_signals_to_the_run(worker: int) -> None:
     """Ignore Ctrl-C, which reaches every process of a terminal; the run stops its workers itself.
 
     SIGTERM may also reach all of a job's processes (systemd, timeout, some SLURM configurations). A
-    worker then stays long enough for the run's current step, but not for ever.
+    worker then stays long enough for the run's current step, but not for ever. It ends with a run
+    that is killed: torch waits for the server to end, and the server for its workers.
     """
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):  # not on Windows, which has no such signal to send either
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LAST_STEP_S))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)

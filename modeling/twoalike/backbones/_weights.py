@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from twoalike.study import DAMAGED, TwoalikeError, how_to_install, require_file, shortened
 
@@ -24,6 +25,11 @@ LITE0_ARCHITECTURE = "tf_efficientnet_lite0"
 """The timm architecture that these weights fit."""
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 """Of files that hold weights."""
+FOREIGN = (
+    *(OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError),
+    *(SafetensorError, pickle.UnpicklingError),
+)
+"""What other libraries raise if weights or descriptions are missing, damaged, or hold code."""
 
 State = dict[str, torch.Tensor]
 _KNOWN: Mapping[str, type] = {
@@ -35,6 +41,13 @@ _KNOWN: Mapping[str, type] = {
     "img_size": int,
 }
 """Arguments that a student's description may have: others could make timm fetch or read files."""
+
+
+def fault_of(error: Exception) -> str:
+    """Reason why another library could not load a network, in one line."""
+    if isinstance(error, pickle.UnpicklingError):  # pickled code, which must not run
+        return "its weights hold more than tensors"
+    return shortened(error, 120) or type(error).__name__
 
 
 def create_network(architecture: str, **options: Any) -> Any:
@@ -111,7 +124,6 @@ def read_weights(path: str | Path) -> State:
         If there is no such file, or more than one to choose from, it is damaged, or it holds
         anything but named tensors.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = Path(path)

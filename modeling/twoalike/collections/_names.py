@@ -4,17 +4,27 @@ A million strings take 100 MB and as many objects, in every process that prepare
 block they take a fifth, and are sent to another process at once.
 """
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.stimuli import SUFFIXES, escaped, fault_of_name
 from twoalike.study import Integers, TwoalikeError
 
 
 class Names(Sequence[str]):
     """n names, read only.
+
+    Attributes
+    ----------
+    text
+        All names, in UTF-8.
+    ends
+        Number of the byte after each, shape (n,).
 
     Examples
     --------
@@ -26,7 +36,7 @@ class Names(Sequence[str]):
     """
 
     def __init__(self, text: bytes, ends: npt.NDArray[np.int64]) -> None:
-        self._text, self._ends = text, ends
+        self.text, self.ends = text, ends
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "Names":
@@ -36,7 +46,7 @@ class Names(Sequence[str]):
         return cls(b"".join(parts), ends)
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.ends)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -46,8 +56,8 @@ class Names(Sequence[str]):
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         place = range(len(self))[index]
-        start = int(self._ends[place - 1]) if place else 0
-        return self._text[start : int(self._ends[place])].decode("utf-8", "surrogateescape")
+        start = int(self.ends[place - 1]) if place else 0
+        return self.text[start : int(self.ends[place])].decode("utf-8", "surrogateescape")
 
     def take(self, indices: Integers) -> "Names":
         """Take some of the names, in the order of ``indices``."""
@@ -62,6 +72,31 @@ class Names(Sequence[str]):
 
     def __repr__(self) -> str:
         return f"<Names: {len(self)}>"
+
+
+def checked_ids(names: Sequence[str], where: object) -> Names:
+    """Ids of n images in composed letters, as those of files are.
+
+    Raises
+    ------
+    TwoalikeError
+        If an id is empty or tables cannot hold it, or two images share one.
+    """
+    ids = [name if name.isascii() else unicodedata.normalize("NFC", name) for name in names]
+    for name in ids:
+        if fault := fault_of_name(name) if name else "no character":
+            raise TwoalikeError(
+                where=where,
+                expected="names of images that tables can hold",
+                found=f"'{escaped(name)}' with {fault}",
+                remedy="Rename the image.",
+            )
+    if len(set(ids)) < len(ids):
+        twice = next(name for name, n in Counter(ids).items() if n > 1)
+        raise TwoalikeError(
+            f"two images share the id {twice!r}", where=where, remedy="Rename one of them."
+        )
+    return Names.of(ids)
 
 
 def located(ids: Sequence[str], names: Sequence[str], where: str) -> npt.NDArray[np.int64]:
@@ -124,10 +159,7 @@ def _by_last_part(ids: Sequence[str]) -> dict[str, int]:
     return places
 
 
-_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
-
-
 def _bare(name: str) -> str:
     """Name without an image's ending."""
     stem, dot, ending = name.rpartition(".")
-    return stem if dot and f".{ending.lower()}" in _ENDINGS else name
+    return stem if dot and f".{ending.lower()}" in SUFFIXES["image"] else name

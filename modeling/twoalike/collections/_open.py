@@ -8,11 +8,13 @@ from twoalike.collections._collection import Collection
 from twoalike.collections._folder import of_files, open_folder
 from twoalike.collections._tables import SPLITS, STATE, open_arrow, open_parquet, split_folders
 from twoalike.collections._tar import open_tars
-from twoalike.stimuli import SUFFIXES
+from twoalike.stimuli import MANIFEST, SUFFIXES
 from twoalike.study import TwoalikeError
 
 PACKED = {".tar": open_tars, ".parquet": open_parquet}
 """Readers of files that hold many images, by ending."""
+COMPRESSED = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
+"""Endings of tar shards that cannot be read by number."""
 _KINDS = "a folder of images, tar shards or Parquet files, or one that `datasets` saved"
 
 
@@ -31,17 +33,29 @@ def open_collection(path: str | Path) -> Collection:
     folder of Parquet, or a file    the same
     ==============================  =====================================================
 
+    Paths and columns that name two images alike are passed over.
+
     Raises
     ------
     TwoalikeError
         If it holds no image or different kinds of files with images, a file is damaged, or two
         images share an id.
     """
-    path = Path(path)
+    found = _open(Path(path))
+    if not len(found):
+        endings = ", ".join(sorted(SUFFIXES["image"]))
+        raise TwoalikeError(where=path, expected=f"images ({endings})", found="none")
+    return found
+
+
+def _open(path: Path) -> Collection:
     if path.is_file():
+        _check_uncompressed([path])
         if (read := PACKED.get(path.suffix.lower())) is not None:
             return read(path, [path])
         raise TwoalikeError(where=path, expected=_KINDS, found="a file of another kind")
+    if (path / MANIFEST).is_file():
+        return open_folder(path)
     if (path / SPLITS).is_file():
         names = ", ".join(split_folders(path)) or "none"
         raise TwoalikeError(
@@ -53,31 +67,47 @@ def open_collection(path: str | Path) -> Collection:
     if (path / STATE).is_file():
         return open_arrow(path)
     for folder in (path, path / "data"):  # where the hub keeps Parquet files
-        packed = _packed(folder)
+        packed, pictures = _files(folder)
         if packed:
             kind = packed[0].suffix.lower()
             return PACKED[kind](path, packed)
+        if pictures:
+            break
     return open_folder(path)
 
 
-def _packed(folder: Path) -> list[Path]:
-    """Files of a folder that hold many images, in order; empty if it has none."""
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Files of a folder that hold many images, and images, each in order."""
     if not folder.is_dir():
-        return []
+        return [], []
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if not entry.name.startswith(".")]
-    found = sorted(name for name in names if Path(name).suffix.lower() in PACKED)
-    kinds = {Path(name).suffix.lower() for name in found}
-    pictures = [name for name in names if Path(name).suffix.lower() in SUFFIXES["image"]]
-    if len(kinds) > 1 or (found and pictures):
-        others = sorted({Path(name).suffix.lower() for name in [*found, *pictures]})
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        files = sorted(folder / entry.name for entry in shown if os.path.isfile(entry))
+    packed = [path for path in files if path.suffix.lower() in PACKED]
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES["image"]]
+    kinds = {path.suffix.lower() for path in packed}
+    if len(kinds) > 1 or (packed and pictures):
+        others = sorted({path.suffix.lower() for path in [*packed, *pictures]})
         raise TwoalikeError(
             where=folder,
             expected="images, tar shards or Parquet files",
             found=f"files of several kinds ({', '.join(others)})",
             remedy="Keep one kind in a folder.",
         )
-    return [folder / name for name in found]
+    if packed or (len(files) == len(shown) and not pictures):
+        _check_uncompressed(files)
+    return packed, pictures
+
+
+def _check_uncompressed(files: Sequence[Path]) -> None:
+    """Refuse compressed shards, which would be passed over beside others."""
+    if packed := [path for path in files if path.name.lower().endswith(COMPRESSED)]:
+        raise TwoalikeError(
+            where=packed[0],
+            expected="tar shards that are not compressed",
+            found="a compressed one",
+            remedy="Unpack it: images are read from its middle, and are compressed themselves.",
+        )
 
 
 def as_collection(images: str | Path | Sequence[Path] | Collection) -> Collection:

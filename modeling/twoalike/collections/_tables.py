@@ -6,11 +6,12 @@ memory, so that reading an image costs its bytes. Parquet is read by row groups:
 rows, as the hub writes images) suit a random order.
 """
 
-from abc import ABC, abstractmethod
+import ntpath
+import posixpath
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from twoalike.collections._collection import Collection
-from twoalike.collections._names import Names
+from twoalike.collections._names import Names, checked_ids
 from twoalike.stimuli import read_picture
 from twoalike.study import DAMAGED, TwoalikeError, parse_json_table, read_text, shortened
 
@@ -29,41 +30,56 @@ GROUPS = 4
 """Row groups that a process keeps."""
 
 
-class _Cells(ABC):
-    """Cells of a table's column of images by number, in parts that are opened when needed."""
+@dataclass(eq=False)
+class Cells:
+    """Cells of a table's column of images by number, in parts that are opened when needed.
+
+    Attributes
+    ----------
+    paths
+        Files of the table.
+    column
+        Column of images.
+    starts
+        First row of each part, and after them the number of rows, shape (parts + 1,).
+    parts
+        File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
+        first row in the file, shape (parts, 3).
+    """
 
     paths: Sequence[str]
     column: str
-    starts: npt.NDArray[np.int64]  # first row of each part, and the number of rows
-    kept: int
+    starts: npt.NDArray[np.int64]
+    parts: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        self._parts: OrderedDict[int, Any] = OrderedDict()
+        self._read: OrderedDict[int, Any] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what was read out: each process reads its own."""
-        return self.__dict__ | {"_parts": OrderedDict()}
+        return self.__dict__ | {"_read": OrderedDict()}
 
     def name(self, row: int) -> str:
         """File and row, from 1."""
         part = self._part_of(row)
-        path, first = self._place(part)
-        return f"{path}: row {first + row - int(self.starts[part]) + 1}"
+        file, _, first = self.parts[part].tolist()
+        return f"{self.paths[file]}: row {first + row - int(self.starts[part]) + 1}"
 
     def picture(self, row: int) -> Image.Image:
         """Image of a row."""
         part = self._part_of(row)
-        if part not in self._parts:
-            while len(self._parts) >= self.kept:
-                self._parts.popitem(last=False)
+        if part not in self._read:
+            file, group, _ = self.parts[part].tolist()
+            while group >= 0 and len(self._read) >= GROUPS:  # what is mapped takes no memory
+                self._read.popitem(last=False)
             try:
-                self._parts[part] = self._read(part)
+                self._read[part] = _bytes_of(self._table(self.paths[file], group))
             except DAMAGED as error:
                 raise TwoalikeError(
                     f"cannot be read ({shortened(error)})", where=self.name(row)
                 ) from error
-        self._parts.move_to_end(part)
-        cell = self._parts[part][row - int(self.starts[part])]
+        self._read.move_to_end(part)
+        cell = self._read[part][row - int(self.starts[part])]
         if not cell.is_valid:
             raise TwoalikeError(
                 where=self.name(row),
@@ -80,55 +96,14 @@ class _Cells(ABC):
     def _part_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1
 
-    @abstractmethod
-    def _place(self, part: int) -> tuple[str, int]:
-        """File of a part, and the part's first row in it."""
-
-    @abstractmethod
-    def _read(self, part: int) -> Any:
-        """Bytes of the part's images, an Arrow array."""
-
-
-@dataclass(eq=False)
-class ArrowFiles(_Cells):
-    """Images of Arrow files, mapped into memory."""
-
-    paths: Sequence[str]
-    column: str
-    starts: npt.NDArray[np.int64]
-    kept: int = 1 << 30  # mapped, not read
-
-    def _place(self, part: int) -> tuple[str, int]:
-        return self.paths[part], 0
-
-    def _read(self, part: int) -> Any:
-        return _bytes_of(_mapped(Path(self.paths[part])).column(self.column))
-
-
-@dataclass(eq=False)
-class ParquetFiles(_Cells):
-    """Images of Parquet files; a part is a row group of one.
-
-    ``groups`` holds the file, the row group in it and the first row in the file of each part,
-    shape (parts, 3).
-    """
-
-    paths: Sequence[str]
-    column: str
-    starts: npt.NDArray[np.int64]
-    groups: npt.NDArray[np.int64]
-    kept: int = GROUPS
-
-    def _place(self, part: int) -> tuple[str, int]:
-        file, _, first = self.groups[part].tolist()
-        return self.paths[file], first
-
-    def _read(self, part: int) -> Any:
+    def _table(self, path: str, group: int) -> Any:
+        """Column of images of a part."""
         import pyarrow.parquet as pq
 
-        file, group, _ = self.groups[part].tolist()
-        with pq.ParquetFile(self.paths[file]) as table:
-            return _bytes_of(table.read_row_group(group, columns=[self.column]).column(0))
+        if group < 0:
+            return _mapped(Path(path)).column(self.column)
+        with pq.ParquetFile(path) as file:
+            return file.read_row_group(group, columns=[self.column]).column(0)
 
 
 def open_arrow(folder: Path) -> Collection:
@@ -137,18 +112,29 @@ def open_arrow(folder: Path) -> Collection:
     Raises
     ------
     TwoalikeError
-        If it has no column of images or several, or rows were selected from it without saving.
+        If a file is damaged, or not all have one column of images.
     """
     state = parse_json_table(read_text(folder / STATE), folder / STATE)
-    files = [folder / part["filename"] for part in state.get("_data_files", ())]
+    try:
+        files = [folder / str(part["filename"]) for part in state["_data_files"]]
+    except (KeyError, TypeError):
+        files = []
     if not files:
-        raise TwoalikeError(where=folder / STATE, expected="files of a table", found="none")
-    tables = [_mapped(path) for path in files]
-    column = _image_column(tables[0].schema, folder)
+        raise TwoalikeError(
+            where=folder / STATE,
+            expected="_data_files, the files of a table that `datasets` saved",
+            found="none",
+            remedy="Save the dataset again; in a folder of images, remove this file.",
+        )
+    tables, column = [_mapped(path) for path in files], ""
+    for path, table in zip(files, tables, strict=True):
+        column = _image_column(table.schema, path, column)
     starts = np.cumsum([0, *(len(table) for table in tables)])
     sizes = np.concatenate([_sizes(_bytes_of(table.column(column))) for table in tables])
-    ids = _ids([(path.stem, table) for path, table in zip(files, tables, strict=True)], column)
-    store = ArrowFiles(tuple(map(str, files)), column, starts)
+    named = [(path.stem, table) for path, table in zip(files, tables, strict=True)]
+    ids = _ids(named, column, folder)
+    parts = np.array([(number, -1, 0) for number in range(len(files))], np.int64)
+    store = Cells(tuple(map(str, files)), column, starts, parts)
     return Collection(folder, ids, sizes, store, np.arange(len(ids)))
 
 
@@ -160,7 +146,7 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
     Raises
     ------
     TwoalikeError
-        If a file is damaged, or has no column of images or several.
+        If a file is damaged, or not all have one column of images.
     """
     import pyarrow.parquet as pq
 
@@ -168,8 +154,7 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
     for number, path in enumerate(paths):
         try:
             with pq.ParquetFile(path) as file:
-                column = column or _image_column(file.schema_arrow, path)
-                known = file.schema_arrow.names
+                column = _image_column(file.schema_arrow, path, column)
                 first = 0
                 for group in range(file.num_row_groups):
                     about = file.metadata.row_group(group)
@@ -177,8 +162,8 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
                     groups.append((number, group, first))
                     sizes += [about.total_byte_size] * about.num_rows
                     first += about.num_rows
-                leaves = [f"{column}.path", *(name for name in ID_COLUMNS if name in known)]
-                tables.append((path.stem, file.read(columns=leaves)))
+                leaves = [name for name in ID_COLUMNS if name in file.schema_arrow.names]
+                tables.append((path.stem, file.read(columns=[f"{column}.path", *leaves])))
         except DAMAGED as error:
             raise TwoalikeError(
                 f"cannot be read as Parquet ({shortened(error)})",
@@ -186,16 +171,17 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
                 remedy="Get it again.",
             ) from error
     starts = np.cumsum([0, *rows])
-    ids = _ids(tables, column)
-    places = np.array(groups, np.int64).reshape(-1, 3)
-    store = ParquetFiles(tuple(map(str, paths)), column, starts, places)
+    ids = _ids(tables, column, where)
+    parts = np.array(groups, np.int64).reshape(-1, 3)
+    store = Cells(tuple(map(str, paths)), column, starts, parts)
     return Collection(where, ids, np.array(sizes, np.int64), store, np.arange(len(ids)))
 
 
 def split_folders(folder: Path) -> list[str]:
     """Name the splits of a dictionary of datasets."""
     content = parse_json_table(read_text(folder / SPLITS), folder / SPLITS)
-    return [str(name) for name in content.get("splits", ())]
+    splits = content.get("splits")
+    return list(map(str, splits)) if isinstance(splits, list) else []
 
 
 def _mapped(path: Path) -> Any:
@@ -211,8 +197,8 @@ def _mapped(path: Path) -> Any:
         ) from error
 
 
-def _image_column(schema: Any, where: Path) -> str:
-    """Find the column of images: bytes, alone or with a path beside."""
+def _image_column(schema: Any, where: Path, known: str) -> str:
+    """Find the column of images: bytes, alone or with a path beside; ``known`` if that is given."""
     import pyarrow as pa
 
     def is_binary(kind: Any) -> bool:
@@ -222,15 +208,17 @@ def _image_column(schema: Any, where: Path) -> str:
         inside = {part.name: part.type for part in kind} if pa.types.is_struct(kind) else {}
         return is_binary(kind) or ("bytes" in inside and is_binary(inside["bytes"]))
 
-    found = [field.name for field in schema if holds(field.type)]
-    if len(found) > 1 and "image" in found:
-        found = ["image"]
+    possible = [field.name for field in schema if holds(field.type)]
+    found = [name for name in possible if name == (known or "image")]
+    if not known and len(possible) == 1:
+        found = possible
     if len(found) != 1:
+        shown = "; ".join(f"{field.name} ({field.type})" for field in schema)
         raise TwoalikeError(
             where=where,
-            expected="one column of images (bytes, or bytes and path)",
-            found=", ".join(found) or "none",
-            remedy="Call it image if there are several.",
+            expected=f"one column {known or 'of images'} (bytes, or bytes and path)",
+            found=shortened(", ".join(possible) or f"none among {shown}"),
+            remedy="Call it image if there are several, and keep other tables elsewhere.",
         )
     return str(found[0])
 
@@ -251,12 +239,13 @@ def _sizes(cells: Any) -> npt.NDArray[np.int64]:
     return lengths.astype(np.int64)
 
 
-def _ids(tables: Sequence[tuple[str, Any]], column: str) -> Names:
+def _ids(tables: Sequence[tuple[str, Any]], column: str, where: Path) -> Names:
     """Choose ids: the images' paths, a column of ids, or else file and row (from 0)."""
     for names in (_paths(tables, column), *(_texts(tables, name) for name in ID_COLUMNS)):
         if names is not None and len(set(names)) == len(names):
-            return Names.of(names)
-    return Names.of(f"{stem}/{row:07d}" for stem, table in tables for row in range(len(table)))
+            return checked_ids(names, where)
+    rows = [f"{stem}/{row:07d}" for stem, table in tables for row in range(len(table))]
+    return checked_ids(rows, where)
 
 
 def _paths(tables: Sequence[tuple[str, Any]], column: str) -> list[str] | None:
@@ -270,12 +259,14 @@ def _paths(tables: Sequence[tuple[str, Any]], column: str) -> list[str] | None:
         if kind is None or not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
             return None
         paths += pc.struct_field(table.column(column), "path").to_pylist()
-    if not all(paths):
-        return None
-    parts = [PurePosixPath(path) for path in paths if path]
-    # The path of an image on somebody's machine is no name for it.
-    named = [PurePosixPath(path.name) if path.is_absolute() else path for path in parts]
-    return [path.with_suffix("").as_posix() for path in named]
+    return [_without_ending(path) for path in paths if path] if all(paths) else None
+
+
+def _without_ending(path: str) -> str:
+    """Path without its ending; of one on somebody's machine the name alone."""
+    if posixpath.isabs(path) or ntpath.isabs(path):
+        path = ntpath.basename(path)
+    return posixpath.splitext(path.removeprefix("./"))[0]
 
 
 def _texts(tables: Sequence[tuple[str, Any]], name: str) -> list[str] | None:
@@ -287,7 +278,7 @@ def _texts(tables: Sequence[tuple[str, Any]], name: str) -> list[str] | None:
         if name not in table.column_names:
             return None
         column = table.column(name)
-        kind = column.type
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         known = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         if column.null_count or not (known or pa.types.is_integer(kind)):
             return None

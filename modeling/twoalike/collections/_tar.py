@@ -7,18 +7,19 @@ The list is kept in the user's cache, by the shards' names, sizes and times.
 
 import hashlib
 import tarfile
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from twoalike.collections._collection import Collection
-from twoalike.collections._names import Names
+from twoalike.collections._names import Names, checked_ids
 from twoalike.stimuli import SUFFIXES, read_picture
 from twoalike.study import TwoalikeError, atomic_path, load_arrays, progress, shortened
 
@@ -109,7 +110,8 @@ def open_tars(where: Path, paths: Sequence[Path]) -> Collection:
     Raises
     ------
     TwoalikeError
-        If a shard is damaged or compressed, there are no images, or a key has two.
+        If a shard is damaged or compressed, an image is a link or has no name that tables can
+        hold, or a key has two images.
     """
     cache = _cache(paths)
     store = _kept(cache, paths) if cache.is_file() else None
@@ -117,26 +119,20 @@ def open_tars(where: Path, paths: Sequence[Path]) -> Collection:
         store = _listed(paths)
         if len(store.members) >= LONG:
             _keep(cache, store)
-    if not len(store.members):
-        raise TwoalikeError(
-            where=where,
-            expected=f"images ({', '.join(sorted(SUFFIXES['image']))}) in the tar shards",
-            found="none",
-        )
-    ids = _ids(store)
+    ids = checked_ids(_keys(store), where)
     return Collection(where, ids, store.sizes, store, np.arange(len(ids)))
 
 
 def _listed(paths: Sequence[Path]) -> TarShards:
     """Read the headers of all shards."""
     names: list[str] = []
-    places: list[tuple[int, int, int]] = []
+    places = array("q")
     with progress() as bar:
         task = bar.add_task("listing shards", total=len(paths), status="")
         for number, path in enumerate(paths):
             for member in _images(path):
                 names.append(member.name)
-                places.append((number, member.offset_data, member.size))
+                places.extend((number, member.offset_data, member.size))
             bar.update(task, advance=1)
     found = np.array(places, np.int64).reshape(-1, 3)
     shards, offsets, sizes = (np.ascontiguousarray(column) for column in found.T)
@@ -151,10 +147,18 @@ def _images(path: Path) -> Iterator[tarfile.TarInfo]:
         with path.open("rb", buffering=0) as file, tarfile.open(fileobj=file, mode="r:") as shard:
             while (member := shard.next()) is not None:
                 shard.members.clear()  # type: ignore[attr-defined]  # it keeps all that it has seen
-                last = PurePosixPath(member.name).name
-                ending = last[last.find(".") :].lower() if "." in last else ""
-                if not member.isfile() or last.startswith(".") or ending not in SUFFIXES["image"]:
+                parts = PurePosixPath(member.name).parts
+                _, dot, ending = parts[-1].partition(".") if parts else ("", "", "")
+                is_hidden = any(part.startswith(".") and part != ".." for part in parts)
+                if is_hidden or member.isdir() or dot + ending.lower() not in SUFFIXES["image"]:
                     continue
+                if not member.isreg() or member.issparse():
+                    raise TwoalikeError(
+                        where=f"{path}: {member.name}",
+                        expected="an image's bytes",
+                        found="a link, or a file with holes",
+                        remedy="Make the shard of the files themselves.",
+                    )
                 if (key := _key(member.name)) in keys:
                     raise TwoalikeError(
                         f"has two images of the key {key!r}",
@@ -163,6 +167,7 @@ def _images(path: Path) -> Iterator[tarfile.TarInfo]:
                     )
                 keys.add(key)
                 yield member
+            _check_end(file, shard.offset)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise TwoalikeError(
             f"cannot be read as an uncompressed tar file ({shortened(error)})",
@@ -172,18 +177,30 @@ def _images(path: Path) -> Iterator[tarfile.TarInfo]:
         ) from error
 
 
+def _check_end(file: IO[bytes], end: int) -> None:
+    """Check that there are zeros where headers end: tarfile ends at any damage as well."""
+    file.seek(end)
+    start = file.read(tarfile.BLOCKSIZE)
+    if len(start) < tarfile.BLOCKSIZE or any(start):
+        raise tarfile.ReadError(f"cut off or damaged at byte {end:,}")
+    while block := file.read(2**20):
+        if any(block):
+            raise tarfile.ReadError(f"there is more after its end at byte {end:,}")
+
+
 def _key(member: str) -> str:
     """Name of a member up to the first dot of its last part, as in WebDataset."""
     folder, slash, last = member.removeprefix("./").rpartition("/")
     return f"{folder}{slash}{last.partition('.')[0]}"
 
 
-def _ids(store: TarShards) -> Names:
+def _keys(store: TarShards) -> list[str]:
+    """Keys of the images, with their shards' names if several shards have one."""
     keys = [_key(name) for name in store.members]
     if len(set(keys)) < len(keys):
         stems = [Path(path).stem for path in store.paths]
         keys = [f"{stems[shard]}/{key}" for shard, key in zip(store.shards, keys, strict=True)]
-    return Names.of(keys)
+    return keys
 
 
 def _cache(paths: Sequence[Path]) -> Path:
@@ -207,7 +224,8 @@ def _keep(cache: Path, store: TarShards) -> None:
         with atomic_path(cache) as temporary:
             np.savez(
                 temporary,
-                names=np.frombuffer("\n".join(store.members).encode(), np.uint8),
+                text=np.frombuffer(store.members.text, np.uint8),
+                ends=store.members.ends,
                 shards=store.shards,
                 offsets=store.offsets,
                 sizes=store.sizes,
@@ -221,10 +239,8 @@ def _kept(cache: Path, paths: Sequence[Path]) -> TarShards | None:
     try:
         arrays = load_arrays(cache, "list of shards")
         assert isinstance(arrays, dict)
-        names = Names.of(arrays["names"].tobytes().decode().split("\n"))
+        names = Names(arrays["text"].tobytes(), arrays["ends"])
         places = (arrays["shards"], arrays["offsets"], arrays["sizes"])
-    except (TwoalikeError, KeyError, ValueError, AssertionError):
-        return None
-    if any(len(column) != len(names) for column in places):
+    except (TwoalikeError, KeyError, AssertionError):
         return None
     return TarShards(tuple(map(str, paths)), names, *places)

@@ -168,11 +168,13 @@ def _from_numpy(
             found=", ".join(found) or "none",
         )
     meta = parse_json_table(str(loaded["meta"]), f"{path}: meta") if "meta" in loaded else {}
-    if loaded["ids"].ndim != 1:
-        shape = f"ids of shape {loaded['ids'].shape}"
-        raise TwoalikeError(where=path, expected="one id an object", found=shape)
-    ids = [str(name) for name in loaded["ids"]]
-    return ids, found["features"], meta, found.get("positions")
+    ids = loaded["ids"]
+    if ids.ndim != 1 or ids.dtype.kind not in "USiu":
+        shape = f"ids of type {ids.dtype} and shape {ids.shape}"
+        raise TwoalikeError(where=path, expected="one id an object, as text", found=shape)
+    if ids.dtype.kind == "S":
+        ids = np.char.decode(ids, "utf-8", "backslashreplace")
+    return list(map(str, ids)), found["features"], meta, found.get("positions")
 
 
 def _from_hdf5(path: Path) -> Named:

@@ -108,7 +108,9 @@ def find_rows(path: Path, name: str = "features") -> StoredRows | None:
             return _stored(path, file, 0, path.stat().st_size, None)
     except DAMAGED as error:
         raise TwoalikeError(
-            f"cannot be read as features ({shortened(error)})", where=path
+            f"cannot be read as features ({shortened(error)})",
+            where=path,
+            remedy="Give .npz, .npy, .parquet or .h5.",
         ) from error
 
 

@@ -81,13 +81,17 @@ def run_array(
 
 def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> dict[str, str]:
     """Job of each task: the one it has in the queue, or a new one."""
+    for command in ("sbatch", "srun", "squeue"):
+        if shutil.which(command) is None:
+            raise TwoalikeError(
+                where="`slurm=...`",
+                expected=f"SLURM's command {command}",
+                found="none",
+                remedy="Run this on a machine of the cluster that submits jobs.",
+            )
     record = folder / RECORD
     jobs = parse_json_table(read_text(record), record) if record.is_file() else {}
-    queue = _queue() if jobs else {}
-    if queue is None:
-        raise TwoalikeError(
-            where="squeue", expected="the list of your jobs", found="an error", remedy="Try again."
-        )
+    queue = _queue()
 
     def is_open(task: Task) -> bool:
         job = jobs.get(task.name)  # one that has left a result may be in the queue for a while
@@ -105,14 +109,6 @@ def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[st
     """Submit an array; gives the number of each job."""
     submitit = _submitit()
     said = io.StringIO()
-    for command in ("sbatch", "srun"):
-        if shutil.which(command) is None:
-            raise TwoalikeError(
-                where="`slurm=...`",
-                expected=f"SLURM's command {command}",
-                found="none",
-                remedy="Run this on a machine of the cluster that submits jobs.",
-            )
     try:
         executor = submitit.SlurmExecutor(folder)
         executor.update_parameters(**_parameters(config, tasks[0].output.parent.name))
@@ -169,7 +165,11 @@ def _follow(
     with progress() as bar:
         shown = bar.add_task(title, total=n_done + len(tasks), status="")
         while True:
-            queue = _queue()
+            queue: dict[str, str] | None = None
+            try:
+                queue = _queue()
+            except TwoalikeError:
+                pass  # its controller may be away for minutes
             for name, task in list(waiting.items()):
                 reason = _outcome(task, jobs[name], folder)
                 if reason is None and queue is not None and jobs[name] not in queue:
@@ -227,20 +227,18 @@ def _paths(folder: Path, job: str) -> Any:
     return _submitit().core.utils.JobPaths(folder, job_id=job)
 
 
-def _queue() -> dict[str, str] | None:
-    """Ask for the user's jobs that have not ended, with their states; None if SLURM is busy."""
+def _queue() -> dict[str, str]:
+    """Ask for the user's jobs that have not ended, with their states."""
     command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except FileNotFoundError as error:
+    except subprocess.CalledProcessError as error:
         raise TwoalikeError(
-            where="`slurm=...`",
-            expected="SLURM's command squeue",
-            found="none",
-            remedy="Run this on a machine of the cluster that submits jobs.",
+            where="squeue",
+            expected="the list of your jobs",
+            found=shortened(error.stderr) or f"status {error.returncode}",
+            remedy="Try again when SLURM answers.",
         ) from error
-    except subprocess.CalledProcessError:  # its controller may be away for minutes
-        return None
     return dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line.strip())
 
 

@@ -62,9 +62,9 @@ def run_tasks(
     Raises
     ------
     TwoalikeError
-        If tasks have one name, a task fails (the message of the first one, with its log if it was
-        a job; the others are finished first), SLURM refuses the jobs, or another process waits for
-        jobs in this folder.
+        If tasks have one name, SLURM refuses the jobs, another process waits for jobs in this
+        folder, or a task fails: here at the first that does, on a cluster after the others have
+        ended, with the log of the first.
     KeyboardInterrupt
         On Ctrl-C; jobs of the cluster go on.
 

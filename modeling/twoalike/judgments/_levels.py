@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,6 +38,8 @@ from twoalike.study import (
 )
 
 type Trial = Mapping[str, Any]
+type _Placed = tuple[str, Trial]
+"""A trial, and before it the place in the file."""
 
 IMAGES = ("image1Path", "image2Path", "image3Path")
 SELECTED, TIME, TYPE, LEVEL, RIGHT = (
@@ -106,7 +108,7 @@ def import_levels(
         not milliseconds, or nobody can be excluded or remains.
     """
     path, target = Path(path), check_new_table(out, overwrite)
-    people = [_Person(trials, path) for trials in _read(path) if trials]
+    people = [_Person(trials) for trials in _read(path) if trials]
     if not people:
         raise TwoalikeError(where=path, expected="trials of participants", found="none")
     labels = _labels(people)
@@ -169,43 +171,56 @@ def level_times(choices: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _read(path: Path) -> Iterator[Sequence[Trial]]:
-    """Trials of each person, in the order of the file."""
+def _read(path: Path) -> list[list[_Placed]]:
+    """Read the trials of each person, in the order of the file, each with its place in it."""
     what, suffix = "the Levels data (.pkl, .json, .csv or .tsv)", path.suffix.lower()
     if suffix in {".pkl", ".pickle"}:
         content = load_pickled_data(path, what)
     elif suffix == ".json":
         content = parse_json(require_file(path, what).read_bytes(), path)
     elif suffix in {".csv", ".tsv"}:
-        cells = read_delimited(path, what)
+        cells = read_delimited(path, what).fillna("")
         names = cells.iloc[0].str.strip()
-        content = [dict(zip(names, row, strict=True)) for row in cells.iloc[1:].to_numpy().tolist()]
+        if len(twice := names[names.duplicated()]):
+            raise TwoalikeError(
+                where=f"{path}: row 1", expected=f"one column {twice.iloc[0]!r}", found="several"
+            )
+        rows = [dict(zip(names, row, strict=True)) for row in cells.iloc[1:].to_numpy().tolist()]
+        return _by_person((f"{path}: row {k}", row) for k, row in enumerate(rows, start=2))
     else:
         raise TwoalikeError(where=path, expected=what, found=f"a file {suffix or 'without ending'}")
-    if isinstance(content, dict):
-        content = list(content.values())
-    elif isinstance(content, list):
-        content = _by_person(content, path)
-    if not (isinstance(content, list) and all(isinstance(each, list) for each in content)):
+    if isinstance(content, list):
+        return _by_person((f"{path}: trial {k}", one) for k, one in enumerate(content, start=1))
+    people = list(content.values()) if isinstance(content, dict) else [content]
+    if not all(isinstance(each, list) for each in people):
         raise TwoalikeError(
             where=path, expected="a list of trials for each participant", found="something else"
         )
-    for trials in content:
-        if not all(isinstance(trial, dict) for trial in trials):
-            raise TwoalikeError(where=path, expected="trials with named fields", found="others")
-        yield trials
+    return [
+        [
+            (place := f"{path}: participant {n}, trial {k}", _with_fields(trial, place))
+            for k, trial in enumerate(trials, start=1)
+        ]
+        for n, trials in enumerate(people, start=1)
+    ]
 
 
-def _by_person(trials: Sequence[Any], path: Path) -> list[list[Trial]]:
-    """Gather a list of trials by participant."""
-    people: dict[str, list[Trial]] = {}
-    for number, trial in enumerate(trials, start=1):
-        key = next((k for k in PEOPLE if isinstance(trial, dict) and trial.get(k)), None)
+def _with_fields(trial: Any, place: str) -> Trial:
+    if not isinstance(trial, dict):
+        raise TwoalikeError(
+            where=place, expected="a trial with named fields", found=type(trial).__name__
+        )
+    return trial
+
+
+def _by_person(trials: Iterable[tuple[str, Any]]) -> list[list[_Placed]]:
+    """Gather trials by participant."""
+    people: dict[str, list[_Placed]] = {}
+    for place, trial in trials:
+        key = next((k for k in PEOPLE if _with_fields(trial, place).get(k)), None)
         if key is None:
-            raise TwoalikeError(
-                where=f"{path}: trial {number}", expected=f"a field {PEOPLE[0]!r}", found="none"
-            )
-        people.setdefault(str(trial[key]), []).append(trial)
+            raise TwoalikeError(where=place, expected=f"a field {PEOPLE[0]!r}", found="none")
+        people.setdefault(str(trial[key]), []).append((place, trial))
     return list(people.values())
 
 
@@ -224,13 +239,15 @@ class _Row:
 class _Person:
     """The trials of one person, whose own id is not among them."""
 
-    def __init__(self, trials: Sequence[Trial], path: Path) -> None:
+    def __init__(self, trials: Sequence[_Placed]) -> None:
         self.trials = [
             {key: trial.get(key) for key in (*IMAGES, SELECTED, TIME, TYPE, LEVEL, RIGHT)}
-            for trial in trials
+            for _, trial in trials
         ]
-        self.path, self.left_out = path, Counter[str]()
-        self.types = [self._type(trial) for trial in self.trials]
+        self.left_out, self.places = Counter[str](), [place for place, _ in trials]
+        self.types = [
+            _type(trial, where) for trial, where in zip(self.trials, self.places, strict=True)
+        ]
         self.answered = [str(trial[SELECTED] or "") not in NOT_SELECTED for trial in self.trials]
 
     def digest(self) -> str:
@@ -258,7 +275,8 @@ class _Person:
     def rows(self, participant: str) -> Iterator[_Row]:
         """Judgments; counts what is left out."""
         number = 0
-        for trial, of, answered in zip(self.trials, self.types, self.answered, strict=True):
+        all_of = zip(self.trials, self.places, self.types, self.answered, strict=True)
+        for trial, where, of, answered in all_of:
             if of != "main":
                 self.left_out[of] += 1
                 continue
@@ -266,10 +284,9 @@ class _Person:
             if not answered:
                 self.left_out["timeout"] += 1
                 continue
-            yield self._row(trial, number, participant)
+            yield self._row(trial, where, number, participant)
 
-    def _row(self, trial: Trial, number: int, participant: str) -> _Row:
-        where = f"{self.path}: {participant}, trial {number}"
+    def _row(self, trial: Trial, where: str, number: int, participant: str) -> _Row:
         names = [str(trial[key] or "") for key in IMAGES]
         images = (_image_id(names[0]), _image_id(names[1]), _image_id(names[2]))
         if not all(images) or len(set(images)) < 3:
@@ -296,17 +313,18 @@ class _Person:
             participant, number, images, images.index(selected), seconds, str(level or told)
         )
 
-    def _type(self, trial: Trial) -> str:
-        of = trial[TYPE]
-        if of in (None, ""):
-            return "main"
-        if str(of) not in TYPES:
-            raise TwoalikeError(
-                where=f"{self.path}: {TYPE}",
-                expected=f"one of {', '.join(TYPES)}",
-                found=shortened(repr(of)),
-            )
-        return TYPES[str(of)]
+
+def _type(trial: Trial, where: str) -> str:
+    of = trial[TYPE]
+    if of in (None, ""):
+        return "main"
+    if str(of) not in TYPES:
+        raise TwoalikeError(
+            where=f"{where}, {TYPE}",
+            expected=f"one of {', '.join(TYPES)}",
+            found=shortened(repr(of)),
+        )
+    return TYPES[str(of)]
 
 
 def _image_id(name: str) -> str:
