@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from twoalike.distill._checkpoint import checkpoint_step, find_checkpoints
 from twoalike.distill._loop import Trainer
 from twoalike.distill._update import Update
 from twoalike.study import flattened, read_json, write_json
+from twoalike.study._outputs import COMPUTER
 
 
 @pytest.mark.parametrize("keep", [1, 3, 9])
@@ -26,6 +29,26 @@ def test_the_last_checkpoints_are_kept_beside_the_best(
     best = read_json(out / "checkpoints" / "step-0000006" / "state.json", "checkpoint")["best_step"]
     last = list(range(max(0, 7 - keep), 7))
     assert steps == sorted({best, *last})
+
+
+def test_what_a_process_killed_while_it_wrote_a_checkpoint_left_is_removed(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of a step at which no checkpoint is written again."""
+    folder = tmp_path / "student" / "checkpoints"
+    real = Update.take
+
+    def with_leftover(self: Update, step: int, data: Any) -> Any:
+        with subprocess.Popen([sys.executable, "-c", ""]) as over:
+            left = folder / f".step-0000003.{COMPUTER}-{over.pid}.part.a1b2"
+        left.mkdir(exist_ok=True)
+        (left / "student.safetensors").touch()
+        return real(self, step, data)
+
+    monkeypatch.setattr(Update, "take", with_leftover)
+    run(squares, tmp_path / "student", QUICK.model_copy(update={"steps": 2}))
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"step-0000000", "step-0000002"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")

@@ -47,7 +47,22 @@ def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> Non
 
 
 def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load a whole optimiser's state into one whose weights may be sharded."""
+    """Load a whole optimiser's state into one whose weights may be sharded.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is that of other weights.
+    """
+    then, now = ([len(group["params"]) for group in groups] for groups in (
+        state["param_groups"], optimizer.param_groups
+    ))  # fmt: skip
+    if then != now:
+        raise TwoalikeError(
+            f"this run was begun by another version of twoalike, which trained {sum(then)} weight "
+            f"tensors instead of {sum(now)}",
+            remedy="Finish it with that version, or choose another output.",
+        )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     sharded = {
         place: {

@@ -4,6 +4,7 @@ Training and held-out data are divided by image: a claim about new images needs 
 never used in training. A labelled triplet with images of both parts is dropped and counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -179,6 +180,7 @@ def label_lesson(
     labels: LabelTable,
     validation: LabelTable | None,
     *,
+    unreadable: Sequence[str] = (),
     world: int = 1,
     rank: int = 0,
     folder: Path | None = None,
@@ -186,15 +188,14 @@ def label_lesson(
     """Triplets with given labels; images in none of them are ignored.
 
     The student is scored on the triplets of ``validation``, or, if that is None, on those of
-    ``labels`` whose images are all held out. ``folder`` is where the processes of a machine share
-    prepared images.
+    ``labels`` whose images are all held out. Triplets of an image that is ``unreadable`` are left
+    out. ``folder`` is where the processes of a machine share prepared images.
     """
-    triplets = _rows(images, labels, "labels")
+    triplets, probabilities = _readable(images, unreadable, labels, "labels")
     if validation is None:
-        tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
+        tested, chances, aside = triplets, probabilities, _set_aside(config, triplets)
     else:
-        tested = _rows(images, validation, "validation")
-        chances = validation.probabilities
+        tested, chances = _readable(images, unreadable, validation, "validation")
         aside = _first_images(tested)
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
@@ -218,7 +219,7 @@ def label_lesson(
         seen = prepared(images.only(own))
         return Agreement(seen, probabilities.astype(np.float64), places)
 
-    own_chances = labels.probabilities if learnt.all() else labels.probabilities[learnt]
+    own_chances = probabilities if learnt.all() else probabilities[learnt]
     return Lesson(
         prepared(images.only(used), flip=config.flip),
         LabelSource(rows, own_chances, stream),
@@ -234,9 +235,26 @@ def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
-def _rows(images: Collection, labels: LabelTable, where: str) -> Integers:
-    """Triplets as rows of the images, shape (n, 3), int32: there may be tens of millions."""
-    return located(images.ids, labels.ids, where).astype(np.int32)[labels.triplets]
+def _readable(
+    images: Collection, unreadable: Sequence[str], labels: LabelTable, where: str
+) -> tuple[Integers, npt.NDArray[np.float32]]:
+    """Triplets of readable images as rows of these, (n, 3) int32, and their probabilities, (n, 3).
+
+    Raises
+    ------
+    TwoalikeError
+        If there is none, or it has an image that is not in the collection.
+    """
+    ids = [*images.ids, *unreadable] if unreadable else images.ids
+    triplets = located(ids, labels.ids, where).astype(np.int32)[labels.triplets]
+    readable = (triplets < len(images)).all(axis=1) if unreadable else np.ones(len(triplets), bool)
+    if not readable.any():
+        raise TwoalikeError(
+            where=where, expected="labelled triplets of images that can be read", found="none"
+        )
+    if readable.all():
+        return triplets, labels.probabilities
+    return triplets[readable], labels.probabilities[readable]
 
 
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:

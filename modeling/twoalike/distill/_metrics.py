@@ -129,7 +129,7 @@ class WandbLogger(_Tracked):
             host="",
         )
         project = os.environ.get("WANDB_PROJECT", PROJECT)
-        with _told("wandb", "Log in with `wandb login`, or set WANDB_MODE=offline."):
+        with _one_line("wandb", "Log in with `wandb login`, or set WANDB_MODE=offline."):
             self._handle = wandb.init(
                 project=project, id=run, resume="allow", dir=folder, config=dict(settings),
                 settings=quiet,
@@ -161,7 +161,7 @@ class MlflowLogger(_Tracked):
                 expected="MLFLOW_TRACKING_URI: a server's address, or sqlite:///FILE.db",
                 found="none",
             )
-        with self._told():
+        with self._one_line():
             self._client = MlflowClient(tracking_uri=uri)
             if run is not None:
                 super().__init__(run)
@@ -175,25 +175,25 @@ class MlflowLogger(_Tracked):
             self._client.log_batch(self._run, params=parameters)
 
     @staticmethod
-    def _told() -> Any:
-        return _told("mlflow", "Correct MLFLOW_TRACKING_URI.")
+    def _one_line() -> Any:
+        return _one_line("mlflow", "Correct MLFLOW_TRACKING_URI.")
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Write the numbers of a step."""
         from mlflow.entities import Metric
 
         numbers = [Metric(key, value, 0, step or 0) for key, value in metrics.items()]
-        with self._told():
+        with self._one_line():
             self._client.log_batch(self._run, metrics=numbers)
 
     def finalize(self, status: str) -> None:
         """Mark the run as finished or failed."""
-        with self._told():
+        with self._one_line():
             self._client.set_terminated(self._run, "FINISHED" if status == "success" else "FAILED")
 
 
 @contextmanager
-def _told(logger: str, remedy: str) -> Iterator[None]:
+def _one_line(logger: str, remedy: str) -> Iterator[None]:
     """Turn what a tracking system raises, often over many lines, into one line."""
     try:
         yield

@@ -3,6 +3,9 @@
 Processes that train together on a machine, and those that load their images, map one file among the
 temporary files (``TMPDIR``), which is deleted at the end; a process alone keeps them in its memory.
 The limit holds for the machine. Images to score on come first, then as many others as fit.
+
+The file of a run that was killed is deleted by the next run on that machine: beside each folder is
+a lock, which the operating system releases when the process ends that holds it.
 """
 
 import errno
@@ -13,16 +16,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 
-from twoalike.study import Integers
+from twoalike.study import Integers, hold_lock, writing
 
 CACHE_BYTES = 2 * 1024**3
 """Most memory, or disk, for prepared images of a run on one machine."""
@@ -46,14 +50,14 @@ class PreparedImages:
     ) -> None:
         every = np.concatenate(list(rows)) if len(rows) else np.zeros(0, np.int64)
         _, first = np.unique(every, return_index=True)
-        self.shape = shape
-        self.n = min(len(first), CACHE_BYTES // (4 * math.prod(shape) + 1))
+        self.shape, size = shape, 4 * math.prod(shape) + 1
+        self.n = min(len(first), CACHE_BYTES // size)
+        self.path = None if folder is None else folder / "prepared"
+        if self.path is not None and not _reserve(self.path, self.n * size):
+            self.n = 0
         kept = every[np.sort(first)[: self.n]]
         self.slots = np.full(int(every.max(initial=-1)) + 1, -1, np.int32)
         self.slots[kept] = np.arange(self.n, dtype=np.int32)
-        self.path = None if folder is None else folder / "prepared"
-        if self.path is not None and not _reserve(self.path, self.n * (4 * math.prod(shape) + 1)):
-            self.slots[:] = -1
         self._open()
 
     def _open(self) -> None:
@@ -93,6 +97,9 @@ def _reserve(path: Path, size: int) -> bool:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        # Before any of it is taken: what is left belongs to checkpoints.
+        if shutil.disk_usage(path.parent).free < size - os.fstat(handle).st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if size and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(handle, 0, size)
         else:
@@ -113,16 +120,61 @@ def _reserve(path: Path, size: int) -> bool:
 
 @contextmanager
 def machine_folder(fabric: Fabric, workers: int) -> Iterator[Path | None]:
-    """Make a temporary folder for the processes of each machine; None if there is only one."""
+    """Make a temporary folder for the processes of each machine; None if there is only one.
+
+    Raises
+    ------
+    TwoalikeError
+        If it cannot be made.
+    """
     if fabric.world_size == 1 and not workers:
         yield None
         return
-    name = fabric.broadcast(f"twoalike-{secrets.token_hex(8)}")
-    folder = Path(tempfile.gettempdir()) / name
-    folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        yield folder
-    finally:
+    name = f"{fabric.broadcast(secrets.token_hex(8))}-{fabric.node_rank}"
+    folder = Path(tempfile.gettempdir(), f"{_prefix()}{name}")
+    with ExitStack() as stack:
         if fabric.local_rank == 0:
-            # Files that another process of this machine still maps exist until it ends.
-            shutil.rmtree(folder, ignore_errors=os.name == "nt")
+            stack.enter_context(_held(folder))
+        fabric.barrier()
+        yield folder
+
+
+def _prefix() -> str:
+    """Begin the names of this user's folders."""
+    return f"twoalike-prepared-{getattr(os, 'getuid', int)()}-"
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Remove the folders of runs that were killed, make this one, and remove it at the end."""
+    for path in folder.parent.glob(f"{_prefix()}*.lock"):
+        lock = FileLock(path, timeout=0, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except (Timeout, OSError):  # a run uses it, or this file system has no locks
+            continue
+        lock.release()
+        _remove(path.with_suffix(""))
+    try:
+        with hold_lock(_lock_of(folder), f"{folder}: another run uses it.", patience_s=5):
+            with writing(folder):
+                folder.mkdir(mode=0o700)
+            yield
+    finally:
+        _remove(folder)
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, and then its lock; no other folder ever has that name.
+
+    Where processes still map its file, the file exists until they end; on Windows so does the
+    folder, which the next run removes.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    lock = _lock_of(folder)
+    if lock.exists() and not folder.exists():
+        lock.unlink(missing_ok=True)

@@ -295,7 +295,7 @@ def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
 
 
 def frozen_features(
-    backbone: Backbone, images: Collection, cache: Path, device: str
+    backbone: Backbone, images: Collection, cache: Path, device: str, workers: int = 0
 ) -> FrozenFeatures:
     """Features of the initial network, read from ``cache`` or computed and saved there."""
     meta, ids = feature_source(backbone, images.digest), tuple(images.ids)
@@ -303,7 +303,7 @@ def frozen_features(
         table = read_features(cache)
         if table.ids == ids and table.meta == meta:
             return FrozenFeatures(images, table.values)
-    values = pooled_features(backbone, images, device=device)
+    values = pooled_features(backbone, images, device=device, workers=workers)
     write_features(cache, FeatureTable(ids, values, meta))
     return FrozenFeatures(images, values)
 
