@@ -215,6 +215,12 @@ def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> N
 def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="an unnamed network"):
         distill(squares.teacher, squares.images, "test_resnet", tmp_path / "a", untrained=True)
+    values = squares.features.values.copy()
+    values[3, 1] = np.nan
+    with pytest.raises(
+        TwoalikeError, match="finite numbers, found others for 1 object, first 's03'"
+    ):
+        run(squares, tmp_path / "n", features=replace(squares.features, values=values))
     only = tmp_path / "only.txt"
     only.write_text("s01\nnobody\n")
     with pytest.raises(TwoalikeError, match="nobody"):

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
 from twoalike.distill._checkpoint import checkpoint_step, find_checkpoints
 from twoalike.distill._loop import Trainer
 from twoalike.distill._update import Update
-from twoalike.study import flattened, read_json, write_json
+from twoalike.study import TwoalikeError, flattened, read_json, write_json
 from twoalike.study._outputs import COMPUTER
 
 
@@ -90,6 +91,25 @@ def test_a_run_begun_before_a_setting_existed_goes_on(
     assert "config.steps" in flattened(content["fingerprint"])
     run(squares, out, resume=True)
     assert (out / "model.safetensors").is_file()
+
+
+def test_a_run_whose_version_trained_other_weights_is_refused(
+    squares: Squares, tmp_path: Path
+) -> None:
+    """An earlier version also trained weights that get no gradient."""
+    out = tmp_path / "student"
+    run(squares, out)
+    (out / "model.safetensors").unlink()
+    last = find_checkpoints(out / "checkpoints")[-1]
+    optimizer = torch.load(last / "optimizer.pt")
+    optimizer["param_groups"][0]["params"].append(999)
+    torch.save(optimizer, last / "optimizer.pt")
+    content = read_json(last / "state.json", "checkpoint")
+    del content["files"], content["sha256"]
+    write_json(last / "state.json", content)
+    n = sum(len(group["params"]) for group in optimizer["param_groups"])
+    with pytest.raises(TwoalikeError, match=f"{last.name}: .* trained {n} .*, not {n - 1}"):
+        run(squares, out, resume=True)
 
 
 def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(

@@ -292,7 +292,8 @@ def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
                 f"this run began with {key} = {flat_then.get(key)!r}, now it is "
                 f"{flat_now.get(key)!r}",
                 where=path,
-                remedy="Use the same value, or choose another output.",
+                remedy="Use the same value, or the version of twoalike that began it; or choose "
+                "another output.",
             )
 
 

@@ -6,6 +6,7 @@ can continue with another number of processes and no other module depends on sha
 
 import os
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -46,22 +47,24 @@ def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> Non
         tensor.copy_(part_like(weights[name], tensor))
 
 
-def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+def load_whole_optimizer(
+    optimizer: torch.optim.Optimizer, state: dict[str, Any], where: Path
+) -> None:
     """Load a whole optimiser's state into one whose weights may be sharded.
 
     Raises
     ------
     TwoalikeError
-        If it is that of other weights.
+        If the state, from the checkpoint ``where``, is of other weights.
     """
-    then, now = ([len(group["params"]) for group in groups] for groups in (
-        state["param_groups"], optimizer.param_groups
-    ))  # fmt: skip
+    groups = (state["param_groups"], optimizer.param_groups)
+    then, now = ([len(group["params"]) for group in some] for some in groups)
     if then != now:
         raise TwoalikeError(
-            f"this run was begun by another version of twoalike, which trained {sum(then)} weight "
-            f"tensors instead of {sum(now)}",
-            remedy="Finish it with that version, or choose another output.",
+            f"another version of twoalike began this run and trained {sum(then)} weight tensors, "
+            f"not {sum(now)}",
+            where=where,
+            remedy="Continue with that version, or choose another output.",
         )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     sharded = {

@@ -200,8 +200,8 @@ def label_lesson(
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
     learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
-    fewest = _fewest(len(triplets)) if validation is None else LEAST_TRIPLETS
-    _check_division(config, len(aside), learnt, int(all_out.sum()), fewest)
+    n_listed = len(triplets) if validation is None else None
+    _check_division(config, len(aside), learnt, int(all_out.sum()), n_listed)
     own_triplets = triplets if learnt.all() else triplets[learnt]
     # By counting: to sort 30 million rows would take many times their memory.
     used = np.flatnonzero(np.bincount(own_triplets.ravel(), minlength=len(images)))
@@ -292,14 +292,20 @@ def _fewest(n_labels: int) -> int:
 
 
 def _check_division(
-    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, fewest: int
+    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, n_listed: int | None
 ) -> None:
-    """Refuse held-out images that leave too few triplets to score on, or none for training."""
+    """Refuse held-out images that leave too few triplets to score on, or none for training.
+
+    ``n_listed`` is the number of triplets that they are taken from; None: there are others for it.
+    """
+    fewest = LEAST_TRIPLETS if n_listed is None else _fewest(n_listed)
     if n_aside and n_tested < fewest:
         raise TwoalikeError(
             f"{n_aside} held-out images leave {n_tested} labelled triplets to score on; at least "
             f"{fewest:,} are needed",
-            remedy=f"Give `validation=...`, raise held_out in the recipe (it is "
+            remedy="Give more triplets in `validation=...`, or leave it out."
+            if n_listed is None
+            else f"Give `validation=...`, raise held_out in the recipe (it is "
             f"{config.held_out:g}), or set it to 0.",
         )
     if not learnt.any():

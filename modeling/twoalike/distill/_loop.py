@@ -91,7 +91,8 @@ class Trainer:
         steps = map(checkpoint_step, found)
         self.saved = [step for step in steps if step <= self.progress.step]
         load_whole(self.student, state.weights)
-        load_whole_optimizer(self.update.optimizer, state.optimizer)
+        path = checkpoint_path(self.checkpoints, self.progress.step)
+        load_whole_optimizer(self.update.optimizer, state.optimizer, path)
         if self.average is not None and state.average is not None:
             self.average.load(state.average)
 

@@ -51,7 +51,7 @@ from twoalike.distill._student import (
 )
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
 from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.study import TwoalikeError, hold_output, provenance, read_ids
+from twoalike.study import TwoalikeError, counted, hold_output, provenance, read_ids
 from twoalike.teacher import AffineTeacher, Teacher, load_teacher
 
 
@@ -179,9 +179,19 @@ def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
 def _table(
     features: FeatureTable | str | Path | None, objects: str | Path | None
 ) -> FeatureTable | None:
-    if features is None or isinstance(features, FeatureTable):
-        return features
-    return read_features(Path(features), _path(objects))
+    """Read features, or take those of a table; numbers from a file are finite."""
+    if isinstance(features, str | Path):
+        return read_features(Path(features), _path(objects))
+    if features is not None and isinstance(features.values, np.ndarray):
+        wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
+        if len(wrong):
+            raise TwoalikeError(
+                where="`features=...`",
+                expected="finite numbers",
+                found=f"others for {counted(len(wrong), 'object')}, first {features.ids[wrong[0]]!r}",
+                remedy="Compute them again.",
+            )
+    return features
 
 
 def _opinion(
