@@ -288,16 +288,18 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("parallel", "student", "train"),
+    ("parallel", "student", "train", "also"),
     [
-        ("ddp", "test_resnet", "full"),
-        ("fsdp", "resnet18", "full"),
-        ("fsdp", "resnet18", "lora"),
-        ("ddp", "test_resnet", "probe"),
+        ("ddp", "test_resnet", "full", ()),
+        ("fsdp", "resnet18", "full", ()),
+        ("fsdp", "resnet18", "full", ("checkpointing",)),
+        ("fsdp", "resnet18", "full", ("compile", "checkpointing")),
+        ("fsdp", "resnet18", "lora", ()),
+        ("ddp", "test_resnet", "probe", ()),
     ],
 )
 def test_two_processes_make_one_student_and_resume_exactly(
-    squares: Squares, tmp_path: Path, parallel: str, student: str, train: str
+    squares: Squares, tmp_path: Path, parallel: str, student: str, train: str, also: tuple[str, ...]
 ) -> None:
     """Under torchrun, stopped in the sixth of six steps and resumed: the same weights.
 
@@ -311,6 +313,7 @@ def test_two_processes_make_one_student_and_resume_exactly(
     settings = "steps = 6\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\nema = 0.9\n"
     for way in ("ddp", "fsdp"):
         own = f"parallel = '{way}'\ntrain = '{train}'\n"
+        own += "".join(f"{name} = true\n" for name in also if way == "fsdp")
         (tmp_path / f"{way}.toml").write_text(settings + own)
     together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]

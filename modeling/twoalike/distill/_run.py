@@ -185,10 +185,11 @@ def _table(
     if features is not None and isinstance(features.values, np.ndarray):
         wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
         if len(wrong):
+            first = features.ids[wrong[0]]
             raise TwoalikeError(
                 where="`features=...`",
                 expected="finite numbers",
-                found=f"others for {counted(len(wrong), 'object')}, first {features.ids[wrong[0]]!r}",
+                found=f"others for {counted(len(wrong), 'object')}, first {first!r}",
                 remedy="Compute them again.",
             )
     return features
