@@ -98,6 +98,13 @@ def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabr
             found="one",
             remedy="Start several with torchrun or srun, or use 'ddp'.",
         )
+    if world > 1 and not os.environ.keys() & {"WORLD_SIZE", "SLURM_NTASKS_PER_NODE"}:
+        raise TwoalikeError(
+            where="SLURM",
+            expected="--ntasks-per-node, which tells where each process is",
+            found=f"--ntasks={world} alone",
+            remedy="Give --nodes and --ntasks-per-node instead.",
+        )
     accelerator, _, number = device.partition(":")
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
