@@ -79,6 +79,7 @@ def load_whole_optimizer(
 
 
 Parallel = Literal["ddp", "fsdp"]
+LISTS = torch.nn.Sequential | torch.nn.ModuleList
 SHARDED_PARAMETERS = 100_000
 """Smallest block worth sharding: gathering a smaller one costs more than it saves."""
 
@@ -164,29 +165,29 @@ def lists_of_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Outermost members of the network's lists of blocks that have parts and weights."""
     found: list[torch.nn.Module] = []
     for part in module.children():
-        if isinstance(part, torch.nn.Sequential | torch.nn.ModuleList):
-            found += [
-                block
-                for block in part
-                if any(True for _ in block.children())
-                and any(True for _ in block.parameters())
-                and not isinstance(block, torch.nn.ModuleList)
-            ]
-        else:
-            found += lists_of_blocks(part)
+        found += _members(part) if isinstance(part, LISTS) else lists_of_blocks(part)
     return found
+
+
+def _members(blocks: torch.nn.Module) -> list[torch.nn.Module]:
+    """Members of a list that have parts and weights, and are no lists of modules themselves."""
+    return [
+        block
+        for block in blocks.children()
+        if any(True for _ in block.children())
+        and any(True for _ in block.parameters())
+        and not isinstance(block, torch.nn.ModuleList)
+    ]
 
 
 def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Members of the network's lists of blocks, as in transformers and the stages of CNNs."""
-    lists = torch.nn.Sequential | torch.nn.ModuleList
     found = [
         block
         for part in module.modules()
-        if isinstance(part, lists)
-        for block in part
-        if any(True for _ in block.children())
-        and not isinstance(block, lists)
+        if isinstance(part, LISTS)
+        for block in _members(part)
+        if not isinstance(block, LISTS)
         and sum(p.numel() for p in block.parameters()) >= SHARDED_PARAMETERS
     ]
     return found[::-1]  # inner blocks first: outer ones then omit what is already sharded
