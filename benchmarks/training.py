@@ -42,7 +42,7 @@ import timm
 import torch
 from PIL import Image
 
-from twoalike.backbones import load_backbone
+from twoalike.backbones import load_backbone, load_batches
 from twoalike.collections import as_collection
 from twoalike.distill import (
     AdamToInit,
@@ -56,7 +56,7 @@ from twoalike.distill._fabric import make_fabric
 from twoalike.distill._graph import compute_twice
 from twoalike.distill._lesson import image_lesson
 from twoalike.distill._loop import Trainer
-from twoalike.distill._sources import Opinion, batches
+from twoalike.distill._sources import Opinion
 from twoalike.distill._student import StudentNetwork
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import provenance, sha256_file
@@ -159,7 +159,7 @@ def loop_of(folder: Path, **settings: bool) -> Callable[[], None]:
     student = StudentNetwork(backbone.module)
     student.to(memory_format=torch.channels_last)
     trainer = Trainer(make_fabric("cpu", "32"), student, lesson, config, folder / "out", {})
-    data = batches(lesson.images, lesson.source, 0, 10**6, 0)
+    data = load_batches(lesson.images, lesson.source.keys(0, 10**6), 0)
     place = iter(range(10**6))
 
     def steps() -> None:

@@ -191,17 +191,9 @@ def without_unreadable(
 ) -> tuple[Collection, tuple[str, ...]]:
     """Keep the images that can be read; beside them the ids of the others.
 
-    Every image is read once, to its last pixel: many files that are damaged begin well.
-
-    Parameters
-    ----------
-    images
-        n images.
-    workers
-        Processes that read them beside this one; 0: none.
-    rank, world
-        Number of this process, and of all that work together by ``torch.distributed``: each reads
-        its share, and all of them get the same result.
+    Every image is read once, to its last pixel: many files that are damaged begin well. ``workers``
+    processes read them beside this one, or none. Where several processes work together by
+    ``torch.distributed``, each reads its share, and all of them get the same result.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from random import getstate
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,25 +26,9 @@ TRIALS = 8
 """Backward passes that look for layers dropped at random."""
 
 
-class Gradients(NamedTuple):
-    """Trainable parameters by the gradient that they get from a student's features.
-
-    Attributes
-    ----------
-    idle
-        Names of those that get none.
-    dropped
-        Whether others get one in some passes only.
-    random
-        Whether training draws random numbers, as it does where layers are left out at random.
-    """
-
-    idle: list[str]
-    dropped: bool
-    random: bool
-
-
-def find_idle(student: nn.Module, inputs: torch.Tensor, trials: int = 1) -> Gradients:
+def find_idle(
+    student: nn.Module, inputs: torch.Tensor, trials: int = 1
+) -> tuple[list[str], bool, bool]:
     """Find trainable parameters that get no gradient.
 
     Parameters
@@ -54,8 +38,12 @@ def find_idle(student: nn.Module, inputs: torch.Tensor, trials: int = 1) -> Grad
     inputs
         Any inputs (n, c, h, w) on its device.
     trials
-        Number of passes in training mode, where some networks leave out layers at random, beside
-        one in evaluation mode.
+        Number of passes in training mode, beside one in evaluation mode.
+
+    Returns
+    -------
+    Names of parameters that get none; whether others get one in some passes only; and whether
+    training draws random numbers, as it does where layers are left out at random.
     """
     learnt = {name: p for name, p in student.named_parameters() if p.requires_grad}
     training, random, counts = student.training, False, dict.fromkeys(learnt, 0)
@@ -72,7 +60,7 @@ def find_idle(student: nn.Module, inputs: torch.Tensor, trials: int = 1) -> Grad
                 counts[name] += gradient is not None
     student.train(training)
     idle = [name for name, count in counts.items() if not count]
-    return Gradients(idle, any(0 < count <= trials for count in counts.values()), random)
+    return idle, any(0 < count <= trials for count in counts.values()), random
 
 
 def _generators(devices: list[torch.device]) -> list[Any]:

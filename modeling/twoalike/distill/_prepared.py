@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from twoalike.study import Integers, hold_lock, writing
 
 CACHE_BYTES = 2 * 1024**3
 """Most memory, or disk, for prepared images of a run on one machine."""
+PREFIX = f"twoalike-prepared-{getattr(os, 'getuid', int)()}-"
+"""Of the names of this user's folders."""
 
 
 class PreparedImages:
@@ -130,51 +132,41 @@ def machine_folder(fabric: Fabric, workers: int) -> Iterator[Path | None]:
     if fabric.world_size == 1 and not workers:
         yield None
         return
-    name = f"{fabric.broadcast(secrets.token_hex(8))}-{fabric.node_rank}"
-    folder = Path(tempfile.gettempdir(), f"{_prefix()}{name}")
-    with ExitStack() as stack:
-        if fabric.local_rank == 0:
-            stack.enter_context(_held(folder))
+    token = fabric.broadcast(secrets.token_hex(8))
+    folder = Path(tempfile.gettempdir(), f"{PREFIX}{token}-{fabric.node_rank}")
+    with _held(folder) if fabric.local_rank == 0 else nullcontext():
         fabric.barrier()
         yield folder
-
-
-def _prefix() -> str:
-    """Begin the names of this user's folders."""
-    return f"twoalike-prepared-{getattr(os, 'getuid', int)()}-"
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Remove the folders of runs that were killed, make this one, and remove it at the end."""
-    for path in folder.parent.glob(f"{_prefix()}*.lock"):
-        lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    for lock in folder.parent.glob(f"{PREFIX}*.lock"):
+        other = FileLock(lock, timeout=0, fallback_to_soft=False)
         try:
-            lock.acquire()
+            other.acquire()
         except (Timeout, OSError):  # a run uses it, or this file system has no locks
             continue
-        lock.release()
-        _remove(path.with_suffix(""))
+        other.release()
+        _remove(lock)
+    lock = Path(f"{folder}.lock")
     try:
-        with hold_lock(_lock_of(folder), f"{folder}: another run uses it.", patience_s=5):
+        with hold_lock(lock, f"{folder}: another run uses it.", patience_s=5):
             with writing(folder):
                 folder.mkdir(mode=0o700)
             yield
     finally:
-        _remove(folder)
+        _remove(lock)
 
 
-def _lock_of(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
-
-
-def _remove(folder: Path) -> None:
+def _remove(lock: Path) -> None:
     """Remove a folder, and then its lock; no other folder ever has that name.
 
     Where processes still map its file, the file exists until they end; on Windows so does the
     folder, which the next run removes.
     """
+    folder = lock.with_suffix("")
     shutil.rmtree(folder, ignore_errors=True)
-    lock = _lock_of(folder)
     if lock.exists() and not folder.exists():
         lock.unlink(missing_ok=True)

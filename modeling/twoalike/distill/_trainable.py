@@ -91,7 +91,9 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
 def trained_network(module: nn.Module) -> nn.Module:
     """Remove what was needed for training only: adapters are merged into the weights."""
     computed_once(module)
-    return merged(module) if hasattr(module, "merge_and_unload") else module.requires_grad_(True)
+    if callable(merged := getattr(module, "merge_and_unload", None)):
+        module = merged()  # layers get back their original names
+    return module.requires_grad_(True)
 
 
 def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
@@ -174,12 +176,6 @@ def add_adapters(
         adapted: nn.Module = peft.get_peft_model(module, settings)
     _try_merging(adapted, size)
     return adapted
-
-
-def merged(adapted: nn.Module) -> nn.Module:
-    """Merge the adapters into the weights; layers get back their original names."""
-    whole: nn.Module = adapted.merge_and_unload()  # type: ignore[operator]
-    return whole.requires_grad_(True)
 
 
 def _peft() -> Any:
