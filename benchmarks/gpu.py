@@ -14,7 +14,8 @@ features     ViT-B/16 at 224 pixels in bf16 from JPEG files, by the slope betwee
 distil       the same network, all weights, bf16, torch.compile, by the slope between two numbers of
              steps, against a bare loop: forward pass, mean square, backward pass and torch's fused
              Adam on images in the card's memory; the share of the card's peak counts the
-             operations of forward and backward passes; memory is the most that torch allocated
+             operations of forward and backward passes; memory is the most that torch allocated;
+             and the same with checkpointing
 equality     the same seeds on the CPU: choice probabilities of fits of 48 objects (vi, nuts),
              features (float32, bf16), losses of the first steps (float32, bf16)
 
@@ -281,17 +282,23 @@ def distil(a: argparse.Namespace) -> dict[str, Any]:
             return found
         short, long = how["steps"]
 
-        def measured(steps: int) -> float:
-            return seconds(lambda: run(steps=steps, batch=batch, compile=True))
+        found["batch"] = batch
+        for name, twice in {"ours": False, "twice": True}.items():
+            same = {"batch": batch, "compile": True, "checkpointing": twice}
 
-        measured(short)  # compiles
-        slopes = []
-        for _ in range(how["rounds"]):
-            before = measured(short)
-            slopes.append((long - short) * batch / (measured(long) - before))
-        found["ours"], found["batch"] = float(np.median(slopes)), batch
-        if device == "cuda":
-            found["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
+            def measured(steps: int, same: dict[str, Any] = same) -> float:
+                return seconds(lambda: run(steps=steps, **same))
+
+            if device == "cuda":
+                torch.cuda.reset_peak_memory_stats()
+            measured(short)  # compiles
+            slopes = []
+            for _ in range(how["rounds"]):
+                before = measured(short)
+                slopes.append((long - short) * batch / (measured(long) - before))
+            found[name] = float(np.median(slopes))
+            if device == "cuda":
+                found[f"{name}_gb"] = torch.cuda.max_memory_allocated() / 1e9
     network = load_backbone(how["network"], untrained=True, seed=0).resized(how["size"])
     found["bare"] = bare_training(network.module, batch, how, device)
     found["flops"] = operations(how)
@@ -399,7 +406,8 @@ def row(card: str, peak: float | None, found: dict[str, Any], unlike: dict[str, 
         f"{seen['ours']:,.0f}, {seen['bare']:,.0f}, {seen['ours'] / seen['bare']:.2f}",
         f"{trained['ours']:,.0f}, {trained['bare']:,.0f}, {trained['ours'] / trained['bare']:.2f}",
         "not known" if share is None else f"{share:.0%}",
-        f"{trained['memory_gb']:.1f} GB at {trained['batch']} images",
+        f"{trained['ours_gb']:.1f} GB at {trained['batch']} images",
+        f"{trained['ours'] / trained['twice']:.2f}, {trained['twice_gb'] / trained['ours_gb']:.2f}",
         "; ".join(wrong) or "all within tolerance",
         f"twoalike {version('twoalike')}, torch {version('torch')}, jax {version('jax')}, "
         f"{'real' if fitted['real'] else 'simulated'} judgments",
@@ -409,8 +417,8 @@ def row(card: str, peak: float | None, found: dict[str, Any], unlike: dict[str, 
 
 HEAD = (
     "| card | fit of THINGS' size, `vi` | a draw of `nuts` | features: images a second, bare loop, "
-    "ratio | distillation: images a second, bare loop, ratio | share of peak | memory | equality "
-    "with the CPU | with |"
+    "ratio | distillation: images a second, bare loop, ratio | share of peak | memory | with "
+    "checkpointing: time, memory, ratios | equality with the CPU | with |"
 )
 
 
@@ -437,7 +445,7 @@ def page(rows: dict[str, str], dry: str) -> str:
         "",
     ]
     if rows:
-        lines += [HEAD, "|---" * 9 + "|", *rows.values(), ""]
+        lines += [HEAD, "|---" * 10 + "|", *rows.values(), ""]
     else:
         lines += [f"**{NONE_YET}**", ""]
     return "\n".join([*lines, dry, ""])
@@ -449,7 +457,8 @@ def dry_run(a: argparse.Namespace) -> str:
     unlike = verdicts(compared("cpu", a), compared("cpu", a))
     again = max(value for name, value in unlike.items() if "bf16" not in name)
     # Slopes of so few images may be negative; that they are numbers shows that all of it ran.
-    assert np.isfinite([found[part][side] for part in SPEEDS for side in ("ours", "bare")]).all()
+    speeds = [found[part][side] for part in SPEEDS for side in ("ours", "bare")]
+    assert np.isfinite([*speeds, found["distil"]["twice"]]).all()
     return (
         f"Dry run: `python -P benchmarks/gpu.py --quick` ran all parts on a CPU (torch "
         f"{version('torch')}, jax {version('jax')}, Python {platform.python_version()}); a second "

@@ -11,7 +11,10 @@ loss            similarity matrix and loss of 16,000 triplets, forward and backw
                 that step
 loop            images a second of `twoalike.distill`'s own loop (loading from memory, labels,
                 loss, clipping, pull to the initial weights, log), against a bare loop of forward
-                pass, mean square, backward pass and torch's fused Adam on the same images
+                pass, mean square, backward pass and torch's fused Adam on as many images
+compile,        a step of that loop with the setting, against one without; and, in a process of its
+checkpointing   own, by how much steps raise its largest memory (compiling takes memory itself, so
+                only of checkpointing)
 resume          a run by the command line, in one process and in two, is stopped by Ctrl-C at some
                 step and resumed; SHA-256 of its weights against the run that was left alone
 
@@ -21,6 +24,7 @@ The table goes to benchmarks/results/training.md.
 import argparse
 import os
 import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -33,11 +37,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import timm
 import torch
 from PIL import Image
 
-from twoalike.backbones import Backbone, load_backbone
+from twoalike.backbones import load_backbone, load_batches
 from twoalike.collections import as_collection
 from twoalike.distill import (
     AdamToInit,
@@ -48,6 +53,7 @@ from twoalike.distill import (
     triplet_loss,
 )
 from twoalike.distill._fabric import make_fabric
+from twoalike.distill._graph import compute_twice
 from twoalike.distill._lesson import image_lesson
 from twoalike.distill._loop import Trainer
 from twoalike.distill._sources import Opinion
@@ -57,7 +63,7 @@ from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, save_teacher
 
 RESULTS = Path(__file__).parent / "results" / "training.md"
-B, SIZE, IMAGES = 48, 64, 192
+B, SIZE, IMAGES, STEPS = 48, 64, 192, 4
 
 
 def cpu(work: Callable[[], Any]) -> float:
@@ -139,54 +145,76 @@ def squares(folder: Path, size: int) -> tuple[list[Path], np.ndarray]:
     return paths, colours
 
 
-def loop_speed(rounds: int, folder: Path) -> list[str]:
-    """Compare the loop with forward pass, backward pass and Adam alone."""
-    paths, colours = squares(folder / "loop", SIZE)
-    steps = 4
+def loop_of(folder: Path, **settings: bool) -> Callable[[], None]:
+    """Four steps of the loop, of an untrained network and images that are in memory."""
+    paths, colours = squares(folder, SIZE)
     config = DistillConfig(
-        steps=10**6, batch=B, size=SIZE, held_out=0.0, evaluate_every=10**6, triplets=8000
+        steps=10**6, batch=B, size=SIZE, held_out=0.0, evaluate_every=10**6, **settings
     )
     backbone = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
-    fabric = make_fabric("cpu", "32")
+    if config.checkpointing:
+        compute_twice(backbone.module, backbone.network)
     opinion = Opinion((3 * colours[:, :1]).astype(np.float32))
     lesson = image_lesson(config, as_collection(paths), backbone.preprocessing, opinion)
     student = StudentNetwork(backbone.module)
     student.to(memory_format=torch.channels_last)
-    trainer = Trainer(fabric, student, lesson, config, folder / "out", {})
-    data = trainer_batches(trainer)
+    trainer = Trainer(make_fabric("cpu", "32"), student, lesson, config, folder / "out", {})
+    data = load_batches(lesson.images, lesson.source.keys(0, 10**6), 0)
     place = iter(range(10**6))
 
-    def ours() -> None:
-        for _ in range(steps):
+    def steps() -> None:
+        for _ in range(STEPS):
             trainer._advance(next(place), data, None)
 
-    bare = bare_loop(backbone, lesson.images.stacked(range(B)), steps)
-    seconds = turns(rounds, ours, bare)
-    ratio = seconds[:, 1] / seconds[:, 0]
+    return steps
+
+
+def loop_speed(rounds: int, folder: Path) -> list[str]:
+    """Compare the loop with forward pass, backward pass and Adam alone, and with two settings."""
+    seconds = turns(
+        rounds,
+        loop_of(folder / "plain"),
+        bare_loop(),
+        loop_of(folder / "compiled", compile=True),
+        loop_of(folder / "twice", checkpointing=True),
+    )
+    bare, compiled, twice = (seconds[:, 1:] / seconds[:, :1]).T
+    plain, less = (memory(name) for name in ("plain", "checkpointing"))
     return [
-        f"| images per second of the loop compared with a minimal loop | {middle(ratio)} | .96 |"
+        f"| images per second of the loop compared with a minimal loop | {middle(bare)} | .96 |",
+        f"| `compile`: time of a step | {middle(compiled)} | |",
+        f"| `checkpointing`: time of a step | {middle(twice)} | at most 1.5 |",
+        f"| the same: memory, {less:.0f} against {plain:.0f} MiB | {less / plain:.2f} | |",
     ]
 
 
-def trainer_batches(trainer: Trainer) -> Any:
-    """Batches as the trainer takes them."""
-    from twoalike.distill._sources import batches
+def memory(name: str) -> float:
+    """Mebibytes by which steps raise the largest memory of a process of their own."""
+    command = [sys.executable, "-P", __file__, "--memory", name]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-    return batches(trainer.lesson.images, trainer.lesson.source, 0, 10**6, 0)
+
+def raised_memory(name: str) -> float:
+    """Measure in this process what :func:`memory` returns."""
+    with tempfile.TemporaryDirectory() as folder:
+        steps = loop_of(Path(folder, "run"), checkpointing=name == "checkpointing")
+        before = psutil.Process().memory_info().rss
+        steps()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2**20
 
 
-def bare_loop(backbone: Backbone, images: torch.Tensor, steps: int) -> Callable[[], None]:
-    """Forward pass, mean square, backward pass, torch's Adam."""
+def bare_loop() -> Callable[[], None]:
+    """Forward pass, mean square, backward pass, torch's Adam; as many steps."""
     fresh = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
     net = fresh.module.to(memory_format=torch.channels_last).train()
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
     optimizer = torch.optim.Adam(net.parameters(), 1e-4, fused=True)
-    inputs = images.contiguous(memory_format=torch.channels_last)
+    inputs = torch.randn(B, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
 
     def work() -> None:
-        for _ in range(steps):
+        for _ in range(STEPS):
             net(inputs).square().mean().backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -257,8 +285,13 @@ def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    a = parser.parse_args()
     torch.set_num_threads(1)
+    if a.memory:
+        print(raised_memory(a.memory))
+        return
+    rounds = a.rounds
     every = len(list(combinations(range(B), 3)))
     with tempfile.TemporaryDirectory() as name:
         rows = triplet_modes(rounds) + loop_speed(rounds, Path(name))

@@ -50,8 +50,9 @@ def test_unreadable_images_are_named(spoilt: Path, name: str, said: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_readable_ones_are_left(spoilt: Path) -> None:
-    kept, unreadable = without_unreadable(as_collection(spoilt))
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_readable_ones_are_left(spoilt: Path, workers: int) -> None:
+    kept, unreadable = without_unreadable(as_collection(spoilt), workers)
     assert (kept.ids, unreadable) == (("b", "c", "more/e"), ("a", "d", "void"))
     assert kept.name(0) == str(spoilt / "b.jpg")
     assert kept.digest == kept.only([0, 1, 2]).digest != kept.only([0, 1]).digest

@@ -222,6 +222,12 @@ def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_p
     (moved / "teacher.json").write_text(json.dumps(described))
     with pytest.raises(TwoalikeError, match=r"which cannot be loaded here: .*`features=\.\.\.`"):
         distill(moved, squares.images, "test_resnet", tmp_path / "a", untrained=True)
+    values = squares.features.values.copy()
+    values[3, 1] = np.nan
+    with pytest.raises(
+        TwoalikeError, match="finite numbers, found others for 1 object, first 's03'"
+    ):
+        run(squares, tmp_path / "n", features=replace(squares.features, values=values))
     only = tmp_path / "only.txt"
     only.write_text("s01\nnobody\n")
     with pytest.raises(TwoalikeError, match="nobody"):
@@ -289,16 +295,18 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("parallel", "student", "train"),
+    ("parallel", "student", "train", "also"),
     [
-        ("ddp", "test_resnet", "full"),
-        ("fsdp", "resnet18", "full"),
-        ("fsdp", "resnet18", "lora"),
-        ("ddp", "test_resnet", "probe"),
+        ("ddp", "test_resnet", "full", ()),
+        ("fsdp", "resnet18", "full", ()),
+        ("fsdp", "resnet18", "full", ("checkpointing",)),
+        ("fsdp", "resnet18", "full", ("compile", "checkpointing")),
+        ("fsdp", "resnet18", "lora", ()),
+        ("ddp", "test_resnet", "probe", ()),
     ],
 )
 def test_two_processes_make_one_student_and_resume_exactly(
-    squares: Squares, tmp_path: Path, parallel: str, student: str, train: str
+    squares: Squares, tmp_path: Path, parallel: str, student: str, train: str, also: tuple[str, ...]
 ) -> None:
     """Under torchrun, stopped in the sixth of six steps and resumed: the same weights.
 
@@ -312,6 +320,7 @@ def test_two_processes_make_one_student_and_resume_exactly(
     settings = "steps = 6\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\nema = 0.9\n"
     for way in ("ddp", "fsdp"):
         own = f"parallel = '{way}'\ntrain = '{train}'\n"
+        own += "".join(f"{name} = true\n" for name in also if way == "fsdp")
         (tmp_path / f"{way}.toml").write_text(settings + own)
     together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]

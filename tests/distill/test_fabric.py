@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from twoalike.distill._fabric import make_fabric
+from twoalike.study import TwoalikeError
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SLURM runs on Linux")
@@ -24,3 +25,11 @@ def test_a_login_node_with_srun_needs_no_srun(
         fabric = make_fabric("cpu", "32")
     assert fabric.world_size == 1
     assert [str(warning.message) for warning in caught] == []
+
+
+def test_tasks_without_their_number_on_a_node_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    with pytest.raises(TwoalikeError, match="--ntasks-per-node, .* found --ntasks=8 alone"):
+        make_fabric("cpu", "32")

@@ -66,6 +66,19 @@ def test_listed_triplets_teach_as_a_teacher_does(
     assert "labelled triplets" in (tmp_path / "student" / "README.md").read_text()
 
 
+def test_triplets_of_unreadable_images_are_left_out(
+    squares: Squares, labels: Path, tmp_path: Path
+) -> None:
+    (squares.images / "s05.png").write_text("no image")
+    options = {"teacher": None, "features": None, "labels": labels}
+    config = SLOWLY.model_copy(update={"steps": 2, "batch": 40, "held_out": 0.3})
+    with pytest.raises(TwoalikeError, match=r"s05\.png: .*skip_unreadable=True"):
+        run(squares, tmp_path / "refused", config, **options)
+    said = run(squares, tmp_path / "student", config, **options, skip_unreadable=True)
+    assert said["data"]["unreadable"] == ["s05"]
+    assert said["held_out"]["images"] + said["data"]["learnt"] == 39
+
+
 def test_validation_labels_are_of_images_that_were_not_learnt_from(
     squares: Squares, labels: Path, tmp_path: Path, rng: np.random.Generator
 ) -> None:

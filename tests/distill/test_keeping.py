@@ -2,17 +2,21 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
 from twoalike.distill._checkpoint import checkpoint_step, find_checkpoints
 from twoalike.distill._loop import Trainer
 from twoalike.distill._update import Update
-from twoalike.study import flattened, read_json, write_json
+from twoalike.study import TwoalikeError, flattened, read_json, write_json
+from twoalike.study._outputs import COMPUTER
 
 
 @pytest.mark.parametrize("keep", [1, 3, 9])
@@ -26,6 +30,26 @@ def test_the_last_checkpoints_are_kept_beside_the_best(
     best = read_json(out / "checkpoints" / "step-0000006" / "state.json", "checkpoint")["best_step"]
     last = list(range(max(0, 7 - keep), 7))
     assert steps == sorted({best, *last})
+
+
+def test_what_a_process_killed_while_it_wrote_a_checkpoint_left_is_removed(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of a step at which no checkpoint is written again."""
+    folder = tmp_path / "student" / "checkpoints"
+    real = Update.take
+
+    def with_leftover(self: Update, step: int, data: Any) -> Any:
+        with subprocess.Popen([sys.executable, "-c", ""]) as over:
+            left = folder / f".step-0000003.{COMPUTER}-{over.pid}.part.a1b2"
+        left.mkdir(exist_ok=True)
+        (left / "student.safetensors").touch()
+        return real(self, step, data)
+
+    monkeypatch.setattr(Update, "take", with_leftover)
+    run(squares, tmp_path / "student", QUICK.model_copy(update={"steps": 2}))
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"step-0000000", "step-0000002"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
@@ -67,6 +91,25 @@ def test_a_run_begun_before_a_setting_existed_goes_on(
     assert "config.steps" in flattened(content["fingerprint"])
     run(squares, out, resume=True)
     assert (out / "model.safetensors").is_file()
+
+
+def test_a_run_whose_version_trained_other_weights_is_refused(
+    squares: Squares, tmp_path: Path
+) -> None:
+    """An earlier version also trained weights that get no gradient."""
+    out = tmp_path / "student"
+    run(squares, out)
+    (out / "model.safetensors").unlink()
+    last = find_checkpoints(out / "checkpoints")[-1]
+    optimizer = torch.load(last / "optimizer.pt")
+    optimizer["param_groups"][0]["params"].append(999)
+    torch.save(optimizer, last / "optimizer.pt")
+    content = read_json(last / "state.json", "checkpoint")
+    del content["files"], content["sha256"]
+    write_json(last / "state.json", content)
+    n = sum(len(group["params"]) for group in optimizer["param_groups"])
+    with pytest.raises(TwoalikeError, match=f"{last.name}: .* trained {n} .*, not {n - 1}"):
+        run(squares, out, resume=True)
 
 
 def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(

@@ -179,3 +179,24 @@ def test_shards_that_are_no_labels_are_refused(tmp_path: Path) -> None:
     (tmp_path / "shard-00000.parquet").write_bytes(b"PAR1 cut")
     with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
         read_labels(tmp_path)
+
+
+def test_a_bit_that_a_disk_has_changed_is_noticed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    triplets = np.argsort(rng.random((500, 30)), axis=1)[:, :3]
+    plan = {"kind": "labels", "schema_version": 1, "triplets": 500, "shards": 1}
+    chances = rng.dirichlet([1, 1, 1], 500).astype(np.float32)
+    ids = [f"image-{number}" for number in range(30)]
+    write_json(tmp_path / "labels.json", plan)
+    write_shard(tmp_path, 0, ids, triplets, chances, plan)
+    expected, path = read_labels(tmp_path), tmp_path / "shard-00000.parquet"
+    whole = path.read_bytes()
+    for place in rng.integers(len(whole) - 3000, size=40).tolist():
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        try:
+            found = read_labels(tmp_path)
+        except TwoalikeError:
+            continue
+        assert found.ids == expected.ids
+        assert_array_equal(found.triplets, expected.triplets)
+        assert_array_equal(found.probabilities, expected.probabilities)

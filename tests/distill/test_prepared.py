@@ -1,10 +1,13 @@
 """Prepared images that the processes of a machine share."""
 
+import os
 import pickle
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +15,11 @@ import torch
 from tests.distill.conftest import Squares
 
 from twoalike.distill import _prepared
-from twoalike.distill._prepared import PreparedImages
+from twoalike.distill._prepared import PreparedImages, machine_folder
 from twoalike.features import write_features
-from twoalike.study import sha256_file
+from twoalike.study import TwoalikeError, sha256_file
 
+ROOT = Path(__file__).parents[2]
 SHAPE = (3, 4, 4)
 
 
@@ -55,16 +59,77 @@ def test_the_limit_holds_and_the_first_rows_are_kept(
     assert torch.equal(store.get(17, lambda: image(17)), image(17))
 
 
+@pytest.mark.parametrize("where", ["os.posix_fallocate", "shutil.disk_usage"])
 def test_a_disk_without_space_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
-    def full(*arguments: object) -> None:
+    """Before any of it is taken, and nothing is mapped: the file cannot grow either."""
+
+    def full(*arguments: object) -> Any:
+        if where == "shutil.disk_usage":
+            return SimpleNamespace(free=100)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.posix_fallocate", full)
+    monkeypatch.setattr(where, full)
     store = PreparedImages([np.arange(3)], SHAPE, tmp_path)
     assert "GiB for prepared images (No space left" in capsys.readouterr().err
     assert torch.equal(store.get(1, lambda: image(1)), image(1))
+    assert (tmp_path / "prepared").stat().st_size == 0
+
+
+WAITING = """
+import sys
+from pathlib import Path
+from tests.distill.test_prepared import alone
+from twoalike.distill._prepared import machine_folder
+with machine_folder(alone(), 1) as folder:
+    (folder / "prepared").touch()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def alone() -> Any:
+    """What a Fabric of one process says."""
+    return SimpleNamespace(
+        world_size=1, local_rank=0, node_rank=0, broadcast=lambda name: name, barrier=lambda: None
+    )
+
+
+def test_what_a_killed_run_left_is_removed_but_never_that_of_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {
+            "TMPDIR": str(tmp_path),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
+        },
+    ) as other:  # fmt: skip
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        with machine_folder(alone(), 1) as ours:
+            assert ours is not None
+            assert ours.is_dir()
+            assert (theirs / "prepared").is_file()
+        assert not ours.exists()
+        other.kill()
+    assert (theirs / "prepared").is_file()
+    with machine_folder(alone(), 1):
+        assert not theirs.exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    (tmp_path / "file").touch()
+    with pytest.raises(TwoalikeError, match="cannot write"), machine_folder(alone(), 1):
+        pass
+    with machine_folder(alone(), 0) as none:
+        assert none is None
 
 
 @pytest.mark.slow
@@ -96,4 +161,4 @@ def test_a_run_with_shared_images_is_the_same_and_clears_up(
         subprocess.run([*map(str, program)], check=True)
     for file in ("model.safetensors", "training.jsonl"):
         assert sha256_file(tmp_path / "shared" / file) == sha256_file(tmp_path / "plain" / file)
-    assert not list((tmp_path / "temporary").glob("twoalike-*[0-9a-f]/"))
+    assert not list((tmp_path / "temporary").glob("twoalike-prepared-*"))

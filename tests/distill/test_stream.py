@@ -42,6 +42,8 @@ def test_any_batch_is_known_without_those_before() -> None:
 def test_too_large_a_batch_says_which_would_do() -> None:
     with pytest.raises(TwoalikeError, match="`batch=10`"):
         BatchStream(20, 16, 0, world=2)
+    with pytest.raises(TwoalikeError, match=r"than 1 image for training\. Give more images\.$"):
+        BatchStream(1, 16, 0)
 
 
 @pytest.mark.parametrize("most", [10_000, 15])

@@ -15,7 +15,7 @@ from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
 from twoalike.distill import DistillConfig, distill
-from twoalike.distill._trainable import add_adapters, merged, prepare_training, trained_network
+from twoalike.distill._trainable import add_adapters, prepare_training, trained_network
 from twoalike.study import TwoalikeError
 
 NETWORKS = ["test_vit", "test_resnet", "efficientnet_lite0"]
@@ -335,5 +335,5 @@ def test_averages_and_what_was_there_go_with_every_kind(
 
 def test_merging_gives_the_same_module_back() -> None:
     module = network("test_vit").module
-    assert merged(add_adapters(module, 2, ("qkv",), 160, 0)) is module
+    assert trained_network(add_adapters(module, 2, ("qkv",), 160, 0)) is module
     assert learning(module) == set(dict(module.named_parameters()))

@@ -35,5 +35,7 @@ def test_a_thousand_triplets_are_scored_where_there_are_many(n_images: int, n: i
 def test_fewer_are_refused_where_there_are_many_labels() -> None:
     learnt = np.ones(5, bool)
     with pytest.raises(TwoalikeError, match="leave 999 labelled triplets .* at least 1,000"):
-        _check_division(DistillConfig(), 50, learnt, 999, 1000)
-    _check_division(DistillConfig(), 50, learnt, 1000, 1000)
+        _check_division(DistillConfig(), 50, learnt, 999, 100_000)
+    _check_division(DistillConfig(), 50, learnt, 1000, 100_000)
+    with pytest.raises(TwoalikeError, match="99 labelled .* Give more triplets in `validation="):
+        _check_division(DistillConfig(), 50, learnt, 99, None)

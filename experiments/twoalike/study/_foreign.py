@@ -452,7 +452,9 @@ def _read_parquet(path: Path, dictionaries: Collection[str]) -> Any:
     if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise TwoalikeError(f"{path}: column {twice[0]!r} appears twice. Rename one of them.")
     present = [name for name in dictionaries if name in names]
-    table = pq.read_table(path, read_dictionary=present, partitioning=None)
+    table = pq.read_table(
+        path, read_dictionary=present, partitioning=None, page_checksum_verification=True
+    )
     table.validate(full=True)  # texts that are not UTF-8, indices outside of a dictionary
     return table
 

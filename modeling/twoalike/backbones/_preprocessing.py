@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
+from torch.utils.data import Dataset
 
+from twoalike.backbones._loading import load_batches
 from twoalike.collections import Collection
 from twoalike.study import TwoalikeError, counted, progress
 
@@ -21,6 +23,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 CropMode = Literal["squash", "border", "center"]
+READ_AT_ONCE = 32
+"""Images that a process reads before it tells which of them cannot be read."""
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
@@ -168,30 +172,52 @@ def read_image(images: Collection, index: int) -> Image.Image:
         raise TwoalikeError(f"{error} {remedy}") from error
 
 
-def without_unreadable(images: Collection) -> tuple[Collection, tuple[str, ...]]:
+class _Faults(Dataset[tuple[int, str]]):
+    """Why an image cannot be read, by its index; empty if it can."""
+
+    def __init__(self, images: Collection) -> None:
+        self.images = images
+
+    def __getitem__(self, index: int) -> tuple[int, str]:
+        try:
+            read_image(self.images, index)
+        except TwoalikeError as error:
+            return index, str(error)
+        return index, ""
+
+
+def without_unreadable(
+    images: Collection, workers: int = 0, rank: int = 0, world: int = 1
+) -> tuple[Collection, tuple[str, ...]]:
     """Keep the images that can be read; beside them the ids of the others.
 
-    Every image is read once, to its last pixel: many files that are damaged begin well.
+    Every image is read once, to its last pixel: many files that are damaged begin well. ``workers``
+    processes read them beside this one, or none. Where several processes work together by
+    ``torch.distributed``, each reads its share, and all of them get the same result.
 
     Raises
     ------
     TwoalikeError
         If none can be read.
     """
-    readable, unreadable, reason = [], [], ""
+    own = np.array_split(np.arange(len(images)), world)[rank].tolist()
+    chunks = [own[start : start + READ_AT_ONCE] for start in range(0, len(own), READ_AT_ONCE)]
+    faults: dict[int, str] = {}
     with progress() as bar:
-        task = bar.add_task("reading images", total=len(images), status="")
-        for index, name in enumerate(images.ids):
-            try:
-                read_image(images, index)
-                readable.append(index)
-            except TwoalikeError as error:
-                unreadable.append(name)
-                reason = str(error)
-            bar.update(task, advance=1)
-    if not readable:
-        raise none_readable(len(images), reason)
-    return (images.only(readable) if unreadable else images), tuple(unreadable)
+        task = bar.add_task("reading images", total=len(own), status="")
+        for chunk in load_batches(_Faults(images), chunks, workers, list):
+            faults |= {index: reason for index, reason in chunk if reason}
+            bar.update(task, advance=len(chunk))
+    shares = [faults] * world
+    if world > 1:
+        torch.distributed.all_gather_object(shares, faults)
+    faults = {index: reason for share in shares for index, reason in share.items()}
+    if len(faults) == len(images):
+        raise none_readable(len(images), next(reversed(faults.values())))
+    if not faults:
+        return images, ()
+    readable = np.setdiff1d(np.arange(len(images)), list(faults))
+    return images.only(readable), tuple(images.ids[index] for index in faults)
 
 
 def none_readable(n: int, reason: str) -> TwoalikeError:

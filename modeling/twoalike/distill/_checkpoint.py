@@ -26,6 +26,7 @@ from twoalike.study import (
     DAMAGED,
     TwoalikeError,
     atomic_directory,
+    find_leftovers,
     flattened,
     is_first_process,
     read_json,
@@ -145,6 +146,8 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint and delete all others except the best and those of the steps ``keep``.
 
+    So are those that a process had not finished when it was killed.
+
     Raises
     ------
     TwoalikeError
@@ -166,7 +169,8 @@ def save_checkpoint(
     kept_paths = {
         checkpoint_path(folder, step) for step in {progress.step, progress.best_step, *keep}
     }
-    for other in find_checkpoints(folder):
+    unfinished = [one.path for one in find_leftovers(folder) if not one.is_aside]
+    for other in [*find_checkpoints(folder), *filter(Path.is_dir, unfinished)]:
         if other not in kept_paths:
             shutil.rmtree(other)
 
@@ -288,7 +292,8 @@ def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
                 f"this run began with {key} = {flat_then.get(key)!r}, now it is "
                 f"{flat_now.get(key)!r}",
                 where=path,
-                remedy="Use the same value, or choose another output.",
+                remedy="Use the same value, or the version of twoalike that began it; or choose "
+                "another output.",
             )
 
 

@@ -178,24 +178,16 @@ class DistillConfig(Strict):
     workers: int = Field(default=0, ge=0, description="extra processes that load images")
 
     @model_validator(mode="after")
-    def _matrices_have_no_triplets(self) -> "DistillConfig":
+    def _settings_fit_together(self) -> "DistillConfig":
         if self.objective == "relational" and self.sampling != "uniform":
             raise ValueError(
                 "objective = 'relational' compares whole matrices, and sampling = "
                 f"{self.sampling!r} chooses triplets; leave sampling out"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _width_is_of_a_linear_head(self) -> "DistillConfig":
         if self.head_width is not None and self.head not in {"linear", "dense"}:
             raise ValueError(
                 f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _probe_sees_no_images(self) -> "DistillConfig":
         if self.train == "probe" and self.flip:
             raise ValueError("flip = true mirrors images, and a probe learns on features")
         if self.train == "probe" and self.head in {"linear", "dense"}:

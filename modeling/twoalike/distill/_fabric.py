@@ -6,6 +6,7 @@ can continue with another number of processes and no other module depends on sha
 
 import os
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -46,8 +47,25 @@ def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> Non
         tensor.copy_(part_like(weights[name], tensor))
 
 
-def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load a whole optimiser's state into one whose weights may be sharded."""
+def load_whole_optimizer(
+    optimizer: torch.optim.Optimizer, state: dict[str, Any], where: Path
+) -> None:
+    """Load a whole optimiser's state into one whose weights may be sharded.
+
+    Raises
+    ------
+    TwoalikeError
+        If the state, from the checkpoint ``where``, is of other weights.
+    """
+    groups = (state["param_groups"], optimizer.param_groups)
+    then, now = ([len(group["params"]) for group in some] for some in groups)
+    if then != now:
+        raise TwoalikeError(
+            f"another version of twoalike began this run and trained {sum(then)} weight tensors, "
+            f"not {sum(now)}",
+            where=where,
+            remedy="Continue with that version, or choose another output.",
+        )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     sharded = {
         place: {
@@ -61,6 +79,7 @@ def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]
 
 
 Parallel = Literal["ddp", "fsdp"]
+LISTS = torch.nn.Sequential | torch.nn.ModuleList
 SHARDED_PARAMETERS = 100_000
 """Smallest block worth sharding: gathering a smaller one costs more than it saves."""
 
@@ -79,6 +98,13 @@ def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabr
             expected="several processes that share a network",
             found="one",
             remedy="Start several with torchrun or srun, or use 'ddp'.",
+        )
+    if world > 1 and not os.environ.keys() & {"WORLD_SIZE", "SLURM_NTASKS_PER_NODE"}:
+        raise TwoalikeError(
+            where="SLURM",
+            expected="--ntasks-per-node, which tells where each process is",
+            found=f"--ntasks={world} alone",
+            remedy="Give --nodes and --ntasks-per-node instead.",
         )
     accelerator, _, number = device.partition(":")
     if accelerator == "auto":
@@ -139,29 +165,29 @@ def lists_of_blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Outermost members of the network's lists of blocks that have parts and weights."""
     found: list[torch.nn.Module] = []
     for part in module.children():
-        if isinstance(part, torch.nn.Sequential | torch.nn.ModuleList):
-            found += [
-                block
-                for block in part
-                if any(True for _ in block.children())
-                and any(True for _ in block.parameters())
-                and not isinstance(block, torch.nn.ModuleList)
-            ]
-        else:
-            found += lists_of_blocks(part)
+        found += _members(part) if isinstance(part, LISTS) else lists_of_blocks(part)
     return found
+
+
+def _members(blocks: torch.nn.Module) -> list[torch.nn.Module]:
+    """Members of a list that have parts and weights, and are no lists of modules themselves."""
+    return [
+        block
+        for block in blocks.children()
+        if any(True for _ in block.children())
+        and any(True for _ in block.parameters())
+        and not isinstance(block, torch.nn.ModuleList)
+    ]
 
 
 def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Members of the network's lists of blocks, as in transformers and the stages of CNNs."""
-    lists = torch.nn.Sequential | torch.nn.ModuleList
     found = [
         block
         for part in module.modules()
-        if isinstance(part, lists)
-        for block in part
-        if any(True for _ in block.children())
-        and not isinstance(block, lists)
+        if isinstance(part, LISTS)
+        for block in _members(part)
+        if not isinstance(block, LISTS)
         and sum(p.numel() for p in block.parameters()) >= SHARDED_PARAMETERS
     ]
     return found[::-1]  # inner blocks first: outer ones then omit what is already sharded

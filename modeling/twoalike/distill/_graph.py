@@ -12,6 +12,7 @@ gradient is the same.
 import warnings
 from collections.abc import Callable
 from functools import partial
+from random import getstate
 from typing import Any
 
 import torch
@@ -25,8 +26,10 @@ TRIALS = 8
 """Backward passes that look for layers dropped at random."""
 
 
-def find_idle(student: nn.Module, inputs: torch.Tensor, trials: int) -> tuple[list[str], bool]:
-    """Find trainable parameters that get no gradient from the student's features.
+def find_idle(
+    student: nn.Module, inputs: torch.Tensor, trials: int = 1
+) -> tuple[list[str], bool, bool]:
+    """Find trainable parameters that get no gradient.
 
     Parameters
     ----------
@@ -35,27 +38,35 @@ def find_idle(student: nn.Module, inputs: torch.Tensor, trials: int) -> tuple[li
     inputs
         Any inputs (n, c, h, w) on its device.
     trials
-        Number of passes in training mode, where some networks leave out layers at random, beside
-        one in evaluation mode.
+        Number of passes in training mode, beside one in evaluation mode.
 
     Returns
     -------
-    The names of parameters that get one in no pass, and whether others get one in some passes only.
+    Names of parameters that get none; whether others get one in some passes only; and whether
+    training draws random numbers, as it does where layers are left out at random.
     """
     learnt = {name: p for name, p in student.named_parameters() if p.requires_grad}
-    training, counts = student.training, dict.fromkeys(learnt, 0)
+    training, random, counts = student.training, False, dict.fromkeys(learnt, 0)
     devices = [inputs.device] if inputs.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         for trial in range(trials + 1):
             torch.manual_seed(trial)
+            before = _generators(devices)
             output = student.train(trial > 0)(inputs)
+            random |= before != _generators(devices)
             loss = output.features.float().square().sum() + output.temperature.sum()
             gradients = torch.autograd.grad(loss, list(learnt.values()), allow_unused=True)
             for name, gradient in zip(learnt, gradients, strict=True):
                 counts[name] += gradient is not None
     student.train(training)
     idle = [name for name, count in counts.items() if not count]
-    return idle, any(0 < count <= trials for count in counts.values())
+    return idle, any(0 < count <= trials for count in counts.values()), random
+
+
+def _generators(devices: list[torch.device]) -> list[Any]:
+    """States of all generators that a layer may draw from."""
+    states = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+    return [getstate(), *(state.tolist() for state in states)]
 
 
 def compute_twice(module: nn.Module, network: nn.Module) -> None:

@@ -115,7 +115,8 @@ def write_shard(
     origin = json.dumps({**plan, "shard": number})
     content = pa.table(columns).replace_schema_metadata({PROVENANCE: origin})
     with atomic_path(shard_path(folder, number)) as temporary:
-        pq.write_table(content, temporary, compression="zstd")
+        # Without checksums, a number that a disk has changed is read like any other.
+        pq.write_table(content, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_labels(folder: str | Path) -> LabelTable:

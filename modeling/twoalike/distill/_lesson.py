@@ -4,6 +4,7 @@ Training and held-out data are divided by image: a claim about new images needs 
 never used in training. A labelled triplet with images of both parts is dropped and counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -179,6 +180,7 @@ def label_lesson(
     labels: LabelTable,
     validation: LabelTable | None,
     *,
+    unreadable: Sequence[str] = (),
     world: int = 1,
     rank: int = 0,
     folder: Path | None = None,
@@ -186,21 +188,20 @@ def label_lesson(
     """Triplets with given labels; images in none of them are ignored.
 
     The student is scored on the triplets of ``validation``, or, if that is None, on those of
-    ``labels`` whose images are all held out. ``folder`` is where the processes of a machine share
-    prepared images.
+    ``labels`` whose images are all held out. Triplets of an image that is ``unreadable`` are left
+    out. ``folder`` is where the processes of a machine share prepared images.
     """
-    triplets = _rows(images, labels, "labels")
+    triplets, probabilities = _readable(images, unreadable, labels, "labels")
     if validation is None:
-        tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
+        tested, chances, aside = triplets, probabilities, _set_aside(config, triplets)
     else:
-        tested = _rows(images, validation, "validation")
-        chances = validation.probabilities
+        tested, chances = _readable(images, unreadable, validation, "validation")
         aside = _first_images(tested)
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
     learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
-    fewest = _fewest(len(triplets)) if validation is None else LEAST_TRIPLETS
-    _check_division(config, len(aside), learnt, int(all_out.sum()), fewest)
+    n_listed = len(triplets) if validation is None else None
+    _check_division(config, len(aside), learnt, int(all_out.sum()), n_listed)
     own_triplets = triplets if learnt.all() else triplets[learnt]
     # By counting: to sort 30 million rows would take many times their memory.
     used = np.flatnonzero(np.bincount(own_triplets.ravel(), minlength=len(images)))
@@ -218,7 +219,7 @@ def label_lesson(
         seen = prepared(images.only(own))
         return Agreement(seen, probabilities.astype(np.float64), places)
 
-    own_chances = labels.probabilities if learnt.all() else labels.probabilities[learnt]
+    own_chances = probabilities if learnt.all() else probabilities[learnt]
     return Lesson(
         prepared(images.only(used), flip=config.flip),
         LabelSource(rows, own_chances, stream),
@@ -234,9 +235,26 @@ def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
-def _rows(images: Collection, labels: LabelTable, where: str) -> Integers:
-    """Triplets as rows of the images, shape (n, 3), int32: there may be tens of millions."""
-    return located(images.ids, labels.ids, where).astype(np.int32)[labels.triplets]
+def _readable(
+    images: Collection, unreadable: Sequence[str], labels: LabelTable, where: str
+) -> tuple[Integers, npt.NDArray[np.float32]]:
+    """Triplets of readable images as rows of these, (n, 3) int32, and their probabilities, (n, 3).
+
+    Raises
+    ------
+    TwoalikeError
+        If there is none, or it has an image that is not in the collection.
+    """
+    ids = [*images.ids, *unreadable] if unreadable else images.ids
+    triplets = located(ids, labels.ids, where).astype(np.int32)[labels.triplets]
+    readable = (triplets < len(images)).all(axis=1) if unreadable else np.ones(len(triplets), bool)
+    if not readable.any():
+        raise TwoalikeError(
+            where=where, expected="labelled triplets of images that can be read", found="none"
+        )
+    if readable.all():
+        return triplets, labels.probabilities
+    return triplets[readable], labels.probabilities[readable]
 
 
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:
@@ -274,14 +292,20 @@ def _fewest(n_labels: int) -> int:
 
 
 def _check_division(
-    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, fewest: int
+    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, n_listed: int | None
 ) -> None:
-    """Refuse held-out images that leave too few triplets to score on, or none for training."""
+    """Refuse held-out images that leave too few triplets to score on, or none for training.
+
+    ``n_listed`` is the number of triplets that they are taken from; None: there are others for it.
+    """
+    fewest = LEAST_TRIPLETS if n_listed is None else _fewest(n_listed)
     if n_aside and n_tested < fewest:
         raise TwoalikeError(
             f"{n_aside} held-out images leave {n_tested} labelled triplets to score on; at least "
             f"{fewest:,} are needed",
-            remedy=f"Give `validation=...`, raise held_out in the recipe (it is "
+            remedy="Give more triplets in `validation=...`, or leave it out."
+            if n_listed is None
+            else f"Give `validation=...`, raise held_out in the recipe (it is "
             f"{config.held_out:g}), or set it to 0.",
         )
     if not learnt.any():

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from twoalike.backbones import load_batches
 from twoalike.distill._checkpoint import (
     DamagedCheckpointError,
     Progress,
@@ -29,7 +30,6 @@ from twoalike.distill._fabric import load_whole, load_whole_optimizer, whole
 from twoalike.distill._lesson import Agreement, Lesson
 from twoalike.distill._losses import UNCALIBRATED
 from twoalike.distill._metrics import Metrics, Record, open_metrics
-from twoalike.distill._sources import batches
 from twoalike.distill._student import Base, StudentNetwork
 from twoalike.distill._update import Update, WeightAverage, mixed
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
@@ -91,7 +91,8 @@ class Trainer:
         steps = map(checkpoint_step, found)
         self.saved = [step for step in steps if step <= self.progress.step]
         load_whole(self.student, state.weights)
-        load_whole_optimizer(self.update.optimizer, state.optimizer)
+        path = checkpoint_path(self.checkpoints, self.progress.step)
+        load_whole_optimizer(self.update.optimizer, state.optimizer, path)
         if self.average is not None and state.average is not None:
             self.average.load(state.average)
 
@@ -139,13 +140,8 @@ class Trainer:
             if first == 0 and not self.log:
                 self._score(metrics)
                 self._save()
-            data = batches(
-                self.lesson.images,
-                source,
-                first * config.accumulate,
-                config.steps * config.accumulate,
-                config.workers,
-            )
+            keys = source.keys(first * config.accumulate, config.steps * config.accumulate)
+            data = load_batches(self.lesson.images, keys, config.workers)
             started = time.monotonic()
             a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
             task = bar.add_task("distil", total=config.steps, completed=first, status="")

@@ -1,20 +1,19 @@
 """A run's numbers: training.jsonl, and event files, Weights & Biases or MLflow if asked for.
 
-Loggers are those of Lightning Fabric's interface. It has one for TensorBoard; those for Weights &
-Biases and MLflow are here. Both get settings, hashes and numbers only: no path, no name of a
-folder, user or computer, since these may name people. Where they write to is decided by their own
-environment variables (``WANDB_MODE=offline``, ``MLFLOW_TRACKING_URI``). Their number of the run is
-kept beside the checkpoints, so that a run that resumes stays one run.
+Lightning has a logger for TensorBoard; those for Weights & Biases and MLflow are here. Both get
+settings, hashes and numbers only: no path, no name of a folder, user or computer, since these may
+name people. Their own environment variables decide where they write to (``WANDB_MODE=offline``,
+``MLFLOW_TRACKING_URI``). Their number of the run is kept beside the checkpoints, so that a run that
+resumes stays one run.
 """
 
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-from lightning_fabric.loggers.logger import Logger
+from typing import Any, Protocol
 
 from twoalike.distill._checkpoint import as_lines
 from twoalike.distill._config import DistillConfig
@@ -26,6 +25,16 @@ type Record = dict[str, Any]
 FILE, FOLDER, PROJECT = "training.jsonl", "tensorboard", "twoalike"
 RUN = "tracking.json"
 """In the folder of checkpoints: the numbers of the run with its loggers."""
+
+
+class Logger(Protocol):
+    """What numbers go to; Lightning's logger for TensorBoard is one."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Write the numbers of a step."""
+
+    def finalize(self, status: str) -> None:
+        """Finish: ``status`` is ``success`` or ``failed``."""
 
 
 class Metrics:
@@ -91,34 +100,13 @@ def _event_files(folder: Path, log: list[Record], settings: Mapping[str, Any]) -
     return TensorBoardLogger(folder, name=FOLDER, version="", purge_step=step)
 
 
-class _Tracked(Logger):
-    """A run in a tracking system, by the number that it has there."""
-
-    def __init__(self, run: str) -> None:
-        self._run = run
-
-    @property
-    def name(self) -> str:
-        """Project or experiment."""
-        return PROJECT
-
-    @property
-    def version(self) -> str:
-        """Number of the run."""
-        return self._run
-
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Refuse: a run gets its settings when it begins."""
-        raise NotImplementedError
-
-
-class WandbLogger(_Tracked):
+class WandbLogger:
     """A run of Weights & Biases."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], run: str) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], run: str | None) -> None:
         import wandb
 
-        super().__init__(run)
+        self.run = run or secrets.token_hex(8)
         quiet = wandb.Settings(
             console="off",
             silent=True,
@@ -129,9 +117,9 @@ class WandbLogger(_Tracked):
             host="",
         )
         project = os.environ.get("WANDB_PROJECT", PROJECT)
-        with _told("wandb", "Log in with `wandb login`, or set WANDB_MODE=offline."):
+        with _one_line("wandb", "Log in with `wandb login`, or set WANDB_MODE=offline."):
             self._handle = wandb.init(
-                project=project, id=run, resume="allow", dir=folder, config=dict(settings),
+                project=project, id=self.run, resume="allow", dir=folder, config=dict(settings),
                 settings=quiet,
             )  # fmt: skip
             # Steps that are repeated after a resume would be dropped by W&B's own counter.
@@ -147,10 +135,10 @@ class WandbLogger(_Tracked):
         self._handle.finish(exit_code=int(status != "success"))
 
 
-class MlflowLogger(_Tracked):
+class MlflowLogger:
     """A run of MLflow, in the store that MLFLOW_TRACKING_URI names."""
 
-    def __init__(self, settings: Mapping[str, Any], run: str | None) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], run: str | None) -> None:
         from mlflow.entities import Param
         from mlflow.tracking import MlflowClient
 
@@ -161,39 +149,39 @@ class MlflowLogger(_Tracked):
                 expected="MLFLOW_TRACKING_URI: a server's address, or sqlite:///FILE.db",
                 found="none",
             )
-        with self._told():
+        with self._one_line():
             self._client = MlflowClient(tracking_uri=uri)
             if run is not None:
-                super().__init__(run)
+                self.run = run
                 self._client.set_terminated(run, "RUNNING")
                 return
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
             known = self._client.get_experiment_by_name(name)
             number = known.experiment_id if known else self._client.create_experiment(name)
-            super().__init__(self._client.create_run(number).info.run_id)
+            self.run: str = self._client.create_run(number).info.run_id
             parameters = [Param(key, str(value)) for key, value in flattened(settings).items()]
-            self._client.log_batch(self._run, params=parameters)
+            self._client.log_batch(self.run, params=parameters)
 
     @staticmethod
-    def _told() -> Any:
-        return _told("mlflow", "Correct MLFLOW_TRACKING_URI.")
+    def _one_line() -> Any:
+        return _one_line("mlflow", "Correct MLFLOW_TRACKING_URI.")
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Write the numbers of a step."""
         from mlflow.entities import Metric
 
         numbers = [Metric(key, value, 0, step or 0) for key, value in metrics.items()]
-        with self._told():
-            self._client.log_batch(self._run, metrics=numbers)
+        with self._one_line():
+            self._client.log_batch(self.run, metrics=numbers)
 
     def finalize(self, status: str) -> None:
         """Mark the run as finished or failed."""
-        with self._told():
-            self._client.set_terminated(self._run, "FINISHED" if status == "success" else "FAILED")
+        with self._one_line():
+            self._client.set_terminated(self.run, "FINISHED" if status == "success" else "FAILED")
 
 
 @contextmanager
-def _told(logger: str, remedy: str) -> Iterator[None]:
+def _one_line(logger: str, remedy: str) -> Iterator[None]:
     """Turn what a tracking system raises, often over many lines, into one line."""
     try:
         yield
@@ -205,29 +193,24 @@ def _told(logger: str, remedy: str) -> Iterator[None]:
         ) from error
 
 
-def _numbered(folder: Path, name: str, make: Callable[[str | None], _Tracked]) -> Logger:
+def _tracked(
+    name: str,
+    kind: type[WandbLogger | MlflowLogger],
+    folder: Path,
+    log: list[Record],
+    settings: Mapping[str, Any],
+) -> Logger:
     """Continue the run's own run in a tracking system, or begin one there and note its number."""
     path = folder / "checkpoints" / RUN
     known = read_json(path, "tracking") if path.is_file() else {"kind": "tracking"}
-    logger = make(known.get(name))
-    if known.get(name) != logger.version:
-        write_json(path, {**known, "schema_version": 1, name: logger.version})
+    logger = kind(folder, settings, known.get(name))
+    if known.get(name) != logger.run:
+        write_json(path, {**known, "schema_version": 1, name: logger.run})
     return logger
-
-
-def _wandb(folder: Path, log: list[Record], settings: Mapping[str, Any]) -> Logger:
-    def make(run: str | None) -> _Tracked:
-        return WandbLogger(folder, settings, run or secrets.token_hex(8))
-
-    return _numbered(folder, "wandb", make)
-
-
-def _mlflow(folder: Path, log: list[Record], settings: Mapping[str, Any]) -> Logger:
-    return _numbered(folder, "mlflow", lambda run: MlflowLogger(settings, run))
 
 
 _LOGGERS: dict[str, Callable[[Path, list[Record], Mapping[str, Any]], Logger]] = {
     "tensorboard": _event_files,
-    "wandb": _wandb,
-    "mlflow": _mlflow,
+    "wandb": partial(_tracked, "wandb", WandbLogger),
+    "mlflow": partial(_tracked, "mlflow", MlflowLogger),
 }

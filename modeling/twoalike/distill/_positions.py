@@ -5,6 +5,7 @@ mapped, a machine has them once, in the operating system's cache.
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,11 +37,14 @@ def shared_positions(
     if 4 * shape[1] * shape[2] < LEAST_SHARED:
         return teacher.positions(ids, features)
     path = folder / f"teacher_positions-{_digest(teacher, ids, features)[:16]}.npy"
-    if not path.is_file():
+    header = io.BytesIO()
+    described = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    size = header.tell() + 4 * shape[1] * shape[2]
+    if not (path.is_file() and path.stat().st_size == size):  # a disk may have lost its end
         folder.mkdir(parents=True, exist_ok=True)
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
+            file.write(header.getvalue())
             for block in teacher.position_blocks(ids, features):
                 file.write(np.ascontiguousarray(block, "<f4").tobytes())
     # Changes would stay with this process; torch refuses arrays that cannot be changed.

@@ -3,6 +3,9 @@
 Processes that train together on a machine, and those that load their images, map one file among the
 temporary files (``TMPDIR``), which is deleted at the end; a process alone keeps them in its memory.
 The limit holds for the machine. Images to score on come first, then as many others as fit.
+
+The file of a run that was killed is deleted by the next run on that machine: beside each folder is
+a lock, which the operating system releases when the process ends that holds it.
 """
 
 import errno
@@ -13,19 +16,22 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 
-from twoalike.study import Integers
+from twoalike.study import Integers, hold_lock, writing
 
 CACHE_BYTES = 2 * 1024**3
 """Most memory, or disk, for prepared images of a run on one machine."""
+PREFIX = f"twoalike-prepared-{getattr(os, 'getuid', int)()}-"
+"""Of the names of this user's folders."""
 
 
 class PreparedImages:
@@ -46,14 +52,14 @@ class PreparedImages:
     ) -> None:
         every = np.concatenate(list(rows)) if len(rows) else np.zeros(0, np.int64)
         _, first = np.unique(every, return_index=True)
-        self.shape = shape
-        self.n = min(len(first), CACHE_BYTES // (4 * math.prod(shape) + 1))
+        self.shape, size = shape, 4 * math.prod(shape) + 1
+        self.n = min(len(first), CACHE_BYTES // size)
+        self.path = None if folder is None else folder / "prepared"
+        if self.path is not None and not _reserve(self.path, self.n * size):
+            self.n = 0
         kept = every[np.sort(first)[: self.n]]
         self.slots = np.full(int(every.max(initial=-1)) + 1, -1, np.int32)
         self.slots[kept] = np.arange(self.n, dtype=np.int32)
-        self.path = None if folder is None else folder / "prepared"
-        if self.path is not None and not _reserve(self.path, self.n * (4 * math.prod(shape) + 1)):
-            self.slots[:] = -1
         self._open()
 
     def _open(self) -> None:
@@ -93,6 +99,9 @@ def _reserve(path: Path, size: int) -> bool:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        # Before any of it is taken: what is left belongs to checkpoints.
+        if shutil.disk_usage(path.parent).free < size - os.fstat(handle).st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if size and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(handle, 0, size)
         else:
@@ -113,16 +122,51 @@ def _reserve(path: Path, size: int) -> bool:
 
 @contextmanager
 def machine_folder(fabric: Fabric, workers: int) -> Iterator[Path | None]:
-    """Make a temporary folder for the processes of each machine; None if there is only one."""
+    """Make a temporary folder for the processes of each machine; None if there is only one.
+
+    Raises
+    ------
+    TwoalikeError
+        If it cannot be made.
+    """
     if fabric.world_size == 1 and not workers:
         yield None
         return
-    name = fabric.broadcast(f"twoalike-{secrets.token_hex(8)}")
-    folder = Path(tempfile.gettempdir()) / name
-    folder.mkdir(mode=0o700, exist_ok=True)
-    try:
+    token = fabric.broadcast(secrets.token_hex(8))
+    folder = Path(tempfile.gettempdir(), f"{PREFIX}{token}-{fabric.node_rank}")
+    with _held(folder) if fabric.local_rank == 0 else nullcontext():
+        fabric.barrier()
         yield folder
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Remove the folders of runs that were killed, make this one, and remove it at the end."""
+    for lock in folder.parent.glob(f"{PREFIX}*.lock"):
+        other = FileLock(lock, timeout=0, fallback_to_soft=False)
+        try:
+            other.acquire()
+        except (Timeout, OSError):  # a run uses it, or this file system has no locks
+            continue
+        other.release()
+        _remove(lock)
+    lock = Path(f"{folder}.lock")
+    try:
+        with hold_lock(lock, f"{folder}: another run uses it.", patience_s=5):
+            with writing(folder):
+                folder.mkdir(mode=0o700)
+            yield
     finally:
-        if fabric.local_rank == 0:
-            # Files that another process of this machine still maps exist until it ends.
-            shutil.rmtree(folder, ignore_errors=os.name == "nt")
+        _remove(lock)
+
+
+def _remove(lock: Path) -> None:
+    """Remove a folder, and then its lock; no other folder ever has that name.
+
+    Where processes still map its file, the file exists until they end; on Windows so does the
+    folder, which the next run removes.
+    """
+    folder = lock.with_suffix("")
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock.exists() and not folder.exists():
+        lock.unlink(missing_ok=True)

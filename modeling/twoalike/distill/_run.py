@@ -38,6 +38,7 @@ from twoalike.distill._lesson import (
     label_lesson,
 )
 from twoalike.distill._loop import Trainer, enough_memory
+from twoalike.distill._metrics import FILE
 from twoalike.distill._positions import shared_positions
 from twoalike.distill._prepared import machine_folder
 from twoalike.distill._sampling import HEAD, seed_of
@@ -50,7 +51,7 @@ from twoalike.distill._student import (
 )
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
 from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.study import TwoalikeError, hold_output, provenance, read_ids
+from twoalike.study import TwoalikeError, counted, hold_output, provenance, read_ids
 from twoalike.teacher import AffineTeacher, Teacher, load_teacher
 
 
@@ -147,11 +148,13 @@ def distill(
             with nothing_left(Path(out)):
                 unreadable: tuple[str, ...] = ()
                 seen = _chosen(as_collection(images), only)
-                if skip_unreadable:
-                    seen, unreadable = without_unreadable(seen)
                 backbone = _start(student, config, weights, untrained, pool, block)
+                fabric = make_fabric(device, config.precision, config.parallel)
+                if skip_unreadable:
+                    share = fabric.global_rank, fabric.world_size
+                    seen, unreadable = without_unreadable(seen, config.workers, *share)
                 run = _Run(config, guidance, seen, unreadable, backbone, Path(out), device)
-                run.train(resume)
+                run.train(fabric, resume)
         return Student.load(out)
 
 
@@ -176,9 +179,20 @@ def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
 def _table(
     features: FeatureTable | str | Path | None, objects: str | Path | None
 ) -> FeatureTable | None:
-    if features is None or isinstance(features, FeatureTable):
-        return features
-    return read_features(Path(features), _path(objects))
+    """Read features, or take those of a table; numbers from a file are finite."""
+    if isinstance(features, str | Path):
+        return read_features(Path(features), _path(objects))
+    if features is not None and isinstance(features.values, np.ndarray):
+        wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
+        if len(wrong):
+            first = features.ids[wrong[0]]
+            raise TwoalikeError(
+                where="`features=...`",
+                expected="finite numbers",
+                found=f"others for {counted(len(wrong), 'object')}, first {first!r}",
+                remedy="Compute them again.",
+            )
+    return features
 
 
 def _opinion(
@@ -215,7 +229,12 @@ def _claim_folder(out: Path, resume: bool) -> bool:
         If it holds something that would be lost.
     """
     if out.exists() and not out.is_dir():
-        raise TwoalikeError(where=out, expected="a folder for the student", found="a file")
+        raise TwoalikeError(
+            where=out,
+            expected="a folder for the student",
+            found="a file",
+            remedy="Choose another output.",
+        )
     if (out / WEIGHTS).is_file():
         if resume:
             return False
@@ -224,16 +243,19 @@ def _claim_folder(out: Path, resume: bool) -> bool:
         )
     if resume:
         return True
-    if find_checkpoints(out / "checkpoints"):
+    if find_checkpoints(out / "checkpoints") or (out / FILE).is_file():
         raise TwoalikeError(
-            "holds checkpoints of an unfinished run",
+            "holds an unfinished run",
             where=out,
             remedy="Continue with `resume=True`, or remove the folder.",
         )
     foreign = [path.name for path in out.glob("*") if path.name != "checkpoints"]
     if foreign:
         raise TwoalikeError(
-            where=out, expected="a new folder for the student", found=f"{foreign[0]} in it"
+            where=out,
+            expected="a new folder for the student",
+            found=f"{foreign[0]} in it",
+            remedy="Choose another output.",
         )
     return True
 
@@ -290,11 +312,10 @@ class _Run:
     out: Path
     device: str
 
-    def train(self, resume: bool) -> None:
+    def train(self, fabric: Fabric, resume: bool) -> None:
         """Train the student, or resume its training, and write its folder."""
         config, backbone = self.config, self.backbone
         initial, classifier = backbone.weights_sha256, backbone.classifier
-        fabric = make_fabric(self.device, config.precision, config.parallel)
         module = prepare_training(backbone, config)
         with machine_folder(fabric, config.workers) as folder:
             with fabric.rank_zero_first():
@@ -355,17 +376,27 @@ class _Run:
         inputs = torch.zeros(2, *self.backbone.preprocessing.shape, device=fabric.device)
         if self.config.train == "probe":
             inputs = torch.zeros(2, self.backbone.n_features, 1, 1, device=fabric.device)
-        together = fabric.world_size > 1
+        sharded = self.config.parallel == "fsdp"
         with enough_memory(self.config, 1):
-            idle, dropped = find_idle(network, inputs, TRIALS if together else 1)
+            idle, dropped, random = find_idle(network, inputs, TRIALS if sharded else 1)
         for name in idle:
             network.get_parameter(name).requires_grad_(False)
-        if together and dropped:
+        if sharded and dropped and random:
+            raise TwoalikeError(
+                where="parallel = 'fsdp'",
+                expected="a network that uses the same layers in every process",
+                found=f"{self.backbone.name}, which leaves out layers at random in training",
+                remedy="Use 'ddp', or build the network without.",
+            )
+        if dropped or random:
             expect_dropped_layers(fabric)
         if idle and fabric.is_global_zero:
             few = ", ".join(idle[:4]) + (", ..." if len(idle) > 4 else "")
-            said = f"{len(idle)} of its weight tensors ({few}) do not affect its features"
-            print(f"{self.backbone.name}: {said} and stay as they are.", file=sys.stderr)  # noqa: T201
+            print(  # noqa: T201
+                f"{self.backbone.name}: {len(idle)} of its weight tensors ({few}) do not affect "
+                "its features and stay as they are.",
+                file=sys.stderr,
+            )
         return [name.removeprefix("backbone.") for name in idle]
 
     def _lesson(self, world: int, rank: int, folder: Path | None) -> Lesson:
@@ -379,12 +410,13 @@ class _Run:
             average = (
                 teacher.description.get("labels") if config.average == "teacher" else config.average
             )
-            folder = self.out / "checkpoints"
-            opinion = _opinion(teacher, seen.ids, features, average or "predictive", folder)
+            beside = self.out / "checkpoints"
+            opinion = _opinion(teacher, seen.ids, features, average or "predictive", beside)
             return image_lesson(config, seen, inputs, opinion, **place)
         labels, validation = self.guidance.labels, self.guidance.validation
         assert labels is not None
         table, tested = read_labels(labels), read_labels(validation) if validation else None
+        place["unreadable"] = self.unreadable
         return label_lesson(config, seen, inputs, table, tested, **place)
 
     def _inputs(self) -> Inputs:
@@ -392,7 +424,7 @@ class _Run:
         if self.config.train != "probe":
             return self.backbone.preprocessing
         cache = self.out / "checkpoints" / "student_features.npz"
-        return frozen_features(self.backbone, self.seen, cache, self.device)
+        return frozen_features(self.backbone, self.seen, cache, self.device, self.config.workers)
 
     def _teacher_features(self, teacher: Teacher) -> FeatureTable:
         """Features of the teacher's own network, saved beside the checkpoints."""
@@ -425,7 +457,7 @@ class _Run:
                 f"the teacher maps features of {name} with other weights than those available here",
                 remedy=f"Compute the features of these images elsewhere and {remedy}",
             )
-        values = pooled_features(network, seen, device=self.device)
+        values = pooled_features(network, seen, device=self.device, workers=self.config.workers)
         table = FeatureTable(tuple(seen.ids), values, meta)
         write_features(cache, table)
         return table

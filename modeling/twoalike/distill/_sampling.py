@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, counted
 from twoalike.teacher import sample_triplets
 
 ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW, HEAD = range(8)
@@ -59,11 +59,13 @@ class BatchStream:
     def __post_init__(self) -> None:
         if self.batch * self.world > self.n:
             each = f" in each of {self.world} processes" if self.world > 1 else ""
-            enough = max(self.n // self.world, 3 if self.of == "images" else 1)
+            fewer, least = self.n // self.world, 3 if self.of == "images" else 1
             raise TwoalikeError(
-                f"a batch of {self.batch} {self.of}{each} needs more than the {self.n} {self.of} "
-                "for training",
-                remedy=f"Set `batch={enough}` or give more {self.of}.",
+                f"a batch of {self.batch} {self.of}{each} needs more than "
+                f"{counted(self.n, self.of.removesuffix('s'))} for training",
+                remedy=f"Set `batch={fewer}` or give more {self.of}."
+                if fewer >= least
+                else f"Give more {self.of}.",
             )
 
     def indices(self, number: int) -> npt.NDArray[np.int64]:

@@ -6,14 +6,13 @@ seed, step and process alone: batch 1,000 does not depend on whether earlier one
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from twoalike.backbones import load_batches
 from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
 from twoalike.distill._prepared import PreparedImages
@@ -284,8 +283,3 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
     def stacked(self, indices: Sequence[int]) -> torch.Tensor:
         """Several images without mirroring, shape (len(indices), 3, size, size)."""
         return torch.stack([self.prepared(index) for index in indices])
-
-
-def batches(images: ImageSet, source: Source, start: int, stop: int, workers: int) -> Iterator[Any]:
-    """Batches ``start`` to ``stop`` of a source: (indices, images)."""
-    return load_batches(images, source.keys(start, stop), workers)

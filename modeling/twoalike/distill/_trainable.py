@@ -91,7 +91,9 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
 def trained_network(module: nn.Module) -> nn.Module:
     """Remove what was needed for training only: adapters are merged into the weights."""
     computed_once(module)
-    return merged(module) if hasattr(module, "merge_and_unload") else module.requires_grad_(True)
+    if callable(merged := getattr(module, "merge_and_unload", None)):
+        module = merged()  # layers get back their original names
+    return module.requires_grad_(True)
 
 
 def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
@@ -174,12 +176,6 @@ def add_adapters(
         adapted: nn.Module = peft.get_peft_model(module, settings)
     _try_merging(adapted, size)
     return adapted
-
-
-def merged(adapted: nn.Module) -> nn.Module:
-    """Merge the adapters into the weights; layers get back their original names."""
-    whole: nn.Module = adapted.merge_and_unload()  # type: ignore[operator]
-    return whole.requires_grad_(True)
 
 
 def _peft() -> Any:
@@ -295,7 +291,7 @@ def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
 
 
 def frozen_features(
-    backbone: Backbone, images: Collection, cache: Path, device: str
+    backbone: Backbone, images: Collection, cache: Path, device: str, workers: int = 0
 ) -> FrozenFeatures:
     """Features of the initial network, read from ``cache`` or computed and saved there."""
     meta, ids = feature_source(backbone, images.digest), tuple(images.ids)
@@ -303,7 +299,7 @@ def frozen_features(
         table = read_features(cache)
         if table.ids == ids and table.meta == meta:
             return FrozenFeatures(images, table.values)
-    values = pooled_features(backbone, images, device=device)
+    values = pooled_features(backbone, images, device=device, workers=workers)
     write_features(cache, FeatureTable(ids, values, meta))
     return FrozenFeatures(images, values)
 

@@ -1,8 +1,8 @@
 """One step of training: from batches to a loss, new weights and their moving average."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import torch
@@ -115,33 +115,27 @@ class WeightAverage:
         for name, value in self.values.items():
             value.copy_(part_like(values[name], value))
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def in_place(self) -> AbstractContextManager[None]:
         """Load the average into the module while the block runs."""
-        kept = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self._put(self.values)
-        try:
-            yield
-        finally:
-            self._put(kept)
+        return _with_values({self.parameters[name]: x for name, x in self.values.items()})
 
-    @torch.no_grad()
-    def _put(self, values: dict[str, torch.Tensor]) -> None:
-        for name, parameter in self.parameters.items():
-            parameter.copy_(values[name])
+
+def mixed(optimizer: AdamToInit, share: float) -> AbstractContextManager[None]:
+    """Put weights that share of the way from the initial ones to the present in place."""
+    initial = optimizer.initial.items()
+    return _with_values({p: torch.lerp(start, p.detach(), share) for p, start in initial})
 
 
 @contextmanager
-@torch.no_grad()
-def mixed(optimizer: AdamToInit, share: float) -> Iterator[None]:
-    """Put weights that share of the way from the initial ones to the present in place."""
-    present = {parameter: parameter.detach().clone() for parameter in optimizer.initial}
-    for parameter, initial in optimizer.initial.items():
-        parameter.copy_(torch.lerp(initial, present[parameter], share))
+def _with_values(values: Mapping[torch.nn.Parameter, torch.Tensor]) -> Iterator[None]:
+    """Give weights other values while the block runs."""
+    kept = {parameter: parameter.detach().clone() for parameter in values}
     try:
+        for parameter, value in values.items():
+            parameter.data.copy_(value)
         yield
     finally:
-        for parameter, value in present.items():
+        for parameter, value in kept.items():
             parameter.data.copy_(value)
 
 
