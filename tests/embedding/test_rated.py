@@ -17,6 +17,7 @@ from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, build_model, check, fit_embedding
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._rated_checks import SortedTrials
 from twoalike.embedding._ratings import (
     FAR,
     RATING_LEVELS,
@@ -24,7 +25,11 @@ from twoalike.embedding._ratings import (
     rating_log_likelihood,
     slider_levels,
 )
-from twoalike.embedding._sortings import Sortings, decision_log_likelihood
+from twoalike.embedding._sortings import (
+    SortingGroup,
+    Sortings,
+    decision_log_likelihood,
+)
 from twoalike.embedding._vi import rows_a_step
 from twoalike.judgments import (
     choices_table,
@@ -179,6 +184,9 @@ def test_probabilities_of_all_partitions_sum_to_one(
     assert_allclose(np.exp(logs[own, 1]), together, rtol=1e-4)
     gain = np.exp(np.array([(s[1, 5] + s[1, 2]) / 2, s[1, 7], 0.3]) / 0.4)
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
+    checked = SortedTrials(SortingGroup(*arrays), arrays[3])
+    shown_gain = (s[items[:, :, None], items[:, None, :]] - 0.3) / 0.4
+    assert_allclose(checked.log_probability(shown_gain), logs.sum(axis=1), rtol=1e-4)
 
 
 def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.Generator) -> None:
