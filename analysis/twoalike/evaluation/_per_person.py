@@ -135,12 +135,12 @@ class PairShares:
 
     ids: tuple[str, ...]
     pairs: Integers
-    own: dict[str, tuple[Integers, Floats]]
+    own: Mapping[str, tuple[Integers, Floats]]
 
     @classmethod
     def of(
         cls, ids: Sequence[str], parts: Sequence[tuple[str, Integers, Floats | Booleans]]
-    ) -> tuple[Self, list[Integers]]:
+    ) -> tuple[Self, Sequence[Integers]]:
         """Give the different pairs places; answers of a person about the same pair are averaged.
 
         ``parts`` are of a person the objects of pairs, indices into ``ids``, (n, 2), and answers,
@@ -153,7 +153,7 @@ class PairShares:
         of_person: dict[str, list[int]] = {}
         for k, (person, _, _) in enumerate(parts):
             of_person.setdefault(person, []).append(k)
-        own = {}
+        own: dict[str, tuple[Integers, Floats]] = {}
         for person, some in of_person.items():
             rows = np.concatenate([places[k] for k in some])
             place, inverse = np.unique(rows, return_inverse=True)

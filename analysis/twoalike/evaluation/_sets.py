@@ -273,10 +273,10 @@ def _agreement(judged: JudgedSets) -> tuple[dict[str, Interval], dict[str, str]]
         return found, dict.fromkeys(
             ("pair_agreement", "repeats"), "participants are not told apart"
         )
-    votes, *again = votes_and_repeats(judged)
+    votes, before, after = votes_and_repeats(judged)
     left, right = _pairs_within(number[votes])
     for name, one, two, what in (
-        ("repeats", *again, "sets judged again by the same person"),
+        ("repeats", before, after, "sets judged again by the same person"),
         ("pair_agreement", votes[left], votes[right], "pairs of people who judged the same set"),
     ):
         if len(one) < FEWEST:
