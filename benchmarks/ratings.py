@@ -1,6 +1,6 @@
 """Ratings and sortings in the model: recovery, and whether intervals are honest.
 
-    python -P benchmarks/ratings.py [--replicates 5]
+    python -P benchmarks/ratings.py [--replicates 4] [--lines "joining: one by one" ...]
 
 World: 24 objects with four sparse dimensions (a coordinate is there with probability .6 and then
 exponential); similarity is the dot product. Raters and sorters:
@@ -10,30 +10,37 @@ exponential); similarity is the dot product. Raters and sorters:
   moves (.4) and stretches (.3), or a slider that each bends by a power of their own.
 - `joining`: ten sorters with two trials of 16 random objects each. Objects in random order join
   a pile or begin a new one with the probabilities that the model has.
+- `known order`: the same, and the model knows in which order each person took the objects.
+- `prior`: the same, and coordinates, noises and thresholds are drawn from the prior of the model.
+  All is then as the model has it, and intervals that are too narrow would be a fault of inference.
 - `clustering`: they perceive all coordinates with an error of .4 standard deviations, one a trial
   and object, and cut an average-linkage tree at a threshold of their own. No model is true.
 
 Sortings are fitted with five likelihoods: `one by one`, which is what twoalike has, in one random
-order; `both orders`, the mean over this order and its reverse; `pseudo-likelihood`, each object
-given all others; `half of it`; and `pairs`, where whether two objects share a pile is an answer of
-its own. Ratings of sliders also with levels of equal width instead of quantiles.
+order; `eight orders`, the mean of its probability over eight orders; `half weight`, the root of it;
+`pseudo-likelihood`, each object given all others; and `pairs`, where whether two objects share a
+pile is an answer of its own. Ratings of sliders also with levels of equal width instead of
+quantiles.
 
-All by NUTS, five dimensions offered. Scored on similarities of all pairs after centring and scaling
-to unit variance: coverage and width of 90 % intervals, Pearson's r of the posterior mean with the
-truth.
+All by NUTS, one chain, five dimensions offered. Scored on similarities of all pairs after centring
+and scaling to unit variance: coverage and width of 90 % intervals, Pearson's r of the posterior
+mean with the truth.
 
-Finished runs are kept in derived/ratings/ and not run again; the table goes to
-benchmarks/results/ratings.md.
+Finished runs are kept in derived/ratings/ and not run again; the table in
+benchmarks/results/ratings.md has all lines of which there are any. Without --lines it is made of
+what twoalike has; --replicates are of the lines named.
 """
 
 import argparse
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -43,6 +50,7 @@ from scipy.cluster.hierarchy import average, fcluster
 from scipy.spatial.distance import squareform
 
 from twoalike.embedding import FitConfig, fit_embedding
+from twoalike.embedding._model import Data, Form
 from twoalike.judgments import ratings_table, sortings_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +63,8 @@ RATERS, RATINGS, NOISE = 8, 60, 0.5
 POINTS = np.array([-1.2, -0.7, -0.3, 0.1, 0.6, 1.2])
 SORTERS, TRIALS, SORTED = 10, 2, 16
 WORLDS = ("likert", "slider", "joining", "clustering")
+"""Their places are the seeds of their people."""
+ORDERS = 8
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -93,11 +103,13 @@ def rate(s: Array, slider: bool, rng: np.random.Generator) -> pd.DataFrame:
     return ratings_table({name: table[name].to_numpy() for name in table}, IDS)
 
 
-def join(s: Array, items: Array, noise: float, least: float, rng: np.random.Generator) -> Array:
+def join(
+    s: Array, items: Array, noise: float, least: float, rng: np.random.Generator, order: Array
+) -> Array:
     """Pile of each object: one after the other joins a pile or begins a new one."""
     piles: list[list[int]] = []
     own = np.empty(len(items), dtype=np.int64)
-    for place in rng.permutation(len(items)):
+    for place in order:
         gain = [s[items[place], items[pile]].mean() for pile in piles]
         utility = np.array([*gain, least]) / noise + rng.gumbel(size=len(piles) + 1)
         own[place] = utility.argmax()
@@ -119,22 +131,48 @@ def cut_tree(x: Array, items: Array, least: float, rng: np.random.Generator) -> 
     return np.asarray(fcluster(average(squareform(apart, checks=False)), limit, "distance"))
 
 
-def sort(x: Array, s: Array, clustering: bool, rng: np.random.Generator) -> pd.DataFrame:
-    """Table of sortings."""
+def from_prior(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    """Embedding and similarities as in :func:`true_world`, noise and threshold of each sorter."""
+    shape = (OBJECTS, 5)
+    weight, total = rng.beta(2, 2, 5), abs(3 * rng.normal())
+    share = rng.dirichlet(np.ones(5))
+    there = rng.random(shape) < weight
+    unit = np.where(there, rng.standard_t(3, shape), 0.1 * rng.standard_normal(shape))
+    x = total * np.sqrt(share) * np.abs(unit)
+    s = x @ x.T
+    location, spread = np.log(0.5) + rng.normal(), abs(0.5 * rng.normal())
+    noise = np.exp(location + spread * rng.normal(size=SORTERS))
+    location, spread = 0.5 + rng.normal(), abs(0.5 * rng.normal())
+    least = location + spread * rng.normal(size=SORTERS)
+    return x, (s - s[UPPER].mean()) / s[UPPER].std(), noise, least
+
+
+def sort(world: str, replicate: int) -> tuple[Array, pd.DataFrame]:
+    """Similarities, and a table of sortings; rows in the order of joining where it is known."""
+    if world == "prior":
+        rng = np.random.default_rng([replicate, 77])
+        x, s, noises, thresholds = from_prior(rng)
+    else:
+        people = "joining" if world == "known order" else world
+        rng = np.random.default_rng([replicate, WORLDS.index(people)])
+        x, s = true_world(rng)
     parts = []
     for person in range(SORTERS):
-        noise, least = 0.35 * np.exp(0.3 * rng.normal()), 0.7 + 0.3 * rng.normal()
+        if world == "prior":
+            noise, least = noises[person], thresholds[person]
+        else:
+            noise, least = 0.35 * np.exp(0.3 * rng.normal()), 0.7 + 0.3 * rng.normal()
         for trial in range(1, TRIALS + 1):
             items = rng.permutation(OBJECTS)[:SORTED]
-            pile = (
-                cut_tree(x, items, least, rng)
-                if clustering
-                else 1 + join(s, items, noise, least, rng)
-            )
+            if world == "clustering":
+                pile = cut_tree(x, items, least, rng)
+            else:
+                order = rng.permutation(SORTED) if world == "joining" else np.arange(SORTED)
+                pile = 1 + join(s, items, noise, least, rng, order)
             columns = {"item": items, "pile": pile}
             parts.append(pd.DataFrame(columns).assign(participant=f"p{person}", trial=trial))
     table = pd.concat(parts)
-    return sortings_table({name: table[name].to_numpy() for name in table}, IDS)
+    return s, sortings_table({name: table[name].to_numpy() for name in table}, IDS)
 
 
 def equal_levels(rating: Array, levels: int = 10) -> tuple[Any, Any]:
@@ -154,26 +192,24 @@ def variant(name: str) -> AbstractContextManager[Any]:
 
     known = _sortings.decision_log_likelihood
 
-    def changed(weight: float, masks: Sequence[Callable[[int], Any]]) -> Callable[..., Any]:
-        def logs(*arrays: Any, **form: Any) -> Any:
-            total = 0.0
-            for mask in masks:
-                with mock.patch.object(_sortings, "members_known", mask):
-                    total = total + weight * known(*arrays, **form)
-            return total
+    def half(*arrays: Any, **form: Any) -> Any:
+        return 0.5 * known(*arrays, **form)
 
-        return logs
+    def eight(x: Any, noise: Any, threshold: Any, *arrays: Any, size: int, **form: Any) -> Any:
+        import pytensor.tensor as pt
 
-    orders = [lambda size: np.tril(np.ones((size, size), np.float32), -1)]
-    orders.append(lambda size: np.triu(np.ones((size, size), np.float32), 1))
-    likelihoods = {
-        "both orders": changed(0.5, orders),
-        "pseudo-likelihood": changed(1.0, [all_others]),
-        "half of it": changed(0.5, [all_others]),
-        "pairs": pairs_log_likelihood,
-    }
+        order = np.argsort(np.random.default_rng(0).random((ORDERS, size)), axis=1)
+        *rows, sorter = map(pt.as_tensor, arrays)
+        rows = [one[:, order].reshape((-1, size)) for one in rows]
+        who = (sorter[:, None] + np.zeros(ORDERS, dtype=np.int32)).reshape((-1,))
+        logs = known(x, noise, threshold, *rows, who, size=size, **form)
+        return pt.logsumexp(logs.sum(axis=1).reshape((-1, ORDERS)), axis=1)
+
+    likelihoods = {"eight orders": eight, "half weight": half, "pairs": pairs_log_likelihood}
     if name == "equal levels":
         return mock.patch.object(_ratings, "slider_levels", equal_levels)
+    if name == "pseudo-likelihood":
+        return mock.patch.object(_sortings, "members_known", all_others)
     if name in likelihoods:
         return mock.patch.object(_sortings, "decision_log_likelihood", likelihoods[name])
     return nullcontext()
@@ -195,25 +231,78 @@ def pairs_log_likelihood(
     return there * pt.where(same, pt.log(pt.sigmoid(own)), pt.log(pt.sigmoid(-own)))
 
 
-def run(world: str, name: str, replicate: int) -> dict[str, float]:
-    """One fit, or what it gave before."""
-    path = WORK / f"{world}-{name.replace(' ', '-')}-{replicate}.json"
-    if path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    rng = np.random.default_rng([replicate, WORLDS.index(world)])
-    x, s = true_world(rng)
-    tables = (
-        {"ratings": rate(s, world == "slider", rng)}
-        if world in ("likert", "slider")
-        else {"sortings": sort(x, s, world == "clustering", rng)}
-    )
+def fit_ratings(table: pd.DataFrame, name: str, replicate: int) -> tuple[Array, float]:
+    """Draws of the embedding, (S, m, d), and processor seconds."""
     settings: dict[str, Any] = {"tune": 250, "draws": 250, "chains": 1, "dimensions": 5}
     config = FitConfig(quick=True, engine="nuts", similarity="dot", seed=replicate, **settings)
     start = time.process_time()
     with variant(name):
-        posterior = fit_embedding(None, **tables, config=config)
+        posterior = fit_embedding(None, ratings=table, config=config)
     rows = [posterior.ids.index(one) for one in IDS]
-    draws = posterior.embedding.astype(np.float64)[:, rows]
+    return posterior.embedding.astype(np.float64)[:, rows], time.process_time() - start
+
+
+@cache
+def compiled(name: str) -> Any:
+    """Model of sortings, whose data are given later: they have the same shapes in all worlds."""
+    import nutpie
+    import pytensor
+
+    form = Form(5, "spike-and-slab", "dot")
+    data = in_rows(sort("joining", 0)[1])
+    arrays = [pytensor.shared(one, name=key) for key, one in arrays_of(data).items()]
+    with variant(name):
+        model = form.model(data, group_batch=[tuple(arrays)])
+    return nutpie.compile_pymc_model(
+        model,
+        backend="jax",
+        gradient_backend="jax",
+        initial_points=form.start(OBJECTS, np.random.default_rng([0, 0])),
+        var_names=["embedding"],
+    )
+
+
+def in_rows(table: pd.DataFrame, *, keep_order: bool = False) -> Data:
+    """Take objects of a sorting in a random order, or in that of the table."""
+    orders = mock.patch.object(
+        np.random, "default_rng", lambda *_: SimpleNamespace(permutation=np.arange)
+    )
+    with orders if keep_order else nullcontext():
+        return Data.from_tables(None, None, None, None, table)
+
+
+def arrays_of(data: Data) -> Mapping[str, Any]:
+    """Arrays of the one group of sortings, by name."""
+    assert data.sortings is not None and len(data.sortings.reference) == len(UPPER[0])
+    (group,) = data.sortings.groups
+    return {f"array_{number}": one for number, one in enumerate(group.arrays)}
+
+
+def fit_sortings(table: pd.DataFrame, world: str, name: str, replicate: int) -> tuple[Array, float]:
+    """Draws of the embedding, (S, m, d), and processor seconds, without compilation."""
+    import nutpie
+
+    data = in_rows(table, keep_order=world in ("known order", "prior"))
+    model = compiled(name).with_data(**arrays_of(data))
+    start = time.process_time()
+    settings: dict[str, Any] = {"tune": 250, "draws": 250, "chains": 1, "maxdepth": 8}
+    tree = nutpie.sample(model, seed=replicate + 1, progress_bar=False, **settings)
+    draws = np.asarray(tree["posterior"].dataset["embedding"].values[0], dtype=np.float64)
+    return draws, time.process_time() - start
+
+
+def run(world: str, name: str, replicate: int) -> dict[str, float]:
+    """One fit, or what it gave before."""
+    path = file_of(world, name, replicate)
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    if world in ("likert", "slider"):
+        rng = np.random.default_rng([replicate, WORLDS.index(world)])
+        _, s = true_world(rng)
+        draws, seconds = fit_ratings(rate(s, world == "slider", rng), name, replicate)
+    else:
+        s, table = sort(world, replicate)
+        draws, seconds = fit_sortings(table, world, name, replicate)
     found = standard(np.stack([(x @ x.T)[UPPER] for x in draws]))
     truth = standard(s[UPPER])
     low, high = np.quantile(found, [0.05, 0.95], axis=0)
@@ -221,13 +310,17 @@ def run(world: str, name: str, replicate: int) -> dict[str, float]:
         "coverage": float(((low <= truth) & (truth <= high)).mean()),
         "width": float((high - low).mean()),
         "r": float(np.corrcoef(found.mean(axis=0), truth)[0, 1]),
-        "seconds": time.process_time() - start,
-        "divergences": float(posterior.attrs["convergence"].get("divergences", 0)),
+        "seconds": seconds,
     }
     WORK.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result), encoding="utf-8")
     print(replicate, world, name, {k: round(v, 3) for k, v in result.items()}, flush=True)
     return result
+
+
+def file_of(world: str, name: str, replicate: int) -> Path:
+    """Where a run is kept."""
+    return WORK / f"{world}-{name}-{replicate}.json".replace(" ", "-")
 
 
 def cell(values: list[float], digits: int) -> str:
@@ -236,51 +329,52 @@ def cell(values: list[float], digits: int) -> str:
     return f"{np.mean(values):.{digits}f} ± {error:.{digits}f}"
 
 
-SORTING_MODELS = ("one by one", "both orders", "pseudo-likelihood", "half of it", "pairs")
-MODELS = {
-    "likert": ("graded response",),
-    "slider": ("graded response", "equal levels"),
-    "joining": SORTING_MODELS,
-    "clustering": SORTING_MODELS,
-}
+OTHERS = ("eight orders", "half weight", "pseudo-likelihood", "pairs")
+LINES = [
+    *("likert: graded response", "slider: graded response", "slider: equal levels"),
+    *(f"{world}: one by one" for world in ("prior", "known order")),
+    *(f"{world}: {name}" for world in WORLDS[2:] for name in ("one by one", *OTHERS)),
+]
 
 
 def main() -> None:
-    """Run everything and write the table."""
+    """Run what is asked for and write the table of all that was run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--replicates", type=int, default=5)
-    replicates = parser.parse_args().replicates
-    for replicate in range(replicates):
-        for world, names in MODELS.items():
-            for name in names:
-                run(world, name, replicate)
+    parser.add_argument("--replicates", type=int, default=4)
+    own = [line for line in LINES if line.endswith(("graded response", "one by one"))]
+    parser.add_argument("--lines", nargs="+", choices=LINES, default=own, metavar="LINE")
+    chosen = parser.parse_args()
+    for line in chosen.lines:
+        for replicate in range(chosen.replicates):
+            run(*line.split(": "), replicate)
     rows = []
-    for world, names in MODELS.items():
-        for name in names:
-            each = [run(world, name, replicate) for replicate in range(replicates)]
+    for line in LINES:
+        world, name = line.split(": ")
+        each = [run(world, name, k) for k in range(99) if file_of(world, name, k).exists()]
+        if each:
             columns = {key: [result[key] for result in each] for key in each[0]}
             cells = [cell(columns[key], 3) for key in ("r", "coverage", "width")]
-            told = [world, name, *cells, cell(columns["seconds"], 0)]
+            told = [world, name, str(len(each)), *cells, cell(columns["seconds"], 0)]
             rows.append("| " + " | ".join(told) + " |")
     lines = [
         "# Ratings and sortings: recovery and coverage",
         "",
-        f"`python -P benchmarks/ratings.py --replicates {replicates}` (twoalike "
+        f"`python -P benchmarks/ratings.py --replicates {chosen.replicates}`, with `--lines` "
+        "for lines with another n or that twoalike does not use (twoalike "
         f"{version('twoalike')}, PyMC {version('pymc')}, nutpie {version('nutpie')}, Python "
-        f"{platform.python_version()}; processor seconds on a shared machine of two cores, "
-        "compilation included).",
+        f"{platform.python_version()}; processor seconds on a busy machine of two cores, of "
+        "sortings without compilation).",
         "",
         f"{OBJECTS} objects, {DIMENSIONS} dimensions, five offered to the fits; {RATERS} raters of "
         f"{RATINGS} pairs each, or {SORTERS} sorters with {TRIALS} trials of {SORTED} objects; "
-        f"people, models and scores: see the script. Mean ± standard error over {replicates} "
-        "replicates; coverage is of 90 % intervals.",
+        "people, models and scores: see the script. Mean ± standard error over n worlds; coverage "
+        "is of 90 % intervals.",
         "",
-        "| people | model | r | coverage | width | CPU s |",
-        "|---|---|---|---|---|---|",
+        "| people | model | n | r | coverage | width | CPU s |",
+        "|---|---|---|---|---|---|---|",
         *rows,
         "",
     ]
-    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

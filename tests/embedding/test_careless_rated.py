@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal, norm
+from tests.rated import join, posterior_around, standard
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, careless_table, participants_table
 from twoalike.embedding._careless_rated import log_following
-from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.judgments import (
     ratings_table,
     read_judgments,
@@ -37,31 +36,7 @@ def x() -> np.ndarray:
 @pytest.fixture(scope="module")
 def near(x: np.ndarray) -> Posterior:
     """Draws close to the truth, of a fit to ratings and sortings by six people."""
-    rng, axes = np.random.default_rng(5), ("chain", "draw")
-    people = [*CAREFUL, "other"]
-    variables = {
-        "embedding": ((*axes, "object", "dimension"), x + 0.02 * rng.random((1, 60, M, 3))),
-        "temperature": ((*axes, "participant"), np.ones((1, 60, 6))),
-        "lapse": ((*axes, "participant"), 0.05 * np.ones((1, 60, 6))),
-    }
-    for symbol, axis in (("rating", "rater"), ("sorting", "sorter")):
-        for name in ("noise", "origin", "unit"):
-            variables[f"{symbol}_{name}"] = ((*axes, axis), np.full((1, 60, 6), 0.5))
-    variables["rating_threshold"] = (
-        (*axes, "rater", "threshold"),
-        np.broadcast_to(np.linspace(-1.5, 1.5, 6), (1, 60, 6, 6)),
-    )
-    variables["sorting_threshold"] = ((*axes, "sorter"), np.full((1, 60, 6), 0.5))
-    axes_of_people = dict.fromkeys(("participant", "rater", "sorter"), people)
-    coords: dict[str, Any] = {"object": IDS} | axes_of_people
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coords)})
-    tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
-    return Posterior(tree)
-
-
-def standard(x: np.ndarray) -> np.ndarray:
-    s = x @ x.T
-    return np.asarray((s - s[UPPER].mean()) / s[UPPER].std())
+    return posterior_around(x, IDS, [*CAREFUL, "other"], "rater", "sorter")
 
 
 def rated(
@@ -106,16 +81,8 @@ def piled(x: np.ndarray, how: str = "careful", *, seconds: float = 3.0) -> Any:
     for person in (*CAREFUL, "other"):
         for trial in range(1, 9):
             items = rng.permutation(M)[:10]
-            piles: list[list[int]] = []
-            own = np.empty(10, dtype=int)
-            for place, item in enumerate(items):
-                gain = np.array([*(s[item, pile].mean() for pile in piles), 0.4]) / 0.3
-                if person == "other" and how == "random":
-                    gain = np.zeros(len(gain))
-                own[place] = int((gain + rng.gumbel(size=len(gain))).argmax())
-                if own[place] == len(piles):
-                    piles.append([])
-                piles[own[place]].append(int(item))
+            gain = (s[np.ix_(items, items)] - 0.4) / 0.3
+            own = join(gain * (person != "other" or how != "random"), rng)
             pace = 10 * (seconds if person == "other" else 3.0) * np.exp(0.3 * rng.normal())
             columns = {"item": items, "pile": own + 1, "trial": trial, "response_time": pace}
             parts.append(pd.DataFrame(columns).assign(participant=person))

@@ -1,6 +1,5 @@
 """Ratings and sortings in the model: known answers, recovery, checks, commands."""
 
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
+from tests import rated
 
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, build_model, check, fit_embedding
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._rated_checks import SortedTrials
 from twoalike.embedding._ratings import (
     FAR,
     RATING_LEVELS,
@@ -24,7 +25,11 @@ from twoalike.embedding._ratings import (
     rating_log_likelihood,
     slider_levels,
 )
-from twoalike.embedding._sortings import Sortings, decision_log_likelihood
+from twoalike.embedding._sortings import (
+    SortingGroup,
+    Sortings,
+    decision_log_likelihood,
+)
 from twoalike.embedding._vi import rows_a_step
 from twoalike.judgments import (
     choices_table,
@@ -32,6 +37,7 @@ from twoalike.judgments import (
     sortings_table,
     write_judgments,
 )
+from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 
 M, D = 12, 3
@@ -43,8 +49,7 @@ UPPER = np.triu_indices(M, 1)
 def truth(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Embedding, and similarities in standard deviations."""
     x = np.where(rng.random((M, D)) < 0.6, rng.gamma(2.0, 1.0, (M, D)), 0.05)
-    s = x @ x.T
-    return x, (s - s[UPPER].mean()) / s[UPPER].std()
+    return x, rated.standard(x)
 
 
 def rate(s: np.ndarray, people: int, rng: np.random.Generator, *, slider: bool) -> pd.DataFrame:
@@ -63,24 +68,8 @@ def rate(s: np.ndarray, people: int, rng: np.random.Generator, *, slider: bool) 
 
 
 def sort(s: np.ndarray, people: int, trials: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Sortings of nine objects, which join piles one after the other."""
-    rows = []
-    for person, trial in product(range(people), range(trials)):
-        piles: list[list[int]] = []
-        for item in rng.permutation(M)[:9]:
-            gain = np.array([*(s[item, pile].mean() for pile in piles), 0.5]) / 0.3
-            place = int((gain + rng.gumbel(size=len(gain))).argmax())
-            if place == len(piles):
-                piles.append([])
-            piles[place].append(int(item))
-        rows += [
-            (f"p{person}", trial + 1, item, number + 1)
-            for number, pile in enumerate(piles)
-            for item in pile
-        ]
-    who, trial_, item_, pile_ = zip(*rows, strict=True)
-    columns = {"participant": who, "trial": trial_, "item": np.array(item_), "pile": pile_}
-    return sortings_table(columns, IDS)
+    """Sortings of nine objects."""
+    return rated.sort(s, IDS, rng, people=people, trials=trials, size=9, threshold=0.5)
 
 
 def choose(x: np.ndarray, n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -195,6 +184,9 @@ def test_probabilities_of_all_partitions_sum_to_one(
     assert_allclose(np.exp(logs[own, 1]), together, rtol=1e-4)
     gain = np.exp(np.array([(s[1, 5] + s[1, 2]) / 2, s[1, 7], 0.3]) / 0.4)
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
+    checked = SortedTrials(SortingGroup(*arrays), arrays[3])
+    shown_gain = (s[items[:, :, None], items[:, None, :]] - 0.3) / 0.4
+    assert_allclose(checked.log_probability(shown_gain), logs.sum(axis=1), rtol=1e-4)
 
 
 def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.Generator) -> None:
@@ -263,6 +255,12 @@ def test_fit_of_both_with_choices_is_checked(rng: np.random.Generator, tmp_path:
     assert any("choices=" in sentence for sentence in found.missing)
     new = check(posterior, ratings=tables["ratings"], fitted=False)
     assert new.ratings is not None and not new.ratings.score.left_out
+    scored = evaluate({"truth": (IDS, x)}, posterior=posterior, similarity="dot", **tables)
+    assert scored.ratings is not None and scored.sortings is not None
+    for part, judgments in ((scored.ratings, 132), (scored.sortings, 4 * 8)):
+        assert part.posterior is not None and part.posterior.left_out
+        assert part.posterior.judgments == judgments
+        assert part.posterior.log_loss.low < part.posterior.guessing
     strange = tables["ratings"].assign(participant=pd.Categorical(["nobody"] * 132))
     with pytest.raises(TwoalikeError, match="none of the 132 rows of ratings"):
         check(posterior, ratings=strange)

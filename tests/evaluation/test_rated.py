@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import kendalltau, somersd, spearmanr
+from tests import rated
 
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior
-from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.evaluation import (
     Candidate,
     adjusted_rand,
@@ -34,8 +32,7 @@ UPPER = np.triu_indices(M, 1)
 def world(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Embedding, and similarities in standard deviations."""
     x = rng.gamma(1.0, 1.0, (M, 4)) * (rng.random((M, 4)) < 0.6) + 0.02 * rng.random((M, 4))
-    s = x @ x.T
-    return x, (s - s[UPPER].mean()) / s[UPPER].std()
+    return x, rated.standard(x)
 
 
 def rate(
@@ -64,28 +61,9 @@ def rate(
     return ratings_table({name: table[name].to_numpy() for name in table}, IDS)
 
 
-def sort(
-    s: np.ndarray, rng: np.random.Generator, *, people: int = 8, trials: int = 2, noise: float = 0.3
-) -> pd.DataFrame:
-    """Twelve objects, which join piles one after the other."""
-    rows = []
-    for person in range(people):
-        for trial in range(trials):
-            piles: list[list[int]] = []
-            for item in rng.permutation(M)[:12]:
-                gain = np.array([*(s[item, pile].mean() for pile in piles), 0.4]) / noise
-                place = int((gain + rng.gumbel(size=len(gain))).argmax())
-                if place == len(piles):
-                    piles.append([])
-                piles[place].append(int(item))
-            rows += [
-                (f"p{person}", trial + 1, item, number + 1)
-                for number, pile in enumerate(piles)
-                for item in pile
-            ]
-    who, trial_, item_, pile_ = zip(*rows, strict=True)
-    columns = {"participant": who, "trial": trial_, "item": np.array(item_), "pile": pile_}
-    return sortings_table(columns, IDS)
+def sort(s: np.ndarray, rng: np.random.Generator, people: int = 8) -> pd.DataFrame:
+    """Two sortings of twelve objects by each person."""
+    return rated.sort(s, IDS, rng, people=people, trials=2, size=12)
 
 
 def at_chance(x: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
@@ -319,28 +297,6 @@ def test_the_report_has_a_table_of_both(files: Path) -> None:
     assert "shown the same three images" not in page
 
 
-def close_to_truth(x: np.ndarray, people: list[str], kinds: tuple[str, ...]) -> Posterior:
-    """Draws around the truth, as of a fit to these people's ratings or sortings."""
-    axes, shape = ("chain", "draw"), (1, 30)
-    n, jitter = len(people), 0.02 * np.random.default_rng(5).random((*shape, M, 4))
-    variables: dict[str, Any] = {"embedding": ((*axes, "object", "dimension"), x + jitter)}
-    for name in ("temperature", "lapse"):
-        variables[name] = ((*axes, "participant"), np.full((*shape, n), 0.05))
-    for axis in kinds:
-        symbol = {"rater": "rating", "sorter": "sorting"}[axis]
-        for name in ("noise", "origin", "unit"):
-            variables[f"{symbol}_{name}"] = ((*axes, axis), np.full((*shape, n), 0.5))
-        threshold, more = np.full((*shape, n), 0.5), (axis,)
-        if axis == "rater":
-            steps = np.linspace(-1.5, 1.5, 6)
-            threshold, more = np.broadcast_to(steps, (*shape, n, 6)), (axis, "threshold")
-        variables[f"{symbol}_threshold"] = ((*axes, *more), threshold)
-    coords: dict[str, Any] = {"object": list(IDS)} | dict.fromkeys(("participant", *kinds), people)
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coords)})
-    tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
-    return Posterior(tree)
-
-
 def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.Generator) -> None:
     x, s = world(rng)
     tables = {"ratings": rate(s, rng), "sortings": sort(s, rng, people=6)}
@@ -350,11 +306,11 @@ def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.
     own, other, part = (
         evaluate(
             {"truth": (list(IDS), x)},
-            posterior=close_to_truth(space, people, kinds),
+            posterior=rated.posterior_around(space, IDS, people, *axes),
             similarity="dot",
             **tables,
         )
-        for space, kinds in ((x, both), (mixed, both), (x, ("rater",)))
+        for space, axes in ((x, both), (mixed, both), (x, ("rater",)))
     )
     for kind in tables:
         found, worse = (getattr(of, kind).posterior for of in (own, other))

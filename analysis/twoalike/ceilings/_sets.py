@@ -112,7 +112,7 @@ def set_ceilings(judged: JudgedSets) -> SetCeilings:
         Choices that answer one question. Where participants are not told apart, every choice is a
         vote.
     """
-    votes, _ = votes_and_repeats(judged)
+    votes, *_ = votes_and_repeats(judged)
     number, answer, judge = judged.number[votes], judged.answer[votes], judged.judge[votes]
     people = judge if judged.known_people else np.arange(len(judge))
     options = len(judged.question.answers)

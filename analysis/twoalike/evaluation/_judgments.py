@@ -83,6 +83,31 @@ def first_of(numbers: Integers) -> Integers:
     return first
 
 
+def first_and_again(judge: Integers, number: Integers) -> tuple[Integers, Integers, Integers]:
+    """Find answers of one person about the same thing.
+
+    Parameters
+    ----------
+    judge, number
+        Who answered, and about what, from 0, shape (n,) each.
+
+    Returns
+    -------
+    Rows of the first answer of each person about each thing, those about one thing together; rows
+    of the earlier and of the later of two successive answers of a person about a thing.
+
+    Examples
+    --------
+    >>> first_and_again(np.array([0, 1, 0, 0]), np.array([2, 2, 2, 1]))
+    (array([3, 0, 1]), array([0]), array([2]))
+    """
+    order = np.lexsort((np.arange(len(judge)), judge, number))
+    same = (np.diff(number[order]) == 0) & (np.diff(judge[order]) == 0)
+    again = np.flatnonzero(same)
+    first = np.concatenate([order[:1], order[1:][~same]])
+    return first, order[again], order[again + 1]
+
+
 def triplet_numbers(
     triplets: Integers, kind: ChoiceKind = "odd_one_out"
 ) -> tuple[Integers, Integers]:

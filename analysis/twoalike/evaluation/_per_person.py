@@ -1,13 +1,14 @@
 """Scores that are means over people: what ratings and sortings have in common."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation._choices import Candidate
+from twoalike.evaluation._choices import Candidate, candidate_pairs
 from twoalike.evaluation._interval import (
     Correlation,
     CorrelationEstimate,
@@ -20,8 +21,14 @@ from twoalike.evaluation._interval import (
     Span,
 )
 from twoalike.evaluation._judgments import group_numbers
-from twoalike.evaluation._structure import Z95
-from twoalike.study import Floats, Integers, TwoalikeError, counted
+from twoalike.evaluation._structure import (
+    Z95,
+    object_changes,
+    paired_intervals,
+    spearman,
+    spearman_with_influence,
+)
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 PARTS = 60
 """Groups of people, at most, that a jackknife leaves out in turn."""
@@ -110,6 +117,96 @@ def with_features(
             remedy=f"Compute features of the judged objects under the ids of the {kind}.",
         )
     return judged[there]
+
+
+@dataclass(frozen=True, eq=False)
+class PairShares:
+    """What people say of N different pairs of objects: a number for each pair that one judged.
+
+    Attributes
+    ----------
+    ids
+        The objects that were judged.
+    pairs
+        Both objects of each pair, indices into ``ids``, shape (N, 2).
+    own
+        Person -> places among the pairs, ascending, and the numbers, shape (n,) each.
+    """
+
+    ids: tuple[str, ...]
+    pairs: Integers
+    own: Mapping[str, tuple[Integers, Floats]]
+
+    @classmethod
+    def of(
+        cls, ids: Sequence[str], parts: Sequence[tuple[str, Integers, Floats | Booleans]]
+    ) -> tuple[Self, Sequence[Integers]]:
+        """Give the different pairs places; answers of a person about the same pair are averaged.
+
+        ``parts`` are of a person the objects of pairs, indices into ``ids``, (n, 2), and answers,
+        (n,). Also returns the place of each pair of each part, (n,).
+        """
+        sides = np.sort(np.concatenate([pairs for _, pairs, _ in parts]), axis=1)
+        code, number = np.unique(sides[:, 0] * len(ids) + sides[:, 1], return_inverse=True)
+        known, pairs = np.unique(np.stack(np.divmod(code, len(ids)), axis=1), return_inverse=True)
+        places = np.split(number, np.cumsum([len(answers) for _, _, answers in parts])[:-1])
+        of_person: dict[str, list[int]] = {}
+        for k, (person, _, _) in enumerate(parts):
+            of_person.setdefault(person, []).append(k)
+        own: dict[str, tuple[Integers, Floats]] = {}
+        for person, some in of_person.items():
+            rows = np.concatenate([places[k] for k in some])
+            place, inverse = np.unique(rows, return_inverse=True)
+            total = np.bincount(inverse, np.concatenate([parts[k][2] for k in some]))
+            own[person] = (place, total / np.bincount(inverse))
+        return cls(tuple(ids[row] for row in known), pairs.reshape(-1, 2), own), places
+
+    @cached_property
+    def _whole(self) -> tuple[Floats, Floats]:
+        return self._sums(self.own)
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Mean over the people who judged each pair, (N,)."""
+        total, count = self._whole
+        return total / count
+
+    def _sums(self, people: Iterable[str]) -> tuple[Floats, Floats]:
+        """Sum over some people, and how many of them judged each pair, (N,) each."""
+        parts, n = [self.own[person] for person in people], len(self.pairs)
+        place, share = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return np.bincount(place, share, n), np.bincount(place, minlength=n).astype(np.float64)
+
+    def of_others(self, person: str) -> Floats:
+        """Mean over the others, of the pairs that a person judged; NaN where nobody else did."""
+        place, share = self.own[person]
+        total, count = self._whole
+        others = count[place] - 1
+        return np.where(others > 0, (total[place] - share) / np.maximum(others, 1), np.nan)
+
+    def similarities(self, candidates: Sequence[Candidate]) -> Floats:
+        """Similarity of each pair to each of k networks, (k, N)."""
+        return np.stack([candidate_pairs(one, self.ids, self.pairs) for one in candidates])
+
+    def correlations(
+        self, owns: Floats, rng: np.random.Generator
+    ) -> tuple[list[Interval], list[Interval]]:
+        """Spearman's of similarities, (k, N), with the mean person, and differences to the first.
+
+        Intervals are for other people and objects; the variances of both jackknives add up.
+        """
+        found = [spearman_with_influence(own, self.mean) for own in owns]
+        values, people = np.array([value for value, _ in found]), list(self.own)
+        changes = object_changes(np.stack([each for _, each in found]), *self.pairs.T)
+
+        def without(kept: Sequence[int]) -> Floats:
+            total, count = self._sums(people[row] for row in kept)
+            there = count > 0
+            mean = total[there] / count[there]
+            return np.array([spearman(own[there], mean) for own in owns])
+
+        left_out = groups_left_out(len(people), rng, without)
+        return paired_intervals(values, left_out, values + changes.T)
 
 
 _LEAST_REMAINDER = 0.1

@@ -20,13 +20,12 @@ single ratings is in both.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation._choices import Candidate, candidate_pairs
+from twoalike.evaluation._choices import Candidate
 from twoalike.evaluation._interval import (
     Correlation,
     CorrelationEstimate,
@@ -36,14 +35,15 @@ from twoalike.evaluation._interval import (
     Share,
     Span,
 )
+from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._per_person import (
     Answers,
     Difference,
     JudgedBy,
+    PairShares,
     PersonCeiling,
     PersonCorrelations,
     PredictedJudgments,
-    groups_left_out,
     with_features,
 )
 from twoalike.evaluation._structure import (
@@ -56,7 +56,7 @@ from twoalike.evaluation._structure import (
     spearman_with_influence,
 )
 from twoalike.judgments import RatingSource, rating_sources
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.study import Floats, TwoalikeError
 from twoalike.tables import JUDGED
 
 FEWEST_REPEATS = 10
@@ -104,44 +104,6 @@ class RatingResults(JudgedBy):
     """How well the fitted embedding predicts the ratings."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Rater:
-    """Pairs of one rater, numbers among all (n,), and the answers as centred shares (n,)."""
-
-    label: str
-    pairs: Integers
-    share: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class _Rated:
-    """N different pairs of objects, (N, 2), and who rated them."""
-
-    pairs: Integers
-    raters: list[_Rater]
-
-    @cached_property
-    def total(self) -> Floats:
-        """Sum of the shares of each pair, (N,)."""
-        return self.sums(self.raters)[0]
-
-    @cached_property
-    def count(self) -> Floats:
-        """Raters of each pair, (N,)."""
-        return self.sums(self.raters)[1]
-
-    @property
-    def mean(self) -> Floats:
-        """The mean rater, (N,)."""
-        return self.total / self.count
-
-    def sums(self, raters: Sequence[_Rater]) -> tuple[Floats, Floats]:
-        """Sum of the shares of some raters, and how many rated each pair, (N,) each."""
-        number = np.concatenate([one.pairs for one in raters])
-        share, n = np.concatenate([one.share for one in raters]), len(self.pairs)
-        return np.bincount(number, share, n), np.bincount(number, minlength=n).astype(np.float64)
-
-
 def score_ratings(
     candidates: Sequence[Candidate], ratings: pd.DataFrame, rng: np.random.Generator
 ) -> RatingResults:
@@ -180,44 +142,38 @@ def score_ratings(
     used = with_features(judged, ("item_a", "item_b"), candidates, "ratings")
     sources, ids = rating_sources(used)
     data = _gathered(sources, ids)
-    known = sorted(set(data.pairs.ravel().tolist()))
-    place = np.searchsorted(known, data.pairs)
-    names = [ids[row] for row in known]
-    owns = np.stack([candidate_pairs(one, names, place) for one in candidates])
+    owns = data.similarities(candidates)
     missing: dict[str, str] = {}
     ceiling = _ceiling(data, missing)
     return RatingResults(
         participants=len({source.participant for source in sources}),
-        objects=len(known),
+        objects=len(data.ids),
         left_out=len(judged) - len(used),
         ratings=len(used),
         pairs=len(data.pairs),
-        models=_scores(candidates, data, place, owns, rng, missing),
+        models=_scores(candidates, data, owns, rng, missing),
         ceiling=ceiling,
         repeats=_repeats(sources, missing),
         missing=missing,
     )
 
 
-def _gathered(sources: Sequence[RatingSource], ids: Sequence[str]) -> _Rated:
-    """Give the pairs numbers, and rank each rater's answers."""
-    sides = [np.sort(source.pairs, axis=1) for source in sources]
-    code = [first * len(ids) + second for first, second in (side.T for side in sides)]
-    every, raters = np.unique(np.concatenate(code)), []
-    if len(every) < FEWEST_PAIRS:
+def _gathered(sources: Sequence[RatingSource], ids: Sequence[str]) -> PairShares:
+    """Gather the pairs, and rank each rater's answers, as centred shares of their pairs."""
+    rated, _ = PairShares.of(ids, [(one.label, one.pairs, one.rating) for one in sources])
+    if len(rated.pairs) < FEWEST_PAIRS:
         raise TwoalikeError(
             where="ratings",
             expected=f"at least {FEWEST_PAIRS} different pairs of objects that all networks have "
             "features of",
-            found=str(len(every)),
+            found=str(len(rated.pairs)),
             remedy="Compute features of the rated objects under the ids of the ratings.",
         )
-    for source, own in zip(sources, code, strict=True):
-        found, inverse = np.unique(own, return_inverse=True)
-        mean = np.bincount(inverse, source.rating) / np.bincount(inverse)
-        share = centred_ranks(mean) / len(mean)
-        raters.append(_Rater(source.label, np.searchsorted(every, found), share))
-    data = _Rated(np.stack(np.divmod(every, len(ids)), axis=1), raters)
+    own = {
+        rater: (place, centred_ranks(mean) / len(mean))
+        for rater, (place, mean) in rated.own.items()
+    }
+    data = replace(rated, own=own)
     if np.ptp(data.mean) == 0:
         raise TwoalikeError(
             "all pairs are rated alike; there is no order of them to agree with",
@@ -229,20 +185,14 @@ def _gathered(sources: Sequence[RatingSource], ids: Sequence[str]) -> _Rated:
 
 def _scores(
     candidates: Sequence[Candidate],
-    data: _Rated,
-    place: Integers,
+    data: PairShares,
     owns: Floats,
     rng: np.random.Generator,
     missing: dict[str, str],
 ) -> tuple[RatingScores, ...]:
-    """Correlations of every network; ``place`` (N, 2) are objects, ``owns`` (k, N) similarities."""
-    rows, columns = place.T
-    found = [spearman_with_influence(own, data.mean) for own in owns]
-    values = np.array([value for value, _ in found])
-    objects = values + object_changes(np.stack([each for _, each in found]), rows, columns).T
-    people = groups_left_out(len(data.raters), rng, lambda kept: _without(data, kept, owns))
-    intervals, gains = paired_intervals(values, people, objects)
-    single, of_means = _with_each(data, place, owns, missing)
+    """Correlations of every network; ``owns`` (k, N) are its similarities."""
+    intervals, gains = data.correlations(owns, rng)
+    single, of_means = _with_each(data, owns, missing)
     results = []
     for number, candidate in enumerate(candidates):
         each = {label: float(value[number]) for label, value in single.items()}
@@ -261,51 +211,41 @@ def _scores(
     return tuple(results)
 
 
-def _without(data: _Rated, kept: Sequence[int], owns: Floats) -> Floats:
-    """Correlations with the mean of some of the raters, (k,)."""
-    total, count = data.sums([data.raters[row] for row in kept])
-    there = count > 0
-    mean = total[there] / count[there]
-    return np.array([spearman(own[there], mean) for own in owns])
-
-
 def _with_each(
-    data: _Rated, place: Integers, owns: Floats, missing: dict[str, str]
+    data: PairShares, owns: Floats, missing: dict[str, str]
 ) -> tuple[dict[str, Floats], list[Interval] | None]:
     """Correlations with each rater of enough pairs, (k,) each, and intervals of their means."""
     single: dict[str, Floats] = {}
-    enough = [one for one in data.raters if len(one.pairs) >= FEWEST_PAIRS]
+    enough = {one: own for one, own in data.own.items() if len(own[0]) >= FEWEST_PAIRS}
     if not enough:
         missing["per_person"] = f"needs a rater of {FEWEST_PAIRS} pairs or more"
         return single, None
     influences = []
-    for one in enough:
-        found = [spearman_with_influence(own[one.pairs], one.share) for own in owns]
-        single[one.label] = np.array([value for value, _ in found])
-        influences.append(np.stack([each for _, each in found], axis=1) + single[one.label])
-    counts = [len(one.pairs) for one in enough]
+    for rater, (place, share) in enough.items():
+        found = [spearman_with_influence(own[place], share) for own in owns]
+        single[rater] = np.array([value for value, _ in found])
+        influences.append(np.stack([each for _, each in found], axis=1) + single[rater])
+    counts = [len(place) for place, _ in enough.values()]
     mean = np.mean(list(single.values()), axis=0)
     weight = 1 / (len(enough) * np.repeat(counts, counts))
     answers = Answers(
         np.repeat(np.arange(len(enough)), counts),
-        place[np.concatenate([one.pairs for one in enough])],
+        data.pairs[np.concatenate([place for place, _ in enough.values()])],
         weight,
     )
     influence = weight[:, None] * (np.concatenate(influences) - mean)
     return single, answers.intervals(mean, influence)[0]
 
 
-def _ceiling(data: _Rated, missing: dict[str, str]) -> PersonCeiling | None:
+def _ceiling(data: PairShares, missing: dict[str, str]) -> PersonCeiling | None:
     """Correlation of each rater with the mean of the others and of all."""
     people: dict[str, Span] = {}
-    for one in data.raters:
-        others = data.count[one.pairs] - 1
-        shared = others > 0
-        if shared.sum() < FEWEST_PAIRS:
-            continue
-        total = data.total[one.pairs]
-        low = spearman(one.share[shared], ((total - one.share)[shared]) / others[shared])
-        people[one.label] = Span(low, spearman(one.share, total / (others + 1)))
+    for rater, (place, share) in data.own.items():
+        others = data.of_others(rater)
+        shared = ~np.isnan(others)
+        if shared.sum() >= FEWEST_PAIRS:
+            low = spearman(share[shared], others[shared])
+            people[rater] = Span(low, spearman(share, data.mean[place]))
     if not people:
         missing["ceiling"] = f"needs a rater of {FEWEST_PAIRS} pairs that others rated too"
         return None
@@ -314,28 +254,20 @@ def _ceiling(data: _Rated, missing: dict[str, str]) -> PersonCeiling | None:
 
 def _repeats(sources: Sequence[RatingSource], missing: dict[str, str]) -> RepeatedRatings | None:
     """How alike the two ratings are that a person gave to the same pair."""
-    firsts, seconds, apart, ends, who = [], [], [], [], []
-    for number, source in enumerate(sources):
-        pairs = np.sort(source.pairs, axis=1)
-        order = np.lexsort((np.arange(len(pairs)), pairs[:, 1], pairs[:, 0]))
-        again = np.flatnonzero((np.diff(pairs[order], axis=0) == 0).all(axis=1))
-        before, after = order[again], order[again + 1]
-        share = centred_ranks(source.rating) / len(source.rating)
-        firsts.append(share[before])
-        seconds.append(share[after])
-        length = 1.0 if source.points is None else source.points - 1.0
-        apart.append(np.abs(source.rating[before] - source.rating[after]) / length)
-        ends.append(pairs[before])
-        who.append(np.full(len(again), number))
-    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    counts = [len(source.rating) for source in sources]
+    person = np.repeat(np.arange(len(sources)), counts)
+    pairs = np.sort(np.concatenate([source.pairs for source in sources]), axis=1)
+    _, before, after = first_and_again(person, group_numbers(*pairs.T))
+    share = np.concatenate([centred_ranks(one.rating) / len(one.rating) for one in sources])
+    of_scale = np.concatenate([one.rating / ((one.points or 2) - 1) for one in sources])
+    first, second, person = share[before], share[after], person[before]
     if len(first) < FEWEST_REPEATS:
         missing["repeats"] = (
             f"needs {FEWEST_REPEATS} pairs rated again by the same person, has {len(first)}"
         )
         return None
     value, influence = spearman_with_influence(first, second)
-    changes = object_changes(influence, *np.concatenate(ends).T)
-    person = np.concatenate(who)
+    changes = object_changes(influence, *pairs[before].T)
     left = len(first) - np.bincount(person)
     by_person = -np.bincount(person, influence)[left < len(first)]
     people = value + by_person / np.maximum(left[left < len(first)], 1)
@@ -344,5 +276,5 @@ def _repeats(sources: Sequence[RatingSource], missing: dict[str, str]) -> Repeat
     return RepeatedRatings(
         pairs=len(first),
         spearman=interval.within(-1.0, 1.0),
-        difference=float(np.concatenate(apart).mean()),
+        difference=float(np.abs(of_scale[before] - of_scale[after]).mean()),
     )

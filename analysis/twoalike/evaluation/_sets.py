@@ -25,7 +25,7 @@ from twoalike.evaluation._interval import (
     Share,
     ShareEstimate,
 )
-from twoalike.evaluation._judgments import group_numbers
+from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._structure import Z95
 from twoalike.judgments import is_scored, participant_index, set_choices
 from twoalike.study import Booleans, Floats, Integers, counted
@@ -234,19 +234,12 @@ def _scores(
     return scores, np.exp(logs)
 
 
-def _losses(
-    pairs: Floats, question: Question, answer: Integers, temperature: float | Floats
-) -> Floats:
-    """Negative log-probability of each answer in nats, (n,)."""
-    logs = log_set_choice(pairs, question, temperature)
-    return np.asarray(-logs[np.arange(len(answer)), answer])
-
-
 def _temperature(pairs: Floats, question: Question, answer: Integers, spread: float) -> float:
     """Find the temperature with the smallest log-loss on these choices."""
 
     def loss(log_temperature: float) -> float:
-        return float(_losses(pairs, question, answer, spread * np.exp(log_temperature)).mean())
+        logs = log_set_choice(pairs, question, spread * np.exp(log_temperature))
+        return -float(logs[np.arange(len(answer)), answer].mean())
 
     bounds = (-_WIDEST, _WIDEST)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
@@ -280,10 +273,10 @@ def _agreement(judged: JudgedSets) -> tuple[dict[str, Interval], dict[str, str]]
         return found, dict.fromkeys(
             ("pair_agreement", "repeats"), "participants are not told apart"
         )
-    votes, again = votes_and_repeats(judged)
+    votes, before, after = votes_and_repeats(judged)
     left, right = _pairs_within(number[votes])
     for name, one, two, what in (
-        ("repeats", *again, "sets judged again by the same person"),
+        ("repeats", before, after, "sets judged again by the same person"),
         ("pair_agreement", votes[left], votes[right], "pairs of people who judged the same set"),
     ):
         if len(one) < FEWEST:
@@ -294,7 +287,7 @@ def _agreement(judged: JudgedSets) -> tuple[dict[str, Interval], dict[str, str]]
     return found, missing
 
 
-def votes_and_repeats(judged: JudgedSets) -> tuple[Integers, tuple[Integers, Integers]]:
+def votes_and_repeats(judged: JudgedSets) -> tuple[Integers, Integers, Integers]:
     """Find the first answer of each person about each set, and pairs of one that follow.
 
     Returns
@@ -302,15 +295,10 @@ def votes_and_repeats(judged: JudgedSets) -> tuple[Integers, tuple[Integers, Int
     Rows of the votes, those about a set together; rows of the earlier and later of two successive
     answers of a person about a set. Where participants are unknown all rows are votes.
     """
-    number, judge = judged.number, judged.judge
     if not judged.known_people:
         none = np.empty(0, dtype=np.int64)
-        return np.argsort(number, kind="stable"), (none, none)
-    order = np.lexsort((np.arange(len(judge)), judge, number))
-    same = (np.diff(number[order]) == 0) & (np.diff(judge[order]) == 0)
-    again = np.flatnonzero(same)
-    votes = np.concatenate([order[:1], order[1:][~same]])
-    return votes, (order[again], order[again + 1])
+        return np.argsort(judged.number, kind="stable"), none, none
+    return first_and_again(judged.judge, judged.number)
 
 
 def _pairs_within(number: Integers) -> tuple[Integers, Integers]:

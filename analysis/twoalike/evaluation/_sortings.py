@@ -20,14 +20,13 @@ doi:10.2307/2531595).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation._choices import Candidate, candidate_pairs
+from twoalike.evaluation._choices import Candidate
 from twoalike.evaluation._interval import (
     CorrelationEstimate,
     Count,
@@ -42,17 +41,12 @@ from twoalike.evaluation._per_person import (
     Answers,
     Difference,
     JudgedBy,
+    PairShares,
     PersonCeiling,
     PredictedJudgments,
-    groups_left_out,
     with_features,
 )
-from twoalike.evaluation._structure import (
-    object_changes,
-    paired_intervals,
-    spearman,
-    spearman_with_influence,
-)
+from twoalike.evaluation._structure import paired_intervals
 from twoalike.judgments import Sorting, sortings_of
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 from twoalike.tables import JUDGED
@@ -171,9 +165,9 @@ def area_under_curve(scores: Floats, same: Booleans) -> tuple[float, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """Pairs of one trial, numbers among all (n,), and which of them share a pile (n,)."""
+    """Pairs of one trial, places among all (n,), and which of them share a pile (n,)."""
 
-    person: int
+    person: str
     pairs: Integers
     same: Booleans
 
@@ -181,35 +175,6 @@ class _Trial:
     def decided(self) -> bool:
         """Whether there are pairs of both kinds."""
         return bool(self.same.any() and not self.same.all())
-
-
-@dataclass(frozen=True, eq=False)
-class _Piles:
-    """N different pairs of objects, (N, 2), and the trials that they were in."""
-
-    pairs: Integers
-    people: list[str]
-    trials: list[_Trial]
-
-    @cached_property
-    def own(self) -> list[tuple[Integers, Floats]]:
-        """Pairs that each person had together, and in which share of the trials in one pile."""
-        found: list[tuple[Integers, Floats]] = []
-        for person in range(len(self.people)):
-            trials = [trial for trial in self.trials if trial.person == person]
-            number, inverse = np.unique(
-                np.concatenate([trial.pairs for trial in trials]), return_inverse=True
-            )
-            same = np.concatenate([trial.same for trial in trials]).astype(np.float64)
-            found.append((number, np.bincount(inverse, same) / np.bincount(inverse)))
-        return found
-
-    def sums(self, people: Sequence[int]) -> tuple[Floats, Floats]:
-        """Sum of the shares of some people, and how many had each pair together, (N,) each."""
-        parts, n = [self.own[person] for person in people], len(self.pairs)
-        number = np.concatenate([pairs for pairs, _ in parts])
-        share = np.concatenate([same for _, same in parts])
-        return np.bincount(number, share, n), np.bincount(number, minlength=n).astype(np.float64)
 
 
 def score_sortings(
@@ -248,45 +213,34 @@ def score_sortings(
     used = with_features(judged, ("item",), candidates, "sortings")
     trials, ids = sortings_of(used)
     trials = [trial for trial in trials if len(trial.items) > 1]
-    data = _gathered(trials, len(ids))
-    known = sorted(set(data.pairs.ravel().tolist()))
-    place = np.searchsorted(known, data.pairs)
-    names = [ids[row] for row in known]
-    owns = np.stack([candidate_pairs(one, names, place) for one in candidates])
+    data, placed = _gathered(trials, ids)
     on_people, on_pairs = rng.spawn(2)
     missing: dict[str, str] = {}
-    agreement, repeats = _agreement(trials, data.people, on_pairs, missing)
-    decided = sum(trial.decided for trial in data.trials)
+    agreement, repeats = _agreement(trials, list(data.own), on_pairs, missing)
+    decided = [trial for trial in placed if trial.decided]
     return SortingResults(
-        participants=len(data.people),
-        objects=len(known),
+        participants=len(data.own),
+        objects=len(data.ids),
         left_out=len(judged) - len(used),
-        sortings=decided,
-        undecided=len(trials) - decided,
+        sortings=len(decided),
+        undecided=len(trials) - len(decided),
         pairs=len(data.pairs),
-        models=_scores(candidates, data, place, owns, on_people),
-        ceiling=_ceiling(data, missing),
+        models=_scores(candidates, data, decided, on_people),
+        ceiling=_ceiling(data, decided, missing),
         agreement=agreement,
         repeats=repeats,
         missing=missing,
     )
 
 
-def _gathered(trials: Sequence[Sorting], m: int) -> _Piles:
-    """Give the people and the pairs of all trials numbers; refuse trials that order nothing."""
-    people = list(dict.fromkeys(trial.participant for trial in trials))
-    codes, same = [], []
+def _gathered(trials: Sequence[Sorting], ids: Sequence[str]) -> tuple[PairShares, list[_Trial]]:
+    """Gather the pairs of all trials; refuse trials that order nothing."""
+    parts = []
     for trial in trials:
         i, j = np.triu_indices(len(trial.items), 1)
-        ends = np.sort(np.stack([trial.items[i], trial.items[j]], axis=1), axis=1)
-        codes.append(ends[:, 0] * m + ends[:, 1])
-        same.append(trial.piles[i] == trial.piles[j])
-    every = np.unique(np.concatenate(codes)) if codes else np.empty(0, dtype=np.int64)
-    gathered = [
-        _Trial(people.index(trial.participant), np.searchsorted(every, code), alike)
-        for trial, code, alike in zip(trials, codes, same, strict=True)
-    ]
-    if not any(trial.decided for trial in gathered):
+        pairs = np.stack([trial.items[i], trial.items[j]], axis=1)
+        parts.append((trial.participant, pairs, trial.piles[i] == trial.piles[j]))
+    if all(same.all() or not same.any() for _, _, same in parts):
         raise TwoalikeError(
             where="sortings",
             expected="a trial with two objects in one pile and two in different ones, which all "
@@ -294,30 +248,23 @@ def _gathered(trials: Sequence[Sorting], m: int) -> _Piles:
             found=f"none in {counted(len(trials), 'trial')}",
             remedy="Compute features of the sorted objects under the ids of the sortings.",
         )
-    return _Piles(np.stack(np.divmod(every, m), axis=1), people, gathered)
+    data, places = PairShares.of(ids, parts)
+    placed = [
+        _Trial(person, place, same) for (person, _, same), place in zip(parts, places, strict=True)
+    ]
+    return data, placed
 
 
 def _scores(
     candidates: Sequence[Candidate],
-    data: _Piles,
-    place: Integers,
-    owns: Floats,
+    data: PairShares,
+    trials: Sequence[_Trial],
     rng: np.random.Generator,
 ) -> tuple[SortingScores, ...]:
-    """Score every network; ``place`` (N, 2) are objects, ``owns`` (k, N) similarities."""
-    people, areas, gains = _areas(data, place, owns)
-    total, count = data.sums(range(len(data.people)))
-    found = [spearman_with_influence(own, total / count) for own in owns]
-    rho = np.array([value for value, _ in found])
-    objects = rho + object_changes(np.stack([each for _, each in found]), *place.T).T
-
-    def without(kept: Sequence[int]) -> Floats:
-        some, there = data.sums(kept)
-        share = some[there > 0] / there[there > 0]
-        return np.array([spearman(own[there > 0], share) for own in owns])
-
-    left_out = groups_left_out(len(data.people), rng, without)
-    correlations, _ = paired_intervals(rho, left_out, objects)
+    """Score every network."""
+    owns = data.similarities(candidates)
+    people, areas, gains = _areas(data, trials, owns)
+    correlations, _ = data.correlations(owns, rng)
     return tuple(
         SortingScores(
             area=PersonAreas(
@@ -332,13 +279,13 @@ def _scores(
 
 
 def _areas(
-    data: _Piles, place: Integers, owns: Floats
+    data: PairShares, trials: Sequence[_Trial], owns: Floats
 ) -> tuple[dict[str, Floats], list[Interval], list[Interval]]:
     """Mean area of each person, (k,) each; intervals of the means and of their differences."""
-    trials = [trial for trial in data.trials if trial.decided]
-    people = np.array([trial.person for trial in trials])
-    of_person = np.bincount(people, minlength=len(data.people))
-    kept = np.flatnonzero(of_person)
+    names = dict.fromkeys(trial.person for trial in trials)
+    number = {name: place for place, name in enumerate(names)}
+    people = np.array([number[trial.person] for trial in trials])
+    of_person = np.bincount(people)
     areas = np.empty((len(trials), len(owns)))
     influences, weights = [], []
     for row, trial in enumerate(trials):
@@ -346,44 +293,39 @@ def _areas(
         areas[row] = [area for area, _ in found]
         # Each kind of pairs has half the weight of its trial.
         share = np.where(trial.same, trial.same.sum(), (~trial.same).sum())
-        weight = 1 / (2 * share * of_person[trial.person] * len(kept))
+        weight = 1 / (2 * share * of_person[people[row]] * len(names))
         apart = 2 * (np.stack([each for _, each in found], axis=1) - areas[row]) + areas[row]
         influences.append(weight[:, None] * apart)
         weights.append(weight)
-    each = {data.people[person]: areas[people == person].mean(axis=0) for person in kept.tolist()}
+    each = {name: areas[people == person].mean(axis=0) for name, person in number.items()}
     mean = np.mean(list(each.values()), axis=0)
     counts = [len(trial.pairs) for trial in trials]
     weight = np.concatenate(weights)
-    pairs = place[np.concatenate([trial.pairs for trial in trials])]
+    pairs = data.pairs[np.concatenate([trial.pairs for trial in trials])]
     answers = Answers(np.repeat(people, counts), pairs, weight)
     influence = np.concatenate(influences) - weight[:, None] * mean
     return each, *answers.intervals(mean, influence)
 
 
-def _ceiling(data: _Piles, missing: dict[str, str]) -> PersonCeiling | None:
+def _ceiling(
+    data: PairShares, trials: Sequence[_Trial], missing: dict[str, str]
+) -> PersonCeiling | None:
     """Areas of the share of others, and of all, for each person's own piles."""
-    total, count = data.sums(range(len(data.people)))
-    found: dict[str, Span] = {}
-    for person, name in enumerate(data.people):
-        number, share = data.own[person]
-        alone, there = total.copy(), count.copy()
-        alone[number] -= share
-        there[number] -= 1
-        ends = []
-        for trial in (trial for trial in data.trials if trial.person == person):
-            shared = there[trial.pairs] > 0
-            pairs, same = trial.pairs[shared], trial.same[shared]
-            if same.any() and not same.all() and trial.decided:
-                low = area_under_curve(alone[pairs] / there[pairs], same)[0]
-                all_of = total[trial.pairs] / count[trial.pairs]
-                ends.append((low, area_under_curve(all_of, trial.same)[0]))
-        if ends:
-            low, high = np.mean(ends, axis=0).tolist()
-            found[name] = Span(low, high)
-    if not found:
+    ends: dict[str, list[tuple[float, float]]] = {}
+    for trial in trials:
+        own = np.searchsorted(data.own[trial.person][0], trial.pairs)
+        others = data.of_others(trial.person)[own]
+        shared = ~np.isnan(others)
+        same = trial.same[shared]
+        if same.any() and not same.all():
+            low = area_under_curve(others[shared], same)[0]
+            high = area_under_curve(data.mean[trial.pairs], trial.same)[0]
+            ends.setdefault(trial.person, []).append((low, high))
+    if not ends:
         missing["ceiling"] = "needs a person whose pairs of objects others sorted too"
         return None
-    return PersonCeiling.of(found)
+    people = {name: Span(*np.mean(each, axis=0).tolist()) for name, each in ends.items()}
+    return PersonCeiling.of(people)
 
 
 def _agreement(
