@@ -109,7 +109,7 @@ def _modules() -> dict[Path, str]:
     }
 
 
-MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 479, 105_500, 4_830, 60
+MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 479, 105_600, 4_830, 60
 """The number of lines may only fall, but for what is new; it was meant to be 56,000 at 0.1."""
 
 
