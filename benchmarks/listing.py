@@ -127,8 +127,8 @@ def main() -> None:
         f"`python -P {script}` (twoalike {version('twoalike')}, Python "
         f"{platform.python_version()}; load average {os.getloadavg()[0]:.1f} on "
         f"{os.cpu_count()} cores). {n:,} images of one pixel, just "
-        "written; seconds are those of the processor. Memory is that by which the resident set of a "
-        "process grows: at most, and once the listing is open.",
+        "written; seconds are those of the processor. Memory is that by which the resident set "
+        "of a process grows: at most, and once the listing is open.",
         "",
         "| images as | open, s | hash, s | to a worker and back, s | memory at most, MiB "
         "| after, MiB | sent, MiB |",
