@@ -12,9 +12,8 @@ loss            similarity matrix and loss of 16,000 triplets, forward and backw
 loop            images a second of `twoalike.distill`'s own loop (loading from memory, labels,
                 loss, clipping, pull to the initial weights, log), against a bare loop of forward
                 pass, mean square, backward pass and torch's fused Adam on as many images
-compile,        a step of that loop with the setting, against one without; and, in a process of its
-checkpointing   own, by how much steps raise its largest memory (compiling takes memory itself, so
-                only of checkpointing)
+compile,        a step of that loop with the setting, against one without; and how much of the
+checkpointing   activations a forward pass keeps (on a CPU, the peak is mostly that of libraries)
 resume          a run by the command line, in one process and in two, is stopped by Ctrl-C at some
                 step and resumed; SHA-256 of its weights against the run that was left alone
 
@@ -24,7 +23,6 @@ The table goes to benchmarks/results/training.md.
 import argparse
 import os
 import platform
-import resource
 import signal
 import subprocess
 import sys
@@ -37,7 +35,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import timm
 import torch
 from PIL import Image
@@ -179,28 +176,34 @@ def loop_speed(rounds: int, folder: Path) -> list[str]:
         loop_of(folder / "twice", checkpointing=True),
     )
     bare, compiled, twice = (seconds[:, 1:] / seconds[:, :1]).T
-    plain, less = (memory(name) for name in ("plain", "checkpointing"))
+    plain, less = kept(checkpointing=False), kept(checkpointing=True)
     return [
         f"| images per second of the loop compared with a minimal loop | {middle(bare)} | .96 |",
         f"| `compile`: time of a step | {middle(compiled)} | |",
         f"| `checkpointing`: time of a step | {middle(twice)} | at most 1.5 |",
-        f"| the same: memory, {less:.0f} against {plain:.0f} MiB | {less / plain:.2f} | |",
+        "| the same: activations kept for the backward pass, "
+        f"{less:.0f} MiB against {plain:.0f} | {less / plain:.2f} | |",
     ]
 
 
-def memory(name: str) -> float:
-    """Mebibytes by which steps raise the largest memory of a process of their own."""
-    command = [sys.executable, "-P", __file__, "--memory", name]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def kept(checkpointing: bool) -> float:
+    """Mebibytes that a forward pass keeps for the backward pass, weights aside."""
+    backbone = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
+    if checkpointing:
+        compute_twice(backbone.module, backbone.network)
+    student = StudentNetwork(backbone.module).train()
+    own, sizes = {p.data_ptr() for p in student.parameters()}, {}
 
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.data_ptr() not in own:
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
 
-def raised_memory(name: str) -> float:
-    """Measure in this process what :func:`memory` returns."""
-    with tempfile.TemporaryDirectory() as folder:
-        steps = loop_of(Path(folder, "run"), checkpointing=name == "checkpointing")
-        before = psutil.Process().memory_info().rss
-        steps()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2**20
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = student(torch.randn(B, 3, SIZE, SIZE))
+    del output  # until now, so that no memory is used twice
+    return sum(sizes.values()) / 2**20
 
 
 def bare_loop() -> Callable[[], None]:
@@ -285,13 +288,8 @@ def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--memory", help=argparse.SUPPRESS)
-    a = parser.parse_args()
+    rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    if a.memory:
-        print(raised_memory(a.memory))
-        return
-    rounds = a.rounds
     every = len(list(combinations(range(B), 3)))
     with tempfile.TemporaryDirectory() as name:
         rows = triplet_modes(rounds) + loop_speed(rounds, Path(name))

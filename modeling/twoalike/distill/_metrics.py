@@ -158,7 +158,7 @@ class MlflowLogger:
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
             known = self._client.get_experiment_by_name(name)
             number = known.experiment_id if known else self._client.create_experiment(name)
-            self.run: str = self._client.create_run(number).info.run_id
+            self.run = self._client.create_run(number).info.run_id
             parameters = [Param(key, str(value)) for key, value in flattened(settings).items()]
             self._client.log_batch(self.run, params=parameters)
 
