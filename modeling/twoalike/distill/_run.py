@@ -442,9 +442,9 @@ class _Run:
                 remedy=f"Compute them for these images and {remedy}",
             )
         size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
-        tokens: dict[str, Any] = {key: teacher.source.get(key) for key in ("pool", "block")}
+        pool, block = teacher.source.get("pool"), teacher.source.get("block")
         try:
-            network = load_backbone(str(name), size=size, **tokens)
+            network = load_backbone(str(name), size=size, pool=pool, block=block)
         except TwoalikeError as error:
             raise TwoalikeError(
                 f"the teacher maps features of {name}, which cannot be loaded here: "
