@@ -147,6 +147,7 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 WITH_OPTIONS = {
     "cli": "parses them",
     "demo": "runs the commands themselves",
+    "distill/_fabric.py": "options of another program",
     "report": "shows the commands that make what a study still lacks",
     "jobs/_slurm.py": "options of other programs",
     "record/_bids.py": "options of another program",
