@@ -86,6 +86,15 @@ def test_people_without_groups_are_mapped(weighted: Study) -> None:
     assert len(set(sides[:4])) == len(set(sides[4:])) == 1 and sides[0] != sides[4]
     numbers = weights.numbers
     assert (np.array(numbers["log_weight_q05"]) <= numbers["log_weight_median"]).all()
+    assert "Images: the highest" in weights.caption
+
+
+def test_words_beside_a_dimension_are_text(
+    weighted: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ta.StimulusSet, "kind", lambda self, name: "word")
+    found, _ = section(weighted)
+    assert "Images" not in found.blocks[1].caption
 
 
 def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: Path) -> None:

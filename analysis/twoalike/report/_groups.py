@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 _TOP = 4
 """Objects shown beside a dimension; three on a phone."""
+_PICTURES = frozenset({"image", "film"})
+"""Kinds of objects that are known by a small picture."""
 _PAIRS = 8
 """Pairs shown of those more alike to a group, each object in two of them at most."""
 _CANDIDATES = 60
@@ -197,13 +199,16 @@ def _weights_picture(
 ) -> Picture:
     """Draw the weights of the dimensions: of groups, or of all people."""
     weights, ids = dimension_weights(posterior, views, shown), posterior.ids
+    tops = [[ids[row] for row in of.top[:_TOP]] for of in shown]
+    if stimuli and not all(stimuli.kind(name) in _PICTURES for top in tops for name in top):
+        stimuli = None  # words would be too small to read, and sounds look alike
     titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
     caption = _weights_caption(views)
     if stimuli is not None:
         caption = f"Images: the highest objects of each dimension. {caption}"
     else:
-        tops = (shortened(", ".join(ids[row] for row in of.top[:3]), 30) for of in shown)
-        titles = [f"{title}: {top}" for title, top in zip(titles, tops, strict=True)]
+        named = (shortened(", ".join(top[:3]), 30) for top in tops)
+        titles = [f"{title}: {names}" for title, names in zip(titles, named, strict=True)]
 
     def draw(width: float) -> "Figure":
         most = _TOP if width == WIDE else _TOP - 1
