@@ -109,7 +109,7 @@ def _modules() -> dict[Path, str]:
     }
 
 
-MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 478, 105_250, 4_800, 60
+MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 478, 105_280, 4_820, 60
 """The number of lines may only fall, but for what is new; it was meant to be 56,000 at 0.1."""
 
 

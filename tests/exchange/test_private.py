@@ -36,6 +36,8 @@ FOUND = [
     ("2026-11-25 03:52:47", "time stamp"),
     ("20261125T035247", "time stamp"),
     ("PC-MILLER", "computer or user name"),
+    ("5f3c1a9be04d7712345678ab", "crowd worker's id"),
+    ("A3SKFW9BR2CQ1Z", "crowd worker's id"),
     ("+49 176 12345678", "phone number"),
     ("+4917612345678", "phone number"),
     ("0049 (0)551 391234", "phone number"),
@@ -68,6 +70,8 @@ def test_private_things_are_found_where_they_are(text: str, kind: str, around: s
 
 
 HARMLESS = [
+    "5f3c1a9be04d7712345678ab5f3c1a9be04d7712345678ab",
+    "AVERYLONGWORD",
     "https://doi.org/10.3389/fpsyg.2012.00245",
     "doi:10.1038/s41562-020-00951-3",
     "2026.2.5",

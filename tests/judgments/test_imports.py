@@ -202,6 +202,24 @@ def test_the_command_takes_names(
     assert set(found.attrs["provenance"]["inputs"]) == {"judgments", "objects", "catch_objects"}
 
 
+def test_labels_that_may_identify_people_are_pointed_out(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ids.txt").write_text("\n".join(OBJECTS))
+    words = "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
+    words += "--chosen-column odd --participant-column 1 --out choices.parquet"
+    with pytest.raises(SystemExit, match="0"):
+        main(words.split())
+    assert "may identify" not in capsys.readouterr().out
+    table.write_text(TABLE.replace("w1", "5f3c1a9be04d7712345678ab"))
+    with pytest.raises(SystemExit, match="0"):
+        main([*words.split(), "--overwrite"])
+    shown = capsys.readouterr().out
+    assert "1 participant label may identify a person (crowd worker's id)" in shown
+    assert "5f3c" not in shown
+
+
 def test_tables_of_before_have_no_verdicts(table: Path, tmp_path: Path) -> None:
     import_triplets(table, OBJECTS, out=tmp_path / "new.parquet", **COLUMNS)
     old = pd.read_parquet(tmp_path / "new.parquet").drop(columns="correct")

@@ -44,10 +44,19 @@ def _columns(text: str) -> tuple[int | str, ...]:
 
 
 def _show(out: Path, what: str, table: "pd.DataFrame") -> None:
-    """Print what was imported, and by how many people."""
+    """Print what was imported, by how many people, and whether labels tell who they are."""
+    from twoalike.exchange import find_private
     from twoalike.study import counted
 
-    print(f"{out}: {what} by {counted(table['participant'].nunique(), 'participant')}")  # noqa: T201
+    people = table["participant"].unique()
+    print(f"{out}: {what} by {counted(len(people), 'participant')}")  # noqa: T201
+    private = [found[0].kind for name in people if (found := find_private(str(name), ()))]
+    if private:
+        print(  # noqa: T201
+            f"{out}: {counted(len(private), 'participant label')} may identify a person "
+            f"({', '.join(sorted(set(private)))}) and would appear in posteriors and reports. "
+            "Give these people other labels, and import again."
+        )
 
 
 def _show_choices(out: Path, table: "pd.DataFrame") -> None:

@@ -37,6 +37,7 @@ type Kind = Literal[
     "path",
     "computer or user name",
     "participant code",
+    "crowd worker's id",
     "date",
     "time stamp",
     "IBAN",
@@ -110,6 +111,8 @@ _LONG = (
     re.compile(rf"(?<![\w.,+/-])\d{{4}}(?:[ -]\d{{4}}){{2,}}{_END}"),  # cards
     re.compile(rf"(?<![\w.,+/-])\d{{3}}-\d\d-\d{{4}}{_END}"),  # social security
 )
+_WORKER = re.compile(r"(?<![\w-])(?:[56][\da-f]{23}|A(?=[A-Z]*\d)[\dA-Z]{12,13})(?![\w-])")
+"""Of Prolific, or of Mechanical Turk."""
 _DIGITS = re.compile(r"\d\D{0,2}\d\D{0,2}\d\D{0,2}\d|::")
 
 
@@ -129,8 +132,9 @@ def computer_names() -> tuple[str, ...]:
 def find_private(text: str, names: Collection[str] | None = None) -> list[Private]:
     """Search a text for what may identify somebody.
 
-    Found are e-mail addresses, absolute paths, names, full dates from 1925 on, IBAN, addresses on
-    the internet, telephone numbers and numbers of seven or more digits, in the order of the text.
+    Found are e-mail addresses, ids of Prolific and Mechanical Turk, absolute paths, names, full
+    dates from 1925 on, IBAN, addresses on the internet, telephone numbers and numbers of seven or
+    more digits, in the order of the text.
     ``names`` are further words that must not occur, whatever their case; None means the names of
     this computer and of its user.
 
@@ -149,6 +153,8 @@ def _matches(text: str, words: Collection[str]) -> Iterator[tuple[Kind, re.Match
     if "@" in text:
         for match in _EMAIL.finditer(text):
             yield "e-mail address", match
+    for match in _WORKER.finditer(text):
+        yield "crowd worker's id", match
     paths: dict[tuple[int, int], re.Match[str]] = {}
     for mark, pattern in _PATHS:
         if mark in text:
