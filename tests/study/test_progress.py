@@ -34,3 +34,14 @@ def test_it_is_silent_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     with progress() as bar:
         bar.add_task("work", total=1, status="")
     assert sys.stderr.getvalue() == ""
+
+
+@pytest.mark.parametrize("widgets", [False, True])
+def test_it_is_silent_in_a_notebook_without_widgets(
+    monkeypatch: pytest.MonkeyPatch, widgets: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    found = object() if widgets else None
+    monkeypatch.setattr("twoalike.study._work.find_spec", lambda name: found)
+    assert progress().disable is not widgets

@@ -4,11 +4,11 @@ An interrupt in the middle of a step leaves arrays half updated, and one that ar
 of JAX is lost, under a traceback. Here it is noted, and raised where the caller asks for it.
 """
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def progress() -> "Progress":
 
     Use as a context manager; ``add_task(description, total=n, status="")`` then
     ``update(task, advance=1, status="log-loss 0.912")``. Nothing is printed when standard
-    error is neither a terminal nor a notebook, so logs of batch jobs stay readable, nor in a
-    notebook where ``TWOALIKE_PROGRESS`` is 0, nor while another display is on.
+    error is neither a terminal nor a notebook with ipywidgets, so logs of batch jobs stay
+    readable, nor while another display is on.
     """
     from rich.console import Console
     from rich.progress import (
@@ -51,7 +51,8 @@ def progress() -> "Progress":
                 _showing.remove(self)
 
     console = Console(stderr=True)
-    in_notebook = console.is_jupyter and os.environ.get("TWOALIKE_PROGRESS") != "0"
+    # Without ipywidgets, rich would warn in each cell, and show nothing that moves.
+    in_notebook = console.is_jupyter and find_spec("ipywidgets") is not None
     return Outermost(
         TextColumn("[progress.description]{task.description}"),
         BarColumn(),
