@@ -55,6 +55,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return commands
 
 
+@pytest.mark.slow  # the site runs the page at every build
 def test_the_page_runs_in_one_small_folder(written: list[str]) -> None:
     files = [path for path in Path("same-or-different").iterdir() if path.is_file()]
     assert {path.name for path in files} == {"same_or_different.py", "pyproject.toml"}

@@ -261,7 +261,10 @@ def test_judgments_held_out_are_scored_and_not_fitted(world: Any, variational: P
     assert "held_out" not in variational.attrs
 
 
-@pytest.mark.parametrize(("engine", "prior"), [("vi", "spike-and-slab"), ("nuts", "softplus")])
+@pytest.mark.parametrize(
+    ("engine", "prior"),
+    [("vi", "spike-and-slab"), pytest.param("nuts", "softplus", marks=pytest.mark.slow)],
+)
 def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
     world: Any, engine: str, prior: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

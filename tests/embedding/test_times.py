@@ -122,6 +122,7 @@ def test_times_that_tell_are_kept_and_make_the_fit_better(choices: pd.DataFrame)
     assert near[0] > near[1]
 
 
+@pytest.mark.slow
 def test_times_that_tell_nothing_are_dropped() -> None:
     table = simulated(1.0)[1]
     rng = np.random.default_rng(3)
@@ -153,6 +154,7 @@ def test_the_pilot_decides_by_two_standard_errors() -> None:
     assert "too little to be sure" in said
 
 
+@pytest.mark.slow
 def test_nuts_and_build_model_take_times(choices: pd.DataFrame) -> None:
     data = replace(Data.from_choices(choices), times=response_times(choices))
     model = Form(2, "softplus").model(data)

@@ -236,17 +236,10 @@ def test_from_the_command_line(
         values = (noise + weight * np.eye(8)[above]).astype(np.float32)
         write_features(tmp_path / f"{name}.npz", FeatureTable(ids, values, {}))
     out = tmp_path / "transfer.json"
-    words = ["transfer", "--features", f"base={tmp_path / 'base.npz'}", "--features"]
-    words += [
-        f"aligned={tmp_path / 'aligned.npz'}",
-        "--breeds",
-        living,
-        "--shots",
-        "1",
-        "--out",
-        out,
-    ]
-    assert call(word for word in words) == 0
+    words: list[object] = ["transfer", "--breeds", living, "--shots", 1, "--out", out]
+    for name in ("base", "aligned"):
+        words += ["--features", f"{name}={tmp_path / name}.npz"]
+    assert call(*words) == 0
     found = json.loads(out.read_text())
     parts = {of["measure"]: of for of in found["measures"] if of["measure"].startswith("breeds")}
     assert {of["level"] for of in parts.values()} == {"living17"}
