@@ -195,7 +195,7 @@ def alike_pair_section(inputs: "Inputs") -> Section | None:
 
 
 _LEAD = (
-    "One line a session. A person who guesses misses attention checks, answers repeated {again} "
+    "One line for each session. A person who guesses misses attention checks, answers repeated {again} "
     "differently (agreement by chance: {chance}) or keeps to one side."
 )
 
