@@ -195,8 +195,8 @@ def alike_pair_section(inputs: "Inputs") -> Section | None:
 
 
 _LEAD = (
-    "One line for each session. A person who guesses misses attention checks, answers repeated {again} "
-    "differently (agreement by chance: {chance}) or keeps to one side."
+    "One line for each session. A person who guesses misses attention checks, answers repeated "
+    "{again} differently (agreement by chance: {chance}) or keeps to one side."
 )
 
 
@@ -257,7 +257,9 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
         )
     if not rows:
         return None
-    lead = "One line a session of dragging images into a circle, so that alike ones are close."
+    lead = (
+        "One line for each session of dragging images into a circle, so that alike ones are close."
+    )
     columns = ("participant", "session", "arrangements", "median time (s)", "ended", "rule")
     caption = (
         "Median time of an arrangement; practice is counted in arrangements only. Rule: whether "

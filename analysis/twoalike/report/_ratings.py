@@ -34,8 +34,8 @@ def rating_section(inputs: "Inputs") -> Section | None:
         return None
     rule = inputs.study.config.exclusion
     lead = (
-        "One line a session of rating how alike two images are. A person who pays no attention "
-        "rates identical images low, gives most pairs the same rating, or rates a pair "
+        "One line for each session of rating how alike two images are. A person who pays no "
+        "attention rates identical images low, gives most pairs the same rating, or rates a pair "
         "differently when it comes again."
     )
     columns = (
@@ -145,8 +145,8 @@ def sorting_section(inputs: "Inputs") -> Section | None:
     if not runs:
         return None
     lead = (
-        "One line a session of sorting images into piles. Repeats: the adjusted Rand index of the "
-        "two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
+        "One line for each session of sorting images into piles. Repeats: the adjusted Rand index of "
+        "the two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
         "chance."
     )
     columns = (
