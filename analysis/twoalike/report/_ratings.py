@@ -145,8 +145,8 @@ def sorting_section(inputs: "Inputs") -> Section | None:
     if not runs:
         return None
     lead = (
-        "One line for each session of sorting images into piles. Repeats: the adjusted Rand index of "
-        "the two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
+        "One line for each session of sorting images into piles. Repeats: the adjusted Rand index "
+        "of two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
         "chance."
     )
     columns = (
