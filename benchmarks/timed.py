@@ -223,7 +223,7 @@ def stall_line(measured: Session) -> str:
     """Say how often the machine stood still, and which trials that struck."""
     rows, lengths = measured.rows, [1000 * (end - start) for start, end in measured.stalls]
     if not lengths:
-        return "The machine itself never stood still for longer than 6 ms."
+        return f"The machine itself never stood still for longer than {1000 * STALL_S:g} ms."
     onsets = rows["onset"].to_numpy(float)
     ends = rows[["mask_onset_1", "mask_duration_1"]].sum(axis=1).to_numpy(float)
     struck = np.any([(start < ends) & (end > onsets) for start, end in measured.stalls], axis=0)

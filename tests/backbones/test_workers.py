@@ -5,15 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tests.backbones.test_extract import mean_colour
+from torch.utils.data import Dataset
 
-from twoalike.backbones import extract_features, extract_shards, load_backbone
+from twoalike.backbones import extract_features, extract_shards, load_backbone, load_batches
 from twoalike.cli.app import main
 from twoalike.collections import as_collection
 from twoalike.features import feature_shard, read_features
@@ -140,11 +140,7 @@ def test_a_stopped_run_goes_on_in_two_processes(many: Path) -> None:
         text=True,
         start_new_session=True,
     ) as process:
-        deadline = time.monotonic() + 120
-        while not feature_shard(out, 0).is_file():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        until_first_shard(out, process)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode in (0, 130)  # 0: it was over before the signal came
@@ -163,22 +159,22 @@ def test_a_stopped_run_goes_on_in_two_processes(many: Path) -> None:
 @pytest.mark.parametrize("killed", ["run", "worker"])
 def test_nobody_outlives_a_kill(many: Path, killed: str) -> None:
     """Neither the workers of a run that is killed, nor a run whose worker is."""
-    import psutil
-
+    psutil = pytest.importorskip("psutil")
     (many / "z05.png").unlink()
     out = many.parent / "out"
     words = ("--images", many, "--out", out, "--shard", 1, "--batch", 1, "--workers", 1)
     with subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True) as process:
         run_ = psutil.Process(process.pid)
-        until(lambda: feature_shard(out, 0).is_file() and process.poll() is None)
+        until_first_shard(out, process)
         others = run_.children(recursive=True)
         workers = [one for one in others if one.ppid() != process.pid]
+        assert workers
         run_.suspend()  # so that it is not over first
         (run_ if killed == "run" else workers[0]).kill()
         if killed == "worker":
             run_.resume()
         _, said = process.communicate(timeout=60)
-    gone, alive = psutil.wait_procs(others, timeout=30)
+    _, alive = psutil.wait_procs(others, timeout=30)
     assert not alive
     if killed == "worker":
         assert process.returncode == 1
@@ -187,11 +183,24 @@ def test_nobody_outlives_a_kill(many: Path, killed: str) -> None:
         assert said.count("\n") == 1
 
 
-def until(reached: Callable[[], bool]) -> None:
-    stop = time.monotonic() + 120
-    while not reached():
-        assert time.monotonic() < stop
+def until_first_shard(out: Path, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 120
+    while not feature_shard(out, 0).is_file():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+class Faulty(Dataset[int]):
+    """Data with a fault of their own."""
+
+    def __getitem__(self, key: int) -> int:
+        raise RuntimeError(f"no item {key}")
+
+
+def test_a_fault_in_a_worker_is_not_taken_for_its_end() -> None:
+    with pytest.raises(RuntimeError, match="no item 3"):
+        list(load_batches(Faulty(), [[3]], workers=1))
 
 
 def test_a_batch_without_a_readable_image_is_passed_over(photos: Path) -> None:

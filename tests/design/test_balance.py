@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import TRIPLET_LISTS, summarize_design, with_dealt_checks
+from twoalike.design import TRIPLET_LISTS, checks_before, summarize_design, with_dealt_checks
 from twoalike.design._assemble import (
     GAP,
     balanced_places,
@@ -108,7 +108,8 @@ def test_checks_are_dealt_evenly_over_the_sessions_of_a_participant(
 ) -> None:
     config = DesignConfig(catch=catch)
     numbers = range(1, sessions + 1)
-    sides = np.array([with_dealt_checks(config, label, n).catch_sides for n in numbers])
+    before = [checks_before(label, n, config.catch) for n in numbers]
+    sides = np.array([with_dealt_checks(config, count).catch_sides for count in before])
     assert (sides.sum(axis=1) == catch).all()
     assert np.ptp(sides, axis=1).max() <= 1
     assert np.ptp(sides.sum(axis=0)) <= 1
@@ -123,7 +124,7 @@ def test_a_single_check_favours_no_place(objects: Callable[..., StimulusSet]) ->
     assert min(sides) > 10
     # The levels study says how often itself.
     asked = DesignConfig(catch=4, catch_sides=[2, 2, 0])
-    assert with_dealt_checks(asked, "01", 2) == asked
+    assert with_dealt_checks(asked, checks_before("01", 2, asked.catch)) == asked
 
 
 @ANY_TIME

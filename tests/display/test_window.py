@@ -171,16 +171,14 @@ def test_more_images_than_are_kept_are_loaded_again(
         np.testing.assert_array_equal(opened.picture(ImageRow(("red", "green", "blue"))), whole)
 
 
-def test_texts_after_timed_images_are_ready_before_the_cross(opened: Opened) -> None:
+def test_texts_after_timed_images_are_ready_before_the_cross(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prompt = ImageRow((None, None, None), "Which one, in a text not drawn before?")
     cross = Fixation((("objects", "red"), ("objects", "green"), ("objects", "blue")), prompt)
     np.testing.assert_array_equal(opened.picture(cross), opened.picture(Fixation()))
-    canvas = opened.screen._painter._canvas
-    made, canvas._image_stimulus = canvas._image_stimulus, None  # type: ignore[method-assign, assignment]
-    try:
-        assert (opened.picture(prompt) != opened.picture(Fixation())).any()
-    finally:
-        canvas._image_stimulus = made  # type: ignore[method-assign]
+    monkeypatch.setattr(opened.screen._painter._canvas, "_image_stimulus", None)
+    assert (opened.picture(prompt) != opened.picture(Fixation())).any()
 
 
 def test_the_timer_runs_out(opened: Opened) -> None:

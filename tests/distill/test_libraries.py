@@ -303,6 +303,7 @@ def test_networks_of_something_else(no_hub: None, tmp_path: Path) -> None:
         ({"size": {"shortest_edge": 40}, "crop_size": {"height": 32, "width": 32}}, ""),
         ({"do_flip_channel_order": True}, "do_flip_channel_order = True"),
         ({"rescale_factor": 1 / 127.5}, "rescale_factor = 0.0078"),
+        ({"do_rescale": False}, "do_rescale = False"),
         ({"resample": 9}, "cannot be loaded"),
         ({"image_mean": None}, "cannot be loaded"),
     ],

@@ -13,27 +13,12 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import write_judgments
 from twoalike.study import TwoalikeError
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; gives the exit status and what it said."""
-
-    def call(*arguments: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        status = ended.value.code or 0
-        return int(status), said.err if status else said.out
-
-    return call
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.judgments import (
     import_next,
     import_salmon,
@@ -186,13 +186,13 @@ def test_the_command_takes_names(
     monkeypatch.chdir(tmp_path)
     Path("ids.txt").write_text("\n".join(OBJECTS))
     Path("pairs.txt").write_text("bee ant\n")
-    with pytest.raises(SystemExit, match="0"):
-        main(
-            "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
-            "--chosen-column odd --participant-column 1 --response-time-column rt "
-            "--response-time-unit ms --catch-column check --catch-objects pairs.txt "
-            "--out choices.parquet".split()
-        )
+    words = (
+        "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
+        "--chosen-column odd --participant-column 1 --response-time-column rt "
+        "--response-time-unit ms --catch-column check --catch-objects pairs.txt "
+        "--out choices.parquet"
+    )
+    assert call(*words.split()) == 0
     shown = capsys.readouterr().out
     assert "columns worker, left, middle, right, odd, rt, check" in shown
     assert "choices.parquet: 1 judgment by 2 participants" in shown
@@ -209,12 +209,10 @@ def test_labels_that_may_identify_people_are_pointed_out(
     Path("ids.txt").write_text("\n".join(OBJECTS))
     words = "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
     words += "--chosen-column odd --participant-column 1 --out choices.parquet"
-    with pytest.raises(SystemExit, match="0"):
-        main(words.split())
+    assert call(*words.split()) == 0
     assert "may identify" not in capsys.readouterr().out
     table.write_text(TABLE.replace("w1", "5f3c1a9be04d7712345678ab"))
-    with pytest.raises(SystemExit, match="0"):
-        main([*words.split(), "--overwrite"])
+    assert call(*words.split(), "--overwrite") == 0
     shown = capsys.readouterr().out
     assert "1 participant label may identify a person (crowd worker's id)" in shown
     assert "5f3c" not in shown

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from tests.conftest import call
+from tests.conftest import succeed
 
 from twoalike.planning import describe_study
 from twoalike.registry import BUILT_IN
@@ -122,7 +122,7 @@ def test_changed_settings_change_the_page(make_study: MakeStudy) -> None:
 def test_html_is_well_formed_and_escaped(make_study: MakeStudy, tmp_path: Path) -> None:
     root = make_study(design=DESIGN, protocol=PROTOCOL)
     out = tmp_path / "page.html"
-    main_status(["describe", str(root), "--task", "odd-one-out", "--out", str(out)])
+    succeed("describe", root, "--task", "odd-one-out", "--out", out)
     page = out.read_text(encoding="utf-8")
     assert "How did you &lt;b&gt;decide&lt;/b&gt;?" in page
     assert "**" not in page and "`" not in page
@@ -142,10 +142,6 @@ def test_html_is_well_formed_and_escaped(make_study: MakeStudy, tmp_path: Path) 
     parser = Balanced()
     parser.feed(page)
     assert parser.open == []
-
-
-def main_status(arguments: list[str]) -> None:
-    assert call(*arguments) == 0
 
 
 def test_what_cannot_be_described_is_refused(make_study: MakeStudy, tmp_path: Path) -> None:

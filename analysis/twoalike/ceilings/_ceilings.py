@@ -48,6 +48,7 @@ from twoalike.evaluation import (
     Quantity,
     ShareEstimate,
     TwoWayBootstrap,
+    first_and_again,
     triplet_numbers,
 )
 from twoalike.judgments import object_index, participant_index
@@ -194,10 +195,7 @@ def repeated_answers(
     shown = np.asarray(triplets, dtype=np.int64)
     odd = shown[np.arange(len(shown)), chosen]
     _, number = triplet_numbers(shown, kind)
-    code = number * (int(np.max(participants, initial=0)) + 1) + participants
-    order = np.argsort(code, kind="stable")
-    again = np.flatnonzero(np.diff(code[order]) == 0) + 1
-    later, before = order[again], order[again - 1]
+    _, before, later = first_and_again(participants, number)
     sort = np.argsort(later)
     return later[sort], (odd[later] == odd[before])[sort]
 

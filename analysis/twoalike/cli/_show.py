@@ -27,10 +27,10 @@ def bare_table(title: str) -> "Table":
 
 
 def plain_table(title: str, *columns: str) -> "Table":
-    """Table whose first column names the row and may wrap; numbers stay on one line."""
+    """Table whose first column names the row and may wrap, also within a name; numbers do not."""
     table = bare_table(title)
     for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place > 0)
+        table.add_column(column, no_wrap=place > 0, overflow="ellipsis" if place else "fold")
     return table
 
 

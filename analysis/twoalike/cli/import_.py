@@ -81,7 +81,7 @@ def _show_left_out(table: "pd.DataFrame", *kinds: tuple[str, str, str]) -> None:
 
 
 @app.command
-def triplets(  # noqa: PLR0913
+def triplets(
     file: Path,
     /,
     *,

@@ -43,6 +43,7 @@ from ._joint import Comparisons as Comparisons
 from ._joint import JointEstimates as JointEstimates
 from ._joint import difference_variances as difference_variances
 from ._judgments import Judgments as Judgments
+from ._judgments import first_and_again as first_and_again
 from ._judgments import first_of as first_of
 from ._judgments import group_numbers as group_numbers
 from ._judgments import judgments_of as judgments_of

@@ -101,7 +101,7 @@ def first_and_again(judge: Integers, number: Integers) -> tuple[Integers, Intege
     >>> first_and_again(np.array([0, 1, 0, 0]), np.array([2, 2, 2, 1]))
     (array([3, 0, 1]), array([0]), array([2]))
     """
-    order = np.lexsort((np.arange(len(judge)), judge, number))
+    order = np.lexsort((judge, number))
     same = (np.diff(number[order]) == 0) & (np.diff(judge[order]) == 0)
     again = np.flatnonzero(same)
     first = np.concatenate([order[:1], order[1:][~same]])

@@ -58,6 +58,7 @@ from ._pairs import balanced_pairs as balanced_pairs
 from ._pairs import read_pair_list as read_pair_list
 from ._part import in_condition as in_condition
 from ._part import only_objects as only_objects
+from ._session import checks_before as checks_before
 from ._session import participant_number as participant_number
 from ._session import random_trial_list as random_trial_list
 from ._session import session_rng as session_rng

@@ -17,12 +17,14 @@ from twoalike.design._informative import AnswerDraws, Candidates, TrialForm, ada
 from twoalike.design._list import TRIAL_LIST, typed
 from twoalike.design._objects import shown_table
 from twoalike.design._session import (
-    participant_number,
+    checks_before,
+    level_lists,
     random_practice,
     random_triplets,
     require_posterior,
     require_triplets,
     session_rng,
+    with_dealt_checks,
 )
 from twoalike.design._triplets import Chosen, Sets
 from twoalike.stimuli import StimulusSet
@@ -32,7 +34,7 @@ from twoalike.tables import STIMULI, Table
 
 @dataclass(frozen=True, kw_only=True)
 class Adapting:
-    """How sessions of a task are made of trials, and adapt: what a trial asks."""
+    """How sessions of a task are made of trials, also where a posterior chooses these."""
 
     table: str
     """Table of study.toml with the settings."""
@@ -54,8 +56,8 @@ class Adapting:
     """``(m, settings, rng)``: random main trials of a session."""
     assemble: Callable[..., pd.DataFrame]
     """``(shown, levels, settings, main, rng, avoid=, checks_before=)``: list of a session that
-    shows ``main``. Its checks and practice are none of the trials ``avoid``; those before it had
-    so many attention checks."""
+    shows ``main``. Its checks and practice are none of the trials ``avoid``; places of checks are
+    dealt from :func:`~twoalike.design._session.checks_before` on."""
     again: bool = False
     """Whether trials of other sessions may come again where too few are left."""
 
@@ -78,7 +80,7 @@ class Adapting:
             mains = self.coverage(m, config, len(sessions), shared)
         else:
             mains = [self.random(m, config, rng) for rng in rngs]
-        checks = [participant_number(who) + (number - 1) * config.catch for who, number in sessions]
+        checks = [checks_before(*session, config.catch) for session in sessions]
         return [
             self.assemble(shown, stimuli.levels, config, main, rng, checks_before=before)
             for main, rng, before in zip(mains, rngs, checks, strict=True)
@@ -123,10 +125,11 @@ def _assemble_triplets(
     rng: np.random.Generator,
     *,
     avoid: Sets | None = None,
-    checks_before: int = 0,
+    checks_before: int,
 ) -> pd.DataFrame:
     practice = random_practice(config, len(shown), main, rng)
-    return assemble(shown, levels, config, practice, main, rng, avoid=avoid)
+    dealt = with_dealt_checks(config, checks_before)
+    return assemble(shown, levels, dealt, practice, main, rng, avoid=avoid)
 
 
 TRIPLET_BLOCKS = Adapting(
@@ -140,7 +143,19 @@ TRIPLET_BLOCKS = Adapting(
     random=random_triplets,
     assemble=_assemble_triplets,
 )
-"""Adaptive sessions of the odd-one-out task; the sides of its checks are dealt beforehand."""
+"""Sessions of the odd-one-out task, but for those by levels; the sides of the checks of a session
+in blocks are dealt beforehand."""
+
+
+def triplet_lists(
+    study: Study,
+    stimuli: StimulusSet,
+    sessions: Sequence[tuple[str, int]],
+    shared: np.random.Generator,
+) -> list[pd.DataFrame]:
+    """Make trial lists of odd-one-out sessions, as :attr:`ListDesign.make` describes."""
+    by_levels = study.config.design.sampler == "levels"
+    return (level_lists if by_levels else TRIPLET_BLOCKS.lists)(study, stimuli, sessions, shared)
 
 
 def adaptive_trial_list(

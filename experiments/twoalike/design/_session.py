@@ -7,7 +7,6 @@ triplets out among them, the whole call fixes them.
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design._assemble import assemble
-from twoalike.design._covering import coverage_sessions
 from twoalike.design._levels import (
     check_conditions,
     level_practice,
@@ -67,59 +65,55 @@ def stands_alone(config: DesignConfig) -> bool:
     )
 
 
-def with_dealt_checks(config: DesignConfig, participant: str, session: int) -> DesignConfig:
+def checks_before(participant: str, session: int, catch: int) -> int:
+    """Count the attention checks before a session, from a number that is the participant's own."""
+    return participant_number(participant) + (session - 1) * catch
+
+
+def with_dealt_checks(config: DesignConfig, before: int) -> DesignConfig:
     """Fix how often the odd one of a session's attention checks is left, middle and right.
 
-    Places are dealt in turn, from one that depends on the participant, on through the sessions:
-    over all checks of a participant left, middle and right are within one of equally often, and
-    the one that comes once more differs between participants. What the study asks for stays.
+    Places are dealt in turn, from one that depends on the participant, on through the sessions
+    (``before`` as :func:`checks_before` counts): over all checks of a participant left, middle and
+    right are within one of equally often, and the one that comes once more differs between
+    participants. What the study asks for stays.
 
     Examples
     --------
     >>> config = DesignConfig(catch=2)
-    >>> [with_dealt_checks(config, "01", session).catch_sides for session in (1, 2, 3)]
+    >>> [with_dealt_checks(config, checks_before("01", k, 2)).catch_sides for k in (1, 2, 3)]
     [[1, 0, 1], [0, 1, 1], [1, 1, 0]]
     """
     if config.catch_sides or not config.catch:
         return config
-    start = (participant_number(participant) + (session - 1) * config.catch) % 3
-    sides = np.bincount((start + np.arange(config.catch)) % 3, minlength=3)
+    sides = np.bincount((before % 3 + np.arange(config.catch)) % 3, minlength=3)
     return config.model_copy(update={"catch_sides": sides.tolist()})
 
 
-def triplet_lists(
+def level_lists(
     study: Study,
     stimuli: StimulusSet,
     sessions: Sequence[tuple[str, int]],
     shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Make trial lists of odd-one-out sessions, as :attr:`ListDesign.make` describes."""
+    """Make trial lists of odd-one-out sessions by levels, as :attr:`ListDesign.make` describes."""
     config, seed = study.config.design, study.config.seed
-    require_posterior(config.sampler, "design")
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
-    m, rngs = len(shown), [session_rng(seed, label, number) for label, number in sessions]
-    if config.sampler == "levels":
-        classes = _classes(study, shown, stimuli)
-        people = len({label for label, _ in sessions})
-        mains = (
-            level_sessions(classes, config, people, len(sessions) // people, shared)
-            if config.lists_per_triplet
-            else [level_session(classes, config, rng) for rng in rngs]
-        )
-        draw_practice = partial(level_practice, classes, config)
-    else:
-        mains = (
-            coverage_sessions(m, config, len(sessions), shared)
-            if config.sampler == "coverage"
-            else [random_triplets(m, config, rng) for rng in rngs]
-        )
-        draw_practice = partial(random_practice, config, m)
-    practices = [draw_practice(main, rng) for main, rng in zip(mains, rngs, strict=True)]
-    return [
-        assemble(shown, stimuli.levels, with_dealt_checks(config, *session), practice, main, rng)
-        for session, practice, main, rng in zip(sessions, practices, mains, rngs, strict=True)
-    ]
+    rngs = [session_rng(seed, label, number) for label, number in sessions]
+    classes = _classes(study, shown, stimuli)
+    people = len({label for label, _ in sessions})
+    mains = (
+        level_sessions(classes, config, people, len(sessions) // people, shared)
+        if config.lists_per_triplet
+        else [level_session(classes, config, rng) for rng in rngs]
+    )
+    tables = []
+    for session, main, rng in zip(sessions, mains, rngs, strict=True):
+        dealt = with_dealt_checks(config, checks_before(*session, config.catch))
+        practice = level_practice(classes, config, main, rng)
+        tables.append(assemble(shown, stimuli.levels, dealt, practice, main, rng))
+    return tables
 
 
 def own_trial_list(study: Study, stimuli: StimulusSet, path: Path) -> pd.DataFrame:

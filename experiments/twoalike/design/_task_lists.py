@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from twoalike.design._adaptive import TRIPLET_BLOCKS, Adapting
+from twoalike.design._adaptive import TRIPLET_BLOCKS, Adapting, triplet_lists
 from twoalike.design._anchored import ANCHORED_BLOCKS
 from twoalike.design._arrangement_list import arrangement_lists, read_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
@@ -22,7 +22,7 @@ from twoalike.design._many_list import read_alike_pair_list, read_odd_of_many_li
 from twoalike.design._object_sets import for_person
 from twoalike.design._pairs import PAIR_BLOCKS, read_pair_list
 from twoalike.design._part import in_condition
-from twoalike.design._session import group_rng, own_trial_list, stands_alone, triplet_lists
+from twoalike.design._session import group_rng, own_trial_list, stands_alone
 from twoalike.design._sortings import read_sorting_list, sorting_lists
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet

@@ -17,6 +17,7 @@ from pydantic import Field
 from twoalike.design import (
     TRIAL_LIST,
     TRIPLET_LISTS,
+    checks_before,
     participant_number,
     shown_objects,
     with_adaptive_block,
@@ -182,7 +183,8 @@ def next_block(
     TwoalikeError
         As :func:`twoalike.design.with_adaptive_block`, or if the snapshot is of other objects.
     """
-    config = with_dealt_checks(study.config.design, participant, session)
+    config = study.config.design
+    config = with_dealt_checks(config, checks_before(participant, session, config.catch))
     if snapshot is not None:
         snapshot.check_objects(shown_objects(stimuli, config))
     table = with_adaptive_block(

@@ -17,6 +17,7 @@ from twoalike.design import (
     ListDesign,
     adaptive_blocks,
     adaptive_trial_list,
+    checks_before,
     participant_number,
     session_rng,
     shown_objects,
@@ -123,13 +124,14 @@ class AdaptiveDesign:
     ) -> pd.DataFrame:
         """Design a session, or its next block; trials of ``before`` do not come again."""
         seed, config = self.study.config.seed, self.settings
+        checks = checks_before(label, number, config.catch)
         if isinstance(config, DesignConfig):
-            config = with_dealt_checks(config, label, number)
+            config = with_dealt_checks(config, checks)
         before = [*before, *self._earlier(label, number)]
         own: dict[str, Any] = {
             "task": self.adapting,
             "before": before,
-            "checks_before": participant_number(label) + (number - 1) * config.catch,
+            "checks_before": checks,
         }
         if block is None:
             assert self.answers is not None  # check() refuses it

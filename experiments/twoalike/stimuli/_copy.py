@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from twoalike.stimuli._familiar import ATTRIBUTION
-from twoalike.stimuli._listing import image_table, media_table, word_table
+from twoalike.stimuli._listing import files_below, image_table, media_table, word_table
 from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, stimuli_of
 from twoalike.stimuli._names import escaped
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
@@ -221,6 +221,4 @@ def _left_out(source: Path, table: pd.DataFrame, converted: Iterable[Converted])
     originals = {one.file: one.original for one in converted}
     used = {originals.get(file, file) for file in table["file"]}
     used |= {MANIFEST, ATTRIBUTION, "stimuli.json"}
-    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
-    shown = [file for file in files if not any(part.startswith(".") for part in file.parts)]
-    return tuple(sorted(file.as_posix() for file in shown if file.as_posix() not in used))
+    return tuple(sorted(set(files_below(str(source))) - used))

@@ -22,7 +22,7 @@ def list_files(folder: Path, kind: str = "image") -> list[Path]:
     """
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of {kind}s, found none. Check the path.")
-    names = (name for name in _below(str(folder)) if _ending(name) in SUFFIXES[kind])
+    names = (name for name in files_below(str(folder)) if _ending(name) in SUFFIXES[kind])
     found = sorted(names)
     if not found:
         raise TwoalikeError(
@@ -36,7 +36,9 @@ def _ending(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def _below(folder: str, prefix: str = "", above: frozenset[str] = frozenset()) -> Iterator[str]:
+def files_below(
+    folder: str, prefix: str = "", above: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """Relative paths, with ``/``, of the files below a folder, but for hidden ones."""
     real = os.path.realpath(folder)
     if real in above:
@@ -52,7 +54,7 @@ def _below(folder: str, prefix: str = "", above: frozenset[str] = frozenset()) -
         # A link may lead nowhere, or to itself.
         is_link = entry.is_symlink()
         if os.path.isdir(entry) if is_link else entry.is_dir():
-            yield from _below(entry.path, f"{prefix}{entry.name}/", above | {real})
+            yield from files_below(entry.path, f"{prefix}{entry.name}/", above | {real})
         elif os.path.isfile(entry) if is_link else entry.is_file():
             yield prefix + entry.name
 

@@ -119,7 +119,7 @@ def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> p
 
 
 def load_listed[P: Protocol](
-    sitting: Sitting, model: type[P], lists: ListDesign, table: pd.DataFrame | None = None
+    sitting: Sitting, model: type[P], table: pd.DataFrame | None = None
 ) -> tuple[P, StimulusSet, pd.DataFrame]:
     """Protocol, stimuli and trial list of a session; ``table`` is used instead of the list.
 
@@ -130,7 +130,9 @@ def load_listed[P: Protocol](
     """
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
-    return protocol, stimuli, session_list(sitting, stimuli, lists) if table is None else table
+    if table is None:
+        table = session_list(sitting, stimuli, find_task(protocol.task).lists)
+    return protocol, stimuli, table
 
 
 def _check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:

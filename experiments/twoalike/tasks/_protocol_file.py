@@ -76,7 +76,10 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
 
 
 def check_protocol(study: Study, model: type[Protocol]) -> str:
-    """Say in one line what is wrong with a protocol; empty if it is valid or missing."""
+    """Say in one line what is wrong with a protocol; empty if it is valid or not needed.
+
+    A study does without one if it has those of other tasks, or has no folder of protocols.
+    """
     task = _task(model)
     if not _has_condition(study, task):
         return ""

@@ -237,7 +237,7 @@ def _processing(name: str, config: Any, *, required: bool) -> Preprocessing:
         if required:
             raise
         return Preprocessing(size=size or 224)
-    usual = {"do_flip_channel_order": False, "rescale_factor": 1 / 255}
+    usual = {"do_flip_channel_order": False, "do_rescale": True, "rescale_factor": 1 / 255}
     if other := [key for key, own in usual.items() if abs(stated.get(key, own) - own) > 1e-6]:
         raise ValueError(f"images are prepared with {other[0]} = {stated[other[0]]}")
     plain = not stated.get("do_normalize", True)

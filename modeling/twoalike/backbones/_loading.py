@@ -98,8 +98,11 @@ def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
         except StopIteration:
             return
         except (RuntimeError, ConnectionError, EOFError) as error:
-            # What it had sent is fetched from it, or nothing comes any more.
-            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            # What it had sent is fetched from it, or nothing comes any more. "Caught ..." is what
+            # an item raised in a living process, for lack of shared memory or by a fault of ours.
+            said = str(error)
+            ended = "DataLoader worker (pid" in said or "shared memory" in said
+            if not ended and (isinstance(error, RuntimeError) or said.startswith("Caught ")):
                 raise
             raise TwoalikeError(
                 "a process that prepares images was ended, mostly because memory ran out",

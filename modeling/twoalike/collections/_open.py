@@ -76,18 +76,23 @@ def _open(path: Path) -> Collection:
     return open_folder(path)
 
 
-def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files of a folder that hold many images, and images, each in order."""
+def _files(folder: Path) -> tuple[list[Path], bool]:
+    """Files of a folder that hold many images, in order, and whether it has images."""
     if not folder.is_dir():
-        return [], []
+        return [], False
     with os.scandir(folder) as entries:
         shown = [entry for entry in entries if not entry.name.startswith(".")]
-        files = sorted(folder / entry.name for entry in shown if os.path.isfile(entry))
-    packed = [path for path in files if path.suffix.lower() in PACKED]
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES["image"]]
-    kinds = {path.suffix.lower() for path in packed}
+        # The disk is asked about links only: there may be a million files.
+        files = sorted(
+            entry.name
+            for entry in shown
+            if (os.path.isfile(entry) if entry.is_symlink() else entry.is_file())
+        )
+    endings = [os.path.splitext(name)[1].lower() for name in files]
+    packed = [folder / name for name, of in zip(files, endings, strict=True) if of in PACKED]
+    pictures, kinds = SUFFIXES["image"].intersection(endings), set(PACKED).intersection(endings)
     if len(kinds) > 1 or (packed and pictures):
-        others = sorted({path.suffix.lower() for path in [*packed, *pictures]})
+        others = sorted(kinds | pictures)
         raise TwoalikeError(
             where=folder,
             expected="images, tar shards or Parquet files",
@@ -95,8 +100,8 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
             remedy="Keep one kind in a folder.",
         )
     if packed or (len(files) == len(shown) and not pictures):
-        _check_uncompressed(files)
-    return packed, pictures
+        _check_uncompressed([folder / name for name in files])
+    return packed, bool(pictures)
 
 
 def _check_uncompressed(files: Sequence[Path]) -> None:

@@ -179,7 +179,7 @@ def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
 def _table(
     features: FeatureTable | str | Path | None, objects: str | Path | None
 ) -> FeatureTable | None:
-    """Read features, or take those of a table; numbers from a file are finite."""
+    """Read features, whose numbers are checked then, or check and take those of a table."""
     if isinstance(features, str | Path):
         return read_features(Path(features), _path(objects))
     if features is not None and isinstance(features.values, np.ndarray):

@@ -1,7 +1,7 @@
 """One step of training: from batches to a loss, new weights and their moving average."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -127,12 +127,12 @@ def mixed(optimizer: AdamToInit, share: float) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _with_values(values: Mapping[torch.nn.Parameter, torch.Tensor]) -> Iterator[None]:
-    """Give weights other values while the block runs."""
+def _with_values(values: dict[torch.nn.Parameter, torch.Tensor]) -> Iterator[None]:
+    """Give weights other values, taken out of ``values``, while the block runs."""
     kept = {parameter: parameter.detach().clone() for parameter in values}
     try:
-        for parameter, value in values.items():
-            parameter.data.copy_(value)
+        for parameter in kept:
+            parameter.data.copy_(values.pop(parameter))  # no third copy while images are scored
         yield
     finally:
         for parameter, value in kept.items():

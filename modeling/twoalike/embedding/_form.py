@@ -6,7 +6,7 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._pilot import Pilot
 from twoalike.embedding._spectrum import Spectrum
-from twoalike.study import Floats, TwoalikeError
+from twoalike.study import Floats, TwoalikeError, counted
 
 MOST_MINUTES, QUICK_MINUTES = 10, 2
 """Most that a chain of nuts may take by estimate, and without a pilot."""
@@ -54,7 +54,7 @@ def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
         return "vi", f"{size}: a chain of nuts would take {minutes:.1f} minutes, more than {most}"
     if m * d > NUTS_COORDINATES:
         return "vi", f"{size}: more than the {NUTS_COORDINATES:,} with which nuts mixes well"
-    return "nuts", f"{size}: a chain takes about {max(minutes, 1):.0f} minutes"
+    return "nuts", f"{size}: a chain takes about {counted(max(round(minutes), 1), 'minute')}"
 
 
 def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:

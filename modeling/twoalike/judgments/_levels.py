@@ -26,12 +26,11 @@ import pandas as pd
 
 from twoalike.judgments._meadows import MEDIA
 from twoalike.judgments._sets import ITEMS
-from twoalike.judgments._tables import check_new_table, choices_table, write_judgments
+from twoalike.judgments._tables import check_new_table, choices_table, write_imported
 from twoalike.study import (
     TwoalikeError,
     load_pickled_data,
     parse_json,
-    provenance,
     read_delimited,
     require_file,
     shortened,
@@ -134,9 +133,7 @@ def import_levels(
         "n_other_level": counts["level"],
         "n_excluded": len(excluded),
     }
-    if target is not None:
-        origin = provenance("choices", inputs={"judgments": path}, config={"exclude": exclude})
-        write_judgments(target, table, origin)
+    write_imported(target, table, "choices", {"judgments": path}, None, {"exclude": exclude})
     return table
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._tables import arrangements_table, check_new_table, write_judgments
-from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, provenance, require_file
+from twoalike.judgments._tables import arrangements_table, check_new_table, write_imported
+from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, require_file
 
 MEDIA = re.compile(
     r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
@@ -212,9 +212,8 @@ def import_meadows(
     table = arrangements_table(columns, list(objects), _list(paths))
     counts = {"n_outside": (~inside).sum(), "n_alone": alone.sum(), "n_other_tasks": n_other}
     table.attrs |= {name: int(count) for name, count in counts.items()}
-    if target is not None:
-        inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
-        write_judgments(target, table, provenance("arrangements", inputs=inputs), "arrangements")
+    inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
+    write_imported(target, table, "arrangements", inputs, None, {})
     return table
 
 

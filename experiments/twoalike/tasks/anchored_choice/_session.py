@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from twoalike.design import ANCHORED_LISTS
 from twoalike.tasks._listed import MoreTrials
 from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks.anchored_choice._protocol import AnchoredChoice
@@ -24,5 +23,5 @@ def prepare_anchored(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol, stimuli, table = load_listed(sitting, AnchoredChoice, ANCHORED_LISTS, table)
+    protocol, stimuli, table = load_listed(sitting, AnchoredChoice, table)
     return prepared_choices(sitting, protocol, stimuli, table, more)

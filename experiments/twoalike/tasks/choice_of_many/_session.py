@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from twoalike.registry import find_task
 from twoalike.tasks._listed import MoreTrials, listed_times
 from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
@@ -97,8 +96,7 @@ def _prepare(
     table: pd.DataFrame | None,
     more: MoreTrials[Trial] | None,
 ) -> PreparedMany:
-    lists = find_task(model.model_fields["task"].default).lists
-    protocol, stimuli, table = load_listed(sitting, model, lists, table)
+    protocol, stimuli, table = load_listed(sitting, model, table)
     made = prepared_choices(
         sitting, protocol, stimuli, table, more, made=PreparedMany, read=many_trials
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from twoalike.design import SORTING_LISTS, ListedSorting, listed_sortings
+from twoalike.design import ListedSorting, listed_sortings
 from twoalike.observers import SimulatedSorter
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
@@ -207,7 +207,7 @@ def prepare_sortings(sitting: Sitting) -> PreparedSortings:
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol, stimuli, table = load_listed(sitting, FreeSorting, SORTING_LISTS)
+    protocol, stimuli, table = load_listed(sitting, FreeSorting)
     if sitting.pilot:
         table = _pilot_part(table)
     trials = listed_sortings(table)

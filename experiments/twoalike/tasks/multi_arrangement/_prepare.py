@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.design import (
-    ARRANGEMENT_LISTS,
     ListedArrangement,
     listed_arrangements,
     session_secret,
@@ -254,7 +253,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol, stimuli, table = load_listed(sitting, MultiArrangement, ARRANGEMENT_LISTS)
+    protocol, stimuli, table = load_listed(sitting, MultiArrangement)
     study, config = sitting.study, _config(sitting)
     ids = shown_objects(stimuli, config)
     listed = listed_arrangements(table)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind
-from twoalike.design import TRIPLET_LISTS
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
@@ -315,7 +314,7 @@ def prepare_triplets(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol, stimuli, table = load_listed(sitting, OddOneOut, TRIPLET_LISTS, table)
+    protocol, stimuli, table = load_listed(sitting, OddOneOut, table)
     return prepared_choices(sitting, protocol, stimuli, table, more)
 
 

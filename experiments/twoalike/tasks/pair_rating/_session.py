@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from twoalike.design import PAIR_LISTS
 from twoalike.observers import SimulatedRater
 from twoalike.record import Progress
 from twoalike.tasks._activity import Activity
@@ -196,5 +195,5 @@ def prepare_ratings(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    protocol, stimuli, table = load_listed(sitting, PairRating, PAIR_LISTS, table)
+    protocol, stimuli, table = load_listed(sitting, PairRating, table)
     return prepared_trials(PreparedRatings, sitting, protocol, stimuli, table, more, pair_trials)
