@@ -30,13 +30,7 @@ type TaskName = Annotated[str, Parameter(validator=_check_task)]
 
 
 def check_seed(seed: int | None) -> None:
-    """Refuse a seed that no generator takes; None is the study's own.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is negative.
-    """
+    """Refuse a seed that no generator takes; None is the study's own."""
     from twoalike.study import check_seed as check
 
     check(seed)

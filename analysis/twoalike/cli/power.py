@@ -181,13 +181,7 @@ def power(
 
 
 def _given(options: Options, of_groups: GroupOptions, *, groups: bool) -> dict[str, Any]:
-    """Collect the arguments of the analysis asked for.
-
-    Raises
-    ------
-    TwoalikeError
-        If an option of the other one is given.
-    """
+    """Collect the arguments of the analysis asked for."""
     from twoalike.study import TwoalikeError
 
     usual = {field.name: field.default for field in fields(Options)}

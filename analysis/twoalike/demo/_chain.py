@@ -41,13 +41,7 @@ class Stage:
 
 
 def run_stage(stage: Stage, environment: dict[str, str]) -> float:
-    """Run one stage to its end and return its wall time in seconds.
-
-    Raises
-    ------
-    TwoalikeError
-        If the command fails; its own one-line reason has been printed by then.
-    """
+    """Run one stage to its end and return its wall time in seconds."""
     start = time.monotonic()
     command = [sys.executable, "-m", "twoalike.cli.app", *stage.arguments]
     status = subprocess.run(command, env=environment, check=False).returncode
@@ -74,13 +68,7 @@ def run_stages(stages: Sequence[Stage], environment: dict[str, str], console: Co
 
 @contextmanager
 def screen(*, needed: bool = True) -> Iterator[dict[str, str]]:
-    """Environment with a display: the user's own, or a virtual one if a window is ``needed``.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no display and no Xvfb to make one.
-    """
+    """Environment with a display: the user's own, or a virtual one if a window is ``needed``."""
     environment = dict(os.environ)
     if not needed or sys.platform != "linux" or environment.get("DISPLAY"):
         yield environment

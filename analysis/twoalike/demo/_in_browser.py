@@ -19,13 +19,7 @@ _LOOK_S = 0.5
 
 
 def sit_in_browser(root: Path, console: Console, environment: dict[str, str]) -> None:
-    """Open the built study in a browser and wait until its session is over.
-
-    Raises
-    ------
-    TwoalikeError
-        If the server fails, or the participant withdraws.
-    """
+    """Open the built study in a browser and wait until its session is over."""
     if _ended(root) is None:
         with _served(root, environment) as address:
             shown = webbrowser.open(address)

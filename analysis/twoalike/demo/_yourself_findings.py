@@ -251,13 +251,7 @@ class Result:
 
 
 def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
-    """Read a session's choices and posterior, and work out what they say.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing or damaged.
-    """
+    """Read a session's choices and posterior, and work out what they say."""
     posterior = Posterior.load(study.posterior)
     stimuli = StimulusSet.load(study.stimuli)
     choices = read_judgments(study.choices)

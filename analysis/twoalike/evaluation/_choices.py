@@ -101,13 +101,7 @@ def triplet_similarities(
 
 
 def candidate_pairs(candidate: "Candidate", ids: Sequence[str], pairs: Integers) -> Floats:
-    """Similarity of each pair of objects, (n, 2), indices into ``ids``: shape (n,).
-
-    Raises
-    ------
-    TwoalikeError
-        If the candidate has no features for an object.
-    """
+    """Similarity of each pair of objects, (n, 2), indices into ``ids``: shape (n,)."""
     rows = prepare(candidate.features.select(list(ids), candidate.name), candidate.similarity)
     out = np.empty(len(pairs))
     for start in range(0, len(pairs), 8192):

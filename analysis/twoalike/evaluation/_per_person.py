@@ -98,13 +98,7 @@ class PredictedJudgments(Measured):
 def with_features(
     judged: pd.DataFrame, items: Sequence[str], candidates: Sequence[Candidate], kind: str
 ) -> pd.DataFrame:
-    """Keep rows about objects that every network has features of.
-
-    Raises
-    ------
-    TwoalikeError
-        If none is left, or there was none.
-    """
+    """Keep rows about objects that every network has features of."""
     shared = set.intersection(*(set(one.features.ids) for one in candidates))
     there = np.ones(len(judged), dtype=bool)
     for item in items:

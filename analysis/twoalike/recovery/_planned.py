@@ -24,13 +24,7 @@ VI_STEPS = 1_500
 
 
 def check_range(name: str, value: float | None, fits: bool, wanted: str) -> None:
-    """Refuse a setting that is given and out of range.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the setting and what was expected.
-    """
+    """Refuse a setting that is given and out of range."""
     if value is not None and not fits:
         raise TwoalikeError(where=f"`{name}={value:g}`", expected=wanted)
 

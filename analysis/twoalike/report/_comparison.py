@@ -52,13 +52,7 @@ class Comparison(Content):
 
     @classmethod
     def load(cls, path: Path) -> "Comparison":
-        """Read the file.
-
-        Raises
-        ------
-        TwoalikeError
-            If it is damaged or of another kind.
-        """
+        """Read the file."""
         content = read_json(path, "comparison of groups")
         return check_content(content, cls, path, "Make it again with: twoalike compare")
 

@@ -79,13 +79,7 @@ def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
 
 
 def read_inputs(study: Study) -> Inputs:
-    """Read what a study has; what it does not have yet is no error.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file that exists is damaged or of another kind.
-    """
+    """Read what a study has; what it does not have yet is no error."""
     results = study.derived / "results.json"
     has_stimuli = (study.stimuli / MANIFEST).is_file()
     posterior = Posterior.load(study.posterior) if study.posterior.exists() else None

@@ -89,13 +89,7 @@ def csv_uri(block: Block) -> str | None:
 
 
 def write_files(page: Page, folder: Path) -> int:
-    """Write every figure as SVG and every number as CSV into a new folder; how many files.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder exists already and is not one of these.
-    """
+    """Write every figure as SVG and every number as CSV into a new folder; how many files."""
     strange = [p.name for p in folder.glob("*") if p.suffix not in {".svg", ".csv"}]
     if strange or folder.is_file():
         found = f"{strange[0]} in it" if strange else "a file of that name"

@@ -65,11 +65,6 @@ def read_ranked(
 
     A file alone is called as the network in its metadata, or else as the file; where that is the
     same for several, the file is added.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer, or two of one name.
     """
     listed = list(features.items() if isinstance(features, Mapping) else features)
     candidates = [

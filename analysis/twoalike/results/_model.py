@@ -67,14 +67,7 @@ class Saved(Measured):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a file that :meth:`save` wrote.
-
-        Raises
-        ------
-        TwoalikeError
-            If it is missing, damaged, of another kind or of a newer version, or its parts do not
-            fit together.
-        """
+        """Read a file that :meth:`save` wrote."""
         kind = get_args(cls.model_fields["kind"].annotation)[0]
         content = read_json(Path(path), kind)
         return check_content(content, cls, path, f"Make it again with: twoalike {cls.command}")

@@ -159,14 +159,7 @@ def coded(labels: Sequence[str] | npt.NDArray[np.str_]) -> tuple[tuple[str, ...]
 
 
 def checked_values(values: npt.ArrayLike, name: str = "features") -> Values:
-    """Features as float32, shape (n, p).
-
-    Raises
-    ------
-    TwoalikeError
-        If they are no numbers of that shape, hold NaN or infinite values, or are the same for
-        all images.
-    """
+    """Features as float32, shape (n, p)."""
     found = np.asarray(values)
     if found.ndim != 2 or found.dtype.kind not in "fiu" or 0 in found.shape:
         raise TwoalikeError(
@@ -189,13 +182,7 @@ def checked_values(values: npt.ArrayLike, name: str = "features") -> Values:
 
 
 def checked_labels(labels: Sequence[str], n_images: int, level: str = "labels") -> list[str]:
-    """Labels, one an image.
-
-    Raises
-    ------
-    TwoalikeError
-        If their number is another, or one is empty or no text.
-    """
+    """Labels, one an image."""
     if len(labels) != n_images:
         raise TwoalikeError(
             f"{level}: expected a label for each of {n_images} images, found {len(labels)}."
@@ -210,13 +197,7 @@ def checked_labels(labels: Sequence[str], n_images: int, level: str = "labels") 
 
 
 def check_nested(coarse: Sequence[str], fine: Sequence[str]) -> None:
-    """Check that each class of the fine level lies in one of the coarse.
-
-    Raises
-    ------
-    NotMeasurable
-        If one lies in several: then the two levels are no hierarchy.
-    """
+    """Check that each class of the fine level lies in one of the coarse."""
     within: dict[str, str] = {}
     for above, below in zip(coarse, fine, strict=True):
         if within.setdefault(below, above) != above:
@@ -226,13 +207,7 @@ def check_nested(coarse: Sequence[str], fine: Sequence[str]) -> None:
 
 
 def with_enough(labels: Sequence[str], fewest: int) -> tuple[Integers, list[str]]:
-    """Images of classes that have enough of them, and the names of the other classes.
-
-    Raises
-    ------
-    NotMeasurable
-        If fewer than two classes have enough.
-    """
+    """Images of classes that have enough of them, and the names of the other classes."""
     names, codes = coded(labels)
     counts = np.bincount(codes, minlength=len(names))
     enough = counts >= fewest

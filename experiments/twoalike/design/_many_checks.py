@@ -29,11 +29,6 @@ def odd_one_sets(
     Returns
     -------
     Sets, shape (n, size), ascending in each row; place of the odd one in each, shape (n, 1).
-
-    Raises
-    ------
-    ValueError
-        If the categories do not allow so many.
     """
     depth = _deepest(levels, size)
     sets, odd = catch_triplets(levels.iloc[:, :depth], n, used, rng, size)

@@ -63,13 +63,7 @@ class FilmStimulus:
 
 
 def check_memory(n_bytes: int) -> None:
-    """Check that the films of a session fit the memory.
-
-    Raises
-    ------
-    TwoalikeError
-        If they take more than :data:`MOST_BYTES`.
-    """
+    """Check that the films of a session fit the memory."""
     if n_bytes > MOST_BYTES:
         raise TwoalikeError(
             f"the films of this session take more than {MOST_BYTES / 2**30:.0f} GiB of memory, as "

@@ -78,13 +78,7 @@ class ArchivedSession:
     lines: list[bytes] = field(default_factory=list)
 
     def head(self) -> SessionLine:
-        """Read what the archive says of the session as a whole.
-
-        Raises
-        ------
-        TwoalikeError
-            As :meth:`read`.
-        """
+        """Read what the archive says of the session as a whole."""
         heads = [line for line in self.lines if _kind(line) == "session"]
         return self._merged([self._valid(SessionLine, line) for line in heads])
 
@@ -94,13 +88,7 @@ class ArchivedSession:
         return any(_kind(line) not in ("session", "block") for line in self.lines)
 
     def read(self) -> ReadSession:
-        """Read the lines, and check that nothing is missing, damaged or sent in two versions.
-
-        Raises
-        ------
-        TwoalikeError
-            In one line that names the session.
-        """
+        """Read the lines, and check that nothing is missing, damaged or sent in two versions."""
         head, records, blocks = self.head(), dict[int, Record](), dict[tuple[int, int], Block]()
         for line in self.lines:
             kind = _kind(line)

@@ -96,11 +96,6 @@ def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
     ----------
     blocks
         The blocks of the part, in order.
-
-    Raises
-    ------
-    TwoalikeError
-        If a cell is not what its column says.
     """
     rows = [row for block in blocks for row in block.rows]
     text = pd.DataFrame(rows, columns=list(TRIAL_LIST.names))
@@ -132,11 +127,6 @@ def as_chosen(
         The study as the participant does it, with its own design.
     blocks
         In order.
-
-    Raises
-    ------
-    TwoalikeError
-        If a block is damaged.
     """
     sessions, pages = list(prepared), list(parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
@@ -239,11 +229,6 @@ class NextBlocks:
             The blocks of this part that were stored, in order.
         protocol
             The part's protocol, as :attr:`OnlineSession.protocols` has it.
-
-        Raises
-        ------
-        TwoalikeError
-            If the block is not the next one, or as :func:`next_block`.
         """
         self._latest = snapshot = latest_snapshot(snapshot_folder(self._study), self._latest)
         listed = block_table(before) if before else None
@@ -282,13 +267,7 @@ class NextBlocks:
 
 
 def check_adaptive(study: Study) -> None:
-    """Check that the trials of a study can be chosen while its sessions run.
-
-    Raises
-    ------
-    TwoalikeError
-        If the design is not adaptive, or the study has conditions or objects by person.
-    """
+    """Check that the trials of a study can be chosen while its sessions run."""
     config = study.config
     if config.design.sampler != "adaptive":
         raise TwoalikeError(

@@ -109,13 +109,7 @@ class BuiltStudy:
 
     @classmethod
     def load(cls, root: str | Path) -> "BuiltStudy":
-        """Open what ``twoalike online build`` made of a study.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is none, or it is damaged.
-        """
+        """Open what ``twoalike online build`` made of a study."""
         return cls(read_built(root))
 
     @property
@@ -142,13 +136,7 @@ class BuiltStudy:
         return {who: self.page.person(who).group for who in people}
 
     def person(self, participant: str) -> Person:
-        """Read what a participant does.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file is missing or damaged.
-        """
+        """Read what a participant does."""
         return self.page.person(participant)
 
     @property
@@ -170,11 +158,6 @@ class BuiltStudy:
         blocks
             Blocks that were chosen for their session, as JSON. Steps behind the first that was not
             are not there yet.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file is missing or damaged.
         """
         return _parts(self, participant, blocks)
 
@@ -217,13 +200,7 @@ def _shape(step: Step, before: int) -> StepShape:
 
 
 def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
-    """Check a record against what the participant was given.
-
-    Raises
-    ------
-    Refusal
-        If it does not fit.
-    """
+    """Check a record against what the participant was given."""
     if record.part >= len(parts) or record.step >= len(parts[record.part].steps):
         raise Refusal("malformed", "no such step")
     part = parts[record.part]

@@ -71,12 +71,6 @@ def prepare_person(
         The study as the participant does it (:func:`twoalike.record.balanced_cohort`).
     task
         Name of the only task; None for those of the sitting.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit, or the consent page still has the text
-        that comes with twoalike.
     """
     if is_adaptive(study):
         study = study_with(study, sampler="random")
@@ -125,11 +119,6 @@ def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
     ----------
     study, parts
         As for :func:`prepare_person`, and what it returns.
-
-    Raises
-    ------
-    TwoalikeError
-        If a part asks for something that no browser can show.
     """
     compiled = [_part(one, adaptive=is_adaptive(study)) for one in parts]
     if is_adaptive(study):
@@ -182,11 +171,6 @@ def check_page(prepared: Prepared, *, chosen: bool) -> None:
     ----------
     chosen
         Whether the server chooses its trials.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming what it cannot do.
     """
     task, protocol, stimuli = find_task(prepared.plan.name.task), prepared.protocol, prepared.plan
     if task.page is None:

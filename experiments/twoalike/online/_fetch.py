@@ -265,13 +265,7 @@ class _Job:
             self.problems.append(str(error))
 
     def _is_unchanged(self, read: ReadSession, mark: _Marker) -> bool:
-        """Whether a written session is what the archive has; False if the archive has more.
-
-        Raises
-        ------
-        TwoalikeError
-            If they contradict, or files were changed since.
-        """
+        """Whether a written session is what the archive has; False if the archive has more."""
         content, n = mark.content, int(mark.content["n_records"])
         for name, digest in content["files"].items():
             path = self.raw / name
@@ -295,13 +289,7 @@ class _Job:
         )
 
     def _owner(self, head: SessionLine) -> _Marker | None:
-        """Session without a trial whose code this one has; None if the place is free.
-
-        Raises
-        ------
-        TwoalikeError
-            If the participant's session is there already.
-        """
+        """Session without a trial whose code this one has; None if the place is free."""
         session, code = self.built.session.session, str(head.participant)
         path = marker(self.raw, code, session)
         folder = self.raw / f"sub-{code}" / path.parent.name

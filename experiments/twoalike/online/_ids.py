@@ -98,13 +98,7 @@ def withdrawal_as_typed(code: str) -> str:
 
 
 def load_key(path: Path) -> Key:
-    """Read the key from its file.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, holds no key, or others can read it.
-    """
+    """Read the key from its file."""
     if not path.is_file():
         raise TwoalikeError(
             where=path,

@@ -55,13 +55,7 @@ def with_transport(page: str, transport: str, script: str = "") -> str:
 
 
 def built_alone(study: Study | str | Path) -> OnlineStudy:
-    """Open a built study that needs no server of ours.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no page, or its trials are chosen during the session.
-    """
+    """Open a built study that needs no server of ours."""
     built = check_built(study)
     if is_adaptive(built.study):
         raise TwoalikeError(

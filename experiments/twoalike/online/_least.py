@@ -26,11 +26,6 @@ def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
 
     The narrowest one that is no higher than those of laptops, so that phones held upright are
     possible where the images are a row; else the lowest one.
-
-    Raises
-    ------
-    TwoalikeError
-        If they do not fit even a large window.
     """
     unlike = {_trial_settings(one.protocol): one for one in sessions}.values()
 

@@ -62,13 +62,7 @@ def move_in(
 
 
 def finish_moves(study: Study, studies: Mapping[str, Study]) -> bool:
-    """Carry out the list of moves, if there is one; return whether there was.
-
-    Raises
-    ------
-    TwoalikeError
-        If another file has come to a place meanwhile.
-    """
+    """Carry out the list of moves, if there is one; return whether there was."""
     folder, raw = staging(study), study.raw
     if not (folder / _LIST).is_file():
         return False

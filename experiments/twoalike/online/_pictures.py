@@ -31,11 +31,6 @@ def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> 
     ----------
     protocol
         Whose colours words have.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file cannot be read, or no font has a character of a word.
     """
     wanted, screen = set(names), protocol.screen
     for name in (one for one in stimuli.ids if one in wanted):

@@ -39,11 +39,6 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
     """Return the session of whoever enters: their own, or a new one.
 
     A link counts first, then an id, then the token: several people may use one browser.
-
-    Raises
-    ------
-    Refusal
-        If they may not take part, or no longer.
     """
     config = built.study.config.online
     identity = entrant.external.get(config.id_parameter, "")
@@ -81,13 +76,7 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
 
 
 def find_session(connection: Connection, name: str) -> RowMapping:
-    """Return a session.
-
-    Raises
-    ------
-    Refusal
-        If there is none of that name.
-    """
+    """Return a session."""
     query = select(SESSIONS).where(SESSIONS.c.name == name)
     row = connection.execute(query).mappings().first()
     if row is None:
@@ -174,13 +163,7 @@ def expire(connection: Connection, config: OnlineConfig) -> None:
 def finish(
     connection: Connection, session: str, reason: Reason, config: OnlineConfig
 ) -> dict[str, str | None]:
-    """End a session; returns the code for the payment and where the page leads.
-
-    Raises
-    ------
-    Refusal
-        If it has ended in another way, or is reported as completed and is not.
-    """
+    """End a session; returns the code for the payment and where the page leads."""
     row = find_session(connection, session)
     if row["ended"] not in (None, reason):
         raise over(row["ended"])
@@ -201,11 +184,6 @@ def withdraw(connection: Connection, code: str) -> str:
 
     The store keeps the fact of the withdrawal and the participant's code, by which answers that
     were fetched before can be found.
-
-    Raises
-    ------
-    Refusal
-        If the code is not that of a session.
     """
     query = select(SESSIONS).where(SESSIONS.c.withdrawal == hashed(withdrawal_as_typed(code)))
     row = connection.execute(query).mappings().first()

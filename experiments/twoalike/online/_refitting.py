@@ -66,11 +66,6 @@ def read_choices(lines: Iterable[str | bytes], study: Study) -> StoredChoices:
     ----------
     lines
         Sessions, blocks and records as JSON, one a line.
-
-    Raises
-    ------
-    TwoalikeError
-        If a line is no JSON, or a block is damaged.
     """
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     sessions: dict[str, _Stored] = defaultdict(_Stored)

@@ -82,11 +82,6 @@ def replay_session(
         Data set to write, which does not exist.
     page_version
         Version of twoalike that built the page.
-
-    Raises
-    ------
-    TwoalikeError
-        In one line, if a record cannot be true.
     """
     replay = _Replay(read, prepared, parts, root, page_version)
     with sync_together():

@@ -35,11 +35,6 @@ def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]
         Folder of the study.
     store
         Connection string; None: an SQLite file beside the study.
-
-    Raises
-    ------
-    TwoalikeError
-        If the store cannot be opened, or the key is missing or not that of the store.
     """
     folder = online_folder(study)
     with writing(folder):

@@ -34,13 +34,7 @@ class SessionBlocks:
         self._next = NextBlocks(built.study) if built.is_adaptive else None
 
     def give(self, session: str, asked: Asked) -> Block:
-        """Return a block of a session: the stored one, or else the next, once it is stored.
-
-        Raises
-        ------
-        Refusal
-            If the session has no such block, or not yet.
-        """
+        """Return a block of a session: the stored one, or else the next, once it is stored."""
         with self._store.reading() as connection:
             row = find_session(connection, session)
             before = _of_part(connection, session, asked.part)

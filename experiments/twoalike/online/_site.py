@@ -343,13 +343,7 @@ def _check_together(
 
 
 def page_texts(study: Study, language: str) -> PageTexts:
-    """Texts of the page in a language; protocols/page.toml of the study may replace any of them.
-
-    Raises
-    ------
-    TwoalikeError
-        If none are shipped in the language and the file does not have them all.
-    """
+    """Texts of the page in a language; protocols/page.toml of the study may replace any of them."""
     shipped, own = Path(str(_TEXTS)) / f"page.{language}.toml", study.root / _OWN_TEXTS
     if not shipped.is_file() and not own.is_file():
         raise TwoalikeError(

@@ -200,13 +200,7 @@ def _digest(embedding: npt.NDArray[np.float32], lapse: npt.NDArray[np.float32]) 
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """Read a published snapshot and check it.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is missing or damaged.
-    """
+    """Read a published snapshot and check it."""
     about: dict[str, Any] = read_json(path / _ABOUT, "snapshot")["config"]
     arrays: Any = load_arrays(path / _ARRAYS, "draws of a snapshot")
     found = _digest(arrays["embedding"], arrays["lapse"])
@@ -230,13 +224,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def latest_snapshot(folder: Path, known: Snapshot | None = None) -> Snapshot | None:
-    """Read the snapshot with the highest number; ``known`` is returned if it is still that one.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is damaged.
-    """
+    """Read the snapshot with the highest number; ``known`` is returned if it is still that one."""
     number = max(_numbers(folder), default=0)
     if known is not None and known.number == number:
         return known

@@ -29,11 +29,6 @@ def source_lines(
     ----------
     source, token, jatos
         As for :func:`twoalike.online.fetch`.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such source, or it cannot be read.
     """
     text = "" if source is None else str(source)
     if text.startswith(("http://", "https://")):

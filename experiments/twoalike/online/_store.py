@@ -395,13 +395,7 @@ def set_fact(connection: Connection, name: str, value: str) -> None:
 
 
 def store_url(store: str | Path) -> URL:
-    """Return the connection string of a store; a path is that of an SQLite file.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is none, or of a database that is not supported.
-    """
+    """Return the connection string of a store; a path is that of an SQLite file."""
     if isinstance(store, Path) or "://" not in store:
         return URL.create("sqlite", database=str(store))
     try:

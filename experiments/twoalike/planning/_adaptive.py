@@ -92,13 +92,7 @@ class AdaptiveDesign:
         return read_rating_draws(Path(self.posterior), shown, points)
 
     def check(self, block: int | None) -> None:
-        """Refuse parts of a study, and what cannot be chosen without a posterior.
-
-        Raises
-        ------
-        TwoalikeError
-            If the study has conditions, or objects by person, or there is no posterior.
-        """
+        """Refuse parts of a study, and what cannot be chosen without a posterior."""
         table = self.adapting.table
         if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
@@ -249,13 +243,7 @@ def read_rating_draws(path: str | Path, ids: Sequence[str], points: int | None) 
 
 
 def _read(path: str | Path, ids: Sequence[str]) -> "tuple[Posterior, Integers, Integers]":
-    """Read a posterior; its places of the objects, and of the draws to use.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is no posterior or does not know all objects.
-    """
+    """Read a posterior; its places of the objects, and of the draws to use."""
     from twoalike.embedding import Posterior
 
     posterior = Posterior.load(Path(path))

@@ -234,11 +234,6 @@ def first_session(study: Study, stimuli: StimulusSet, task: str) -> tuple[Study,
     Returns
     -------
     The study with the design of the list, and the list.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design.
     """
     lists: ListDesign = find_task(task).lists
     likely, design = study, lists.settings(study)

@@ -56,13 +56,7 @@ def study_templates() -> tuple[StudyTemplate, ...]:
 
 
 def find_template(name: str) -> StudyTemplate:
-    """Return a template by its name.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is none.
-    """
+    """Return a template by its name."""
     known = {template.name: template for template in study_templates()}
     if name not in known:
         raise TwoalikeError(

@@ -328,13 +328,7 @@ def _codes_in_use(study: Study) -> list[str]:
 
 
 def check_participant(root: Path, participant: str, simulated: bool) -> None:
-    """Check that a participant does not change between person and simulated observer.
-
-    Raises
-    ------
-    TwoalikeError
-        If it would.
-    """
+    """Check that a participant does not change between person and simulated observer."""
     if (path := root / "participants.tsv").exists():
         table = read_tsv(path, "the list of participants", ["participant_id"])
         _with_participants(table, {participant: {}}, simulated)
@@ -353,13 +347,7 @@ def _describe_participants(path: Path, columns: Collection[str]) -> None:
 
 
 def register_participant(root: Path, study: Study, participant: str, simulated: bool) -> None:
-    """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid.
-
-    Raises
-    ------
-    TwoalikeError
-        If the participant was a person and is now simulated, or the other way round.
-    """
+    """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid."""
     register_participants(root, study, {participant: study}, simulated=simulated)
 
 

@@ -104,11 +104,6 @@ def with_orders(
         Data set of the study that the session is recorded in.
     several_tasks
         Whether the tasks of a sitting are run one after the other.
-
-    Raises
-    ------
-    TwoalikeError
-        If the kept order has other parts than study.toml names now.
     """
     taken = set[int]()
     if study.config.objects_per_person:
@@ -119,13 +114,7 @@ def with_orders(
 
 
 def kept_orders(study: Study, root: Path, participant: str, *, several_tasks: bool) -> Assigned:
-    """Return the orders and the set of objects that a participant keeps from earlier sessions.
-
-    Raises
-    ------
-    TwoalikeError
-        If a kept order has other parts than study.toml names now.
-    """
+    """Return the orders and the set of objects that a participant keeps from earlier sessions."""
     tasks = study.config.sitting.tasks if several_tasks else ()
     names = tuple(condition.name for condition in study.config.conditions)
     return Assigned(

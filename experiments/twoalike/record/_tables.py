@@ -349,13 +349,7 @@ ASSIGNED = (GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET)
 
 
 def parse_options(cell: str) -> tuple[str, ...]:
-    """Options of a question from their cell.
-
-    Raises
-    ------
-    ValueError
-        If it is not a JSON list of texts.
-    """
+    """Options of a question from their cell."""
     try:
         options = parse_json(cell, "options", "")
     except TwoalikeError as error:

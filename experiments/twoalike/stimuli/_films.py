@@ -144,13 +144,7 @@ def count_frames(path: Path, where: str) -> int:
 
 
 def film_stills(path: Path, n: int = 1) -> list[Image.Image]:
-    """Pictures of ``n`` frames of a film, evenly spaced; of one, the middle frame.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_film`.
-    """
+    """Pictures of ``n`` frames of a film, evenly spaced; of one, the middle frame."""
     total = count_frames(path, str(path))
     wanted = [int((2 * k + 1) * total - 1) // (2 * n) for k in range(n)]
     kept = {k: image for k, (image, _) in enumerate(_pictures(path, str(path))) if k in wanted}

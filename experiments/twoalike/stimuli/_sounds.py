@@ -32,11 +32,6 @@ def check_sound(path: Path, where: str, *, decode: bool = False) -> None:
         The file, for messages.
     decode
         Read every sample; else only the header.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be read, is empty, or is longer than :data:`LONGEST_SOUND_S`.
     """
     soundfile = _soundfile()
     try:
@@ -59,13 +54,7 @@ def check_sound(path: Path, where: str, *, decode: bool = False) -> None:
 
 
 def sound_length(path: Path) -> float:
-    """Duration of a sound, s; the header says it.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be read.
-    """
+    """Duration of a sound, s; the header says it."""
     check_sound(path, str(path))
     return float(_soundfile().info(str(path)).duration)
 

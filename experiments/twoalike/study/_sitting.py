@@ -78,13 +78,7 @@ class Condition(Strict):
 
 
 def each_condition_once(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Return the conditions of a study.
-
-    Raises
-    ------
-    ValueError
-        If one is named twice.
-    """
+    """Return the conditions of a study."""
     counts = Counter(condition.name.lower() for condition in conditions)
     if twice := [name for name, n in counts.items() if n > 1]:
         raise ValueError(f"expected each condition named once, found {twice[0]!r} twice")

@@ -297,11 +297,6 @@ def prepared_trials[P: PreparedTrials[Any]](
         Where later blocks come from, in a session that adapts.
     given
         Masks of the objects shown, and of the most images of a trial, in a task that has any.
-
-    Raises
-    ------
-    TwoalikeError
-        If a page or the simulated observer does not fit the objects shown.
     """
     study, own = sitting.study, dict[str, Any]()
     if sitting.pilot:

@@ -102,13 +102,7 @@ def check_sitting(sitting: Sitting) -> Sitting:
 
 
 def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> pd.DataFrame:
-    """Trial list of a session: the one in the study's ``design`` folder, or else made anew.
-
-    Raises
-    ------
-    TwoalikeError
-        If the list is damaged or was made with other settings, or has to be made beforehand.
-    """
+    """Trial list of a session: the one in the study's ``design`` folder, or else made anew."""
     study, session = sitting.study, (sitting.participant, sitting.session)
     path = study.trial_list(lists.label, *session)
     if not path.exists():
@@ -121,13 +115,7 @@ def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> p
 def load_listed[P: Protocol](
     sitting: Sitting, model: type[P], table: pd.DataFrame | None = None
 ) -> tuple[P, StimulusSet, pd.DataFrame]:
-    """Protocol, stimuli and trial list of a session; ``table`` is used instead of the list.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
+    """Protocol, stimuli and trial list of a session; ``table`` is used instead of the list."""
     study = check_sitting(sitting).study
     protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
     if table is None:

@@ -66,11 +66,6 @@ def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
     ----------
     prepared
         The parts in their order, those that are over too.
-
-    Raises
-    ------
-    TwoalikeError
-        If two parts ask different questions by the same id.
     """
     protocols = [one.protocol for one in prepared]
     form = Form(questions=_together("form", protocols))

@@ -28,11 +28,6 @@ def choose_device(name: str) -> torch.device:
     """Return the device of that name; ``auto`` is a GPU if there is one.
 
     Of several processes started by torchrun, each takes a GPU of its own.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such device.
     """
     if name in {"auto", "cuda"} and torch.cuda.is_available():
         own = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
@@ -81,13 +76,7 @@ class Forward:
     skip_unreadable: bool = False
 
     def check(self) -> None:
-        """Refuse settings that mean nothing.
-
-        Raises
-        ------
-        TwoalikeError
-            If there are any.
-        """
+        """Refuse settings that mean nothing."""
         if self.batch < 1:
             raise TwoalikeError(where="`batch=...`", expected="at least 1 image", found=self.batch)
         if self.workers < 0:

@@ -97,13 +97,7 @@ class OpenClipNetwork(Wrapped):
 def load_by_library(
     name: str, weights: Path | None, untrained: bool, size: int | None, seed: int
 ) -> Backbone:
-    """Load a network by a name with a library's prefix; its arguments are `load_backbone`'s.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such network, or its weights cannot be loaded or do not fit.
-    """
+    """Load a network by a name with a library's prefix; its arguments are `load_backbone`'s."""
     library, _, own = name.partition(":")
     load = _load_transformers if library == "transformers" else _load_open_clip
     folder = Path(own.removeprefix("local-dir:"))
@@ -130,13 +124,7 @@ def load_by_library(
 
 
 def build(config: Mapping[str, Any], where: Path) -> Wrapped:
-    """Build a student's network, without its weights, from its config.json.
-
-    Raises
-    ------
-    TwoalikeError
-        If the description is damaged, or asks for more than to be built.
-    """
+    """Build a student's network, without its weights, from its config.json."""
     library = dict(config["library"])
     if asked := _fetching(config):
         raise TwoalikeError(

@@ -61,13 +61,7 @@ def create_network(architecture: str, **options: Any) -> Any:
 
 
 def options_of(config: Mapping[str, Any], state: State, path: Path) -> dict[str, Any]:
-    """Read timm's arguments of a student, ``model_args`` of its description.
-
-    Raises
-    ------
-    TwoalikeError
-        If one is unknown, or there are not as many blocks among its weights.
-    """
+    """Read timm's arguments of a student, ``model_args`` of its description."""
     options = config.get("model_args", {})
     known = isinstance(options, dict) and all(
         type(value) is _KNOWN.get(name) for name, value in options.items()

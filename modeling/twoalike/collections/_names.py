@@ -75,13 +75,7 @@ class Names(Sequence[str]):
 
 
 def checked_ids(names: Sequence[str], where: object) -> Names:
-    """Ids of n images in composed letters, as those of files are.
-
-    Raises
-    ------
-    TwoalikeError
-        If an id is empty or tables cannot hold it, or two images share one.
-    """
+    """Ids of n images in composed letters, as those of files are."""
     ids = [name if name.isascii() else unicodedata.normalize("NFC", name) for name in names]
     for name in ids:
         if fault := fault_of_name(name) if name else "no character":

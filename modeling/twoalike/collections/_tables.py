@@ -107,13 +107,7 @@ class Cells:
 
 
 def open_arrow(folder: Path) -> Collection:
-    """Images of a folder that ``datasets`` wrote with ``save_to_disk``.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is damaged, or not all have one column of images.
-    """
+    """Images of a folder that ``datasets`` wrote with ``save_to_disk``."""
     state = parse_json_table(read_text(folder / STATE), folder / STATE)
     try:
         files = [folder / str(part["filename"]) for part in state["_data_files"]]
@@ -142,11 +136,6 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
     """Images of Parquet files, in order.
 
     An image's size is not known without reading it: the bytes of its row group stand for it.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is damaged, or not all have one column of images.
     """
     import pyarrow.parquet as pq
 

@@ -106,12 +106,6 @@ def open_tars(where: Path, paths: Sequence[Path]) -> Collection:
 
     An image's id is its key, the member's name up to the first dot of its last part; if shards
     share keys, the shard's name stands before all of them (``train-0001/000017``).
-
-    Raises
-    ------
-    TwoalikeError
-        If a shard is damaged or compressed, an image is a link or has no name that tables can
-        hold, or a key has two images.
     """
     cache = _cache(paths)
     store = _kept(cache, paths) if cache.is_file() else None

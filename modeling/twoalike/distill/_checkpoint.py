@@ -147,11 +147,6 @@ def save_checkpoint(
     """Write a checkpoint and delete all others except the best and those of the steps ``keep``.
 
     So are those that a process had not finished when it was killed.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be written; earlier checkpoints are kept.
     """
     path = checkpoint_path(folder, progress.step)
     try:
@@ -251,13 +246,7 @@ def _weights(path: Path, student: StudentNetwork, *, average: bool) -> Weights:
 def read_checkpoint(
     path: Path, student: StudentNetwork, fingerprint: dict[str, Any], *, average: bool
 ) -> tuple[State, Progress, list[dict[str, Any]]]:
-    """Read a checkpoint's tensors, progress and log, if its run had the same settings.
-
-    Raises
-    ------
-    DamagedCheckpointError
-        If it is damaged.
-    """
+    """Read a checkpoint's tensors, progress and log, if its run had the same settings."""
     content = _verified_state(path)
     _compare(path, content.get("fingerprint", {}), fingerprint)
     try:

@@ -139,11 +139,6 @@ def write_student(
     The trained student, which is modified, and the written one are compared on the first images.
     ``backbone`` is the network it started from, with its classifier if that is kept; ``origin`` the
     provenance, with the settings; ``summary`` goes into config.json and the card.
-
-    Raises
-    ------
-    TwoalikeError
-        If the written student's features, or its class scores, differ by more than 1e-5.
     """
     settings = origin["config"]
     few = range(min(CHECKED, len(images)))

@@ -50,13 +50,7 @@ def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> Non
 def load_whole_optimizer(
     optimizer: torch.optim.Optimizer, state: dict[str, Any], where: Path
 ) -> None:
-    """Load a whole optimiser's state into one whose weights may be sharded.
-
-    Raises
-    ------
-    TwoalikeError
-        If the state, from the checkpoint ``where``, is of other weights.
-    """
+    """Load a whole optimiser's state into one whose weights may be sharded."""
     groups = (state["param_groups"], optimizer.param_groups)
     then, now = ([len(group["params"]) for group in some] for some in groups)
     if then != now:

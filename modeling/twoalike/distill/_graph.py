@@ -78,11 +78,6 @@ def compute_twice(module: nn.Module, network: nn.Module) -> None:
         What pools the network's features.
     network
         The network itself, of timm, transformers, OpenCLIP or any other.
-
-    Raises
-    ------
-    TwoalikeError
-        If it has no means of its own and no list of blocks.
     """
     if callable(own := getattr(network, "gradient_checkpointing_enable", None)):
         if getattr(network, "supports_gradient_checkpointing", True):
@@ -126,11 +121,6 @@ def compile_training(student: nn.Module, device: torch.device) -> None:
 
     Shapes are those of the batch that is seen, so that the code, and with it the last bit of a
     result, does not depend on which shapes were seen before, by a run or one that resumed.
-
-    Raises
-    ------
-    TwoalikeError
-        If torch finds no compiler for the device.
     """
     try:
         torch.compile(_trial)(torch.ones(4, device=device))

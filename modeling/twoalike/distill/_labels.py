@@ -338,13 +338,7 @@ def write_labels(
 
 
 def _begun(out: Path) -> dict[str, Any]:
-    """Diversity of the labels that a folder is planned to hold; empty if there is no plan.
-
-    Raises
-    ------
-    TwoalikeError
-        If its triplets were chosen by version 0.1 or by another tool.
-    """
+    """Diversity of the labels that a folder is planned to hold; empty if there is no plan."""
     if not (out / PLAN).is_file():
         return {}
     before = read_json(out / PLAN, "labels")

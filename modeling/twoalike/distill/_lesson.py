@@ -238,13 +238,7 @@ def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
 def _readable(
     images: Collection, unreadable: Sequence[str], labels: LabelTable, where: str
 ) -> tuple[Integers, npt.NDArray[np.float32]]:
-    """Triplets of readable images as rows of these, (n, 3) int32, and their probabilities, (n, 3).
-
-    Raises
-    ------
-    TwoalikeError
-        If there is none, or it has an image that is not in the collection.
-    """
+    """Triplets of readable images as rows of these, int32, and their probabilities, (n, 3) each."""
     ids = [*images.ids, *unreadable] if unreadable else images.ids
     triplets = located(ids, labels.ids, where).astype(np.int32)[labels.triplets]
     readable = (triplets < len(images)).all(axis=1) if unreadable else np.ones(len(triplets), bool)

@@ -114,13 +114,7 @@ class Trainer:
         )
 
     def run(self) -> None:
-        """Take the remaining steps, scoring and saving at intervals.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If a signal asks to stop, after a checkpoint is written.
-        """
+        """Take the remaining steps, scoring and saving at intervals."""
         if self.fabric.is_global_zero:
             origin = {
                 key: value for key, value in self.fingerprint.items() if isinstance(value, str)

@@ -27,11 +27,6 @@ def shared_positions(
     """Positions of n objects, shape (1, n, D), as of :meth:`AffineTeacher.positions`.
 
     Large ones are written to a file in ``folder``, if it is not there, and mapped.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object has no features, or they are not those of the map's network.
     """
     shape = (1, len(ids), teacher.width)
     if 4 * shape[1] * shape[2] < LEAST_SHARED:

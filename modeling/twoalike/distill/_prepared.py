@@ -122,13 +122,7 @@ def _reserve(path: Path, size: int) -> bool:
 
 @contextmanager
 def machine_folder(fabric: Fabric, workers: int) -> Iterator[Path | None]:
-    """Make a temporary folder for the processes of each machine; None if there is only one.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be made.
-    """
+    """Make a temporary folder for the processes of each machine; None if there is only one."""
     if fabric.world_size == 1 and not workers:
         yield None
         return

@@ -221,13 +221,7 @@ def _opinion(
 
 
 def _claim_folder(out: Path, resume: bool) -> bool:
-    """Check that ``out`` may be written; return False if it already holds a finished student.
-
-    Raises
-    ------
-    TwoalikeError
-        If it holds something that would be lost.
-    """
+    """Check that ``out`` may be written; return False if it already holds a finished student."""
     if out.exists() and not out.is_dir():
         raise TwoalikeError(
             where=out,

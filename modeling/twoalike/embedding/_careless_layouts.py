@@ -65,11 +65,6 @@ def layout_evidence(
     """Log-probabilities of what each person did, (people, kinds, evidence), and which is known.
 
     Main and repeated trials count, without objects that the posterior does not know.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the arrangements.
     """
     used = table[table["trial_type"].isin(JUDGED)]
     known = used["participant"].isin(people) & used["item"].isin(posterior.ids)

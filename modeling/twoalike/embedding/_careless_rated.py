@@ -61,13 +61,7 @@ DRAWS = 50
 def rating_evidence(
     posterior: Posterior, table: pd.DataFrame, people: list[str]
 ) -> tuple[Floats, Booleans]:
-    """Log-probabilities of the ratings of each person, (people, kinds, evidence); which is known.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the ratings.
-    """
+    """Log-probabilities of each person's ratings, (people, kinds, evidence); which are known."""
     own = table["participant"].isin(people)
     known = own & table["item_a"].isin(posterior.ids) & table["item_b"].isin(posterior.ids)
     judged = known & table["trial_type"].isin(JUDGED)

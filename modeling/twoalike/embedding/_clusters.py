@@ -41,13 +41,7 @@ class Clusters:
 
     @classmethod
     def of(cls, model: "Posterior", labels: Labels) -> "Clusters":
-        """Take the categories of all levels; without any, the clusters of the mean embedding.
-
-        Raises
-        ------
-        TwoalikeError
-            If no category holds two of the objects, and not all.
-        """
+        """Take the categories of all levels; without any, the clusters of the mean embedding."""
         m = len(model.ids)
         if not labels:
             codes = linked(_coordinates(model))

@@ -40,13 +40,7 @@ type Observers = Literal["own", "new"]
 def judgment_scores(
     posterior: "Posterior", choices: pd.DataFrame, observers: Observers = "own"
 ) -> tuple[Floats, Floats]:
-    """Log-loss in nats and accuracy (ties broken at random) of each judgment, shape (n,) each.
-
-    Raises
-    ------
-    TwoalikeError
-        If a judged object is not in the posterior.
-    """
+    """Log-loss in nats and accuracy (ties broken at random) of each judgment, shape (n,) each."""
     n, larger = len(choices), in_sets(choices)
     losses, hits = np.empty(n), np.empty(n)
     table, others = split_sets(choices)

@@ -109,13 +109,7 @@ class FitConfig(BaseModel):
 
 
 def fit_settings(config: FitConfig | None, settings: Mapping[str, Any]) -> FitConfig:
-    """Check settings by name, on top of a configuration or of the defaults.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the setting that does not fit.
-    """
+    """Check settings by name, on top of a configuration or of the defaults."""
     if config is not None and not settings:
         return config
     values = {} if config is None else config.model_dump(exclude_unset=True)

@@ -98,14 +98,7 @@ class Dissimilarities:
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Dissimilarities":
-        """Take a table; ``ids`` are the objects to index into, by default its own.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object is not among ``ids``, or a source has fewer than three pairs or only one
-            value.
-        """
+        """Take a table; ``ids`` are the objects to index into, by default its own."""
         sources, ids = pair_sources(table, ids)
         groups = in_size_groups(range(len(sources)), lambda place: _n_objects(sources[place]))
         return cls(

@@ -29,11 +29,6 @@ def without_careless(
 
     ``fitted`` reads the tables and fits them, with a ``checkpoint``; ``collect`` writes the tables
     anew without the participants ``left_out``.
-
-    Raises
-    ------
-    TwoalikeError
-        If no table tells of carelessness, or half of the participants or more would be left out.
     """
     choices, arrangements = _telling(tables)
     first = None if checkpoint is None else checkpoint.with_name(f"everybody.{checkpoint.name}")
@@ -73,13 +68,7 @@ def careless_reasons(
     arrangements: JudgmentTable | None,
     limit: float,
 ) -> dict[str, str]:
-    """Whom the rule leaves out, with reasons, by the choices and arrangements of the fit.
-
-    Raises
-    ------
-    TwoalikeError
-        If that would be half of the participants or more.
-    """
+    """Whom the rule leaves out, with reasons, by the choices and arrangements of the fit."""
     found = careless_table(posterior, choices, arrangements=arrangements)
     judged = found[found.filter(like="evidence_").notna().any(axis=1)]
     out = judged[judged["p_careless"] >= limit]

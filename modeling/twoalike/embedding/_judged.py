@@ -85,13 +85,7 @@ def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
 
 
 def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
-    """Index main and repeated trials of triplets into a posterior's objects and participants.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of them.
-    """
+    """Index main and repeated trials of triplets into a posterior's objects and participants."""
     return known_rows(posterior, choices)[0]
 
 

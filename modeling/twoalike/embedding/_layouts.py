@@ -76,13 +76,7 @@ class Layouts:
 
     @classmethod
     def from_arrangements(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Layouts":
-        """Take the main and repeated trials of a table; ``ids`` are the objects to index into.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object is not among ``ids``, or no trial has a shape to learn from.
-        """
+        """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         trials, ids = trials_of(table, ids)
         used = [trial for trial in trials if trial.trial_type in JUDGED]
         telling = [trial for trial in used if _has_shape(trial)]

@@ -44,13 +44,7 @@ class Groups:
     def assign(
         cls, group_of: Mapping[str, str], participants: Sequence[str], where: object = None
     ) -> "Groups":
-        """Look up the group of each participant; other people are passed over.
-
-        Raises
-        ------
-        TwoalikeError
-            If a participant has no group, or all have the same.
-        """
+        """Look up the group of each participant; other people are passed over."""
         missing = [person for person in participants if person not in group_of]
         if missing:
             raise TwoalikeError(
@@ -96,13 +90,7 @@ class Covariates:
         participants: Sequence[str],
         where: object = None,
     ) -> "Covariates":
-        """Look up the covariates of each participant; other people are passed over.
-
-        Raises
-        ------
-        TwoalikeError
-            If a participant has no finite value, all have the same, or people are too few.
-        """
+        """Look up the covariates of each participant; other people are passed over."""
         columns = [
             [float(of.get(one, np.nan)) for one in participants] for of in covariates.values()
         ]
@@ -160,11 +148,6 @@ def read_covariates(source: str | Path, study: Study | None = None) -> dict[str,
 
     ``source`` is a tab-separated file with a column ``participant`` and one a covariate; or, of a
     study, columns of its ``participants.tsv``, separated by commas. ``n/a`` is no value.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such file or column, a participant is listed twice, or a value is no number.
     """
     if study is None or Path(source).is_file():
         path, person = Path(source), "participant"
@@ -215,13 +198,7 @@ def _read_people(
 
 
 def check_weights(n_people: int, dimensions: int | None) -> None:
-    """Refuse weights where none can differ.
-
-    Raises
-    ------
-    TwoalikeError
-        With fewer than two people who judged, or than two dimensions.
-    """
+    """Refuse weights where none can differ."""
     for found, what in ((n_people, "participants"), (dimensions or 2, "dimensions")):
         if found < 2:
             raise TwoalikeError(

@@ -93,11 +93,6 @@ def check_ratings(
     """Check ratings; ``which`` are positions among all draws of all chains.
 
     ``fitted``: whether they are those of the fit, and are left out to be predicted.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the raters.
     """
     names = labels_of(posterior, "rater")
     known, left_out = _known(posterior, table, ("item_a", "item_b"), names, "ratings")

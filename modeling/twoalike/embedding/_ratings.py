@@ -93,14 +93,7 @@ class Ratings:
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Ratings":
-        """Take the main and repeated trials of a table; ``ids`` are the objects to index into.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object is not among ``ids``, there is no such trial, or a rater's answers are all
-            the same.
-        """
+        """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         sources, ids = rating_sources(table, ids)
         levels = [source.points or RATING_LEVELS for source in sources]
         scales = list(dict.fromkeys(source.points for source in sources))

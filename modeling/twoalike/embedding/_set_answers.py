@@ -215,13 +215,7 @@ class SetChecks:
 def check_sets(
     posterior: Posterior, choices: pd.DataFrame, which: Integers, seed: int, *, fitted: bool
 ) -> tuple[SetChecks, Floats]:
-    """Predict all choices under some draws; the checks, and the log-likelihood of each draw, (S,).
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the choices.
-    """
+    """Predict choices under some draws; the checks, and the log-likelihood of each draw, (S,)."""
     groups, left_out = known_sets(posterior, choices)
     if not groups:
         raise TwoalikeError(

@@ -90,13 +90,7 @@ class Sortings:
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Sortings":
-        """Take the main and repeated trials of a table; ``ids`` are the objects to index into.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object is not among ``ids``, or no trial has three objects.
-        """
+        """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         trials, ids = sortings_of(table, ids)
         telling = [trial for trial in trials if len(trial.items) >= FEWEST]
         if not telling:

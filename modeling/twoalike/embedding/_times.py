@@ -27,13 +27,7 @@ LEAST_GAP = 1e-3
 
 
 def response_times(choices: pd.DataFrame) -> Floats:
-    """Take the times of choices in s, NaN where unknown or not positive, (n,).
-
-    Raises
-    ------
-    TwoalikeError
-        If none is known.
-    """
+    """Take the times of choices in s, NaN where unknown or not positive, (n,)."""
     times = choices["response_time"].to_numpy(dtype=np.float32, na_value=np.nan)
     if not (times > 0).any():
         raise TwoalikeError(

@@ -381,11 +381,6 @@ def fit_vi(
     -------
     Draws by name, each of shape (fits, S, ...); statistics: ``loss`` of each fit and chunk of
     steps, the negative evidence bound a judgment in nats.
-
-    Raises
-    ------
-    TwoalikeError
-        If a fit diverges.
     """
     import jax
 

@@ -168,13 +168,7 @@ def weighted_answers(
 
 
 def view_of_person(tree: "xr.DataTree", name: str) -> "xr.DataTree":
-    """Take the embedding of one participant, who is the only one left in the groups of draws.
-
-    Raises
-    ------
-    TwoalikeError
-        If people have no weights of their own, or there is no such participant.
-    """
+    """Take the embedding of one participant, who is the only one left in the groups of draws."""
     group = _weighted(tree)
     _check_label(name, group["participant"].values, "participant")
     log_weight = group["log_weight"].sel(participant=name, drop=True)
@@ -186,11 +180,6 @@ def view_of_group(tree: "xr.DataTree", name: str) -> "xr.DataTree":
     """Take the embedding of a group's average person into the groups of draws.
 
     Its participants are those of the group, their weights relative to the group's.
-
-    Raises
-    ------
-    TwoalikeError
-        If people have no weights of their own, or there is no such group.
     """
     group = _weighted(tree)
     labels = group["group"].values if "group_log_weight" in group else np.empty(0, dtype=str)

@@ -58,13 +58,7 @@ class StoredRows:
     changed_ns: int
 
     def open(self) -> npt.NDArray[np.uint8]:
-        """Map the rows as bytes: within an archive numbers are not aligned.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file is gone or another one.
-        """
+        """Map the rows as bytes: within an archive numbers are not aligned."""
         try:
             now = self.path.stat()
             if (now.st_size, now.st_mtime_ns) == (self.size, self.changed_ns):
@@ -94,11 +88,6 @@ def find_rows(path: Path, name: str = "features") -> StoredRows | None:
     Returns
     -------
     None if there is no such array, or it cannot be mapped.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is damaged.
     """
     try:
         with path.open("rb") as file:

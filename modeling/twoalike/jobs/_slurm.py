@@ -56,13 +56,6 @@ def run_array(
         Of the record, of logs and of what submitit sends to the jobs.
     n_done
         Number of tasks of the same display that are done already.
-
-    Raises
-    ------
-    TwoalikeError
-        If a task fails, after all have ended; or SLURM refuses the jobs.
-    KeyboardInterrupt
-        On Ctrl-C; the jobs go on.
     """
     busy = f"{folder}: another process waits for jobs in this folder. Wait for it, or stop it."
     with hold_lock(folder / ".lock", busy):

@@ -43,13 +43,7 @@ class Sheet:
         return f"{self.path}: row {number}" + ("" if column is None else f", column {column}")
 
     def text(self, column: ColumnName) -> "pd.Series[str]":
-        """Cells of a column, which may be empty.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is no such column, or several.
-        """
+        """Cells of a column, which may be empty."""
         if isinstance(column, str):
             names = self.header or ()
             if names.count(column) != 1:
@@ -134,11 +128,6 @@ def seconds(
     ----------
     missing
         Number that stands for a missing time, besides an empty cell and ``n/a``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the unit is not given, a cell is no time, or the median cannot be one of people.
     """
     if unit not in _SECONDS:
         raise TwoalikeError(

@@ -301,11 +301,6 @@ def odd_choices(
     """Take main and repeated choices of the objects ``ids``; indices are of these.
 
     Only those of ``participants``, if they are named, and only those among three items.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is none.
     """
     table = split_sets(read_judgments(choices))[0]
     scored = is_scored(table)
