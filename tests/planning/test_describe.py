@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import succeed
@@ -45,6 +46,7 @@ kind = "text"
 text = "How did you <b>decide</b>?"
 required = false
 """
+SIMULATED = ("--simulate", "random", "--no-window")
 DESIGN = "trials = 12\npractice = 2\nrepeats = 3\ntrials_per_block = 5\n"
 
 
@@ -152,3 +154,67 @@ def test_what_cannot_be_described_is_refused(make_study: MakeStudy, tmp_path: Pa
         describe_study(make_study("other"), language="fr")
     with pytest.raises(TwoalikeError, match=r"expected a file \.md or \.html"):
         describe_study(make_study("third")).save(tmp_path / "page.docx")
+
+
+def test_only_the_tasks_that_are_used_are_described(make_study: MakeStudy) -> None:
+    root = make_study(design=DESIGN)
+    for task in BUILT_IN:  # as `init` writes them
+        (root / "protocols" / f"{task.module}.toml").write_text("[breaks]\nready_s = 0\n")
+
+    def described() -> list[str]:
+        lines = [line for line in describe_study(root).markdown.splitlines() if ":**" in line]
+        return [
+            task.name for task in BUILT_IN for line in lines if line.startswith(f"**{task.name}")
+        ]
+
+    assert described() == ["odd-one-out"]  # what `run` starts
+    succeed("design", root, "--task", "anchored-choice", "--participants", "001")
+    assert described() == ["anchored-choice"]
+    succeed("run", root, "--participant", "001", "--task", "free-sorting", *SIMULATED)
+    assert described() == ["anchored-choice", "free-sorting"]
+
+
+def test_consent_is_stated_once_and_of_the_tasks_that_ask(make_study: MakeStudy) -> None:
+    root = make_study(design=DESIGN, protocol=PROTOCOL)
+    (root / "protocols" / "multi_arrangement.toml").write_text("[consent]\nask = false\n")
+    tasks = ["odd-one-out", "multi-arrangement"]
+    apart = describe_study(root, tasks).markdown
+    assert "**odd-one-out:** Consent is asked" in apart
+    assert "**multi-arrangement:** The program does not ask" in apart
+    settings = (root / "study.toml").read_text()
+    (root / "study.toml").write_text(f"{settings}[sitting]\ntasks = {tasks}\n")
+    together = describe_study(root).markdown
+    assert together.count("Consent is asked") == 1 and "does not ask" not in together
+
+
+ONLINE = '[online]\nentry = "id"\nid_parameter = "WHO"\nreturn_hours = 36\n'
+ONLINE += 'completion_url = "https://app.example.org/?cc={code}"\n'
+PLACES = {
+    "server": ("`WHO`", "encrypted", "within 36 hours", "`/withdraw`", "app.example.org", "`key`"),
+    "jatos": ("JATOS server", "no code by which they could delete", "until JATOS has them"),
+    "datapipe": ("osf.io", "DataPipe", "all answers", "no code by which they could delete"),
+    "static": ("sends it to the laboratory", "all answers", "no code by which they could delete"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_online_study_is_described_as_one(make_study: MakeStudy, place: Any) -> None:
+    root = make_study(design=f"{DESIGN}{ONLINE}", protocol="[consent]\nask = true\n")
+    with pytest.raises(TwoalikeError, match="`place=...`: expected where people take part"):
+        describe_study(root)
+    page = describe_study(root, place=place).markdown
+    for expected in (*PLACES[place], "closing the page", "browser and system", "**How long:**"):
+        assert expected in page, expected
+    for false in ("over a network", "Esc key", "computer of the laboratory. The", "{"):
+        assert false not in page.partition("## Appendix")[0], false
+    assert place == "server" or "/withdraw" not in page
+    assert place == "jatos" or "JATOS" not in page
+    (root.parent / f"{root.name}-online").mkdir()  # where the server keeps its records
+    assert "`/withdraw`" in describe_study(root).markdown
+
+
+def test_a_built_page_shows_its_tasks(make_study: MakeStudy) -> None:
+    root = make_study(design=DESIGN)
+    succeed("online", "build", root, "--participants", 1, "--task", "anchored-choice")
+    page = describe_study(root, place="jatos").markdown
+    assert "**anchored-choice:**" in page and "**odd-one-out:**" not in page

@@ -13,6 +13,7 @@ def describe(
     /,
     *,
     task: Annotated[list[TaskName] | None, Parameter(negative=())] = None,
+    place: Literal["lab", "server", "jatos", "datapipe", "static"] | None = None,
     group: str = "",
     language: Literal["en", "de"] | None = None,
     out: Path | None = None,
@@ -30,7 +31,12 @@ def describe(
     study
         Folder of the study.
     task
-        Tasks to describe; if left out, those of [sitting], or else those with a protocol.
+        Tasks to describe; if left out, those of [sitting]; or else those with trial lists, data or
+        a built page; or else the one that twoalike run starts.
+    place
+        Where people take part. lab: in a window; the others are in a browser: server (twoalike
+        online serve), jatos, datapipe (a web host and DataPipe), static (a web host alone). If left
+        out: server if it has run, or lab if nothing of the study is online.
     group
         Group whose protocols are described, in a study with groups.
     language
@@ -43,9 +49,10 @@ def describe(
     --------
         twoalike describe my-study
         twoalike describe my-study --out ethics.html
+        twoalike describe my-study --place jatos --out ethics.html
         twoalike describe my-study --task odd-one-out --language de --out ethik.html
     """
     from twoalike.planning import describe_study
 
-    page = describe_study(study, task or (), group=group, language=language)
+    page = describe_study(study, task or (), place=place, group=group, language=language)
     print(page if out is None else f"{page.save(out)}  {page.title}")  # noqa: T201

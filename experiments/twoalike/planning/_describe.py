@@ -5,6 +5,7 @@ how it is shared. The page states only what the settings and the program determi
 the applicants have to add.
 """
 
+import json
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +14,16 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
 from twoalike.planning._page import Block, DescriptionPage, items, quote, text
 from twoalike.planning._summary import first_session
-from twoalike.record import Progress
-from twoalike.registry import Task, find_task
+from twoalike.record import Progress, find_runs
+from twoalike.registry import Task, find_task, task_names
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import OnlineConfig, Study, TwoalikeError
 from twoalike.tasks import (
     Duration,
     PresentationTiming,
@@ -33,8 +34,11 @@ from twoalike.tasks import (
     prepare_session,
     protocol_or_default,
     session_duration,
-    study_tasks,
+    tasks_to_do,
 )
+
+type Place = Literal["lab", "server", "jatos", "datapipe", "static"]
+"""Where people take part: in a window, or in a browser, whose answers go to one of four places."""
 
 _MEASURES = ("form", "blocks", "debrief")
 """Questions besides the trials."""
@@ -61,6 +65,7 @@ def describe_study(
     study: Study | str | Path,
     tasks: Sequence[str] = (),
     *,
+    place: Place | None = None,
     group: str = "",
     language: str | None = None,
 ) -> DescriptionPage:
@@ -71,8 +76,12 @@ def describe_study(
     study
         The study, or its folder.
     tasks
-        Names of the tasks that participants do. Empty: those of ``[sitting]``, or without any,
-        those whose protocols are in the study.
+        Names of the tasks that participants do. Empty: those of ``[sitting]``; or else those with
+        trial lists, data or a built page; or else the one that ``twoalike run`` starts.
+    place
+        Where people take part: ``lab``, in a window; ``server``, in a browser, served by ``twoalike
+        online serve``; ``jatos``; ``datapipe``, a web host and DataPipe; ``static``, a web host
+        alone. None: ``server`` if the server has run, or ``lab`` if nothing of the study is online.
     group
         Group of people whose protocols hold; empty: the study's own.
     language
@@ -82,24 +91,30 @@ def describe_study(
     Raises
     ------
     TwoalikeError
-        If there is no such study, task, group or language, or a session cannot be designed.
+        If there is no such study, task, group or language, a session cannot be designed, or the
+        study is online and only ``place`` could say where.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     opened = opened.for_group(group) if group else opened
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
-    names = tasks or opened.config.sitting.tasks or study_tasks(opened)
-    sessions = [_session(opened, stimuli, name) for name in names]
+    where = _place(opened, place)
+    sessions = [_session(opened, stimuli, name) for name in tasks or _used_tasks(opened)]
     words = _words(_language(language, sessions))
     heads = words["headings"]
     sections = {
-        heads["procedure"]: [*_setting(opened, stimuli, words), *_procedure(sessions, words)],
+        heads["procedure"]: [
+            *_setting(opened, stimuli, where, words),
+            *_procedure(sessions, words),
+        ],
         heads["asked"]: _asked(sessions, words),
-        heads["consent"]: _consent(opened, sessions, words),
-        heads["stop"]: [items(words["stop"]["items"])],
-        heads["stored"]: _stored(sessions, words),
-        heads["access"]: _access(opened, sessions, words),
-        heads["open"]: [items(words["open"]["items"])],
-        heads["shown"]: _shown(sessions, words),
+        heads["consent"]: _consent(opened, sessions, where, words),
+        heads["stop"]: [items(_stop(opened, where, words))],
+        heads["stored"]: _stored(opened, sessions, where, words),
+        heads["access"]: _access(opened, sessions, where, words),
+        heads["open"]: [
+            items([*words["open"]["items"], *words["open"]["services"].get(where, ())])
+        ],
+        heads["shown"]: _shown(opened, sessions, words),
     }
     return DescriptionPage(
         title=words["heading"].format(title=opened.config.title),
@@ -107,6 +122,47 @@ def describe_study(
         made=words["made"].format(version=version("twoalike")),
         sections={head: tuple(blocks) for head, blocks in sections.items()},
     )
+
+
+def _page_file(study: Study) -> Path:
+    """Return the path of the page that ``online build`` writes."""
+    return study.root / "online" / "session.json"
+
+
+def _place(study: Study, place: Place | None) -> Place:
+    """Where people take part, as far as the study's files show it."""
+    places: tuple[Place, ...] = get_args(Place.__value__)
+    if place is not None and place not in places:
+        raise TwoalikeError(where=f"`place={place}`", expected=f"one of {', '.join(places)}")
+    root = study.root.resolve()
+    if place is not None or root.with_name(f"{root.name}-online").is_dir():
+        return place or "server"
+    if _page_file(study).is_file() or study.config.online != OnlineConfig():
+        raise TwoalikeError(
+            where="`place=...`",
+            expected=f"where people take part, one of {', '.join(places)}, as the study is online",
+            found="nothing",
+        )
+    return "lab"
+
+
+def _used_tasks(study: Study) -> Sequence[str]:
+    """Tasks that participants do: most studies also have protocols of others."""
+    if study.config.sitting.tasks:
+        return study.config.sitting.tasks
+    page, built = _page_file(study), set[str]()
+    if page.is_file():
+        protocols = json.loads(page.read_text(encoding="utf-8"))["protocols"]
+        built = {protocol["task"] for protocol in protocols.values()}
+    lists = study.root / "design"
+    used = [
+        name
+        for name in task_names()
+        if name in built
+        or any(lists.glob(f"sub-*_task-{find_task(name).label}_trials.tsv"))
+        or find_runs(study.raw, find_task(name).label)
+    ]
+    return used or tasks_to_do(study)
 
 
 @cache
@@ -157,7 +213,9 @@ def _own_list(study: Study, stimuli: StimulusSet, task: Task) -> pd.DataFrame:
     return table
 
 
-def _setting(study: Study, stimuli: StimulusSet, words: Mapping[str, Any]) -> Iterator[Block]:
+def _setting(
+    study: Study, stimuli: StimulusSet, place: Place, words: Mapping[str, Any]
+) -> Iterator[Block]:
     """Stimuli, tasks of a sitting, conditions, and groups of people."""
     said, groups = words["procedure"], study.config.groups
     kinds = dict.fromkeys(said["kinds"][stimuli.kind(name)] for name in stimuli.ids)
@@ -167,6 +225,7 @@ def _setting(study: Study, stimuli: StimulusSet, words: Mapping[str, Any]) -> It
             n=len(stimuli.ids),
             folder=study.config.stimuli,
             kinds=", ".join(kinds),
+            screen=said["screens"]["lab" if place == "lab" else "online"],
             each=said["each"].format(n=each) if each else "",
             categories=said["categories"].format(names=levels) if levels else "",
         )
@@ -289,32 +348,70 @@ def _question(question: Any, words: Mapping[str, Any]) -> str:
     return f"{asked} ({how}{more})"
 
 
+def _asking(study: Study, sessions: Sequence[_Session]) -> list[_Session]:
+    """Sessions whose consent is shown or given: in a sitting, no part but the first asks."""
+    sitting = study.config.sitting
+    asking = [one for one in sessions if one.protocol.consent.ask]
+    if not asking or {one.task.name for one in sessions} != set(sitting.tasks):
+        return list(sessions)
+    return asking[:1] if sitting.order == "fixed" else asking
+
+
 def _consent(
-    study: Study, sessions: Sequence[_Session], words: Mapping[str, Any]
+    study: Study, sessions: Sequence[_Session], place: Place, words: Mapping[str, Any]
 ) -> Iterator[Block]:
     said = words["consent"]
-    group = said["group"] if study.config.groups.names else ""
-    lines = {}
-    for protocol in (one.protocol for one in sessions):
-        consent = protocol.consent
-        if not consent.ask:
-            lines[said["not_asked"]] = True
-            continue
-        form = {"version": consent.version, "minimum": consent.minimum_s, "group": group}
-        lines[said["asked"].format(**form)] = True
-        shown = " ".join(protocol.texts.consent.split())
-        if not shown or any(remark in shown for remark in consent_remarks()):
-            lines[said["placeholder"]] = True
-    yield from map(text, lines)
+    kept = [said["group"]] if study.config.groups.names else []
+    kept += [said["ids"]] if place == "server" else []
+    tasks: dict[str, list[str]] = {}
+    for one in _asking(study, sessions):
+        consent = one.protocol.consent
+        form = {"version": consent.version, "minimum": consent.minimum_s, "kept": "".join(kept)}
+        line = said["asked"].format(**form) if consent.ask else said["not_asked"]
+        tasks.setdefault(line, []).append(one.task.name)
+    for line, names in tasks.items():
+        yield text(line if len(tasks) == 1 else f"**{_and(names, words)}:** {line}")
+    shown = [one.protocol.texts.consent for one in sessions if one.protocol.consent.ask]
+    if any(not page.strip() or _is_example(page) for page in shown):
+        yield text(said["placeholder"])
 
 
-def _stored(sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[Block]:
+def _is_example(page: str) -> bool:
+    return any(remark in " ".join(page.split()) for remark in consent_remarks())
+
+
+def _stop(study: Study, place: Place, words: Mapping[str, Any]) -> Iterator[str]:
+    """How people stop, and what becomes of their data if they want that."""
+    said = words["stop"]
+    yield said["leave"]["lab" if place == "lab" else "online"]
+    hours = study.config.online.return_hours
+    yield said["kept"].get(place, said["kept"]["host"]).format(hours=hours)
+    if place != "lab":
+        yield said["code" if place == "server" else "no_code"]
+    yield said["erased"]
+    yield said["published"]
+
+
+def _stored(
+    study: Study, sessions: Sequence[_Session], place: Place, words: Mapping[str, Any]
+) -> Iterator[Block]:
     said, lines = words["stored"], []
-    yield text(f"{said['place']} {said['code']}")
+    online = study.config.online
+    yield text(f"{said['place'][place]} {said['files']}")
+    yield text(said["code" if place == "lab" else "online_code"])
+    if place != "lab":
+        named = {"parameter": online.id_parameter, "hours": online.return_hours}
+        ids = said["ids"][online.entry if place == "server" else place].format(**named)
+        yield text(f"**{said['ids_head']}** {ids}" + (said["payment"] if place == "server" else ""))
+        yield text(said["browser"][place])
+        if online.completion_url:
+            host = online.completion_url.split("/")[2]
+            yield text(said["completion"].format(host=host))
+    yield text(said["retention"] + (said["key"] if place == "server" else ""))
     for one in sessions:
         events = said["events"] if one.task.events is not None else ""
         lines.append(said["rows"].format(task=one.task.name) + events)
-    lines.append(said["session"])
+    lines.append(said["session"].format(screen=said["lab_screen" if place == "lab" else "device"]))
     measures = [getattr(one.protocol, name) for one in sessions for name in _MEASURES]
     asked = [question for measure in measures for question in measure.questions]
     if asked or any(one.protocol.consent.ask for one in sessions):
@@ -324,15 +421,16 @@ def _stored(sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[
         if kind != "none":
             lines.append(said["marks_lsl" if kind == "lsl" else "marks"].format(kind=kind))
     yield items(lines)
-    yield text(said["not_stored"])
+    yield text(said["not_stored"] + (said["limits"] if place == "server" else ""))
 
 
 def _access(
-    study: Study, sessions: Sequence[_Session], words: Mapping[str, Any]
+    study: Study, sessions: Sequence[_Session], place: Place, words: Mapping[str, Any]
 ) -> Iterator[Block]:
     said, config = words["access"], study.config
     who = "members" if config.data.access == "group" else config.data.access
-    yield text(f"{said[who]} {said['encryption']}")
+    encryption = said["encryption"].get(place, said["encryption"]["other"])
+    yield text(f"{said[who]} {encryption}")
     named = _and([f"`{name}`" for name in config.share.columns], words)
     more = said["columns"].format(columns=named) if named else said["no_columns"]
     yield text(f"{said['share'].format(license=config.license)} {more}")
@@ -343,12 +441,12 @@ def _access(
         yield text(said["exclusion"].format(checks=checks, missed=rule.missed))
 
 
-def _shown(sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[Block]:
+def _shown(study: Study, sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[Block]:
     """Consent and instruction as participants read them, and the columns of raw tables."""
     said = words["shown"]
     consents = dict.fromkeys(
         (one.protocol.texts.consent, one.protocol.texts.agree, one.protocol.texts.decline)
-        for one in sessions
+        for one in _asking(study, sessions)
         if one.protocol.consent.ask
     )
     for consent, agree, decline in consents:
