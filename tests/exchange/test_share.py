@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import call
+from tests.conftest import call, succeed
 
 from twoalike.exchange import (
     Shared,
@@ -249,6 +249,31 @@ def test_what_looks_private_and_is_not_can_be_allowed(study: Path, tmp_path: Pat
     out = tmp_path / "public"
     assert publish(study, out, "--allow", "lab@example.org") == 0
     assert "lab@example.org" in (out / "README.md").read_text()
+
+
+def test_the_contact_address_of_a_protocol_is_a_note_and_of_a_participant_an_error(
+    make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consent = (
+        "[consent]\nask = true\n[texts]\nconsent = 'Ask ethics (at) uni-x.org or 0551/39-12345'\n"
+    )
+    question = "[[form.questions]]\nid = 'job'\nkind = 'text'\ntext = 'Job? See ethics@uni-x.org'\n"
+    root = make_study(protocol=consent + question)
+    settings = root / "study.toml"
+    settings.write_text(f'{settings.read_text()}[share]\ncolumns = ["form.job"]\n')
+    succeed("run", root, "--participant", "p901", "--simulate", "--no-window")
+    succeed("validate", root)
+    assert "private?" not in capsys.readouterr().out
+    publish = ("share", root, "--with-free-text", "--allow-problems", "--out")
+    succeed(*publish, tmp_path / "public")
+    printed = capsys.readouterr().out
+    for address in ("ethics (at) uni-x.org", "0551/39-12345", "ethics@uni-x.org"):
+        assert f"'{address}' (" in printed, printed
+    answers = next(root.rglob("*_answers.tsv"))
+    given = re.sub("job\t[^\t]*", "job\tethics@uni-x.org", answers.read_text())
+    answers.write_text(given)
+    assert call(*publish, tmp_path / "again") == 1
+    assert "'ethics@uni-x.org' looks private" in capsys.readouterr().err
 
 
 def test_names_of_this_computer_are_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

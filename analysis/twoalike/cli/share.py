@@ -30,8 +30,9 @@ def share(
     1925, by a different number for each person; the time of day and the days between visits stay
     the same. Ages above 89 become 89. Seeds, hashes of files that contain codes, torn rows, words
     in logs, and all files that are not part of the raw data are left out. Every column and text is
-    searched for e-mail addresses, telephone numbers, IBAN, internet addresses, long numbers, paths,
-    names of this computer and its user, and full dates; if one is found, nothing is written. A
+    searched for e-mail addresses, profiles, ids of crowd workers, telephone numbers, IBAN, IP and
+    MAC addresses, long numbers, paths, names of this computer and its user, and full dates; if one
+    is found, nothing is written. Contact addresses in texts of the protocols are only listed. A
     warning names values shared by fewer than 5 people. The copy passes the BIDS validator.
 
     There is no --seed, on purpose: which new code belongs to which old one is random and is not
@@ -54,8 +55,7 @@ def share(
     pilot
         Publish the pilot data instead.
     allow
-        A text that looks private and is harmless, such as the lab's address in a consent text,
-        exactly as the message shows it.
+        A text that looks private and is harmless, exactly as the message shows it.
     allow_problems
         Publish the data even if twoalike validate finds problems in them.
 

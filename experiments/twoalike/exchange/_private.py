@@ -34,6 +34,7 @@ _GENERIC = frozenset(
 
 type Kind = Literal[
     "e-mail address",
+    "profile address",
     "path",
     "computer or user name",
     "participant code",
@@ -42,11 +43,14 @@ type Kind = Literal[
     "time stamp",
     "IBAN",
     "IP address",
+    "MAC address",
     "phone number",
     "long number",
 ]
-NUMBERS = frozenset({"IP address", "phone number", "long number"})
+LIKE_NAMES = frozenset({"crowd worker's id", "IP address", "phone number", "long number"})
 """Kinds that an image's name can resemble."""
+CONTACTS = frozenset({"e-mail address", "profile address", "phone number"})
+"""Kinds that the study's own texts are right to contain."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,20 @@ class Private:
     line: int
 
 
-_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
+_AT = re.compile(r"@|[(\[{] ?[aä]t ?[)\]}]", re.IGNORECASE)
+_DOT = r"(?:\.| ?[(\[{] ?(?:dot|punkt) ?[)\]}] ?)"
+_EMAIL = re.compile(
+    r"[\w.+%-]+(?:@| ?[(\[{] ?(?:at|ät|@) ?[)\]}] ?)"
+    rf"[\w-]+(?:{_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}",
+    re.IGNORECASE,
+)
+_PROFILE = re.compile(
+    r"(?<![\w.@-])(?:https?://)?(?:(?:www|m|[a-z]{2})\.)?(?:(?:facebook|instagram|threads|twitter|x|vk)\.(?:com|net)/[\w.]+"
+    r"|(?:github\.com|t\.me|wa\.me)/[\w-]+(?![\w/.-])"  # not a repository of software
+    r"|linkedin\.com/in/[\w%-]+|xing\.com/profile/\w+|reddit\.com/u(?:ser)?/[\w-]+"
+    r"|bsky\.app/profile/[\w.:-]+|researchgate\.net/profile/[\w-]+|[\w-]{1,63}(?:\.[\w-]{1,63}){1,3}/@[\w.@-]+)",
+    re.IGNORECASE,
+)
 _PATHS = (
     ("/", re.compile(r"(?<![\w.:/\\~-])/[\w.+-]+(?:/[\w.+-]+)+")),  # /home/somebody
     ("~", re.compile(r"(?<![\w/])~\w*/[\w.+-]+")),  # ~/data
@@ -79,16 +96,18 @@ _YEAR = re.compile(r"(?<!\d)(?:19[2-9]\d|20\d\d)(?!\d)")
 _AROUND = 40
 """Characters before and after a year in which the rest of its date must stand."""
 _YEAR_FIRST = re.compile(
-    r"(?<!\d)(?P<year>\d{4})(?P<mark>[-/_])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?!\d)"
+    r"(?<!\d)(?P<year>\d{4})(?P<mark> ?[-/_.] ?| )(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?!\d)"
     r"(?P<time>[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"
 )
 _YEAR_LAST = re.compile(
-    r"(?<![\d.])(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\d)"
+    r"(?<![\d.])(?P<first>\d{1,2})(?P<mark> ?[./-] ?| )(?P<second>\d{1,2})(?P=mark)"
+    r"(?P<year>\d{4})(?!\d)"
 )
 _MONTH = r"(?:jan|feb|mar|mär|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[^\W\d_]*"  # en, de
 _WRITTEN = re.compile(
-    rf"(?<!\d)(?:\d{{1,2}}(?:\.|st|nd|rd|th)?[ _-]{_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?),?"
-    rf"[ _-]\d{{4}}(?!\d)|(?<!\d)\d{{4}}[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
+    rf"(?<!\d)(?:\d{{1,2}}(?:\.|st|nd|rd|th)?[ _-]*(?:of )?{_MONTH}"
+    rf"|{_MONTH} +\d{{1,2}}(?:st|nd|rd|th)?),?[ _-]*\d{{4}}(?!\d)"
+    rf"|(?<!\d)\d{{4}}[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
     re.IGNORECASE,
 )
 _END = r"(?!\w|[.,]\d)"
@@ -111,7 +130,14 @@ _LONG = (
     re.compile(rf"(?<![\w.,+/-])\d{{4}}(?:[ -]\d{{4}}){{2,}}{_END}"),  # cards
     re.compile(rf"(?<![\w.,+/-])\d{{3}}-\d\d-\d{{4}}{_END}"),  # social security
 )
-_WORKER = re.compile(r"(?<![\w-])(?:[56][\da-f]{23}|A(?=[A-Z]*\d)[\dA-Z]{12,13})(?![\w-])")
+_MAC = re.compile(
+    r"(?<![\w:.-])[\dA-F]{2}([:-])(?:[\dA-F]{2}\1){4}[\dA-F]{2}(?![\w:-])"
+    r"|(?<![\w.])(?:[\dA-F]{4}\.){2}[\dA-F]{4}(?![\w.])",
+    re.IGNORECASE,
+)
+_WORKER = re.compile(
+    r"(?<![\w-])(?:[56][\da-f]{23}|A(?=[A-Z]*\d+[A-Z])[\dA-Z]{12,13})(?![\w-])", re.IGNORECASE
+)
 """Of Prolific, or of Mechanical Turk."""
 _DIGITS = re.compile(r"\d\D{0,2}\d\D{0,2}\d\D{0,2}\d|::")
 
@@ -132,11 +158,10 @@ def computer_names() -> tuple[str, ...]:
 def find_private(text: str, names: Collection[str] | None = None) -> list[Private]:
     """Search a text for what may identify somebody.
 
-    Found are e-mail addresses, ids of Prolific and Mechanical Turk, absolute paths, names, full
-    dates from 1925 on, IBAN, addresses on the internet, telephone numbers and numbers of seven or
-    more digits, in the order of the text.
-    ``names`` are further words that must not occur, whatever their case; None means the names of
-    this computer and of its user.
+    Found are e-mail addresses and addresses of profiles, ids of Prolific and Mechanical Turk,
+    absolute paths, names, full dates from 1925 on, IBAN, IP and MAC addresses, telephone numbers
+    and numbers of seven or more digits, in the order of the text. ``names`` are further words that
+    must not occur, whatever their case; None means the names of this computer and of its user.
 
     Examples
     --------
@@ -150,9 +175,14 @@ def find_private(text: str, names: Collection[str] | None = None) -> list[Privat
 
 
 def _matches(text: str, words: Collection[str]) -> Iterator[tuple[Kind, re.Match[str]]]:
-    if "@" in text:
+    if _AT.search(text):
         for match in _EMAIL.finditer(text):
             yield "e-mail address", match
+    if "/" in text:
+        for match in _PROFILE.finditer(text):
+            yield "profile address", match
+    for match in _MAC.finditer(text):
+        yield "MAC address", match
     for match in _WORKER.finditer(text):
         yield "crowd worker's id", match
     paths: dict[tuple[int, int], re.Match[str]] = {}
@@ -305,29 +335,52 @@ def search_file(
             yield Found(private, private.line)
 
 
-def shown_objects(files: Mapping[str, str]) -> frozenset[str]:
-    """Ids of the objects shown in a data set, from the manifests in it that can be read."""
-    names: set[str] = set()
-    for path, text in files.items():
-        if path.endswith("_manifest.json"):
-            with suppress(ValueError, RecursionError):  # damaged: the checks of the data say so
-                content = json.loads(text)
-                shown = content.get("stimuli") if isinstance(content, dict) else None
-                names.update(shown if isinstance(shown, dict) else ())
-    return frozenset(names)
+@dataclass(frozen=True)
+class Known:
+    """What looks private in a data set and is not, from the manifests in it that can be read."""
+
+    objects: frozenset[str]
+    """Ids of the objects shown."""
+    contacts: Mapping[str, Kind]
+    """Addresses in the texts of protocols, such as those that a consent text must have."""
+
+    @classmethod
+    def of(cls, files: Mapping[str, str]) -> "Known":
+        """Collect them from the texts of a data set, by path."""
+        objects, words = set[str](), set[str]()
+        for path, text in files.items():
+            if path.endswith("_manifest.json"):
+                with suppress(ValueError, RecursionError):  # damaged: the checks of the data say so
+                    content = json.loads(text)
+                    manifest = content if isinstance(content, dict) else {}
+                    shown = manifest.get("stimuli")
+                    objects.update(shown if isinstance(shown, dict) else ())
+                    words.update(string for _, string in _strings(manifest.get("config"), ""))
+        found = find_private("\n".join(sorted(words)), ())
+        contacts = {one.text: one.kind for one in found if one.kind in CONTACTS}
+        return cls(frozenset(objects), contacts)
+
+    def is_contact(self, path: str, found: Found) -> bool:
+        """Whether this is an address in a text of the study; elsewhere somebody entered it."""
+        asked = path.endswith("_answers.tsv") and found.column in ("text", "options")
+        return (asked or found.row is None) and found.private.text in self.contacts
 
 
 def check_private(root: Path, names: Collection[str] | None = None) -> list[RawProblem]:
-    """Search raw data for what may identify a person; time stamps of sessions are no problem.
+    """Search raw data for what may identify a person.
+
+    Time stamps of sessions are no problem, nor are addresses in texts of the protocols.
 
     ``names`` are as in :func:`find_private`.
     """
     files = read_texts(root, lambda path: path.endswith(_TEXT)).files
-    objects = shown_objects(files)
+    known = Known.of(files)
     problems = []
     for name, text in files.items():
-        for found in search_file(name, text, names, objects):
-            if (private := found.private).kind != "time stamp":
+        for found in search_file(name, text, names, known.objects):
+            if (private := found.private).kind != "time stamp" and not known.is_contact(
+                name, found
+            ):
                 message = f"{private.text!r} looks private ({private.kind})"
                 if name.endswith(".tsv"):
                     problems.append(RawProblem(root / name, message, found.row, found.column))
@@ -358,7 +411,7 @@ def _search_table(
         for private in find_private("\n".join(cells), names):  # all at once: most have no finding
             cell = cells[private.line - 1]
             # The design fills our own columns, with names of images and of triplets.
-            if private.kind not in NUMBERS or not (column in own or cell in ids):
+            if private.kind not in LIKE_NAMES or not (column in own or cell in ids):
                 yield Found(private, first[cell], column)
 
 
@@ -378,7 +431,7 @@ def _search_json(
         for private in find_private("\n".join(flat), names):
             key, string = strings[private.line - 1]
             version = private.kind == "IP address" and _VERSIONS & set(key.split("."))
-            if not version and not (private.kind in NUMBERS and string in ids):
+            if not version and not (private.kind in LIKE_NAMES and string in ids):
                 yield Found(private, number if by_line else None, key)
 
 

@@ -30,7 +30,7 @@ from twoalike.exchange._dataset import (
     split_table,
     write_texts,
 )
-from twoalike.exchange._private import Found, find_codes, search_file, shown_objects
+from twoalike.exchange._private import Found, Known, find_codes, search_file
 from twoalike.record import GROUP, check_bids, check_raw, find_runs
 from twoalike.study import (
     MISSING,
@@ -109,7 +109,8 @@ class Shared:
     n_runs: int = 0
     """``n_people``, ``n_runs``: Participants, and runs of tasks in a copy that was written."""
     notes: Collection[str] = ()
-    """What the checks of the raw data had to say, one line each."""
+    """Addresses in the study's own texts, and what the checks of the raw data reported, one line
+    each."""
 
 
 def share(
@@ -174,7 +175,7 @@ def share(
             )
         n_runs = len(find_runs(folder))
     left_out = [*sorted(texts.others), *shared.left_out]
-    return replace(shared, left_out=left_out, n_runs=n_runs, notes=notes)
+    return replace(shared, left_out=left_out, n_runs=n_runs, notes=[*notes, *shared.notes])
 
 
 def file_kind(path: str) -> str | None:
@@ -210,7 +211,8 @@ def share_files(
     change = _Change(files, columns, Anonymous(people, rename, with_groups), options)
     kept = [path for path in sorted(kinds) if not change.is_left_out(path)]
     changed = {path: change.text(path, kinds[path], _owner(path, people)) for path in kept}
-    _check(changed, shown_objects(files), people, rename, options)
+    known = Known.of(files)
+    _check(changed, known, people, rename, options)
     finished = {
         rename(path): sorted_by_code(text) if kinds[path] == "table" else text
         for path, text in changed.items()
@@ -226,6 +228,10 @@ def share_files(
             *small_cells(_published_answers(changed, columns)),
         ],
         len(people),
+        notes=[
+            f"{text!r} ({kind}) is in a text of the study, and published with it"
+            for text, kind in known.contacts.items()
+        ],
     )
 
 
@@ -302,16 +308,20 @@ class _Change:
 
 def _check(
     changed: Mapping[str, str],
-    objects: Collection[str],
+    known: Known,
     people: Mapping[str, Person],
     rename: Callable[[str], str],
     options: ShareOptions,
 ) -> None:
     """Check that nothing private is left."""
     for path, text in changed.items():
-        found = list(search_file(path, text, options.names, objects))
+        found = list(search_file(path, text, options.names, known.objects))
         codes = [Found(code, code.line) for code in find_codes(f"{text}\n{rename(path)}", people)]
-        left = [each for each in (*found, *codes) if each.private.text not in options.allow]
+        left = [
+            each
+            for each in (*found, *codes)
+            if each.private.text not in options.allow and not known.is_contact(path, each)
+        ]
         if left:
             private = left[0].private
             raise TwoalikeError(
