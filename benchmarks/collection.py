@@ -201,7 +201,7 @@ def run(
 
 def last_step(student: Path) -> int:
     """Step of the latest checkpoint of a run; 0 if there is none."""
-    found = (student / "checkpoints").glob("step-*")
+    found = student.with_name(f"{student.name}.checkpoints").glob("step-*")
     return max((int(path.name.removeprefix("step-")) for path in found), default=0)
 
 

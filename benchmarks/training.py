@@ -259,7 +259,7 @@ def resumed(folder: Path, processes: int) -> str:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     interrupt(start("stopped"), place / "stopped" / "training.jsonl")
-    found = (place / "stopped" / "checkpoints").glob("step-*")
+    found = (place / "stopped.checkpoints").glob("step-*")
     step = max(int(path.name.removeprefix("step-")) for path in found)
     for name, more in (("stopped", ("--resume",)), ("whole", ())):
         if start(name, *more).wait():

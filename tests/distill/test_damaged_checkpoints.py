@@ -49,7 +49,8 @@ def stopped(once: Path, squares: Squares, tmp_path: Path) -> Path:
     """A student that misses nothing but its end."""
     if not once.exists():
         run(squares, once)
-    shutil.copytree(once, tmp_path / "student")
+    for name in ("student", "student.checkpoints"):
+        shutil.copytree(once.with_name(name), tmp_path / name)
     for name in ("model.safetensors", "config.json"):
         (tmp_path / "student" / name).unlink()
     return tmp_path / "student"
@@ -64,7 +65,7 @@ def test_the_run_goes_on_from_the_checkpoint_before(
     damage: Callable[[Path], object],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    last = stopped / "checkpoints" / "step-0000006"
+    last = Path(f"{stopped}.checkpoints") / "step-0000006"
     damage(last / name)
     run(squares, stopped, resume=True)
     (line,) = capsys.readouterr().err.splitlines()
@@ -78,7 +79,7 @@ def test_the_run_goes_on_from_the_checkpoint_before(
 def test_the_damaged_ones_go_and_the_one_that_was_gone_on_from_stays(
     stopped: Path, squares: Squares, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = stopped / "checkpoints"
+    folder = Path(f"{stopped}.checkpoints")
     (folder / "step-0000006").rename(folder / "step-0000005")  # as a signal would leave one
     emptied(folder / "step-0000005" / "log.jsonl")
     run(squares, stopped, resume=True)
@@ -105,7 +106,7 @@ def test_where_the_best_is_damaged_the_next_best_is_taken(
     said = run(squares, out)
     rows = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     kl = {row["step"]: row["held_out"]["kl"] for row in rows if "held_out" in row}
-    kept = [checkpoint_step(path) for path in find_checkpoints(out / "checkpoints")]
+    kept = [checkpoint_step(path) for path in find_checkpoints(Path(f"{out}.checkpoints"))]
     best, second = sorted(kept, key=kl.__getitem__)[:2]
     assert said["selected_step"] == second
     assert said["held_out"]["student"]["kl"] == kl[second]
@@ -115,25 +116,25 @@ def test_where_the_best_is_damaged_the_next_best_is_taken(
 
 
 def test_where_all_are_damaged_one_line_says_so(stopped: Path, squares: Squares) -> None:
-    before = {path.name for path in (stopped / "checkpoints").glob("step-*")}
-    for path in (stopped / "checkpoints").glob("step-*"):
+    before = {path.name for path in (Path(f"{stopped}.checkpoints")).glob("step-*")}
+    for path in (Path(f"{stopped}.checkpoints")).glob("step-*"):
         cut(path / "student.safetensors")
     with pytest.raises(TwoalikeError, match="No checkpoint is intact: remove .* start") as at:
         run(squares, stopped, resume=True)
     assert "\n" not in str(at.value)
-    assert {path.name for path in (stopped / "checkpoints").glob("step-*")} == before
+    assert {path.name for path in (Path(f"{stopped}.checkpoints")).glob("step-*")} == before
 
 
 def test_checkpoints_of_version_01_are_gone_on_from(
     stopped: Path, once: Path, squares: Squares
 ) -> None:
     """They hold no checksums; of them what is torn is found, what is changed is not."""
-    for path in (stopped / "checkpoints").glob("step-*/state.json"):
+    for path in (Path(f"{stopped}.checkpoints")).glob("step-*/state.json"):
         content = json.loads(path.read_text())
         for key in ("files", "sha256"):
             del content[key]
         path.write_text(json.dumps(content))
-    emptied(stopped / "checkpoints" / "step-0000006" / "optimizer.pt")
+    emptied(Path(f"{stopped}.checkpoints") / "step-0000006" / "optimizer.pt")
     run(squares, stopped, resume=True)
     for file in FILES:
         assert (stopped / file).read_bytes() == (once / file).read_bytes()

@@ -159,9 +159,7 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
     out = tmp_path / "student"
     said = run(squares, out)
     names = {path.name for path in out.iterdir()}
-    assert names == {"model.safetensors", "config.json", "README.md", "training.jsonl"} | {
-        "checkpoints"
-    }
+    assert names == {"model.safetensors", "config.json", "README.md", "training.jsonl"}
     assert said["kind"] == "student"
     assert said["backbone"] == "test_resnet"
     assert said["weights_sha256"] == load_backbone(out).weights_sha256 != said["initial_sha256"]
@@ -171,7 +169,7 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
     log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log if "loss" in row] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in log if "held_out" in row] == [0, 2, 4, 6]
-    kept = sorted(path.name for path in (out / "checkpoints").glob("step-*"))
+    kept = sorted(path.name for path in (tmp_path / "student.checkpoints").glob("step-*"))
     best = min((row["held_out"]["kl"], row["step"]) for row in log if "held_out" in row)[1]
     assert kept == sorted({f"step-{best:07d}", "step-0000004", "step-0000006"})
     assert said["selected_step"] == best

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -404,6 +405,29 @@ def test_the_card_says_whose_choices_and_names_no_participant(
     }
     assert whose in written["README.md"]
     assert not [name for name, text in written.items() if "zz-007" in text]
+
+
+@pytest.mark.parametrize(
+    ("settings", "vector"),
+    [
+        ({"head": "none"}, "features"),
+        ({"head": "none", "train": "probe"}, "features"),
+        ({"head": "human"}, "positions"),
+        ({"head": "human", "train": "probe"}, "positions"),
+        ({"head": "linear"}, "mapped features"),
+    ],
+)
+def test_the_card_claims_agreement_of_the_vector_that_was_trained(
+    squares: Squares, tmp_path: Path, settings: dict[str, str], vector: str
+) -> None:
+    run(squares, tmp_path / "student", steps=1, **settings)
+    card = " ".join((tmp_path / "student" / "README.md").read_text().split())
+    assert f"Scored are similarities of {vector}" in card
+    assert re.search(rf"imilarit\w+ of (its|the) {vector}( predict| were trained to predict)", card)
+    unscored = "features themselves, which the network returns, were not scored" in card
+    assert unscored == (vector != "features") == ("similarities of its features" not in card)
+    unchanged = settings == {"head": "human", "train": "probe"}
+    assert unchanged == ("the network is unchanged" in card)
 
 
 def test_features_of_unreadable_images_are_not_asked_for(squares: Squares, tmp_path: Path) -> None:

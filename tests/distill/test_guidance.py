@@ -231,7 +231,9 @@ def test_a_loss_that_is_no_number_stops_the_run(squares: Squares, tmp_path: Path
         ) as error:
             run(squares, out, config)
         assert "lower `rate=...` (it was 1e+30)" in str(error.value)
-        assert [path.name for path in find_checkpoints(out / "checkpoints")] == ["step-0000000"]
+        assert [path.name for path in find_checkpoints(Path(f"{out}.checkpoints"))] == [
+            "step-0000000"
+        ]
 
 
 class Greedy(torch.nn.Module):
@@ -273,7 +275,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     monkeypatch.setattr(Update, "take", real)
-    folder = tmp_path / "student" / "checkpoints"
+    folder = tmp_path / "student.checkpoints"
     assert {path.name for path in folder.iterdir()} >= {"step-0000002"}
     assert not list(folder.glob("*0000004*"))
     run(squares, tmp_path / "student", resume=True)

@@ -26,8 +26,10 @@ def test_the_last_checkpoints_are_kept_beside_the_best(
     out = tmp_path / "student"
     config = QUICK.model_copy(update={"evaluate_every": 1, "keep": keep})
     run(squares, out, config)
-    steps = [checkpoint_step(path) for path in find_checkpoints(out / "checkpoints")]
-    best = read_json(out / "checkpoints" / "step-0000006" / "state.json", "checkpoint")["best_step"]
+    steps = [checkpoint_step(path) for path in find_checkpoints(Path(f"{out}.checkpoints"))]
+    best = read_json(Path(f"{out}.checkpoints") / "step-0000006" / "state.json", "checkpoint")[
+        "best_step"
+    ]
     last = list(range(max(0, 7 - keep), 7))
     assert steps == sorted({best, *last})
 
@@ -36,7 +38,7 @@ def test_what_a_process_killed_while_it_wrote_a_checkpoint_left_is_removed(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also that of a step at which no checkpoint is written again."""
-    folder = tmp_path / "student" / "checkpoints"
+    folder = tmp_path / "student.checkpoints"
     real = Update.take
 
     def with_leftover(self: Update, step: int, data: Any) -> Any:
@@ -62,7 +64,7 @@ def test_all_files_have_the_permissions_of_new_files(
         run(squares, tmp_path / "student", QUICK.model_copy(update={"head": "linear", "ema": 0.5}))
     finally:
         os.umask(before)
-    files = [path for path in (tmp_path / "student").rglob("*") if path.is_file()]
+    files = [path for path in tmp_path.glob("student*/**/*") if path.is_file()]
     assert {path.name for path in files} >= {"model.safetensors", "head.safetensors", "state.json"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o666 & ~umask}
 
@@ -82,7 +84,7 @@ def test_a_run_begun_before_a_setting_existed_goes_on(
     with pytest.raises(KeyboardInterrupt):
         run(squares, out)
     monkeypatch.setattr(Update, "take", real)
-    for path in find_checkpoints(out / "checkpoints"):
+    for path in find_checkpoints(Path(f"{out}.checkpoints")):
         content = read_json(path / "state.json", "checkpoint")
         for key in ("checkpointing", "keep", "logger"):
             del content["fingerprint"]["config"][key]
@@ -100,7 +102,7 @@ def test_a_run_whose_version_trained_other_weights_is_refused(
     out = tmp_path / "student"
     run(squares, out)
     (out / "model.safetensors").unlink()
-    last = find_checkpoints(out / "checkpoints")[-1]
+    last = find_checkpoints(Path(f"{out}.checkpoints"))[-1]
     optimizer = torch.load(last / "optimizer.pt")
     optimizer["param_groups"][0]["params"].append(999)
     torch.save(optimizer, last / "optimizer.pt")
@@ -123,12 +125,13 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(
     with pytest.raises(OSError, match="gone"):
         run(squares, out, QUICK.model_copy(update={"tensorboard": True}))
     assert not out.parent.exists()
+    beside = out.with_name("student.checkpoints")
     # What was there before stays, and so do features, which may have taken hours.
-    (out / "checkpoints").mkdir(parents=True)
-    (out / "checkpoints" / "teacher_features.npz").touch()
+    beside.mkdir(parents=True)
+    (beside / "teacher_features.npz").touch()
     with pytest.raises(OSError, match="gone"):
         run(squares, out)
-    assert [path.name for path in out.rglob("*")] == ["checkpoints", "teacher_features.npz"]
+    assert [path.name for path in out.parent.rglob("*")] == [beside.name, "teacher_features.npz"]
 
 
 def test_a_run_that_fails_later_keeps_its_checkpoints_and_says_so(
@@ -148,4 +151,4 @@ def test_a_run_that_fails_later_keeps_its_checkpoints_and_says_so(
     with pytest.raises(OSError, match="gone"):
         run(squares, tmp_path / "student")
     assert "step-0000002 is kept; the run goes on with" in capsys.readouterr().err
-    assert (tmp_path / "student" / "checkpoints" / "step-0000002").is_dir()
+    assert (tmp_path / "student.checkpoints" / "step-0000002").is_dir()

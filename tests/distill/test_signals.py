@@ -53,7 +53,9 @@ def test_a_stopped_run_says_where_and_goes_on(
         (os.killpg if to_all else os.kill)(process.pid, number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    step = max(int(p.name.removeprefix("step-")) for p in (out / "checkpoints").glob("step-*"))
+    step = max(
+        int(p.name.removeprefix("step-")) for p in (Path(f"{out}.checkpoints")).glob("step-*")
+    )
     assert 4 <= step < 30
     assert said.strip() == (
         f"twoalike: interrupted: {out}: stopped after step {step} of 30; go on with --resume"

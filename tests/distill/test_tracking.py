@@ -26,9 +26,9 @@ def stopped_and_resumed(
     with pytest.raises(KeyboardInterrupt):
         run(squares, out, config)
     monkeypatch.setattr(Update, "take", real)
-    before = read_json(out / "checkpoints" / "tracking.json", "tracking")
+    before = read_json(Path(f"{out}.checkpoints") / "tracking.json", "tracking")
     run(squares, out, config, resume=True)
-    assert read_json(out / "checkpoints" / "tracking.json", "tracking") == before
+    assert read_json(Path(f"{out}.checkpoints") / "tracking.json", "tracking") == before
     return before
 
 

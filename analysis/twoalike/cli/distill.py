@@ -74,14 +74,15 @@ class Options:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     resume: bool = False
-    """Continue from the last checkpoint in --out, with the same result as without interruption."""
+    """Continue from the last checkpoint, with the same result as without interruption."""
 
 
 def distill(*, options: Options) -> None:
     """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
 
-    The student's folder contains weights that plain timm loads, a model card, the training log and,
-    during training, checkpoints. Under torchrun or SLURM, all processes train one student.
+    The student's folder contains weights that plain timm loads, a model card and the training log.
+    Checkpoints are in OUT.checkpoints beside it. Under torchrun or SLURM, all processes train one
+    student.
 
     Examples
     --------

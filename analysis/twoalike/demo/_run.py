@@ -82,11 +82,6 @@ def _collect(root: Path, config: DemoConfig) -> list[Stage]:
     ]
 
 
-def _resume(student: Path) -> tuple[str, ...]:
-    """Go on with a distillation that was stopped."""
-    return ("--resume",) if (student / "checkpoints").exists() else ()
-
-
 @dataclass(frozen=True)
 class _Network:
     """A network that the demo distils: where its files are, and what its teacher is told."""
@@ -149,7 +144,7 @@ def _align(root: Path, config: DemoConfig, network: _Network) -> list[Stage]:
             ("distill", "--teacher", str(network.teacher), "--images", images)
             + ("--student", config.backbone, "--only", str(root / "world" / "judged.txt"))
             + ("--features", features, *config.distill)
-            + ("--out", str(network.student), *_resume(network.student)),
+            + ("--out", str(network.student), "--resume"),
             network.student / WEIGHTS,
         ),
         Stage(

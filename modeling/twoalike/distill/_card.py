@@ -18,26 +18,51 @@ _LEARNT = {
     "full": "all of its weights",
     "last": "the weights of its last blocks",
     "lora": "low-rank adapters, which were merged into its weights",
-    "probe": "an affine map of its features, which is part of this network",
+    "probe": "an affine map of its features",
 }
 
 
 def model_card(name: str, config: Mapping[str, Any]) -> str:
     """README.md of the student in the folder ``name``, from the content of its config.json."""
-    learnt = _LEARNT[config["config"]["train"]]
     is_control = config["teacher"]["method"] == "untransformed"
     sections = [
         f"{_metadata(config)}\n\n# {name}",
-        f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
-        f"{_whose(config['teacher'])}: the choice probabilities of a teacher were distilled "
-        f"into {learnt}.",
-        f"## Agreement with the teacher\n\n{_scores(config['held_out'], is_control=is_control)}",
+        _purpose(config),
+        f"## Agreement with the teacher\n\n{_scores(config, is_control=is_control)}",
         _classes(config),
         f"## Use\n\n{_usage(config)}",
         f"## Where it comes from\n\n{_origin(config)}",
         f"## Limits\n\n{_limits(config)}",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _aligned(config: Mapping[str, Any]) -> str:
+    """Name the vector whose similarities were trained."""
+    head = config["head"]
+    if head is None or head["applied"]:
+        return "features"
+    return "positions" if head["kind"] == "human" else "mapped features"
+
+
+def _purpose(config: Mapping[str, Any]) -> str:
+    """Say which vector predicts whose choices, and that the features do not if it is another."""
+    of, train = _aligned(config), config["config"]["train"]
+    whose, learnt = _whose(config["teacher"]), _LEARNT[train]
+    if of == "features":
+        within = ", which is part of this network" if train == "probe" else ""
+        return (
+            f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
+            f"{whose}: the choice probabilities of a teacher were distilled into {learnt}{within}."
+        )
+    own = " in a human space" if of == "positions" else ""
+    trained = "that map; the network is unchanged" if train == "probe" else f"{learnt} and that map"
+    return (
+        f"`{config['backbone']}` with {of}{own}, an affine map of its features "
+        f"(`{config['head']['file']}`). The similarities of the {of} were trained to predict "
+        f"{whose}: the choice probabilities of a teacher were distilled into {trained}. The "
+        "features themselves, which the network returns, were not scored on these choices."
+    )
 
 
 def _whose(teacher: Mapping[str, Any]) -> str:
@@ -68,7 +93,8 @@ def _metadata(config: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _scores(held_out: Mapping[str, Any] | None, *, is_control: bool) -> str:
+def _scores(config: Mapping[str, Any], *, is_control: bool) -> str:
+    held_out, of = config["held_out"], _aligned(config)
     if held_out is None:
         return "No images were held out."
     names = {
@@ -77,6 +103,7 @@ def _scores(held_out: Mapping[str, Any] | None, *, is_control: bool) -> str:
         "start": "before training",
         "student": "control" if is_control else "aligned",
     }
+    base = "" if of == "features" else "; in the row of the base network, of its features"
     rows = "".join(
         f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |\n"
         for key, name in names.items()
@@ -90,8 +117,8 @@ def _scores(held_out: Mapping[str, Any] | None, *, is_control: bool) -> str:
     return (
         f"On {held_out['triplets']} triplets of {held_out['images']} images not used in training. "
         "Accuracy: probability of naming the odd item drawn from the teacher's probabilities "
-        "(ties count 1/k). KL: divergence from the teacher's choice probabilities, in nats."
-        f"{control}\n\n"
+        "(ties count 1/k). KL: divergence from the teacher's choice probabilities, in nats. "
+        f"Scored are similarities of {of}{base}.{control}\n\n"
         f"| | accuracy | KL |\n|---|---|---|\n{rows}"
         f"| teacher itself | {held_out['ceiling']:.3f} | 0 |"
     )
@@ -253,7 +280,7 @@ def _similarity(config: Mapping[str, Any], of: str) -> str:
 
 
 def _limits(config: Mapping[str, Any]) -> str:
-    of = "positions" if config["head"] and config["head"]["kind"] == "human" else "features"
+    of = _aligned(config)
     other_uses = (
         "- The network was tuned for similarity; other uses, such as classification, were not "
         "tested. It has no classifier of categories."

@@ -37,7 +37,7 @@ from twoalike.study import (
 )
 
 WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
-AVERAGE, FOLDER = "average.safetensors", "checkpoints"
+AVERAGE = "average.safetensors"
 _FILES, _DIGEST = "files", "sha256"
 """Keys of state.json: checksums of the other files, and of the rest of state.json."""
 
@@ -57,6 +57,12 @@ class Progress:
     best_kl: float | None
 
 
+def checkpoints_of(out: Path) -> Path:
+    """Folder of a run's checkpoints, beside the student's own, which is published as it is."""
+    named = out if out.name not in ("", "..") else out.resolve()
+    return named.with_name(f"{named.name}.checkpoints")
+
+
 def checkpoint_path(folder: Path, step: int) -> Path:
     """Folder of one checkpoint."""
     return folder / f"step-{step:07d}"
@@ -74,32 +80,34 @@ def find_checkpoints(folder: Path) -> list[Path]:
 
 @contextmanager
 def nothing_left(out: Path) -> Iterator[None]:
-    """Remove what a run made in its folder if it fails before its first checkpoint.
+    """Remove what a run made if it fails before its first checkpoint.
 
     Features and positions that it computed stay, since they may have taken hours and are used by
     the next attempt. A run with checkpoints keeps everything, and says so if its error does not.
     """
-    missing = [folder for folder in (out, *out.absolute().parents) if not folder.exists()]
-    before = set(out.glob("*"))
+    beside = checkpoints_of(out)
+    missing = [one for one in (out, beside, *out.absolute().parents) if not one.exists()]
+    before = {*out.glob("*"), *beside.glob("*")}
     try:
         yield
     except BaseException as error:
-        if is_first_process() and out.is_dir():
-            if found := find_checkpoints(out / FOLDER):
+        if is_first_process():
+            if found := find_checkpoints(beside):
                 if isinstance(error, Exception) and "checkpoint" not in str(error):
                     print(  # noqa: T201
                         f"{out}: {found[-1].name} is kept; the run goes on with `resume=True`.",
                         file=sys.stderr,
                     )
             else:
-                _remove(set(out.glob("*")) - before, missing, out / FOLDER)
+                computed = {*beside.glob("*features*"), *beside.glob("teacher_positions*")}
+                made = {*out.glob("*"), *beside.glob("*")} - before - computed
+                _remove(made, missing)
         raise
 
 
-def _remove(made: set[Path], missing: list[Path], checkpoints: Path) -> None:
+def _remove(made: set[Path], missing: list[Path]) -> None:
     """Remove new files and folders, then those folders that were missing and are empty now."""
-    computed = [*checkpoints.glob("*features*"), *checkpoints.glob("teacher_positions*")]
-    for path in made - ({checkpoints} if computed else set()):
+    for path in made:
         if path.is_dir():
             shutil.rmtree(path)
         else:

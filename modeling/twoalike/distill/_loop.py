@@ -20,6 +20,7 @@ from twoalike.distill._checkpoint import (
     State,
     checkpoint_path,
     checkpoint_step,
+    checkpoints_of,
     find_checkpoints,
     read_checkpoint,
     read_weights,
@@ -40,7 +41,7 @@ class Trainer:
     """One run: the network, its optimiser and its progress.
 
     The Fabric must be launched, the student have its initial weights and temperature, and the
-    lesson be that of this process. Checkpoints are written to the student's ``folder``; a run
+    lesson be that of this process. Checkpoints are written beside the student's ``folder``; a run
     resumes from those with the same ``fingerprint``. ``classifier`` is the network's own, if kept.
     """
 
@@ -69,7 +70,7 @@ class Trainer:
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
-        return self.folder / "checkpoints"
+        return checkpoints_of(self.folder)
 
     @property
     def _is_due(self) -> bool:
@@ -110,7 +111,8 @@ class Trainer:
             return content
         raise TwoalikeError(
             "; ".join(faults),
-            remedy=f"No checkpoint is intact: remove {self.folder} and start again.",
+            remedy="No checkpoint is intact: remove "
+            f"{self.folder} and {self.checkpoints}, then start again.",
         )
 
     def run(self) -> None:

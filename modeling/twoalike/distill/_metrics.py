@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from twoalike.distill._checkpoint import as_lines
+from twoalike.distill._checkpoint import as_lines, checkpoints_of
 from twoalike.distill._config import DistillConfig
 from twoalike.study import TwoalikeError, flattened, read_json, shortened, write_json, writing
 
@@ -201,7 +201,7 @@ def _tracked(
     settings: Mapping[str, Any],
 ) -> Logger:
     """Continue the run's own run in a tracking system, or begin one there and note its number."""
-    path = folder / "checkpoints" / RUN
+    path = checkpoints_of(folder) / RUN
     known = read_json(path, "tracking") if path.is_file() else {"kind": "tracking"}
     logger = kind(folder, settings, known.get(name))
     if known.get(name) != logger.run:

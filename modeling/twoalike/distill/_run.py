@@ -22,7 +22,7 @@ from twoalike.backbones import (
 )
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._alignet import alignet_preprocessing
-from twoalike.distill._checkpoint import find_checkpoints, nothing_left
+from twoalike.distill._checkpoint import checkpoints_of, find_checkpoints, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import expect_dropped_layers, make_fabric
@@ -93,7 +93,8 @@ def distill(
         A network's name, a student's folder, or a :class:`twoalike.backbones.Backbone` around
         any module.
     out
-        The student's folder; during training it holds checkpoints and the log.
+        The student's folder. Checkpoints are in a folder beside it, ``OUT.checkpoints``, which the
+        finished student does not need.
     config
         Settings, or a recipe (TOML).
     labels
@@ -118,7 +119,7 @@ def distill(
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
     resume
-        Continue from the last checkpoint in ``out``; the result is the same.
+        Continue from the last checkpoint; the result is the same.
     settings
         Fields of :class:`DistillConfig` that replace those of ``config``.
 
@@ -237,14 +238,14 @@ def _claim_folder(out: Path, resume: bool) -> bool:
         )
     if resume:
         return True
-    if find_checkpoints(out / "checkpoints") or (out / FILE).is_file():
+    beside = checkpoints_of(out)
+    if find_checkpoints(beside) or (out / FILE).is_file():
         raise TwoalikeError(
-            "holds an unfinished run",
+            "there is an unfinished run",
             where=out,
-            remedy="Continue with `resume=True`, or remove the folder.",
+            remedy=f"Continue with `resume=True`, or remove this folder and {beside}.",
         )
-    foreign = [path.name for path in out.glob("*") if path.name != "checkpoints"]
-    if foreign:
+    if foreign := [path.name for path in out.glob("*")]:
         raise TwoalikeError(
             where=out,
             expected="a new folder for the student",
@@ -404,7 +405,7 @@ class _Run:
             average = (
                 teacher.description.get("labels") if config.average == "teacher" else config.average
             )
-            beside = self.out / "checkpoints"
+            beside = checkpoints_of(self.out)
             opinion = _opinion(teacher, seen.ids, features, average or "predictive", beside)
             return image_lesson(config, seen, inputs, opinion, **place)
         labels, validation = self.guidance.labels, self.guidance.validation
@@ -417,12 +418,12 @@ class _Run:
         """How the student reads images: prepared or, for a probe, as features."""
         if self.config.train != "probe":
             return self.backbone.preprocessing
-        cache = self.out / "checkpoints" / "student_features.npz"
+        cache = checkpoints_of(self.out) / "student_features.npz"
         return frozen_features(self.backbone, self.seen, cache, self.device, self.config.workers)
 
     def _teacher_features(self, teacher: Teacher) -> FeatureTable:
         """Features of the teacher's own network, saved beside the checkpoints."""
-        seen, cache = self.seen, self.out / "checkpoints" / "teacher_features.npz"
+        seen, cache = self.seen, checkpoints_of(self.out) / "teacher_features.npz"
         if cache.is_file():
             table = read_features(cache)
             same = table.meta.get("listing_sha256") == seen.digest
