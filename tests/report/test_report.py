@@ -336,6 +336,9 @@ def test_each_task_has_its_section(
     assert section is not None
     (grid,) = (block for block in section.blocks if isinstance(block, Grid))
     assert (grid.columns[-1], grid.rows[0][-1]) == ("rule", "out")
+    rows = pd.read_csv(next(folder.rglob("*multiarrangement*_beh.tsv")), sep="\t")
+    assert len(rows) > rows["trial_index"].nunique() == int(grid.rows[0][2].split(" of ")[0])
+    assert "participants’ codes and the study’s images: before you publish" in page.text
 
 
 def test_careless_sessions_are_pointed_out(

@@ -19,7 +19,8 @@ def report(
 
     It shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
     groups.json, results.json and the student's model card in derived/. It lists what is missing,
-    with the command that makes it.
+    with the command that makes it. It contains participants' codes and images of the study: make
+    sure that you may publish both before you publish it.
 
     Parameters
     ----------

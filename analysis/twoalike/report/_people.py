@@ -243,13 +243,14 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
     for path in find_runs(raw, MULTI_ARRANGEMENT):
         run = read_run(path)
         manifest = read_manifest(run.name.manifest(raw))
-        real = run.rows[run.rows["trial_type"] != "practice"]
+        trials = run.rows.drop_duplicates("trial_index")  # a row per image
+        real = trials[trials["trial_type"] != "practice"]
         seconds, planned = real["response_time"].median(), manifest["n_trials"]
         rows.append(
             [
                 run.name.participant,
                 session_name(run.name.session, run.name.run),
-                f"{len(run.rows)}" + (f" of {planned}" if planned else ""),
+                f"{len(trials)}" + (f" of {planned}" if planned else ""),
                 DASH if pd.isna(seconds) else number(float(seconds), 0),
                 ending(manifest),
                 "out" if run.name.participant in inputs.left_out else "kept",
