@@ -2,12 +2,15 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from tests.conftest import succeed
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("experiments", "modeling", "analysis")
@@ -172,3 +175,19 @@ def options_below_the_command_line() -> list[str]:
 
 def test_messages_below_the_command_line_name_parameters_and_no_options() -> None:
     assert options_below_the_command_line() == []
+
+
+def test_the_page_of_raw_data_is_in_the_repository_and_disturbs_no_study(
+    make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    study, page = make_study(), ROOT / "data" / "raw" / "README.md"
+    (study / "data" / "raw").mkdir(parents=True)
+    shutil.copy(page, study / "data" / "raw")
+    for words in (
+        ("validate", study),
+        ("run", study, "--participant", "001", "--simulate", "--no-window"),
+        ("validate", study),
+        ("share", study, "--out", tmp_path / "public"),
+    ):
+        succeed(*words)
+    assert (tmp_path / "public" / "README.md").read_text().startswith(page.read_text())

@@ -55,11 +55,6 @@ def source(posterior: Posterior, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-
-
 def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
     """Status 1, one line that tells what is wrong, no output file."""
     status, said = run(*arguments, "--out", out)
@@ -370,17 +365,29 @@ def judged(tmp_path: Path, rng: np.random.Generator) -> Path:
     return path
 
 
+@pytest.mark.parametrize("columns", [40, 200])
+@pytest.mark.parametrize("folder", ["", "a folder with a name that is longer than most lines " * 4])
 def test_compare_shows_predictions_and_similarity(
-    run: Run, source: Path, judged: Path, tmp_path: Path, rng: np.random.Generator
+    run: Run,
+    source: Path,
+    judged: Path,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    folder: str,
 ) -> None:
-    other, out = tmp_path / "q.nc", tmp_path / "c.json"
+    """Whatever the width of the console and the length of the paths."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    (tmp_path / folder).mkdir(exist_ok=True)
+    other, out = tmp_path / folder / "q.nc", tmp_path / "c.json"
     inputs = {"choices": {"file": "heldout.parquet", "sha256": sha256_file(judged)}}
     make(rng, provenance=json.dumps({"inputs": inputs}), converged=0).save(other)
     status, said = run("compare", source, other, "--choices", judged, "--out", out)
     assert status == 0
     assert "90 judgments by 4 participants" in said
-    assert "the fit has not converged" in said
-    assert "fitted to these choices" in said
+    assert f"{other}: the fit has not converged; see twoalike check" in said
+    assert f"{other}: was fitted to these choices, they are not held out" in said
     found = json.loads(out.read_text())
     assert found["predictions"]["fitted_to_them"] == ["second"]
     difference = found["predictions"]["log_loss"]["difference"]

@@ -96,11 +96,6 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-
-
 def test_the_command_sizes_two_groups_and_goes_on(
     make_study: MakeStudy, run: Callable[..., Any], outcomes: list[int]
 ) -> None:

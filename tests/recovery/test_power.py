@@ -29,11 +29,6 @@ Run = Callable[..., tuple[int, str]]
 SMALL = ("--trials-per-person", "40", "--worlds", "2", "--steps", "100", "--most-participants", "1")
 
 
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-
-
 def test_a_study_is_sized_and_the_answer_comes_again(
     make_study: MakeStudy, run: Run, tmp_path: Path
 ) -> None:

@@ -12,18 +12,11 @@ if TYPE_CHECKING:
 
 
 def bare_table(title: str) -> "Table":
-    """Table without columns yet, whose only line is that below its header.
-
-    A title may be wider than the table: it stays on one line where a line has room for it.
-    """
+    """Table without columns yet, whose only line is that below its header."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
-    from rich.text import Text
 
-    heading = Text.from_markup(title, style="table.title")
-    if heading.cell_len <= 80:
-        heading.no_wrap, heading.overflow = True, "ignore"
-    return Table(title=heading, box=SIMPLE_HEAD, title_justify="left")
+    return Table(title=title, box=SIMPLE_HEAD, title_justify="left")
 
 
 def plain_table(title: str, *columns: str) -> "Table":
@@ -59,10 +52,10 @@ def _summary_cell(cell: "Cell") -> str:
 
 
 def wide_console() -> "Console":
-    """Console of at least 100 columns: a log file counts as 80 wide, which cuts tables."""
+    """Console that breaks no sentence or path, of at least 100 columns: a log file counts as 80."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(soft_wrap=True)
     console.width = max(console.width, 100)
     return console
 
@@ -78,8 +71,7 @@ def show_notes(lines: Iterable[str]) -> None:
 
 def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:
     """Print that a fit has not converged, or that the intervals in use are approximate."""
-    from rich import print as show
-
+    show = wide_console().print
     attrs, name = posterior.attrs, plain(str(posterior.path))
     if "converged" in attrs and not attrs["converged"]:
         show(f"[bold red]{name}: the fit has not converged[/]; see twoalike check")

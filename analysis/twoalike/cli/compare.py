@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.cli._show import plain, plain_table, show_doubts
+from twoalike.cli._show import plain, plain_table, show_doubts, wide_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,8 +63,6 @@ def compare(
     out
         File for all numbers (.json).
     """
-    from rich.console import Console
-
     from twoalike import embedding
     from twoalike.study import TwoalikeError
 
@@ -89,7 +87,7 @@ def compare(
     result = embedding.compare(
         models["first"], models["second"], choices, observers=observers, interval=interval, out=out
     )
-    console = Console()
+    console = wide_console()
     for model in models.values():
         show_doubts(model, intervals=True)
     if choices is not None:
@@ -152,9 +150,8 @@ MOST_ROWS = 10
 
 
 def _show_groups(result: dict[str, Any]) -> None:
-    from rich.console import Console
 
-    console = Console()
+    console = wide_console()
     for found in result["differences"]:
         names = [plain(found[side]) for side in ("first", "second")]
         counts = [result["people"][found[side]] for side in ("first", "second")]

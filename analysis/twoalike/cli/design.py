@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from twoalike.cli._options import Flag, TaskName
+from twoalike.cli._show import wide_console
 
 if TYPE_CHECKING:
     from twoalike.planning import ListSummary, TrialList
@@ -101,7 +102,6 @@ def _line(item: "TrialList", kind: str) -> str:
 
 def _show(summary: "ListSummary") -> None:
     """Print a summary as a table."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=summary.title, caption=summary.note)
@@ -110,4 +110,4 @@ def _show(summary: "ListSummary") -> None:
         table.add_column(name.replace(" ses-", "\nses-"), justify="right")
     for row, cells in summary.table.iterrows():
         table.add_row(str(row), *cells)
-    Console().print(table)
+    wide_console().print(table)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed
-from twoalike.cli._show import bare_table, plain, show_doubts
+from twoalike.cli._show import bare_table, plain, show_doubts, wide_console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +63,6 @@ def dimensions(
     out
         Table to write (.csv or .tsv): dimension, importance, again, stable, objects, coordinates.
     """
-    from rich.console import Console
-
     from twoalike import embedding
     from twoalike.study import TwoalikeError, counted
 
@@ -84,7 +82,7 @@ def dimensions(
     if curve is not None and found is not None:
         embedding.save_table(curve, found.table)
     show_doubts(fitted)
-    Console().print(_table(table))
+    wide_console().print(_table(table))
     if table["stable"].notna().all():
         kept, share = table["stable"].to_numpy(bool), table["importance"].to_numpy()
         print(  # noqa: T201
@@ -99,11 +97,9 @@ def dimensions(
 
 
 def _show_curve(found: "DimensionCurve") -> None:
-    from rich.console import Console
-
     from twoalike.study import counted
 
-    console = Console()
+    console = wide_console()
     score = "leave-one-out log-loss" if found.fitted else "log-loss"
     shown = bare_table(f"How many are needed, {counted(found.subset, 'judgment')}")
     for column in ("the first", score, "more than the best"):

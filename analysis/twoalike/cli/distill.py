@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._show import plain_table
+from twoalike.cli._show import plain_table, wide_console
 
 if TYPE_CHECKING:
     from twoalike.distill import Student
@@ -108,8 +108,6 @@ def distill(*, options: Options) -> None:
 
 def _show(student: "Student") -> None:
     """Print the scores on held-out images."""
-    from rich.console import Console
-
     scores = student.scores
     classes = ["same class"] if "same_class" in scores else []
     title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
@@ -118,4 +116,4 @@ def _show(student: "Student") -> None:
         table.add_row(str(name), *(f"{value:.3f}" for value in score.dropna()))
     ceiling = float(scores["accuracy"]["teacher itself"])
     table.add_row("[dim]teacher itself", f"{ceiling:.3f}", "0")
-    Console().print(table)
+    wide_console().print(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cyclopts import Parameter
 
 from twoalike.cli._options import Flag
-from twoalike.cli._show import show_notes
+from twoalike.cli._show import show_notes, wide_console
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -171,7 +171,7 @@ def fit(
 
 def _show(posterior: "Posterior") -> None:
     """Print how the fit was made, and what to know before it is used."""
-    from rich import print as show
+    show = wide_console().print
     from rich.markup import escape
 
     from twoalike.cli.app import with_options

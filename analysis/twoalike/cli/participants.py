@@ -4,7 +4,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._show import bare_table, plain, show_doubts, show_notes
+from twoalike.cli._show import bare_table, plain, show_doubts, show_notes, wide_console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +77,6 @@ def participants(
     bound
         Lapse rate above which a participant counts as guessing.
     """
-    from rich.console import Console
-
     from twoalike.choice import OPTIONS
     from twoalike.embedding import (
         Posterior,
@@ -104,7 +102,7 @@ def participants(
     if out is not None:
         save_table(out, table)
     show_doubts(fitted, intervals=True)
-    Console().print(_table(table, bound))
+    wide_console().print(_table(table, bound))
     chances = [f"{1 / OPTIONS[kind]:.2f}" for kind in fitted_kinds(fitted)]
     print(f"agreement by chance: {', of anchored choices '.join(chances)}")  # noqa: T201
     suspects = int((table["guessed"] > 0.5).sum())
@@ -113,7 +111,7 @@ def participants(
         f"than not, above {bound:g}"
     )
     if "p_careless" in table:
-        Console().print(_careless(table))
+        wide_console().print(_careless(table))
         show_notes(_notes(table))
         careless = int((table["p_careless"] > 0.5).sum())
         print(  # noqa: T201

@@ -212,10 +212,9 @@ def _power_of_groups(study: "Study", given: dict[str, Any], out: Path | None) ->
 
 def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -> None:
     """Print the simulated sizes, and the answer, of so many ``people``."""
-    from rich.console import Console
     from rich.markup import escape
 
-    from twoalike.cli._show import bare_table
+    from twoalike.cli._show import bare_table, wide_console
 
     trials, table = result.analysis.trials, result.table()
     shown = bare_table(f"Simulated studies, {trials} trials a person")
@@ -223,7 +222,7 @@ def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -
         shown.add_column(column, justify="right", no_wrap=True)
     for row in table.itertuples(index=False):
         shown.add_row(*row, style="bold" if row.people == people else None)
-    console = Console()
+    console = wide_console()
     console.print(shown)
     size, _, rest = result.answer().partition(" (")
     for line in (columns, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):

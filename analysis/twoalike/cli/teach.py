@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._show import plain_table, show_notes
+from twoalike.cli._show import plain_table, show_notes, wide_console
 
 
 @Parameter(name="*")
@@ -129,8 +129,6 @@ def _show_comparisons(description: Mapping[str, Any]) -> None:
 
 def _show_validation(description: Mapping[str, Any]) -> None:
     """Print how the map was settled and how well it predicts held-out objects."""
-    from rich.console import Console
-
     penalty, validation = description["penalty"], description["validation"]
     if penalty is not None and len({row["method"] for row in penalty["tried"]}) > 1:
         least: dict[str, float] = {}
@@ -151,4 +149,4 @@ def _show_validation(description: Mapping[str, Any]) -> None:
             if score := validation.get(part, {}).get(name):
                 row = (f"{name}, {source}", f"{score['accuracy']:.3f}")
                 table.add_row(*row, f"{score['log_loss']:.3f}")
-    Console().print(table)
+    wide_console().print(table)

@@ -190,7 +190,7 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> dict[str, Any]:
         If ``root`` holds something else, or a stage fails.
     """
     config = config or DemoConfig()
-    console = Console()
+    console = Console(soft_wrap=True)
     start = time.monotonic()
     init = Stage(
         "draw the creatures",

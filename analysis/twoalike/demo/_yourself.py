@@ -290,7 +290,7 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
     from twoalike.demo._yourself_findings import read_result
     from twoalike.demo._yourself_page import write_page
 
-    console = Console()
+    console = Console(soft_wrap=True)
     start = time.monotonic()
     init = Stage(
         f"prepare the {config.stimuli} set",
