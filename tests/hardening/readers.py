@@ -349,27 +349,6 @@ def levels_reader(name: str) -> Callable[[Path], object]:
     return read
 
 
-def make_breeds(root: Path) -> None:
-    """A hierarchy of two superclasses at level 5."""
-    (root / "breeds").mkdir()
-    info = [[number, f"n{number}", f"class {number}"] for number in range(8)]
-    edges = [("n00001740", "n00004258"), ("n00001740", "n00021939")]
-    for side in "ab":
-        way = ("n00004258", *(f"{side}{level}" for level in range(2, 6)))
-        edges += zip(way[:-1], way[1:], strict=True)
-        edges += [(f"{side}5", f"n{number + 4 * (side == 'b')}") for number in range(4)]
-    (root / "breeds" / "dataset_class_info.json").write_text(json.dumps(info))
-    lines = "".join(f"{one} {other}\n" for one, other in edges)
-    (root / "breeds" / "class_hierarchy.txt").write_text(lines)
-    (root / "breeds" / "node_names.txt").write_text("a5\tcat\nb5\tdog\n")
-
-
-def read_breeds(root: Path) -> None:
-    from twoalike.transfer import BreedsHierarchy
-
-    BreedsHierarchy.read(root / "breeds").split("living17")
-
-
 def make_trees(root: Path) -> None:
     entries = [{"id": f"i{k}", "name": f"{name}.png"} for k, name in enumerate(IDS)]
     spots = [{"id": f"i{k}", "x": 0.3 * np.cos(k), "y": 0.3 * np.sin(k)} for k in range(6)]
@@ -761,15 +740,6 @@ READERS: dict[str, Reader] = {
         f"levels {name}": Reader(make_levels, {name: kind}, levels_reader(name))
         for name, kind in (("l.pkl", "bytes"), ("l.json", "json"), ("l.csv", "table"))
     },
-    "breeds": Reader(
-        make_breeds,
-        {
-            "breeds/dataset_class_info.json": "json",
-            "breeds/class_hierarchy.txt": "table",
-            "breeds/node_names.txt": "table",
-        },
-        read_breeds,
-    ),
     "meadows": Reader(make_trees, {"tree.json": "json"}, read_trees),
     **{
         f"rdm {name}": Reader(make_rdms, {name: kind}, rdm_reader(name))

@@ -16,7 +16,6 @@ def transfer(
     labels: Path | None = None,
     only: Path | None = None,
     others: Annotated[list[str] | None, Parameter(negative=())] = None,
-    breeds: Path | None = None,
     shots: str = "1,5,10",
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
@@ -47,10 +46,6 @@ def transfer(
     others
         Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
         each network. A classifier trained on the images of --features is tested on them.
-    breeds
-        Folder with the published class hierarchy of BREEDS (dataset_class_info.json, class_hierarchy.txt,
-        node_names.txt): accuracy by its splits entity13, entity30, living17 and nonliving26. The class of
-        an image is a label, a folder in its id or the beginning of its name (n01440764_10026).
     shots
         Numbers of images per class that few-shot classifiers learn from.
     ways
@@ -71,7 +66,6 @@ def transfer(
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --labels stimuli.tsv --out transfer.json
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
         twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
-        twoalike transfer --features base=val.npz --features aligned=val2.npz --breeds breeds/modified --out transfer.json
     """  # noqa: E501
     from twoalike.results import FEW_CLASSES, lost_abilities
     from twoalike.results import transfer as measure
@@ -84,7 +78,6 @@ def transfer(
         labels=labels,
         only=only,
         others=[named(text) for text in others or []],
-        breeds=breeds,
         settings=TransferSettings(
             shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
         ),

@@ -49,7 +49,7 @@ from twoalike.study import (
     read_ids,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
-from twoalike.transfer import BREEDS_FILES, TransferSettings, compare_transfer
+from twoalike.transfer import TransferSettings, compare_transfer
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -194,7 +194,6 @@ def transfer(
     labels: LabelSource | None = None,
     only: str | Path | Sequence[str] | None = None,
     others: Networks = (),
-    breeds: str | Path | None = None,
     settings: TransferSettings | None = None,
     similarity: Similarity = "cosine",
     seed: int = 0,
@@ -216,9 +215,6 @@ def transfer(
         Ids of the images to use, or a file of them, one a line.
     others
         The same networks, by name, with features of another set of images of the same classes.
-    breeds
-        Folder with the published hierarchy of BREEDS, for its splits; as in
-        :func:`twoalike.transfer.compare_transfer`.
     settings
         How much is measured.
 
@@ -241,16 +237,8 @@ def transfer(
     if isinstance(only, str | Path):
         files["only"] = Path(only)
         only = read_ids(Path(only))
-    if breeds is not None:
-        files |= {f"breeds {name}": Path(breeds) / name for name in BREEDS_FILES}
     found = compare_transfer(
-        candidates,
-        by_level,
-        ids=only,
-        others=other_set,
-        breeds=breeds,
-        settings=settings,
-        seed=seed,
+        candidates, by_level, ids=only, others=other_set, settings=settings, seed=seed
     )
     parts = found.model_dump(exclude_unset=True)
     config = {**parts.pop("settings"), "similarity": similarity, "interval": 0.95}

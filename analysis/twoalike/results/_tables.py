@@ -48,8 +48,6 @@ TRANSFER = {
     "shift_seen": ("New subclasses, balanced accuracy", "{level}, {subclasses} learnt from"),
     "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
     "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
-    "breeds_source": ("BREEDS, balanced accuracy", "{level}, classes learnt from"),
-    "breeds_target": ("BREEDS, balanced accuracy", "{level}, new classes"),
     "other_set": ("Another set of images, balanced accuracy", "{level}, {images} images"),
     "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
     "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
@@ -60,7 +58,6 @@ ABILITIES = {
     "few_shot": "{level}, {shots} a class",
     "linear_probe": "{level}, linear probe",
     "shift_new": "{level} of new {subclasses}",
-    "breeds_target": "{level}, new classes",
     "hierarchical_precision": "hierarchical precision at {neighbours}",
 }
 """Measures of transfer that a summary shows, and what their rows are called."""

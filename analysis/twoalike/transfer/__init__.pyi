@@ -1,8 +1,3 @@
-from ._breeds import BREEDS_FILES as BREEDS_FILES
-from ._breeds import BreedsHierarchy as BreedsHierarchy
-from ._breeds import BreedsScores as BreedsScores
-from ._breeds import BreedsSplit as BreedsSplit
-from ._breeds import breeds_shift as breeds_shift
 from ._classification import ShiftScores as ShiftScores
 from ._classification import few_shot as few_shot
 from ._classification import linear_probe as linear_probe

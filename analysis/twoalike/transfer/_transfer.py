@@ -3,20 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
 from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span, check_names
 from twoalike.study import MISSING, TwoalikeError, counted
-from twoalike.transfer._breeds import (
-    CUTS,
-    BreedsHierarchy,
-    BreedsScores,
-    breeds_classes,
-    breeds_shift,
-)
 from twoalike.transfer._classification import (
     ShiftScores,
     few_shot,
@@ -94,8 +86,7 @@ class TransferMeasure(Measured):
     """`few_shot`: accuracy of a classifier that learnt from a few images of each class;
     `linear_probe`: balanced accuracy of one that learnt from many; `shift_seen`, `shift_new`,
     `shift_drop`: balanced accuracy for superclasses on subclasses that were learnt from, on new
-    ones, and the difference; `breeds_source`, `breeds_target`: the same two by a published split of
-    BREEDS, which `level` names; `other_set`: balanced accuracy on another set of images;
+    ones, and the difference; `other_set`: balanced accuracy on another set of images;
     `same_label`: nearest neighbours with the label of the image; `shared_levels`: levels of labels
     shared with a neighbour; `hierarchical_precision`: the same in units of the best possible."""
     level: str | None = None
@@ -152,7 +143,6 @@ class _Measures:
 
     ``levels`` holds the label of each image from coarse to fine, ``values`` and ``others`` the
     features of each network: of these images, and of another set with ``other_levels``.
-    ``classes`` holds the class of each image in the hierarchy of ``breeds``.
     """
 
     candidates: Sequence[Candidate]
@@ -163,15 +153,12 @@ class _Measures:
     missing: dict[str, str]
     others: Sequence[Values] = ()
     other_levels: Levels = field(default_factory=dict)
-    breeds: BreedsHierarchy | None = None
-    classes: Sequence[str | None] = ()
 
     def __iter__(self) -> Iterator[TransferMeasure]:
         """Make one measure after the other."""
         yield from self._few_shot()
         yield from self._linear_probe()
         yield from self._shift()
-        yield from self._breeds()
         yield from self._other_set()
         yield from self._neighbours()
 
@@ -247,22 +234,6 @@ class _Measures:
             drops = [each.drop() for each in scores]
             yield from self._measure("shift_drop", coarse, drops, subclasses=fine, chance=0.0)
 
-    def _breeds(self) -> Iterator[TransferMeasure]:
-        if self.breeds is None:
-            return
-
-        def score(k: int, split: str) -> BreedsScores:
-            assert self.breeds is not None
-            return breeds_shift(
-                self.values[k], self.classes, self.breeds.split(split), seed=self.seed
-            )
-
-        for split in CUTS:
-            scores = self._of_each(f"breeds {split}", score, split)
-            for name in ("source", "target"):
-                parts = [getattr(each, name) for each in scores]
-                yield from self._measure(f"breeds_{name}", split, parts)
-
     def _other_set(self) -> Iterator[TransferMeasure]:
         def score(k: int, known: list[str], asked: list[str]) -> ClassScores:
             return other_set(self.values[k], known, self.others[k], asked, seed=self.seed)
@@ -315,7 +286,6 @@ def compare_transfer(
     *,
     ids: Sequence[str] | None = None,
     others: Sequence[Candidate] = (),
-    breeds: str | Path | None = None,
     settings: TransferSettings | None = None,
     seed: int = 0,
 ) -> Transfer:
@@ -332,10 +302,6 @@ def compare_transfer(
     others
         The same networks, by name, with features of another set of images of the same classes,
         such as ImageNet-A; with ``labels``, these hold their labels too.
-    breeds
-        Folder of the published hierarchy of BREEDS (:class:`BreedsHierarchy`), for its splits. The
-        class of an image is a label, a folder in its id, or the beginning of its name, such as
-        ``n01440764`` of ``n01440764_10026``.
     settings
         How much is measured.
 
@@ -357,8 +323,7 @@ def compare_transfer(
     values = [
         checked_values(each.other_uses.select(images, each.name), each.name) for each in candidates
     ]
-    hierarchy = None if breeds is None else BreedsHierarchy.read(breeds)
-    levels, classes = _levels_and_classes(images, labels, hierarchy)
+    levels = _levels(labels, images) if labels else folder_levels(images)
     missing: dict[str, str] = {}
     usable = _usable(levels, missing)
     other_values, other_levels = _features_of_others(candidates, others, labels)
@@ -374,8 +339,6 @@ def compare_transfer(
                 missing,
                 other_values,
                 other_levels,
-                hierarchy,
-                classes,
             )
         )
     return Transfer(
@@ -385,23 +348,6 @@ def compare_transfer(
         measures=measures,
         missing=missing,
     )
-
-
-def _levels_and_classes(
-    images: Sequence[str],
-    labels: Mapping[str, Mapping[str, str]] | None,
-    hierarchy: BreedsHierarchy | None,
-) -> tuple[Levels, Sequence[str | None]]:
-    """Levels of labels, and the class of each image in a hierarchy, which may be the only level."""
-    if hierarchy is None:
-        return folder_levels(images) if not labels else _levels(labels, images), ()
-    if labels:
-        levels = _levels(labels, images)
-        return levels, breeds_classes(images, levels, hierarchy.classes)
-    classes = breeds_classes(images, {}, hierarchy.classes)
-    if any("/" in name for name in images):
-        return folder_levels(images), classes
-    return {"class": [one or MISSING for one in classes]}, classes
 
 
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
