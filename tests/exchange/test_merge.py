@@ -186,7 +186,7 @@ def test_one_study_is_nothing_to_merge(labs: Path, tmp_path: Path) -> None:
             merge_studies(folders, tmp_path / "out")
 
 
-def test_wide_tables_of_version_0_1_are_joined() -> None:
+def test_tables_of_one_row_per_participant_are_joined() -> None:
     path = "data/raw/phenotype/form.tsv"
     one = b"participant_id\tsession_id\tage\nsub-1\tses-01\t30\nsub-2\tses-01\tn/a\n"
     two = b"participant_id\tsession_id\thand\tage\nsub-1\tses-01\tleft\t30\nsub-2\tses-01\tn/a\t9"

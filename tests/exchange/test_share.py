@@ -330,7 +330,10 @@ def test_somebody_who_declined_keeps_a_folder(study: Path, tmp_path: Path) -> No
     append("phenotype/consent.tsv", "sub-no9\tses-01\tfalse\tv1\t2025-02-01T08:00:00Z\n")(raw)
     out = tmp_path / "public"
     assert publish(study, out) == 0
+    (empty,) = (folder for folder in out.glob("sub-*") if not any(folder.iterdir()))
     assert len(list(out.glob("sub-*"))) == 4
+    empty.rmdir()  # as git and zip do
+    assert not [one for one in check_dataset(out).problems if "no folder" in one.message]
 
 
 def test_sessions_as_they_are_run_can_be_shared(

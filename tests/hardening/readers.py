@@ -92,17 +92,6 @@ def make_session(root: Path) -> None:
         for task in ("oddoneout", "multiarrangement"):
             name, answers = RunName("901", 1, task), {said: "yes"}
             store_answers(root / RAW, study, name, simulated=True, measure=measure, answers=answers)
-        write_wide_answers(root / RAW / "phenotype" / measure)
-
-
-def write_wide_answers(stem: Path) -> None:
-    """A table of answers as version 0.1 wrote it, with its sidecar."""
-    stem.parent.mkdir(exist_ok=True)
-    cells = "participant_id\tsession_id\tsaid\nsub-901\tses-01\tyes\n"
-    stem.with_suffix(".tsv").write_text(cells)
-    keys = {name: {"Description": "Who."} for name in ("participant_id", "session_id")}
-    said = {"Description": "What was said.", "Levels": {"yes": "yes"}}
-    stem.with_suffix(".json").write_text(json.dumps({**keys, "said": said}))
 
 
 RAW = "data/raw"
@@ -696,7 +685,6 @@ def report_results(root: Path) -> None:
         render(build_page(read_inputs(Study.load(root)), 0))
 
 
-TABLE_FILES = ("participants", "phenotype/consent", "phenotype/form", "phenotype/debrief")
 RUN_FILES = {
     **{ROWS.format(task, "tsv"): "table" for task in ("oddoneout", "multiarrangement")},
     **{ROWS.format(task, "json"): "json" for task in ("oddoneout", "multiarrangement")},
@@ -704,8 +692,8 @@ RUN_FILES = {
     **{SOURCE.format("oddoneout", "trials.tsv"): "table"},
     **{SOURCE.format(t, "answers.tsv"): "table" for t in ("oddoneout", "multiarrangement")},
     **{SOURCE.format("oddoneout", "log.jsonl"): "jsonl"},
-    **{f"{RAW}/{name}.tsv": "table" for name in TABLE_FILES},
-    **{f"{RAW}/{name}.json": "json" for name in TABLE_FILES},
+    f"{RAW}/participants.tsv": "table",
+    f"{RAW}/participants.json": "json",
     f"{RAW}/dataset_description.json": "json",
 }
 PROTOCOLS = {f"protocols/{name}.toml": "toml" for name in ("odd_one_out", "multi_arrangement")}

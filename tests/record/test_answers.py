@@ -1,6 +1,5 @@
 """What participants say outside the trials: every answer is kept, with the question as it was."""
 
-import json
 import multiprocessing
 import re
 from pathlib import Path
@@ -21,7 +20,6 @@ from twoalike.record import (
     read_answers,
     store_answers,
 )
-from twoalike.record._dataset import make_dataset
 from twoalike.study import Study, TwoalikeError
 
 AGE = AskedQuestion("age", "How old?", "age")
@@ -196,56 +194,6 @@ def test_a_damaged_table_is_named_and_left(
     (problem,) = check_dataset(booth.root).problems
     assert problem.file == path
     assert re.search(complaint, problem.message)
-
-
-# Tables of version 0.1.
-
-
-def wide(booth: Any, stem: str, rows: list[dict[str, str]], about: dict[str, Any]) -> None:
-    folder = booth.root / "phenotype"
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
-    (folder / f"{stem}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / f"{stem}.json").write_text(json.dumps(about), encoding="utf-8")
-
-
-ABOUT: dict[str, Any] = {
-    "age": {"Description": "How old? (ages above 89 are stored as 89)", "Units": "years"},
-    "hand": {"Description": "Which hand?", "Levels": {"left": "left", "right": "right"}},
-    "strategy": {"Description": "How did\nyou choose?"},
-}
-
-
-def test_wide_tables_are_read_and_a_question_without_an_answer_is_open(booth: Any) -> None:
-    who = {"participant_id": "sub-001", "session_id": "ses-01"}
-    row = {**who, "age": "31", "hand": "n/a", "strategy": "colour"}
-    other = {**row, "participant_id": "sub-002", "age": "40", "hand": "left"}
-    wide(booth, "form", [row, other], ABOUT)
-    wide(booth, "form_ses02", [{**who, "session_id": "ses-02", "hand": "right"}], ABOUT)
-    first, second, third = asked_questions(booth.root, "form", "001")
-    assert first == AGE
-    assert second.matches(STRATEGY)
-    assert third == HAND
-    store(booth, "form", {HAND: "left"})
-    assert stored(booth, "form") == [
-        ["sub-001", "ses-01", "n/a", "age", "31"],
-        ["sub-001", "ses-01", "n/a", "strategy", "colour"],
-        ["sub-002", "ses-01", "n/a", "age", "40"],
-        ["sub-002", "ses-01", "n/a", "hand", "left"],
-        ["sub-002", "ses-01", "n/a", "strategy", "colour"],
-        ["sub-001", "ses-02", "n/a", "hand", "right"],
-        ["sub-001", "ses-01", "oddoneout", "hand", "left"],
-    ]
-
-
-def test_a_damaged_sidecar_of_a_wide_table_is_named(booth: Any) -> None:
-    wide(booth, "form", [{"participant_id": "sub-001", "session_id": "ses-01", "age": "3"}], ABOUT)
-    (booth.root / "phenotype" / "form.json").write_text("{")
-    with pytest.raises(TwoalikeError, match=r"form\.json: not valid JSON"):
-        read_answers(booth.root, "form")
-    make_dataset(booth.root, booth.study)
-    (problem,) = check_dataset(booth.root).problems
-    assert "form.json: not valid JSON" in problem.message
 
 
 def _store_in_a_process(folder: str, participant: str) -> None:

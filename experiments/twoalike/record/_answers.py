@@ -7,18 +7,11 @@ use one id for different questions.
 
 The tables are in ``sourcedata``, since BIDS validators refuse a participant who appears twice in a
 table of ``phenotype``. Copies for publication have tables with one row per participant there.
-
-Version 0.1 stored answers in ``phenotype/<measure>.tsv``, one row per participant. There the second
-task replaced the row of the first, and a question that was not asked cannot be distinguished from
-one that was left open (``n/a``). So only cells with an answer are read; other questions are asked
-again.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +25,7 @@ from twoalike.study import (
     MISSING,
     Study,
     TwoalikeError,
-    parse_json_table,
-    read_text,
     readable_by,
-    require_file,
 )
 from twoalike.tables import check_text, read_tsv, write_tsv
 
@@ -59,17 +49,12 @@ class AskedQuestion:
     text: str
     """What the participant read; kept on one line."""
     kind: str
-    """Kind as the table of answers has it; empty if a table of version 0.1 does not record it."""
+    """Kind as the table of answers has it."""
     options: tuple[str, ...] = ()
     """Of a choice, or of several."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _one_line(self.text))
-
-    def matches(self, other: "AskedQuestion") -> bool:
-        """Whether both are the same question; an unknown kind matches any."""
-        same = (self.id, self.text, self.options) == (other.id, other.text, other.options)
-        return same and (self.kind == other.kind or "" in (self.kind, other.kind))
 
 
 def store_answers(
@@ -119,7 +104,7 @@ def store_answers(
 def read_answers(
     root: Path, measure: str, participant: str = "*", before: int | None = None
 ) -> pd.DataFrame:
-    """Answers of a data set, those of version 0.1 included.
+    """Answers of a data set.
 
     If a question was asked again in the same session and task, the last answer counts; leaving it
     open does not delete an earlier answer.
@@ -136,8 +121,7 @@ def read_answers(
     Returns
     -------
     Strings, one row per answer: ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``),
-    ``task`` (its BIDS label; ``n/a`` in tables of version 0.1) and the columns of a table of
-    answers. Answers of version 0.1 have an empty kind where it is not known.
+    ``task`` (its BIDS label) and the columns of a table of answers.
 
     Raises
     ------
@@ -145,8 +129,7 @@ def read_answers(
         If a table is damaged.
     """
     latest: dict[tuple[str, ...], dict[str, str]] = {}
-    tables = (_read_wide_table(path, measure, participant) for path in _wide_tables(root, measure))
-    for row in chain(*tables, _rows(root, participant)):
+    for row in _rows(root, participant):
         key = tuple(row[column] for column in (*_WHERE, *_QUESTION))
         if row["measure"] == measure and (key not in latest or row["answer"] != MISSING):
             latest[key] = row
@@ -187,19 +170,11 @@ def asked_questions(
 
 
 def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
-    """List the tables of answers that cannot be read, those of version 0.1 included."""
-    readers: list[tuple[Path, Callable[[], object]]] = [
-        (path, partial(_read_table, path)) for path in _paths(root, participant)
-    ]
-    readers += [
-        (path, partial(list, _read_wide_table(path, measure, participant)))
-        for measure in MEASURES
-        for path in _wide_tables(root, measure)
-    ]
+    """List the tables of answers that cannot be read."""
     problems = []
-    for path, read in readers:
+    for path in _paths(root, participant):
         try:
-            read()
+            _read_table(path)
         except TwoalikeError as error:
             problems.append(problem_of(path, error))
     return problems
@@ -240,8 +215,6 @@ def _cell(value: object, kind: str) -> str:
 def answered_questions(root: Path, name: RunName) -> set[str]:
     """Ids of the questions to which answers of this session are stored.
 
-    Answers of version 0.1 have no task; they count for every task.
-
     Raises
     ------
     TwoalikeError
@@ -252,7 +225,7 @@ def answered_questions(root: Path, name: RunName) -> set[str]:
         question
         for table in tables
         for session, task, question in table[["session_id", "task", "question"]].to_numpy().tolist()
-        if session == f"ses-{name.session:02d}" and task in (name.task, MISSING)
+        if session == f"ses-{name.session:02d}" and task == name.task
     }
 
 
@@ -287,38 +260,3 @@ def _lost(path: Path, asked: Collection[str], stored: Collection[str]) -> list[R
     state = "lacks" if path.exists() else "is missing, with"
     message = f"{state} the answers to: {', '.join(lost)}. Put it back from a backup"
     return [RawProblem(path, message)]
-
-
-def _wide_tables(root: Path, measure: str) -> list[Path]:
-    """Existing tables of a measure, one per session."""
-    folder = root / "phenotype"
-    paths = (folder / f"{measure}.tsv", *sorted(folder.glob(f"{measure}_ses*.tsv")))
-    return [path for path in paths if path.exists()]
-
-
-def _read_wide_table(path: Path, measure: str, participant: str) -> Iterator[dict[str, str]]:
-    """Rows of a table of version 0.1, as :func:`read_answers` returns them."""
-    table = read_tsv(path, f"answers ({measure})", _WHERE[:2])
-    sidecar = path.with_suffix(".json")
-    about: dict[str, Any] = {}
-    if sidecar.exists():
-        text = read_text(require_file(sidecar, "a sidecar"))
-        about = parse_json_table(text, sidecar, "Restore the file.")
-    for row in table.to_dict("records"):
-        if participant not in ("*", row["participant_id"].removeprefix("sub-")):
-            continue
-        where = {name: row[name] for name in _WHERE[:2]} | {"task": MISSING, "measure": measure}
-        for column in table.columns:
-            if column not in _WHERE[:2] and row[column] != MISSING:
-                entry = _question_of(about.get(column))
-                yield {**where, "question": column, "answer": row[column], **entry}
-
-
-def _question_of(entry: Any) -> dict[str, str]:
-    """Text, kind and options of a question, from the column's entry in the sidecar."""
-    entry = entry if isinstance(entry, dict) else {}
-    text = str(entry.get("Description", ""))
-    levels = entry.get("Levels")
-    options = json.dumps(list(levels), ensure_ascii=False) if isinstance(levels, dict) else MISSING
-    kind = "choice" if options != MISSING else "age" if entry.get("Units") == "years" else ""
-    return {"text": _one_line(text.removesuffix(_AGE_REMARK)), "kind": kind, "options": options}

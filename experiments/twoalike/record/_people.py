@@ -114,13 +114,19 @@ def check_people(root: Path) -> Iterator[RawProblem]:
 
 
 def declined(root: Path, code: str) -> bool:
-    """Whether a participant (with ``sub-``) was asked for consent and never gave it."""
+    """Whether a participant (with ``sub-``) was asked for consent and never gave it.
+
+    A copy for publication has the answers in ``phenotype``.
+    """
     try:
         answers = read_answers(root, "consent", code.removeprefix("sub-"))
+        consents = answers[answers["question"] == "consent"]["answer"].tolist()
+        for path in root.glob("phenotype/consent*.tsv"):
+            table = read_tsv(path, "answers (consent)", ["participant_id", "consent"])
+            consents += table[table["participant_id"] == code]["consent"].tolist()
     except TwoalikeError:  # reported by the check of answers
         return False
-    consents = answers[answers["question"] == "consent"]["answer"]
-    return bool(len(consents)) and not (consents == "true").any()
+    return bool(consents) and "true" not in consents
 
 
 def check_simulated(root: Path, runs: Iterable[Path]) -> Iterator[RawProblem]:

@@ -334,9 +334,7 @@ class Prepared(ABC):
         root, who = self.sitting.root, self.sitting.participant
         asked = [] if before == 1 else asked_questions(root, "form", who, before)
         return tuple(
-            question
-            for question in self.protocol.form.questions
-            if not any(as_asked(question).matches(earlier) for earlier in asked)
+            question for question in self.protocol.form.questions if as_asked(question) not in asked
         )
 
     def _consented(self, before: int | None = None) -> bool:

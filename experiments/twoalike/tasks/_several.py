@@ -132,7 +132,7 @@ def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ..
         for question in getattr(protocol, measure).questions:
             asked, task = as_asked(question), protocol.task
             _, before, other = found.setdefault(question.id, (question, asked, task))
-            if not asked.matches(before):
+            if asked != before:
                 raise TwoalikeError(
                     f"{measure}.questions: {other} and {task} ask different questions with the id "
                     f"{question.id!r} in one sitting. Rename one of them."
