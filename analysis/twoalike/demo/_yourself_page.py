@@ -39,12 +39,7 @@ _CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
 
 
 def write_page(root: Path, result: Result) -> Path:
-    """Write ``you.png``, ``you.json`` and ``you.html`` into ``root``, each all or nothing.
-
-    Returns
-    -------
-    The page.
-    """
+    """Write ``you.png``, ``you.json`` and ``you.html`` into ``root``, each all or nothing."""
     write_json(root / "you.json", result.as_dict())
     with atomic_path(root / "you.png") as temporary:
         temporary.write_bytes(to_png(draw_map(result, WIDE, titled=True)))

@@ -116,17 +116,7 @@ class Planned[C: Assumptions](ABC):
         title: str,
         slurm: SlurmConfig | None = None,
     ) -> list[O]:
-        """Read outcomes from their files; those that are missing are simulated first.
-
-        Parameters
-        ----------
-        kind, outcome
-            Of the files, and the dataclass in them.
-        make
-            Name of each file, and what simulates and writes it.
-        title, slurm
-            As of :func:`twoalike.jobs.run_tasks`.
-        """
+        """Read outcomes from their files; those that are missing are simulated first."""
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.study.derived / "power" / digest
         tasks = [Task(folder / f"{name}.json", one) for name, one in make.items()]

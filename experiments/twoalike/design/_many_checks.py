@@ -19,17 +19,7 @@ _TRIES = 200
 def odd_one_sets(
     levels: pd.DataFrame, n: int, used: set[tuple[int, ...]], rng: np.random.Generator, size: int
 ) -> tuple[Sets, Integers]:
-    """Draw ``n`` checks of the odd one of ``size`` that are not in ``used``, and add them to it.
-
-    Parameters
-    ----------
-    levels
-        Categories of the objects, coarse to fine; ``n/a`` where an object has none.
-
-    Returns
-    -------
-    Sets, shape (n, size), ascending in each row; place of the odd one in each, shape (n, 1).
-    """
+    """Draw ``n`` checks of the odd one of ``size`` that are not in ``used``, and add them to it."""
     depth = _deepest(levels, size)
     sets, odd = catch_triplets(levels.iloc[:, :depth], n, used, rng, size)
     return sets, odd.reshape(-1, 1)
@@ -49,12 +39,7 @@ def _deepest(levels: pd.DataFrame, size: int) -> int:
 def alike_pair_sets(
     levels: pd.DataFrame, n: int, used: set[tuple[int, ...]], rng: np.random.Generator, size: int
 ) -> tuple[Sets, Integers]:
-    """Draw ``n`` checks of the most alike pair of ``size``; all as :func:`odd_one_sets`.
-
-    Returns
-    -------
-    Sets, shape (n, size), ascending in each row; places of the pair in each, shape (n, 2).
-    """
+    """Draw ``n`` checks of the most alike pair of ``size``; all as :func:`odd_one_sets`."""
     groups = [group for group in _pairs_and_others(levels) if len(group[1]) >= size - 2]
     rows: list[tuple[int, ...]] = []
     right: list[list[int]] = []

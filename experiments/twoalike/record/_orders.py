@@ -96,15 +96,7 @@ class Assigned:
 def with_orders(
     study: Study, root: Path, participant: str, *, simulated: bool, several_tasks: bool
 ) -> Study:
-    """Give a study the orders of a participant: those kept in the list, or new ones.
-
-    Parameters
-    ----------
-    root
-        Data set of the study that the session is recorded in.
-    several_tasks
-        Whether the tasks of a sitting are run one after the other.
-    """
+    """Give a study the orders of a participant: those kept in the list, or new ones."""
     taken = set[int]()
     if study.config.objects_per_person:
         taken = taken_sets(study, root, participant, simulated=simulated)
@@ -137,17 +129,7 @@ def draw_orders(
     *,
     several_tasks: bool,
 ) -> Study:
-    """Give a study the orders of a participant: those kept, else balanced ones.
-
-    Parameters
-    ----------
-    study
-        The study, as the participant's group does it.
-    others
-        What other people have.
-    taken
-        Numbers of the sets of objects that are not free.
-    """
+    """Give a study the orders of a participant: those kept, else balanced ones."""
     if study.config.objects_per_person:
         study = replace(study, object_set=kept.object_set or first_free(taken))
     settings = study.config.sitting

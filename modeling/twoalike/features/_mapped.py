@@ -76,19 +76,7 @@ class StoredRows:
 
 
 def find_rows(path: Path, name: str = "features") -> StoredRows | None:
-    """Find the rows of an array that can be mapped: two-dimensional numbers, not compressed.
-
-    Parameters
-    ----------
-    path
-        File of ``numpy.savez`` or ``numpy.save``.
-    name
-        Name of the array in an archive.
-
-    Returns
-    -------
-    None if there is no such array, or it cannot be mapped.
-    """
+    """Find the rows of an array that can be mapped: two-dimensional numbers, not compressed."""
     try:
         with path.open("rb") as file:
             if file.read(2) == b"PK":

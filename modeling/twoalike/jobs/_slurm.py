@@ -46,17 +46,7 @@ _REMEDIES = {
 def run_array(
     tasks: Sequence[Task], config: SlurmConfig, folder: Path, title: str, *, n_done: int
 ) -> None:
-    """Submit the tasks that have no queued job, and wait until all have ended.
-
-    Parameters
-    ----------
-    tasks
-        Tasks whose output is missing.
-    folder
-        Of the record, of logs and of what submitit sends to the jobs.
-    n_done
-        Number of tasks of the same display that are done already.
-    """
+    """Submit the tasks that have no queued job, and wait until all have ended."""
     busy = f"{folder}: another process waits for jobs in this folder. Wait for it, or stop it."
     with hold_lock(folder / ".lock", busy):
         jobs = _submit_missing(tasks, config, folder)
