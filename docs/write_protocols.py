@@ -5,27 +5,11 @@ python docs/write_protocols.py
 
 from pathlib import Path
 
-from twoalike.tasks import (
-    alike_pair_protocol,
-    anchored_protocol,
-    arrangement_protocol,
-    odd_of_many_protocol,
-    protocol_template,
-    rating_protocol,
-    sorting_protocol,
-    triplet_protocol,
-)
+from twoalike.registry import find_task
+from twoalike.tasks import protocol_template, protocols
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "protocols"
-PROTOCOLS = {
-    "odd_one_out": triplet_protocol(),
-    "anchored_choice": anchored_protocol(),
-    "odd_one_of_many": odd_of_many_protocol(),
-    "most_alike_pair": alike_pair_protocol(),
-    "multi_arrangement": arrangement_protocol(),
-    "pair_rating": rating_protocol(),
-    "free_sorting": sorting_protocol(),
-}
+PROTOCOLS = {find_task(name).module: model() for name, model in protocols().items()}
 
 if __name__ == "__main__":
     for name, protocol in PROTOCOLS.items():

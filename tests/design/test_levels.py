@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import TRIPLET_LISTS, levels_study_design, summarize_design
+from twoalike.design import TRIPLET_LISTS, summarize_design
 from twoalike.design._levels import (
     CONDITIONS,
     LevelSampler,
@@ -207,10 +207,25 @@ def labelled(classes: int, images: int) -> StimulusSet:
     return StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
 
 
+PUBLISHED = DesignConfig(
+    sampler="levels",
+    trials=330,
+    practice=6,
+    catch=16,
+    catch_sides=[7, 5, 4],
+    plan=["main 50", "catch 2", "break"]
+    + ["main 50", "catch 2", "main 50", "break"]
+    + ["catch 2", "main 50", "catch 2", "break"]
+    + ["catch 2", "main 50", "catch 2", "main 51", "catch 4", "main 29"],
+    lists_per_triplet=5,
+)
+"""The published study: seven blocks, attention checks in packs of two and four, three breaks."""
+
+
 @pytest.fixture(scope="module")
 def published() -> tuple[StimulusSet, list[pd.DataFrame]]:
     stimuli = labelled(60, 12)
-    config = StudyConfig(title="Levels", seed=3, design=levels_study_design())
+    config = StudyConfig(title="Levels", seed=3, design=PUBLISHED)
     study = Study(Path("s"), config)
     return stimuli, TRIPLET_LISTS.together(study, stimuli, [f"{n:02d}" for n in range(10)], 1)
 

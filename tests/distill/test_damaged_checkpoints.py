@@ -123,18 +123,3 @@ def test_where_all_are_damaged_one_line_says_so(stopped: Path, squares: Squares)
         run(squares, stopped, resume=True)
     assert "\n" not in str(at.value)
     assert {path.name for path in (Path(f"{stopped}.checkpoints")).glob("step-*")} == before
-
-
-def test_checkpoints_of_version_01_are_gone_on_from(
-    stopped: Path, once: Path, squares: Squares
-) -> None:
-    """They hold no checksums; of them what is torn is found, what is changed is not."""
-    for path in (Path(f"{stopped}.checkpoints")).glob("step-*/state.json"):
-        content = json.loads(path.read_text())
-        for key in ("files", "sha256"):
-            del content[key]
-        path.write_text(json.dumps(content))
-    emptied(Path(f"{stopped}.checkpoints") / "step-0000006" / "optimizer.pt")
-    run(squares, stopped, resume=True)
-    for file in FILES:
-        assert (stopped / file).read_bytes() == (once / file).read_bytes()

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
 from twoalike.distill._checkpoint import checkpoint_step, find_checkpoints
 from twoalike.distill._loop import Trainer
 from twoalike.distill._update import Update
-from twoalike.study import TwoalikeError, flattened, read_json, write_json
+from twoalike.study import read_json
 from twoalike.study._outputs import COMPUTER
 
 
@@ -67,51 +66,6 @@ def test_all_files_have_the_permissions_of_new_files(
     files = [path for path in tmp_path.glob("student*/**/*") if path.is_file()]
     assert {path.name for path in files} >= {"model.safetensors", "head.safetensors", "state.json"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o666 & ~umask}
-
-
-def test_a_run_begun_before_a_setting_existed_goes_on(
-    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Checkpoints that lack checksums are those of version 0.1, which lacked settings too."""
-    real, out = Update.take, tmp_path / "student"
-
-    def killed(self: Update, step: int, data: Any) -> Any:
-        if step == 4:
-            raise KeyboardInterrupt
-        return real(self, step, data)
-
-    monkeypatch.setattr(Update, "take", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(squares, out)
-    monkeypatch.setattr(Update, "take", real)
-    for path in find_checkpoints(Path(f"{out}.checkpoints")):
-        content = read_json(path / "state.json", "checkpoint")
-        for key in ("checkpointing", "keep", "logger"):
-            del content["fingerprint"]["config"][key]
-        del content["files"], content["sha256"]
-        write_json(path / "state.json", content)
-    assert "config.steps" in flattened(content["fingerprint"])
-    run(squares, out, resume=True)
-    assert (out / "model.safetensors").is_file()
-
-
-def test_a_run_whose_version_trained_other_weights_is_refused(
-    squares: Squares, tmp_path: Path
-) -> None:
-    """An earlier version also trained weights that get no gradient."""
-    out = tmp_path / "student"
-    run(squares, out)
-    (out / "model.safetensors").unlink()
-    last = find_checkpoints(Path(f"{out}.checkpoints"))[-1]
-    optimizer = torch.load(last / "optimizer.pt")
-    optimizer["param_groups"][0]["params"].append(999)
-    torch.save(optimizer, last / "optimizer.pt")
-    content = read_json(last / "state.json", "checkpoint")
-    del content["files"], content["sha256"]
-    write_json(last / "state.json", content)
-    n = sum(len(group["params"]) for group in optimizer["param_groups"])
-    with pytest.raises(TwoalikeError, match=f"{last.name}: .* trained {n} .*, not {n - 1}"):
-        run(squares, out, resume=True)
 
 
 def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(

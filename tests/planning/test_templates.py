@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import BaseModel
+from tests.design.test_levels import PUBLISHED
 
 from twoalike.cli.init import init
-from twoalike.design import levels_study_design
 from twoalike.planning import create_study, describe_study, study_templates, write_lists
 from twoalike.registry import find_task
 from twoalike.sitting import sit
@@ -111,7 +111,7 @@ def test_words_of_a_list(tmp_path: Path) -> None:
 
 def test_the_levels_template_is_the_published_study(images: Path, tmp_path: Path) -> None:
     made = create_study(tmp_path / "levels", images=images, protocol="levels")
-    assert made.study.config.design == levels_study_design(lists_per_triplet=0)
+    assert made.study.config.design == PUBLISHED.model_copy(update={"lists_per_triplet": 0})
 
 
 def test_unknown_templates_are_refused(tmp_path: Path) -> None:

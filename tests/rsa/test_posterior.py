@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.evaluation import spearman, upper
-from twoalike.rsa import dissimilarity_draws, posterior_agreement, posterior_rdm
+from twoalike.rsa import dissimilarity_draws, posterior_agreement
 from twoalike.study import TwoalikeError
 
 M = 20
@@ -27,15 +27,6 @@ def places(rng: np.random.Generator) -> np.ndarray:
 def drawn(places: np.ndarray, sd: float, rng: np.random.Generator, n: int = 40) -> list[np.ndarray]:
     """Distances under draws that scatter about the places."""
     return [distances(places + sd * rng.normal(size=places.shape)) for _ in range(n)]
-
-
-def test_mean_and_spread_of_pairs(places: np.ndarray, rng: np.random.Generator) -> None:
-    draws = drawn(places, 0.3, rng)
-    mean, sd = posterior_rdm(iter(draws))
-    assert_allclose(mean, upper(np.array(draws)).mean(axis=0))
-    assert_allclose(sd, upper(np.array(draws)).std(axis=0, ddof=1))
-    with pytest.raises(ValueError, match="two draws"):
-        posterior_rdm(draws[:1])
 
 
 def test_the_interval_holds_both_uncertainties(

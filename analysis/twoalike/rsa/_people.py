@@ -273,33 +273,6 @@ def dissimilarity_draws(
         yield -np.asarray(posterior.pair_similarity(draw, draw), dtype=np.float64)
 
 
-def posterior_rdm(draws: Iterable[Floats]) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each pair over draws, both of shape (m(m-1)/2,).
-
-    Parameters
-    ----------
-    draws
-        Dissimilarities, each of shape (m, m).
-
-    Raises
-    ------
-    ValueError
-        Without two draws: one has no spread.
-    """
-    n, mean, squares = 0, np.empty(0), np.empty(0)
-    for draw in draws:
-        own = upper(draw)
-        if n == 0:
-            mean, squares = np.zeros_like(own), np.zeros_like(own)
-        n += 1
-        step = own - mean
-        mean = mean + step / n
-        squares = squares + step * (own - mean)  # Welford: no difference of large sums
-    if n < 2:
-        raise ValueError(f"expected two draws or more, found {n}")
-    return mean, np.sqrt(squares / (n - 1))
-
-
 def posterior_agreement(
     models: Sequence[Floats], draws: Iterable[Floats]
 ) -> list[PosteriorAgreement]:

@@ -26,7 +26,6 @@ from ._informative import TrialForm as TrialForm
 from ._informative import adaptive_trials as adaptive_trials
 from ._informative import candidate_trials as candidate_trials
 from ._informative import expected_information as expected_information
-from ._levels import levels_study_design as levels_study_design
 from ._list import ANCHORED_LIST as ANCHORED_LIST
 from ._list import TRIAL_LIST as TRIAL_LIST
 from ._list import read_anchored_list as read_anchored_list

@@ -214,11 +214,7 @@ def _verified_state(path: Path) -> dict[str, Any]:
         content = read_json(path / STATE, "checkpoint")
     except TwoalikeError as error:
         raise _damaged(path, str(error).removeprefix(f"{path / STATE}: ")) from error
-    # Version 0.1 wrote neither of the two.
-    digest = content.pop(_DIGEST, None)
-    if _FILES not in content and digest is None:
-        return content
-    if digest != _digest(content):
+    if content.pop(_DIGEST, None) != _digest(content):
         raise _damaged(path, f"{STATE} has changed")
     for name, expected in content.pop(_FILES).items():
         file = path / name

@@ -6,7 +6,6 @@ can continue with another number of processes and no other module depends on sha
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -47,19 +46,8 @@ def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> Non
         tensor.copy_(part_like(weights[name], tensor))
 
 
-def load_whole_optimizer(
-    optimizer: torch.optim.Optimizer, state: dict[str, Any], where: Path
-) -> None:
+def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load a whole optimiser's state into one whose weights may be sharded."""
-    groups = (state["param_groups"], optimizer.param_groups)
-    then, now = ([len(group["params"]) for group in some] for some in groups)
-    if then != now:
-        raise TwoalikeError(
-            f"another version of twoalike began this run and trained {sum(then)} weight tensors, "
-            f"not {sum(now)}",
-            where=where,
-            remedy="Continue with that version, or choose another output.",
-        )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     sharded = {
         place: {

@@ -92,8 +92,7 @@ class Trainer:
         steps = map(checkpoint_step, found)
         self.saved = [step for step in steps if step <= self.progress.step]
         load_whole(self.student, state.weights)
-        path = checkpoint_path(self.checkpoints, self.progress.step)
-        load_whole_optimizer(self.update.optimizer, state.optimizer, path)
+        load_whole_optimizer(self.update.optimizer, state.optimizer)
         if self.average is not None and state.average is not None:
             self.average.load(state.average)
 
