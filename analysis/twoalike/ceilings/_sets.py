@@ -59,13 +59,6 @@ class SetCeilings(Measured):
 def mode_range(agreement: float, answers: int) -> tuple[float, float]:
     """Bound the mean of the largest probability by the probability that two people agree.
 
-    Parameters
-    ----------
-    agreement
-        Mean of the sum of squared probabilities; below chance it counts as chance.
-    answers
-        Number of answers.
-
     Examples
     --------
     >>> mode_range(0.5, 2), mode_range(0.625, 2)
@@ -77,13 +70,6 @@ def mode_range(agreement: float, answers: int) -> tuple[float, float]:
 
 def dirichlet_mode(agreement: float, answers: int) -> float:
     """Mean of the largest of probabilities that are symmetric Dirichlet.
-
-    Parameters
-    ----------
-    agreement
-        Mean of the sum of their squares, which determines the parameter.
-    answers
-        Number of answers.
 
     Examples
     --------

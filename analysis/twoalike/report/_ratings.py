@@ -114,11 +114,6 @@ def _commonest(answers: "pd.Series[float]") -> str:
 def repeat_differences(rows: pd.DataFrame) -> list[float]:
     """How far apart the two ratings of each repeated pair are, as shares of the scale's length.
 
-    Parameters
-    ----------
-    rows
-        Raw rows of one run of the pair-rating task.
-
     Examples
     --------
     >>> repeat_differences(pd.DataFrame({
@@ -205,13 +200,7 @@ def _spread(values: "pd.Series[int]") -> str:
 
 
 def repeat_agreement(rows: pd.DataFrame) -> list[float]:
-    """Return the adjusted Rand index of each repeated trial with its first showing.
-
-    Parameters
-    ----------
-    rows
-        Raw rows of one run of the free-sorting task.
-    """
+    """Return the adjusted Rand index of each repeated trial with its first showing."""
     sorted_rows = rows[rows["pile"].notna()]
     piles: dict[object, dict[str, int]] = {
         index: dict(zip(trial["stimulus"], trial["pile"].astype(int), strict=True))

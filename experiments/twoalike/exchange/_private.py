@@ -76,7 +76,7 @@ _EMAIL = re.compile(
 _PROFILE = re.compile(
     r"(?<![\w.@-])(?:https?://)?(?:(?:www|m|[a-z]{2})\.)?(?:(?:facebook|instagram|threads|twitter|x|vk)\.(?:com|net)/[\w.]+"
     r"|(?:github\.com|t\.me|wa\.me)/[\w-]+(?![\w/.-])"  # not a repository of software
-    r"|linkedin\.com/in/[\w%-]+|xing\.com/profile/\w+|reddit\.com/u(?:ser)?/[\w-]+"
+    r"|linkedin\.com/in/[\w%-]+|xing\.com/profile/\w+|reddit\.com/(?:u|user)/[\w-]+"
     r"|bsky\.app/profile/[\w.:-]+|researchgate\.net/profile/[\w-]+|[\w-]{1,63}(?:\.[\w-]{1,63}){1,3}/@[\w.@-]+)",
     re.IGNORECASE,
 )

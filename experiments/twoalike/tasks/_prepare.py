@@ -324,13 +324,7 @@ class Prepared(ABC):
             )
 
     def _open_questions(self, before: int | None = None) -> tuple[Question, ...]:
-        """Questions of the form that this participant was not asked in any session or task.
-
-        Parameters
-        ----------
-        before
-            Number of a session: only those before it count.
-        """
+        """Questions of the form that this participant was not asked in any session or task."""
         root, who = self.sitting.root, self.sitting.participant
         asked = [] if before == 1 else asked_questions(root, "form", who, before)
         return tuple(

@@ -61,11 +61,6 @@ def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
     All parts have the consent page of the first part that asks for consent, and the form questions
     of all; a participant is asked only what is still open. The last part has the debriefing of all,
     the others end with a word on the next part. The instruction of a task comes once.
-
-    Parameters
-    ----------
-    prepared
-        The parts in their order, those that are over too.
     """
     protocols = [one.protocol for one in prepared]
     form = Form(questions=_together("form", protocols))

@@ -67,22 +67,7 @@ def three_steps(family: Integers, sizes: Integers) -> tuple[Integers, Integers]:
 
 
 def shared_out(number: int, images: int, sizes: Integers, most: Integers) -> Integers:
-    """Find how many triplets each part gives a round, so that ``number`` take whole rounds.
-
-    Parameters
-    ----------
-    number
-        Triplets in all.
-    images
-        Images in all.
-    sizes, most
-        Images of each part, and its :func:`capacity`.
-
-    Returns
-    -------
-    In proportion to the images of a part, up to its capacity: a large cluster gives what a small
-    one cannot.
-    """
+    """Find how many triplets each part gives a round, so that ``number`` take whole rounds."""
     rounds = -(-number // (MOST_USES * images))
     wanted = -(-number // rounds)
 
