@@ -56,11 +56,12 @@ def test_chosen_item_in_a_column_of_its_own(tmp_path: Path) -> None:
 
 
 def test_anchored(text: Path) -> None:
-    table = import_triplets(text, OBJECTS, kind="anchored", chosen_column=2)
+    anchored = partial(import_triplets, text, OBJECTS, kind="anchored", participant_column=4)
+    table = anchored(chosen_column=2)
     assert set(table["kind"]) == {"anchored"}
     assert table["chosen"].tolist() == [2, 2, 2]
     with pytest.raises(TwoalikeError, match="the chosen item is the reference"):
-        import_triplets(text, OBJECTS, kind="anchored", chosen_column=1)
+        anchored(chosen_column=1)
 
 
 @pytest.mark.parametrize(

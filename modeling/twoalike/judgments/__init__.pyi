@@ -38,6 +38,7 @@ from ._sets import item_counts as item_counts
 from ._sets import refuse_sets as refuse_sets
 from ._sets import set_choices as set_choices
 from ._sets import split_sets as split_sets
+from ._sheet import ImportNote as ImportNote
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES
 from ._tables import DISSIMILARITIES as DISSIMILARITIES
