@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def read_ids(path: str | Path) -> list[str]:
 def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
     """Read a text table without a header, split at tabs, commas, semicolons or spaces, as strings.
 
-    Columns are numbered from 0. Lines that are blank or start with ``#`` are skipped.
+    Columns are numbered from 0. Lines that are blank or remarks (``# ...``) are skipped.
 
     Raises
     ------
@@ -100,21 +101,26 @@ def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
     import pandas as pd
 
     path = require_file(path, what)
-    lines = read_text(path).splitlines()
-    first = next((s for s in lines if s.strip() and not s.startswith("#")), None)
-    if first is None:
+    lines = read_text(path).splitlines(keepends=True)
+    first = min((s for s in lines if s.strip()), key=lambda s: s.startswith("#"), default="#")
+    if first[0] == "#" and not first[1:2].strip():
         raise TwoalikeError(where=path, expected=what, found="no rows")
     separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
+    width = len(re.split(separator, first.strip()))
+    rows = [  # an id may begin with # (a colour's code), so that a whole row of cells is no remark
+        line
+        for line in lines
+        if not line.startswith("#")
+        or (line[1:2].strip() and len(re.split(separator, line.strip())) == width)
+    ]
     try:
         return pd.read_csv(
-            path,
+            StringIO("".join(rows)),
             sep=separator,
             header=None,
             dtype=str,
-            comment="#",
             skip_blank_lines=True,
             skipinitialspace=True,
-            encoding="utf-8-sig",
             keep_default_na=False,
         )
     except (pd.errors.ParserError, ValueError) as error:

@@ -255,7 +255,10 @@ def _stimulus_names(task: _Task) -> dict[str, str]:
 def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
     """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
     rows: list[tuple[int, str, float, float, float]] = []
-    for number, trial in enumerate(task.content["trials"], start=1):
+    trials = task.content["trials"]
+    for number, trial in enumerate(trials, start=1):
+        if trial in trials[: number - 1]:
+            raise TwoalikeError(f"{task}: trial {number} is in the file twice. Take it out.")
         try:
             seconds = _duration(trial)
             for entry in trial["positions"]:

@@ -144,7 +144,7 @@ class BadRows:
 
     def add(
         self,
-        rows: Booleans,
+        rows: "Booleans | pd.Series[bool]",
         reason: str,
         problem: str | Callable[[int], str],
         column: ColumnName | None = None,
@@ -240,7 +240,7 @@ def object_cells(
         expected = f"an index from {first} to {len(ids) - 1 + first}"
     for place, (column, values) in enumerate(zip(columns, cells, strict=True)):
         unknown = found[:, place] < 0
-        empty = unknown & values.str.lower().isin(NOTHING).to_numpy()
+        empty = unknown & values.str.lower().isin(NOTHING)
 
         def problem(row: int, values: "pd.Series[str]" = values) -> str:
             return (
@@ -276,7 +276,7 @@ def places_of(
     chosen = object_cells(sheet, (column,), ids, numbers, BadRows(bad.n, bad.where))
     hits, text = (items == chosen) & (chosen >= 0), sheet.text(column)
     none = ~hits.any(axis=1)
-    empty = none & text.str.lower().isin(NOTHING).to_numpy()
+    empty = none & text.str.lower().isin(NOTHING)
     bad.add(empty, "no answer", "the cell is empty", column)
 
     def problem(row: int) -> str:
@@ -344,28 +344,29 @@ def find_copies(
     """Find rows that are in the file twice.
 
     Certain ones are of the same trial (of the same person, if each has items ``once``), identical
-    to the row before and its time, or all rows. It is only noted if some are identical to the row
-    before, which may be another person's answer.
+    in a file with times, or all rows. It is only noted if some are identical to the row before,
+    which may be another person's answer.
     """
     cells, names = sheet.cells, sheet.header or ()
     certain = once or bool(sheet.named("trial"))
     if certain:
         keys = [sheet.place(n) for n in names if meaning(n) in ("person", "session", "trial")]
-        copies = cells.iloc[:, [*keys, *map(sheet.place, items)]].duplicated().to_numpy(bool)
+        copies = cells.iloc[:, [*keys, *map(sheet.place, items)]].duplicated()
     else:
         order = pd.Series(np.arange(len(cells)), index=cells.index)
         numbers = cells.apply(lambda of: pd.to_numeric(of, errors="coerce") - order)
         cells = cells.loc[:, (numbers != numbers.iloc[0]).any()]  # without a column that counts
-        copies = (cells == cells.shift()).all(axis=1).to_numpy(bool)
         everywhere = len(cells) > 1 and bool(cells.duplicated(keep=False).all())
-        copies = cells.duplicated().to_numpy(bool) if everywhere else copies
-        certain = everywhere or bool(sheet.named("time"))
+        times = [sheet.text(name).str.lower() for name in sheet.named("time")]
+        timed = np.array([~of.isin(NOTHING) for of in times]).any(axis=0) if times else everywhere
+        certain = everywhere or bool(times)
+        copies = cells.duplicated() & timed if certain else (cells == cells.shift()).all(axis=1)
     if certain:
         text = "this row is in the file twice; number the trials in a column 'trial' if it is not"
         bad.add(copies, "copy of another row", text)
     elif copies.any():
         note(
-            f"{sheet.where(int(copies.argmax()))}: identical to the row before, and "
+            f"{sheet.where(int(copies.to_numpy().argmax()))}: identical to the row before, and "
             f"{counted(int(copies.sum()), 'such row')} in all, of which each counts as a judgment. "
             "Take copies out of the file."
         )
