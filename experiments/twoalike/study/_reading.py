@@ -102,17 +102,14 @@ def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
 
     path = require_file(path, what)
     lines = read_text(path).splitlines(keepends=True)
-    first = min((s for s in lines if s.strip()), key=lambda s: s.startswith("#"), default="#")
-    if first[0] == "#" and not first[1:2].strip():
+    rows = [line for line in lines if line[0] != "#" or line[1:2].strip()]
+    first = min((row for row in rows if row.strip()), key=lambda row: row[0] == "#", default=None)
+    if first is None:
         raise TwoalikeError(where=path, expected=what, found="no rows")
     separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
     width = len(re.split(separator, first.strip()))
-    rows = [  # an id may begin with # (a colour's code), so that a whole row of cells is no remark
-        line
-        for line in lines
-        if not line.startswith("#")
-        or (line[1:2].strip() and len(re.split(separator, line.strip())) == width)
-    ]
+    # An id may begin with #, as the code of a colour does; a remark has fewer cells or more.
+    rows = [row for row in rows if row[0] != "#" or len(re.split(separator, row.strip())) == width]
     try:
         return pd.read_csv(
             StringIO("".join(rows)),

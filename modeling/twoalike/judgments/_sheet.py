@@ -347,15 +347,19 @@ def find_copies(
     in a file with times, or all rows. It is only noted if some are identical to the row before,
     which may be another person's answer.
     """
-    cells, names = sheet.cells, sheet.header or ()
+    cells, shown = sheet.cells, [sheet.place(column) for column in items]
     certain = once or bool(sheet.named("trial"))
     if certain:
-        keys = [sheet.place(n) for n in names if meaning(n) in ("person", "session", "trial")]
-        copies = cells.iloc[:, [*keys, *map(sheet.place, items)]].duplicated()
+        keys = [
+            sheet.place(n) for what in ("person", "session", "trial") for n in sheet.named(what)
+        ]
+        copies = cells.iloc[:, [*keys, *shown]].duplicated()
     else:
         order = pd.Series(np.arange(len(cells)), index=cells.index)
         numbers = cells.apply(lambda of: pd.to_numeric(of, errors="coerce") - order)
-        cells = cells.loc[:, (numbers != numbers.iloc[0]).any()]  # without a column that counts
+        counts = ~(numbers != numbers.iloc[0]).any().to_numpy()  # the rows
+        counts[shown] = False
+        cells = cells.loc[:, ~counts]
         everywhere = len(cells) > 1 and bool(cells.duplicated(keep=False).all())
         times = [sheet.text(name).str.lower() for name in sheet.named("time")]
         timed = np.array([~of.isin(NOTHING) for of in times]).any(axis=0) if times else everywhere
