@@ -309,7 +309,7 @@ def test_next_under_all_its_names(tmp_path: Path, header: str) -> None:
 def test_next_with_times_in_milliseconds_under_a_name_that_says_seconds(tmp_path: Path) -> None:
     path = tmp_path / "participant-responses.csv"
     path.write_text(NEXT.replace("2.5", "7955").replace("1.5", "2233"))
-    with pytest.raises(TwoalikeError, match=r"median from 0\.1 to 100 s, found 5094 s.*'ms'"):
+    with pytest.raises(TwoalikeError, match=r"a median from 0\.1 to 100 s, found 5094 s.*'ms'"):
         import_next(path)
     assert import_next(path, response_time_unit="ms")["response_time"].tolist() == pytest.approx(
         [7.955, 2.233]

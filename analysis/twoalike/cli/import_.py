@@ -96,11 +96,11 @@ def _read(function: "Callable[..., pd.DataFrame]", *given: Any, **options: Any) 
     from twoalike.judgments import ImportNote
     from twoalike.study import counted
 
-    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
         if issubclass(category, ImportNote):
             print(f"note: {with_options(str(message))}")  # noqa: T201
         else:
-            usual(message, category, *where)
+            usual(message, category, *where, **more)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", ImportNote)
@@ -137,15 +137,6 @@ def _show_choices(out: Path, table: "pd.DataFrame") -> None:
         known = int(checks["correct"].notna().sum())
         many = counted(len(checks), "attention check")
         print(f"{many}, {known} of them with a known right answer")  # noqa: T201
-
-
-def _show_left_out(table: "pd.DataFrame", *kinds: tuple[str, str, str]) -> None:
-    """Print what was left out: by the attribute that counts it, its name, and which ones."""
-    from twoalike.study import counted
-
-    for name, what, which in kinds:
-        if table.attrs[name]:
-            print(f"left out: {counted(table.attrs[name], what)}{which}")  # noqa: T201
 
 
 @app.command
@@ -326,13 +317,8 @@ def levels(file: Path, /, *, exclude: Flag = False, output: Output) -> None:
             f"{counted(int(row['triplets']), 'triplet')}, median response time "
             f"{row['median_s']:.2f} s"
         )
-    _show_left_out(
-        table,
-        ("n_practice", "practice trial", ""),
-        ("n_catch", "attention check", ""),
-        ("n_timeouts", "trial", " without an answer"),
-        ("n_excluded", "participant", " by the published rules"),
-    )
+    if n := table.attrs["n_excluded"]:
+        print(f"left out: {counted(n, 'participant')} by the published rules")  # noqa: T201
     if other := table.attrs["n_other_level"]:
         print(  # noqa: T201
             f"{counted(other, 'trial')} with another triplet_type than that of the WordNet ids, "
@@ -407,12 +393,8 @@ def meadows(
     table = _read(import_meadows, files, out=out, overwrite=overwrite)
     placed = f"{counted(len(table), 'item')} placed in {counted(len(trials_of(table)[0]), 'trial')}"
     _show(out, placed, table)
-    _show_left_out(
-        table,
-        ("n_outside", "item", " outside the arena"),
-        ("n_alone", "item", " alone in its trial"),
-        ("n_other_tasks", "task", " of another type"),
-    )
+    if n := table.attrs["n_other_tasks"]:
+        print(f"left out: {counted(n, 'task')} of another type")  # noqa: T201
 
 
 @app.command

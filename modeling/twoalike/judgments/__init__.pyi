@@ -1,6 +1,5 @@
 from ._columns import trial_numbers as trial_numbers
 from ._delimited import import_triplets as import_triplets
-from ._delimited import read_triplets as read_triplets
 from ._import_rated import import_ratings as import_ratings
 from ._import_rated import import_sortings as import_sortings
 from ._levels import import_levels as import_levels

@@ -71,35 +71,6 @@ class Answers:
         )
 
 
-def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
-    """Read triplets: three object ids or 0-based indices a line, further columns ignored.
-
-    Parameters
-    ----------
-    path
-        Text split at tabs, commas, semicolons or spaces, without a header.
-    ids
-        Objects the triplets may name.
-
-    Returns
-    -------
-    Indices into ``ids``, shape (n, 3).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or empty, has fewer than three columns, names an unknown object
-        or one object twice in a row; the message names row and column.
-    """
-    path = Path(path)
-    sheet = Sheet(path, read_delimited(path, "triplets, three objects a line"))
-    triplets = object_cells(sheet, (1, 2, 3), ids)
-    bad = BadRows(len(triplets), sheet.where)
-    check_distinct(triplets, bad)
-    bad.kept(None)
-    return triplets
-
-
 def import_triplets(
     path: str | Path,
     objects: Sequence[str] | str | Path,

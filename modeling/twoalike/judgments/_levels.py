@@ -24,7 +24,7 @@ import pandas as pd
 
 from twoalike.judgments._meadows import MEDIA
 from twoalike.judgments._sets import ITEMS
-from twoalike.judgments._sheet import BadRows
+from twoalike.judgments._sheet import BadRows, check_plausible
 from twoalike.judgments._tables import check_new_table, choices_table, write_imported
 from twoalike.study import (
     TwoalikeError,
@@ -63,7 +63,6 @@ answer."""
 LONGEST_S = 10.0
 """Response times above are left out of the published medians."""
 _WORDNET = re.compile(r"n\d{8}(?=_)")
-_PLAUSIBLE_S = (0.1, 100.0)
 
 
 def import_levels(
@@ -99,9 +98,9 @@ def import_levels(
     Returns
     -------
     Table of choices with levels, in the order of the file; people are ``p001``, ``p002``, ...,
-    images their files' names without folder and ending. ``attrs`` count what was left out:
-    ``n_practice``, ``n_catch``, ``n_timeouts``, ``n_excluded`` (people), and trials whose
-    ``triplet_type`` is another than that of their WordNet ids (``n_other_level``).
+    images their files' names without folder and ending. ``attrs["left_out"]`` counts trials that
+    were left out by reason; ``n_excluded`` people, and ``n_other_level`` trials whose
+    ``triplet_type`` is another than that of their WordNet ids.
 
     Raises
     ------
@@ -117,7 +116,7 @@ def import_levels(
     labels = _labels(trials)
     excluded = _excluded(trials, path) if exclude else set()
     trials = trials[~trials["person"].isin(excluded)]
-    left_out = trials["type"].value_counts()
+    types = trials["type"].value_counts()
     main = trials[trials["type"] == "main"]
     main = main.assign(trial=main.groupby("person").cumcount() + 1)
     answered = main[main["answered"].astype(bool)]
@@ -129,15 +128,19 @@ def import_levels(
     named = judged[LEVEL].map(lambda name: LEVEL_NAMES.get(str(name)))
     other = judged["level"].notna() & named.notna() & (named != judged["level"])
     table = _table(judged.assign(level=judged["level"].fillna(named)), labels, path)
+    counts = {
+        "practice": int(types.get("practice", 0)),
+        "attention check": int(types.get("catch", 0)),
+        "no answer": len(main) - len(answered),
+        **bad,
+    }
+    counts = {reason: n for reason, n in counts.items() if n}
     table.attrs |= {
-        "n_practice": int(left_out.get("practice", 0)),
-        "n_catch": int(left_out.get("catch", 0)),
-        "n_timeouts": len(main) - len(answered),
+        "left_out": counts,
         "n_other_level": int(other.sum()),
         "n_excluded": len(excluded),
-        "left_out": bad,
     }
-    config = {"exclude": exclude, "left_out": bad}
+    config = {"exclude": exclude, "left_out": counts}
     write_imported(target, table, "choices", {"judgments": path}, None, config)
     return table
 
@@ -377,14 +380,7 @@ def _table(judged: pd.DataFrame, labels: Mapping[Any, str], path: Path) -> pd.Da
     """Make the table of choices; objects are in the order in which they appear."""
     places = zip(judged[TIME], judged["place"], strict=True)
     seconds = np.array([_seconds(time, place) for time, place in places])
-    low, high = _PLAUSIBLE_S
-    middle = float(np.median(known)) if len(known := seconds[~np.isnan(seconds)]) else low
-    if not low <= middle <= high:
-        raise TwoalikeError(
-            where=f"{path}: {TIME}",
-            expected=f"milliseconds, with a median from {low:g} to {high:g} s",
-            found=f"{middle:g} s",
-        )
+    check_plausible(seconds, f"{path}: {TIME}", "ms")
     columns: dict[str, Any] = {name: judged[name] for name in (*ITEMS, "chosen", "trial", "level")}
     columns |= {"participant": judged["person"].map(labels), "response_time": seconds}
     columns = {name: np.asarray(values.tolist()) for name, values in columns.items()}

@@ -159,7 +159,7 @@ def import_sets(
     return table
 
 
-def read_sets(path: str | Path, ids: Sequence[str], size: int) -> Integers:
+def read_sets(path: str | Path, ids: Sequence[str], size: int = 3) -> Integers:
     """Read sets of items: so many object ids or 0-based indices a line, further columns ignored.
 
     Returns

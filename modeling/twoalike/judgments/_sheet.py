@@ -402,7 +402,7 @@ def seconds(
     missing
         Number that stands for a missing time, besides an empty cell and ``n/a``.
     """
-    if unit not in _SECONDS:
+    if unit is None or unit not in _SECONDS:
         raise TwoalikeError(
             where="`response_time_unit=...`",
             expected="s or ms, the unit of the response times",
@@ -419,14 +419,21 @@ def seconds(
             found=repr(values.iloc[bad[0]]),
         )
     found = np.where(absent, np.nan, found * _SECONDS[unit])
-    low, high = _PLAUSIBLE_S
-    middle = float(np.median(found[~absent])) if not absent.all() else low
-    if not low <= middle <= high:
-        other = "ms" if unit == "s" else "s"
-        raise TwoalikeError(
-            where=f"{sheet.path}: column {column}",
-            expected=f"response times with a median from {low:g} to {high:g} s",
-            found=f"{middle:g} s",
-            remedy=f"If the unit is {other}, say `response_time_unit={other!r}`.",
-        )
+    other = "ms" if unit == "s" else "s"
+    remedy = f"If the unit is {other}, say `response_time_unit={other!r}`."
+    check_plausible(found, f"{sheet.path}: column {column}", unit, remedy)
     return np.asarray(found)
+
+
+def check_plausible(times: Floats, where: str, unit: TimeUnit, remedy: str = "") -> None:
+    """Check response times in seconds, shape (n,), NaN where missing, that were read in a unit."""
+    low, high = _PLAUSIBLE_S
+    known = times[~np.isnan(times)]
+    middle = float(np.median(known)) if len(known) else low
+    if not low <= middle <= high:
+        raise TwoalikeError(
+            where=where,
+            expected=f"response times in {unit}, with a median from {low:g} to {high:g} s",
+            found=f"{middle:g} s",
+            remedy=remedy,
+        )
