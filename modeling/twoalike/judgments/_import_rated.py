@@ -75,7 +75,7 @@ def import_ratings(
         were rated in both orders and always alike.
     """
     target, sheet = check_new_table(out, overwrite), read_table(Path(file), (*PAIR, "rating"))
-    sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad)
+    sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)
     columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
     columns |= {name: sheet.text(name) for name in PAIR}
     note_mirrored(sheet, "rating")
@@ -139,7 +139,7 @@ def import_sortings(
         If a column that seems to name the participants is ignored, or rows may be copies.
     """
     target, sheet = check_new_table(out, overwrite), read_table(Path(file), ("item", "pile"))
-    sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad)
+    sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad, once=True)
     columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
     columns.setdefault("trial", np.ones(len(sheet.cells), dtype=np.int64))
     columns["item"], pile = sheet.text("item"), sheet.text("pile")
@@ -196,9 +196,18 @@ def numbers_of(sheet: Sheet, column: str, *, missing: bool = False) -> Floats:
 
 
 def judged_rows(
-    sheet: Sheet, items: Sequence[str], answer: str, objects: Objects, skip_bad: bool
+    sheet: Sheet,
+    items: Sequence[str],
+    answer: str,
+    objects: Objects,
+    skip_bad: bool,
+    *,
+    once: bool | None = None,
 ) -> tuple[Sheet, Sequence[str], dict[str, int]]:
-    """Rows that can be judgments, all objects, and the number of rows left out by reason."""
+    """Rows that can be judgments, all objects, and the number of rows left out by reason.
+
+    ``once``: whether a trial has each item once; None: copies of a row change nothing.
+    """
     cells = pd.concat([sheet.text(name) for name in items], ignore_index=True)
     ids = pd.unique(cells[cells != ""]).tolist() if objects is None else object_ids(objects)
     bad = BadRows(len(sheet.cells), sheet.where)
@@ -212,5 +221,6 @@ def judged_rows(
     bad.add(empty, "no answer", "the cell is empty", answer)
     if "participant" not in header:
         note_people(sheet, (), "Rename it to `participant`.")
-    find_copies(sheet, items, bad, once=len(items) == 1)
+    if once is not None:
+        find_copies(sheet, items, bad, once=once)
     return sheet.kept(bad.kept(skip_bad)), ids, bad.counts

@@ -18,7 +18,6 @@ import pandas as pd
 from twoalike.judgments._columns import PAIR
 from twoalike.judgments._import_rated import judged_rows, numbers_of, read_table
 from twoalike.judgments._meadows import MEDIA
-from twoalike.judgments._sheet import note_mirrored
 from twoalike.judgments._tables import (
     check_new_table,
     dissimilarities_table,
@@ -311,7 +310,7 @@ def import_dissimilarities(
         Whether large values mean alike: each is taken from its participant's largest.
     skip_bad
         Leave out, and count (``attrs["left_out"]``), rows of a long table that cannot be judgments:
-        an object twice, an unknown object, no value, a copy of another row.
+        an object twice, an unknown object, no value.
     out, overwrite
         Table of dissimilarities to write (``.parquet``), and whether it may replace one.
 
@@ -330,7 +329,7 @@ def import_dissimilarities(
     Warns
     -----
     ImportNote
-        As :func:`import_ratings`, for long tables.
+        If a column of a long table that seems to name the participants is ignored.
     """
     target = check_new_table(out, overwrite)
     paths, parts = [Path(file) for file in files], []
@@ -395,7 +394,6 @@ def _read_long(
                 f"{', '.join(header)}."
             )
     sheet, ids, left_out = judged_rows(sheet, PAIR, value, objects, skip_bad)
-    note_mirrored(sheet, value)
     numbers = numbers_of(sheet, value)
     bad = np.flatnonzero((numbers < 0) & (not similarity))
     if len(bad):
