@@ -17,11 +17,11 @@ from ._raw import raw_sessions as raw_sessions
 from ._raw import raw_tasks as raw_tasks
 from ._raw import read_raw_arrangements as read_raw_arrangements
 from ._raw_choices import read_raw as read_raw
+from ._raw_choices import read_raw_alike_pairs as read_raw_alike_pairs
 from ._raw_choices import read_raw_anchored as read_raw_anchored
+from ._raw_choices import read_raw_odd_of_many as read_raw_odd_of_many
 from ._raw_rated import read_raw_ratings as read_raw_ratings
 from ._raw_rated import read_raw_sortings as read_raw_sortings
-from ._raw_sets import read_raw_alike_pairs as read_raw_alike_pairs
-from ._raw_sets import read_raw_odd_of_many as read_raw_odd_of_many
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
