@@ -37,7 +37,7 @@ from twoalike.judgments import (
     object_index,
     participant_index,
     read_judgments,
-    read_triplets,
+    read_sets,
     write_judgments,
 )
 from twoalike.study import provenance
@@ -104,7 +104,7 @@ def predictions(fold: int, name: str, triplets: Path) -> np.ndarray:
         posterior, table = WORK / f"posterior-{fold}.nc", WORK / "probabilities.tsv"
         if name == "posterior":
             model = Posterior.load(posterior)
-            items = read_triplets(triplets, model.ids)
+            items = read_sets(triplets, model.ids)
             np.save(kept, model.choice_probabilities(items))
         else:
             teacher, train = WORK / f"teacher-{fold}", WORK / f"train-{fold}.parquet"

@@ -238,13 +238,19 @@ def test_similarities_of_matrices_are_turned(vectors: np.ndarray, tmp_path: Path
         (RATED.replace("dissimilarity", "similarity"), "similarity=True"),
         (
             RATED.replace("q,ant", ",ant"),
-            "column 'participant', row 3: expected a name, found an empty",
+            "row 4, column participant: the cell is empty",
         ),
-        (RATED.replace("0.5", "far"), "row 3: expected a number from 0 on, found 'far'"),
-        (RATED.replace("0.5", "nan"), "row 3: expected a number from 0 on, found 'nan'"),
-        (RATED.replace("0.5", "-2"), "row 3: expected a number from 0 on, found '-2'"),
-        (RATED.replace("q,ant", "q,elm"), "row 3: 'elm' is not one of the 4 objects"),
-        (RATED.replace("q,ant", "q,maple"), "row 3: expected two objects"),
+        (
+            RATED.replace("0.5", "far"),
+            "row 4, column dissimilarity: expected a number, found 'far'",
+        ),
+        (RATED.replace("0.5", "nan"), "row 4, column dissimilarity: the cell is empty"),
+        (RATED.replace("0.5", "-2"), "row 4, .*expected a number from 0 on, found '-2'"),
+        (
+            RATED.replace("q,ant", "q,elm"),
+            "row 4, column item_a: 'elm' is not one of the 4 objects",
+        ),
+        (RATED.replace("q,ant", "q,maple"), "row 4: an object is listed twice"),
     ],
 )
 def test_bad_tables_of_pairs_are_named(text: str, complaint: str, tmp_path: Path) -> None:

@@ -24,7 +24,11 @@ w1,dog,cat,bee,bee,900,0
 w2,ant,axe,bee,axe,700,1
 w2,cat,dog,axe,cat,,1
 """
-COLUMNS: dict[str, Any] = {"item_columns": ("left", "middle", "right"), "chosen_column": "odd"}
+COLUMNS: dict[str, Any] = {
+    "item_columns": ("left", "middle", "right"),
+    "chosen_column": "odd",
+    "participant_column": "worker",
+}
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def plain(values: "pd.Series[Any]") -> list[Any]:
 
 
 def test_columns_by_name_and_by_number_are_the_same(table: Path) -> None:
-    named = import_triplets(table, OBJECTS, participant_column="worker", **COLUMNS)
+    named = import_triplets(table, OBJECTS, **COLUMNS)
     numbered = import_triplets(
         table, OBJECTS, item_columns=(2, 3, 4), chosen_column=5, participant_column=1
     )
@@ -65,9 +69,9 @@ def test_no_header_is_seen_where_the_first_line_is_a_judgment(tmp_path: Path) ->
 
 def test_the_last_item_column_holds_the_chosen_item_by_default(tmp_path: Path) -> None:
     path = tmp_path / "plain.txt"
-    path.write_text("p1 ant bee cat\n")
-    assert import_triplets(path, OBJECTS, item_columns=(2, 3, 4))["chosen"].tolist() == [3]
-    table = import_triplets(path, OBJECTS, item_columns=(4, 2, 3))
+    path.write_text("ant bee cat\n")
+    assert import_triplets(path, OBJECTS)["chosen"].tolist() == [3]
+    table = import_triplets(path, OBJECTS, item_columns=(3, 1, 2))
     assert (table["item_1"].tolist(), table["chosen"].tolist()) == (["cat"], [3])
 
 
@@ -158,7 +162,7 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
         (
             "",
             "",
-            {"votes_columns": (1, 6, 7), "chosen_column": None},
+            {"votes_columns": (1, 6, 7), "chosen_column": None, "participant_column": None},
             "row 2, column 1: expected a",
         ),
     ],
@@ -263,13 +267,13 @@ def test_salmon(tmp_path: Path) -> None:
 
 def test_salmon_with_indices_only(tmp_path: Path) -> None:
     path = tmp_path / "responses.csv"
-    path.write_text("head,winner,loser\n0,2,1\n3,0,1\n")
+    path.write_text("head,winner,loser,puid\n0,2,1,a\n3,0,1,a\n")
     table = import_salmon(path, OBJECTS)
     assert table["item_1"].tolist() == ["ant", "dog"]
     assert (table["item_2"].tolist(), table["chosen"].tolist()) == (["cat", "ant"], [2, 2])
     with pytest.raises(TwoalikeError, match="column head: expected names of objects, found ind"):
         import_salmon(path)
-    path.write_text("head,winner,loser\n0,2,1\n3,0,9\n")
+    path.write_text("head,winner,loser,puid\n0,2,1,a\n3,0,9,a\n")
     with pytest.raises(TwoalikeError, match=r"row 3, column loser: '9' is not one of the 5 "):
         import_salmon(path, OBJECTS)
 
@@ -305,7 +309,7 @@ def test_next_under_all_its_names(tmp_path: Path, header: str) -> None:
 def test_next_with_times_in_milliseconds_under_a_name_that_says_seconds(tmp_path: Path) -> None:
     path = tmp_path / "participant-responses.csv"
     path.write_text(NEXT.replace("2.5", "7955").replace("1.5", "2233"))
-    with pytest.raises(TwoalikeError, match=r"median from 0\.1 to 100 s, found 5094 s.*'ms'"):
+    with pytest.raises(TwoalikeError, match=r"a median from 0\.1 to 100 s, found 5094 s.*'ms'"):
         import_next(path)
     assert import_next(path, response_time_unit="ms")["response_time"].tolist() == pytest.approx(
         [7.955, 2.233]

@@ -107,9 +107,9 @@ def test_the_published_file(
         assert row["level"] == of[given["triplet_type"]]
     assert f"{len(answered)} judgments by 6 participants" in said.out
     checks = sum(each["exp_trial_type"] == "catch_trial" for of in study.values() for each in of)
-    assert said.out.endswith(
-        f"left out: 6 practice trials\nleft out: {checks} attention checks\n"
-        f"left out: {len(trials) - len(answered)} trials without an answer\n"
+    assert said.out.startswith(
+        f"left out: 6 rows (practice)\nleft out: {checks} rows (attention check)\n"
+        f"left out: {len(trials) - len(answered)} rows (no answer)\n"
     )
     for text in (said.out, said.err, out.read_bytes().decode("latin1")):
         assert not any(name in text for name in IDS)
@@ -312,7 +312,9 @@ def test_times_in_seconds_are_noticed(study: Study, tmp_path: Path) -> None:
     for of in study.values():
         for each in of:
             each["rt"] = None if each["rt"] is None else each["rt"] / 1000
-    with pytest.raises(TwoalikeError, match=r"milliseconds, with a median from 0.1 to 100 s"):
+    with pytest.raises(
+        TwoalikeError, match=r"response times in ms, with a median from 0.1 to 100 s"
+    ):
         import_levels(pickled(tmp_path / "x.pkl", study))
 
 

@@ -123,12 +123,14 @@ def test_two_most_like_a_reference_are_imported(tmp_path: Path, ending: str) -> 
     assert ranked["chosen"].tolist() == [3, 3] and ranked["second"].tolist() == [2, 2]
     assert item_counts(ranked).tolist() == [5, 4]
     assert ranked["participant"].tolist() == ["ann", "bob"]
-    pairs = import_sets(path, kind="anchored-pair", **chosen)  # in the order of the items
+    pairs = import_sets(
+        path, kind="anchored-pair", participant_column="worker", **chosen
+    )  # in the order of the items
     assert pairs["chosen"].tolist() == [2, 2] and pairs["second"].tolist() == [3, 3]
-    first = import_sets(path, kind="anchored", item_columns=items)
+    first = import_sets(path, kind="anchored", item_columns=items, participant_column="worker")
     assert first["chosen"].tolist() == [2, 2] and "second" not in first
-    odd = import_sets(path, item_columns=items)
-    assert odd["chosen"].tolist() == [5, 4]
+    odd = import_sets(path, item_columns=items[1:], participant_column="worker")
+    assert odd["chosen"].tolist() == [4, 3]
 
 
 def test_our_own_columns_come_back_from_text(tmp_path: Path) -> None:
@@ -152,8 +154,14 @@ def test_indices_need_the_list_of_objects(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"chosen_columns": ["worker"]}, "row 2, column worker: the chosen item 'ann' is not one"),
-        ({"chosen_columns": ["first", "next"]}, "expected 1 for odd-one-out"),
+        (
+            {"kind": "anchored", "chosen_columns": ["worker"]},
+            "column worker: the chosen item 'ann'",
+        ),
+        (
+            {"item_columns": ["r1", "r2", "r3"], "chosen_columns": ["first", "next"]},
+            "expected 1 for odd",
+        ),
         ({"item_columns": ["query", "r1"]}, "expected three to 9 different columns"),
         ({"item_columns": None, "kind": "anchored"}, "expected the columns of the items"),
         ({"item_columns": ["worker", "r1", "r2", "r3"], "objects": ["cat"]}, "'ann' is not one of"),
@@ -163,6 +171,8 @@ def test_files_that_do_not_fit(tmp_path: Path, changed: dict[str, Any], complain
     path = tmp_path / "ranked.csv"
     path.write_text(RANKED)
     given: dict[str, Any] = {"item_columns": ["query", "r1", "r2", "r3"]} | changed
+    if given["item_columns"]:
+        given["participant_column"] = "worker"
     with pytest.raises(TwoalikeError, match=complaint):
         import_sets(path, **given)
 

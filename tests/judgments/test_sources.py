@@ -15,7 +15,7 @@ from twoalike.judgments import (
     object_index,
     read_judgments,
     read_raw,
-    read_triplets,
+    read_sets,
 )
 from twoalike.study import ExclusionConfig, TwoalikeError
 
@@ -33,8 +33,8 @@ def test_indices_and_ids_say_the_same(text: Path, tmp_path: Path) -> None:
     named = tmp_path / "named.tsv"
     named.write_text("ant\tbee\tcat\n# a remark\ndog\tcat\tbee\n\nant\tdog\tbee\n")
     expected = [[0, 1, 2], [3, 2, 1], [0, 3, 1]]
-    assert read_triplets(text, OBJECTS).tolist() == expected
-    assert read_triplets(named, OBJECTS).tolist() == expected
+    assert read_sets(text, OBJECTS).tolist() == expected
+    assert read_sets(named, OBJECTS).tolist() == expected
 
 
 def test_import_keeps_people_order_and_choice(text: Path) -> None:
@@ -56,11 +56,12 @@ def test_chosen_item_in_a_column_of_its_own(tmp_path: Path) -> None:
 
 
 def test_anchored(text: Path) -> None:
-    table = import_triplets(text, OBJECTS, kind="anchored", chosen_column=2)
+    anchored = partial(import_triplets, text, OBJECTS, kind="anchored", participant_column=4)
+    table = anchored(chosen_column=2)
     assert set(table["kind"]) == {"anchored"}
     assert table["chosen"].tolist() == [2, 2, 2]
     with pytest.raises(TwoalikeError, match="the chosen item is the reference"):
-        import_triplets(text, OBJECTS, kind="anchored", chosen_column=1)
+        anchored(chosen_column=1)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_bad_line_is_named(tmp_path: Path, content: str, complaint: str) -> No
     path = tmp_path / "bad.txt"
     path.write_text(content)
     with pytest.raises(TwoalikeError, match=complaint) as raised:
-        read_triplets(path, OBJECTS)
+        read_sets(path, OBJECTS)
     assert "bad.txt" in str(raised.value)
     assert "\n" not in str(raised.value)
 

@@ -1,5 +1,7 @@
 """``twoalike import``: judgments and teachers from other sources, converted to our files."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +14,51 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = App(name="import", help="Import judgments and teachers from other sources.")
+
+type Objects = Annotated[
+    Path | None,
+    Parameter(help="All object ids, one per line; if left out, those that the file names."),
+]
+type ItemNumbers = Annotated[
+    Literal["ids", "from-0", "from-1"] | None,
+    Parameter(
+        help="What numbers in the columns of items are: object ids, or indices that count from 0 "
+        "or 1. Needed only where the file could be read in two ways."
+    ),
+]
+type TimeUnit = Annotated[
+    Literal["s", "ms"] | None, Parameter(help="Unit of the response times, if there are any.")
+]
+type CatchObjects = Annotated[
+    Path | None,
+    Parameter(
+        help="File of objects that identify attention checks. A line contains one id, an object "
+        "that is obviously the odd one, or two ids, a pair that obviously belongs together."
+    ),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where the table goes, and what may be left out."""
+
+    out: Path
+    """Table to write (.parquet)."""
+    skip_bad: Flag = False
+    """Leave out rows that cannot be judgments, and count them: an object twice, an unknown object,
+    no answer, an answer that is not among the items, a copy of another row."""
+    overwrite: ReplaceTable = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What identifies attention checks."""
+
+    catch_label: str | None = None
+    """Sampler (or Alg Label) whose questions are attention checks, such as Validation."""
+    catch_objects: CatchObjects = None
 
 
 @Parameter(name="*")
@@ -43,6 +90,27 @@ def _columns(text: str) -> tuple[int | str, ...]:
     return tuple(_column(part.strip()) or "" for part in text.split(","))
 
 
+def _read(function: "Callable[..., pd.DataFrame]", *given: Any, **options: Any) -> "pd.DataFrame":
+    """Import, and print what may have been misread and what was left out."""
+    from twoalike.cli.app import with_options
+    from twoalike.judgments import ImportNote
+    from twoalike.study import counted
+
+    def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
+        if issubclass(category, ImportNote):
+            print(f"note: {with_options(str(message))}")  # noqa: T201
+        else:
+            usual(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ImportNote)
+        usual, warnings.showwarning = warnings.showwarning, show
+        table = function(*given, **options)
+    for reason, n in table.attrs.get("left_out", {}).items():
+        print(f"left out: {counted(n, 'row')} ({reason})")  # noqa: T201
+    return table
+
+
 def _show(out: Path, what: str, table: "pd.DataFrame") -> None:
     """Print what was imported, by how many people, and whether labels tell who they are."""
     from twoalike.exchange import find_private
@@ -71,58 +139,45 @@ def _show_choices(out: Path, table: "pd.DataFrame") -> None:
         print(f"{many}, {known} of them with a known right answer")  # noqa: T201
 
 
-def _show_left_out(table: "pd.DataFrame", *kinds: tuple[str, str, str]) -> None:
-    """Print what was left out: by the attribute that counts it, its name, and which ones."""
-    from twoalike.study import counted
-
-    for name, what, which in kinds:
-        if table.attrs[name]:
-            print(f"left out: {counted(table.attrs[name], what)}{which}")  # noqa: T201
-
-
 @app.command
 def triplets(
     file: Path,
     /,
     *,
     objects: Path,
-    out: Path,
     kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
     item_columns: str = "1,2,3",
     chosen_column: str | None = None,
     votes_columns: str | None = None,
+    item_numbers: ItemNumbers = None,
     columns: Columns = Columns(),
-    catch_objects: Path | None = None,
-    overwrite: ReplaceTable = False,
+    catch_objects: CatchObjects = None,
+    output: Output,
 ) -> None:
     """Import judgments (one per line) or numbers of votes from delimited text.
 
     Columns are given by number, from 1, or by their names in the header. The first line is a
-    header if a column is named, or if none of its items is an object or a number.
+    header if a column is named, or if none of its items is an object or a number. A header whose
+    names contradict the columns used (odd, reference, winner, loser and the like) is refused.
 
     Parameters
     ----------
     file
-        Text split at tabs, commas, semicolons or spaces. Items are object ids or 0-based
-        indices into the list of objects.
+        Text split at tabs, commas, semicolons or spaces. Items are object ids or indices into the
+        list of objects.
     objects
         All object ids, one per line.
-    out
-        Table of choices to write (.parquet).
     kind
         odd-one-out: the chosen item is the odd one. anchored: the first item column is the
         reference, and the chosen item is the more similar one of the other two.
     item_columns
         The three columns of items.
     chosen_column
-        Column of the chosen item: one of the item columns (the last of them if left out), or
-        another column that repeats the item.
+        Column of the chosen item: one of the item columns, or another column that repeats the item.
+        If left out, the last item is the odd one; anchored judgments need it.
     votes_columns
         Instead of a chosen item, three columns with the number of people who chose item 1, 2 and 3
         (anchored: two columns, items 2 and 3). Each vote becomes a judgment by an unknown person.
-    catch_objects
-        File of objects that identify attention checks. A line contains one id, an object that is
-        obviously the odd one, or two ids, a pair that obviously belongs together.
 
     Examples
     --------
@@ -132,21 +187,22 @@ def triplets(
     """  # noqa: E501
     from twoalike.judgments import import_triplets
 
-    table = import_triplets(
+    table = _read(
+        import_triplets,
         file,
         objects,
         kind=kind,
         item_columns=_columns(item_columns),
         chosen_column=_column(chosen_column),
         votes_columns=None if votes_columns is None else _columns(votes_columns),
-        **columns.read(),
+        item_numbers=item_numbers,
         catch_objects=catch_objects,
-        out=out,
-        overwrite=overwrite,
+        **columns.read(),
+        **vars(output),
     )
     if table.attrs["header"] is not None:
         print(f"{file}: columns {', '.join(table.attrs['header'])}")  # noqa: T201
-    _show_choices(out, table)
+    _show_choices(output.out, table)
 
 
 @app.command
@@ -154,13 +210,13 @@ def sets(
     file: Path,
     /,
     *,
-    out: Path,
-    objects: Path | None = None,
+    objects: Objects = None,
     kind: Literal["odd-one-out", "most-alike", "anchored", "anchored-pair"] | None = None,
     item_columns: str | None = None,
     chosen_columns: str | None = None,
+    item_numbers: ItemNumbers = None,
     columns: Columns = Columns(),
-    overwrite: ReplaceTable = False,
+    output: Output,
 ) -> None:
     """Import choices among three to nine items, such as the two of eight most like a reference.
 
@@ -171,10 +227,6 @@ def sets(
     ----------
     file
         Text split at tabs, commas, semicolons or spaces, or Parquet.
-    out
-        Table of choices to write (.parquet).
-    objects
-        All object ids, one per line; needed if items are 0-based indices.
     kind
         The question. odd-one-out: which is the odd one. most-alike: which two are most alike.
         anchored: which is most like the reference (the first item column); with two chosen columns,
@@ -193,29 +245,23 @@ def sets(
     """  # noqa: E501
     from twoalike.judgments import import_sets
 
-    table = import_sets(
+    table = _read(
+        import_sets,
         file,
         objects,
         kind=kind,
         item_columns=None if item_columns is None else _columns(item_columns),
         chosen_columns=None if chosen_columns is None else _columns(chosen_columns),
+        item_numbers=item_numbers,
         **columns.read(),
-        out=out,
-        overwrite=overwrite,
+        **vars(output),
     )
-    _show_choices(out, table)
+    _show_choices(output.out, table)
 
 
 @app.command
 def salmon(
-    file: Path,
-    /,
-    *,
-    out: Path,
-    objects: Path | None = None,
-    catch_label: str | None = None,
-    catch_objects: Path | None = None,
-    overwrite: ReplaceTable = False,
+    file: Path, /, *, objects: Objects = None, checks: Checks = Checks(), output: Output
 ) -> None:
     """Import anchored judgments from Salmon's responses.csv.
 
@@ -225,16 +271,8 @@ def salmon(
     Parameters
     ----------
     file
-        Responses, as downloaded from Salmon's dashboard.
-    out
-        Table of choices to write (.parquet).
-    objects
-        All object ids, one per line; needed, in the order of the targets, if the file has only
-        indices.
-    catch_label
-        Sampler whose questions are attention checks, such as Validation.
-    catch_objects
-        Objects that identify attention checks, as in twoalike import triplets.
+        Responses, as downloaded from Salmon's dashboard. If they have only indices, --objects must
+        list the targets in order.
 
     Examples
     --------
@@ -243,21 +281,12 @@ def salmon(
     """
     from twoalike.judgments import import_salmon
 
-    table = import_salmon(
-        file,
-        objects,
-        catch_label=catch_label,
-        catch_objects=catch_objects,
-        out=out,
-        overwrite=overwrite,
-    )
-    _show_choices(out, table)
+    table = _read(import_salmon, file, objects, **vars(checks), **vars(output))
+    _show_choices(output.out, table)
 
 
 @app.command
-def levels(
-    file: Path, /, *, out: Path, exclude: Flag = False, overwrite: ReplaceTable = False
-) -> None:
+def levels(file: Path, /, *, exclude: Flag = False, output: Output) -> None:
     """Import the Levels data that were published with AligNet.
 
     Practice, attention checks and trials without an answer are left out. Levels follow from the
@@ -269,8 +298,6 @@ def levels(
     file
         The published dictionary of trials by participant (.pkl; only plain data are read, and no
         code is run), or the same trials as .json, .csv or .tsv.
-    out
-        Table of choices to write (.parquet).
     exclude
         Leave out people by the published rules: fewer than 90 % of their attention checks right,
         or more than 10 trials without an answer. Everybody in the published file has passed.
@@ -282,21 +309,16 @@ def levels(
     from twoalike.judgments import import_levels, level_times
     from twoalike.study import counted
 
-    table = import_levels(file, exclude=exclude, out=out, overwrite=overwrite)
-    _show_choices(out, table)
+    table = _read(import_levels, file, exclude=exclude, **vars(output))
+    _show_choices(output.out, table)
     for level, row in level_times(table).iterrows():
         print(  # noqa: T201
             f"{level}: {counted(int(row['judgments']), 'judgment')} of "
             f"{counted(int(row['triplets']), 'triplet')}, median response time "
             f"{row['median_s']:.2f} s"
         )
-    _show_left_out(
-        table,
-        ("n_practice", "practice trial", ""),
-        ("n_catch", "attention check", ""),
-        ("n_timeouts", "trial", " without an answer"),
-        ("n_excluded", "participant", " by the published rules"),
-    )
+    if n := table.attrs["n_excluded"]:
+        print(f"left out: {counted(n, 'participant')} by the published rules")  # noqa: T201
     if other := table.attrs["n_other_level"]:
         print(  # noqa: T201
             f"{counted(other, 'trial')} with another triplet_type than that of the WordNet ids, "
@@ -309,14 +331,12 @@ def next_(
     file: Path,
     /,
     *,
-    out: Path,
-    objects: Path | None = None,
+    objects: Objects = None,
     response_time_unit: Literal["s", "ms"] = "s",
-    catch_label: str | None = None,
-    catch_objects: Path | None = None,
-    overwrite: ReplaceTable = False,
+    checks: Checks = Checks(),
+    output: Output,
 ) -> None:
-    """Import anchored judgments from the responses to NEXT's triplets (.csv).
+    """Import anchored judgments from the responses to NEXT's triplets (.csv), or tripletTools' tables.
 
     The centre is the reference, and the answer is the more similar one of left and right. An
     object's id is the text that was shown, or the name of its file without folder and extension.
@@ -324,34 +344,22 @@ def next_(
     Parameters
     ----------
     file
-        Participants' responses, as downloaded from NEXT's dashboard.
-    out
-        Table of choices to write (.parquet).
-    objects
-        All object ids, one per line.
+        Participants' responses, as downloaded from NEXT's dashboard or cleaned by tripletTools.
     response_time_unit
-        Unit of the response times, if the file was changed after NEXT wrote it.
-    catch_label
-        Alg Label of attention checks.
-    catch_objects
-        Objects that identify attention checks, as in twoalike import triplets.
+        Unit of the response times: s in NEXT's files, ms in those of tripletTools.
 
     Examples
     --------
         twoalike import next participant-responses.csv --out choices.parquet
-    """
+        twoalike import next triplets.csv --response-time-unit ms --catch-label check --skip-bad --out choices.parquet
+    """  # noqa: E501
     from twoalike.judgments import import_next
 
-    table = import_next(
-        file,
-        objects,
-        response_time_unit=response_time_unit,
-        catch_label=catch_label,
-        catch_objects=catch_objects,
-        out=out,
-        overwrite=overwrite,
+    unit = response_time_unit
+    table = _read(
+        import_next, file, objects, response_time_unit=unit, **vars(checks), **vars(output)
     )
-    _show_choices(out, table)
+    _show_choices(output.out, table)
 
 
 @app.command
@@ -382,15 +390,11 @@ def meadows(
     from twoalike.judgments import import_meadows, trials_of
     from twoalike.study import counted
 
-    table = import_meadows(files, out=out, overwrite=overwrite)
+    table = _read(import_meadows, files, out=out, overwrite=overwrite)
     placed = f"{counted(len(table), 'item')} placed in {counted(len(trials_of(table)[0]), 'trial')}"
     _show(out, placed, table)
-    _show_left_out(
-        table,
-        ("n_outside", "item", " outside the arena"),
-        ("n_alone", "item", " alone in its trial"),
-        ("n_other_tasks", "task", " of another type"),
-    )
+    if n := table.attrs["n_other_tasks"]:
+        print(f"left out: {counted(n, 'task')} of another type")  # noqa: T201
 
 
 @app.command
@@ -398,11 +402,10 @@ def rdm(
     files: Annotated[list[Path], Parameter(negative=())],
     /,
     *,
-    out: Path,
     objects: Path | None = None,
     kind: Literal["rdm", "arrangement", "rating"] | None = None,
     similarity: Flag = False,
-    overwrite: ReplaceTable = False,
+    output: Output,
 ) -> None:
     """Import dissimilarities: RDMs, or rated pairs.
 
@@ -415,8 +418,6 @@ def rdm(
     ----------
     files
         .mat, .npy, .npz, or text split at tabs, commas, semicolons or spaces.
-    out
-        Table of dissimilarities to write (.parquet).
     objects
         All object ids, one per line, in the order of the matrix; needed if the file does not name
         them.
@@ -436,11 +437,10 @@ def rdm(
     from twoalike.judgments import import_dissimilarities
     from twoalike.study import counted
 
-    table = import_dissimilarities(
-        files, objects, kind=kind, similarity=similarity, out=out, overwrite=overwrite
-    )
+    options = {"kind": kind, "similarity": similarity, **vars(output)}
+    table = _read(import_dissimilarities, files, objects, **options)
     names = counted(len(table["item_a"].cat.categories), "object")
-    _show(out, f"{counted(len(table), 'pair')} of {names}", table)
+    _show(output.out, f"{counted(len(table), 'pair')} of {names}", table)
 
 
 @app.command
@@ -448,12 +448,11 @@ def ratings(
     file: Path,
     /,
     *,
-    out: Path,
-    objects: Path | None = None,
+    objects: Objects = None,
     scale_points: int | None = None,
     slider: tuple[float, float] = (0.0, 1.0),
-    response_time_unit: Literal["s", "ms"] | None = None,
-    overwrite: ReplaceTable = False,
+    response_time_unit: TimeUnit = None,
+    output: Output,
 ) -> None:
     """Import ratings of pairs, for a fit in which each rater has thresholds of their own.
 
@@ -464,17 +463,11 @@ def ratings(
     ----------
     file
         Text split at tabs, commas, semicolons or spaces, one rating per line.
-    out
-        Table of ratings to write (.parquet).
-    objects
-        All object ids, one per line; if left out, those in the file.
     scale_points
         Number of points of the Likert scale, numbered from 1. If left out, the file's column
         scale_points; without that column, ratings are from a slider.
     slider
         Lowest and highest number of the slider.
-    response_time_unit
-        Unit of the response times.
 
     Examples
     --------
@@ -484,16 +477,16 @@ def ratings(
     from twoalike.judgments import import_ratings
     from twoalike.study import counted
 
-    table = import_ratings(
+    table = _read(
+        import_ratings,
         file,
         objects,
         scale_points=scale_points,
         slider=slider,
         response_time_unit=response_time_unit,
-        out=out,
-        overwrite=overwrite,
+        **vars(output),
     )
-    _show(out, counted(len(table), "rating"), table)
+    _show(output.out, counted(len(table), "rating"), table)
 
 
 @app.command
@@ -501,10 +494,9 @@ def sortings(
     file: Path,
     /,
     *,
-    out: Path,
-    objects: Path | None = None,
-    response_time_unit: Literal["s", "ms"] | None = None,
-    overwrite: ReplaceTable = False,
+    objects: Objects = None,
+    response_time_unit: TimeUnit = None,
+    output: Output,
 ) -> None:
     """Import objects that people sorted into piles.
 
@@ -515,12 +507,6 @@ def sortings(
     ----------
     file
         Text split at tabs, commas, semicolons or spaces, with a line for each object of a trial.
-    out
-        Table of sortings to write (.parquet).
-    objects
-        All object ids, one per line; if left out, those in the file.
-    response_time_unit
-        Unit of the response times.
 
     Examples
     --------
@@ -529,11 +515,10 @@ def sortings(
     from twoalike.judgments import import_sortings, trial_numbers
     from twoalike.study import counted
 
-    table = import_sortings(
-        file, objects, response_time_unit=response_time_unit, out=out, overwrite=overwrite
-    )
+    unit = response_time_unit
+    table = _read(import_sortings, file, objects, response_time_unit=unit, **vars(output))
     trials = counted(int(trial_numbers(table).max()) + 1, "trial")
-    _show(out, f"{counted(len(table), 'object')} sorted in {trials}", table)
+    _show(output.out, f"{counted(len(table), 'object')} sorted in {trials}", table)
 
 
 @app.command

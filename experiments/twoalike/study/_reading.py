@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def read_ids(path: str | Path) -> list[str]:
 def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
     """Read a text table without a header, split at tabs, commas, semicolons or spaces, as strings.
 
-    Columns are numbered from 0. Lines that are blank or start with ``#`` are skipped.
+    Columns are numbered from 0. Lines that are blank or remarks (``# ...``) are skipped.
 
     Raises
     ------
@@ -100,21 +101,23 @@ def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
     import pandas as pd
 
     path = require_file(path, what)
-    lines = read_text(path).splitlines()
-    first = next((s for s in lines if s.strip() and not s.startswith("#")), None)
+    lines = read_text(path).splitlines(keepends=True)
+    rows = [line for line in lines if line[0] != "#" or line[1:2].strip()]
+    first = min((row for row in rows if row.strip()), key=lambda row: row[0] == "#", default=None)
     if first is None:
         raise TwoalikeError(where=path, expected=what, found="no rows")
     separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
+    width = len(re.split(separator, first.strip()))
+    # An id may begin with #, as the code of a colour does; a remark has fewer cells or more.
+    rows = [row for row in rows if row[0] != "#" or len(re.split(separator, row.strip())) == width]
     try:
         return pd.read_csv(
-            path,
+            StringIO("".join(rows)),
             sep=separator,
             header=None,
             dtype=str,
-            comment="#",
             skip_blank_lines=True,
             skipinitialspace=True,
-            encoding="utf-8-sig",
             keep_default_na=False,
         )
     except (pd.errors.ParserError, ValueError) as error:

@@ -18,7 +18,7 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._fit import fit_embedding
 from twoalike.embedding._posterior import TIED, Posterior
 from twoalike.features import FeatureTable
-from twoalike.judgments import choices_table, read_triplets
+from twoalike.judgments import choices_table, read_sets
 from twoalike.study import Floats, Integers, TwoalikeError
 
 
@@ -81,7 +81,7 @@ def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) ->
     ----------
     triplets
         Ids or indices from 0, shape (n, 3), or a file as for
-        :func:`twoalike.judgments.read_triplets`.
+        :func:`twoalike.judgments.read_sets`.
     ids
         All objects.
 
@@ -91,7 +91,7 @@ def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) ->
         If the shape is another, an object is unknown, or one comes twice in a row.
     """
     if isinstance(triplets, str | Path):
-        return read_triplets(Path(triplets), ids)
+        return read_sets(Path(triplets), ids)
     return as_indices(as_triplets(triplets), ids)
 
 

@@ -1,6 +1,5 @@
 from ._columns import trial_numbers as trial_numbers
 from ._delimited import import_triplets as import_triplets
-from ._delimited import read_triplets as read_triplets
 from ._import_rated import import_ratings as import_ratings
 from ._import_rated import import_sortings as import_sortings
 from ._levels import import_levels as import_levels
@@ -18,11 +17,11 @@ from ._raw import raw_sessions as raw_sessions
 from ._raw import raw_tasks as raw_tasks
 from ._raw import read_raw_arrangements as read_raw_arrangements
 from ._raw_choices import read_raw as read_raw
+from ._raw_choices import read_raw_alike_pairs as read_raw_alike_pairs
 from ._raw_choices import read_raw_anchored as read_raw_anchored
+from ._raw_choices import read_raw_odd_of_many as read_raw_odd_of_many
 from ._raw_rated import read_raw_ratings as read_raw_ratings
 from ._raw_rated import read_raw_sortings as read_raw_sortings
-from ._raw_sets import read_raw_alike_pairs as read_raw_alike_pairs
-from ._raw_sets import read_raw_odd_of_many as read_raw_odd_of_many
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
@@ -38,6 +37,7 @@ from ._sets import item_counts as item_counts
 from ._sets import refuse_sets as refuse_sets
 from ._sets import set_choices as set_choices
 from ._sets import split_sets as split_sets
+from ._sheet import ImportNote as ImportNote
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES
 from ._tables import DISSIMILARITIES as DISSIMILARITIES

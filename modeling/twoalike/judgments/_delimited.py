@@ -1,7 +1,7 @@
 """Judgments and triplets in delimited text, as platforms and other projects export them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +11,17 @@ import pandas as pd
 from twoalike.choice import ODD, PAIRS
 from twoalike.judgments._sets import ITEMS
 from twoalike.judgments._sheet import (
+    BadRows,
     ColumnName,
+    ItemNumbers,
     Sheet,
     TimeUnit,
     check_distinct,
+    check_order,
+    find_copies,
+    meaning,
+    note_people,
+    numbers_in,
     object_cells,
     places_of,
     seconds,
@@ -54,32 +61,14 @@ class Answers:
     chosen: Integers
     optional: Mapping[str, Any]
 
-
-def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
-    """Read triplets: three object ids or 0-based indices a line, further columns ignored.
-
-    Parameters
-    ----------
-    path
-        Text split at tabs, commas, semicolons or spaces, without a header.
-    ids
-        Objects the triplets may name.
-
-    Returns
-    -------
-    Indices into ``ids``, shape (n, 3).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or empty, has fewer than three columns, names an unknown object
-        or one object twice in a row; the message names row and column.
-    """
-    path = Path(path)
-    sheet = Sheet(path, read_delimited(path, "triplets, three objects a line"))
-    triplets = object_cells(sheet, (1, 2, 3), ids)
-    check_distinct(triplets, sheet)
-    return triplets
+    def kept(self, bad: BadRows, sheet: Sheet, skip: bool) -> tuple["Answers", Sheet]:
+        """Leave out bad rows, also those whose answer is the reference, here and in the sheet."""
+        text = "the chosen item is the reference, the first item column"
+        bad.add((self.chosen == 0) & (self.kind == "anchored"), "reference chosen", text)
+        rows = bad.kept(skip)
+        return replace(self, triplets=self.triplets[rows], chosen=self.chosen[rows]), sheet.kept(
+            rows
+        )
 
 
 def import_triplets(
@@ -89,12 +78,14 @@ def import_triplets(
     kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
     item_columns: Sequence[ColumnName] = (1, 2, 3),
     chosen_column: ColumnName | None = None,
+    item_numbers: ItemNumbers | None = None,
     votes_columns: Sequence[ColumnName] | None = None,
     participant_column: ColumnName | None = None,
     response_time_column: ColumnName | None = None,
     response_time_unit: TimeUnit | None = None,
     catch_column: ColumnName | None = None,
     catch_objects: CatchObjects | None = None,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -106,7 +97,7 @@ def import_triplets(
         Text split at tabs, commas, semicolons or spaces, one judgment a line. The first line is a
         header if a column is named below, or if none of its items is an object or a number.
     objects
-        All object ids, or a file with one a line; items are ids or 0-based indices into them.
+        All object ids, or a file with one per line; items are ids or indices into them.
     kind
         ``odd-one-out``: the chosen item is the odd one. ``anchored``: the first item column
         is the reference, the chosen item the more similar of the others.
@@ -115,10 +106,13 @@ def import_triplets(
     chosen_column
         The column that holds the chosen item: one of the item columns, where the file puts the
         chosen item at a fixed place, or a further column that repeats one of the row's items.
-        None: the last of the item columns.
+        None: the last of the item columns (``odd-one-out`` only).
+    item_numbers
+        What numbers in the columns of items are: ``ids``, or indices ``from-0`` or ``from-1``.
+        None: ids, or indices from 0, whichever fits, where only one does.
     votes_columns
         Instead of a chosen item, how many people chose item 1, 2 and 3 (of anchored judgments
-        item 2 and 3). Each vote becomes a judgment by ``unknown``.
+        item 2 and 3), not percentages. Each vote becomes a judgment by ``unknown``.
     participant_column
         Column of participant labels; None: all rows are by ``unknown``.
     response_time_column, response_time_unit
@@ -131,23 +125,33 @@ def import_triplets(
         that is obviously the odd one; two: a pair that obviously belongs together. Rows that show
         them are attention checks, and ``correct`` says whether they were answered right where
         exactly one answer is.
+    skip_bad
+        Leave out, and count, rows that cannot be judgments: an object twice, an unknown object, no
+        answer, an answer that is not among the items, a copy of another row.
     out, overwrite
         Table of choices to write (``.parquet``), and whether it may replace one.
 
     Returns
     -------
     Table of choices. The order shown is taken to be the order of the item columns.
-    ``attrs["header"]`` has the names of the columns, None where there is no header.
+    ``attrs["header"]`` has the names of the columns, None where there is no header;
+    ``attrs["left_out"]`` the number of rows left out, by reason.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing or empty, a column does not exist, an item is unknown or listed
-        twice in a row, a cell does not fit, or response times are implausible in their unit; the
-        message names row and column. Rows are numbered from 1, the header counted.
+        If the file is missing or empty, a column does not exist, rows cannot be judgments, a cell
+        does not fit, response times are implausible in their unit, votes are percentages, the
+        header contradicts the order of the columns, or numbers may be ids or indices; the message
+        names row and column. Rows are numbered from 1, the header counted.
+
+    Warns
+    -----
+    ImportNote
+        If a column that seems to name the participants is ignored, or rows may be copies.
     """
     path, target, ids = Path(path), check_new_table(out, overwrite), object_ids(objects)
-    _check_columns(item_columns, votes_columns, kind)
+    _check_columns(item_columns, chosen_column, votes_columns, kind)
     options = {
         "chosen_column": chosen_column,
         "participant_column": participant_column,
@@ -160,37 +164,60 @@ def import_triplets(
             "items and `votes_columns=...`."
         )
     named = [*item_columns, *(votes_columns or ()), *options.values()]
-    sheet = _read_sheet(path, named, item_columns, ids)
-    triplets = object_cells(sheet, item_columns, ids)
-    check_distinct(triplets, sheet)
-    of_kind: Literal["odd_one_out", "anchored"] = (
-        "anchored" if kind == "anchored" else "odd_one_out"
-    )
+    sheet = read_sheet(path, named, item_columns, ids)
+    bad = BadRows(len(sheet.cells), sheet.where)
+    numbers = numbers_in(sheet, item_columns, ids, item_numbers)
+    triplets = object_cells(sheet, item_columns, ids, numbers, bad)
+    check_distinct(triplets, bad)
+    answers = None if chosen_column is None else (chosen_column,)
+    check_order(sheet, item_columns, answers if votes_columns is None else (), kind)
+    if participant_column is None and votes_columns is None:
+        note_people(sheet, named, "Name it with `participant_column={}`.")
+    find_copies(sheet, item_columns, bad)
+    chosen = np.full(len(triplets), 2)
+    if chosen_column is not None and chosen_column in item_columns:
+        chosen[:] = list(item_columns).index(chosen_column)
+    elif chosen_column is not None:
+        chosen = places_of(sheet, chosen_column, ids, numbers, triplets, bad)
+    judged = Answers("anchored" if kind == "anchored" else "odd_one_out", triplets, chosen, {})
+    judged, sheet = judged.kept(bad, sheet, skip_bad)
     if votes_columns is not None:
         rows, chosen = _votes(sheet, votes_columns)
-        answers = Answers(of_kind, triplets[rows], chosen, {})
-    else:
-        last = item_columns[-1] if chosen_column is None else chosen_column
-        chosen = _chosen_places(sheet, triplets, item_columns, last, ids)
-        optional: dict[str, Any] = {}
-        if participant_column is not None:
-            optional["participant"] = sheet.filled(participant_column)
-        if response_time_column is not None:
-            unit = response_time_unit
-            optional["response_time"] = seconds(sheet, response_time_column, unit)
-        if catch_column is not None:
-            optional["trial_type"] = trial_types(sheet, catch_column)
-        answers = Answers(of_kind, triplets, chosen, optional)
+        judged = replace(judged, triplets=judged.triplets[rows], chosen=chosen)
+    optional = optional_columns(
+        sheet, participant_column, response_time_column, response_time_unit, catch_column
+    )
     config = {
         "kind": kind,
         "item_columns": list(item_columns),
+        "item_numbers": numbers,
         "votes_columns": votes_columns,
         **options,
         "response_time_unit": response_time_unit,
+        "left_out": bad.counts,
     }
-    table = finish(answers, ids, sheet, catch_objects, target, objects=objects, config=config)
+    judged = replace(judged, optional=optional)
+    table = finish(judged, ids, sheet, catch_objects, target, objects=objects, config=config)
     table.attrs["header"] = sheet.header
     return table
+
+
+def optional_columns(
+    sheet: Sheet,
+    participant: ColumnName | None,
+    response_time: ColumnName | None,
+    unit: TimeUnit | None,
+    catch: ColumnName | None,
+) -> dict[str, Any]:
+    """Read the columns of the table of choices that a file may lack."""
+    columns: dict[str, Any] = {}
+    if participant is not None:
+        columns["participant"] = sheet.filled(participant)
+    if response_time is not None:
+        columns["response_time"] = seconds(sheet, response_time, unit)
+    if catch is not None:
+        columns["trial_type"] = trial_types(sheet, catch)
+    return columns
 
 
 def finish(
@@ -205,15 +232,8 @@ def finish(
 ) -> pd.DataFrame:
     """Make the table of choices, and write it where ``target`` is a path.
 
-    ``objects`` and ``config`` are what the caller was given, for the record.
+    ``objects`` and ``config`` are what the caller was given, for the record, and what was left out.
     """
-    wrong = np.flatnonzero((answers.chosen == 0) & (answers.kind == "anchored"))
-    if len(wrong):
-        raise TwoalikeError(
-            "the chosen item is the reference, the first item column",
-            where=sheet.where(int(wrong[0])),
-            remedy="Name the column of the more similar item with `chosen_column=...`.",
-        )
     columns: dict[str, Any] = {
         "kind": pd.Categorical([answers.kind]).repeat(len(answers.chosen)),
         "chosen": answers.chosen + 1,
@@ -225,20 +245,31 @@ def finish(
         columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
     inputs = {"judgments": sheet.path}
     if catch_objects is not None:
-        columns |= _checks(answers, ids, catch_objects)
+        columns |= _checks(answers, ids, catch_objects, config.get("item_numbers"))
         if isinstance(catch_objects, str | Path):
             inputs["catch_objects"] = Path(catch_objects)
     table = choices_table(columns, ids, str(sheet.path))
     write_imported(target, table, "choices", inputs, objects, config)
+    table.attrs["left_out"] = config["left_out"]
     return table
 
 
 def _check_columns(
-    items: Sequence[ColumnName], votes: Sequence[ColumnName] | None, kind: str
+    items: Sequence[ColumnName],
+    chosen: ColumnName | None,
+    votes: Sequence[ColumnName] | None,
+    kind: str,
 ) -> None:
     if len(items) != 3 or len(set(items)) != 3:
         raise TwoalikeError(
             f"`item_columns=...`: expected three different columns, found {list(items)}."
+        )
+    if kind == "anchored" and chosen is None and votes is None:
+        raise TwoalikeError(
+            where="`chosen_column=...`",
+            expected="the column of the item that is more like the reference",
+            found="none",
+            remedy="If each row is reference, more similar, less similar: `chosen_column=2`.",
         )
     answers = 2 if kind == "anchored" else 3
     if votes is not None and not len(votes) == len(set(votes)) == answers:
@@ -249,40 +280,29 @@ def _check_columns(
         )
 
 
-def _read_sheet(
-    path: Path, named: Sequence[ColumnName | None], items: Sequence[ColumnName], ids: Sequence[str]
+def read_sheet(
+    path: Path,
+    named: Sequence[ColumnName | None],
+    items: Sequence[ColumnName],
+    ids: Sequence[str] | None,
 ) -> Sheet:
     """Read the cells, and find out whether the first line is a header."""
-    cells = read_delimited(path, "judgments, one a line")
+    cells = read_delimited(path, "judgments, one per line")
     first = cells.iloc[0].fillna("").str.strip()
     has_header = any(isinstance(column, str) for column in named)
     if not has_header and len(cells) > 1 and all(1 <= int(c) <= len(first) for c in items):
-        known = set(ids)
         shown = [first.iloc[int(column) - 1] for column in items]
-        has_header = not any(cell in known or cell[:1].isdigit() for cell in shown)
+        if ids is None:  # the names of the objects are not known, those of columns are
+            has_header = any(meaning(name) or name.startswith("item_") for name in shown)
+        else:
+            has_header = not any(cell in set(ids) or cell[:1].isdigit() for cell in shown)
     if not has_header:
         return Sheet(path, cells)
     if len(cells) == 1:
         raise TwoalikeError(
-            where=path, expected="a header and judgments, one a line", found="one line"
+            where=path, expected="a header and judgments, one per line", found="one line"
         )
     return Sheet(path, cells.iloc[1:].reset_index(drop=True), tuple(first))
-
-
-def _chosen_places(
-    sheet: Sheet,
-    triplets: Integers,
-    item_columns: Sequence[ColumnName],
-    chosen_column: ColumnName,
-    ids: Sequence[str],
-) -> Integers:
-    """Place of the chosen item in 0..2, shape (n,)."""
-    if chosen_column in item_columns:
-        place = list(item_columns).index(chosen_column)
-        return np.full(len(triplets), place, dtype=np.int64)
-    return places_of(
-        object_cells(sheet, (chosen_column,), ids)[:, 0], triplets, sheet, chosen_column
-    )
 
 
 def _votes(sheet: Sheet, columns: Sequence[ColumnName]) -> tuple[Integers, Integers]:
@@ -305,6 +325,14 @@ def _votes(sheet: Sheet, columns: Sequence[ColumnName]) -> tuple[Integers, Integ
             expected=f"from 1 to {MOST_VOTES:,} votes in all",
             found=f"{votes.sum():,}",
         )
+    if len(votes) > 1 and (np.abs(votes.sum(axis=1) - 100) <= 1).all():
+        raise TwoalikeError(
+            where=sheet.path,
+            expected="numbers of votes",
+            found="100 in each row, which are percentages",
+            remedy="Multiply them by the number of people who judged the row. If these were 100, "
+            "list each judgment in a row of its own.",
+        )
     n, answers = votes.shape
     rows, places = np.repeat(np.indices((n, answers)).reshape(2, -1), votes.ravel(), axis=1)
     return rows, places + 3 - answers
@@ -325,9 +353,11 @@ def trial_types(sheet: Sheet, column: ColumnName) -> Any:
     return found.to_numpy()
 
 
-def _checks(answers: Answers, ids: Sequence[str], objects: CatchObjects) -> dict[str, Any]:
+def _checks(
+    answers: Answers, ids: Sequence[str], objects: CatchObjects, numbers: ItemNumbers | None
+) -> dict[str, Any]:
     """Types of trials, and whether checks were answered right, by the objects shown."""
-    alone, together = _catch_objects(objects, ids)
+    alone, together = _catch_objects(objects, ids, numbers if numbers == "from-1" else None)
     listed = np.zeros(len(ids), dtype=bool)
     listed[alone] = True
     strange = listed[answers.triplets]
@@ -349,7 +379,9 @@ def _checks(answers: Answers, ids: Sequence[str], objects: CatchObjects) -> dict
     }
 
 
-def _catch_objects(objects: CatchObjects, ids: Sequence[str]) -> tuple[Integers, Integers]:
+def _catch_objects(
+    objects: CatchObjects, ids: Sequence[str], numbers: ItemNumbers | None
+) -> tuple[Integers, Integers]:
     """Read the objects listed alone as indices, shape (a,), and the pairs, shape (p, 2)."""
     if isinstance(objects, str | Path):
         path = Path(objects)
@@ -359,7 +391,7 @@ def _catch_objects(objects: CatchObjects, ids: Sequence[str]) -> tuple[Integers,
             raise TwoalikeError(
                 where=path, expected="one or two objects a line", found=f"{width} columns"
             )
-        found = object_cells(sheet, range(1, width + 1), ids)
+        found = object_cells(sheet, range(1, width + 1), ids, numbers)
         if width == 2 and (same := np.flatnonzero(found[:, 0] == found[:, 1])).size:
             raise TwoalikeError(
                 where=sheet.where(int(same[0])), expected="two objects", found="one object twice"

@@ -9,7 +9,18 @@ import pandas as pd
 
 from twoalike.judgments._columns import PAIR, TRIAL
 from twoalike.judgments._rated import ratings_table, sortings_table
-from twoalike.judgments._sheet import Sheet, TimeUnit, seconds
+from twoalike.judgments._sheet import (
+    NOTHING,
+    BadRows,
+    Sheet,
+    TimeUnit,
+    check_distinct,
+    find_copies,
+    note_mirrored,
+    note_people,
+    object_cells,
+    seconds,
+)
 from twoalike.judgments._tables import check_new_table, object_ids, write_imported
 from twoalike.study import Floats, TwoalikeError, read_delimited
 
@@ -23,6 +34,7 @@ def import_ratings(
     scale_points: int | None = None,
     slider: tuple[float, float] = (0.0, 1.0),
     response_time_unit: TimeUnit | None = None,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -44,22 +56,33 @@ def import_ratings(
         Lowest and highest number of the slider; ratings become 0 to 1.
     response_time_unit
         ``s`` or ``ms``; needed if there are response times.
+    skip_bad
+        Leave out, and count (``attrs["left_out"]``), rows that cannot be judgments: an object twice
+        (other than in a check), an unknown object, no answer, a copy of another row.
     out, overwrite
         Table of ratings to write (``.parquet``), and whether it may replace one.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing, a column is missing, or a value does not fit; the message names row
-        and column.
+        If the file is missing, a column is missing, rows cannot be judgments, or a value does not
+        fit; the message names row and column.
+
+    Warns
+    -----
+    ImportNote
+        If a column that seems to name the participants is ignored, rows may be copies, or pairs
+        were rated in both orders and always alike.
     """
-    target, sheet = check_new_table(out, overwrite), _read(Path(file), (*PAIR, "rating"))
+    target, sheet = check_new_table(out, overwrite), read_table(Path(file), (*PAIR, "rating"))
+    sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)
     columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
-    columns |= {name: sheet.filled(name) for name in PAIR}
+    columns |= {name: sheet.text(name) for name in PAIR}
+    note_mirrored(sheet, "rating")
     points = np.full(len(sheet.cells), np.nan if scale_points is None else float(scale_points))
     if "scale_points" in (sheet.header or ()):
-        points = _numbers(sheet, "scale_points", missing=True)
-    rating, on_slider = _numbers(sheet, "rating"), np.isnan(points)
+        points = numbers_of(sheet, "scale_points", missing=True)
+    rating, on_slider = numbers_of(sheet, "rating"), np.isnan(points)
     low, high = slider
     if not low < high:
         raise TwoalikeError(
@@ -77,9 +100,9 @@ def import_ratings(
         )
     columns["rating"] = np.where(on_slider, (rating - low) / (high - low), rating)
     columns["scale_points"] = points
-    ids = _ids(objects, [columns[name] for name in PAIR])
     table = ratings_table(columns, ids, str(sheet.path))
-    config = {"scale_points": scale_points, "slider": slider}
+    table.attrs["left_out"] = left_out
+    config = {"scale_points": scale_points, "slider": slider, "left_out": left_out}
     write_imported(target, table, "ratings", {"judgments": sheet.path}, objects, config)
     return table
 
@@ -89,6 +112,7 @@ def import_sortings(
     objects: Objects = None,
     *,
     response_time_unit: TimeUnit | None = None,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -101,18 +125,24 @@ def import_sortings(
         names ``item`` and ``pile`` (a number or a name); ``participant``, ``session``, ``trial``
         (1 where it is missing: each person sorted once), ``trial_type``, ``pile_name`` and
         ``response_time`` are optional, further columns are ignored.
-    objects, response_time_unit, out, overwrite
+    objects, response_time_unit, skip_bad, out, overwrite
         As in :func:`import_ratings`.
 
     Raises
     ------
     TwoalikeError
         As :func:`import_ratings`.
+
+    Warns
+    -----
+    ImportNote
+        If a column that seems to name the participants is ignored, or rows may be copies.
     """
-    target, sheet = check_new_table(out, overwrite), _read(Path(file), ("item", "pile"))
+    target, sheet = check_new_table(out, overwrite), read_table(Path(file), ("item", "pile"))
+    sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad, once=True)
     columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
     columns.setdefault("trial", np.ones(len(sheet.cells), dtype=np.int64))
-    columns["item"], pile = sheet.filled("item"), sheet.filled("pile")
+    columns["item"], pile = sheet.text("item"), sheet.text("pile")
     if pile.str.fullmatch("[1-9][0-9]{0,8}").all():
         columns["pile"] = pile.to_numpy().astype(np.int64)
         if "pile_name" in (sheet.header or ()):
@@ -121,12 +151,14 @@ def import_sortings(
     else:
         columns["pile"] = pd.factorize(pile)[0] + 1
         columns["pile_name"] = pile.astype(object)
-    table = sortings_table(columns, _ids(objects, [columns["item"]]), str(sheet.path))
-    write_imported(target, table, "sortings", {"judgments": sheet.path}, objects, {})
+    table = sortings_table(columns, ids, str(sheet.path))
+    table.attrs["left_out"] = left_out
+    config = {"left_out": left_out}
+    write_imported(target, table, "sortings", {"judgments": sheet.path}, objects, config)
     return table
 
 
-def _read(path: Path, needed: Sequence[str]) -> Sheet:
+def read_table(path: Path, needed: Sequence[str]) -> Sheet:
     """Cells under a header that names what is needed."""
     cells = read_delimited(path, f"a header with {', '.join(needed)}, and one judgment a line")
     header = tuple(cells.iloc[0].fillna("").str.strip())
@@ -143,12 +175,12 @@ def _read(path: Path, needed: Sequence[str]) -> Sheet:
 def _optional(sheet: Sheet, names: Sequence[str], unit: TimeUnit | None) -> dict[str, Any]:
     """Columns that a file may lack."""
     read: dict[str, Callable[[str], Any]] = {name: sheet.filled for name in names}
-    read["trial"] = lambda name: _numbers(sheet, name)
+    read["trial"] = lambda name: numbers_of(sheet, name)
     read["response_time"] = lambda name: seconds(sheet, name, unit)
     return {name: get(name) for name, get in read.items() if name in (sheet.header or ())}
 
 
-def _numbers(sheet: Sheet, column: str, *, missing: bool = False) -> Floats:
+def numbers_of(sheet: Sheet, column: str, *, missing: bool = False) -> Floats:
     """Numbers of a column, NaN where they may be missing, shape (n,)."""
     cells = sheet.text(column) if missing else sheet.filled(column)
     found = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
@@ -163,8 +195,32 @@ def _numbers(sheet: Sheet, column: str, *, missing: bool = False) -> Floats:
     return np.asarray(found)
 
 
-def _ids(objects: Objects, columns: Sequence["pd.Series[str]"]) -> Sequence[str]:
-    """All objects: those that were given, or those of the file in order of first appearance."""
-    if objects is not None:
-        return object_ids(objects)
-    return [str(name) for name in pd.unique(pd.concat(list(columns), ignore_index=True))]
+def judged_rows(
+    sheet: Sheet,
+    items: Sequence[str],
+    answer: str,
+    objects: Objects,
+    skip_bad: bool,
+    *,
+    once: bool | None = None,
+) -> tuple[Sheet, Sequence[str], dict[str, int]]:
+    """Rows that can be judgments, all objects, and the number of rows left out by reason.
+
+    ``once``: whether a trial has each item once; None: copies of a row change nothing.
+    """
+    cells = pd.concat([sheet.text(name) for name in items], ignore_index=True)
+    ids = pd.unique(cells[cells != ""]).tolist() if objects is None else object_ids(objects)
+    bad = BadRows(len(sheet.cells), sheet.where)
+    shown = object_cells(sheet, items, ids, "ids", bad)
+    header = sheet.header or ()
+    checks = np.zeros(bad.n, dtype=bool)
+    if "trial_type" in header:  # a check may show an object twice
+        checks = (sheet.text("trial_type") == "catch").to_numpy()
+    check_distinct(np.where(checks[:, None], -1, shown), bad)
+    empty = sheet.text(answer).str.lower().isin(NOTHING[:-1]).to_numpy()  # -1 may be a rating
+    bad.add(empty, "no answer", "the cell is empty", answer)
+    if "participant" not in header:
+        note_people(sheet, (), "Rename it to `participant`.")
+    if once is not None:
+        find_copies(sheet, items, bad, once=once)
+    return sheet.kept(bad.kept(skip_bad)), ids, bad.counts

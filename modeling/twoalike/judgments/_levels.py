@@ -15,9 +15,7 @@ order of the file, which may follow the ids, pass on.
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,6 +24,7 @@ import pandas as pd
 
 from twoalike.judgments._meadows import MEDIA
 from twoalike.judgments._sets import ITEMS
+from twoalike.judgments._sheet import BadRows, check_plausible
 from twoalike.judgments._tables import check_new_table, choices_table, write_imported
 from twoalike.study import (
     TwoalikeError,
@@ -44,6 +43,7 @@ IMAGES = ("image1Path", "image2Path", "image3Path")
 SELECTED, TIME, TYPE, LEVEL, RIGHT = (
     *("selected_image", "rt", "exp_trial_type", "triplet_type", "catch_trial_correct"),
 )
+_FIELDS = (*IMAGES, SELECTED, TIME, TYPE, LEVEL, RIGHT)
 PEOPLE = ("participant", "participant_id", "prolific_id", "subject_id")
 """Possible names of the column of participants in a table of trials."""
 NOT_SELECTED = ("", "No image selected", "null", "n/a")
@@ -63,13 +63,13 @@ answer."""
 LONGEST_S = 10.0
 """Response times above are left out of the published medians."""
 _WORDNET = re.compile(r"n\d{8}(?=_)")
-_PLAUSIBLE_S = (0.1, 100.0)
 
 
 def import_levels(
     path: str | Path,
     *,
     exclude: bool = False,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -89,15 +89,18 @@ def import_levels(
         Leave out, as published, people with fewer than 90 % of their attention checks right or more
         than 10 trials without an answer. The published file holds only the people who remained, and
         neither kind of trial.
+    skip_bad
+        Leave out, and count (``attrs["left_out"]``), trials that cannot be judgments: an image
+        twice, a selected image that was not shown, no level, a copy of another trial.
     out, overwrite
         Table of choices to write (``.parquet``), and whether it may replace one.
 
     Returns
     -------
     Table of choices with levels, in the order of the file; people are ``p001``, ``p002``, ...,
-    images their files' names without folder and ending. ``attrs`` count what was left out:
-    ``n_practice``, ``n_catch``, ``n_timeouts``, ``n_excluded`` (people), and trials whose
-    ``triplet_type`` is another than that of their WordNet ids (``n_other_level``).
+    images their files' names without folder and ending. ``attrs["left_out"]`` counts trials that
+    were left out by reason; ``n_excluded`` people, and ``n_other_level`` trials whose
+    ``triplet_type`` is another than that of their WordNet ids.
 
     Raises
     ------
@@ -107,33 +110,38 @@ def import_levels(
         not milliseconds, or nobody can be excluded or remains.
     """
     path, target = Path(path), check_new_table(out, overwrite)
-    people = [_Person(trials) for trials in _read(path) if trials]
-    if not people:
+    trials = _trials(_read(path))
+    if not len(trials):
         raise TwoalikeError(where=path, expected="trials of participants", found="none")
-    labels = _labels(people)
-    excluded = _excluded(people, path) if exclude else set()
-    kept = [
-        (one, label)
-        for k, (one, label) in enumerate(zip(people, labels, strict=True))
-        if k not in excluded
-    ]
-    rows = [row for one, label in kept for row in one.rows(label)]
-    if not rows:
+    labels = _labels(trials)
+    excluded = _excluded(trials, path) if exclude else set()
+    trials = trials[~trials["person"].isin(excluded)]
+    types = trials["type"].value_counts()
+    main = trials[trials["type"] == "main"]
+    main = main.assign(trial=main.groupby("person").cumcount() + 1)
+    answered = main[main["answered"].astype(bool)]
+    if not len(answered):
         raise TwoalikeError(
             where=path, expected="judgments", found="none that are neither practice nor checks"
         )
-    table = _table(rows, path)
-    counts = Counter[str]()
-    for one, _ in kept:
-        counts.update(one.left_out)
+    judged, bad = _judgments(answered, skip_bad)
+    named = judged[LEVEL].map(lambda name: LEVEL_NAMES.get(str(name)))
+    other = judged["level"].notna() & named.notna() & (named != judged["level"])
+    table = _table(judged.assign(level=judged["level"].fillna(named)), labels, path)
+    counts = {
+        "practice": int(types.get("practice", 0)),
+        "attention check": int(types.get("catch", 0)),
+        "no answer": len(main) - len(answered),
+        **bad,
+    }
+    counts = {reason: n for reason, n in counts.items() if n}
     table.attrs |= {
-        "n_practice": counts["practice"],
-        "n_catch": counts["catch"],
-        "n_timeouts": counts["timeout"],
-        "n_other_level": counts["level"],
+        "left_out": counts,
+        "n_other_level": int(other.sum()),
         "n_excluded": len(excluded),
     }
-    write_imported(target, table, "choices", {"judgments": path}, None, {"exclude": exclude})
+    config = {"exclude": exclude, "left_out": counts}
+    write_imported(target, table, "choices", {"judgments": path}, None, config)
     return table
 
 
@@ -221,98 +229,66 @@ def _by_person(trials: Iterable[tuple[str, Any]]) -> list[list[_Placed]]:
     return list(people.values())
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One judgment."""
+def _trials(people: Sequence[Sequence[_Placed]]) -> pd.DataFrame:
+    """One row per trial; ``person`` is a number, since the file's own ids go no further."""
+    return pd.DataFrame(
+        [
+            {
+                "person": person,
+                "place": place,
+                "type": _type(trial, place),
+                "answered": str(trial.get(SELECTED) or "") not in NOT_SELECTED,
+                **{key: trial.get(key) for key in _FIELDS},
+            }
+            for person, trials in enumerate(people)
+            for place, trial in trials
+        ],
+        dtype=object,
+    )
 
-    participant: str
-    trial: int
-    images: tuple[str, str, str]
-    chosen: int
-    seconds: float
-    level: str
 
+def _judgments(trials: pd.DataFrame, skip_bad: bool) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Add ids of images, the place of the chosen one and the level; count what is left out."""
+    ids = trials[list(IMAGES)].map(_image_id).set_axis(list(ITEMS), axis=1)
+    selected = trials[SELECTED].map(_image_id)
+    levels = [_level(row) for row in ids.to_numpy().tolist()]
+    judged = trials.join(ids).assign(level=pd.Series(levels, trials.index, dtype=object))
+    bad = BadRows(len(trials), lambda row, _: str(trials["place"].iloc[row]))
 
-class _Person:
-    """The trials of one person, whose own id is not among them."""
+    def images(row: int) -> str:
+        return shortened(", ".join(ids.iloc[row]))
 
-    def __init__(self, trials: Sequence[_Placed]) -> None:
-        self.trials = [
-            {key: trial.get(key) for key in (*IMAGES, SELECTED, TIME, TYPE, LEVEL, RIGHT)}
-            for _, trial in trials
-        ]
-        self.left_out, self.places = Counter[str](), [place for place, _ in trials]
-        self.types = [
-            _type(trial, where) for trial, where in zip(self.trials, self.places, strict=True)
-        ]
-        self.answered = [str(trial[SELECTED] or "") not in NOT_SELECTED for trial in self.trials]
-
-    def digest(self) -> str:
-        """Hash of the trials, the same for each form of the file."""
-        content = [
-            [*(str(trial[key] or "") for key in (*IMAGES, SELECTED)), str(of), _number(trial[TIME])]
-            for trial, of in zip(self.trials, self.types, strict=True)
-        ]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-    @property
-    def timeouts(self) -> int:
-        """Judgments and checks without an answer."""
-        return sum(
-            not answered and of != "practice"
-            for answered, of in zip(self.answered, self.types, strict=True)
-        )
-
-    @property
-    def catches(self) -> list[bool]:
-        """Whether each attention check with a known right answer was answered right."""
-        checks = (t for t, of in zip(self.trials, self.types, strict=True) if of == "catch")
-        return [right for right in map(_is_right, checks) if right is not None]
-
-    def rows(self, participant: str) -> Iterator[_Row]:
-        """Judgments; counts what is left out."""
-        number = 0
-        all_of = zip(self.trials, self.places, self.types, self.answered, strict=True)
-        for trial, where, of, answered in all_of:
-            if of != "main":
-                self.left_out[of] += 1
-                continue
-            number += 1
-            if not answered:
-                self.left_out["timeout"] += 1
-                continue
-            yield self._row(trial, where, number, participant)
-
-    def _row(self, trial: Trial, where: str, number: int, participant: str) -> _Row:
-        names = [str(trial[key] or "") for key in IMAGES]
-        images = (_image_id(names[0]), _image_id(names[1]), _image_id(names[2]))
-        if not all(images) or len(set(images)) < 3:
-            expected = f"three different images in {', '.join(IMAGES)}"
-            raise TwoalikeError(where=where, expected=expected, found=shortened(", ".join(names)))
-        selected = _image_id(str(trial[SELECTED]))
-        if selected not in images:
-            raise TwoalikeError(
-                f"the selected image {shortened(repr(selected))} was not shown "
-                f"({shortened(', '.join(images))})",
-                where=where,
-            )
-        level, told = _level(images), LEVEL_NAMES.get(str(trial[LEVEL]))
-        self.left_out["level"] += level is not None and told not in (None, level)
-        if (level or told) is None:
-            raise TwoalikeError(
-                where=where,
-                expected="images that are named by their WordNet ids, or a triplet_type "
-                f"({', '.join(LEVEL_NAMES)})",
-                found=shortened(f"{', '.join(images)} and {trial[LEVEL]!r}"),
-            )
-        seconds = _seconds(trial[TIME], where)
-        return _Row(
-            participant, number, images, images.index(selected), seconds, str(level or told)
-        )
+    bad.add(
+        (ids == "").any(axis=1) | (ids.nunique(axis=1) < len(ITEMS)),
+        "object twice",
+        lambda row: f"expected three different images in {', '.join(IMAGES)}, found {images(row)}",
+    )
+    hits = ids.eq(selected, axis=0)
+    bad.add(
+        ~hits.any(axis=1),
+        "answer not among the items",
+        lambda row: (
+            f"the selected image {shortened(repr(selected.iloc[row]))} was not shown "
+            f"({images(row)})"
+        ),
+    )
+    bad.add(
+        judged["level"].isna() & ~trials[LEVEL].isin(LEVEL_NAMES),
+        "no level",
+        lambda row: (
+            "expected images that are named by their WordNet ids, or a triplet_type "
+            f"({', '.join(LEVEL_NAMES)}), found {images(row)}"
+        ),
+    )
+    content = trials[["person", *_FIELDS]].astype(str)
+    copies = content.duplicated() & trials[TIME].map(_number).notna()
+    bad.add(copies, "copy of another row", "this trial is in the file twice")
+    rows = bad.kept(skip_bad)
+    return judged.assign(chosen=hits.to_numpy().argmax(axis=1) + 1)[rows], bad.counts
 
 
 def _type(trial: Trial, where: str) -> str:
-    of = trial[TYPE]
+    of = trial.get(TYPE)
     if of in (None, ""):
         return "main"
     if str(of) not in TYPES:
@@ -324,9 +300,9 @@ def _type(trial: Trial, where: str) -> str:
     return TYPES[str(of)]
 
 
-def _image_id(name: str) -> str:
+def _image_id(name: object) -> str:
     """Name of an image's file without folder and ending."""
-    return MEDIA.sub("", PurePosixPath(name.replace("\\", "/")).name)
+    return MEDIA.sub("", PurePosixPath(str(name or "").replace("\\", "/")).name)
 
 
 def _level(images: Sequence[str]) -> str | None:
@@ -356,66 +332,58 @@ def _seconds(rt: Any, where: str) -> float:
     return found / 1000
 
 
-def _is_right(trial: Trial) -> bool | None:
+def _is_right(trial: Mapping[Any, Any]) -> bool | None:
     """Whether a check was answered right: the image of another WordNet id than the two others."""
     told = trial[RIGHT]
     if isinstance(told, bool) or str(told).lower() in {"true", "false"}:
         return str(told).lower() == "true"
-    images = [_image_id(str(trial[key] or "")) for key in IMAGES]
+    images = [_image_id(trial[key]) for key in IMAGES]
     kinds = [name.partition("_")[0] for name in images]
     alone = [name for name, kind in zip(images, kinds, strict=True) if kinds.count(kind) == 1]
     if _level(images) != "boundary":
         return None
-    return _image_id(str(trial[SELECTED] or "")) == alone[0]
+    return _image_id(trial[SELECTED]) == alone[0]
 
 
-def _labels(people: Sequence[_Person]) -> list[str]:
-    """Label people by the order of their trials' hashes."""
-    digests = [one.digest() for one in people]
-    order = sorted(range(len(people)), key=lambda number: digests[number])
-    width = max(3, len(str(len(people))))
-    labels = [""] * len(people)
-    for rank, number in enumerate(order, start=1):
-        labels[number] = f"p{rank:0{width}d}"
-    return labels
+def _labels(trials: pd.DataFrame) -> dict[Any, str]:
+    """Label people by the order of their trials' hashes, the same for each form of the file."""
+    digests = {}
+    for person, own in trials.groupby("person"):
+        content = [
+            [*(str(row[key] or "") for key in (*IMAGES, SELECTED)), row["type"], _number(row[TIME])]
+            for row in own.to_dict("records")
+        ]
+        digests[person] = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    width = max(3, len(str(len(digests))))
+    ranked = sorted(digests, key=lambda person: digests[person])
+    return {person: f"p{rank:0{width}d}" for rank, person in enumerate(ranked, start=1)}
 
 
-def _excluded(people: Sequence[_Person], path: Path) -> set[int]:
+def _excluded(trials: pd.DataFrame, path: Path) -> set[int]:
     """People who are left out by the published rules."""
-    if not any(one.catches or one.timeouts for one in people):
+    timeouts = trials["person"][~trials["answered"].astype(bool) & (trials["type"] != "practice")]
+    checks = trials[trials["type"] == "catch"]
+    answers: list[Any] = [_is_right(row) for row in checks.to_dict("records")]
+    right = pd.Series(answers, checks["person"], dtype=object).dropna()
+    if not len(right) + len(timeouts):
         raise TwoalikeError(
             "has neither attention checks nor trials without an answer, by which the published "
             "rules exclude people; the published file holds those who remained",
             where=path,
             remedy="Leave `exclude=True` out.",
         )
-    return {
-        number
-        for number, one in enumerate(people)
-        if one.timeouts > MOST_TIMEOUTS or (one.catches and np.mean(one.catches) < LEAST_CATCHES)
-    }
+    late, passed = timeouts.value_counts(), right.astype(float).groupby(level=0).mean()
+    return {*late.index[late > MOST_TIMEOUTS], *passed.index[passed < LEAST_CATCHES]}
 
 
-def _table(rows: Sequence[_Row], path: Path) -> pd.DataFrame:
+def _table(judged: pd.DataFrame, labels: Mapping[Any, str], path: Path) -> pd.DataFrame:
     """Make the table of choices; objects are in the order in which they appear."""
-    seconds = np.array([row.seconds for row in rows])
-    low, high = _PLAUSIBLE_S
-    middle = float(np.median(known)) if len(known := seconds[~np.isnan(seconds)]) else low
-    if not low <= middle <= high:
-        raise TwoalikeError(
-            where=f"{path}: {TIME}",
-            expected=f"milliseconds, with a median from {low:g} to {high:g} s",
-            found=f"{middle:g} s",
-        )
-    objects = list(dict.fromkeys(name for row in rows for name in row.images))
-    place = {name: number for number, name in enumerate(objects)}
-    shown = np.array([[place[name] for name in row.images] for row in rows])
-    columns: dict[str, Any] = {
-        **{item: shown[:, number] for number, item in enumerate(ITEMS)},
-        "chosen": np.array([row.chosen for row in rows]) + 1,
-        "participant": [row.participant for row in rows],
-        "trial": np.array([row.trial for row in rows]),
-        "response_time": seconds,
-        "level": [row.level for row in rows],
-    }
-    return choices_table(columns, objects, str(path))
+    places = zip(judged[TIME], judged["place"], strict=True)
+    seconds = np.array([_seconds(time, place) for time, place in places])
+    check_plausible(seconds, f"{path}: {TIME}", "ms")
+    columns: dict[str, Any] = {name: judged[name] for name in (*ITEMS, "chosen", "trial", "level")}
+    columns |= {"participant": judged["person"].map(labels), "response_time": seconds}
+    columns = {name: np.asarray(values.tolist()) for name, values in columns.items()}
+    return choices_table(
+        columns, list(pd.unique(judged[list(ITEMS)].to_numpy().ravel())), str(path)
+    )

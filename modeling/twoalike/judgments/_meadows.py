@@ -169,9 +169,8 @@ def import_meadows(
 
     Returns
     -------
-    Table of arrangements. Left out, and counted in ``table.attrs``: items outside the arena
-    (``n_outside``), items then alone in their trial (``n_alone``), tasks of other types
-    (``n_other_tasks``).
+    Table of arrangements. ``attrs["left_out"]`` counts items outside the arena, and items then
+    alone in their trial; ``attrs["n_other_tasks"]`` tasks of other types.
 
     Raises
     ------
@@ -210,10 +209,11 @@ def import_meadows(
     columns: dict[str, Any] = {str(name): kept[name].to_numpy() for name in kept.columns}
     columns["session"] = [name or None for name in kept["session"]]
     table = arrangements_table(columns, list(objects), _list(paths))
-    counts = {"n_outside": (~inside).sum(), "n_alone": alone.sum(), "n_other_tasks": n_other}
-    table.attrs |= {name: int(count) for name, count in counts.items()}
+    counts = {"outside the arena": int((~inside).sum()), "alone in its trial": int(alone.sum())}
+    left_out = {reason: n for reason, n in counts.items() if n}
+    table.attrs |= {"left_out": left_out, "n_other_tasks": n_other}
     inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
-    write_imported(target, table, "arrangements", inputs, None, {})
+    write_imported(target, table, "arrangements", inputs, None, {"left_out": left_out})
     return table
 
 
@@ -255,7 +255,10 @@ def _stimulus_names(task: _Task) -> dict[str, str]:
 def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
     """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
     rows: list[tuple[int, str, float, float, float]] = []
-    for number, trial in enumerate(task.content["trials"], start=1):
+    trials = task.content["trials"]
+    for number, trial in enumerate(trials, start=1):
+        if trial in trials[: number - 1]:
+            raise TwoalikeError(f"{task}: trial {number} is in the file twice. Take it out.")
         try:
             seconds = _duration(trial)
             for entry in trial["positions"]:

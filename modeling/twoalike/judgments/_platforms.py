@@ -1,5 +1,7 @@
 """Anchored judgments from two platforms: Salmon (stsievert/salmon) and NEXT (nextml/NEXT).
 
+The tables that the R package tripletTools makes of either are like those of NEXT.
+
 Both ask which of two objects is more like a third and export one row an answer, under names that
 changed over the years and that R and spreadsheets change again (``Response.Time..s.``), so that
 names are compared by their letters and digits. Objects are named by what was shown: texts, or
@@ -8,7 +10,7 @@ files without folder and ending.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,15 @@ import pandas as pd
 from twoalike.judgments._delimited import Answers, CatchObjects, finish
 from twoalike.judgments._meadows import MEDIA
 from twoalike.judgments._sheet import (
+    NOTHING,
+    BadRows,
+    ItemNumbers,
     Sheet,
     TimeUnit,
     check_distinct,
+    find_copies,
+    note,
+    numbers_in,
     object_cells,
     places_of,
     seconds,
@@ -62,9 +70,9 @@ NEXT = _Platform(
         "left": ("Left", "target_left"),
         "right": ("Right", "target_right"),
         "winner": ("Answer", "target_winner"),
-        "participant": ("Participant ID", "participant_uid"),
-        "time": ("Response Time (s)", "response_time"),
-        "label": ("Alg Label", "alg_label"),
+        "participant": ("Participant ID", "participant_uid", "session_ID", "puid", "p_id"),
+        "time": ("Response Time (s)", "response_time", "RT"),
+        "label": ("Alg Label", "alg_label", "sampleAlg"),
     },
 )
 
@@ -75,6 +83,7 @@ def import_salmon(
     *,
     catch_label: str | None = None,
     catch_objects: CatchObjects | None = None,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -89,7 +98,7 @@ def import_salmon(
         Needed, in the order of the experiment's targets, if the file has nothing but indices.
     catch_label
         Sampler whose questions are attention checks, such as ``Validation``.
-    catch_objects, out, overwrite
+    catch_objects, skip_bad, out, overwrite
         As in :func:`import_triplets`.
 
     Returns
@@ -103,9 +112,8 @@ def import_salmon(
         If the file is no such table, an object is unknown or shown twice in a row, a response time
         is implausible, or no row has the label; the message names row and column.
     """
-    return _import(
-        SALMON, path, objects, "s", catch_label, catch_objects, out=out, overwrite=overwrite
-    )
+    options: dict[str, Any] = {"skip_bad": skip_bad, "out": out, "overwrite": overwrite}
+    return _import(SALMON, path, objects, "s", catch_label, catch_objects, **options)
 
 
 def import_next(
@@ -115,6 +123,7 @@ def import_next(
     response_time_unit: TimeUnit = "s",
     catch_label: str | None = None,
     catch_objects: CatchObjects | None = None,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -125,14 +134,15 @@ def import_next(
     path
         CSV with the columns Participant ID, Center, Left, Right, Answer, and perhaps Response Time
         (s) and Alg Label; or participant_uid, target_center, target_left, target_right,
-        target_winner, response_time and alg_label.
+        target_winner, response_time and alg_label; or, from tripletTools, worker_id (or p_id),
+        Center, Left, Right, Answer, rt (ms) and sampleAlg.
     objects
         All object ids, or a file with one a line. None: those shown, in order of appearance.
     response_time_unit
         ``s``, as NEXT has it; ``ms`` for files that were converted.
     catch_label
         Value of Alg Label that marks attention checks.
-    catch_objects, out, overwrite
+    catch_objects, skip_bad, out, overwrite
         As in :func:`import_triplets`.
 
     Returns
@@ -144,10 +154,9 @@ def import_next(
     TwoalikeError
         As :func:`import_salmon`.
     """
+    options: dict[str, Any] = {"skip_bad": skip_bad, "out": out, "overwrite": overwrite}
     unit = response_time_unit
-    return _import(
-        NEXT, path, objects, unit, catch_label, catch_objects, out=out, overwrite=overwrite
-    )
+    return _import(NEXT, path, objects, unit, catch_label, catch_objects, **options)
 
 
 def _import(
@@ -158,6 +167,7 @@ def _import(
     catch_label: str | None,
     catch_objects: CatchObjects | None,
     *,
+    skip_bad: bool,
     out: str | Path | None,
     overwrite: bool,
 ) -> pd.DataFrame:
@@ -168,20 +178,32 @@ def _import(
     items = _ITEMS if "left" in columns and "right" in columns else ("head", "winner", "loser")
     shown = [columns[one] for one in items]
     cells, ids = _named(sheet, [*shown, columns["winner"]], given)
-    triplets = object_cells(cells, shown, ids)
-    check_distinct(triplets, sheet)
-    winner = object_cells(cells, [columns["winner"]], ids)[:, 0]
-    chosen = places_of(winner, triplets, sheet, columns["winner"])
-    optional: dict[str, Any] = {}
+    bad = BadRows(len(sheet.cells), sheet.where)
+    numbers: ItemNumbers = "from-0"
+    if platform is not SALMON or _plain(columns["head"]) != "head" or given is None:
+        numbers = numbers_in(cells, shown, ids, None if given else "ids")
+    triplets = object_cells(cells, shown, ids, numbers, bad)
+    check_distinct(triplets, bad)
+    chosen = places_of(cells, columns["winner"], ids, numbers, triplets, bad)
+    find_copies(sheet, shown, bad)
+    types = np.where(_labelled(sheet, columns, catch_label), "catch", "main")
+    answers, sheet = Answers("anchored", triplets, chosen, {}).kept(bad, sheet, skip_bad)
+    optional: dict[str, Any] = {"trial_type": types[sheet.cells.index]}
     if "participant" in columns:
         people = sheet.text(columns["participant"])
         optional["participant"] = people.mask(people == "", "unknown")
+    else:
+        names = ", ".join(sheet.header or ())
+        note(f"{path}: no column names the participants ({names}): all are one unknown person.")
     if "time" in columns:
         optional["response_time"] = seconds(sheet, columns["time"], unit, platform.missing_time)
-    if catch_label is not None:
-        optional["trial_type"] = np.where(_labelled(sheet, columns, catch_label), "catch", "main")
-    answers = Answers("anchored", triplets, chosen, optional)
-    config = {"platform": platform.name, "response_time_unit": unit, "catch_label": catch_label}
+    answers = replace(answers, optional=optional)
+    config = {
+        "platform": platform.name,
+        "response_time_unit": unit,
+        "catch_label": catch_label,
+        "left_out": bad.counts,
+    }
     return finish(answers, ids, sheet, catch_objects, target, objects=objects, config=config)
 
 
@@ -216,6 +238,8 @@ def _roles(sheet: Sheet, platform: _Platform) -> dict[str, str]:
         for role, possible in platform.columns.items()
         if any(_plain(name) in names for name in possible)
     }
+    if people := sheet.named("person"):
+        found.setdefault("participant", people[0])
     needed = [*_ITEMS, "winner"]
     if "loser" in found and not {"left", "right"} <= set(found):
         needed = ["head", "winner"]
@@ -234,8 +258,8 @@ def _named(
     sheet: Sheet, columns: Sequence[str], given: Sequence[str] | None
 ) -> tuple[Sheet, Sequence[str]]:
     """Cells of the columns of objects as ids, and all ids."""
-    cells = pd.DataFrame({name: sheet.filled(name) for name in dict.fromkeys(columns)})
-    values = pd.unique(cells.to_numpy().ravel())
+    cells = pd.DataFrame({name: sheet.text(name) for name in dict.fromkeys(columns)})
+    values = [one for one in pd.unique(cells.to_numpy().ravel()) if one.lower() not in NOTHING]
     short = {
         value: MEDIA.sub("", re.split(r"[/\\]", value)[-1]) if MEDIA.search(value) else value
         for value in values
@@ -250,12 +274,15 @@ def _named(
             found="indices only",
             remedy="Name the list of the experiment's targets, in order, with `objects=...`.",
         )
-    named = Sheet(sheet.path, cells.apply(lambda column: column.map(short)), tuple(map(str, cells)))
+    names = cells.apply(lambda column: column.map(short).fillna(""))
+    named = Sheet(sheet.path, names, tuple(map(str, cells)))
     return named, list(short.values()) if given is None else given
 
 
-def _labelled(sheet: Sheet, columns: Mapping[str, str], label: str) -> Any:
+def _labelled(sheet: Sheet, columns: Mapping[str, str], label: str | None) -> Any:
     """Which rows have this label, shape (n,)."""
+    if label is None:
+        return np.zeros(len(sheet.cells), dtype=bool)
     if "label" not in columns:
         raise TwoalikeError(
             where=sheet.path, expected="a column of samplers", found=", ".join(sheet.header or ())

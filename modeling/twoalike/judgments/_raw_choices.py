@@ -1,13 +1,14 @@
 """Raw rows of the tasks of choices as a table of choices.
 
-A raw row of the odd-one-out task says which stimulus is which (``stimulus_1..3``, sorted), where
-each was shown (``position_1..3``) and which was called odd (``response``, an index into
-``stimulus_1..3``). A choice wants the items in the order shown and the place of the chosen one in
-that order. Of an anchored choice ``stimulus_1`` is the reference, which comes before the
-candidates.
+A raw row says which stimulus is which (``stimulus_1``, ...), where each was shown (``position_1``,
+...) and what was chosen (an index into the stimuli, and its id). A choice wants the items in the
+order shown and the place of the chosen one in that order. Three images have places by name, of
+which the reference comes first; three to six have places by number, in reading order, and
+``n_items`` tells how many there are.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +24,62 @@ from twoalike.tables import (
     ANCHORED_CHOICE,
     CHOICE_COLUMNS,
     LEVELS,
+    MANY_PLACES,
+    MANY_STIMULI,
+    MOST_ALIKE_PAIR,
+    ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
     PLACES,
     POSITIONS,
     REFERENCE,
     STIMULI,
     Fault,
-    choice_columns,
 )
 
-_CHOICES = ("trial_index", "trial_type", *STIMULI, *PLACES, "response", "response_time")
-"""Columns that are needed of either task of choices, besides the one that names the chosen."""
-_ORDERS: Mapping[str, tuple[str, ...]] = {
-    ODD_ONE_OUT: POSITIONS,
-    ANCHORED_CHOICE: (REFERENCE, *(place for place in POSITIONS if place != REFERENCE)),
+
+@dataclass(frozen=True)
+class _Asked:
+    """Question of a task, and its columns in raw tables.
+
+    ``numbers``, ``ids`` and ``expected`` name the columns of the numbers chosen, of the ids chosen
+    and of the right answer. ``order`` has the names of the places of three images.
+    """
+
+    kind: str
+    numbers: tuple[str, ...]
+    ids: tuple[str, ...]
+    expected: tuple[str, ...]
+    order: tuple[str, ...] = ()
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """Columns of the stimuli."""
+        return tuple(STIMULI) if self.order else tuple(MANY_STIMULI)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Columns of their places."""
+        return tuple(PLACES) if self.order else tuple(MANY_PLACES)
+
+
+def _of_three(kind: str, order: tuple[str, ...]) -> _Asked:
+    chosen, expected = CHOICE_COLUMNS[kind == "anchored"]
+    return _Asked(kind, ("response",), (chosen,), (expected,), order)
+
+
+_ASKED: Mapping[str, _Asked] = {
+    ODD_ONE_OUT: _of_three("odd_one_out", tuple(POSITIONS)),
+    ANCHORED_CHOICE: _of_three(
+        "anchored", (REFERENCE, *(place for place in POSITIONS if place != REFERENCE))
+    ),
+    ODD_ONE_OF_MANY: _Asked("odd_one_out", ("response",), ("odd_stimulus",), ("expected_odd",)),
+    MOST_ALIKE_PAIR: _Asked(
+        "most_alike",
+        ("response_1", "response_2"),
+        ("alike_1", "alike_2"),
+        ("expected_1", "expected_2"),
+    ),
 }
-"""Places in the order in which a choice has its items, by the task."""
 
 
 def read_raw(
@@ -89,51 +130,42 @@ def read_raw_anchored(
     return _read_choices(raw, ANCHORED_CHOICE, objects, unusable)
 
 
+def read_raw_odd_of_many(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all choices of the odd one of many of a BIDS data set.
+
+    Parameters
+    ----------
+    raw, objects, unusable
+        As in :func:`read_raw`, whose attributes the table has as well.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_raw`.
+    """
+    return _read_choices(raw, ODD_ONE_OF_MANY, objects, unusable)
+
+
+def read_raw_alike_pairs(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all choices of the most alike pair, as :func:`read_raw_odd_of_many`."""
+    return _read_choices(raw, MOST_ALIKE_PAIR, objects, unusable)
+
+
 def _read_choices(
     raw: str | Path, task: str, objects: Sequence[str] | None, unusable: Rule | None
 ) -> pd.DataFrame:
     """Choices of one task (its label)."""
-    anchored = task == ANCHORED_CHOICE
-    chosen, expected = CHOICE_COLUMNS[anchored]
-    return choices_of_sessions(
-        raw,
-        task,
-        (*_CHOICES, chosen),
-        (expected,),
-        lambda session: _choices_of(session, _ORDERS[task]),
-        "anchored" if anchored else "odd_one_out",
-        objects,
-        unusable,
-    )
-
-
-def choices_of_sessions(
-    raw: str | Path,
-    task: str,
-    columns: Sequence[str],
-    expected: Sequence[str],
-    make: Callable[[RawSession], pd.DataFrame],
-    kind: str,
-    objects: Sequence[str] | None,
-    unusable: Rule | None,
-) -> pd.DataFrame:
-    """Table of the choices of one task (its label), as :func:`read_raw` returns it.
-
-    Parameters
-    ----------
-    columns
-        Columns that are needed of its raw tables.
-    expected
-        Columns of right answers, for the rule of exclusion.
-    make
-        Makes choices of a session.
-    kind
-        What the task asks.
-    """
-    rule = unusable and (lambda rows: unusable(_with_checks(rows, expected)))
+    asked = _ASKED[task]
+    shown = (*asked.stimuli, *asked.places, *(() if asked.order else ("n_items",)))
+    columns = ("trial_index", "trial_type", *shown, *asked.numbers, *asked.ids, "response_time")
+    rule = unusable and (lambda rows: unusable(_with_checks(rows, asked.expected)))
     sessions, excluded = raw_sessions(raw, task, columns, rule)
-    rows = pd.concat([make(session) for session in sessions], ignore_index=True)
-    rows["kind"] = kind
+    rows = pd.concat([_choices_of(session, asked) for session in sessions], ignore_index=True)
+    rows["kind"] = asked.kind
     if not len(rows):
         raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
     items = [rows[item] for item in (*ITEMS, *MORE_ITEMS) if item in rows]
@@ -150,18 +182,17 @@ def _with_checks(rows: pd.DataFrame, expected: Sequence[str]) -> pd.DataFrame:
     return rows.assign(**{name: MISSING for name in expected if name not in rows.columns})
 
 
-def _choices_of(session: RawSession, order: Sequence[str]) -> pd.DataFrame:
-    """Choices of one session, with the items in an order of their places."""
-    answered = session.rows["response"].notna().to_numpy()
-    shown, place = _as_shown(session, answered, order)
-    items = {item: shown[answered, k] for k, item in enumerate(ITEMS)}
-    return pd.DataFrame(items | {"chosen": place[answered] + 1} | circumstances(session, answered))
-
-
-def circumstances(session: RawSession, answered: Booleans) -> dict[str, Any]:
-    """Columns of the choices of a session that do not depend on what was asked."""
+def _choices_of(session: RawSession, asked: _Asked) -> pd.DataFrame:
+    """Choices of one session, with the items in the order of their places."""
+    answered = session.rows[asked.numbers[0]].notna().to_numpy()
+    shown, places = _as_shown(session, asked)
+    chosen = _chosen(session, answered, places, asked)[answered]
+    items = dict(zip((*ITEMS, *MORE_ITEMS), shown[answered].T, strict=False))
+    answers: dict[str, Any] = {"chosen": chosen[:, 0]}
+    if chosen.shape[1] > 1:
+        answers = {"chosen": chosen.min(axis=1), "second": chosen.max(axis=1)}
     rows, text = session.rows[answered], session.text[answered]
-    return {
+    about = {
         "participant": session.participant,
         "session": session.session,
         "trial": rows["trial_index"].to_numpy(),
@@ -170,37 +201,58 @@ def circumstances(session: RawSession, answered: Booleans) -> dict[str, Any]:
         "level": _one_of(LEVELS, "condition", text).to_numpy(),
         "correct": check_verdicts(text).to_numpy(),
     }
+    return pd.DataFrame({**items, **answers, **about})
 
 
-def _as_shown(
-    session: RawSession, answered: Booleans, order: Sequence[str]
-) -> tuple[npt.NDArray[np.object_], Integers]:
-    """Stimuli in order of their places, shape (n, 3), and where there the chosen is, (n,)."""
-    raw = session.rows
-    chosen = choice_columns(raw.columns)[0]
-    stimuli = raw[list(STIMULI)].to_numpy(dtype=object)
-    position = np.stack(
-        [pd.Index(order).get_indexer(pd.Index(raw[name])) for name in PLACES], axis=1
-    )
-    wrong = (np.sort(position, axis=1) != [0, 1, 2]).any(axis=1)
-    if wrong.any():
-        row, expected = int(wrong.argmax()), "left, middle and right, each once"
-        raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
-    if order[0] == REFERENCE and (elsewhere := position[:, 0] != 0).any():
-        row = int(elsewhere.argmax())
-        expected = f"{REFERENCE!r}, the place of the reference"
-        raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
-    response = raw["response"].fillna(1).to_numpy(np.int64) - 1
-    rows = np.arange(len(raw))
-    odd = stimuli[rows, response]
-    wrong = answered & (odd != raw[chosen].to_numpy(dtype=object))
+def _as_shown(session: RawSession, asked: _Asked) -> tuple[npt.NDArray[np.object_], Integers]:
+    """Stimuli in order of their places, None beyond them, and the place of each: both (n, k)."""
+    raw, k = session.rows, len(asked.places)
+    stimuli = raw[list(asked.stimuli)].astype(object)
+    names = stimuli.where(stimuli.notna(), None).to_numpy()
+    if asked.order:
+        columns = [pd.Index(asked.order).get_indexer(pd.Index(raw[name])) for name in asked.places]
+        places, n = np.stack(columns, axis=1).astype(np.int64) + 1, np.full(len(raw), k)
+    else:
+        places = raw[list(asked.places)].fillna(0).to_numpy(np.int64)
+        n = raw["n_items"].to_numpy(np.int64)
+    within = np.arange(k) < n[:, None]
+    there = np.array([[name is not None for name in row] for row in names])
+    ranked = np.where(within, places, k + 1)  # images that are not there come last, in their order
+    counted = np.where(within, np.arange(1, k + 1), k + 1)
+    wrong = (there != within).any(axis=1) | (np.sort(ranked, axis=1) != counted).any(axis=1)
+    if asked.kind == "anchored":
+        wrong |= places[:, 0] != 1
     if wrong.any():
         row = int(wrong.argmax())
-        expected = f"{odd[row]!r} as response {response[row] + 1} says"
-        found = repr(session.text[chosen][row])
-        raise Fault(row, expected, found, chosen).error(session.path)
-    shown = np.take_along_axis(stimuli, np.argsort(position, axis=1), axis=1)
-    return shown, position[rows, response].astype(np.int64)
+        expected = f"{n[row]} objects at the places 1 to {n[row]}, each once"
+        if asked.order:
+            expected = f"{', '.join(asked.order)}, each once"
+        if asked.kind == "anchored":
+            expected += f", and stimulus_1 as the {REFERENCE}"
+        found = ", ".join(map(str, raw[list(asked.places)].iloc[row][within[row]]))
+        raise Fault(row, expected, found, asked.places[0]).error(session.path)
+    return np.take_along_axis(names, np.argsort(ranked, axis=1, kind="stable"), axis=1), places
+
+
+def _chosen(
+    session: RawSession,
+    answered: Booleans,
+    places: Integers,
+    asked: _Asked,
+) -> Integers:
+    """Places of the objects chosen, shape (n, 1 or 2); checked against their ids."""
+    raw, rows = session.rows, np.arange(len(session.rows))
+    found = []
+    for number, name in zip(asked.numbers, asked.ids, strict=True):
+        item = raw[number].fillna(1).to_numpy(np.int64) - 1
+        meant = raw[list(asked.stimuli)].to_numpy(dtype=object)[rows, item]
+        wrong = answered & (meant != raw[name].to_numpy(dtype=object))
+        if wrong.any():
+            row = int(wrong.argmax())
+            expected = f"{meant[row]!r} as {number} {item[row] + 1} says"
+            raise Fault(row, expected, repr(session.text[name][row]), name).error(session.path)
+        found.append(places[rows, item])
+    return np.stack(found, axis=1)
 
 
 def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Series[str]":

@@ -7,6 +7,7 @@ A long table is delimited text whose header names ``item_a``, ``item_b`` and ``d
 ``similarity``; ``participant`` is optional, further columns are ignored.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.judgments._columns import PAIR
+from twoalike.judgments._import_rated import judged_rows, numbers_of, read_table
 from twoalike.judgments._meadows import MEDIA
 from twoalike.judgments._tables import (
     check_new_table,
@@ -85,7 +87,7 @@ def _unfold(vectors: Floats) -> Floats | None:
     size = int(round((1 + np.sqrt(1 + 8 * vectors.shape[1])) / 2))
     if size < 3 or size * (size - 1) // 2 != vectors.shape[1]:
         return None
-    full = np.zeros((len(vectors), size, size))
+    full = np.full((len(vectors), size, size), np.nan)  # a triangle has no diagonal
     rows, columns = np.triu_indices(size, 1)
     full[:, rows, columns] = full[:, columns, rows] = vectors
     return full
@@ -191,10 +193,12 @@ def _from_text(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
     return values, tuple(map(str, names)) if square and names is not None else None
 
 
-def _check(path: Path, values: Floats, *, gaps: bool, diagonal: bool) -> None:
-    if np.isinf(values).any() or (np.isnan(values).any() and not gaps):
+def _check(path: Path, matrices: Floats, *, gaps: bool, similarity: bool) -> None:
+    itself = np.diagonal(matrices, axis1=1, axis2=2)
+    pairs = matrices[:, ~np.eye(matrices.shape[1], dtype=bool)]
+    if np.isinf(matrices).any() or (np.isnan(pairs).any() and not gaps):
         raise TwoalikeError(f"{path}: dissimilarities hold NaN or infinite values; fill all pairs.")
-    values = np.nan_to_num(values)
+    values = np.nan_to_num(matrices)
     scale = float(np.abs(values).max()) or 1.0
     skew = np.abs(values - values.transpose(0, 2, 1))
     if skew.max() > 1e-5 * scale:
@@ -203,10 +207,22 @@ def _check(path: Path, values: Floats, *, gaps: bool, diagonal: bool) -> None:
             f"{path}: matrix {person + 1} is not symmetric, first seen at row {row + 1}, column "
             f"{column + 1}: {values[person, row, column]:g} and {values[person, column, row]:g}."
         )
-    if diagonal and np.abs(np.diagonal(values, axis1=1, axis2=2)).max() > 1e-5 * scale:
+    if not similarity and np.abs(np.nan_to_num(itself)).max() > 1e-5 * scale:
         raise TwoalikeError(
-            f"{path}: expected dissimilarities (zeros on the diagonal); subtract similarities "
-            "from their maximum."
+            where=path,
+            expected="dissimilarities (zeros on the diagonal)",
+            found="other values there",
+            remedy="Convert similarities with `twoalike import rdm` and `similarity=True`.",
+        )
+    lowest = np.where(np.isnan(pairs), np.inf, pairs).min(axis=1)
+    own = itself.max(axis=1)
+    if similarity and ((own <= lowest) & (own < np.nan_to_num(pairs).max(axis=1))).any():
+        raise TwoalikeError(
+            where=path,
+            expected="similarities (the largest values on the diagonal)",
+            found="the smallest ones there, as in dissimilarities",
+            remedy="Leave out `similarity=True`; if no object was compared with itself, set the "
+            "diagonal to NaN.",
         )
 
 
@@ -241,11 +257,8 @@ def read_rdms(
     return table
 
 
-def _read_matrix_file(path: Path, *, gaps: bool = False, diagonal: bool = True) -> RdmTable:
-    """Read matrices of all pairs, with the names that the file holds.
-
-    ``diagonal``: whether it must be zero; similarities have something else there.
-    """
+def _read_matrix_file(path: Path, *, gaps: bool = False, similarity: bool = False) -> RdmTable:
+    """Read matrices of all pairs, with the names that the file holds."""
     require_file(path, "dissimilarities (.mat, .npy, .npz, .csv)")
     if path.suffix == ".mat":
         table = _from_mat(path)
@@ -263,8 +276,9 @@ def _read_matrix_file(path: Path, *, gaps: bool = False, diagonal: bool = True) 
             f"{path}: dissimilarities of {table.values.shape[1]} objects, and {len(table.ids)} "
             "object ids. Save those that belong together."
         )
-    _check(path, table.values, gaps=gaps, diagonal=diagonal)
-    return table
+    _check(path, table.values, gaps=gaps, similarity=similarity)
+    blank = np.isnan(table.values) & np.eye(table.values.shape[1], dtype=bool)
+    return replace(table, values=np.where(blank, 0.0, table.values))
 
 
 def import_dissimilarities(
@@ -273,6 +287,7 @@ def import_dissimilarities(
     *,
     kind: str | None = None,
     similarity: bool = False,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -293,6 +308,9 @@ def import_dissimilarities(
         long tables ratings.
     similarity
         Whether large values mean alike: each is taken from its participant's largest.
+    skip_bad
+        Leave out, and count (``attrs["left_out"]``), rows of a long table that cannot be judgments:
+        an object twice, an unknown object, no value.
     out, overwrite
         Table of dissimilarities to write (``.parquet``), and whether it may replace one.
 
@@ -305,15 +323,23 @@ def import_dissimilarities(
     ------
     TwoalikeError
         If a file is missing or damaged, holds no dissimilarities, names unknown objects or none
-        at all, or a value is missing from a long table or negative; or if two files are of one
-        participant.
+        at all, or a value is missing from a long table or negative; if a diagonal contradicts
+        ``similarity``; or if two files are of one participant.
+
+    Warns
+    -----
+    ImportNote
+        If a column of a long table that seems to name the participants is ignored.
     """
     target = check_new_table(out, overwrite)
     paths, parts = [Path(file) for file in files], []
-    ids = None if objects is None else object_ids(objects)
+    ids, left_out = None if objects is None else object_ids(objects), Counter[str]()
     for path in paths:
-        read = _read_long if _is_long(path) else _read_matrices
-        part = read(path, ids, similarity)
+        if _is_long(path):
+            part = _read_long(path, ids, similarity, skip_bad)
+            left_out.update(part.attrs["left_out"])
+        else:
+            part = _read_matrices(path, ids, similarity)
         alone = len(paths) == 1 and part["participant"].nunique() <= 1
         name = "unknown" if alone else path.stem
         part["participant"] = [
@@ -328,7 +354,8 @@ def import_dissimilarities(
     columns = {str(name): table[name].to_numpy() for name in table}
     table = dissimilarities_table(columns, ids or list(seen), " ".join(map(str, paths)))
     inputs = {f"file_{number}": path for number, path in enumerate(paths, start=1)}
-    config = {"kind": kind, "similarity": similarity}
+    table.attrs["left_out"] = dict(left_out)
+    config = {"kind": kind, "similarity": similarity, "left_out": dict(left_out)}
     write_imported(target, table, "dissimilarities", inputs, objects, config)
     return table
 
@@ -351,63 +378,43 @@ def _is_long(path: Path) -> bool:
     return bool(set(PAIR) & set(read_delimited(path, "dissimilarities").iloc[0]))
 
 
-def _read_long(path: Path, objects: Sequence[str] | None, similarity: bool) -> pd.DataFrame:
+def _read_long(
+    path: Path, objects: Sequence[str] | None, similarity: bool, skip_bad: bool
+) -> pd.DataFrame:
     """Rows of our table; ``participant`` is 0 where the file has none."""
-    cells = read_delimited(path, "dissimilarities")
-    rows = cells.iloc[1:].set_axis(cells.iloc[0], axis=1)
     value = "similarity" if similarity else "dissimilarity"
-    _check_header(path, list(rows.columns), value)
-    names = [*PAIR, *(["participant"] if "participant" in rows else [])]
-    _check_names(path, rows[names], objects)
-    numbers = pd.to_numeric(rows[value], errors="coerce").to_numpy(np.float64)
-    bad = np.flatnonzero(~np.isfinite(numbers) | ((numbers < 0) & (not similarity)))
-    if len(bad):
-        raise TwoalikeError(
-            f"{path}: column {value!r}, row {bad[0] + 1}: expected a number"
-            f"{'' if similarity else ' from 0 on'}, found {rows[value].iloc[bad[0]]!r}. Correct "
-            "it, or leave the row out."
-        )
-    table = pd.DataFrame({"participant": 0, **{name: rows[name].to_numpy() for name in names}})
-    if similarity:
-        numbers = pd.Series(numbers).groupby(table["participant"]).transform("max") - numbers
-    table["dissimilarity"], table["kind"] = np.asarray(numbers), _LONG
-    table.attrs["ids"] = list(dict.fromkeys(table[list(PAIR)].to_numpy().ravel()))
-    return table
-
-
-def _check_header(path: Path, header: list[str], value: str) -> None:
+    sheet = read_table(path, ())
+    header = sheet.header or ()
     turned = {"similarity", "dissimilarity"} & set(header) and value not in header
-    hint = " (`similarity=True` says that larger values mean alike)" if turned else ""
+    hint = " (`similarity=True` states that larger values mean alike)" if turned else ""
     for name in (*PAIR, value, "participant"):
         if header.count(name) != 1 and (name != "participant" or name in header):
             raise TwoalikeError(
                 f"{path}: expected one column {name!r}{hint if name == value else ''}, found "
                 f"{', '.join(header)}."
             )
-
-
-def _check_names(path: Path, rows: pd.DataFrame, objects: Sequence[str] | None) -> None:
-    for name in rows:
-        empty = np.flatnonzero(rows[name] == "")
-        if len(empty):
-            raise TwoalikeError(
-                f"{path}: column {name!r}, row {empty[0] + 1}: expected a name, found an empty "
-                "cell. Fill it in, or leave the row out."
-            )
-    if objects is None:
-        return
-    for name in PAIR:
-        unknown = np.flatnonzero(~rows[name].isin(list(objects)))
-        if len(unknown):
-            raise TwoalikeError(
-                f"{path}: column {name!r}, row {unknown[0] + 1}: "
-                f"{rows[name].iloc[unknown[0]]!r} is not one of the {len(objects)} objects."
-            )
+    sheet, ids, left_out = judged_rows(sheet, PAIR, value, objects, skip_bad)
+    numbers = numbers_of(sheet, value)
+    bad = np.flatnonzero((numbers < 0) & (not similarity))
+    if len(bad):
+        raise TwoalikeError(
+            where=sheet.where(int(bad[0]), value),
+            expected="a number from 0 on",
+            found=repr(sheet.text(value).iloc[bad[0]]),
+        )
+    table = pd.DataFrame({name: sheet.text(name).to_numpy() for name in PAIR})
+    table["participant"] = sheet.filled("participant").to_numpy() if "participant" in header else 0
+    if similarity:
+        most = pd.Series(numbers).groupby(table["participant"]).transform("max")
+        numbers = most.to_numpy() - numbers
+    table["dissimilarity"], table["kind"] = numbers, _LONG
+    table.attrs |= {"ids": list(ids), "left_out": left_out}
+    return table
 
 
 def _read_matrices(path: Path, objects: Sequence[str] | None, similarity: bool) -> pd.DataFrame:
     """Rows of our table; ``participant`` is the matrix's number where the file has no names."""
-    found = _read_matrix_file(path, gaps=True, diagonal=not similarity)
+    found = _read_matrix_file(path, gaps=True, similarity=similarity)
     if objects is not None:
         found = found.select(objects, str(path))
     if found.ids is None:

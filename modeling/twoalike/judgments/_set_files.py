@@ -12,9 +12,23 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._delimited import trial_types
+from twoalike.judgments._delimited import optional_columns, read_sheet
 from twoalike.judgments._sets import ITEMS, MORE_ITEMS
-from twoalike.judgments._sheet import ColumnName, Sheet, TimeUnit, object_cells, seconds
+from twoalike.judgments._sheet import (
+    NOTHING,
+    BadRows,
+    ColumnName,
+    ItemNumbers,
+    Sheet,
+    TimeUnit,
+    check_distinct,
+    check_order,
+    find_copies,
+    note_people,
+    numbers_in,
+    object_cells,
+    places_of,
+)
 from twoalike.judgments._tables import (
     CHOICES,
     check_new_table,
@@ -33,8 +47,6 @@ FIXED: Mapping[SetKindName, tuple[int, ...]] = {
     "anchored-pair": (1, 2),
 }
 """Places of the chosen items among the item columns, where no column names them."""
-_EMPTY = ("", "n/a", "na", "nan", "none", "null", "-1")
-"""Cells of an item that a row does not have, in lower case."""
 _PARQUET = ".parquet"
 
 
@@ -45,10 +57,12 @@ def import_sets(
     kind: SetKindName | None = None,
     item_columns: Sequence[ColumnName] | None = None,
     chosen_columns: Sequence[ColumnName] | None = None,
+    item_numbers: ItemNumbers | None = None,
     participant_column: ColumnName | None = None,
     response_time_column: ColumnName | None = None,
     response_time_unit: TimeUnit | None = None,
     catch_column: ColumnName | None = None,
+    skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -60,8 +74,8 @@ def import_sets(
         Text split at tabs, commas, semicolons or spaces, or Parquet. Without ``item_columns`` it
         has the columns of our own table (``item_1``, ..., ``chosen``, ``second``, ``kind``).
     objects
-        All object ids, or a file with one a line; needed where items are 0-based indices. None:
-        those shown, in order of appearance.
+        All object ids, or a file with one per line; needed where items are indices. None: those
+        shown, in order of appearance.
     kind
         What was asked. ``odd-one-out``: which is the odd one. ``most-alike``: which two are most
         alike. ``anchored``: which candidate is most like the reference, the first item column; with
@@ -75,7 +89,9 @@ def import_sets(
         fixed place, or further columns that repeat an item of the row. None: the last item column
         is the odd one; the first two are the pair; the one or two after the reference are most like
         it.
-    participant_column, response_time_column, response_time_unit, catch_column, out, overwrite
+    item_numbers, participant_column, response_time_column, response_time_unit, catch_column
+        As in :func:`import_triplets`.
+    skip_bad, out, overwrite
         As in :func:`import_triplets`.
 
     Returns
@@ -85,13 +101,17 @@ def import_sets(
     Raises
     ------
     TwoalikeError
-        If the file is missing or empty, a column does not exist, an item is unknown or listed
-        twice in a row, a chosen item is none of the row, or response times are implausible in their
-        unit; the message names row and column.
+        As :func:`import_triplets`.
+
+    Warns
+    -----
+    ImportNote
+        As :func:`import_triplets`.
     """
     path, target = Path(path), check_new_table(out, overwrite)
     options = (kind, chosen_columns, participant_column, response_time_column, catch_column)
     ids = None if objects is None else object_ids(objects)
+    left_out: dict[str, int] = {}
     if item_columns is None:
         if any(one is not None for one in options):
             raise TwoalikeError(
@@ -99,32 +119,47 @@ def import_sets(
                 expected="the columns of the items, as others are named",
                 found="none",
             )
-        table = _own_table(path, ids)
+        table, left_out = _own_table(path, ids, skip_bad)
     else:
         asked: SetKindName = kind or "odd-one-out"
-        sheet = _sheet(path, [*item_columns, *(chosen_columns or ()), *options[2:]])
-        shown, ids = _items(sheet, item_columns, ids)
-        columns: dict[str, Any] = {"kind": [asked.replace("-", "_")] * len(shown)}
-        columns |= _answers(sheet, shown, ids, asked, item_columns, chosen_columns)
+        sheet = _sheet(path, [*item_columns, *(chosen_columns or ()), *options[2:]], item_columns)
+        bad = BadRows(len(sheet.cells), sheet.where)
+        shown, ids, item_numbers = _items(sheet, item_columns, ids, item_numbers, bad)
+        check_order(sheet, item_columns, chosen_columns, asked)
+        if participant_column is None:
+            used = [*item_columns, *(chosen_columns or ()), response_time_column, catch_column]
+            note_people(sheet, used, "Name it with `participant_column={}`.")
+        find_copies(sheet, item_columns, bad)
+        columns = _answers(
+            sheet, shown, ids, asked, item_columns, chosen_columns, item_numbers, bad
+        )
+        rows, left_out = bad.kept(skip_bad), bad.counts
+        columns = {name: values[rows] for name, values in columns.items()}
+        columns["kind"] = [asked.replace("-", "_")] * int(rows.sum())
+        columns |= optional_columns(
+            sheet.kept(rows),
+            participant_column,
+            response_time_column,
+            response_time_unit,
+            catch_column,
+        )
         if participant_column is not None:
-            labels = sheet.filled(participant_column)
-            columns["participant"] = labels
+            labels = columns["participant"]
             columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
-        if response_time_column is not None:
-            columns["response_time"] = seconds(sheet, response_time_column, response_time_unit)
-        if catch_column is not None:
-            columns["trial_type"] = trial_types(sheet, catch_column)
         table = choices_table(columns, ids, str(path))
     config = {
         "kind": kind,
         "item_columns": None if item_columns is None else list(item_columns),
         "chosen_columns": None if chosen_columns is None else list(chosen_columns),
+        "item_numbers": item_numbers,
+        "left_out": left_out,
     }
     write_imported(target, table, "choices", {"judgments": path}, objects, config)
+    table.attrs["left_out"] = left_out
     return table
 
 
-def read_sets(path: str | Path, ids: Sequence[str], size: int) -> Integers:
+def read_sets(path: str | Path, ids: Sequence[str], size: int = 3) -> Integers:
     """Read sets of items: so many object ids or 0-based indices a line, further columns ignored.
 
     Returns
@@ -140,30 +175,41 @@ def read_sets(path: str | Path, ids: Sequence[str], size: int) -> Integers:
     path = Path(path)
     sheet = Sheet(path, read_delimited(path, f"sets of {size} objects, one a line"))
     items = object_cells(sheet, range(1, size + 1), ids)
-    ordered = np.sort(items, axis=1)
-    twice = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
-    if len(twice):
-        raise TwoalikeError(
-            "an object is listed twice; the items of a set are different",
-            where=sheet.where(int(twice[0])),
-        )
+    bad = BadRows(len(items), sheet.where)
+    check_distinct(items, bad)
+    bad.kept(None)
     return items
 
 
-def _own_table(path: Path, ids: Sequence[str] | None) -> pd.DataFrame:
-    """Read a file that has the columns of our own table."""
+def _own_table(
+    path: Path, ids: Sequence[str] | None, skip_bad: bool
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Read a file that has the columns of our own table, and count the rows left out."""
     if path.suffix == _PARQUET:
         table = read_judgments(path)
-        return table if ids is None else choices_table(dict(table), ids, str(path))
-    sheet = _sheet(path, ["item_1"])
+        return (table if ids is None else choices_table(dict(table), ids, str(path))), {}
+    sheet = _sheet(path, ["item_1"], ())
+    names = sheet.header or ()
+    items = [item for item in (*ITEMS, *MORE_ITEMS) if item in names]
+    bad = BadRows(len(sheet.cells), sheet.where)
+    shown, ids, _ = _items(sheet, items, ids, "ids", bad)
+    if "participant" not in names:
+        note_people(sheet, (), "Rename it to `participant`.")
+    find_copies(sheet, items, bad)
+    chosen = pd.to_numeric(sheet.text("chosen"), errors="coerce").to_numpy()
+    empty = sheet.text("chosen").str.lower().isin(NOTHING).to_numpy()
+    bad.add(empty, "no answer", "the cell is empty", "chosen")
+    beyond = ~np.isnan(chosen) & (chosen > (shown >= 0).sum(axis=1))
+    bad.add(beyond, "answer not among the items", "there is no such item", "chosen")
+    rows = bad.kept(skip_bad)
+    sheet = sheet.kept(rows)
     columns: dict[str, Any] = {}
-    for name in CHOICES.names:
-        if name not in (sheet.header or ()):
-            continue
-        cells = sheet.text(name)
-        absent = cells.str.lower().isin(_EMPTY)
-        column = CHOICES[name]
-        if column.kind == "string":
+    for name in (name for name in CHOICES.names if name in names):
+        cells, column = sheet.text(name), CHOICES[name]
+        absent = cells.str.lower().isin(NOTHING)
+        if name in items:
+            columns[name] = shown[rows, items.index(name)]
+        elif column.kind == "string":
             columns[name] = cells.astype(object).where(~absent, None)
         else:
             columns[name] = pd.to_numeric(cells.mask(absent), errors="coerce")
@@ -175,35 +221,28 @@ def _own_table(path: Path, ids: Sequence[str] | None) -> pd.DataFrame:
                     expected=column.allowed,
                     found=repr(cells.iloc[row]),
                 )
-    items = [item for item in (*ITEMS, *MORE_ITEMS) if item in columns]
-    if ids is None:
-        every = pd.concat([columns[item] for item in items], ignore_index=True)
-        ids = list(pd.unique(every.dropna()))
-    return choices_table(columns, ids, str(path))
+    return choices_table(columns, ids, str(path)), bad.counts
 
 
-def _sheet(path: Path, named: Sequence[ColumnName | None]) -> Sheet:
-    """Read the cells; text has a header where a column is named, Parquet always has one."""
+def _sheet(path: Path, named: Sequence[ColumnName | None], items: Sequence[ColumnName]) -> Sheet:
+    """Read the cells; Parquet always has a header."""
     if path.suffix == _PARQUET:
         frame = load_parquet(path, "choices (parquet)").to_pandas()
         cells = frame.astype(object).where(frame.notna(), "").astype(str)
         whole = frame.select_dtypes("float").columns  # whole numbers with missing ones between
         cells[whole] = cells[whole].replace(r"\.0$", "", regex=True)
         return Sheet(path, cells, tuple(map(str, frame.columns)))
-    cells = read_delimited(path, "choices, one a line")
-    if not any(isinstance(column, str) for column in named):
-        return Sheet(path, cells)
-    if len(cells) == 1:
-        raise TwoalikeError(
-            where=path, expected="a header and choices, one a line", found="one line"
-        )
-    return Sheet(path, cells.iloc[1:].reset_index(drop=True), tuple(cells.iloc[0].str.strip()))
+    return read_sheet(path, named, items, None)
 
 
 def _items(
-    sheet: Sheet, columns: Sequence[ColumnName], ids: Sequence[str] | None
-) -> tuple[Integers, Sequence[str]]:
-    """Objects of each row as indices, -1 where it has fewer, (n, k); and all object ids."""
+    sheet: Sheet,
+    columns: Sequence[ColumnName],
+    ids: Sequence[str] | None,
+    asked: ItemNumbers | None,
+    bad: BadRows,
+) -> tuple[Integers, Sequence[str], ItemNumbers]:
+    """Objects of each row as indices, -1 where it has fewer, (n, k); all ids; what numbers are."""
     most = len(ITEMS) + len(MORE_ITEMS)
     if not len(ITEMS) <= len(set(columns)) == len(columns) <= most:
         raise TwoalikeError(
@@ -211,12 +250,10 @@ def _items(
             expected=f"three to {most} different columns",
             found=str(list(columns)),
         )
-    cells = [sheet.text(column) for column in columns]
-    absent = np.stack([values.str.lower().isin(_EMPTY) for values in cells], axis=1)
-    flat = pd.concat(cells, ignore_index=True)[~absent.ravel(order="F")]
-    numbers = bool(flat.str.fullmatch(r"[0-9]{1,9}").all())
     if ids is None:
-        if numbers:
+        flat = pd.concat([sheet.text(column) for column in columns], ignore_index=True)
+        flat = flat[~flat.str.lower().isin(NOTHING)]
+        if asked is None and flat.str.fullmatch(r"[0-9]{1,9}").all():
             raise TwoalikeError(
                 where=sheet.path,
                 expected="names of objects",
@@ -224,20 +261,10 @@ def _items(
                 remedy="Name the list of objects with `objects=...`.",
             )
         ids = list(pd.unique(flat))
-    known = pd.Index(list(ids))
-    found = np.stack([known.get_indexer(pd.Index(values)) for values in cells], axis=1)
-    if numbers and (found[~absent] < 0).any():
-        found = np.full(absent.shape, -1)
-        found[~absent] = pd.concat(cells, axis=1).to_numpy()[~absent].astype(np.int64)
-    bad = np.argwhere(~absent & ((found < 0) | (found >= len(ids))))
-    if len(bad):
-        row, place = map(int, bad[0])
-        raise TwoalikeError(
-            f"{cells[place].iloc[row]!r} is not one of the {len(ids)} objects",
-            where=sheet.where(row, columns[place]),
-        )
-    found[absent] = -1
-    return found.astype(np.int64), ids
+    numbers = numbers_in(sheet, columns, ids, asked)
+    shown = object_cells(sheet, columns, ids, numbers, bad, needed=len(ITEMS))
+    check_distinct(shown, bad)
+    return shown, ids, numbers
 
 
 def _answers(
@@ -247,6 +274,8 @@ def _answers(
     kind: SetKindName,
     items: Sequence[ColumnName],
     chosen: Sequence[ColumnName] | None,
+    numbers: ItemNumbers,
+    bad: BadRows,
 ) -> dict[str, Any]:
     """Columns of items and of the chosen ones, by number from 1."""
     columns: dict[str, Any] = {
@@ -264,35 +293,15 @@ def _answers(
                 expected=f"{' or '.join(map(str, needed))} for {kind}",
                 found=str(list(chosen)),
             )
-        places = [_place(sheet, shown, ids, items, column) for column in chosen]
+        places = [
+            np.full(len(shown), list(items).index(column))
+            if column in items
+            else places_of(sheet, column, ids, numbers, shown, bad)
+            for column in chosen
+        ]
     if kind in ("most-alike", "anchored-pair"):
         places = list(np.sort(np.stack(places), axis=0))
     columns["chosen"] = places[0] + 1
     if len(places) > 1:
         columns["second"] = places[1] + 1.0
     return columns
-
-
-def _place(
-    sheet: Sheet,
-    shown: Integers,
-    ids: Sequence[str],
-    items: Sequence[ColumnName],
-    column: ColumnName,
-) -> Integers:
-    """Place of a chosen item in each row, from 0, (n,)."""
-    if column in items:
-        return np.full(len(shown), list(items).index(column), dtype=np.int64)
-    cells = sheet.filled(column)
-    found = pd.Index(list(ids)).get_indexer(pd.Index(cells))
-    if (found < 0).any() and cells.str.fullmatch(r"[0-9]{1,9}").all():
-        found = cells.to_numpy().astype(np.int64)
-    hits = (shown == found[:, None]) & (found >= 0)[:, None]
-    bad = np.flatnonzero(~hits.any(axis=1))
-    if len(bad):
-        row = int(bad[0])
-        raise TwoalikeError(
-            f"the chosen item {cells.iloc[row]!r} is not one of the row's items",
-            where=sheet.where(row, column),
-        )
-    return np.asarray(hits.argmax(axis=1), dtype=np.int64)

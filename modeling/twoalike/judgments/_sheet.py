@@ -1,24 +1,74 @@
-"""Cells of delimited text: columns by number or name, objects, response times."""
+"""Cells of delimited text: columns by number or name, objects, response times, bad rows.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A file can be read in a way that its author did not mean, without any cell being wrong. What shows
+this (a header in another order, indices that lack 0, each row twice) is an error here where it is
+certain, and a note where it is not.
+"""
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 type ColumnName = int | str
 """A column: its number from 1, or its name in the header."""
 type TimeUnit = Literal["s", "ms"]
+type ItemNumbers = Literal["ids", "from-0", "from-1"]
+"""What numbers in the columns of items are: ids, or places in the list of objects."""
 
-_NO_NUMBER = ("", "n/a", "na", "nan", "none", "null")
+NOTHING = ("", "n/a", "na", "nan", "none", "null", "-1")
+"""Cells that hold nothing, in lower case."""
 _SECONDS = {"s": 1.0, "ms": 1e-3}
 _PLAUSIBLE_S = (0.1, 100.0)
 """Bounds of the median response time: seconds taken for milliseconds, or the reverse, are beyond
 them by a factor of ten or more."""
+_WHOLE = r"[0-9]{1,9}"
+_MEANINGS = {
+    "odd": "odd oddone oddoneout outlier",
+    "reference": "reference ref head target anchor center centre query probe standard",
+    "nearer": "winner moresimilar morealike nearer closer positive",
+    "farther": "loser lesssimilar lessalike farther negative",
+    "answer": "chosen choice answer response selected",
+    "person": "participant participantu subject subj sub worker pu p pid prolific prolificp "
+    "prolificpid user rater judge annotator observer respondent",
+    "session": "session block run set",
+    "trial": "trial",
+    "time": "rt responsetime reactiontime time timestamp timereceived datetime",
+}
+_MEANING = {word: what for what, words in _MEANINGS.items() for word in words.split()}
+"""What a column holds, by its name without the words below."""
+_DECORATION = set(
+    "item id uid stimulus stim image object file filename name index number s".split()
+)
+
+
+class ImportNote(UserWarning):
+    """What an importer found that may be a misreading, and what to do if it is one."""
+
+
+def note(text: str) -> None:
+    """Warn Python users; the command prints it."""
+    warnings.warn(text, ImportNote, stacklevel=2)
+
+
+def meaning(name: str) -> str | None:
+    """Return what a column of this name usually holds.
+
+    Examples
+    --------
+    >>> meaning("odd_stimulus"), meaning("workerId"), meaning("Response.Time"), meaning("left")
+    ('odd', 'person', 'time', None)
+    """
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    return _MEANING.get("".join(w.lower() for w in words if w.lower() not in _DECORATION))
 
 
 @dataclass(frozen=True)
@@ -28,7 +78,7 @@ class Sheet:
     Attributes
     ----------
     cells
-        Strings, rows without the header, columns from 0.
+        Strings, rows without the header, columns from 0; the index numbers the file's rows.
     header
         Names of the columns; None where the file has none.
     """
@@ -39,27 +89,29 @@ class Sheet:
 
     def where(self, row: int, column: ColumnName | None = None) -> str:
         """Name a row (from 0 here; from 1 in the file, the header counted) and a column."""
-        number = row + (1 if self.header is None else 2)
+        number = self.cells.index[row] + (1 if self.header is None else 2)
         return f"{self.path}: row {number}" + ("" if column is None else f", column {column}")
 
-    def text(self, column: ColumnName) -> "pd.Series[str]":
-        """Cells of a column, which may be empty."""
+    def place(self, column: ColumnName) -> int:
+        """Place of a column, from 0."""
         if isinstance(column, str):
             names = self.header or ()
             if names.count(column) != 1:
                 raise TwoalikeError(
                     where=self.path, expected=f"one column {column!r}", found=f"{', '.join(names)}"
                 )
-            place = names.index(column)
-        elif not 1 <= column <= self.cells.shape[1]:
+            return names.index(column)
+        if not 1 <= column <= self.cells.shape[1]:
             raise TwoalikeError(
                 where=self.path,
                 expected=f"column {column}",
                 found=f"{self.cells.shape[1]} columns (numbered from 1)",
             )
-        else:
-            place = column - 1
-        return self.cells.iloc[:, place].fillna("").str.strip()
+        return column - 1
+
+    def text(self, column: ColumnName) -> "pd.Series[str]":
+        """Cells of a column, which may be empty."""
+        return self.cells.iloc[:, self.place(column)].fillna("").str.strip()
 
     def filled(self, column: ColumnName) -> "pd.Series[str]":
         """Cells of a column of which none may be empty."""
@@ -69,54 +121,275 @@ class Sheet:
             raise TwoalikeError("the cell is empty", where=self.where(int(empty[0]), column))
         return values
 
+    def named(self, what: str) -> list[str]:
+        """Names of the columns that hold this (``person``, ``odd``, ...) by their names."""
+        return [name for name in self.header or () if meaning(name) == what]
 
-def object_cells(sheet: Sheet, columns: Sequence[ColumnName], ids: Sequence[str]) -> Integers:
+    def kept(self, rows: Booleans) -> "Sheet":
+        """Keep some rows; the rest of the file keeps its numbers."""
+        return Sheet(self.path, self.cells[rows], self.header)
+
+
+@dataclass
+class BadRows:
+    """Rows that cannot be judgments, each with the first reason found.
+
+    ``where`` names a row, and a column, in messages.
+    """
+
+    n: int
+    where: Callable[[int, ColumnName | None], str]
+    reasons: dict[int, str] = field(default_factory=dict)
+    first: tuple[int, str, str] | None = None
+
+    def add(
+        self,
+        rows: "Booleans | pd.Series[bool]",
+        reason: str,
+        problem: str | Callable[[int], str],
+        column: ColumnName | None = None,
+    ) -> None:
+        """Add rows, shape (n,), with the problem of each."""
+        new = [row for row in np.flatnonzero(rows).tolist() if row not in self.reasons]
+        self.reasons |= dict.fromkeys(new, reason)
+        if new and (self.first is None or new[0] < self.first[0]):
+            text = problem if isinstance(problem, str) else problem(new[0])
+            self.first = (new[0], self.where(new[0], column), text)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of rows by reason, the most frequent first."""
+        return dict(Counter(self.reasons.values()).most_common())
+
+    def kept(self, skip: bool | None) -> Booleans:
+        """Rows that remain, shape (n,), after refusing bad ones; None: there is no choice."""
+        if self.first and not (skip and len(self.reasons) < self.n):
+            listed = ", ".join(f"{many:,} {reason}" for reason, many in self.counts.items())
+            share = f"{counted(len(self.reasons), 'row')} of {self.n:,} cannot be judgments"
+            advice = "None is left." if skip else "Correct them, or give `skip_bad=True`."
+            raise TwoalikeError(
+                self.first[2],
+                where=self.first[1],
+                remedy="" if skip is None else f"{share} ({listed}). {advice}",
+            )
+        return ~np.isin(np.arange(self.n), list(self.reasons))
+
+
+def numbers_in(
+    sheet: Sheet, columns: Sequence[ColumnName], ids: Sequence[str], asked: ItemNumbers | None
+) -> ItemNumbers:
+    """Find out what the cells of items are, or refuse to guess."""
+    if asked is not None:
+        return asked
+    cells = pd.concat([sheet.text(column) for column in columns])
+    cells = cells[~cells.str.lower().isin(NOTHING) | cells.isin(list(ids))]
+    whole = cells.str.fullmatch(_WHOLE).to_numpy(bool)
+    values = cells.where(whole, "-1").to_numpy().astype(np.int64)
+    places = pd.Index(list(ids)).get_indexer(pd.Index(cells))
+    as_ids, as_places = places >= 0, whole & (values < len(ids))
+    numbered = as_ids & whole & (places != values)
+    if numbered.any() and as_ids.all() == as_places.all():
+        problem = "the objects' ids are numbers, so that the items may be ids or indices from 0"
+        ways: tuple[ItemNumbers, ...] = ("ids", "from-0")
+    elif as_ids.sum() >= as_places.sum():
+        return "ids"
+    elif (values == 0).any():
+        return "from-0"
+    else:
+        problem = f"the items are indices without 0, of {len(ids)} objects counted from 0 or from 1"
+        ways = ("from-0", "from-1")
+    raise TwoalikeError(
+        problem,
+        where=sheet.path,
+        remedy="State which: " + " or ".join(f"`item_numbers={way!r}`" for way in ways) + ".",
+    )
+
+
+def object_cells(
+    sheet: Sheet,
+    columns: Sequence[ColumnName],
+    ids: Sequence[str],
+    numbers: ItemNumbers | None = None,
+    bad: BadRows | None = None,
+    *,
+    needed: int | None = None,
+) -> Integers:
     """Objects in the cells of the given columns, as indices into ``ids``, (n, len(columns)).
 
-    Cells are ids; where not all of them are, and all are whole numbers, they are indices.
+    Parameters
+    ----------
+    numbers
+        What the cells are; None: ids, or indices from 0 where not all are ids and all are numbers.
+    bad
+        Takes the rows in which a cell is no object, whose index is -1; None: these are errors.
+    needed
+        Number of the first columns, which may not be empty; None: all of them.
     """
-    cells = [sheet.filled(column) for column in columns]
+    alone = bad or BadRows(len(sheet.cells), sheet.where)
+    cells = [sheet.text(column) for column in columns]
     known = pd.Index(list(ids))
     found = np.stack([known.get_indexer(pd.Index(values)) for values in cells], axis=1)
-    as_index = not (found >= 0).all() and all(
-        values.str.fullmatch(r"[0-9]{1,18}").all() for values in cells
-    )
-    if as_index:
-        found = np.stack([values.to_numpy().astype(np.int64) for values in cells], axis=1)
-    bad = np.argwhere((found < 0) | (found >= len(ids)))
-    if len(bad):
-        row, place = bad[0]
-        expected = f"an index from 0 to {len(ids) - 1}" if as_index else "an object id"
-        raise TwoalikeError(
-            f"{cells[place].iloc[row]!r} is not one of the {len(ids)} objects (expected "
-            f"{expected})",
-            where=sheet.where(int(row), columns[place]),
-        )
+    whole = np.stack([values.str.fullmatch(_WHOLE) for values in cells], axis=1).astype(bool)
+    if numbers is None:
+        numbers = "from-0" if whole.all() and (found < 0).any() else "ids"
+    expected, first = "an object id", int(numbers == "from-1")
+    if numbers != "ids":
+        texts = np.stack([np.asarray(one, dtype=object) for one in cells], axis=1)
+        found = np.where(whole, texts, "-1").astype(np.int64) - first * whole
+        found[found >= len(ids)] = -1
+        expected = f"an index from {first} to {len(ids) - 1 + first}"
+    for place, (column, values) in enumerate(zip(columns, cells, strict=True)):
+        unknown = found[:, place] < 0
+        empty = unknown & values.str.lower().isin(NOTHING)
+
+        def problem(row: int, values: "pd.Series[str]" = values) -> str:
+            return (
+                f"{values.iloc[row]!r} is not one of the {len(ids)} objects (expected {expected})"
+                if values.iloc[row]
+                else "the cell is empty"
+            )
+
+        alone.add(unknown & ~empty, "unknown object", problem, column)
+        if needed is None or place < needed:
+            alone.add(empty, "no object", problem, column)
+    if bad is None:
+        alone.kept(None)
     return found.astype(np.int64)
 
 
-def check_distinct(triplets: Integers, sheet: Sheet) -> None:
-    """Check that each row has three different objects."""
-    first, second, third = triplets.T
-    twice = np.flatnonzero((first == second) | (first == third) | (second == third))
-    if len(twice):
-        raise TwoalikeError(
-            "an object is listed twice; a triplet has three different ones",
-            where=sheet.where(int(twice[0])),
-        )
+def check_distinct(items: Integers, bad: BadRows) -> None:
+    """Find rows that list an object twice; -1 is none."""
+    ordered = np.sort(items, axis=1)
+    twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
+    bad.add(twice, "object twice", "an object is listed twice; the items of a row are different")
 
 
-def places_of(chosen: Integers, triplets: Integers, sheet: Sheet, column: ColumnName) -> Integers:
-    """Place in 0..2 of the chosen objects, shape (n,), in their triplets, shape (n, 3)."""
-    hits = triplets == chosen[:, None]
-    bad = np.flatnonzero(~hits.any(axis=1))
-    if len(bad):
-        row = int(bad[0])
-        raise TwoalikeError(
-            f"the chosen item {sheet.text(column).iloc[row]!r} is not one of the row's items",
-            where=sheet.where(row, column),
-        )
+def places_of(
+    sheet: Sheet,
+    column: ColumnName,
+    ids: Sequence[str],
+    numbers: ItemNumbers,
+    items: Integers,
+    bad: BadRows,
+) -> Integers:
+    """Place from 0 of the chosen object in a column, shape (n,), among the items, shape (n, k)."""
+    chosen = object_cells(sheet, (column,), ids, numbers, BadRows(bad.n, bad.where))
+    hits, text = (items == chosen) & (chosen >= 0), sheet.text(column)
+    none = ~hits.any(axis=1)
+    empty = none & text.str.lower().isin(NOTHING)
+    bad.add(empty, "no answer", "the cell is empty", column)
+
+    def problem(row: int) -> str:
+        return f"the chosen item {text.iloc[row]!r} is not one of the row's items"
+
+    bad.add(none & ~empty, "answer not among the items", problem, column)
     return np.asarray(hits.argmax(axis=1), dtype=np.int64)
+
+
+def check_order(
+    sheet: Sheet, items: Sequence[ColumnName], chosen: Sequence[ColumnName] | None, kind: str
+) -> None:
+    """Check that the names in the header agree with what each column is taken for.
+
+    ``chosen`` is None where its place follows from the kind.
+    """
+    if sheet.header is None:
+        return
+    shown = [sheet.header[sheet.place(column)] for column in items]
+    answers = [sheet.header[sheet.place(column)] for column in chosen or ()]
+    used = {meaning(name): name for name in (*shown, *answers)}
+    anchored = kind.startswith("anchored")
+    if chosen is None and kind in ("odd-one-out", "anchored"):
+        answers = [shown[1 if anchored else -1]]
+    wrong = [used.get("odd")] if anchored else [used.get("reference")]
+    if not anchored and {"nearer", "farther"} <= set(used):
+        wrong.append(used["nearer"])
+    if anchored and meaning(shown[0]) != "reference":
+        wrong.append(used.get("reference"))
+    right = sheet.named("nearer" if anchored else "odd")
+    wrong += [name for name in right if answers and name not in answers]
+    wrong += [name for name in answers if meaning(name) == "farther"]
+    if chosen is None:
+        wrong += [name for name in sheet.named("answer") if name not in answers]
+    if name := next((name for name in wrong if name), None):
+        raise TwoalikeError(
+            f"the column {name!r} contradicts how the file would be read ({kind}, items "
+            f"{', '.join(shown)}, chosen {', '.join(answers) or 'by votes'})",
+            where=f"{sheet.path}: header",
+            remedy="State the kind of judgment (`kind=...`), the columns of items "
+            "(`item_columns=...`) and that of the chosen item, or rename the column.",
+        )
+
+
+def note_people(sheet: Sheet, used: Sequence[ColumnName | None], remedy: str) -> None:
+    """Note a column that seems to name the participants, and is not among those used.
+
+    ``remedy`` is what to do, with ``{}`` for the column.
+    """
+    columns: list[ColumnName] = list(sheet.named("person"))
+    if sheet.header is None:
+        columns = list(range(1, sheet.cells.shape[1] + 1))
+    places = [sheet.place(column) for column in used if column is not None]
+    if ignored := [column for column in columns if sheet.place(column) not in places]:
+        what = "seems to name the participants and" if sheet.header else "may name them but"
+        note(
+            f"{sheet.path}: all judgments are by one unknown person, since column {ignored[0]} "
+            f"{what} is not used. {remedy.format(repr(ignored[0]))}"
+        )
+
+
+def find_copies(
+    sheet: Sheet, items: Sequence[ColumnName], bad: BadRows, *, once: bool = False
+) -> None:
+    """Find rows that are in the file twice.
+
+    Certain ones are of the same trial (of the same person, if each has items ``once``), identical
+    in a file with times, or all rows. It is only noted if some are identical to the row before,
+    which may be another person's answer.
+    """
+    cells, shown = sheet.cells, [sheet.place(column) for column in items]
+    certain = once or bool(sheet.named("trial"))
+    if certain:
+        keys = [
+            sheet.place(n) for what in ("person", "session", "trial") for n in sheet.named(what)
+        ]
+        copies = cells.iloc[:, [*keys, *shown]].duplicated()
+    else:
+        order = pd.Series(np.arange(len(cells)), index=cells.index)
+        numbers = cells.apply(lambda of: pd.to_numeric(of, errors="coerce") - order)
+        counts = ~(numbers != numbers.iloc[0]).any().to_numpy()  # the rows
+        counts[shown] = False
+        cells = cells.loc[:, ~counts]
+        everywhere = len(cells) > 1 and bool(cells.duplicated(keep=False).all())
+        times = [sheet.text(name).str.lower() for name in sheet.named("time")]
+        timed = np.array([~of.isin(NOTHING) for of in times]).any(axis=0) if times else everywhere
+        certain = everywhere or bool(times)
+        copies = cells.duplicated() & timed if certain else (cells == cells.shift()).all(axis=1)
+    if certain:
+        text = "this row is in the file twice; number the trials in a column 'trial' if it is not"
+        bad.add(copies, "copy of another row", text)
+    elif copies.any():
+        note(
+            f"{sheet.where(int(copies.to_numpy().argmax()))}: identical to the row before, and "
+            f"{counted(int(copies.sum()), 'such row')} in all, of which each counts as a judgment. "
+            "Take copies out of the file."
+        )
+
+
+def note_mirrored(sheet: Sheet, value: str) -> None:
+    """Note that most pairs were judged in both orders, with the same value by the same person."""
+    people = sheet.text("participant") if "participant" in (sheet.header or ()) else ""
+    rows = pd.DataFrame(
+        {"a": sheet.text("item_a"), "b": sheet.text("item_b"), "v": sheet.text(value), "p": people}
+    )
+    there = pd.MultiIndex.from_frame(rows[["p", "a", "b", "v"]])
+    twice = int(pd.MultiIndex.from_frame(rows[["p", "b", "a", "v"]]).isin(there).sum())
+    if 2 * twice > len(rows):
+        note(
+            f"{sheet.path}: {twice:,} of {counted(len(rows), 'row')} have a row with the same two "
+            f"objects in the other order and the same {value}. If the file was made from symmetric "
+            "matrices, each judgment counts twice: keep one order of each pair."
+        )
 
 
 def seconds(
@@ -129,7 +402,7 @@ def seconds(
     missing
         Number that stands for a missing time, besides an empty cell and ``n/a``.
     """
-    if unit not in _SECONDS:
+    if unit is None or unit not in _SECONDS:
         raise TwoalikeError(
             where="`response_time_unit=...`",
             expected="s or ms, the unit of the response times",
@@ -137,7 +410,7 @@ def seconds(
         )
     values = sheet.text(column)
     found = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-    absent = values.str.lower().isin(_NO_NUMBER).to_numpy() | (found == missing)
+    absent = values.str.lower().isin(NOTHING[:-1]).to_numpy() | (found == missing)
     bad = np.flatnonzero(~absent & ~((found >= 0) & np.isfinite(found)))
     if len(bad):
         raise TwoalikeError(
@@ -146,14 +419,21 @@ def seconds(
             found=repr(values.iloc[bad[0]]),
         )
     found = np.where(absent, np.nan, found * _SECONDS[unit])
-    low, high = _PLAUSIBLE_S
-    middle = float(np.median(found[~absent])) if not absent.all() else low
-    if not low <= middle <= high:
-        other = "ms" if unit == "s" else "s"
-        raise TwoalikeError(
-            where=f"{sheet.path}: column {column}",
-            expected=f"response times with a median from {low:g} to {high:g} s",
-            found=f"{middle:g} s",
-            remedy=f"If the unit is {other}, say `response_time_unit={other!r}`.",
-        )
+    other = "ms" if unit == "s" else "s"
+    remedy = f"If the unit is {other}, say `response_time_unit={other!r}`."
+    check_plausible(found, f"{sheet.path}: column {column}", unit, remedy)
     return np.asarray(found)
+
+
+def check_plausible(times: Floats, where: str, unit: TimeUnit, remedy: str = "") -> None:
+    """Check response times in seconds, shape (n,), NaN where missing, that were read in a unit."""
+    low, high = _PLAUSIBLE_S
+    known = times[~np.isnan(times)]
+    middle = float(np.median(known)) if len(known) else low
+    if not low <= middle <= high:
+        raise TwoalikeError(
+            where=where,
+            expected=f"response times in {unit}, with a median from {low:g} to {high:g} s",
+            found=f"{middle:g} s",
+            remedy=remedy,
+        )

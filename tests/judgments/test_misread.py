@@ -1,0 +1,338 @@
+"""Every importer against every way in which a file is misread although no cell is wrong."""
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import call
+
+from twoalike.judgments import (
+    ImportNote,
+    import_dissimilarities,
+    import_levels,
+    import_meadows,
+    import_next,
+    import_ratings,
+    import_salmon,
+    import_sets,
+    import_sortings,
+    import_triplets,
+    read_judgments,
+)
+from twoalike.study import TwoalikeError
+
+NAMES, NUMBERS = ["ant", "bee", "cat", "dog", "elk"], ["1", "2", "3", "4", "5"]
+SETS = {"item_columns": [1, 2, 3, 4]}
+HEAD = {"kind": "anchored", "chosen_column": 2}
+NAMED = {"item_columns": ("a", "b", "c"), "chosen_column": "c"}
+SQUARE = "ant,bee,cat\n0,1,2\n1,0,3\n2,3,0\n"
+PAIRS = "item_a,item_b,dissimilarity"
+NEXT = "Participant ID,Center,Left,Right,Answer,Timestamp\n"
+SALMON = "head_object,left_object,right_object,winner_object,puid,response_time\n"
+
+
+def levels(*rows: str) -> str:
+    """Trials of one person: names of three images, and of the selected one."""
+    keys = ("image1Path", "image2Path", "image3Path", "selected_image")
+    trials = [dict(zip(keys, row.split(), strict=True)) for row in rows]
+    return json.dumps(
+        {"p": [trial | {"rt": 900, "triplet_type": "within_class"} for trial in trials]}
+    )
+
+
+def meadows(*trials: str) -> str:
+    """A tree whose trials have these items, from left to right."""
+    placed = [
+        {"positions": [{"id": name, "x": k / 9, "y": 0} for k, name in enumerate(trial.split())]}
+        for trial in trials
+    ]
+    stimuli = [{"id": name, "name": name} for name in NAMES]
+    return json.dumps({"task": {"task_type": "multiarrange"}, "stimuli": stimuli, "trials": placed})
+
+
+def read(importer: str, path: Path, objects: list[str] | None, **options: Any) -> Any:
+    if importer in ("triplets", "anchored"):
+        return import_triplets(path, objects or NAMES, **options)
+    if importer in ("pairs", "matrix"):
+        return import_dissimilarities([path], objects, **options)
+    if importer == "meadows":
+        return import_meadows([path], **options)
+    if importer == "levels":
+        return import_levels(path, **options)
+    functions: Any = {
+        "sets": import_sets,
+        "ratings": import_ratings,
+        "sortings": import_sortings,
+        "salmon": import_salmon,
+        "next": import_next,
+    }
+    return functions[importer](path, objects, **options)
+
+
+IMPORTERS = (
+    "triplets anchored sets ratings sortings pairs matrix meadows levels salmon next".split()
+)
+MISREADINGS = "zero ids order chosen diagonal people twice percent bad".split()
+ZERO, IDS = "indices without 0.*item_numbers='from-1'", "ids are numbers.*item_numbers='ids'"
+ORDER = "contradicts how the file would be read"
+PEOPLE, TWICE = "one unknown person", "in the file twice"
+BAD = "1 row of [23] cannot be judgments .1 {}.*skip_bad=True"
+ERROR, NOTE = TwoalikeError, ImportNote
+CASES: dict[tuple[str, str], tuple[str, list[str] | None, dict[str, Any], type[Exception], str]] = {
+    ("triplets", "zero"): ("1 2 3\n2 3 4\n", NAMES, {}, ERROR, ZERO),
+    ("anchored", "zero"): ("1 2 3\n2 3 4\n", NAMES, HEAD, ERROR, ZERO),
+    ("sets", "zero"): ("1 2 3 4\n2 3 4 1\n", NAMES, SETS, ERROR, ZERO),
+    ("next", "zero"): (NEXT + "p,1,2,3,2,a\np,2,3,4,4,b\n", NAMES, {}, ERROR, ZERO),
+    ("triplets", "ids"): ("1 2 3\n2 3 4\n", NUMBERS, {}, ERROR, IDS),
+    ("anchored", "ids"): ("1 2 3\n2 3 4\n", NUMBERS, HEAD, ERROR, IDS),
+    ("sets", "ids"): ("1 2 3 4\n2 3 4 1\n", NUMBERS, SETS, ERROR, IDS),
+    ("next", "ids"): (NEXT + "p,1,2,3,2,a\np,2,3,4,4,b\n", NUMBERS, {}, ERROR, IDS),
+    ("triplets", "order"): ("odd,a,b\nant,bee,cat\n", NAMES, {}, ERROR, f"'odd' {ORDER}"),
+    ("anchored", "order"): (
+        *("winner,loser,reference\nant,bee,cat\n", NAMES, HEAD, ERROR, f"'reference' {ORDER}"),
+    ),
+    ("sets", "order"): ("odd,a,b,c\nant,bee,cat,dog\n", None, SETS, ERROR, f"'odd' {ORDER}"),
+    ("anchored", "chosen"): (
+        *("ant bee cat\n", NAMES, {"kind": "anchored"}, ERROR, "chosen_column=2"),
+    ),
+    ("matrix", "diagonal"): (SQUARE, None, {"similarity": True}, ERROR, "the smallest ones there"),
+    ("triplets", "people"): ("a,b,c,worker\nant,bee,cat,p\n", NAMES, NAMED, NOTE, PEOPLE),
+    ("anchored", "people"): ("ant bee cat p\n", NAMES, HEAD, NOTE, "participant_column=4"),
+    ("sets", "people"): ("ant bee cat dog p\n", None, SETS, NOTE, PEOPLE),
+    ("ratings", "people"): (
+        "subject_id,item_a,item_b,rating\np,ant,bee,1\n",
+        None,
+        {},
+        NOTE,
+        PEOPLE,
+    ),
+    ("sortings", "people"): ("rater,item,pile\np,ant,1\np,bee,2\n", None, {}, NOTE, PEOPLE),
+    ("pairs", "people"): (f"PROLIFIC_PID,{PAIRS}\np,ant,bee,1\n", None, {}, NOTE, PEOPLE),
+    ("salmon", "people"): ("head,winner,loser\nant,bee,cat\n", None, {}, NOTE, PEOPLE),
+    ("next", "people"): ("Center,Left,Right,Answer\nant,bee,cat,cat\n", None, {}, NOTE, PEOPLE),
+    ("triplets", "twice"): ("ant bee cat\nant bee cat\n", NAMES, {}, ERROR, TWICE),
+    ("anchored", "twice"): (
+        *("ant bee cat\nant bee cat\nant bee dog\n", NAMES, HEAD, NOTE, "identical to the row bef"),
+    ),
+    ("sets", "twice"): ("ant bee cat dog\n" * 2, None, SETS, ERROR, TWICE),
+    ("ratings", "twice"): (
+        *("trial,item_a,item_b,rating\n1,ant,bee,1\n2,ant,bee,1\n1,ant,bee,0\n", None, {}),
+        *(ERROR, "row 4.*in the file twice"),
+    ),
+    ("ratings", "mirrored"): (
+        *("item_a,item_b,rating\nant,bee,1\nbee,ant,1\n", None, {}, NOTE, "in the other order"),
+    ),
+    ("sortings", "twice"): ("item,pile\nant,1\nbee,1\nant,1\n", None, {}, ERROR, TWICE),
+    ("meadows", "twice"): (
+        meadows("ant bee", "ant bee"),
+        None,
+        {},
+        ERROR,
+        "trial 2 is in the file",
+    ),
+    ("levels", "twice"): (levels("a b c a", "a c b b", "a b c a"), None, {}, ERROR, TWICE),
+    ("salmon", "twice"): (SALMON + "ant,bee,cat,cat,p,1.5\n" * 2, None, {}, ERROR, TWICE),
+    ("next", "twice"): (NEXT + "p,ant,bee,cat,cat,1\n" * 2, None, {}, ERROR, TWICE),
+    ("triplets", "percent"): (
+        *("ant bee cat 60 30 10\nant bee dog 0 33 66\n", NAMES, {"votes_columns": (4, 5, 6)}),
+        *(ERROR, "percentages"),
+    ),
+    ("anchored", "percent"): (
+        *("ant bee cat 60 40\nant bee dog 0 100\n", NAMES),
+        *({"kind": "anchored", "votes_columns": (4, 5)}, ERROR, "percentages"),
+    ),
+    ("triplets", "bad"): (
+        "ant bee bee\nant bee cat\n",
+        NAMES,
+        {},
+        ERROR,
+        BAD.format("object twice"),
+    ),
+    ("anchored", "bad"): (
+        "ant bee fox\nant bee cat\n",
+        NAMES,
+        HEAD,
+        ERROR,
+        BAD.format("unknown obj"),
+    ),
+    ("sets", "bad"): (
+        *("a,b,c,answer\nant,bee,cat,\nant,bee,cat,bee\n", None),
+        *({"item_columns": ["a", "b", "c"], "chosen_columns": ["answer"]}, ERROR),
+        BAD.format("no answer"),
+    ),
+    ("ratings", "bad"): (
+        *("item_a,item_b,rating\nant,ant,0\nant,bee,1\n", None, {}, ERROR),
+        BAD.format("object twice"),
+    ),
+    ("sortings", "bad"): (
+        "item,pile\nant,\nbee,1\ncat,1\n",
+        None,
+        {},
+        ERROR,
+        BAD.format("no answer"),
+    ),
+    ("pairs", "bad"): (
+        *(f"{PAIRS}\nfox,bee,2\nant,bee,1\n", NAMES, {}, ERROR, BAD.format("unknown object")),
+    ),
+    ("levels", "bad"): (
+        *(levels("a b c d", "a c b b"), None, {}, ERROR, BAD.format("answer not among")),
+    ),
+    ("salmon", "bad"): (
+        *(SALMON + "ant,bee,cat,ant,p,1\nant,bee,cat,cat,p,2\n", None, {}, ERROR),
+        BAD.format("reference chosen"),
+    ),
+    ("next", "bad"): (
+        *(NEXT + "p,ant,bee,cat,dog,1\np,dog,bee,cat,cat,2\n", None, {}, ERROR),
+        BAD.format("answer not among the items"),
+    ),
+}
+FIXED = "ratings sortings pairs matrix meadows levels salmon"
+NOT_APPLICABLE = {
+    "zero": FIXED,  # they name objects; indices of Salmon count from 0
+    "ids": FIXED,
+    "order": f"{FIXED} next",  # their columns have fixed names
+    "chosen": f"triplets sets {FIXED} next",  # the answer is named, or its place is the usual one
+    "diagonal": f"triplets anchored sets {FIXED} next".replace("matrix ", ""),
+    "people": "matrix meadows levels",  # has no columns; must name people
+    "twice": "pairs matrix",  # a pair counts once
+    "percent": f"sets {FIXED} next",  # no votes
+    "bad": "matrix meadows",  # no rows
+}
+
+
+def test_every_importer_meets_every_misreading() -> None:
+    left = {(one, misread) for misread, of in NOT_APPLICABLE.items() for one in of.split()}
+    assert set(CASES) - {("ratings", "mirrored")} | left == set(product(IMPORTERS, MISREADINGS))
+    assert not set(CASES) & left
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_what_may_be_misread_is_refused_or_noted(case: tuple[str, str], tmp_path: Path) -> None:
+    text, objects, options, outcome, message = CASES[case]
+    path = tmp_path / ("x.json" if text[0] == "{" else "x.csv")
+    path.write_text(text)
+    expect = pytest.warns if issubclass(outcome, Warning) else pytest.raises
+    with expect(outcome, match=message):
+        read(case[0], path, objects, **options)
+
+
+@pytest.mark.parametrize("importer", [one for one, misread in CASES if misread == "bad"])
+def test_bad_rows_are_left_out_and_counted(importer: str, tmp_path: Path) -> None:
+    text, objects, options, _, message = CASES[importer, "bad"]
+    path, out = tmp_path / ("x.json" if text[0] == "{" else "x.csv"), tmp_path / "x.parquet"
+    path.write_text(text)
+    table = read(importer, path, objects, **options, skip_bad=True, out=out)
+    ((reason, n),) = table.attrs["left_out"].items()
+    assert n == 1 and message.split("1 ")[-1].split(".*")[0].startswith(reason[:11])
+    assert len(table) == (2 if importer == "sortings" else 1)
+    kind: Any = {"ratings": "ratings", "sortings": "sortings", "pairs": "dissimilarities"}
+    made = read_judgments(out, kind.get(importer, "choices")).attrs["provenance"]
+    assert made["config"]["left_out"] == {reason: 1}
+
+
+def test_the_command_prints_notes_and_counts_what_it_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, ids = tmp_path / "x.csv", tmp_path / "ids.txt"
+    path.write_text("a,b,c,worker\nant,bee,cat,p\nant,ant,cat,p\nant,fox,cat,p\nant,fox,dog,p\n")
+    ids.write_text("\n".join(NAMES))
+    words = ["import", "triplets", path, "--objects", ids, "--out", tmp_path / "x.parquet"]
+    assert call(*words) == 1
+    said = capsys.readouterr().err
+    assert "row 3: an object is listed twice" in said
+    assert "3 rows of 4 cannot be judgments (2 unknown object, 1 object twice)" in said
+    assert "--skip-bad" in said and not (tmp_path / "x.parquet").exists()
+    assert call(*words, "--skip-bad") == 0
+    said = capsys.readouterr().out
+    assert "column worker seems" in said and "--participant-column 'worker'" in said
+    assert "left out: 2 rows (unknown object)\nleft out: 1 row (object twice)\n" in said
+    assert "1 judgment by 1 participant" in said
+
+
+def test_the_caller_says_what_numbers_are(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("1 2 3\n2 3 4\n")
+    for numbers, first in (("ids", "1"), ("from-0", "2"), ("from-1", "1")):
+        table = import_triplets(path, NUMBERS, item_numbers=numbers)
+        assert table["item_1"].tolist()[0] == first
+    path.write_text("5 2 3\n2 3 4\n")  # 5 is no index from 0: these are ids
+    assert import_triplets(path, NUMBERS)["item_1"].tolist() == ["5", "2"]
+    path.write_text("0 1 2\n1 2 3\n")
+    assert import_triplets(path, NAMES)["item_1"].tolist() == ["ant", "bee"]
+
+
+def test_rows_that_only_look_alike_are_kept(tmp_path: Path) -> None:
+    """The same answer of another person or to another trial, and a triplet that came back."""
+    path = tmp_path / "x.csv"
+    columns: dict[str, Any] = {**NAMED, "participant_column": "p"}
+    for header, rows in (
+        ("p,a,b,c", ["x,ant,bee,cat", "y,ant,bee,cat", "x,bee,ant,cat", "x,ant,bee,cat"]),
+        ("p,a,b,c,trial", ["x,ant,bee,cat,1", "x,ant,bee,cat,2"]),
+        ("p,a,b,c,rt", ["x,ant,bee,cat,0.812", "x,ant,bee,cat,0.794", "y,ant,bee,dog,1"]),
+        ("p,a,b,c,rt", ["x,ant,bee,cat,", "y,ant,bee,dog,1", "x,ant,bee,cat,"]),
+    ):
+        path.write_text("\n".join([header, *rows]) + "\n")
+        assert len(import_triplets(path, NAMES, **columns)) == len(rows)
+
+
+def test_a_matrix_is_checked_against_the_flag_where_it_has_a_diagonal(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, [0.2, 0.3, 0.9])  # a triangle
+    import_dissimilarities([path], NAMES[:3], similarity=True)
+    full = np.array([[np.nan, 0.2, 0.3], [0.2, np.nan, 0.9], [0.3, 0.9, np.nan]])
+    np.save(path, full)
+    import_dissimilarities([path], NAMES[:3], similarity=True)
+    np.save(path, np.where(np.isnan(full), 1, full))
+    with pytest.raises(TwoalikeError, match="zeros on the diagonal.*`similarity=True`"):
+        import_dissimilarities([path], NAMES[:3])
+
+
+def test_tables_of_tripletTools_keep_the_people(tmp_path: Path) -> None:
+    path = tmp_path / "triplets.csv"
+    path.write_text(
+        "head,winner,loser,worker_id,rt,Center,Left,Right,Answer,sampleAlg,sampleSet\n"
+        "0,1,2,7001,872,ant,bee,cat,bee,random,train\n"
+        "0,0,2,7001,644,ant,ant,cat,ant,check,NA\n"
+        "2,1,0,7002,998,cat,ant,bee,bee,validation,test\n"
+    )
+    options: dict[str, Any] = {"response_time_unit": "ms", "catch_label": "check"}
+    with pytest.raises(TwoalikeError, match="row 3: an object is listed twice"):
+        import_next(path, **options)
+    table = import_next(path, skip_bad=True, **options)
+    assert table["participant"].tolist() == ["7001", "7002"]
+    assert table["response_time"].tolist() == pytest.approx([0.872, 0.998])
+    assert (table["item_1"].tolist(), table["chosen"].tolist()) == (["ant", "cat"], [2, 3])
+
+
+def test_ids_may_begin_with_a_hash(tmp_path: Path) -> None:
+    path = tmp_path / "colours.csv"
+    path.write_text("# made by hand\n#00f #0f0 #f00\n# by hand\n#fff #00f #0f0\n")
+    table = import_triplets(path, ["#00f", "#0f0", "#f00", "#fff"])
+    assert table["item_1"].tolist() == ["#00f", "#fff"]
+
+
+@pytest.mark.slow
+def test_honest_people_are_not_refused(shared_data: Path, tmp_path: Path) -> None:
+    """Real files, as they are: clips shown twice are counted, mirrored ratings are noted."""
+    clips = shared_data / "videos" / "trials.tsv"
+    rows = [line.split("\t") for line in clips.read_text().splitlines()[1:]]
+    columns: dict[str, Any] = {
+        "item_columns": ("item_1", "item_2", "item_3"),
+        "chosen_column": "odd",
+        "participant_column": "participant",
+        "skip_bad": True,
+    }
+    table = import_triplets(clips, sorted({name for row in rows for name in row[3:6]}), **columns)
+    assert (len(table), table.attrs["left_out"]) == (19_293, {"object twice": 1_231})
+    rocks = import_ratings(shared_data / "rocks" / "ratings.tsv", scale_points=9)
+    assert len(rocks) == 63_294
+    with pytest.warns(ImportNote, match="85,436 of 85,436 rows"):
+        colours = import_ratings(shared_data / "colours" / "ratings.tsv", slider=(0, 7))
+    assert colours["participant"].nunique() == 333 and len(colours) == 85_436
+    sortings = tmp_path / "sortings.tsv"
+    text = (shared_data / "sortings" / "sortings.tsv").read_text()
+    sortings.write_text(text.replace("object", "item", 1))
+    assert len(import_sortings(sortings)) == 62 * 16
