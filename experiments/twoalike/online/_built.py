@@ -239,9 +239,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
 
 
 def _check_order(items: tuple[Item, ...]) -> None:
-    """Check that a segment comes first, an ending last."""
-    if any(isinstance(item, Segment) for item in items[1:]):
-        raise Refusal("malformed", "a segment that is not first")
+    """Check that an ending comes last."""
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
 

@@ -156,7 +156,7 @@ class Device(Sent):
 
 
 class Segment(Sent):
-    """The page was opened or reopened: first item of the next record."""
+    """The page was opened or reopened: what it gave before comes before this item."""
 
     kind: Literal["segment"] = "segment"
     time: Seconds

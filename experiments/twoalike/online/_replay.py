@@ -219,21 +219,18 @@ class _Run:
 
     def take(self, record: sent.Record) -> None:
         """Write one record."""
-        if self.ended is not None:
-            raise ValueError("comes after the end of its part")
-        first, last = record.items[:1], record.items[-1:]
-        if first and isinstance(first[0], sent.Segment):
-            self._open(first[0])
-        if self.keeper is None:
-            raise ValueError("the part does not begin with what shows it (a segment)")
-        for number, item in enumerate(record.items):
-            if isinstance(item, sent.Segment) and number:
-                raise ValueError("a segment in the midst of a record")
-        for kept in self.items.of(record):
-            self.keeper(kept)
-        if last and isinstance(last[0], sent.Ending):
-            self.items.pass_time(last[0].time)
-            self.ended = last[0].reason
+        for item in self.items.in_order(record.items):
+            if self.ended is not None:
+                raise ValueError("comes after the end of its part")
+            if isinstance(item, sent.Segment):
+                self._open(item)
+            if self.keeper is None:
+                raise ValueError("the part does not begin with what shows it (a segment)")
+            for kept in self.items.of(item, record.step):
+                self.keeper(kept)
+            if isinstance(item, sent.Ending):
+                self.items.pass_time(item.time)
+                self.ended = item.reason
 
     def _open(self, segment: sent.Segment) -> None:
         """Begin a segment: the page was opened, or opened again."""

@@ -22,6 +22,7 @@ export class Arrangement {
   #paused = 0;
   #messageSince = null;
   #last = null;
+  #kept = new Map();
 
   /**
    * @param {import("./arranging.js").ArrangementTrial} trial
@@ -36,6 +37,12 @@ export class Arrangement {
     this.places = this.#seatPlaces();
     /** Items from the lowest to the topmost. */
     this.stack = [...trial.items.keys()];
+    for (const [name, place] of trial.kept ?? []) {
+      const item = trial.items.indexOf(name);
+      this.#kept.set(item, layout.clamp(...layout.toPixels(...place)));
+      this.places[item] = this.#kept.get(item);
+      this.#raise(item);
+    }
     this.handling = trial.items.map(() => {
       return { n_moves: 0, first_move: null, last_move: null, n_inspections: 0 };
     });
@@ -212,11 +219,22 @@ export class Arrangement {
       this.onset = time;
       this.plannedOnset = planned ?? time;
       this.#row("trial_start", time);
+      this.places = this.#seatPlaces();
       this.places.forEach((_, item) => this.#row("seat", time, { item, placed: true }));
+      this.#putBack(time);
       const detail = { trial_index: this.trial.trial_index };
       this.#items.push({ kind: "note", event: "trial_shown", time, detail });
     } else if (this.phase === "message") {
       this.#messageSince ??= time;
+    }
+  }
+
+  /** Put images where they were before the page was opened again: drags that take no time. */
+  #putBack(time) {
+    for (const [item, place] of this.#kept) {
+      this.held = { item, since: time, by: null, start: this.places[item] };
+      this.places[item] = place;
+      this.#drop(time);
     }
   }
 
@@ -374,10 +392,14 @@ export class Arrangement {
 
   /** Hold an item, and raise it above the others. */
   #hold(item, since, by, grip) {
-    this.stack = [...this.stack.filter((other) => other !== item), item];
+    this.#raise(item);
     this.held = { item, since, by, grip, start: this.places[item] };
     this.#taken = item;
     this.asked = null;
+  }
+
+  #raise(item) {
+    this.stack = [...this.stack.filter((other) => other !== item), item];
   }
 
   /** Move the held image with the pointer; its centre stays in the window. */

@@ -23,6 +23,8 @@ const ROTATION_DECIMALS = 4;
  * @property {number|null} min_evidence
  * @property {number|null} mean_evidence
  * @property {number|null} progress Share of the session that is over; null in practice.
+ * @property {[string, [number, number]][]} [kept] Where images were put before the page was opened
+ *   again, arena units.
  */
 
 export class Arranging {
