@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.online._archive import ArchivedSession, ReadSession, SessionLine, read_archive
+from twoalike.online._archive import (
+    OURS,
+    ArchivedSession,
+    Origin,
+    ReadSession,
+    SessionLine,
+    read_archive,
+)
 from twoalike.online._items import DRAWN
 from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
 from twoalike.online._replay import KIND, Written, marker
@@ -46,6 +53,8 @@ class Fetched:
     """What else there is to know, one line each."""
     withdrawn: tuple[Path, ...]
     """Files of people who have withdrawn since they were fetched."""
+    n_withdrawn: int
+    """Sessions that were withdrawn, fetched before or not; ``notes`` names them."""
 
     @property
     def display_error_ms(self) -> tuple[float, float] | None:
@@ -175,6 +184,7 @@ class _Job:
     n_unchanged: int = 0
     n_open: int = 0
     n_empty: int = 0
+    n_withdrawn: int = 0
 
     def __post_init__(self) -> None:
         self.raw = self.built.study.raw
@@ -190,9 +200,10 @@ class _Job:
             problems=tuple(self.problems),
             notes=tuple(self.notes),
             withdrawn=tuple(self.withdrawn),
+            n_withdrawn=self.n_withdrawn,
         )
 
-    def sort(self, lines: Iterator[str | bytes]) -> None:
+    def sort(self, lines: Iterator[tuple[Origin, str | bytes]]) -> None:
         """Decide for each session of an archive what is to be done."""
         archive = read_archive(lines)
         self.problems += archive.problems
@@ -201,12 +212,13 @@ class _Job:
             try:
                 head = one.head()
                 self._check_head(head)
+                if head.ended == "withdrawn":
+                    self._withdraw(one)
+                    continue
             except TwoalikeError as error:
                 self.problems.append(str(error))
                 continue
-            if head.ended == "withdrawn":
-                self._withdraw(head)
-            elif head.participant is None:
+            if head.participant is None:
                 self.n_empty += 1
             elif head.ended is None and not self.unfinished:
                 self.n_open += 1
@@ -275,11 +287,7 @@ class _Job:
                     where=path,
                     remedy="Restore it from a backup.",
                 )
-        if len(read.records) < n or read.first(n).sha256 != content["records_sha256"]:
-            raise TwoalikeError(
-                "differs from what was fetched before; nothing was changed",
-                where=f"session {read.head.session}",
-            )
+        _check_records(read, mark)
         same = len(read.records) == n and content["ended"] == read.head.ended
         if same or content["ended"] is None:
             return same
@@ -307,9 +315,14 @@ class _Job:
             where=f"session {head.session}",
         )
 
-    def _withdraw(self, head: SessionLine) -> None:
+    def _withdraw(self, archived: ArchivedSession) -> None:
         """Report, or delete, what was fetched of a session that was withdrawn since."""
-        if (mark := self.markers.get(head.session)) is None:
+        mark = self.markers.get(archived.session)
+        if mark is not None and OURS not in archived.origins:
+            _check_records(archived.read(), mark)  # only the person knows what was fetched
+        self.n_withdrawn += 1
+        self.notes.append(f"session {archived.session}: withdrawn")
+        if mark is None:
             return
         self.withdrawn += [self.raw / name for name in mark.files]
         if self.delete:
@@ -340,6 +353,16 @@ class _Job:
         people = [one.participant for one in self.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
+
+
+def _check_records(read: ReadSession, mark: _Marker) -> None:
+    """Check that a session begins with the records that were fetched."""
+    n = int(mark.content["n_records"])
+    if len(read.records) < n or read.first(n).sha256 != mark.content["records_sha256"]:
+        raise TwoalikeError(
+            "differs from what was fetched before; nothing was changed",
+            where=f"session {read.head.session}",
+        )
 
 
 def _kept_the_code(archived: ArchivedSession) -> tuple[int, int]:

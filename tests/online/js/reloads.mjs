@@ -65,7 +65,10 @@ function* groups({ kind, clock, ...show }) {
   else yield items;
 }
 
-/** Drag the images that are not in the circle yet, each after a second; then press Done twice. */
+/**
+ * Drag the images that are not in the circle yet, and press Done; in practice, start over and let
+ * the time pass instead.
+ */
 function* arrange({ trial, protocol }, begun) {
   const about = (text, height) => (text.length * height) / 2;
   const layout = layOutArena(protocol, [1280, 1024], trial.items.length, about);
@@ -84,10 +87,12 @@ function* arrange({ trial, protocol }, begun) {
     const angle = 7 * item + begun;
     yield* press("release", ...layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle)));
   }
-  while (!machine.finished) {
-    time += 2;
-    yield* press("press", layout.done.x, layout.done.y);
+  const [button, times] = trial.trial_type === "practice" ? ["startOver", 2] : ["done", 1];
+  for (let at = 0; at < times; at += 1) {
+    time += 1;
+    yield* press("press", layout[button].x, layout[button].y);
   }
+  if (machine.timeLimit !== null) yield machine.handle({ kind: "tick", time: machine.timeLimit });
 }
 
 async function play({ person, study, earlier, reloads }) {
