@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +170,8 @@ def test_sessions_with_reloads_are_fetched(
     assert len(fetched.written) == len(reloads)
     found = validate_study(study)
     assert found.n_problems == 0, found
-    for code, records in zip(built.session.participants, sent, strict=True):
-        check_rows(built.study, code, records)
+    for code, own in zip(built.session.participants, sent, strict=True):
+        check_rows(built.study, code, own)
     if not earlier:
         assert sum(n_kept(built.study, code) for code in built.session.participants) > 2
 
@@ -207,16 +208,31 @@ ready_s = 0.5
 """
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A served study of the tasks that a browser runs."""
-    made = make_study(tmp_path_factory.mktemp("served") / "s", trials=2, arrangements=1)
-    path = made.root / "study.toml"
-    text = path.read_text(encoding="utf-8").replace('out", "m', 'out", "anchored-choice", "m')
-    path.write_text(f"{text}[anchored]\ntrials = 2\npractice = 0\n", encoding="utf-8")
-    (made.root / "protocols" / "anchored_choice.toml").write_text(ANCHORED, encoding="utf-8")
-    build_online(made.root, 2)
-    with serving(Study.load(made.root)) as server:
+SHORT = """title = "Creatures online"
+seed = 7
+[design]
+trials = 1
+practice = 0
+[anchored]
+trials = 1
+practice = 0
+[arrangement]
+max_items = 4
+max_trials = 1
+[sitting]
+tasks = ["odd-one-out", "anchored-choice", "multi-arrangement"]
+order = "fixed"
+"""
+
+
+@contextmanager
+def served(root: Path, settings: str) -> Iterator[Served]:
+    """Serve a study of the tasks that a browser runs."""
+    make_study(root)
+    (root / "study.toml").write_text(settings, encoding="utf-8")
+    (root / "protocols" / "anchored_choice.toml").write_text(ANCHORED, encoding="utf-8")
+    build_online(root, 1)
+    with serving(Study.load(root)) as server:
         yield server
 
 
@@ -276,32 +292,38 @@ class Reloader:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize(
-    "kinds",
+    ("settings", "kinds"),
     [
-        pytest.param(("choice", "arrangement"), id="in two trials"),
-        pytest.param((), id="everywhere", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+        pytest.param(SHORT, ("choice", "arrangement"), id="in two trials"),
+        pytest.param(
+            f'title = "Creatures online"\nseed = 7\n[design]{DESIGN}',
+            (),
+            id="everywhere",
+            marks=[pytest.mark.slow, pytest.mark.timeout(1800)],
+        ),
     ],
 )
-def test_reloads_in_a_browser(served: Served, tmp_path: Path, kinds: tuple[str, ...]) -> None:
+def test_reloads_in_a_browser(tmp_path: Path, settings: str, kinds: tuple[str, ...]) -> None:
     problems: list[str] = []
-    with browser(tmp_path / "profile", SIZE) as context:
+    with ExitStack() as stack:
+        server = stack.enter_context(served(tmp_path / "s", settings))
+        context = stack.enter_context(browser(tmp_path / "profile", SIZE))
         page = context.pages[0]
         page.on("pageerror", lambda error: problems.append(str(error)))
-        reloader = Reloader(served, Player(page, SIZE), kinds)
+        reloader = Reloader(server, Player(page, SIZE), kinds)
         planned = [dict(plan.results) for plan in reloader.player.plans]
         reloader.run()
         page.get_by_text("All of your answers have been stored").wait_for()
+        stored = [one for one in records(server) if "n" in one]
     assert problems == []
-    fetched = fetch(served.study)
+    fetched = fetch(server.study)
     assert fetched.problems == ()
     assert [one.participant for one in fetched.written] == [reloader.code]
-    assert validate_study(served.study).n_problems == 0
-    name = fetched.written[0].session
-    sent = [one for one in records(served) if one["session"] == name and "n" in one]
-    assert len(items(sent, "segment")) == 3 + sum(reloader.seen.values())
-    check_rows(served.study, reloader.code, sent)
-    arranged = table(served.study, reloader.code, "multiarrangement*_beh.tsv")
+    assert validate_study(server.study).n_problems == 0
+    assert len(items(stored, "segment")) == 3 + sum(reloader.seen.values())
+    check_rows(server.study, reloader.code, stored)
+    arranged = table(server.study, reloader.code, "multiarrangement*_beh.tsv")
     places = [place for result in planned[-1].values() for place in result.places]
     np.testing.assert_allclose(arranged[["x", "y"]], places, atol=1e-6)
-    assert arranged["seen_before"].any()
-    assert n_kept(served.study, reloader.code) > 2
+    assert arranged["seen_before"].all()
+    assert n_kept(server.study, reloader.code) > 2

@@ -148,9 +148,7 @@ class ArchivedSession:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the line"
-            raise self.fault(
-                f"{place}: {first['msg']} ({visible(shortened(line.decode("utf-8", "replace").strip(), _SHOWN))})"
-            ) from error
+            raise self.fault(f"{place}: {first['msg']} ({_shown(line)})") from error
 
     def _merged(self, heads: list[SessionLine]) -> SessionLine:
         """Merge the lines about the session; later ones fill in what earlier ones left open."""
@@ -160,8 +158,9 @@ class ArchivedSession:
         for head in heads[1:]:
             given = head.model_dump(exclude_none=True)
             both = merged.model_copy(update=given)
+            ends = {merged.ended, head.ended} - {None, "withdrawn"}
             same = both.participant == merged.participant and both.protocol == merged.protocol
-            if not same or both.ended != (merged.ended or both.ended):
+            if not same or len(ends) > 1:
                 raise self.fault("two lines describe it differently")
             merged = both.model_copy(update={"entered": merged.entered or head.entered})
         return merged
@@ -234,21 +233,25 @@ class _Reader:
         archived.origins.add(origin)
 
     def _report(self, problem: str, line: bytes) -> None:
-        text = line.decode("utf-8", "replace").strip()
-        self.problems[f"{problem}: {visible(shortened(text, _SHOWN))}"] = None
+        self.problems[f"{problem}: {_shown(line)}"] = None
 
     def withdraw(self) -> None:
         """Believe a result that its own session was withdrawn: one with all lines of it."""
         for origin, session, line in self._withdrawn:
             archived = self.sessions.get(session)
-            alone = not origin.several or len(self._named[origin]) == 1
-            if alone and archived and archived.origins == {origin} and archived.has_records:
+            own = archived is not None and archived.origins == {origin} and archived.has_records
+            if archived is not None and own and not origin.several:
                 archived.lines.append(("session", line))
                 continue
             self.problems[
-                f"session {visible(session)}: {origin.name} says that it was withdrawn, but only the "
-                "server's store counts, or a result that holds this session alone; left out"
+                f"session {visible(session)}: {origin.name} says that it was withdrawn, but only "
+                "the server's store counts, or the result that has all of its records; left out"
             ] = None
+
+
+def _shown(line: bytes) -> str:
+    """Beginning of a line, for a message."""
+    return visible(shortened(line.decode("utf-8", "replace").strip(), _SHOWN))
 
 
 class _TwiceError(ValueError):

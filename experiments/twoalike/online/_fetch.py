@@ -111,6 +111,9 @@ def fetch(
     problem is reported; the others are written. Fetching again adds what is new and compares what
     is there.
 
+    A result of JATOS, or a file in a folder, speaks for its own session only. A session counts as
+    withdrawn if the server's store says so, or the one result that has all of its records.
+
     Parameters
     ----------
     study

@@ -131,7 +131,7 @@ test("a page that is opened again welcomes back and goes on with the next trial"
   await second.go(9);
   assert.deepEqual(second.seen, ["resume", "countdown", "trial", "trial", "end"]);
   assert.deepEqual(second.records.map(({ n, step }) => [n, step]), [[3, 2], [4, 3], [5, 4]]);
-  const order = ["segment", "trial_shown", "resume", "ready", "choice"];
+  const order = ["trial_shown", "segment", "resume", "ready", "choice"];
   assert.deepEqual(kinds(second.records[0]), order);
 });
 
