@@ -254,7 +254,7 @@ def test_the_server_lists_who_withdrew(empty: OnlineStudy, two: tuple[str, str])
 def test_only_a_line_feed_ends_a_line() -> None:
     text = json.dumps({"a": "one\u2028two\x85three\x0c"}, ensure_ascii=False)
     with answering(f"{text}\n{text}\n".encode(), "secret") as (address, _):
-        found = [line for line in _sources._get(address, "secret", "a token") if line]
+        found = [line for line in _sources._from_server(address, "secret") if line]
     assert [json.loads(line) for line in found] == [json.loads(text)] * 2
 
 

@@ -166,12 +166,54 @@ class ArchivedSession:
         return merged
 
 
-@dataclass(frozen=True)
+@dataclass
 class Archive:
-    """Sessions of an archive in order of appearance, and lines that belong to none."""
+    """Sessions of an archive in order of appearance, and what is wrong with its lines."""
 
-    sessions: tuple[ArchivedSession, ...]
-    problems: tuple[str, ...]
+    sessions: dict[str, ArchivedSession] = field(default_factory=dict)
+    problems: dict[str, None] = field(default_factory=dict)
+    """In order, each once."""
+    _first: dict[Origin, str] = field(default_factory=dict)
+    _withdrawn: list[tuple[Origin, str, bytes]] = field(default_factory=list)
+    """Lines by participants that say that a session was withdrawn."""
+
+    def take(self, origin: Origin, line: bytes, number: int) -> None:
+        """Give a line to its session, if it may speak for it."""
+        try:
+            content = json.loads(line, object_pairs_hook=_object)
+            session = content["session"]
+            if not isinstance(session, str):
+                raise TypeError("a name that is no text")
+            first = self._first.setdefault(origin, session)
+        except _TwiceError as error:
+            self.problems[f"line {number}: {error} is given twice: {_shown(line)}"] = None
+            return
+        except (ValueError, RecursionError, LookupError, TypeError):
+            self.problems[f"line {number}: no JSON of a record: {_shown(line)}"] = None
+            return
+        if not origin.speaks_for(session, first):
+            problem = f"{origin.name}: names session {visible(session)}, which is not its own"
+            self.problems[f"{problem}; left out"] = None
+            return
+        kind = str(content.get("kind", ""))
+        if kind == "session" and content.get("ended") == "withdrawn" and not origin.ours:
+            self._withdrawn.append((origin, session, line))
+            return
+        archived = self.sessions.setdefault(session, ArchivedSession(session))
+        archived.lines.append((kind, line))
+        archived.origins.add(origin)
+
+    def withdraw(self) -> None:
+        """Believe a result that its own session was withdrawn: one with all lines of it."""
+        for origin, session, line in self._withdrawn:
+            archived = self.sessions.get(session, ArchivedSession(session))
+            if archived.origins == {origin} and archived.has_records and not origin.several:
+                archived.lines.append(("session", line))
+                continue
+            self.problems[
+                f"session {visible(session)}: {origin.name} says that it was withdrawn, but only "
+                "the server's store counts, or the result that has all of its records; left out"
+            ] = None
 
 
 def read_archive(lines: Iterable[tuple[Origin, str | bytes]]) -> Archive:
@@ -181,72 +223,16 @@ def read_archive(lines: Iterable[tuple[Origin, str | bytes]]) -> Archive:
     --------
     >>> line = {"kind": "session", "session": "s1", "participant": "001", "protocol": "0" * 64}
     >>> archive = read_archive([(OURS, json.dumps(line)), (OURS, "{")])
-    >>> archive.sessions[0].read().head.participant, archive.problems
-    ('001', ('line 2: no JSON of a record: {',))
+    >>> archive.sessions["s1"].read().head.participant, list(archive.problems)
+    ('001', ['line 2: no JSON of a record: {'])
     """
-    reader = _Reader()
+    archive = Archive()
     for number, (origin, given) in enumerate(lines, start=1):
         line = given.encode() if isinstance(given, str) else given
         if line.strip():
-            reader.take(origin, line, number)
-    reader.withdraw()
-    return Archive(tuple(reader.sessions.values()), tuple(reader.problems))
-
-
-@dataclass
-class _Reader:
-    """An archive being read."""
-
-    sessions: dict[str, ArchivedSession] = field(default_factory=dict)
-    problems: dict[str, None] = field(default_factory=dict)
-    """In order, each once."""
-    _named: dict[Origin, dict[str, None]] = field(default_factory=dict)
-    """Sessions that each origin speaks for, in order."""
-    _withdrawn: list[tuple[Origin, str, bytes]] = field(default_factory=list)
-    """Lines by participants that say that a session was withdrawn."""
-
-    def take(self, origin: Origin, line: bytes, number: int) -> None:
-        """Give a line to its session, if it may speak for it."""
-        try:
-            content = json.loads(line, object_pairs_hook=_object)
-        except (ValueError, RecursionError) as error:
-            twice = f"{error.args[0]} is given twice in" if isinstance(error, _TwiceError) else ""
-            self._report(f"line {number}: {twice or 'no JSON of'} a record", line)
-            return
-        session = content.get("session") if isinstance(content, dict) else None
-        if not isinstance(session, str):
-            self._report(f"line {number}: no JSON of a record", line)
-            return
-        named = self._named.setdefault(origin, {})
-        if not origin.speaks_for(session, next(iter(named), session)):
-            self.problems[
-                f"{origin.name}: names session {visible(session)}, which is not its own; left out"
-            ] = None
-            return
-        named[session] = None
-        kind = str(content.get("kind", ""))
-        if kind == "session" and content.get("ended") == "withdrawn" and not origin.ours:
-            self._withdrawn.append((origin, session, line))
-            return
-        archived = self.sessions.setdefault(session, ArchivedSession(session))
-        archived.lines.append((kind, line))
-        archived.origins.add(origin)
-
-    def _report(self, problem: str, line: bytes) -> None:
-        self.problems[f"{problem}: {_shown(line)}"] = None
-
-    def withdraw(self) -> None:
-        """Believe a result that its own session was withdrawn: one with all lines of it."""
-        for origin, session, line in self._withdrawn:
-            archived = self.sessions.get(session)
-            own = archived is not None and archived.origins == {origin} and archived.has_records
-            if archived is not None and own and not origin.several:
-                archived.lines.append(("session", line))
-                continue
-            self.problems[
-                f"session {visible(session)}: {origin.name} says that it was withdrawn, but only "
-                "the server's store counts, or the result that has all of its records; left out"
-            ] = None
+            archive.take(origin, line, number)
+    archive.withdraw()
+    return archive
 
 
 def _shown(line: bytes) -> str:
@@ -259,8 +245,9 @@ class _TwiceError(ValueError):
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(repr(next(name for name in names if names.count(name) > 1)))
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(repr(name))
+        found[name] = value
     return found

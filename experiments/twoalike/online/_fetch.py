@@ -6,7 +6,7 @@ records. A session that has one is compared and left as it is.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -195,23 +195,16 @@ class _Job:
 
     def fetched(self) -> Fetched:
         """Give the outcome."""
-        return Fetched(
-            written=tuple(self.written),
-            n_unchanged=self.n_unchanged,
-            n_open=self.n_open,
-            n_empty=self.n_empty,
-            problems=tuple(self.problems),
-            notes=tuple(self.notes),
-            withdrawn=tuple(self.withdrawn),
-            n_withdrawn=self.n_withdrawn,
-        )
+        found = {one.name: getattr(self, one.name) for one in fields(Fetched)}
+        lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+        return Fetched(**{**found, **lists})
 
     def sort(self, lines: Iterator[tuple[Origin, str | bytes]]) -> None:
         """Decide for each session of an archive what is to be done."""
         archive = read_archive(lines)
         self.problems += archive.problems
         by_code: dict[str, list[tuple[ArchivedSession, SessionLine]]] = {}
-        for one in archive.sessions:
+        for one in archive.sessions.values():
             try:
                 head = one.head()
                 self._check_head(head)

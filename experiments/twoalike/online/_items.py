@@ -86,22 +86,27 @@ class PartItems:
         note or result even if an image was moved later: it is put forward by the difference.
         """
         draft = _draft(items)
-        for segment in items[: bool(draft)]:
-            if not self._opened:
-                yield segment.model_copy(update={"time": self.time})
-            counted, latest = self.time - self._behind, self.time
-            for item in draft:
-                at = _end_of(item, counted)
-                if not _is_move(item) and counted <= at < latest - self._behind - _ROUNDING_S:
-                    self._behind = latest - counted
-                    yield segment.model_copy(update={"time": latest})
-                latest = max(latest, at + self._behind)
-                counted = counted if isinstance(item, sent.EventRow) else max(counted, at)
-                yield _later(item, self._behind)
-            self._behind = max(self._behind, latest - _end_of(segment, counted))
+        openings = [item for item in items if isinstance(item, sent.Segment)]
+        if openings and not self._opened and (draft or items[0] is not openings[0]):
+            yield openings[0].model_copy(update={"time": self.time})
         self._opened = True
-        for item in (*items[: bool(draft)], *items[bool(draft) + len(draft) :]):
+        if draft:
+            yield from self._drafted(openings[0], draft)
+        for item in items[len(draft) + 1 :] if draft else items:
             yield _later(item, self._behind)
+
+    def _drafted(self, segment: sent.Segment, draft: Sequence[sent.Item]) -> Iterator[sent.Item]:
+        counted, latest = self.time - self._behind, self.time
+        for item in draft:
+            at = sent.end_of(item) or counted
+            if not _is_move(item) and counted <= at < latest - self._behind - _ROUNDING_S:
+                self._behind = latest - counted
+                yield segment.model_copy(update={"time": latest})
+            latest = max(latest, at + self._behind)
+            counted = counted if isinstance(item, sent.EventRow) else max(counted, at)
+            yield _later(item, self._behind)
+        self._behind = max(self._behind, latest - segment.time)
+        yield _later(segment, self._behind)
 
     def of(self, item: sent.Item, step: int) -> Iterator[Item]:
         """Items of a window's session that an item of a record gives; a segment gives none."""
@@ -277,28 +282,14 @@ def _draft(items: Sequence[sent.Item]) -> Sequence[sent.Item]:
     if not items or not isinstance(items[0], sent.Segment):
         return ()
     opened = items[0].time
-    draft = list(takewhile(lambda one: _is_move(one) or _end_of(one, 0.0) <= opened, items[1:]))
-    return draft if any(_end_of(one, opened) != opened for one in draft) else ()
+    rest = takewhile(lambda one: not isinstance(one, sent.Segment | sent.Ending), items[1:])
+    draft = list(takewhile(lambda one: _is_move(one) or sent.end_of(one) <= opened, rest))
+    return draft if any(sent.end_of(one) not in (0.0, opened) for one in draft) else ()
 
 
 def _is_move(item: sent.Item) -> bool:
     """Whether an item is an event within a trial, which does not begin one."""
     return isinstance(item, sent.EventRow) and item.values.get("trial_type") != "trial_start"
-
-
-def _end_of(item: sent.Item, otherwise: float) -> float:
-    """When an item arose, s; ``otherwise`` if it has no time."""
-    match item:
-        case sent.EventRow(values=values):
-            numbers = [values.get(name) for name in ("onset", "duration")]
-            return sum(one for one in numbers if isinstance(one, int | float))
-        case sent.ChoiceResult(onset=onset, answer=answer):
-            return onset + (0.0 if answer is None else answer.response_time)
-        case sent.ArrangementResult(ending=ending):
-            return ending.time
-        case sent.Answers():
-            return otherwise
-    return item.time
 
 
 def _later[T: sent.Sent](item: T, by: float) -> T:

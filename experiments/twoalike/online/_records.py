@@ -177,6 +177,23 @@ type Item = Annotated[
 ]
 
 
+def end_of(item: Item) -> float:
+    """When an item had arisen, s; 0 if it has no time."""
+    match item:
+        case Note() | Segment() | Ending():
+            return item.time
+        case ChoiceResult():
+            return item.onset + (0.0 if item.answer is None else item.answer.response_time)
+        case ArrangementResult():
+            return item.ending.time
+        case EventRow(values=values):
+            numbers = [values.get(name) for name in ("onset", "duration")]
+            total = sum(one for one in numbers if isinstance(one, int | float))
+            return total if 0 <= total <= 1e7 else 0.0
+        case Answers():
+            return 0.0
+
+
 class Record(Sent):
     """The items of one step of a session."""
 

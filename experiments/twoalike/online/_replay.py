@@ -70,18 +70,10 @@ def replay_session(
     root: Path,
     page_version: str,
 ) -> Written:
-    """Write the raw data of a session into a new data set.
+    """Write the raw data of a session into a new data set at ``root``.
 
-    Parameters
-    ----------
-    read
-        The session.
-    prepared, parts
-        What the participant was to do, as the window and as the page have it.
-    root
-        Data set to write, which does not exist.
-    page_version
-        Version of twoalike that built the page.
+    ``prepared`` and ``parts`` are what the participant was to do, as the window and as the page
+    have it.
     """
     replay = _Replay(read, prepared, parts, root, page_version)
     with sync_together():

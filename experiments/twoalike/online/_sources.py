@@ -31,13 +31,7 @@ type _Lines = Iterator[tuple[Origin, bytes]]
 def source_lines(
     built: OnlineStudy, source: str | Path | None, *, token: str = "", jatos: bool = False
 ) -> Iterator[tuple[Origin, str | bytes]]:
-    """Yield the lines of an archive, each with where it comes from.
-
-    Parameters
-    ----------
-    source, token, jatos
-        As for :func:`twoalike.online.fetch`.
-    """
+    """Yield the lines of what :func:`twoalike.online.fetch` reads, each with its origin."""
     text = "" if source is None else str(source)
     if text.startswith(("http://", "https://")):
         if jatos:
@@ -148,61 +142,41 @@ def _is_sqlite(path: Path) -> bool:
 
 def _from_server(address: str, token: str) -> Iterator[bytes]:
     """Lines of a running server, of its operator's endpoint."""
-    yield from _get(f"{address.rstrip('/')}/api/operator/records", token, "an operator's token")
+    place = f"{address.rstrip('/')}/api/operator/records"
+    yield from _split(_asked(place, token, "an operator's token"), place)
 
 
-def _get(address: str, token: str, what: str) -> Iterator[bytes]:
+def _from_jatos(address: str, built: OnlineStudy, token: str) -> _Lines:
+    """Lines of the results of a study at a JATOS server, by its API."""
+    place = f"{address.rstrip('/')}/jatos/api/v1/results/data"
+    asked = f"{place}?studyUuid={study_uuid(built.session)}"
+    content = b"".join(_asked(asked, token, "a token of JATOS' API", moves=True))
+    if content[:2] == b"PK":
+        yield from _in_zip(io.BytesIO(content), place)
+    else:
+        yield from zip(repeat(Origin(place, several=True)), content.splitlines())
+
+
+def _asked(address: str, token: str, what: str, *, moves: bool = False) -> Iterator[bytes]:
+    """Ask for records, and yield the answer in pieces; ``moves`` follows redirections."""
     import httpx
 
     if not token:
         raise TwoalikeError(where="`token=...`", expected=what, found="none")
     headers = {"Authorization": f"Bearer {token}"}
+    client = httpx.Client(headers=headers, timeout=_PATIENCE_S, follow_redirects=moves)
     try:
-        with httpx.stream("GET", address, headers=headers, timeout=_PATIENCE_S) as answer:
-            _check(answer.status_code, address, what)
-            yield from _split(answer.iter_bytes(), address)
+        with client, client.stream("GET", address) as answer:
+            if answer.status_code in (401, 403):
+                found = f"one that is refused (HTTP {answer.status_code})"
+                raise TwoalikeError(where=address, expected=what, found=found)
+            if answer.status_code != 200:
+                found = f"HTTP {answer.status_code}"
+                raise TwoalikeError(where=address, expected="records", found=found)
+            yield from answer.iter_bytes()
     except httpx.HTTPError as error:
-        raise _unreachable(address, error) from error
-
-
-def _check(status: int, address: str, what: str) -> None:
-    if status in (401, 403):
         raise TwoalikeError(
-            where=address, expected=what, found=f"one that is refused (HTTP {status})"
-        )
-    if status != 200:
-        raise TwoalikeError(where=address, expected="records", found=f"HTTP {status}")
-
-
-def _unreachable(address: str, error: Exception) -> TwoalikeError:
-    return TwoalikeError(
-        f"cannot be read ({str(error) or type(error).__name__})",
-        where=address,
-        remedy="Is it running, and is the address right?",
-    )
-
-
-def _from_jatos(address: str, built: OnlineStudy, token: str) -> _Lines:
-    """Lines of the results of a study at a JATOS server, by its API."""
-    import httpx
-
-    what = "a token of JATOS' API"
-    if not token:
-        raise TwoalikeError(where="`token=...`", expected=what, found="none")
-    place = f"{address.rstrip('/')}/jatos/api/v1/results/data"
-    try:
-        answer = httpx.get(
-            place,
-            params={"studyUuid": study_uuid(built.session)},
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=_PATIENCE_S,
-            follow_redirects=True,
-        )
-    except httpx.HTTPError as error:
-        raise _unreachable(place, error) from error
-    _check(answer.status_code, place, what)
-    content = answer.content
-    if content[:2] == b"PK":
-        yield from _in_zip(io.BytesIO(content), place)
-    else:
-        yield from zip(repeat(Origin(place, several=True)), content.splitlines())
+            f"cannot be read ({str(error) or type(error).__name__})",
+            where=address,
+            remedy="Is it running, and is the address right?",
+        ) from error

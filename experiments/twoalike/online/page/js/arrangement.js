@@ -22,7 +22,6 @@ export class Arrangement {
   #paused = 0;
   #messageSince = null;
   #last = null;
-  #kept = new Map();
 
   /**
    * @param {import("./arranging.js").ArrangementTrial} trial
@@ -34,15 +33,12 @@ export class Arrangement {
     const ring = layout.seats(trial.items.length, trial.seats.rotation);
     this.seats = trial.seats.order.map((seat) => ring[seat]);
     /** Centres of the images. @type {Point[]} */
-    this.places = this.#seatPlaces();
+    this.places = this.#seatPlaces().map((seat, item) => {
+      const kept = trial.kept?.[trial.items[item]];
+      return kept ? layout.clamp(...layout.toPixels(...kept)) : seat;
+    });
     /** Items from the lowest to the topmost. */
     this.stack = [...trial.items.keys()];
-    for (const [name, place] of trial.kept ?? []) {
-      const item = trial.items.indexOf(name);
-      this.#kept.set(item, layout.clamp(...layout.toPixels(...place)));
-      this.places[item] = this.#kept.get(item);
-      this.#raise(item);
-    }
     this.handling = trial.items.map(() => {
       return { n_moves: 0, first_move: null, last_move: null, n_inspections: 0 };
     });
@@ -219,9 +215,9 @@ export class Arrangement {
       this.onset = time;
       this.plannedOnset = planned ?? time;
       this.#row("trial_start", time);
-      this.places = this.#seatPlaces();
+      const kept = this.places.splice(0, Infinity, ...this.#seatPlaces());
       this.places.forEach((_, item) => this.#row("seat", time, { item, placed: true }));
-      this.#putBack(time);
+      kept.forEach((place, item) => this.#putBack(item, place, time));
       const detail = { trial_index: this.trial.trial_index };
       this.#items.push({ kind: "note", event: "trial_shown", time, detail });
     } else if (this.phase === "message") {
@@ -229,13 +225,11 @@ export class Arrangement {
     }
   }
 
-  /** Put images where they were before the page was opened again: drags that take no time. */
-  #putBack(time) {
-    for (const [item, place] of this.#kept) {
-      this.held = { item, since: time, by: null, start: this.places[item] };
-      this.places[item] = place;
-      this.#drop(time);
-    }
+  /** Put an image where it was before a reload: a drag that takes no time. */
+  #putBack(item, place, time) {
+    this.held = { item, since: time, by: null, start: this.places[item] };
+    this.places[item] = place;
+    this.#drop(time);
   }
 
   #elapse(time) {
@@ -392,14 +386,10 @@ export class Arrangement {
 
   /** Hold an item, and raise it above the others. */
   #hold(item, since, by, grip) {
-    this.#raise(item);
+    this.stack = [...this.stack.filter((other) => other !== item), item];
     this.held = { item, since, by, grip, start: this.places[item] };
     this.#taken = item;
     this.asked = null;
-  }
-
-  #raise(item) {
-    this.stack = [...this.stack.filter((other) => other !== item), item];
   }
 
   /** Move the held image with the pointer; its centre stays in the window. */

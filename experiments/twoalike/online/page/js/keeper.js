@@ -70,21 +70,14 @@ export class Keeper {
     return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
   }
 
-  /**
-   * Where images of the arrangement under way were put, by object, the last one moved last.
-   *
-   * @returns {[string, [number, number]][]} Arena units.
-   */
+  /** Where images of the arrangement under way were put, by object, arena units. */
   get places() {
-    const places = new Map();
-    for (const { values } of this.items.filter(({ kind }) => kind === "event")) {
-      const { trial_type: what, stimulus, x, y } = values;
-      if (what === "trial_start" || what === "reset") places.clear();
-      if (what !== "drag") continue;
-      places.delete(stimulus);
-      places.set(stimulus, [x, y]);
+    let places = {};
+    for (const { trial_type: what, stimulus, x, y } of this.items.map(({ values }) => values ?? {})) {
+      if (what === "trial_start" || what === "reset") places = {};
+      if (what === "drag") places[stimulus] = [x, y];
     }
-    return [...places];
+    return places;
   }
 
   /**
