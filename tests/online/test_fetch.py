@@ -172,6 +172,17 @@ def test_each_opening_of_the_page_is_a_segment(web: OnlineStudy, twins: Twins) -
     assert validate_study(web.study.root).n_problems == 0
 
 
+def test_earlier_pages_noted_the_end_of_arrangements_late(web: OnlineStudy, twins: Twins) -> None:
+    """After a resume in another browser, with the time of the last arrangement."""
+    records = deepcopy(twins.records[CODES[0]])
+    last = next(one for one in records if one["items"][0].get("event") == "arranged")
+    opened = {**item(records, "segment"), "time": last["items"][0]["time"]}
+    resumed = {**last["items"][0], "event": "resume", "time": opened["time"] + 0.01, "detail": {}}
+    last["items"] = [opened, resumed, *last["items"]]
+    assert fetch(web.study, archive(web, head_of(web, CODES[0]), records)).problems == ()
+    assert validate_study(web.study.root).n_problems == 0
+
+
 def test_of_a_refusal_only_the_answer_is_kept(web: OnlineStudy, twins: Twins) -> None:
     first = deepcopy(twins.records[CODES[0]][:1])
     first[0]["items"][-1]["values"]["consent"] = False

@@ -137,11 +137,13 @@ class PartItems:
     def _note(self, item: sent.Note) -> Note:
         if item.event in _OURS or _TAKEN & item.detail.keys():
             raise ValueError(f"a page cannot send the event {item.event!r} with these details")
-        self.pass_time(item.time)
+        computed = item.event == "arranged"  # earlier pages gave it the end of the last arrangement
+        time = max(item.time, self.time) if computed else item.time
+        self.pass_time(time)
         if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
-        if item.event == "arranged":
-            return self._arranged_note(item)
+        if computed:
+            return self._arranged_note(item, time)
         return Note(item.event, item.time, dict(item.detail))
 
     def _drawn(self, onset: float, planned: float) -> Note:
@@ -266,7 +268,7 @@ class PartItems:
         self._next = self._arrangement()
         return result
 
-    def _arranged_note(self, item: sent.Note) -> Note:
+    def _arranged_note(self, item: sent.Note, time: float) -> Note:
         """Say why the main trials are over, in Python's words and numbers."""
         end = self._arranging.end() if isinstance(self.prepared, PreparedArrangements) else None
         if end is None or item.detail.get("reason") != end.reason:
@@ -274,7 +276,7 @@ class PartItems:
                 f"the arrangements are not over because of {item.detail.get('reason')}"
             )
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
-        return Note("arranged", item.time, detail)
+        return Note("arranged", time, detail)
 
 
 def _draft(items: Sequence[sent.Item]) -> Sequence[sent.Item]:
