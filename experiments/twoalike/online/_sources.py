@@ -62,9 +62,9 @@ def _from_path(path: Path) -> _Lines:
             kinds = ", ".join((*_TEXTS, *_ZIPS))
             raise TwoalikeError(where=path, expected=f"files of records ({kinds})", found="none")
         for file in files:
-            yield from _from_file(file, several=False)
+            yield from _from_file(file, path)
     else:
-        yield from _from_file(path, several=True)
+        yield from _from_file(path)
 
 
 def _origin(where: str, name: str) -> Origin:
@@ -74,13 +74,15 @@ def _origin(where: str, name: str) -> Origin:
     return Origin(where + name[: run.end() - 1], result=run[1])
 
 
-def _from_file(path: Path, *, several: bool) -> _Lines:
+def _from_file(path: Path, folder: Path | None = None) -> _Lines:
     try:
         if zipfile.is_zipfile(path):
             yield from _in_zip(path, str(path))
             return
         with path.open("rb") as file:
-            origin = Origin(str(path), several=True) if several else _origin("", path.as_posix())
+            origin = Origin(str(path), several=True)
+            if folder is not None:
+                origin = _origin(str(folder), f"/{path.relative_to(folder).as_posix()}")
             yield from zip(repeat(origin), _lines(file, str(path)))
     except OSError as error:
         raise TwoalikeError(
