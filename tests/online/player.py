@@ -286,6 +286,7 @@ class Player:
 
     def enter(self, address: str) -> str:
         """Open the page and begin, or go on; return the participant's code."""
+        self._acted = (None, 0.0)
         self.page.goto(address)
         with self.page.expect_response("**/api/enter") as answer:
             self.page.get_by_role("button").click()

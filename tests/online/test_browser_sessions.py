@@ -22,6 +22,7 @@ from tests.online.crowd import (
     serving,
 )
 from tests.online.player import Means, Plan, Player, Size
+from tests.online.test_reloads import reload_session
 
 from twoalike.online import build_online, fetch
 from twoalike.record import find_runs, read_log
@@ -50,9 +51,9 @@ TABLES = (
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A study of both tasks, built for four participants."""
+    """A study of both tasks, built for five participants."""
     made = make_study(tmp_path_factory.mktemp("online") / "creatures")
-    build_online(made.root, 4)
+    build_online(made.root, 5)
     return made
 
 
@@ -127,6 +128,10 @@ def test_keys_and_mouse_give_the_data_of_the_window(served: Served, tmp_path: Pa
 def _of(code: str, path: Path) -> pd.DataFrame:
     rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     return rows[rows["participant_id"] == f"sub-{code}"].reset_index(drop=True)
+
+
+def test_what_was_placed_and_answered_outlives_a_reload(served: Served, tmp_path: Path) -> None:
+    reload_session(served, tmp_path, ("choice", "arrangement"))
 
 
 @pytest.mark.slow

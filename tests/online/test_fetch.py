@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.conftest import write_study
 from tests.online.simulated import head_of, items_of, records_of, write_archive
+from tests.online.test_fetch_sources import answering
 
 from twoalike.online import OnlineStudy, build_online, display_errors, fetch, read_built
 from twoalike.online import _moving as moving
@@ -168,6 +169,17 @@ def test_each_opening_of_the_page_is_a_segment(web: OnlineStudy, twins: Twins) -
     assert manifest["segments"][1]["apparatus"]["versions"] == {"firefox": "128.0"}
     expected = tables(twins.lab / "data" / "raw")
     assert all(expected[name] == cells for name, cells in tables(web.study.raw).items())
+    assert validate_study(web.study.root).n_problems == 0
+
+
+def test_earlier_pages_noted_the_end_of_arrangements_late(web: OnlineStudy, twins: Twins) -> None:
+    """After a resume in another browser, with the time of the last arrangement."""
+    records = deepcopy(twins.records[CODES[0]])
+    last = next(one for one in records if one["items"][0].get("event") == "arranged")
+    opened = {**item(records, "segment"), "time": last["items"][0]["time"]}
+    resumed = {**last["items"][0], "event": "resume", "time": opened["time"] + 0.01, "detail": {}}
+    last["items"] = [opened, resumed, *last["items"]]
+    assert fetch(web.study, archive(web, head_of(web, CODES[0]), records)).problems == ()
     assert validate_study(web.study.root).n_problems == 0
 
 
@@ -333,16 +345,18 @@ def test_sessions_under_way_wait_unless_asked_for(web: OnlineStudy, twins: Twins
 
 def test_who_withdraws_is_named_and_deleted(web: OnlineStudy, twins: Twins) -> None:
     fetch(web.study, whole(web, twins))
-    left = [head_of(web, CODES[0], "withdrawn"), head_of(web, CODES[1]), twins.records[CODES[1]]]
-    gone = archive(web, *left)
-    found = fetch(web.study, gone)
-    assert len(found.withdrawn) == 15
-    assert all(path.is_file() and CODES[0] in path.name for path in found.withdrawn)
-    fetch(web.study, gone, delete_withdrawn=True)
-    assert not any(CODES[0] in str(path) for path in web.study.raw.rglob("*"))
-    assert CODES[0] not in (web.study.raw / "participants.tsv").read_text()
-    assert validate_study(web.study.root).n_problems == 0
-    assert fetch(web.study, gone, delete_withdrawn=True).withdrawn == ()
+    left = [head_of(web, CODES[0], "withdrawn"), head_of(web, CODES[1]), *twins.records[CODES[1]]]
+    content = "".join(json.dumps(one) + "\n" for one in left)
+    with answering(content.encode(), "secret") as (server, _):
+        found = fetch(web.study, server, token="secret")
+        assert len(found.withdrawn) == 15
+        assert all(path.is_file() and CODES[0] in path.name for path in found.withdrawn)
+        fetch(web.study, server, token="secret", delete_withdrawn=True)
+        assert not any(CODES[0] in str(path) for path in web.study.raw.rglob("*"))
+        assert CODES[0] not in (web.study.raw / "participants.tsv").read_text()
+        assert validate_study(web.study.root).n_problems == 0
+        again = fetch(web.study, server, token="secret", delete_withdrawn=True)
+    assert (again.n_withdrawn, again.withdrawn) == (1, ())
 
 
 class Killed(BaseException):

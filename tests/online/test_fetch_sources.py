@@ -1,9 +1,10 @@
 """Where records come from, and the pages that need no server of ours."""
 
 import json
+import re
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -44,6 +45,22 @@ def lines(built: OnlineStudy, tmp_path_factory: pytest.TempPathFactory) -> str:
     over = {**head_of(built, CODE), "entered": None}
     path = lab / "archive.ndjson"
     return write_archive(path, begun, records[:2], records[1:], over).read_text()
+
+
+VICTIM, OTHER = "jatos-1-aa", "jatos-2-bb"
+
+
+@pytest.fixture(scope="module")
+def two(built: OnlineStudy, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Lines of two people's sessions in JATOS."""
+    lab = write_study(tmp_path_factory.mktemp("lab") / "s", f"trials = 2\npractice = 0\n{ONLINE}")
+
+    def sent(session: str, code: str) -> str:
+        records = records_of(built, code, items_of(lab, code), session)
+        lines = head_of(built, code, session=session), records
+        return write_archive(lab / "archive.ndjson", *lines).read_text()
+
+    return sent(VICTIM, "w0001"), sent(OTHER, "w0002")
 
 
 @pytest.fixture
@@ -122,10 +139,122 @@ def test_the_api_of_jatos(empty: OnlineStudy, lines: str) -> None:
     assert path.startswith("/jatos/api/v1/results/data?studyUuid=")
 
 
+def in_jatos(folder: Path, *results: str) -> Path:
+    path = folder / "results.jrzip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for n, result in enumerate(results, start=1):
+            archive.writestr(f"study_result_{n}/comp-result_{n}/data.txt", result)
+    return path
+
+
+def in_folder(folder: Path, *results: str) -> Path:
+    for n, result in enumerate(results, start=1):
+        path = folder / "files" / f"{n}.ndjson"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(result)
+    return folder / "files"
+
+
+def in_one_file(folder: Path, *results: str) -> Path:
+    path = folder / "results.txt"
+    path.write_text("".join(results))
+    return path
+
+
+def withdrawal(built: OnlineStudy, session: str = VICTIM, code: str = "w0001") -> str:
+    return json.dumps(head_of(built, code, "withdrawn", session)) + "\n"
+
+
+def forged(lines: str) -> str:
+    """The first record of a session, with other content."""
+    record = json.loads(lines.splitlines()[1])
+    return json.dumps({**record, "items": record["items"][:1]}) + "\n"
+
+
+def named_twice(line: str, second: str = '"session"') -> str:
+    """A line of the attacker's session that names the victim's as well."""
+    return line.replace('"session":', f'"session": "{OTHER}", {second}:')
+
+
+def raw_files(study: OnlineStudy) -> dict[Path, bytes]:
+    raw = study.study.raw
+    return {path: path.read_bytes() for path in sorted(raw.rglob("*w0001*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("pack", [in_jatos, in_folder, in_one_file])
+@pytest.mark.parametrize(
+    ("attack", "problem"),
+    [
+        (lambda gone, own, victim: own + gone, "withdrawn|not its own"),
+        (lambda gone, own, victim: gone, "withdrawn|not its own"),
+        (lambda gone, own, victim: gone + own, "withdrawn|not its own"),
+        (lambda gone, own, victim: forged(victim) + gone, "withdrawn|not its own|differs"),
+        (lambda gone, own, victim: own + named_twice(gone), "'session' is given twice"),
+        (lambda gone, own, victim: own + named_twice(gone, '"sess\\u0069on"'), "is given twice"),
+    ],
+    ids=["line", "only line", "first line", "forged record", "name twice", "name escaped"],
+)
+def test_nobody_withdraws_another(
+    attack: Callable[[str, str, str], str],
+    problem: str,
+    pack: Callable[..., Path],
+    empty: OnlineStudy,
+    two: tuple[str, str],
+    tmp_path: Path,
+) -> None:
+    victim, own = two
+    assert fetch(empty.study, pack(tmp_path, victim, own)).problems == ()
+    before = raw_files(empty)
+    hostile = attack(withdrawal(empty), own, victim)
+    for results in ((victim, hostile), ("\n", hostile)):  # also where the victim's result is gone
+        found = fetch(empty.study, pack(tmp_path, *results), delete_withdrawn=True)
+        assert (found.n_withdrawn, found.withdrawn) == (0, ())
+        assert any(re.search(problem, one) for one in found.problems)
+        assert raw_files(empty) == before
+
+
+def test_another_end_is_a_problem(empty: OnlineStudy, two: tuple[str, str], tmp_path: Path) -> None:
+    ended = json.dumps(head_of(empty, "w0001", "declined", VICTIM)) + "\n"
+    found = fetch(empty.study, in_one_file(tmp_path, *two, ended))
+    assert [one.session for one in found.written] == [OTHER]
+    assert found.problems == (f"session {VICTIM}: two lines describe it differently.",)
+    found = fetch(empty.study, in_jatos(tmp_path, two[0], two[1] + ended))
+    assert [one.session for one in found.written] == [VICTIM]
+    assert "study_result_2: names session jatos-1-aa, which is not its own" in found.problems[0]
+
+
+@pytest.mark.parametrize("pack", [in_jatos, in_folder])
+def test_a_result_withdraws_itself(
+    pack: Callable[..., Path],
+    empty: OnlineStudy,
+    two: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fetch(empty.study, pack(tmp_path, *two))
+    before = raw_files(empty)
+    source = str(pack(tmp_path, two[0] + withdrawal(empty), two[1]))
+    assert call("online", "fetch", str(empty.study.root), source) == 0
+    printed = capsys.readouterr()
+    assert "1 withdrawn" in printed.out.splitlines()[0]
+    assert f"session {VICTIM}: withdrawn" in printed.out + printed.err
+    assert raw_files(empty) == before
+    fetch(empty.study, source, delete_withdrawn=True)
+    assert raw_files(empty) == {}
+
+
+def test_the_server_lists_who_withdrew(empty: OnlineStudy, two: tuple[str, str]) -> None:
+    gone = withdrawal(empty) + two[1]
+    with answering(gone.encode(), "secret") as (address, _):
+        found = fetch(empty.study, address, token="secret")
+    assert (found.n_withdrawn, found.problems, found.withdrawn) == (1, (), ())
+    assert f"session {VICTIM}: withdrawn" in found.notes
+
+
 def test_only_a_line_feed_ends_a_line() -> None:
     text = json.dumps({"a": "one\u2028two\x85three\x0c"}, ensure_ascii=False)
     with answering(f"{text}\n{text}\n".encode(), "secret") as (address, _):
-        found = [line for line in _sources._get(address, "secret", "a token") if line]
+        found = [line for line in _sources._from_server(address, "secret") if line]
     assert [json.loads(line) for line in found] == [json.loads(text)] * 2
 
 

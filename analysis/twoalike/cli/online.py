@@ -202,6 +202,7 @@ def fetch(
             (found.n_unchanged, "unchanged"),
             (found.n_open, "not over"),
             (found.n_empty, "without an answer"),
+            (found.n_withdrawn, "withdrawn"),
         )
         if n
     ]

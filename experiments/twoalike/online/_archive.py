@@ -2,16 +2,19 @@
 
 A line describes a session (code, protocol, how it ended) or is one of its blocks or records. Lines
 may come in any order and more than once, as a page without an answer sends a record again. They
-are parsed when their session is processed, so that thousands of sessions fit into memory.
+are checked when their session is processed, so that thousands of sessions fit into memory.
+
+Our own store speaks for all sessions. What a host stored was written by participants: a result
+speaks for its own session only.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -20,9 +23,8 @@ from twoalike.online._records import Name, Record, Sent, Sha256
 from twoalike.study import TwoalikeError, counted, shortened, visible
 
 type Ended = Literal["completed", "declined", "screened_out", "expired", "withdrawn"]
-_KEY = re.compile(
-    rb'\s*\{\s*(?:"kind"\s*:\s*"(?P<kind>\w+)"\s*,\s*)?"session"\s*:\s*"(?P<key>[^"\\]+)"'
-)
+_OF_JATOS = re.compile(r"jatos-(\d+)-")
+"""Name that a page in JATOS gives its session, with the number of the study result."""
 _SHOWN = 60
 """Characters of a line that a message shows."""
 
@@ -70,28 +72,52 @@ class ReadSession:
         return ReadSession(self.head, self.records[:n], self.blocks)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where lines come from."""
+
+    name: str = ""
+    ours: bool = False
+    """Whether it is our own store or server, which no participant writes to."""
+    several: bool = False
+    """Whether it may hold the results of several people: an archive, or an export as plain text."""
+    result: str = ""
+    """Number of a study result of JATOS, if that is known."""
+
+    def speaks_for(self, session: str, first: str) -> bool:
+        """Whether a line about a session counts; ``first`` is the session it names first."""
+        if self.ours or self.several:
+            return True
+        named = _OF_JATOS.match(session)
+        return named[1] == self.result if named and self.result else session == first
+
+
+OURS = Origin("the store", ours=True)
+
+
 @dataclass
 class ArchivedSession:
     """The lines of one session."""
 
     session: str
-    lines: list[bytes] = field(default_factory=list)
+    lines: list[tuple[str, bytes]] = field(default_factory=list)
+    """``session``, ``block`` or empty for a record, and the line."""
+    origins: set[Origin] = field(default_factory=set)
 
     def head(self) -> SessionLine:
         """Read what the archive says of the session as a whole."""
-        heads = [line for line in self.lines if _kind(line) == "session"]
+        heads = [line for kind, line in self.lines if kind == "session"]
         return self._merged([self._valid(SessionLine, line) for line in heads])
 
     @property
     def has_records(self) -> bool:
         """Whether there is any line but those that describe it, and blocks."""
-        return any(_kind(line) not in ("session", "block") for line in self.lines)
+        return any(kind not in ("session", "block") for kind, _ in self.lines)
 
     def read(self) -> ReadSession:
         """Read the lines, and check that nothing is missing, damaged or sent in two versions."""
         head, records, blocks = self.head(), dict[int, Record](), dict[tuple[int, int], Block]()
-        for line in self.lines:
-            kind = _kind(line)
+        for kind, line in self.lines:
             if kind == "block":
                 block = self._valid(Block, line)
                 if blocks.setdefault((block.part, block.block), block) != block:
@@ -107,8 +133,6 @@ class ArchivedSession:
                 f"{counted(len(missing), 'record')} missing, the first is {missing[0]}"
             )
         for record in records.values():
-            if record.session != self.session:
-                raise self.fault(f"record {record.n} names the session {record.session}")
             if record.protocol != head.protocol:
                 raise self.fault(f"record {record.n} is of another protocol than the session")
         chosen = tuple(blocks[key] for key in sorted(blocks))
@@ -124,9 +148,7 @@ class ArchivedSession:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the line"
-            raise self.fault(
-                f"{place}: {first['msg']} ({visible(shortened(_text(line), _SHOWN))})"
-            ) from error
+            raise self.fault(f"{place}: {first['msg']} ({_shown(line)})") from error
 
     def _merged(self, heads: list[SessionLine]) -> SessionLine:
         """Merge the lines about the session; later ones fill in what earlier ones left open."""
@@ -136,67 +158,96 @@ class ArchivedSession:
         for head in heads[1:]:
             given = head.model_dump(exclude_none=True)
             both = merged.model_copy(update=given)
-            if (both.participant, both.protocol) != (merged.participant, merged.protocol):
+            ends = {merged.ended, head.ended} - {None, "withdrawn"}
+            same = both.participant == merged.participant and both.protocol == merged.protocol
+            if not same or len(ends) > 1:
                 raise self.fault("two lines describe it differently")
             merged = both.model_copy(update={"entered": merged.entered or head.entered})
         return merged
 
 
-@dataclass(frozen=True)
+@dataclass
 class Archive:
-    """Sessions of an archive in order of appearance, and lines that belong to none."""
+    """Sessions of an archive in order of appearance, and what is wrong with its lines."""
 
-    sessions: tuple[ArchivedSession, ...]
-    problems: tuple[str, ...]
+    sessions: dict[str, ArchivedSession] = field(default_factory=dict)
+    problems: dict[str, None] = field(default_factory=dict)
+    """In order, each once."""
+    _first: dict[Origin, str] = field(default_factory=dict)
+    _withdrawn: list[tuple[Origin, str, bytes]] = field(default_factory=list)
+    """Lines by participants that say that a session was withdrawn."""
+
+    def take(self, origin: Origin, line: bytes, number: int) -> None:
+        """Give a line to its session, if it may speak for it."""
+        try:
+            content = json.loads(line, object_pairs_hook=_object)
+            session = content["session"]
+            if not isinstance(session, str):
+                raise TypeError("a name that is no text")
+            first = self._first.setdefault(origin, session)
+        except _TwiceError as error:
+            self.problems[f"line {number}: {error} is given twice: {_shown(line)}"] = None
+            return
+        except (ValueError, RecursionError, LookupError, TypeError):
+            self.problems[f"line {number}: no JSON of a record: {_shown(line)}"] = None
+            return
+        if not origin.speaks_for(session, first):
+            problem = f"{origin.name}: names session {visible(session)}, which is not its own"
+            self.problems[f"{problem}; left out"] = None
+            return
+        kind = str(content.get("kind", ""))
+        if kind == "session" and content.get("ended") == "withdrawn" and not origin.ours:
+            self._withdrawn.append((origin, session, line))
+            return
+        archived = self.sessions.setdefault(session, ArchivedSession(session))
+        archived.lines.append((kind, line))
+        archived.origins.add(origin)
+
+    def withdraw(self) -> None:
+        """Believe a result that its own session was withdrawn: one with all lines of it."""
+        for origin, session, line in self._withdrawn:
+            archived = self.sessions.get(session, ArchivedSession(session))
+            if archived.origins == {origin} and archived.has_records and not origin.several:
+                archived.lines.append(("session", line))
+                continue
+            self.problems[
+                f"session {visible(session)}: {origin.name} says that it was withdrawn, but only "
+                "the server's store counts, or the result that has all of its records; left out"
+            ] = None
 
 
-def read_archive(lines: Iterable[str | bytes]) -> Archive:
+def read_archive(lines: Iterable[tuple[Origin, str | bytes]]) -> Archive:
     """Sort the lines of an archive by session.
 
     Examples
     --------
     >>> line = {"kind": "session", "session": "s1", "participant": "001", "protocol": "0" * 64}
-    >>> archive = read_archive([json.dumps(line), "{"])
-    >>> archive.sessions[0].read().head.participant, archive.problems
-    ('001', ('line 2: no JSON of a record: {',))
+    >>> archive = read_archive([(OURS, json.dumps(line)), (OURS, "{")])
+    >>> archive.sessions["s1"].read().head.participant, list(archive.problems)
+    ('001', ['line 2: no JSON of a record: {'])
     """
-    sessions: dict[str, ArchivedSession] = {}
-    problems = []
-    for number, given in enumerate(lines, start=1):
+    archive = Archive()
+    for number, (origin, given) in enumerate(lines, start=1):
         line = given.encode() if isinstance(given, str) else given
-        if not line.strip():
-            continue
-        key = _session_of(line)
-        if key is None:
-            shown = visible(shortened(_text(line), _SHOWN))
-            problems.append(f"line {number}: no JSON of a record: {shown}")
-            continue
-        sessions.setdefault(key, ArchivedSession(key)).lines.append(line)
-    return Archive(tuple(sessions.values()), tuple(problems))
+        if line.strip():
+            archive.take(origin, line, number)
+    archive.withdraw()
+    return archive
 
 
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").strip()
+def _shown(line: bytes) -> str:
+    """Beginning of a line, for a message."""
+    return visible(shortened(line.decode("utf-8", "replace").strip(), _SHOWN))
 
 
-def _parsed(line: bytes) -> dict[str, object]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+class _TwiceError(ValueError):
+    """A name that is given twice in an object of JSON."""
 
 
-def _session_of(line: bytes) -> str | None:
-    """Session that a line names; None if it names none."""
-    if match := _KEY.match(line):
-        return match["key"].decode("utf-8", "replace")
-    found = _parsed(line).get("session")
-    return found if isinstance(found, str) else None
-
-
-def _kind(line: bytes) -> str:
-    """``session``, ``block``, or empty for a record."""
-    if match := _KEY.match(line):
-        return (match["kind"] or b"").decode()
-    return str(_parsed(line).get("kind", ""))
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(repr(name))
+        found[name] = value
+    return found

@@ -19,11 +19,9 @@ from twoalike.online._records import (
     ArrangementResult,
     ChoiceResult,
     Ending,
-    EventRow,
     Item,
-    Note,
     Record,
-    Segment,
+    end_of,
 )
 from twoalike.online._session import (
     ArrangementsStep,
@@ -153,11 +151,7 @@ class BuiltStudy:
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
         """Return what each part of a participant allows.
 
-        Parameters
-        ----------
-        blocks
-            Blocks that were chosen for their session, as JSON. Steps behind the first that was not
-            are not there yet.
+        ``blocks`` were chosen for their session; steps behind the first that was not are missing.
         """
         return _parts(self, participant, blocks)
 
@@ -223,7 +217,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         part=record.part,
         step=record.step,
         body=body,
-        time=max((_time(item) for item in record.items), default=0.0),
+        time=max(map(end_of, record.items), default=0.0),
         before=step.before,
         choices=int(choice is not None),
         arrangement=result.trial_index if isinstance(result, ArrangementResult) else None,
@@ -239,9 +233,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
 
 
 def _check_order(items: tuple[Item, ...]) -> None:
-    """Check that a segment comes first, an ending last."""
-    if any(isinstance(item, Segment) for item in items[1:]):
-        raise Refusal("malformed", "a segment that is not first")
+    """Check that an ending comes last."""
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
 
@@ -268,19 +260,3 @@ def _check_arrangement(result: ArrangementResult, ids: frozenset[str]) -> None:
     lists = (result.places, result.inside, result.seat_angles, result.handling, result.order)
     if any(len(one) != n for one in lists) or sorted(result.order) != list(range(n)):
         raise Refusal("malformed", "lists that do not fit the objects")
-
-
-def _time(item: Item) -> float:
-    """Last time that an item names, s; 0 if it names none."""
-    match item:
-        case Note() | Segment() | Ending():
-            return item.time
-        case ChoiceResult():
-            return item.onset + (0.0 if item.answer is None else item.answer.response_time)
-        case ArrangementResult():
-            return item.ending.time
-        case EventRow():
-            onset = item.values.get("onset")
-            return float(onset) if isinstance(onset, int | float) and 0 <= onset <= 1e7 else 0.0
-        case Answers():
-            return 0.0

@@ -6,14 +6,21 @@ records. A session that has one is compared and left as it is.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from twoalike.online._archive import ArchivedSession, ReadSession, SessionLine, read_archive
+from twoalike.online._archive import (
+    OURS,
+    ArchivedSession,
+    Origin,
+    ReadSession,
+    SessionLine,
+    read_archive,
+)
 from twoalike.online._items import DRAWN
 from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
 from twoalike.online._replay import KIND, Written, marker
@@ -46,6 +53,8 @@ class Fetched:
     """What else there is to know, one line each."""
     withdrawn: tuple[Path, ...]
     """Files of people who have withdrawn since they were fetched."""
+    n_withdrawn: int
+    """Sessions that were withdrawn, fetched before or not; ``notes`` names them."""
 
     @property
     def display_error_ms(self) -> tuple[float, float] | None:
@@ -101,6 +110,9 @@ def fetch(
     Sessions that are over are written, each once. A session with a problem is left out, and the
     problem is reported; the others are written. Fetching again adds what is new and compares what
     is there.
+
+    A result of JATOS, or a file in a folder, speaks for its own session only. A session counts as
+    withdrawn if the server's store says so, or the one result that has all of its records.
 
     Parameters
     ----------
@@ -175,6 +187,7 @@ class _Job:
     n_unchanged: int = 0
     n_open: int = 0
     n_empty: int = 0
+    n_withdrawn: int = 0
 
     def __post_init__(self) -> None:
         self.raw = self.built.study.raw
@@ -182,31 +195,26 @@ class _Job:
 
     def fetched(self) -> Fetched:
         """Give the outcome."""
-        return Fetched(
-            written=tuple(self.written),
-            n_unchanged=self.n_unchanged,
-            n_open=self.n_open,
-            n_empty=self.n_empty,
-            problems=tuple(self.problems),
-            notes=tuple(self.notes),
-            withdrawn=tuple(self.withdrawn),
-        )
+        found = {one.name: getattr(self, one.name) for one in fields(Fetched)}
+        lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+        return Fetched(**{**found, **lists})
 
-    def sort(self, lines: Iterator[str | bytes]) -> None:
+    def sort(self, lines: Iterator[tuple[Origin, str | bytes]]) -> None:
         """Decide for each session of an archive what is to be done."""
         archive = read_archive(lines)
         self.problems += archive.problems
         by_code: dict[str, list[tuple[ArchivedSession, SessionLine]]] = {}
-        for one in archive.sessions:
+        for one in archive.sessions.values():
             try:
                 head = one.head()
                 self._check_head(head)
+                if head.ended == "withdrawn":
+                    self._withdraw(one)
+                    continue
             except TwoalikeError as error:
                 self.problems.append(str(error))
                 continue
-            if head.ended == "withdrawn":
-                self._withdraw(head)
-            elif head.participant is None:
+            if head.participant is None:
                 self.n_empty += 1
             elif head.ended is None and not self.unfinished:
                 self.n_open += 1
@@ -275,11 +283,7 @@ class _Job:
                     where=path,
                     remedy="Restore it from a backup.",
                 )
-        if len(read.records) < n or read.first(n).sha256 != content["records_sha256"]:
-            raise TwoalikeError(
-                "differs from what was fetched before; nothing was changed",
-                where=f"session {read.head.session}",
-            )
+        _check_records(read, mark)
         same = len(read.records) == n and content["ended"] == read.head.ended
         if same or content["ended"] is None:
             return same
@@ -307,9 +311,14 @@ class _Job:
             where=f"session {head.session}",
         )
 
-    def _withdraw(self, head: SessionLine) -> None:
+    def _withdraw(self, archived: ArchivedSession) -> None:
         """Report, or delete, what was fetched of a session that was withdrawn since."""
-        if (mark := self.markers.get(head.session)) is None:
+        mark = self.markers.get(archived.session)
+        if mark is not None and OURS not in archived.origins:
+            _check_records(archived.read(), mark)  # only the person knows what was fetched
+        self.n_withdrawn += 1
+        self.notes.append(f"session {archived.session}: withdrawn")
+        if mark is None:
             return
         self.withdrawn += [self.raw / name for name in mark.files]
         if self.delete:
@@ -340,6 +349,16 @@ class _Job:
         people = [one.participant for one in self.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
+
+
+def _check_records(read: ReadSession, mark: _Marker) -> None:
+    """Check that a session begins with the records that were fetched."""
+    n = int(mark.content["n_records"])
+    if len(read.records) < n or read.first(n).sha256 != mark.content["records_sha256"]:
+        raise TwoalikeError(
+            "differs from what was fetched before; nothing was changed",
+            where=f"session {read.head.session}",
+        )
 
 
 def _kept_the_code(archived: ArchivedSession) -> tuple[int, int]:

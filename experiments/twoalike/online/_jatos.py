@@ -30,16 +30,9 @@ def study_uuid(session: OnlineSession) -> str:
 
 
 def with_transport(page: str, transport: str, script: str = "") -> str:
-    """Make the page send its records another way.
+    """Make the page send its records by another transport: ``jatos``, ``pipe`` or ``file``.
 
-    Parameters
-    ----------
-    page
-        Its HTML.
-    transport
-        ``jatos``, ``pipe`` or ``file``.
-    script
-        Source of a script to be loaded before the others.
+    The source of a script may be given, which is loaded before the others.
 
     Examples
     --------

@@ -156,7 +156,7 @@ class Device(Sent):
 
 
 class Segment(Sent):
-    """The page was opened or reopened: first item of the next record."""
+    """The page was opened or reopened: what it gave before comes before this item."""
 
     kind: Literal["segment"] = "segment"
     time: Seconds
@@ -175,6 +175,23 @@ type Item = Annotated[
     Note | EventRow | Answers | ChoiceResult | ArrangementResult | Segment | Ending,
     Field(discriminator="kind"),
 ]
+
+
+def end_of(item: Item) -> float:
+    """When an item had arisen, s; 0 if it has no time."""
+    match item:
+        case Note() | Segment() | Ending():
+            return item.time
+        case ChoiceResult():
+            return item.onset + (0.0 if item.answer is None else item.answer.response_time)
+        case ArrangementResult():
+            return item.ending.time
+        case EventRow(values=values):
+            numbers = [values.get(name) for name in ("onset", "duration")]
+            total = sum(one for one in numbers if isinstance(one, int | float))
+            return total if 0 <= total <= 1e7 else 0.0
+        case Answers():
+            return 0.0
 
 
 class Record(Sent):

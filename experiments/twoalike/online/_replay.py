@@ -70,18 +70,10 @@ def replay_session(
     root: Path,
     page_version: str,
 ) -> Written:
-    """Write the raw data of a session into a new data set.
+    """Write the raw data of a session into a new data set at ``root``.
 
-    Parameters
-    ----------
-    read
-        The session.
-    prepared, parts
-        What the participant was to do, as the window and as the page have it.
-    root
-        Data set to write, which does not exist.
-    page_version
-        Version of twoalike that built the page.
+    ``prepared`` and ``parts`` are what the participant was to do, as the window and as the page
+    have it.
     """
     replay = _Replay(read, prepared, parts, root, page_version)
     with sync_together():
@@ -219,21 +211,18 @@ class _Run:
 
     def take(self, record: sent.Record) -> None:
         """Write one record."""
-        if self.ended is not None:
-            raise ValueError("comes after the end of its part")
-        first, last = record.items[:1], record.items[-1:]
-        if first and isinstance(first[0], sent.Segment):
-            self._open(first[0])
-        if self.keeper is None:
-            raise ValueError("the part does not begin with what shows it (a segment)")
-        for number, item in enumerate(record.items):
-            if isinstance(item, sent.Segment) and number:
-                raise ValueError("a segment in the midst of a record")
-        for kept in self.items.of(record):
-            self.keeper(kept)
-        if last and isinstance(last[0], sent.Ending):
-            self.items.pass_time(last[0].time)
-            self.ended = last[0].reason
+        for item in self.items.in_order(record.items):
+            if self.ended is not None:
+                raise ValueError("comes after the end of its part")
+            if isinstance(item, sent.Segment):
+                self._open(item)
+            if self.keeper is None:
+                raise ValueError("the part does not begin with what shows it (a segment)")
+            for kept in self.items.of(item, record.step):
+                self.keeper(kept)
+            if isinstance(item, sent.Ending):
+                self.items.pass_time(item.time)
+                self.ended = item.reason
 
     def _open(self, segment: sent.Segment) -> None:
         """Begin a segment: the page was opened, or opened again."""

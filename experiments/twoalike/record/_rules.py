@@ -248,7 +248,11 @@ def check_item_trial(
 
 def _check_places(path: Path, rows: NumberedRows, events: pd.DataFrame) -> Iterator[RawProblem]:
     """Check that the events lead to the final places of every trial."""
-    last = events[events["trial_type"].isin(["seat", "drag"])].groupby(["trial_index", "stimulus"])
+    what, resets = events["trial_type"], events["trial_type"].eq("reset")
+    n_before = resets.groupby(events["trial_index"]).cumsum()
+    stays = n_before == n_before.groupby(events["trial_index"]).transform("max")
+    places_them = events[what.eq("seat") | (what.eq("drag") & stays)]
+    last = places_them.groupby(["trial_index", "stimulus"])
     places = {key: (float(x), float(y)) for key, x, y in last[["x", "y"]].last().itertuples()}
     for number, row in rows:
         place = places.get((row["trial_index"], row["stimulus"]))

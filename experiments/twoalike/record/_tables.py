@@ -295,7 +295,7 @@ ARRANGEMENT_EVENTS = Table(
             "string",
             "What moved it.",
             levels={"mouse": "the mouse", "touch": "a finger", "keyboard": "a key"},
-            missing="nobody",
+            missing="no one; of a drag: the page, which put the image back after a reload",
         ),
     ),
 )

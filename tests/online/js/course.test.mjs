@@ -81,7 +81,7 @@ function arranging(sets, results) {
       return { page: before, trial: { trial_index: done.length + 1 } };
     },
     add: (result) => done.push(result),
-    endNote: (time) => note("arranged", time),
+    endNote: () => note("arranged", 1),
   };
 }
 
@@ -131,8 +131,18 @@ test("a page that is opened again welcomes back and goes on with the next trial"
   await second.go(9);
   assert.deepEqual(second.seen, ["resume", "countdown", "trial", "trial", "end"]);
   assert.deepEqual(second.records.map(({ n, step }) => [n, step]), [[3, 2], [4, 3], [5, 4]]);
-  const order = ["segment", "trial_shown", "resume", "ready", "choice"];
+  const order = ["trial_shown", "segment", "resume", "ready", "choice"];
   assert.deepEqual(kinds(second.records[0]), order);
+});
+
+test("a page that is opened three times in a trial keeps all its segments, in their order", async () => {
+  const tab = () => new Tab(storage, [part(trial(1), trial(2))]).open();
+  for (let at = 0; at < 2; at += 1) await (await (await tab()).go(1)).keeper.writing;
+  const [record] = (await (await tab()).go(9)).records;
+  const order = ["segment", "ready", "segment", "ready", "segment", "ready", "choice"];
+  assert.deepEqual(kinds(record), order);
+  const times = record.items.filter(({ kind }) => kind === "segment").map(({ time }) => time);
+  assert.deepEqual(times, times.toSorted((one, other) => one - other));
 });
 
 test("a trial that was answered when the page was closed is not shown again", async () => {
@@ -164,6 +174,17 @@ test("arrangements are a record each, and go on where they were", async () => {
   const all = [...first.records, ...second.records];
   assert.deepEqual(all.map(({ n, step }) => [n, step]), [[1, 0], [2, 0], [3, 0], [4, 1]]);
   assert.deepEqual(kinds(all[3]), ["arranged", "end", "session_end", "end"]);
+});
+
+test("another browser notes the end of the arrangements after it was opened", async () => {
+  const parts = [part({ kind: "arrangements", sets: 1 }, page("end"))];
+  const resume = { part: 0, step: 0, time: 9, trials: [arrangement(1)] };
+  const tab = await new Tab(storage, parts, { server: { acknowledged: 1, resume } }).open();
+  tab.keeper.take([note("focus", 10)]);
+  await tab.go(9);
+  const [record] = tab.records;
+  assert.deepEqual(kinds(record).slice(0, 4), ["segment", "focus", "resume", "arranged"]);
+  assert.equal(record.items[3].time, 10);
 });
 
 test("an arrangement that had ended when the page was closed counts once", async () => {

@@ -33,7 +33,10 @@ export class Arrangement {
     const ring = layout.seats(trial.items.length, trial.seats.rotation);
     this.seats = trial.seats.order.map((seat) => ring[seat]);
     /** Centres of the images. @type {Point[]} */
-    this.places = this.#seatPlaces();
+    this.places = this.#seatPlaces().map((seat, item) => {
+      const kept = trial.kept?.[trial.items[item]];
+      return kept ? layout.clamp(...layout.toPixels(...kept)) : seat;
+    });
     /** Items from the lowest to the topmost. */
     this.stack = [...trial.items.keys()];
     this.handling = trial.items.map(() => {
@@ -212,12 +215,21 @@ export class Arrangement {
       this.onset = time;
       this.plannedOnset = planned ?? time;
       this.#row("trial_start", time);
+      const kept = this.places.splice(0, Infinity, ...this.#seatPlaces());
       this.places.forEach((_, item) => this.#row("seat", time, { item, placed: true }));
+      kept.forEach((place, item) => this.#putBack(item, place, time));
       const detail = { trial_index: this.trial.trial_index };
       this.#items.push({ kind: "note", event: "trial_shown", time, detail });
     } else if (this.phase === "message") {
       this.#messageSince ??= time;
     }
+  }
+
+  /** Put an image where it was before a reload: a drag that takes no time. */
+  #putBack(item, place, time) {
+    this.held = { item, since: time, by: null, start: this.places[item] };
+    this.places[item] = place;
+    this.#drop(time);
   }
 
   #elapse(time) {

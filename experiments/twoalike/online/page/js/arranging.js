@@ -23,6 +23,7 @@ const ROTATION_DECIMALS = 4;
  * @property {number|null} min_evidence
  * @property {number|null} mean_evidence
  * @property {number|null} progress Share of the session that is over; null in practice.
+ * @property {Record<string, [number, number]>} [kept] Where a reload found images, arena units.
  */
 
 export class Arranging {

@@ -133,19 +133,21 @@ export class Course {
     if (closed?.kind === "arrangement") await this.keepArrangement(arranging, closed, at);
     for (let next = arranging.next(); next !== null; next = arranging.next()) {
       if (next.page) yield* this.show({ kind: "page", step: next.page, at });
-      yield* this.showTrial({ kind: "arrangement", trial: next.trial, at });
+      const trial = { ...next.trial, kept: keeper.places };
+      yield* this.showTrial({ kind: "arrangement", trial, at });
       await this.keepArrangement(arranging, keeper.decided, at);
     }
-    const end = arranging.endNote(this.clock.now());
+    const end = arranging.endNote();
     const noted = keeper.items.some((item) => item.event === end?.event);
-    if (end && !noted) keeper.take([end]); // goes out with the record of the next step
+    // It goes out with the record of the next step; a page may have been opened since.
+    if (end && !noted) keeper.take([{ ...end, time: Math.max(end.time, keeper.time) }]);
     return false;
   }
 
   async keepArrangement(arranging, result, at) {
     arranging.add(result);
     this.results.push(result);
-    await this.keeper.commit(at, at, { result, long: true });
+    await this.keeper.commit(at, at, { result });
   }
 
   /** A trial, after a countdown if it follows a page. */

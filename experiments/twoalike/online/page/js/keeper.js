@@ -1,8 +1,8 @@
 /**
  * Keeps what a session gives: items as they arise, and a record as each step ends.
  *
- * Items of the step under way are in the storage's draft from the moment they arise; a page that
- * is opened again puts them in front of the next record.
+ * Items of the step under way are in the storage's draft from the moment they arise, among them the
+ * segment with which each opening of the page begins. A page that is opened again adds its own.
  */
 
 import { divide } from "./records.js";
@@ -14,7 +14,8 @@ export function latest(items) {
   return items.reduce((time, item) => Math.max(time, endOf(item)), 0);
 }
 
-function endOf({ time, ending, onset = 0, answer }) {
+function endOf({ kind, time, ending, values, onset = 0, answer }) {
+  if (kind === "event") return values.onset + values.duration;
   return time ?? ending?.time ?? onset + (answer?.response_time ?? 0);
 }
 
@@ -33,7 +34,6 @@ export class Keeper {
     this.progress = { ...progress };
     this.items = [...draft];
     this.known = new Set(this.items);
-    this.segment = null;
     this.writing = Promise.resolve();
   }
 
@@ -43,7 +43,7 @@ export class Keeper {
    * @returns {number} Time of the run at which its clock starts, s.
    */
   open() {
-    this.segment = { kind: "segment", time: this.time, device: this.device() };
+    this.take([{ kind: "segment", time: this.time, device: this.device() }]);
     return this.time;
   }
 
@@ -70,21 +70,29 @@ export class Keeper {
     return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
   }
 
+  /** Where images of the arrangement under way were put, by object, arena units. */
+  get places() {
+    let places = {};
+    for (const { trial_type: what, stimulus, x, y } of this.items.map(({ values }) => values ?? {})) {
+      if (what === "trial_start" || what === "reset") places = {};
+      if (what === "drag") places[stimulus] = [x, y];
+    }
+    return places;
+  }
+
   /**
    * End a step: its record is in the storage when this has resolved.
    *
    * @param {{part: number, step: number}} at Step that ends.
    * @param {{part: number, step: number, reason?: string}} next Where the session goes on; after
    *   an end, why it ended.
-   * @param {{result?: object|null, long?: boolean, end?: object[]}} [more] Result of an
-   *   arrangement; whether the step may take several records; items that end the part, which
-   *   exist in its last record only.
+   * @param {{result?: object|null, end?: object[]}} [more] Result of an arrangement; items that end
+   *   the part, which exist in its last record only.
    */
-  async commit(at, next, { result = null, long = false, end = [] } = {}) {
+  async commit(at, next, { result = null, end = [] } = {}) {
     await this.writing;
     const fresh = next.part !== at.part;
-    const all = [...(this.segment ? [this.segment] : []), ...this.items, ...end];
-    const parts = long ? divide(all) : [all];
+    const parts = divide([...this.items, ...end]);
     const first = this.progress.n + 1;
     const records = parts.map((items, k) => ({ ...this.head, n: first + k, ...at, items }));
     const time = fresh ? 0 : this.time;
@@ -93,7 +101,6 @@ export class Keeper {
     this.progress = progress;
     this.items = [];
     this.known.clear();
-    this.segment = null;
     this.queue.add(records);
   }
 }

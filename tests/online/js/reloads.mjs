@@ -1,0 +1,150 @@
+// Plays whole sessions whose page is loaded anew on the way; for tests/online/test_reloads.py.
+// From standard input: {folder, seats: [{code, reloads}], earlier}. A reload comes after so many
+// groups of items since the page was opened; `earlier` orders records as pages once did. Writes
+// for each seat its records, and whether it came to the last reload.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { MemoryStorage } from "./memory.mjs";
+
+const page = new URL("../../../experiments/twoalike/online/page/js/", import.meta.url);
+const load = (name) => import(new URL(name, page));
+const { layOutArena } = await load("arena.js");
+const { Arrangement } = await load("arrangement.js");
+const { Arranging } = await load("arranging.js");
+const { Course } = await load("course.js");
+const { Keeper, latest } = await load("keeper.js");
+const { CountdownPlugin, PagePlugin, QuestionPlugin } = await load("pages.js");
+const { OddOneOutPlugin } = await load("plugin-odd-one-out.js");
+const { whereToGoOn } = await load("visit.js");
+
+const PLUGINS = {
+  page: PagePlugin,
+  question: QuestionPlugin,
+  countdown: CountdownPlugin,
+  trial: OddOneOutPlugin,
+};
+const RANDOMIZATION = { sampleWithoutReplacement: ([first]) => [first], sampleExGaussian: () => 700 };
+const DEVICE = {
+  ...{ browser: "chrome", browser_version: "126.0", system: "windows", mobile: false },
+  ...{ window_px: [1280, 1024], pixel_ratio: 1, refresh_hz: 60, fullscreen: true, touch: false },
+  ...{ px_per_cm: null, distance_cm: null },
+};
+
+/** The order and the times of pages before a draft came before the segment of a reload. */
+class EarlierKeeper extends Keeper {
+  open() {
+    this.segment = { kind: "segment", time: this.time, device: this.device() };
+    return this.time;
+  }
+
+  get time() {
+    return Math.max(this.progress.time, latest(this.items.filter(({ kind }) => kind !== "event")));
+  }
+
+  get places() {
+    return [];
+  }
+
+  async commit(...how) {
+    if (this.segment) this.items.unshift(this.segment);
+    this.segment = null;
+    await super.commit(...how);
+  }
+}
+
+/** Items of a show as they arise: those that come at once are a group. */
+function* groups({ kind, clock, ...show }) {
+  if (kind === "arrangement") {
+    yield* arrange(show, clock.now());
+    return;
+  }
+  const plugin = new PLUGINS[kind]({ randomization: RANDOMIZATION });
+  const { items } = plugin.simulated({ ...show, clock, measured: null });
+  if (kind === "trial") yield* items.map((item) => [item]);
+  else yield items;
+}
+
+/**
+ * Drag the images that are not in the circle yet, and press Done; in practice, start over and let
+ * the time pass instead.
+ */
+function* arrange({ trial, protocol }, begun) {
+  const about = (text, height) => (text.length * height) / 2;
+  const layout = layOutArena(protocol, [1280, 1024], trial.items.length, about);
+  const machine = new Arrangement(trial, protocol, layout);
+  let time = begun;
+  const press = function* (kind, x, y) {
+    const items = machine.handle({ kind, time, x, y, button: "left", pointer: "mouse" });
+    if (items.length) yield items;
+  };
+  yield machine.handle({ kind: "shown", time, dropped: 0, planned: time });
+  for (const item of trial.items.keys()) {
+    if (machine.inside(item)) continue;
+    time += 1;
+    yield* press("press", ...machine.places[item]);
+    time += 1;
+    const angle = 7 * item + begun;
+    yield* press("release", ...layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle)));
+  }
+  const [button, times] = trial.trial_type === "practice" ? ["startOver", 2] : ["done", 1];
+  for (let at = 0; at < times; at += 1) {
+    time += 1;
+    yield* press("press", layout[button].x, layout[button].y);
+  }
+  if (machine.timeLimit !== null) yield machine.handle({ kind: "tick", time: machine.timeLimit });
+}
+
+async function play({ person, study, earlier, reloads }) {
+  const storage = new MemoryStorage();
+  const [records, given] = [[], []];
+  for (const budget of [...reloads, Infinity]) {
+    const where = whereToGoOn(await storage.load(), { acknowledged: 0, resume: null });
+    const keeper = new (earlier ? EarlierKeeper : Keeper)({
+      storage,
+      queue: { add: (fresh) => records.push(...fresh) },
+      head: { session: `s-${person.participant}`, protocol: study.hash },
+      device: () => DEVICE,
+      ...where,
+    });
+    const { results } = where;
+    const course = new Course({
+      person,
+      protocols: study.protocols,
+      keeper,
+      results,
+      arrange: (step, protocol, done) => new Arranging(step, protocol, done),
+      makeClock: () => ({ now: () => Math.ceil(2 * keeper.time + 1) / 2 }), // exact sums
+    });
+    const done = await openUntil(course.shows(), keeper, budget, given);
+    await keeper.writing;
+    if (done) return { records, given, reached: budget === Infinity };
+  }
+}
+
+/** Go on until so many groups were given; returns whether the session is over. */
+async function openUntil(shows, keeper, budget, given) {
+  let left = budget;
+  for (let { value, done } = await shows.next(); ; ) {
+    if (done) return true;
+    const items = [];
+    for (const group of groups(value)) {
+      if (left <= 0) return false;
+      left -= 1;
+      keeper.take(group);
+      items.push(...group);
+      given.push(...group);
+    }
+    if (left <= 0 && budget !== Infinity && value.kind !== "trial") return false;
+    ({ value, done } = await shows.next({ items }));
+  }
+}
+
+const { folder, seats, earlier } = JSON.parse(readFileSync(0, "utf8"));
+const read = (...path) => JSON.parse(readFileSync(join(folder, ...path), "utf8"));
+const study = read("session.json");
+const found = [];
+for (const { code, reloads } of seats) {
+  found.push(await play({ person: read("people", `${code}.json`), study, earlier, reloads }));
+}
+process.stdout.write(JSON.stringify(found));
