@@ -28,7 +28,7 @@ export async function sendRest(root, texts, queue) {
 }
 
 /**
- * Show that all is stored, if anything was answered, with the codes.
+ * Show how a session ended, with its codes.
  *
  * @param {HTMLElement} root
  * @param {object} texts
@@ -36,8 +36,7 @@ export async function sendRest(root, texts, queue) {
  *   download?: {name: string, text: string, needed: boolean}}} outcome
  */
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
-  const answered = reason !== "declined"; // else nothing but that is stored, as was just said
-  const parts = answered ? paragraphs(texts.closing) : [];
+  const parts = paragraphs(texts[reason] ?? texts.closing);
   if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));
   if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));

@@ -79,7 +79,7 @@ export class JatosTransport extends HostTransport {
 
   async send(_, records) {
     await this.append(records.map((record) => JSON.stringify(record)));
-    return records.map((record) => record.n);
+    return records.at(-1).n;
   }
 
   async finish(_, reason) {
