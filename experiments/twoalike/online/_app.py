@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -246,6 +247,13 @@ class _Server:
     async def _written(self, task: Append | Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
 
+    async def _read[T](self, read: Callable[[Connection], T]) -> T:
+        def work() -> T:
+            with self.store.reading() as connection:
+                return read(connection)
+
+        return await run_in_threadpool(work)
+
     def _expire(self) -> "Future[None]":
         """End sessions that nobody came back to, whether or not what follows is refused."""
         config = self.built.study.config.online
@@ -398,13 +406,8 @@ class _Server:
 
     async def _operator(self, request: Request) -> None:
         """Refuse whoever is not the operator."""
-        token = hashed(_bearer(request))
-
-        def is_right() -> bool:
-            with self.store.reading() as connection:
-                return fact(connection, OPERATOR) == token
-
-        if not await run_in_threadpool(is_right):
+        known = await self._read(lambda connection: fact(connection, OPERATOR))
+        if known != hashed(_bearer(request)):
             self.addresses.charge(_address(request), self.limits.guess_cost)
             raise Refusal("forbidden", "not the operator")
 
@@ -413,12 +416,8 @@ class _Server:
         """Show the operator who is where."""
         await self._operator(request)
         await asyncio.wrap_future(self._expire())
-
-        def read() -> dict[str, Any]:
-            with self.store.reading() as connection:
-                return operator_state(connection, self.built, self.checks)
-
-        return JSONResponse(await run_in_threadpool(read))
+        state = await self._read(lambda c: operator_state(c, self.built, self.checks))
+        return JSONResponse(state)
 
     @_answering
     async def payments(self, request: Request) -> Response:
@@ -477,17 +476,7 @@ class _Server:
 
 
 def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL) -> Starlette:
-    """Make the server of a study; it closes the store at its end.
-
-    Parameters
-    ----------
-    built
-        What ``twoalike online build`` made.
-    store, key
-        Where records go, and the key of the study.
-    limits
-        How often a session or an address may ask.
-    """
+    """Make the server of a study; it closes the store at its end."""
     mimetypes.add_type("text/javascript", ".js")  # Windows may know it as something else
     server = _Server(built, store, key, limits)
 

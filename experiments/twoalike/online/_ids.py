@@ -30,13 +30,7 @@ def hashed(secret: str) -> str:
 
 
 class Key:
-    """The secret of one study.
-
-    Parameters
-    ----------
-    secret
-        32 random bytes.
-    """
+    """The secret of one study: 32 random bytes."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret

@@ -45,9 +45,10 @@ export class MemoryStorage {
     return structuredClone([...this.records.values()].filter((record) => record.n > n));
   }
 
-  async rewind(n) {
-    for (const lost of await this.after(n)) this.records.delete(lost.n);
-    this.state.set("acknowledged", n);
+  async rewind({ progress, results, draft }) {
+    for (const lost of await this.after(progress.n)) this.records.delete(lost.n);
+    this.state.set("acknowledged", progress.n).set("progress", structuredClone(progress));
+    Object.assign(this, structuredClone({ results, draft }));
   }
 }
 

@@ -104,12 +104,13 @@ class Page {
     const { external, link } = this.visitor;
     const told = { tell: this.reach };
     const enter = () => this.transport.enter({ external, link, token: null });
-    const { token, acknowledged, outcome } = await persist(enter, told);
-    if (outcome) showEnd(this.root, this.texts, outcome);
+    const { token, withdraw, acknowledged, outcome } = await persist(enter, told);
+    if (outcome) showEnd(this.root, this.texts, { withdraw, ...outcome });
     if (outcome || acknowledged) return;
     const reason = "screened_out";
     const codes = await persist(() => this.transport.finish(token, reason), told);
-    showEnd(this.root, { ...this.texts, [reason]: why, close: "" }, { ...codes, reason });
+    const texts = { ...this.texts, [reason]: why, close: "" };
+    showEnd(this.root, texts, { ...codes, withdraw, reason });
   }
 
   tell(text) {
@@ -175,8 +176,9 @@ class Page {
   async makeSession(entered, { refreshHz, measured }) {
     const { study, storage, transport, texts, root, reach } = this;
     const { token, person } = entered;
-    const { progress, records, results, draft, here } = whereToGoOn(this.saved, entered);
-    if (!here) await storage.rewind(progress.n);
+    const where = whereToGoOn(this.saved, entered);
+    const { progress, records, results, draft } = where;
+    if (!where.here) await storage.rewind(where);
     this.pause = new Pause();
     const queue = new Queue({
       storage,

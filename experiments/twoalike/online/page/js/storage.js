@@ -16,7 +16,7 @@
  *                             results, for a new part
  *   acknowledge(n)            records up to a number are stored elsewhere
  *   after(n) -> records       those with higher numbers
- *   rewind(n)                 forget them: the session goes on from what is stored elsewhere
+ *   rewind({progress, results, draft})   the session goes on from what is stored elsewhere
  */
 
 const STORES = ["state", "records", "draft", "results"];
@@ -97,11 +97,16 @@ export class BrowserStorage {
     return answer(records.getAll(IDBKeyRange.lowerBound(n, true)));
   }
 
-  rewind(n) {
-    return this.write(["state", "records"], ({ state, records }) => {
-      state.put(n, "acknowledged");
-      records.delete(IDBKeyRange.lowerBound(n, true));
-    });
+  rewind({ progress, results, draft }) {
+    const work = (stores) => {
+      stores.state.put(progress.n, "acknowledged");
+      stores.state.put(progress, "progress");
+      stores.records.delete(IDBKeyRange.lowerBound(progress.n, true));
+      stores.results.clear();
+      results.forEach((result) => stores.results.add(result));
+      if (!draft.length) stores.draft.clear();
+    };
+    return this.write(STORES, work, "strict");
   }
 
   /**

@@ -27,12 +27,11 @@ export function directionOf(language) {
 
 /**
  * Where a session continues: where this browser left it, if it can send all that the server lacks;
- * else where the server has it. That is further if the session was continued in another browser.
- * It is not as far if the server was restored from a backup; blocks of trials that it had chosen
- * since are then lost with their answers.
+ * else where the server has it. That is further if the session was continued in another browser,
+ * and not as far if the server was restored from a backup. Blocks of trials that it had chosen since
+ * the backup are lost, and answers to them are of no use.
  *
- * @param {{progress: object|null, acknowledged: number, records: object[], results: object[],
- *   draft: object[]}} saved In this browser.
+ * @param {object} saved What is kept in this browser.
  * @param {{acknowledged: number|null, resume: object|null, person: object}} entered
  * @returns {{progress: {n: number, part: number, step: number, time: number},
  *   records: object[], results: object[], draft: object[], here: boolean}} `records` are to be
@@ -48,7 +47,7 @@ export function whereToGoOn(saved, { acknowledged, resume, person }) {
     return { progress, records, results, draft, here: true };
   }
   const { part = 0, step = 0, time = 0, trials = [] } = resume ?? {};
-  const unsaved = stored === 0 && !lost ? draft : []; // of the very first step
+  const unsaved = progress === null && stored === 0 ? draft : []; // of the very first step
   const there = { n: stored, part, step, time };
   return { progress: there, records: [], results: trials, draft: unsaved, here: false };
 }

@@ -93,33 +93,25 @@ function row(session, now) {
         cell.textContent = text;
         if (kind) cell.className = kind;
     }
-    const last = line.insertCell();
-    if (state === "away") last.append(freeButton(session));
+    if (state === "away") line.cells[1].append(" ", freeButton(session));
     return line;
 }
 
-/**
- * Button that ends the session of someone who has left.
- * @param {Session} session
- */
+/** Button that ends the session of someone who has left. @param {Session} session */
 function freeButton({ name, participant, trials }) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "End";
-    button.setAttribute("aria-label", `End the session of ${participant}`);
-    const then = trials ? "The code stays taken, as trials are stored." : "The code becomes free.";
+    button.textContent = "Free place";
+    button.setAttribute("aria-label", `Free the place of ${participant}`);
+    const kept = trials ? "trials are stored, so the code is not given to anyone else" : "the code becomes free";
     button.addEventListener("click", () => {
-        const question = `End the session of ${participant}? It cannot be continued then. ${then}`;
+        const question = `End the session of ${participant}? It cannot be continued; ${kept}.`;
         if (window.confirm(question)) attempt(() => change("free", { session: name }));
     });
     return button;
 }
 
-/**
- * Change something, and show the state after it.
- * @param {string} path
- * @param {object} content
- */
+/** Change something, and show the state after it. @param {string} path @param {object} content */
 async function change(path, content) {
     const headers = { "content-type": "application/json" };
     await ask(path, { method: "POST", headers, body: JSON.stringify(content) });
