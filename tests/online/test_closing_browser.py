@@ -4,7 +4,10 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,7 +23,7 @@ from tests.online.crowd import (
 )
 from tests.online.player import Player
 
-from twoalike.online import build_online, default_store
+from twoalike.online import build_online, default_store, write_static
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -112,3 +115,32 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         page = context.pages[0]
         visit(served, page, "p3", visit=2)
         expect_end(page, "You could not take part", "OUT")
+        with page.expect_response("**/api/records"):
+            visit(served, page, "p4")
+            page.locator(".option").first.click()
+    with browser(tmp_path / "four", (200, 150)) as context:
+        page = context.pages[0]
+        with page.expect_response("**/api/enter"):
+            page.goto(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
+        page.get_by_text("This window is too small.").wait_for()
+        page.wait_for_timeout(500)
+        assert [line["ended"] for line in records(served) if "ended" in line][-1] is None
+
+
+@pytest.mark.slow
+def test_a_plain_host_gives_the_code_and_the_way_back(served: Served, tmp_path: Path) -> None:
+    write_static(served.study.root, tmp_path / "site")
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "site")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
+        Thread(target=host.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{host.server_port}/?PROLIFIC_PID=p1&SESSION_ID="
+        with browser(tmp_path / "one", SIZE) as context:
+            page = context.pages[0]
+            page.goto(f"{address}1")
+            page.locator("#start").click()
+            page.get_by_role("button", name="No").click()
+            page.locator(".push").click()
+            expect_end(page, "You have chosen not to take part.", "NO")
+            page.goto(f"{address}2")
+            expect_end(page, "You have chosen not to take part.", "NO")
+        host.shutdown()

@@ -82,3 +82,13 @@ def test_whoever_has_lost_their_code_to_another_begins_anew(tmp_path: Path) -> N
         forged = lost["token"].replace(".001.", ".002.")
         assert forged != lost["token"]
         assert server.send(lost | {"token": forged}, *whole_session("x")).status_code == 403
+
+
+def test_a_code_whose_data_were_fetched_is_given_to_nobody_else(tmp_path: Path) -> None:
+    study = built_study(tmp_path, ["001", "002"])
+    rows = study / "data/raw/sub-001/ses-01/beh/sub-001_ses-01_task-oddoneout_beh.tsv"
+    rows.parent.mkdir(parents=True)
+    rows.touch()
+    with served(study) as server:  # the store was restored, and knows of no session
+        assert server.enter("p1").json()["person"]["participant"] == "002"
+        assert server.enter("p2").json() == {"error": "full"}

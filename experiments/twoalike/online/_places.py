@@ -28,6 +28,7 @@ from sqlalchemy import (
 from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
 from twoalike.online._records import Reason
+from twoalike.online._site import has_data
 from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact, lost, over, set_fact
 from twoalike.study import OnlineConfig
 
@@ -164,10 +165,11 @@ def _free_code(connection: Connection, person: str | None, built: BuiltStudy) ->
         return _code_of_first_visit(connection, person, built, taken)
     groups = built.groups
     free = [who for who in built.session.participants if who not in taken]
-    if not free:
-        raise Refusal("full", "no code is free")
     sizes = Counter(groups[who] for who in here if who in groups)
-    return min(free, key=lambda who: sizes[groups[who]])
+    for who in sorted(free, key=lambda one: sizes[groups[one]]):
+        if not has_data(built.study, who, visit):  # else it was fetched, and a backup restored
+            return who
+    raise Refusal("full", "no code is free")
 
 
 def _code_of_first_visit(

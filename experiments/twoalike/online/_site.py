@@ -363,7 +363,7 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
     if overwrite or not (folder / SESSION).is_file():
         return
     there = json.loads((folder / SESSION).read_bytes())  # of any version
-    codes = [code for code in there["participants"] if _has_data(study, code, there["session"])]
+    codes = [code for code in there["participants"] if has_data(study, code, there["session"])]
     begun = {*codes, *_entered(study)}
     if begun and there["hash"] != new.hash:
         raise TwoalikeError(
@@ -375,7 +375,7 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
         )
 
 
-def _has_data(study: Study, code: str, session: int) -> bool:
+def has_data(study: Study, code: str, session: int) -> bool:
     """Whether a participant's session is among the raw data."""
     return any(study.raw.glob(f"sub-{code}/ses-{session:02d}/beh/*_beh.tsv"))
 
