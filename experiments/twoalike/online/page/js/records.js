@@ -101,8 +101,7 @@ export class Queue {
 
   /** Take records that are in the storage, and send them. */
   add(records) {
-    const last = this.waiting.at(-1)?.n ?? 0; // those up to it were taken from the storage
-    this.waiting.push(...records.filter((record) => record.n > last));
+    this.waiting.push(...records);
     this.start();
   }
 
