@@ -111,10 +111,7 @@ def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
 def as_chosen(
     prepared: Sequence[Prepared], parts: Sequence[Part], study: Study, blocks: Sequence[Block]
 ) -> tuple[list[Prepared], list[Part]]:
-    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks.
-
-    ``study`` is the study as the participant does it, with its own design.
-    """
+    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks."""
     sessions, pages = list(prepared), list(parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
         if not any(isinstance(step, BlockStep) for step in part.steps):
@@ -198,9 +195,10 @@ class NextBlocks:
         before: Sequence[Block],
         protocol: Mapping[str, Any],
     ) -> Block:
-        """Choose the block of a session after those ``before``, to be stored and shown.
+        """Choose a block of a session, for the server to store and to show.
 
-        ``session`` is the online session, ``number`` that of the participant's session.
+        ``session`` is the name of the online session, ``number`` that of the participant's; the
+        stored blocks of this part come ``before``, and the block replaces ``step``.
         """
         self._latest = snapshot = latest_snapshot(snapshot_folder(self._study), self._latest)
         listed = block_table(before) if before else None

@@ -151,7 +151,10 @@ class BuiltStudy:
         return sum(isinstance(step, TrialStep) for step in part.steps)
 
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
-        """Return what each part of a participant allows, up to the first block not yet chosen."""
+        """Return what each part of a participant allows.
+
+        ``blocks`` were chosen for their session; steps behind the first that was not are missing.
+        """
         return _parts(self, participant, blocks)
 
 

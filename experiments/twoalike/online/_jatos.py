@@ -30,7 +30,9 @@ def study_uuid(session: OnlineSession) -> str:
 
 
 def with_transport(page: str, transport: str, script: str = "") -> str:
-    """Make the page send its records another way, with a script that is loaded before the others.
+    """Make the page send its records by another transport: ``jatos``, ``pipe`` or ``file``.
+
+    The source of a script may be given, which is loaded before the others.
 
     Examples
     --------

@@ -27,7 +27,7 @@ def default_store(study: str | Path) -> Path:
 
 
 def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]:
-    """Open the store of a study (None: :func:`default_store`) and its key, or make them."""
+    """Open the store of a study and its key; both are made the first time."""
     folder = online_folder(study)
     with writing(folder):
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -145,7 +145,18 @@ type _Task = tuple[Append | Job, Future[Any]]
 
 
 class Store:
-    """Open store of one study, with the thread that writes to it; an SQLite file is made."""
+    """Open store of one study, with the thread that writes to it.
+
+    Parameters
+    ----------
+    url
+        A connection string of SQLAlchemy, or the path of an SQLite file, which is made.
+
+    Raises
+    ------
+    TwoalikeError
+        If it cannot be opened.
+    """
 
     def __init__(self, url: str | Path) -> None:
         self.url = store_url(url)
