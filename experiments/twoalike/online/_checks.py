@@ -43,7 +43,7 @@ class CheckCounts:
     def of(
         self, connection: Connection, sessions: Sequence[RowMapping], most_new: float = float("inf")
     ) -> dict[str, Counted | None]:
-        """Return the counts of sessions, by name; None once ``most_new`` people are prepared."""
+        """Return the counts of sessions, by name; None beyond ``most_new`` people to prepare."""
         with self._lock:
             known = len(self._right)
             for row in sessions:

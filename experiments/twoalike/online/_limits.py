@@ -102,14 +102,11 @@ def room_for(connections: int) -> int:
     except ImportError:  # Windows has no such limit
         return connections
     wanted = connections + _OTHER_FILES
-    soft, hard = (
-        wanted if limit == resource.RLIM_INFINITY else limit
-        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
-    )
-    if soft < min(wanted, hard):
-        soft = min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(BACKLOG, min(connections, soft - _OTHER_FILES))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(BACKLOG, min(connections, allowed - _OTHER_FILES))
 
 
 def limited_protocol(limits: Limits) -> type[asyncio.Protocol]:
@@ -134,7 +131,7 @@ def limited_protocol(limits: Limits) -> type[asyncio.Protocol]:
             here.add(self)
             if len(here) > most:
                 waiting = (one for one in here if one.is_waited_for)
-                min(waiting, key=lambda one: one.since).transport.abort()
+                min(waiting, key=lambda one: one.since, default=self).transport.abort()
                 closed.add()
 
         def connection_lost(self, exc: Exception | None) -> None:
