@@ -176,13 +176,7 @@ def next_block(
 
 
 class NextBlocks:
-    """Chooses the blocks of a study's sessions; may be called from several threads.
-
-    Raises
-    ------
-    TwoalikeError
-        If the design is not adaptive, or cannot be adaptive online.
-    """
+    """Chooses the blocks of a study's sessions; may be called from several threads."""
 
     def __init__(self, study: Study | str | Path) -> None:
         self._study = study if isinstance(study, Study) else Study.load(study)

@@ -70,7 +70,7 @@ def page_files(built: OnlineStudy, changed: Mapping[str, str]) -> Iterator[tuple
 
 def payment_codes(study: Study) -> dict[str, str]:
     """Codes that are shown at the end, by the end."""
-    names = ("completion_code", "screened_out_code")
+    names = ("completion_code", "screened_out_code", "declined_code")
     return {name: value for name in names if (value := getattr(study.config.online, name))}
 
 

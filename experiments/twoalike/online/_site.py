@@ -307,6 +307,7 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         ),
         return_hours=study.config.online.return_hours,
         completion_url=study.config.online.completion_url,
+        id_parameter=study.config.online.id_parameter,
     )
     hashed = made.model_copy(update={"hash": _digest(made, people)})
     return _Site(hashed, people, stimuli, first)
@@ -362,7 +363,7 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
     if overwrite or not (folder / SESSION).is_file():
         return
     there = json.loads((folder / SESSION).read_bytes())  # of any version
-    codes = [code for code in there["participants"] if _has_data(study, code, there["session"])]
+    codes = [code for code in there["participants"] if has_data(study, code, there["session"])]
     begun = {*codes, *_entered(study)}
     if begun and there["hash"] != new.hash:
         raise TwoalikeError(
@@ -374,7 +375,7 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
         )
 
 
-def _has_data(study: Study, code: str, session: int) -> bool:
+def has_data(study: Study, code: str, session: int) -> bool:
     """Whether a participant's session is among the raw data."""
     return any(study.raw.glob(f"sub-{code}/ses-{session:02d}/beh/*_beh.tsv"))
 
