@@ -330,6 +330,16 @@ _LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
 """Packages that measuring text needs; all come with the extra for experiments."""
 SMALLEST_SCREEN = (1024, 768)
 """Width and height in pixels of the smallest screen that texts are checked for."""
+SCREENS = (
+    (1280, 720),
+    (1366, 768),
+    (1440, 900),
+    (1600, 900),
+    (1920, 1080),
+    (1920, 1200),
+    (2560, 1440),
+)
+"""Width and height in pixels of common screens, on which each task of a study is tried."""
 
 
 def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:

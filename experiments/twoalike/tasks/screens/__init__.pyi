@@ -23,6 +23,7 @@ from ._layout import option_labels as option_labels
 from ._layout import page_faults as page_faults
 from ._layout import room_faults as room_faults
 from ._layout import single_page_faults as single_page_faults
+from ._layout import usual_screen as usual_screen
 from ._layout import widest as widest
 from ._pages import GO_ON as GO_ON
 from ._pages import PageActivity as PageActivity

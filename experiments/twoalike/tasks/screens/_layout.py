@@ -11,6 +11,15 @@ from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_
 from twoalike.tasks.screens._writing import Pad
 
 
+def usual_screen(size: tuple[int, int]) -> ScreenProfile:
+    """Profile for a screen of so many pixels that was not measured.
+
+    It has 96 pixels per inch, as CSS assumes, and is 57 cm from the eyes, where a centimetre spans
+    a degree.
+    """
+    return ScreenProfile(width_m=size[0] * 0.0254 / 96, distance_m=0.57, size_px=size)
+
+
 @dataclass(frozen=True)
 class View:
     """A window on a screen."""
@@ -23,6 +32,9 @@ class View:
     """Width of the whole screen in pixels; 0 takes the window's."""
     refresh_hz: float | None = None
     """Measured refresh rate, or that of a simulated screen; None where it is not known."""
+    preview: bool = False
+    """Whether a pilot run shows what does not fit or cannot be measured here as well as it can:
+    images smaller, angles as on a usual screen."""
 
     def pixels(self, degrees: float) -> float:
         """Pixels of a visual angle.
@@ -30,9 +42,12 @@ class View:
         Raises
         ------
         TwoalikeError
-            If the screen was never measured.
+            If the screen was never measured, but for a preview.
         """
-        return self.profile.pixels(degrees, self.full_width_px or self.size[0])
+        width = self.full_width_px or self.size[0]
+        if self.preview and not self.profile.measured:
+            return usual_screen(self.size).pixels(degrees, self.size[0])
+        return self.profile.pixels(degrees, width)
 
 
 @dataclass(frozen=True)
