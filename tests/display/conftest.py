@@ -164,7 +164,7 @@ class Session:
 
     @property
     def raw(self) -> Path:
-        return self.root / "data" / "raw"
+        return self.root / "data" / ("pilot" if "--pilot" in self.process.args else "raw")
 
     @property
     def name(self) -> RunName:

@@ -399,7 +399,7 @@ def open_window(
             protocol.screen.background, profile, windowed=windowed
         )
         width, height = (int(length) for length in window.winHandle.get_size())
-        view = View((width, height), profile, full_width)
+        view = View((width, height), profile, full_width, preview=prepared.sitting.pilot)
         side = prepared.image_size(view)
         settings = protocol.model_dump(include={"texts", "form", "debrief"})
         check_characters(_texts(settings))

@@ -206,7 +206,8 @@ class Part:
         if shared is None:
             assert clock is not None  # a person has to see something
             screen = NoWindow(clock)
-            view = View(screen.size, refresh_hz=clock.refresh_hz)
+            pilot = prepared.sitting.pilot
+            view = View(screen.size, refresh_hz=clock.refresh_hz, preview=pilot)
             prepared.image_size(view)
             rate = {} if clock.refresh_hz is None else {"refresh_hz": clock.refresh_hz}
             apparatus = Apparatus(
@@ -230,7 +231,10 @@ class Part:
                     "the screen of this computer was not measured: sizes are in pixels only. "
                     "Measure it with: twoalike screen"
                 )
-            yield opened
+            screen, view, apparatus = opened
+            if pilot and view.refresh_hz is None:
+                view = replace(view, refresh_hz=SIMULATED_HZ)
+            yield screen, view, apparatus
 
     def _open_speaker(self, stack: ExitStack) -> "Speaker | None":
         """Open the sound device, before the participant sits down; None where nothing is heard."""
@@ -256,6 +260,8 @@ class Part:
     def _with_frames(self, apparatus: Apparatus, view: View) -> Apparatus:
         """Record and show how durations are converted to frames, where presentation is timed."""
         counts = self.prepared.frame_counts(view.refresh_hz)
+        if counts and not apparatus.screen.get("refresh_hz"):
+            self.how.show("this screen's refresh rate is not known: this pilot run assumes one")
         if counts:
             self.how.show("; ".join(map(str, counts.values())))
         return replace(apparatus, frames={name: one.as_dict() for name, one in counts.items()})

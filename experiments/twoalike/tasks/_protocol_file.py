@@ -366,6 +366,11 @@ def check_texts(protocol: Protocol, view: View) -> list[str]:
     ]
 
 
+def can_measure_texts() -> bool:
+    """Whether this computer has what measuring texts needs; a modeller's may not."""
+    return all(find_spec(name) is not None for name in _LETTERING)
+
+
 def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     """List the texts of a study's protocols that cannot be read, one line each.
 
@@ -376,7 +381,7 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     """
     problems: list[str] = []
     remarks: list[str] = []
-    measurable = all(find_spec(name) is not None for name in _LETTERING)
+    measurable = can_measure_texts()
     if not measurable:
         remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
     profile = load_profile()
@@ -421,11 +426,11 @@ def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str
     Raises
     ------
     TwoalikeError
-        Naming the first text that does not fit.
+        Naming the first text that does not fit, but for a preview.
     """
     faults = check_texts(prepared.protocol, view)
     where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
-    if faults and not begun:
+    if faults and not (begun or view.preview):
         more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
         raise TwoalikeError(f"{where}: {faults[0]}{more}")
     return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

@@ -33,8 +33,8 @@ class View:
     refresh_hz: float | None = None
     """Measured refresh rate, or that of a simulated screen; None where it is not known."""
     preview: bool = False
-    """Whether a pilot run shows what does not fit or cannot be measured here as well as it can:
-    images smaller, angles as on a usual screen."""
+    """Whether a pilot run shows what this screen cannot as well as it can: images that do not fit
+    smaller, angles as on a usual screen where it was not measured."""
 
     def pixels(self, degrees: float) -> float:
         """Pixels of a visual angle.
