@@ -35,7 +35,7 @@ TEXT_PAGE = {
     "text": "Hello",
     "footer": "Go on",
     "minimum_s": 0.3,
-    "keys": [],
+    "keys": ["space", "return"],
 }
 QUESTION = {"measure": "form", "id": "q", "text": "What?", "options": [], "required": True}
 ROW = OddOneOut.model_validate({"timing": {"fixation_s": 0.1, "feedback_s": 0.1}})
@@ -245,7 +245,7 @@ def test_questions_are_answered(
     elif kind == "age":
         page.keyboard.type("old")
         page.keyboard.press("Enter")
-        page.get_by_text(rules.texts.needs_number).wait_for()
+        page.get_by_text("Please enter a whole number from 0 to 130.").wait_for()
         page.locator("input").fill("93")
         page.keyboard.press("Enter")
     else:

@@ -202,11 +202,10 @@ class Part:
     def _open_screen(
         self, shared: "SharedWindow | None"
     ) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
-        prepared, clock = self.prepared, self.clock
+        prepared, clock, pilot = self.prepared, self.clock, self.prepared.sitting.pilot
         if shared is None:
             assert clock is not None  # a person has to see something
             screen = NoWindow(clock)
-            pilot = prepared.sitting.pilot
             view = View(screen.size, refresh_hz=clock.refresh_hz, preview=pilot)
             prepared.image_size(view)
             rate = {} if clock.refresh_hz is None else {"refresh_hz": clock.refresh_hz}
@@ -221,7 +220,7 @@ class Part:
             return
         from twoalike.display import open_window
 
-        pilot, profile = prepared.sitting.pilot, load_profile()
+        profile = load_profile()
         windowed = self.how.windowed or (pilot and not self.how.virtual_display)
         with open_window(
             *(prepared, self.progress, profile), windowed=windowed, clock=clock, shared=shared
@@ -231,10 +230,10 @@ class Part:
                     "the screen of this computer was not measured: sizes are in pixels only. "
                     "Measure it with: twoalike screen"
                 )
-            screen, view, apparatus = opened
+            window, view, apparatus = opened
             if pilot and view.refresh_hz is None:
                 view = replace(view, refresh_hz=SIMULATED_HZ)
-            yield screen, view, apparatus
+            yield window, view, apparatus
 
     def _open_speaker(self, stack: ExitStack) -> "Speaker | None":
         """Open the sound device, before the participant sits down; None where nothing is heard."""

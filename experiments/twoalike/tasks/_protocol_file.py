@@ -32,8 +32,7 @@ def protocols() -> dict[str, type[Protocol]]:
 def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
     """Read the protocol of a task, with the keys that differ in the study's group and condition.
 
-    The instruction of a condition comes behind the task's, and after the welcome of a resumed
-    session.
+    The instruction of a condition comes behind the task's.
 
     A task whose protocol has no key in study.toml needs no file: its defaults hold without one.
 
@@ -110,8 +109,7 @@ def _instructed[P: Protocol](study: Study, protocol: P) -> P:
             expected=f"an instruction in {protocol.language!r}, the language of the protocol",
             found=", ".join(map(repr, own.instruction)),
         )
-    resume = "\n\n".join((texts.resume, *pages))
-    told = texts.model_copy(update={"instruction": (*texts.instruction, *pages), "resume": resume})
+    told = texts.model_copy(update={"instruction": (*texts.instruction, *pages)})
     return protocol.model_copy(update={"texts": told})
 
 

@@ -445,7 +445,7 @@ def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
     yield from single_page_faults(single, frame)
     rooms = [
         Room(f"texts.{key}", getattr(texts, key), 1, widest(frame), 1.4 * frame.text)
-        for key in ("needs_number", "needs_answer")
+        for key in ("needs_number", "needs_answer")  # numbers are about as long as their names
     ]
     rooms.append(Room("texts.ready", texts.ready, 1.3, widest(frame), 3.8 * frame.text))
     yield from room_faults(rooms, frame)

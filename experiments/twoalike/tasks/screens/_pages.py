@@ -179,7 +179,7 @@ class PageActivity(_BesideTrials):
     frame
         The window, which determines how much of the text fits.
     keys
-        Keys that turn it, besides :data:`GO_ON`.
+        Keys that turn it.
     pointer
         Whether a press of the pointer turns it.
     minimum_s
@@ -194,13 +194,13 @@ class PageActivity(_BesideTrials):
         page: Page,
         frame: Frame,
         *,
-        keys: frozenset[str] = frozenset(),
+        keys: frozenset[str] = GO_ON,
         pointer: bool = True,
         minimum_s: float = 0.0,
         limit_s: float = 0.0,
     ) -> None:
         self.name, self._page = name, page
-        self.keys, self._pointer = GO_ON | keys, pointer
+        self.keys, self._pointer = keys, pointer
         self.minimum_s, self.limit_s = minimum_s, limit_s
         self._layout = lay_out_page(page, frame)
         self._turning = Turning(
@@ -243,6 +243,9 @@ class PageActivity(_BesideTrials):
 
 _LONGEST = 500
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
+_LARGEST = 999_999_999
+RANGES = {"age": (0, 130), "number": (-_LARGEST, _LARGEST)}
+"""Smallest and largest number that questions of a kind take."""
 _ENTER = ("return", "num_enter")
 _CARET = {"home": False, "end": True}
 type Answer = str | int | tuple[str, ...] | None
@@ -263,12 +266,16 @@ def read_answer(question: Question, entry: str) -> Answer:
         return entry
     if question.kind == "text":
         return text
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f"no whole number of at most nine digits: {text!r}")
-    value = int(text)
-    if question.kind == "age" and not 0 <= value <= 130:
-        raise ValueError(f"no age: {value}")
-    return min(value, OLDEST_AGE) if question.kind == "age" else value
+    low, high = RANGES[question.kind]
+    if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+        raise ValueError(f"no whole number from {low} to {high}: {text!r}")
+    return min(int(text), OLDEST_AGE) if question.kind == "age" else int(text)
+
+
+def number_remark(kind: str, texts: PageTexts) -> str:
+    """Remark below an answer that is no number of the range asked for."""
+    low, high = RANGES[kind]
+    return texts.needs_number.format(low=low, high=high)
 
 
 def _drawable(text: str) -> str:
@@ -435,7 +442,7 @@ class QuestionActivity(_BesideTrials):
             try:
                 answer = read_answer(self.question, entry)
             except ValueError:
-                self._remark = self._texts.needs_number
+                self._remark = number_remark(self.question.kind, self._texts)
                 return []
         if answer is None and self.question.required:
             self._remark = self._texts.needs_answer
