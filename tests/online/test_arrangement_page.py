@@ -35,7 +35,6 @@ from twoalike.tasks.multi_arrangement import (
     ArrangementTrial,
     MultiArrangement,
     Seating,
-    arrangement_protocol,
     lay_out_arena,
 )
 from twoalike.tasks.multi_arrangement._script import Arranging, SubmittedTrial, _between
@@ -279,7 +278,7 @@ def test_everything_is_where_it_is_in_a_window(rng: np.random.Generator) -> None
     sizes = [(360, 740), (740, 360), (1024, 768), (1920, 1080), (768, 1024), (3840, 2160)]
     sizes += [(int(rng.integers(300, 2600)), int(rng.integers(300, 1500))) for _ in range(60)]
     for number, size in enumerate(sizes):
-        protocol = arrangement_protocol(["en", "de"][number % 2])
+        protocol = MultiArrangement.model_validate({"language": ["en", "de"][number % 2]})
         arena = {"item_fraction": float(rng.choice([0.04, 0.08, 0.2]))}
         arena["arena_fraction"] = float(rng.choice([0.5, 0.68, 0.8]))
         protocol = protocol.model_copy(update={"arena": protocol.arena.model_copy(update=arena)})

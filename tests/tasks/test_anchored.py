@@ -17,7 +17,6 @@ from twoalike.tasks import (
     Shown,
     Trial,
     View,
-    anchored_protocol,
     lay_out,
 )
 from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
@@ -123,7 +122,9 @@ def test_keys_are_told_apart() -> None:
 
 
 def test_both_languages_have_all_texts() -> None:
-    english, german = (anchored_protocol(language).texts for language in ("en", "de"))
+    english, german = (
+        AnchoredChoice.model_validate({"language": language}).texts for language in ("en", "de")
+    )
     assert set(english.model_dump()) == set(german.model_dump())
     assert english.prompt != german.prompt
 

@@ -11,14 +11,12 @@ from twoalike.tasks import (
     OddOneOut,
     Protocol,
     View,
-    arrangement_protocol,
     between,
     box_fill,
     check_contrast,
     check_texts,
     languages,
     readable_on,
-    triplet_protocol,
 )
 from twoalike.tasks._protocol_file import contrast
 from twoalike.tasks.lettering import label_size
@@ -33,9 +31,9 @@ MANY = "an answer that is told at length " * 9
 @pytest.mark.parametrize("size", SIZES)
 def test_all_shipped_texts_fit_all_screens(size: tuple[int, int], language: str) -> None:
     for protocol in (
-        triplet_protocol(language),
+        OddOneOut.model_validate({"language": language}),
         OddOneOut.model_validate({"language": language, "images": {"layout": "triangle"}}),
-        arrangement_protocol(language),
+        MultiArrangement.model_validate({"language": language}),
     ):
         assert check_texts(protocol, View(size)) == []
         assert check_contrast(protocol) == []

@@ -21,10 +21,8 @@ from twoalike.tasks import (
     Tick,
     Trial,
     View,
-    alike_pair_protocol,
     check_texts,
     lay_out_grid,
-    odd_of_many_protocol,
 )
 from twoalike.tasks.choice_of_many import ManyActivity, PairActivity, PairTrial
 from twoalike.tasks.odd_one_out import TrialResult
@@ -249,8 +247,8 @@ def test_keys_are_told_apart() -> None:
         MostAlikePair.model_validate({"answers": none})
 
 
-@pytest.mark.parametrize("made", [odd_of_many_protocol, alike_pair_protocol])
+@pytest.mark.parametrize("made", [OddOneOfMany, MostAlikePair])
 def test_both_languages_have_all_texts(made: Any) -> None:
-    english, german = (made(language).texts for language in ("en", "de"))
+    english, german = (made.model_validate({"language": one}).texts for one in ("en", "de"))
     assert set(english.model_dump()) == set(german.model_dump())
     assert english.prompt != german.prompt

@@ -29,7 +29,6 @@ from twoalike.tasks import (
     protocol_template,
     run_session,
     session_duration,
-    triplet_protocol,
 )
 from twoalike.tasks.odd_one_out import triplet_times
 
@@ -68,7 +67,7 @@ def simulated(root: Path, task: str) -> tuple[float, Duration]:
 def _protocol(preset: str) -> str:
     """Text of an odd-one-out protocol: the default one, or that of a template."""
     if preset == "default":
-        return protocol_template(triplet_protocol())
+        return protocol_template(OddOneOut())
     (template,) = (found for found in study_templates() if found.name == preset)
     return template.protocol("odd-one-out", "en")
 

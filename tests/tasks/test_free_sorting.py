@@ -26,7 +26,6 @@ from twoalike.tasks import (
     Tick,
     Typed,
     View,
-    sorting_protocol,
 )
 from twoalike.tasks.free_sorting import (
     SortingActivity,
@@ -274,6 +273,8 @@ def test_what_does_not_fit_says_why() -> None:
 
 
 def test_both_languages_have_all_texts() -> None:
-    english, german = (sorting_protocol(language).texts for language in ("en", "de"))
+    english, german = (
+        FreeSorting.model_validate({"language": language}).texts for language in ("en", "de")
+    )
     assert set(english.model_dump()) == set(german.model_dump())
     assert english.prompt != german.prompt

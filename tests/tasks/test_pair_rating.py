@@ -22,7 +22,6 @@ from twoalike.tasks import (
     Shown,
     Tick,
     View,
-    rating_protocol,
 )
 from twoalike.tasks.pair_rating import (
     PairTrial,
@@ -238,6 +237,8 @@ def test_words_for_each_point_are_as_many_as_the_points() -> None:
 
 
 def test_both_languages_have_all_texts() -> None:
-    english, german = (rating_protocol(language).texts for language in ("en", "de"))
+    english, german = (
+        PairRating.model_validate({"language": language}).texts for language in ("en", "de")
+    )
     assert set(english.model_dump()) == set(german.model_dump())
     assert english.prompt != german.prompt

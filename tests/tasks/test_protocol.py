@@ -19,10 +19,8 @@ from twoalike.tasks import (
     OddOneOut,
     Protocol,
     View,
-    arrangement_protocol,
     lay_out,
     protocol_template,
-    triplet_protocol,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +110,10 @@ def test_questions_can_be_added_at_the_end_of_the_template(name: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_instructions_wrap_with_the_window_and_fit_every_layout(language: str) -> None:
-    for protocol in (triplet_protocol(language), arrangement_protocol(language)):
+    for protocol in (
+        OddOneOut.model_validate({"language": language}),
+        MultiArrangement.model_validate({"language": language}),
+    ):
         for page in protocol.model_dump()["texts"]["instruction"]:
             assert not [part for part in page.split("\n\n") if "\n" in part]
             assert "side by side" not in page and "nebeneinander" not in page  # or a triangle

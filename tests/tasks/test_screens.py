@@ -46,7 +46,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks._protocol import PageTexts, Question
 from twoalike.tasks.odd_one_out import triplet_script
-from twoalike.tasks.screens import WaitActivity, consent_text_hash
+from twoalike.tasks.screens import WaitActivity, ask_questions, consent_text_hash
 
 DEFAULT = OddOneOut()
 FRAME = frame(DEFAULT.screen, (1280, 1024))
@@ -70,6 +70,17 @@ def test_a_page_stays_for_its_shortest_time_and_is_turned_by_a_press() -> None:
     (note,) = feed(page, KeyPress(100.5, "1"))
     assert note == Note("p", 100.5, {"shown_s": 90.5, "ended_by": "press"})
     assert page.finished
+
+
+def test_a_late_answer_to_a_trial_does_not_answer_the_question_after_it() -> None:
+    rules = OddOneOut.model_validate({"pages": {"page_s": 0}})
+    question = Question(id="q", text="Tired?", kind="choice", options=("no", "yes"))
+    asked = next(iter(ask_questions("blocks", [question], rules, FRAME)))
+    assert isinstance(asked, QuestionActivity)
+    feed(asked, KeyPress(0.9, "1"), Shown(1.0), KeyPress(1.4, "1"))
+    assert not asked.finished
+    feed(asked, KeyPress(1.6, "2"))
+    assert asked.answer == "yes"
 
 
 @pytest.mark.parametrize("key", ["space", "return", "num_enter"])

@@ -67,19 +67,3 @@ class AnchoredChoice(ChoiceProtocol):
         layout = images.get("layout") if isinstance(images, Mapping) else images.layout
         row = texts and layout == "row"
         return texts | preset_texts("anchored_choice_row", language) if row else texts
-
-
-def anchored_protocol(language: str = "en") -> AnchoredChoice:
-    """Protocol of the anchored-choice task.
-
-    Parameters
-    ----------
-    language
-        One of :func:`twoalike.tasks.languages`.
-
-    Examples
-    --------
-    >>> anchored_protocol("de").texts.labels
-    ('← oder 1', '→ oder 2')
-    """
-    return AnchoredChoice.model_validate({"language": language})

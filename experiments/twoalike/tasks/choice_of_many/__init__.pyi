@@ -1,9 +1,7 @@
 from ._protocol import ManyProtocol as ManyProtocol
 from ._protocol import MostAlikePair as MostAlikePair
 from ._protocol import OddOneOfMany as OddOneOfMany
-from ._protocol import alike_pair_protocol as alike_pair_protocol
 from ._protocol import many_text_faults as many_text_faults
-from ._protocol import odd_of_many_protocol as odd_of_many_protocol
 from ._session import ManyHands as ManyHands
 from ._session import PreparedMany as PreparedMany
 from ._session import many_times as many_times

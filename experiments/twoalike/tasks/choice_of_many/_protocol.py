@@ -92,38 +92,6 @@ class MostAlikePair(ManyProtocol):
     )
 
 
-def odd_of_many_protocol(language: str = "en") -> OddOneOfMany:
-    """Protocol of the odd-one-of-many task.
-
-    Parameters
-    ----------
-    language
-        One of :func:`twoalike.tasks.languages`.
-
-    Examples
-    --------
-    >>> odd_of_many_protocol("de").texts.prompt
-    'Welches Bild gehört nicht dazu?'
-    """
-    return OddOneOfMany.model_validate({"language": language})
-
-
-def alike_pair_protocol(language: str = "en") -> MostAlikePair:
-    """Protocol of the most-alike-pair task.
-
-    Parameters
-    ----------
-    language
-        One of :func:`twoalike.tasks.languages`.
-
-    Examples
-    --------
-    >>> alike_pair_protocol().texts.prompt
-    'Which two are most alike?'
-    """
-    return MostAlikePair.model_validate({"language": language})
-
-
 def many_text_faults(protocol: ManyProtocol, view: View) -> Iterator[tuple[str, str]]:
     """Yield the key of each text of a trial that does not fit a window, with the reason.
 

@@ -3,7 +3,6 @@ from ._layout import SortingLayout as SortingLayout
 from ._layout import lay_out_sorting as lay_out_sorting
 from ._layout import sorting_text_faults as sorting_text_faults
 from ._protocol import FreeSorting as FreeSorting
-from ._protocol import sorting_protocol as sorting_protocol
 from ._session import PreparedSortings as PreparedSortings
 from ._session import SortingHands as SortingHands
 from ._session import listed_sorting_times as listed_sorting_times

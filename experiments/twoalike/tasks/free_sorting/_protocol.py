@@ -96,14 +96,3 @@ class FreeSorting(PlacingProtocol):
         default_factory=lambda: SortingTexts(**shipped_texts("free-sorting", "en")),
         description="What the participant reads: UTF-8, any language.",
     )
-
-
-def sorting_protocol(language: str = "en") -> FreeSorting:
-    """Protocol of the free-sorting task.
-
-    Examples
-    --------
-    >>> sorting_protocol("de").texts.count(3)
-    'Noch 3 Bilder'
-    """
-    return FreeSorting.model_validate({"language": language})

@@ -25,7 +25,6 @@ from ._protocol import PlacingAnswers as PlacingAnswers
 from ._protocol import PlacingProtocol as PlacingProtocol
 from ._protocol import PlacingRules as PlacingRules
 from ._protocol import PlacingTexts as PlacingTexts
-from ._protocol import arrangement_protocol as arrangement_protocol
 from ._script import submitted as submitted
 from ._trial import ArrangementResult as ArrangementResult
 from ._trial import ArrangementTrial as ArrangementTrial

@@ -232,8 +232,3 @@ class MultiArrangement(PlacingProtocol):
         default_factory=lambda: PlacingTexts(**shipped_texts("multi-arrangement", "en")),
         description="What the participant reads: UTF-8, any language.",
     )
-
-
-def arrangement_protocol(language: str = "en") -> MultiArrangement:
-    """Protocol of the multi-arrangement task."""
-    return MultiArrangement.model_validate({"language": language})

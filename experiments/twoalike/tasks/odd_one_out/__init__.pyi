@@ -9,7 +9,6 @@ from ._protocol import OddOneOut as OddOneOut
 from ._protocol import PlaceKeys as PlaceKeys
 from ._protocol import Timing as Timing
 from ._protocol import choice_text_faults as choice_text_faults
-from ._protocol import triplet_protocol as triplet_protocol
 from ._protocol import triplet_text_faults as triplet_text_faults
 from ._session import PreparedTriplets as PreparedTriplets
 from ._session import TripletHands as TripletHands

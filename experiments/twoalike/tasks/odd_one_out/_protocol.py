@@ -203,22 +203,6 @@ class OddOneOut(ChoiceProtocol):
     )
 
 
-def triplet_protocol(language: str = "en") -> OddOneOut:
-    """Protocol of the odd-one-out task.
-
-    Parameters
-    ----------
-    language
-        One of :func:`twoalike.tasks.languages`.
-
-    Examples
-    --------
-    >>> triplet_protocol("de").texts.prompt
-    'Welches Bild gehört nicht dazu?'
-    """
-    return OddOneOut.model_validate({"language": language})
-
-
 def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[str, str]]:
     """Yield the key of each text of a trial that does not fit a window, with the reason.
 

@@ -2,7 +2,6 @@ from ._layout import RatingLayout as RatingLayout
 from ._layout import lay_out_rating as lay_out_rating
 from ._layout import rating_text_faults as rating_text_faults
 from ._protocol import PairRating as PairRating
-from ._protocol import rating_protocol as rating_protocol
 from ._session import PreparedRatings as PreparedRatings
 from ._session import RatingHands as RatingHands
 from ._session import listed_rating_times as listed_rating_times

@@ -187,19 +187,3 @@ class PairRating(Protocol):
     def has_button(self) -> bool:
         """Whether an answer is ended by a button."""
         return self.scale.kind == "slider" or self.scale.confirm
-
-
-def rating_protocol(language: str = "en") -> PairRating:
-    """Protocol of the pair-rating task.
-
-    Parameters
-    ----------
-    language
-        One of :func:`twoalike.tasks.languages`.
-
-    Examples
-    --------
-    >>> rating_protocol("de").texts.low
-    'gar nicht ähnlich'
-    """
-    return PairRating.model_validate({"language": language})
