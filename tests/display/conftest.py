@@ -215,6 +215,12 @@ class Session:
                 lambda: self.person.press("space"),
             )
 
+    def resume(self) -> None:
+        """Turn the page that welcomes back, and both of the instruction."""
+        n_before = len(self.notes("instruction"))
+        self.until(lambda: self.notes("resume"), lambda: self.person.press("space"))
+        self.begin(n_before + 2)
+
     def end(self) -> int:
         return int(self.process.wait(timeout=ENOUGH_S))
 

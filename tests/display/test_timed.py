@@ -67,7 +67,7 @@ def test_masked_images_are_measured_killed_and_resumed(
     session.process.kill()
     session.process.wait()
     session = sit(session.root, TASK, "--resume")
-    session.until(lambda: session.notes("resume"), lambda: session.person.press("space"))
+    session.resume()
     trigger(session, 2)
     answer(session, "3")
     answer(session, "1")

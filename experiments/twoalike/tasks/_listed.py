@@ -140,7 +140,7 @@ def page_before(
         return "break" if ends_block(done, every, total) else None
     if trial.block_index == before.block_index:
         return None
-    size = sum(one.block_index == before.block_index for one in trials[:number])
+    size = count_judged([one for one in trials if one.block_index == before.block_index])
     last = trials[-1].block_index == trial.block_index
     return None if last and 2 * (total - done) < size else "break"
 

@@ -17,6 +17,7 @@ from ._layout import TextLayout as TextLayout
 from ._layout import View as View
 from ._layout import asked_scene as asked_scene
 from ._layout import frame as frame
+from ._layout import is_upright as is_upright
 from ._layout import lay_out_page as lay_out_page
 from ._layout import lay_out_question as lay_out_question
 from ._layout import option_labels as option_labels

@@ -20,6 +20,11 @@ def usual_screen(size: tuple[int, int]) -> ScreenProfile:
     return ScreenProfile(width_m=size[0] * 0.0254 / 96, distance_m=0.57, size_px=size)
 
 
+def is_upright(size: tuple[int, int]) -> bool:
+    """Whether a window is higher than wide."""
+    return size[1] > size[0]
+
+
 @dataclass(frozen=True)
 class View:
     """A window on a screen."""
@@ -402,6 +407,11 @@ def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
         yield f"texts.{key}", Page(text, texts.go_on, (1, 1))
 
 
+_LARGEST = 999_999_999
+RANGES = {"age": (0, 130), "number": (-_LARGEST, _LARGEST)}
+"""Smallest and largest number that questions of a kind take."""
+
+
 def asked_scene(question: Question, texts: PageTexts) -> Ask:
     """Scene of a question before anything is answered."""
     footer = {"choice": texts.choose, "choices": texts.choose_several, "long_text": texts.write}
@@ -443,9 +453,11 @@ def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
     if protocol.consent.ask:
         single.append(("texts.declined", Page(texts.declined, texts.go_on)))
     yield from single_page_faults(single, frame)
+    low, high = RANGES["number"]
+    remarks = [("needs_number", texts.needs_number.format(low=low, high=high))]
+    remarks.append(("needs_answer", texts.needs_answer))
     rooms = [
-        Room(f"texts.{key}", getattr(texts, key), 1, widest(frame), 1.4 * frame.text)
-        for key in ("needs_number", "needs_answer")  # numbers are about as long as their names
+        Room(f"texts.{key}", text, 1, widest(frame), 1.4 * frame.text) for key, text in remarks
     ]
     rooms.append(Room("texts.ready", texts.ready, 1.3, widest(frame), 3.8 * frame.text))
     yield from room_faults(rooms, frame)

@@ -23,6 +23,7 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._protocol import PageTexts, Protocol, Question
 from twoalike.tasks.lettering import can_draw
 from twoalike.tasks.screens._layout import (
+    RANGES,
     Frame,
     TextLayout,
     asked_scene,
@@ -243,9 +244,6 @@ class PageActivity(_BesideTrials):
 
 _LONGEST = 500
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
-_LARGEST = 999_999_999
-RANGES = {"age": (0, 130), "number": (-_LARGEST, _LARGEST)}
-"""Smallest and largest number that questions of a kind take."""
 _ENTER = ("return", "num_enter")
 _CARET = {"home": False, "end": True}
 type Answer = str | int | tuple[str, ...] | None
@@ -270,12 +268,6 @@ def read_answer(question: Question, entry: str) -> Answer:
     if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
         raise ValueError(f"no whole number from {low} to {high}: {text!r}")
     return min(int(text), OLDEST_AGE) if question.kind == "age" else int(text)
-
-
-def number_remark(kind: str, texts: PageTexts) -> str:
-    """Remark below an answer that is no number of the range asked for."""
-    low, high = RANGES[kind]
-    return texts.needs_number.format(low=low, high=high)
 
 
 def _drawable(text: str) -> str:
@@ -442,7 +434,8 @@ class QuestionActivity(_BesideTrials):
             try:
                 answer = read_answer(self.question, entry)
             except ValueError:
-                self._remark = number_remark(self.question.kind, self._texts)
+                low, high = RANGES[self.question.kind]
+                self._remark = self._texts.needs_number.format(low=low, high=high)
                 return []
         if answer is None and self.question.required:
             self._remark = self._texts.needs_answer

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import POSITIONS
 from twoalike.tasks._protocol import Protocol
-from twoalike.tasks.screens._layout import View, frame
+from twoalike.tasks.screens._layout import View, frame, is_upright
 
 
 class ImageSize(Strict):
@@ -164,11 +164,6 @@ _LINES, _COLUMN_LINES = 11, 9
 are between the images."""
 _LABEL = 1.6
 """Least height in lines of text between two images of a column."""
-
-
-def is_upright(size: tuple[int, int]) -> bool:
-    """Whether a window is higher than wide."""
-    return size[1] > size[0]
 
 
 def _largest_side(images: Images, size: tuple[int, int], text: int, gap: int) -> float:
