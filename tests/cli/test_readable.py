@@ -94,6 +94,31 @@ def test_on_a_measured_screen_the_smallest_one_is_a_remark(
     assert "1024 x 768" not in said
 
 
+@pytest.mark.parametrize(("task", "px"), [("anchored_choice", 320), ("odd_one_of_many", 300)])
+def test_validate_tries_common_screens_and_the_one_that_was_measured(
+    make_study: Callable[..., Path],
+    told: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    px: int,
+) -> None:
+    root = make_study("study", "trials = 6\npractice = 0\n[odd_one_of_many]\ntrials = 6\n")
+    settings = f"[images]\nimage_px = {px}\nimage_fraction = 0\n"
+    (root / "protocols" / f"{task}.toml").write_text(settings)
+    code, said = told("validate", root)
+    notes = [line for line in said.splitlines() if "does not fit screens of 1280 x 720" in line]
+    assert code == 0
+    assert len(notes) == 1
+    assert notes[0].startswith(f"note: {root}/protocols/{task}.toml: ")
+    assert "1920 x 1080" not in notes[0] and "smaller" in notes[0]  # the remedy
+    small = ScreenProfile(width_m=0.3, distance_m=0.6, size_px=(1366, 768))
+    for module in ("_protocol_file", "_validate"):
+        monkeypatch.setattr(f"twoalike.tasks.{module}.load_profile", lambda: small)
+    code, said = told("validate", root)
+    assert code == 1
+    assert f"{task}.toml: " in said and "1366 x 768" in said
+
+
 def test_without_fonts_to_measure_validate_says_so(
     make_study: Callable[..., Path],
     told: Callable[..., tuple[int, str]],

@@ -164,7 +164,7 @@ class Session:
 
     @property
     def raw(self) -> Path:
-        return self.root / "data" / "raw"
+        return self.root / "data" / ("pilot" if "--pilot" in self.process.args else "raw")
 
     @property
     def name(self) -> RunName:
@@ -214,6 +214,12 @@ class Session:
                 lambda page=page: len(self.notes("instruction")) > page,
                 lambda: self.person.press("space"),
             )
+
+    def resume(self) -> None:
+        """Turn the page that welcomes back, and both of the instruction."""
+        n_before = len(self.notes("instruction"))
+        self.until(lambda: self.notes("resume"), lambda: self.person.press("space"))
+        self.begin(n_before + 2)
 
     def end(self) -> int:
         return int(self.process.wait(timeout=ENOUGH_S))

@@ -128,7 +128,7 @@ def test_anchored_choices_are_recorded_as_given_and_go_on_after_a_kill(
     session.process.kill()
     session.process.wait()
     session = sit(root, "anchored-choice", "--resume")
-    session.until(lambda: session.notes("resume"), lambda: person.press("space"))
+    session.resume()
     for _, _, _, act in given[3:]:
         answer(session, act)
     assert session.finish() == 0
@@ -180,7 +180,7 @@ def test_pairs_are_framed_and_recorded_as_given_and_go_on_after_a_kill(
     session.process.kill()
     session.process.wait()
     session = sit(root, "most-alike-pair", "--resume")
-    session.until(lambda: session.notes("resume"), lambda: person.press("space"))
+    session.resume()
     for first, second in (("1", "2"), ("2", "3"), ("3", "4")):
         pick(first, partial(person.press, first))
         answer(session, partial(click, second))

@@ -66,7 +66,7 @@ def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
     session.process.kill()
     session.process.wait()
     session = sit(session.root, TASK, "--resume")
-    session.until(lambda: session.notes("resume"), lambda: person.press("space"))
+    session.resume()
     for _, _, act in given[3:]:
         answer(session, act)
     assert session.finish() == 0

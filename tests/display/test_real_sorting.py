@@ -89,7 +89,7 @@ def test_images_are_sorted_by_mouse_and_by_keys_and_go_on_after_a_kill(
     session.process.kill()
     session.process.wait()
     session = sit(root, TASK, "--resume")
-    session.until(lambda: session.notes("resume"), lambda: person.press("space"))
+    session.resume()
     session.until(lambda: len(session.events("trial_start")) == 3)
     for place, cell in zip(ready, (4, 4, 0, 0, 4), strict=True):
         act(session, lambda at=place, cell=cell: person.drag(at, (boxes[cell].x, boxes[cell].y)))

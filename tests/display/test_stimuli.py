@@ -3,7 +3,6 @@
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +107,6 @@ def test_films_run_at_their_own_rate_and_begin_anew(tmp_path: Path) -> None:
         check_memory(MOST_BYTES + 1)
 
 
-@dataclass
-class Pilot(Session):
-    """A pilot session."""
-
-    @property
-    def raw(self) -> Path:
-        return self.root / "data" / "pilot"
-
-
 def test_sounds_are_played_by_keys_and_mouse_and_heard_before_an_answer(
     tmp_path: Path, person: Any, sit: Callable[..., Session]
 ) -> None:
@@ -124,7 +114,6 @@ def test_sounds_are_played_by_keys_and_mouse_and_heard_before_an_answer(
     study = made(tmp_path, sounds=tmp_path / "tones")
     study.protocol_of("oddoneout").write_text(QUICK)
     session = sit(study.root, "odd-one-out", "--pilot")
-    session = Pilot(session.root, person, session.task, session.process)
     size = (int(0.85 * 1280) // 2 * 2, int(0.85 * 1024) // 2 * 2)
     layout = lay_out(OddOneOut(), View(size))
     person.point_at(0, 400)

@@ -67,7 +67,7 @@ def test_masked_images_are_measured_killed_and_resumed(
     session.process.kill()
     session.process.wait()
     session = sit(session.root, TASK, "--resume")
-    session.until(lambda: session.notes("resume"), lambda: session.person.press("space"))
+    session.resume()
     trigger(session, 2)
     answer(session, "3")
     answer(session, "1")
@@ -98,3 +98,19 @@ def test_masked_images_are_measured_killed_and_resumed(
     }
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert sidecar["mask_duration_1"]["Units"] == "s"
+
+
+def test_a_pilot_run_is_shown_where_no_frame_can_be_counted(
+    make_study: Callable[..., Path], sit: Callable[..., Any]
+) -> None:
+    session = sit(make_study("study", DESIGN, PROTOCOL), TASK, "--pilot")
+    session.begin()
+    trigger(session, 1)
+    for number in range(4):
+        answer(session, str(1 + number % 3))
+    assert session.finish() == 0
+    rows = read_run(session.name.rows(session.raw)).rows
+    assert rows["pilot"].all()
+    assert (rows["image_duration_1"] > 0.05).all()
+    apparatus = read_manifest(session.name.manifest(session.raw))["segments"][0]["apparatus"]
+    assert apparatus["screen"]["refresh_hz"] is None

@@ -279,6 +279,16 @@ def test_typed_text_arrives_and_line_ends_do_not(opened: Opened) -> None:
     assert opened.screen.events() == [Typed(now, text) for text in ("a", "ß", "大", " ")]
 
 
+def test_a_key_that_is_held_writes_once(opened: Opened) -> None:
+    opened.screen.events()
+    for _ in range(2):
+        opened.screen.press_key("1")
+        for _ in range(3):  # as X repeats it
+            opened.screen.type_text("1")
+    typed = [event for event in opened.screen.events() if isinstance(event, Typed)]
+    assert [event.text for event in typed] == ["1", "1"]
+
+
 def test_gaining_and_losing_the_keyboard_is_told(opened: Opened) -> None:
     opened.screen.events()
     now = opened.screen.now()

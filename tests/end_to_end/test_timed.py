@@ -159,3 +159,21 @@ def test_masks_that_change_end_the_session(study: Path) -> None:
         TIMED.replace('"scrambled"', '"images"\nmask_folder = "masks"')
     )
     assert "found none" in validate_study(study).faults[0]
+
+
+def test_a_pilot_run_previews_timed_images_on_any_screen(
+    make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))  # never measured
+    images = "[images]\nimage_deg = 30\nimage_fraction = 0\n"
+    short = "[timing]\npresentation_ms = 5\nmask_ms = 5\nmask = 'scrambled'\n"
+    root = make_study("study", DESIGN, images + short)
+    with pytest.raises(TwoalikeError, match="degrees"):
+        run(root, "901")
+    pilot = sit(root, "901", pilot=True, simulate=True, window=False, panel=False)
+    assert pilot.end_reason == "completed"
+    rows = read_run(pilot.path).rows
+    assert rows["pilot"].all()
+    assert (rows["image_duration_1"] > 0).all()
+    assert not (root / "data" / "raw").exists()
+    assert [str(one) for data in validate_study(root).data for one in data.problems] == []

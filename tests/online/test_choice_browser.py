@@ -35,7 +35,7 @@ TEXT_PAGE = {
     "text": "Hello",
     "footer": "Go on",
     "minimum_s": 0.3,
-    "keys": [],
+    "keys": ["space", "return"],
 }
 QUESTION = {"measure": "form", "id": "q", "text": "What?", "options": [], "required": True}
 ROW = OddOneOut.model_validate({"timing": {"fixation_s": 0.1, "feedback_s": 0.1}})
@@ -166,6 +166,49 @@ def test_an_image_is_chosen_where_the_layout_has_it(show: Show) -> None:
     assert method == ("touch" if is_phone(page) else "mouse")
 
 
+@pytest.mark.parametrize("size", [(360, 740), (412, 915), (768, 1024)])
+@pytest.mark.parametrize("rules", [ROW, AnchoredChoice()], ids=["row", "triangle"])
+def test_on_a_phone_images_are_large_and_no_key_is_named(
+    browser: Browser, size: tuple[int, int], rules: Any
+) -> None:
+    width, height = size
+    viewport: Any = {"width": width, "height": height}
+    context = browser.new_context(viewport=viewport, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.route("**/*", answer)
+    page.goto("http://study.test/")
+    page.wait_for_function("!!window.show")
+    step = {"what": "trial", "trial": TRIAL, "protocol": rules.model_dump(mode="json")}
+    addresses = {name: f"http://study.test/{name}" for name in PICTURES}
+    page.evaluate("step => void show(step)", {**step, "addresses": addresses})
+    await_images(page)
+    boxes = [page.locator(".image").nth(number).bounding_box() or {} for number in range(3)]
+    left, right = min(b["x"] for b in boxes), max(b["x"] + b["width"] for b in boxes)
+    top, bottom = min(b["y"] for b in boxes), max(b["y"] + b["height"] for b in boxes)
+    assert all(box["width"] > 0.3 * width for box in boxes)
+    assert max((right - left) / width, (bottom - top) / height) > 0.75
+    assert left >= 0 and right <= width and top >= 0 and bottom <= height
+    assert not any(label.is_visible() for label in page.locator(".keys-only").all())
+    context.close()
+
+
+def test_a_key_that_is_held_since_the_last_trial_answers_no_question(show: Show) -> None:
+    step = {**QUESTION, "question": "number", "minimum_s": 0.0, "values": {}}
+    rules = OddOneOut.model_validate({"pages": {"page_s": 0}})
+    page = show("question", rules, step=step)
+    page.keyboard.down("3")
+    page = show("question", rules, step=step)
+    page.locator("input").wait_for()
+    for _ in range(3):
+        page.keyboard.down("3")  # repeats
+    assert page.locator("input").input_value() == ""
+    page.keyboard.up("3")
+    page.keyboard.type("7")
+    assert page.locator("input").input_value() == "7"
+    page.keyboard.press("Enter")
+    assert data(page)["items"][1]["values"] == {"q": 7}
+
+
 def test_the_reference_of_an_anchored_choice_is_no_button(show: Show) -> None:
     page = show("trial", AnchoredChoice(), trial={**TRIAL, "anchored": True})
     await_images(page)
@@ -245,7 +288,7 @@ def test_questions_are_answered(
     elif kind == "age":
         page.keyboard.type("old")
         page.keyboard.press("Enter")
-        page.get_by_text(rules.texts.needs_number).wait_for()
+        page.get_by_text("Please enter a whole number from 0 to 130.").wait_for()
         page.locator("input").fill("93")
         page.keyboard.press("Enter")
     else:

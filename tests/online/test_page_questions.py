@@ -23,6 +23,7 @@ from twoalike.tasks import (
     Typed,
 )
 from twoalike.tasks._protocol import Question
+from twoalike.tasks.screens import GO_ON
 from twoalike.tasks.screens._pages import read_answer
 
 LARGE = Frame((2000, 1400), 20)
@@ -67,7 +68,7 @@ def test_pages_and_countdowns_end_as_in_the_window(tmp_path: Path) -> None:
             cases.append({"made": "countdown", "seconds": 1 + limit, "steps": steps})
             expected.append(played(ReadyActivity("Ready", 1 + limit), events))
             continue
-        keys = frozenset({"left"}) if rng.random() < 0.5 else frozenset[str]()
+        keys = GO_ON | {"left"} if rng.random() < 0.5 else frozenset({"space"})
         step = {"name": "break", "minimum_s": least, "limit_s": limit, "keys": sorted(keys)}
         read = {"kind": "read", "time": 0.0}
         steps = [read, *map(as_button, events)]
@@ -85,7 +86,7 @@ def test_pages_and_countdowns_end_as_in_the_window(tmp_path: Path) -> None:
 
 
 def test_a_page_whose_end_was_not_in_view_stays(tmp_path: Path) -> None:
-    step = {"name": "instruction", "minimum_s": 0.0, "limit_s": 0.0, "keys": []}
+    step = {"name": "instruction", "minimum_s": 0.0, "limit_s": 0.0, "keys": ["space"]}
     press = {"kind": "key", "time": 5.0, "key": "space"}
     steps = [{"kind": "shown", "time": 0.0}, press, {"kind": "read", "time": 6.0}]
     (found,) = replayed([{"made": "page", "step": step, "steps": [*steps, press]}], tmp_path)

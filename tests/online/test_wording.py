@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.online._wording import _TEXTS, for_browser
+from twoalike.online._wording import _TEXTS, for_browser, without_keys
 from twoalike.registry import find_task, task_names
 from twoalike.tasks import OddOneOut, Protocol, for_stimuli, languages
 
@@ -54,3 +54,23 @@ def test_what_a_lab_wrote_stays() -> None:
     assert texts.instruction == ("Press Esc, or ask us.",)
     assert texts.go_on == "On with the space bar"
     assert for_browser(for_browser(OddOneOut())) == for_browser(OddOneOut())
+
+
+KEYS = re.compile(
+    r"\b(?:keys?|keyboard|space bar|Tab|Return|Shift|mouse|click|[0-9])\b|[←↑→↓]|"
+    r"Tasten?\b|Tastatur|taste\b|Maus|klicken"
+)
+
+
+@pytest.mark.parametrize("kind", ["image", "word"])
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("task", WITH_A_PAGE)
+def test_keys_are_not_mentioned_where_there_are_none(task: str, language: str, kind: str) -> None:
+    texts = for_browser(shipped(task, language, kind)).texts
+    shown = [*texts.instruction, texts.pause, texts.practice_end, texts.resume, texts.go_on]
+    shown += [texts.choose, texts.choose_several, texts.enter, texts.write, texts.time_out]
+    shown += [texts.model_dump()["prompt"], texts.ready, texts.end, texts.finish]
+    assert KEYS.search("\n".join(shown))
+    for keyed, keyless in without_keys(language).items():
+        shown = [text.replace(keyed, keyless) for text in shown]
+    assert [text for text in shown if KEYS.search(text)] == []

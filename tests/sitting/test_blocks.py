@@ -41,6 +41,33 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+@pytest.mark.parametrize("every", [0, 3])
+@pytest.mark.parametrize("n_done", [5, 8, 9])  # with 2 of practice: the ends of 3, 6 and 7 trials
+def test_a_short_last_block_is_asked_about_with_the_one_before(
+    every: int, n_done: int, make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = "trials = 7\npractice = 2\ntrials_per_block = 3\n"
+    root = make_study("study", design, PROTOCOL.format(every=every))
+    append = RunRecord.append
+
+    def dies(record: Any, rows: Any) -> None:
+        append(record, rows)
+        if record.n_done == n_done:
+            raise Killed
+
+    def run() -> str:
+        whole = {"simulate": True, "window": False, "resume": True, "show": lambda _: None}
+        return sit(root, "901", task="odd-one-out", **whole).end_reason
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunRecord, "append", dies)
+        with pytest.raises(Killed):
+            run()
+    assert run() == "completed"
+    table = read_answers(root / "data" / "raw", "blocks")
+    assert table["question"].tolist() == ["tired_block1", "tired_block2", "thoughts_block2"]
+
+
 @pytest.mark.parametrize(("task", "every"), [("odd-one-out", 0), ("multi-arrangement", 2)])
 def test_each_block_is_asked_about_once(
     task: str, every: int, make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch

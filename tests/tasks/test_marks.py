@@ -162,7 +162,11 @@ def test_the_page_after_escape_marks_nothing_and_a_trial_shown_again_its_new_ons
 
 def test_a_countdown_marks_nothing_and_ends_no_trial() -> None:
     port = Port()
-    protocol = rules(timing={"fixation_s": 0.0, "feedback_s": 0.0}, breaks={"ready_s": 3.0})
+    protocol = rules(
+        timing={"fixation_s": 0.0, "feedback_s": 0.0},
+        breaks={"ready_s": 3.0},
+        pages={"page_s": 0, "instruction_s": 0},
+    )
     script = triplet_script(
         protocol,
         lay_out(protocol, View((1280, 1024))),
@@ -171,7 +175,8 @@ def test_a_countdown_marks_nothing_and_ends_no_trial() -> None:
         n_done=1,
     )
     session = Session(script, "Stop?", getting_ready(protocol))
-    counted: list[float | KeyPress | Tick] = [0.0, KeyPress(2.0, "space"), 2.1, Tick(5.2), 5.3]
+    counted: list[float | KeyPress | Tick] = [0.0, KeyPress(0.5, "space"), 0.6]
+    counted += [KeyPress(1.0, "space"), 1.1, KeyPress(2.0, "space"), 2.1, Tick(5.2), 5.3]
     interrupted = [KeyPress(6.0, "escape"), 6.1, KeyPress(7.0, "x"), 7.1, Tick(10.2), 10.3]
     marked(session, [*counted, *interrupted, KeyPress(12.0, "1"), 12.1], port)
     assert port.sent == [

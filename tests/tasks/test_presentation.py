@@ -349,8 +349,10 @@ def waiting(protocol: OddOneOut) -> Session:
     layout = lay_out(protocol, VIEW)
     script = triplet_script(protocol, layout, [TRIAL], opening, refresh_hz=HZ)
     session = Session(script, "Stop?", getting_ready(protocol), protocol.scanner.key)
-    for event in (Shown(0.0), KeyPress(2.0, "space"), Shown(2.1)):
-        session.handle(event)
+    for time in (-6.0, -4.0, -2.0):  # the welcome, and the instruction again
+        session.handle(Shown(time))
+        session.handle(KeyPress(time + 1.5, "space"))
+    session.handle(Shown(2.1))
     return session
 
 

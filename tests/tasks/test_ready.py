@@ -74,7 +74,7 @@ def test_a_countdown_comes_before_every_trial_that_follows_a_page() -> None:
 
 def test_a_resumed_session_begins_with_a_countdown() -> None:
     assert list(names(begin(protocol(), "mmm", n_done=1))) == (
-        ["resume", "ready", "trial", "trial", "end"]
+        ["resume", "instruction", "instruction", "ready", "trial", "trial", "end"]
     )
 
 

@@ -46,7 +46,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks._protocol import PageTexts, Question
 from twoalike.tasks.odd_one_out import triplet_script
-from twoalike.tasks.screens import WaitActivity, consent_text_hash
+from twoalike.tasks.screens import WaitActivity, ask_questions, consent_text_hash
 
 DEFAULT = OddOneOut()
 FRAME = frame(DEFAULT.screen, (1280, 1024))
@@ -61,7 +61,7 @@ def feed(target: Any, *events: Event) -> list[Item]:
 
 
 def test_a_page_stays_for_its_shortest_time_and_is_turned_by_a_press() -> None:
-    page = PageActivity("p", Page("Hello"), FRAME, keys=frozenset({"1"}), minimum_s=1.0)
+    page = PageActivity("p", Page("Hello"), FRAME, keys=frozenset({"1", "space"}), minimum_s=1.0)
     # Before its first frame nothing counts, however late.
     assert feed(page, KeyPress(9.0, "space"), Shown(10.0)) == []
     assert feed(page, KeyPress(10.99, "space"), PointerPress(10.99, 0, 0), Shown(10.995)) == []
@@ -70,6 +70,17 @@ def test_a_page_stays_for_its_shortest_time_and_is_turned_by_a_press() -> None:
     (note,) = feed(page, KeyPress(100.5, "1"))
     assert note == Note("p", 100.5, {"shown_s": 90.5, "ended_by": "press"})
     assert page.finished
+
+
+def test_a_late_answer_to_a_trial_does_not_answer_the_question_after_it() -> None:
+    rules = OddOneOut.model_validate({"pages": {"page_s": 0}})
+    question = Question(id="q", text="Tired?", kind="choice", options=("no", "yes"))
+    asked = next(iter(ask_questions("blocks", [question], rules, FRAME)))
+    assert isinstance(asked, QuestionActivity)
+    feed(asked, KeyPress(0.9, "1"), Shown(1.0), KeyPress(1.4, "1"))
+    assert not asked.finished
+    feed(asked, KeyPress(1.6, "2"))
+    assert asked.answer == "yes"
 
 
 @pytest.mark.parametrize("key", ["space", "return", "num_enter"])
@@ -215,7 +226,8 @@ def test_typed_answers_are_stored_as(kind: str, text: str, answer: object) -> No
 def test_what_is_no_whole_number_is_not_taken_and_can_be_mended(kind: str, text: str) -> None:
     asked = answered(kind, text)
     assert not asked.finished
-    assert asked.scene.remark == DEFAULT.texts.needs_number
+    low, high = (0, 130) if kind == "age" else (-999999999, 999999999)
+    assert asked.scene.remark == f"Please enter a whole number from {low} to {high}."
     assert asked.scene.entry == text
     feed(asked, *[KeyPress(3.0, "backspace")] * 12, Typed(4.0, "7"), KeyPress(5.0, "num_enter"))
     assert (asked.answer, asked.finished) == (7, True)

@@ -53,12 +53,15 @@ def trials(kinds: str) -> tuple[Trial, ...]:
     )
 
 
-def protocol(**breaks: float) -> OddOneOut:
+def protocol(**breaks: Any) -> OddOneOut:
     return OddOneOut.model_validate({"breaks": breaks})
 
 
 DEFAULT = protocol()
 LAYOUT = lay_out(DEFAULT, View((1280, 1024)))
+
+
+INSTRUCTION = ("instruction", "instruction")
 
 
 def opening(*, resumed: bool = False) -> Opening:
@@ -86,10 +89,10 @@ def test_pages_and_trials_come_in_order() -> None:
 @pytest.mark.parametrize(
     ("n_done", "expected"),
     [
-        (1, ["resume", "2", "practice_end", "3", "4", "break", "5", "6", "end"]),
-        (2, ["resume", "3", "4", "break", "5", "6", "end"]),
-        (4, ["resume", "5", "6", "end"]),
-        (5, ["resume", "6", "end"]),
+        (1, ["resume", *INSTRUCTION, "2", "practice_end", "3", "4", "break", "5", "6", "end"]),
+        (2, ["resume", *INSTRUCTION, "3", "4", "break", "5", "6", "end"]),
+        (4, ["resume", *INSTRUCTION, "5", "6", "end"]),
+        (5, ["resume", *INSTRUCTION, "6", "end"]),
     ],
 )
 def test_a_resumed_session_goes_on_in_step(n_done: int, expected: list[str]) -> None:
@@ -110,7 +113,37 @@ def test_breaks_come_between_the_blocks_of_the_trial_list_or_after_a_number_of_t
 
     around = ["instruction", "instruction", "end"]
     assert names(0) == [*around[:2], "1", "break", "2", "3", "break", "4", *around[2:]]
-    assert names(3) == [*around[:2], "1", "2", "3", "break", "4", *around[2:]]
+    assert names(2) == [*around[:2], "1", "2", "break", "3", "4", *around[2:]]
+    assert names(3) == [*around[:2], "1", "2", "3", "4", *around[2:]]  # the last joins
+
+
+@pytest.mark.parametrize(
+    ("n", "breaks"), [(11, []), (14, []), (15, [10]), (24, [10]), (25, [10, 20])]
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_last_block_of_fewer_than_half_a_block_joins_the_one_before(
+    n: int, breaks: list[int], *, listed: bool
+) -> None:
+    blocked = [replace(t, block_index=1 + k // 10) for k, t in enumerate(trials("m" * n))]
+    rules = protocol(break_every=0 if listed else 10)
+    steps = list(triplet_script(rules, LAYOUT, blocked, opening()))
+    pauses: list[Any] = [step for step in steps if step_name(step) == "break"]
+    assert [pause.scene.progress for pause in pauses] == [(done, n) for done in breaks]
+    assert [pause.scene.caption for pause in pauses] == [
+        f"{done} of {n} trials done" for done in breaks
+    ]
+
+
+def test_only_its_own_keys_end_a_break() -> None:
+    for keys, others in ((["space"], ["return", "left", "1", "num_enter"]), (["1"], ["space"])):
+        session, time = started(protocol(break_every=1, keys=keys), "mm")
+        time, _ = answer(session, time)
+        pause = session.activity
+        feed(session, Shown(time), *(KeyPress(time + 5, key) for key in others))
+        feed(session, PointerPress(time + 6, 0, 0), KeyPress(time + 6.5, "x"))
+        assert session.activity is pause
+        feed(session, KeyPress(time + 7, keys[0]))
+        assert session.activity is not pause
 
 
 def feed(session: Session, *events: Event) -> list[Item]:
@@ -242,6 +275,7 @@ class Blocks:
 
     total: int
     n_trials: int
+    per_block: int = 1
     log: list[str] = field(default_factory=list)
     asked: int = 0
 

@@ -69,6 +69,7 @@ class InputQueue:
 
         self._handle, self._now = handle, now
         self._events: list[Event] = []
+        self._repeated = ""  # text that comes again without another press
         mouse = pyglet.window.mouse
         self._buttons: dict[int, Button] = {mouse.LEFT: "left", mouse.RIGHT: "right"}
         key = pyglet.window.key
@@ -107,11 +108,15 @@ class InputQueue:
     # Handlers return None, so that PsychoPy's own run as well; but for on_close below.
 
     def _on_key(self, symbol: int, _modifiers: int) -> None:
+        self._repeated = ""
         self._events.append(KeyPress(self._now(), key_name(self._symbol(symbol))))
 
     def _on_text(self, text: str) -> None:
-        if text.isprintable():  # Return comes as a key and as a line end
+        # A key that is held writes once: it may have been pressed for a trial before a question.
+        # Return comes as a key and as a line end.
+        if text.isprintable() and text != self._repeated:
             self._events.append(Typed(self._now(), text))
+        self._repeated = text
 
     def _on_arrow(self, motion: int, *, fine: bool = False) -> None:
         if motion in self._arrows:
@@ -399,7 +404,7 @@ def open_window(
             protocol.screen.background, profile, windowed=windowed
         )
         width, height = (int(length) for length in window.winHandle.get_size())
-        view = View((width, height), profile, full_width)
+        view = View((width, height), profile, full_width, preview=prepared.sitting.pilot)
         side = prepared.image_size(view)
         settings = protocol.model_dump(include={"texts", "form", "debrief"})
         check_characters(_texts(settings))

@@ -272,7 +272,7 @@ def _steps(
     trials = trials_from_table(table)
     steps: list[Step] = []
     for number in range(first, len(trials)):
-        page = None if number == 0 else page_before(protocol, trials, number)
+        page = None if number == 0 else page_before(protocol, trials, number, total)
         if page == "practice_end" and step.practice_end is not None:
             steps.append(step.practice_end)
         if page == "break" and step.pause is not None:

@@ -49,7 +49,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks.multi_arrangement import PreparedArrangements
 from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
-from twoalike.tasks.screens import GO_ON
+from twoalike.tasks.screens import pause_page
 
 ROOMY = View((4096, 4096), ScreenProfile(width_m=0.5, distance_m=0.5, size_px=(4096, 4096)))
 """A window in which everything fits: steps do not depend on it."""
@@ -211,13 +211,7 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
         seed=str(arranging.seed),
         earlier=tuple({"places": trial.places} for trial in arranging.earlier),
         practice_end=_page(text_page("practice_end", texts.practice_end, protocol, pages)),
-        pause=PageStep(
-            name="break",
-            text=texts.pause,
-            footer=texts.go_on,
-            minimum_s=protocol.pages.page_s,
-            limit_s=protocol.breaks.break_limit_s,
-        ),
+        pause=_page(pause_page(protocol, pages, 0, None)),
     )
     yield from _steps(after_trials(protocol, pages), prepared)
 
@@ -252,7 +246,7 @@ def _page(activity: PageActivity) -> PageStep:
         images=page.images,
         minimum_s=activity.minimum_s,
         limit_s=activity.limit_s,
-        keys=tuple(sorted(activity.keys - GO_ON)),
+        keys=tuple(sorted(activity.keys)),
     )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from twoalike.registry import find_task
-from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.study import TwoalikeError
 from twoalike.tasks import PageTexts, Prepared, Protocol, View
+from twoalike.tasks.screens import usual_screen
 
 _STEP = 20
 _NARROWEST, _WIDEST = 320, 1920
@@ -15,10 +16,6 @@ _FEWEST_PX = 48
 arrangement are hardly larger."""
 _OF_SOUNDS = "texts.listen"
 """The only text of a trial that no page shows, as it plays no sounds."""
-_PX_PER_M = 96 / 0.0254
-"""CSS pixels a metre, by their definition."""
-_DISTANCE_M = 0.57
-"""Distance of the eyes that the page assumes."""
 
 
 def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
@@ -70,5 +67,4 @@ def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
 
 
 def _view(size: tuple[int, int]) -> View:
-    profile = ScreenProfile(width_m=size[0] / _PX_PER_M, distance_m=_DISTANCE_M, size_px=size)
-    return View(size, profile)
+    return View(size, usual_screen(size))

@@ -38,7 +38,7 @@ class PageStep(Sent):
     minimum_s: float
     limit_s: float = 0.0
     keys: tuple[Key, ...] = ()
-    """Keys that turn it, besides space and return."""
+    """Keys that turn it."""
 
 
 class QuestionStep(Sent):
@@ -98,7 +98,7 @@ class ArrangementsStep(Sent):
     """Main trials of earlier sessions: ``places`` by id (arena units)."""
     practice_end: PageStep
     pause: PageStep
-    """Pages between trials; the page fills in the progress of ``pause``."""
+    """Pages between trials; the page fills in progress and caption of ``pause``."""
 
 
 class BlockStep(Sent):
@@ -128,7 +128,7 @@ class Part(Sent):
     task: str
     steps: tuple[Step, ...]
     resume: PageStep
-    """Shown when the page is reopened, instead of the steps that are done."""
+    """Shown when the page is reopened, before the pages of instruction that are done."""
 
 
 class Person(Sent):
@@ -224,6 +224,8 @@ class OnlineSession(Sent):
     """Resolved protocols as JSON, by key."""
     images: dict[ObjectId, ImageFile]
     texts: PageTexts
+    without_keys: dict[str, str] = Field(default_factory=dict)
+    """Sentences of protocols and steps, and what they are on a device without keys."""
     least_window_px: tuple[int, int]
     """Smallest window in which everything fits."""
     card: bool

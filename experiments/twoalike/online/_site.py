@@ -17,6 +17,7 @@ from twoalike.online._compile import as_json, compile_person, is_adaptive, prepa
 from twoalike.online._least import least_window
 from twoalike.online._pictures import Picture, pictures
 from twoalike.online._session import OnlineSession, PageTexts, Person
+from twoalike.online._wording import without_keys
 from twoalike.record import balanced_cohort, participant_label
 from twoalike.stimuli import StimulusSet, stimuli_held
 from twoalike.study import (
@@ -301,6 +302,7 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         protocols={key: one.model_dump(mode="json") for key, one in protocols.items()},
         images=images,
         texts=page_texts(study, first.language),
+        without_keys=without_keys(first.language),
         least_window_px=least_window([*examples.values()]),
         card=any(
             isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()

@@ -27,7 +27,7 @@ def for_browser[P: Protocol](protocol: P) -> P:
     sentences = _sentences(protocol.language)
 
     def worded(text: str) -> str:
-        for lab, browser in sentences.items():
+        for lab, (browser, _) in sentences.items():
             text = text.replace(lab, browser)
         return text
 
@@ -39,8 +39,18 @@ def for_browser[P: Protocol](protocol: P) -> P:
     return type(protocol).model_validate(values | {"texts": texts})
 
 
+def without_keys(language: str) -> dict[str, str]:
+    """Sentences of the shipped texts in a browser, and what they are where there are no keys."""
+    found = dict(_sentences(language).values())
+    return {browser: touch for browser, touch in found.items() if browser != touch}
+
+
 @cache
-def _sentences(language: str) -> dict[str, str]:
-    """Sentences of the lab and of the browser; none in a language that is not shipped."""
+def _sentences(language: str) -> dict[str, tuple[str, str]]:
+    """Sentences of the lab, each with those of a browser with and without keys.
+
+    There are none in a language that is not shipped.
+    """
     file = _TEXTS / f"sentences.{language}.toml"
-    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {lab: (own, own) if isinstance(own, str) else tuple(own) for lab, own in found.items()}

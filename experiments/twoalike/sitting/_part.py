@@ -202,11 +202,11 @@ class Part:
     def _open_screen(
         self, shared: "SharedWindow | None"
     ) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
-        prepared, clock = self.prepared, self.clock
+        prepared, clock, pilot = self.prepared, self.clock, self.prepared.sitting.pilot
         if shared is None:
             assert clock is not None  # a person has to see something
             screen = NoWindow(clock)
-            view = View(screen.size, refresh_hz=clock.refresh_hz)
+            view = View(screen.size, refresh_hz=clock.refresh_hz, preview=pilot)
             prepared.image_size(view)
             rate = {} if clock.refresh_hz is None else {"refresh_hz": clock.refresh_hz}
             apparatus = Apparatus(
@@ -220,7 +220,7 @@ class Part:
             return
         from twoalike.display import open_window
 
-        pilot, profile = prepared.sitting.pilot, load_profile()
+        profile = load_profile()
         windowed = self.how.windowed or (pilot and not self.how.virtual_display)
         with open_window(
             *(prepared, self.progress, profile), windowed=windowed, clock=clock, shared=shared
@@ -230,7 +230,10 @@ class Part:
                     "the screen of this computer was not measured: sizes are in pixels only. "
                     "Measure it with: twoalike screen"
                 )
-            yield opened
+            window, view, apparatus = opened
+            if pilot and view.refresh_hz is None:
+                view = replace(view, refresh_hz=SIMULATED_HZ)
+            yield window, view, apparatus
 
     def _open_speaker(self, stack: ExitStack) -> "Speaker | None":
         """Open the sound device, before the participant sits down; None where nothing is heard."""
@@ -256,6 +259,8 @@ class Part:
     def _with_frames(self, apparatus: Apparatus, view: View) -> Apparatus:
         """Record and show how durations are converted to frames, where presentation is timed."""
         counts = self.prepared.frame_counts(view.refresh_hz)
+        if counts and not apparatus.screen.get("refresh_hz"):
+            self.how.show("this screen's refresh rate is not known: this pilot run assumes one")
         if counts:
             self.how.show("; ".join(map(str, counts.values())))
         return replace(apparatus, frames={name: one.as_dict() for name, one in counts.items()})

@@ -66,6 +66,7 @@ from ._protocol import Protocol as Protocol
 from ._protocol import Triggers as Triggers
 from ._protocol import consent_remarks as consent_remarks
 from ._protocol import languages as languages
+from ._protocol_file import SCREENS as SCREENS
 from ._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from ._protocol_file import between as between
 from ._protocol_file import box_fill as box_fill

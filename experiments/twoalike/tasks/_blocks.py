@@ -4,11 +4,15 @@ A block ends with a break, the last one with the last trial. What was answered i
 resumed session asks first what the block before left open.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+
+import pandas as pd
 
 from twoalike.record import Progress, answered_questions, whole_rows
 from twoalike.registry import find_task
 from twoalike.tasks._activity import Activity, Item
+from twoalike.tasks._listed import ends_block
 from twoalike.tasks._prepare import Prepared
 from twoalike.tasks._session import Script
 from twoalike.tasks.screens import QuestionActivity, View, ask_questions, frame
@@ -66,20 +70,33 @@ def blocks_over(prepared: Prepared, progress: Progress) -> tuple[int, bool]:
     """Count the blocks that the trials on the disk complete; whether another has begun.
 
     Blocks are counted as the breaks between them: every so many trials of the protocol, or else the
-    blocks of the trial list.
+    blocks of the trial list; a short last one is a part of the one before.
     """
     if not progress.n_done:
         return 0, False
     name, root = prepared.plan.name, prepared.sitting.root
     rows = whole_rows(name.rows(root), find_task(name.task).trials)
     done = {row["trial_index"]: row for row in rows if row["trial_type"] != "practice"}
-    listed = prepared.plan.trials
+    listed, n_trials = prepared.plan.trials, prepared.plan.n_trials
+    practice = 0 if listed is None else len(_first_rows(listed, practice=True))
+    total = None if n_trials is None else n_trials - practice
     if every := prepared.protocol.breaks.break_every:
-        over, more = divmod(len(done), every)
-        return over, more > 0
+        over = len(done) // every
+        over -= over > 0 and not ends_block(over * every, every, total)
+        return over, len(done) > over * every
     if not done or listed is None or "block_index" not in listed:
         return 0, bool(done)
-    blocks = list(dict.fromkeys(row["block_index"] for row in done.values()))
-    following = listed[listed["trial_index"] == str(progress.n_done + 1)]
-    goes_on = len(following) > 0 and following["block_index"].iloc[0] == blocks[-1]
-    return len(blocks) - goes_on, goes_on
+    judged = _first_rows(listed, practice=False)
+    left = judged["trial_index"].astype(int) > progress.n_done
+    order = [row["block_index"] for row in done.values()] + judged["block_index"][left].tolist()
+    *before, last = Counter(order).items()
+    if before and len(order) == total and 2 * last[1] < before[-1][1]:
+        order = [before[-1][0] if block == last[0] else block for block in order]
+    goes_on = order[len(done) - 1 : len(done)] == order[len(done) : len(done) + 1]
+    return len(set(order[: len(done)])) - goes_on, goes_on
+
+
+def _first_rows(listed: pd.DataFrame, *, practice: bool) -> pd.DataFrame:
+    """First row of each trial of a list, of practice or not."""
+    found = listed[(listed["trial_type"] == "practice") == practice]
+    return found.drop_duplicates("trial_index")

@@ -122,7 +122,7 @@ def opening_duration(
         parts.append(page_duration(texts.consent, protocol.consent.minimum_s))
         parts.append(Duration(0, _ANSWER_S["choice"]))
     if resumed:
-        return sum(parts, page_duration(texts.resume, settings.page_s))
+        parts.append(page_duration(texts.resume, settings.page_s))
     parts += [page_duration(text, settings.instruction_s) for text in texts.instruction]
     return sum(parts, Duration())
 

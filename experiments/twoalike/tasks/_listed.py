@@ -104,17 +104,45 @@ def count_judged(trials: Sequence[InBlock]) -> int:
     return sum(trial.trial_type != "practice" for trial in trials)
 
 
+def ends_block(done: int, size: int, total: int | None) -> bool:
+    """Whether a break follows the last of ``done`` trials, in a session with blocks of a size.
+
+    A last block of fewer than half as many trials joins the one before.
+
+    Parameters
+    ----------
+    total
+        Trials of the session, practice not counted; None where the answers decide.
+
+    Examples
+    --------
+    >>> [ends_block(done, 10, 24) for done in (10, 15, 20)], ends_block(20, 10, 25)
+    ([True, False, False], True)
+    """
+    return done % size == 0 and (total is None or 2 * (total - done) >= size)
+
+
 def page_before(
-    protocol: PageProtocol, trials: Sequence[InBlock], number: int
+    protocol: PageProtocol, trials: Sequence[InBlock], number: int, total: int
 ) -> Literal["practice_end", "break"] | None:
-    """Page between trial ``number`` of a session, counted from 0, and the one before it."""
+    """Page between trial ``number`` of a session, counted from 0, and the one before it.
+
+    Parameters
+    ----------
+    total
+        Trials of the session, practice not counted; ``trials`` may be its beginning.
+    """
     before, trial = trials[number - 1], trials[number]
     if before.trial_type == "practice":
         return None if trial.trial_type == "practice" else "practice_end"
-    every = protocol.breaks.break_every
+    done, every = count_judged(trials[:number]), protocol.breaks.break_every
     if every:
-        return "break" if count_judged(trials[:number]) % every == 0 else None
-    return "break" if trial.block_index != before.block_index else None
+        return "break" if ends_block(done, every, total) else None
+    if trial.block_index == before.block_index:
+        return None
+    size = count_judged([one for one in trials if one.block_index == before.block_index])
+    last = trials[-1].block_index == trial.block_index
+    return None if last and 2 * (total - done) < size else "break"
 
 
 def _between(
@@ -127,11 +155,11 @@ def _between(
 ) -> Iterator[Activity]:
     """Pages before trial ``number`` of a session, counted from 0."""
     texts = protocol.texts
-    match page_before(protocol, trials, number):
+    match page_before(protocol, trials, number, total):
         case "practice_end":
             yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
         case "break":
-            yield pause_page(protocol, frame, count_judged(trials[:number]), total, keys)
+            yield pause_page(protocol, frame, count_judged(trials[:number]), total)
 
 
 def pages_duration(
@@ -150,7 +178,8 @@ def pages_duration(
         "practice_end": page_duration(texts.practice_end, protocol.pages.page_s) + ready,
         "break": rest,
     }
-    shown = [page_before(protocol, trials, n) for n in range(n_done + 1, len(trials))]
+    total = count_judged(trials)
+    shown = [page_before(protocol, trials, n, total) for n in range(n_done + 1, len(trials))]
     pages = [between[page] for page in shown if page is not None]
     pages += [ready, closing_duration(protocol), (rest + _FIT).times(n_fits)]
     return sum(pages, Duration())
@@ -218,7 +247,8 @@ def _trials[T: InBlock](
         for trial in known[number:]:
             if number > n_done:
                 yield from _between(protocol, frame, known, number, total, keys)
-                due |= scanner.start == "block" and page_before(protocol, known, number) == "break"
+                page = page_before(protocol, known, number, total)
+                due |= scanner.start == "block" and page == "break"
             if due and trial.trial_type != "practice":
                 waiting = ScannerActivity(texts.scanner, scanner.key)
                 yield waiting
@@ -228,8 +258,8 @@ def _trials[T: InBlock](
         if more is None or count_judged(known) >= more.total:
             return
         more.start()
-        if number > n_done:
-            yield pause_page(protocol, frame, count_judged(known), total, keys)
+        if number > n_done and 2 * (total - count_judged(known)) >= more.per_block:
+            yield pause_page(protocol, frame, count_judged(known), total)
         yield WaitActivity("prepare", Page(texts.wait), more.ready)
         following, item = more.take()
         yield item

@@ -152,13 +152,17 @@ class FrameCount:
         )
 
 
-def frame_counts(timing: PresentationTiming, refresh_hz: float | None) -> dict[str, FrameCount]:
+def frame_counts(
+    timing: PresentationTiming, refresh_hz: float | None, *, preview: bool = False
+) -> dict[str, FrameCount]:
     """Convert the durations of a presentation to whole frames, by the setting.
 
     Parameters
     ----------
     refresh_hz
         Measured refresh rate of the screen, Hz; None or 0 where it is not known.
+    preview
+        Whether durations below one frame are shown for one frame.
 
     Raises
     ------
@@ -181,7 +185,7 @@ def frame_counts(timing: PresentationTiming, refresh_hz: float | None) -> dict[s
                 "check it with: twoalike screen",
             )
         frames = asked_ms * refresh_hz / 1000
-        if frames < 1 - _TOLERANCE:
+        if frames < 1 - _TOLERANCE and not preview:
             raise TwoalikeError(
                 where=f"timing.{setting}",
                 expected=f"at least one frame of {refresh_hz:g} Hz, {1000 / refresh_hz:.1f} ms",

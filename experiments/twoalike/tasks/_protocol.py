@@ -268,10 +268,15 @@ class Breaks(Strict):
         default=0,
         ge=0,
         description="trials between two breaks, practice not counted; 0: a break between the "
-        "blocks of the design",
+        "blocks of the design; a last block of fewer than half as many follows without one",
     )
     break_limit_s: float = Field(
         default=120.0, ge=0, description="longest break in seconds; 0: no limit"
+    )
+    keys: KeyNames = Field(
+        default=("space",),
+        min_length=1,
+        description="the only keys that end a break; name them in texts.go_on",
     )
     ready_s: float = Field(
         default=3.0,
@@ -413,9 +418,7 @@ class PageTexts(Strict):
     practice_end: str = Field(description="page after the practice trials")
     pause: str = Field(description="page of a break")
     ready: str = Field(default="", description="above the countdown that comes before trials")
-    resume: str = Field(
-        description="page shown instead of the instruction when a session is resumed"
-    )
+    resume: str = Field(description="page shown before the instruction when a session is resumed")
     stop: str = Field(description="page after Esc")
     end: str = Field(description="page at the end")
     next_part: str = Field(
@@ -435,7 +438,9 @@ class PageTexts(Strict):
     finish: str = Field(
         default="→", min_length=1, description="on the button that ends such an answer"
     )
-    needs_number: str = Field(description="below an answer that should be a number")
+    needs_number: str = Field(
+        description="below an answer that should be a number from {low} to {high}"
+    )
     needs_answer: str = Field(description="below a question that must be answered")
     listen: str = Field(
         default="", description="above a trial's sounds until all were heard, if they must be"
@@ -450,11 +455,14 @@ class PageTexts(Strict):
 
     @model_validator(mode="after")
     def _are_formats(self) -> Self:
-        for name in ("progress", "next_part"):
+        counts = dict.fromkeys(("done", "total"), 1)
+        known = {"progress": counts, "next_part": counts, "needs_number": {"low": 0, "high": 1}}
+        for name, values in known.items():
             try:
-                getattr(self, name).format(done=1, total=2)
+                getattr(self, name).format(**values)
             except (KeyError, IndexError, ValueError) as error:
-                raise ValueError(f"{name} knows {{done}} and {{total}} only") from error
+                listed = " and ".join(f"{{{value}}}" for value in values)
+                raise ValueError(f"{name} knows {listed} only") from error
         return self
 
 

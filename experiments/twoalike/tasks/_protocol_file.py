@@ -32,8 +32,7 @@ def protocols() -> dict[str, type[Protocol]]:
 def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
     """Read the protocol of a task, with the keys that differ in the study's group and condition.
 
-    The instruction of a condition comes behind the task's, and after the welcome of a resumed
-    session.
+    The instruction of a condition comes behind the task's.
 
     A task whose protocol has no key in study.toml needs no file: its defaults hold without one.
 
@@ -110,8 +109,7 @@ def _instructed[P: Protocol](study: Study, protocol: P) -> P:
             expected=f"an instruction in {protocol.language!r}, the language of the protocol",
             found=", ".join(map(repr, own.instruction)),
         )
-    resume = "\n\n".join((texts.resume, *pages))
-    told = texts.model_copy(update={"instruction": (*texts.instruction, *pages), "resume": resume})
+    told = texts.model_copy(update={"instruction": (*texts.instruction, *pages)})
     return protocol.model_copy(update={"texts": told})
 
 
@@ -330,6 +328,16 @@ _LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
 """Packages that measuring text needs; all come with the extra for experiments."""
 SMALLEST_SCREEN = (1024, 768)
 """Width and height in pixels of the smallest screen that texts are checked for."""
+SCREENS = (
+    (1280, 720),
+    (1366, 768),
+    (1440, 900),
+    (1600, 900),
+    (1920, 1080),
+    (1920, 1200),
+    (2560, 1440),
+)
+"""Width and height in pixels of common screens, on which each task of a study is tried."""
 
 
 def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
@@ -356,6 +364,11 @@ def check_texts(protocol: Protocol, view: View) -> list[str]:
     ]
 
 
+def can_measure_texts() -> bool:
+    """Whether this computer has what measuring texts needs; a modeller's may not."""
+    return all(find_spec(name) is not None for name in _LETTERING)
+
+
 def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     """List the texts of a study's protocols that cannot be read, one line each.
 
@@ -366,7 +379,7 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     """
     problems: list[str] = []
     remarks: list[str] = []
-    measurable = all(find_spec(name) is not None for name in _LETTERING)
+    measurable = can_measure_texts()
     if not measurable:
         remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
     profile = load_profile()
@@ -411,11 +424,11 @@ def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str
     Raises
     ------
     TwoalikeError
-        Naming the first text that does not fit.
+        Naming the first text that does not fit, but for a preview.
     """
     faults = check_texts(prepared.protocol, view)
     where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
-    if faults and not begun:
+    if faults and not (begun or view.preview):
         more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
         raise TwoalikeError(f"{where}: {faults[0]}{more}")
     return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

@@ -208,10 +208,12 @@ class SeededHands[O]:
         return np.random.default_rng([*self._seed, *words])
 
 
-def read_on(screen: PlayableScreen, clock: VirtualClock, minimum_s: float) -> None:
+def read_on(
+    screen: PlayableScreen, clock: VirtualClock, minimum_s: float, key: str = "space"
+) -> None:
     """Read a page, and turn it."""
     clock.wait_until(clock.now() + max(_READING_S, minimum_s))
-    screen.press_key("space")
+    screen.press_key(key)
 
 
 class SimulatedParticipant:
@@ -234,7 +236,8 @@ class SimulatedParticipant:
             # Somebody at the real keyboard wants to end the simulation.
             self._screen.press_key(STOP_KEY)
         elif isinstance(activity, PageActivity):
-            read_on(self._screen, self._clock, activity.minimum_s)
+            key = "space" if "space" in activity.keys else min(activity.keys)
+            read_on(self._screen, self._clock, activity.minimum_s, key)
         elif isinstance(activity, QuestionActivity) and not activity.at_last:
             read_on(self._screen, self._clock, activity.page_s)
         elif isinstance(activity, QuestionActivity):

@@ -1,7 +1,7 @@
 """All checks of a study: settings, protocols, texts, trial lists, images, raw data."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twoalike.design import check_categories, refused_tasks
@@ -18,12 +18,23 @@ from twoalike.record import (
 )
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, portability_faults
-from twoalike.study import MISSING, Study, TwoalikeError, counted, find_leftovers, progress
+from twoalike.study import (
+    MISSING,
+    Study,
+    TwoalikeError,
+    counted,
+    find_leftovers,
+    load_profile,
+    progress,
+)
 from twoalike.tasks._listening import sound_fault
-from twoalike.tasks._prepare import check_lists
+from twoalike.tasks._prepare import Prepared, Sitting, check_lists
 from twoalike.tasks._protocol_file import (
+    SCREENS,
+    can_measure_texts,
     check_parts,
     check_protocol,
+    check_texts,
     each_variant,
     load_protocol,
     protocol_place,
@@ -31,8 +42,9 @@ from twoalike.tasks._protocol_file import (
     reading_faults,
     study_tasks,
 )
-from twoalike.tasks._several import consent_differs, sitting_faults
+from twoalike.tasks._several import consent_differs, prepare_parts, sitting_faults
 from twoalike.tasks._timing_check import timing_faults
+from twoalike.tasks.screens import View
 
 _MOST = 10
 """Problems of a file that are listed."""
@@ -130,6 +142,9 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
         if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
+    if not faults and can_measure_texts():
+        faults, common = _check_screens(opened)
+        remarks = [*remarks, *common]
     digests = {name: stimuli.digest(name) for name in stimuli.ids}
     hashes = {name: digest for name, digest in digests.items() if digest is not None}
     return StudyCheck(
@@ -166,6 +181,45 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
         *(f"not every system can hold the stimuli: {name}" for name in names),
         *remarks,
     ]
+
+
+def _check_screens(study: Study) -> tuple[list[str], list[str]]:
+    """Try the first session of each task on this computer's screen, if known, and on common ones.
+
+    A session that cannot be prepared is passed over: its lists are made later, or it is refused.
+
+    Returns
+    -------
+    Problems on this computer's screen, and remarks on the common ones, a line per protocol.
+    """
+    profile, problems, remarks = load_profile(), dict[str, str](), dict[str, str]()
+    for own in (study, *map(study.for_group, study.config.groups.protocols)):
+        first = Sitting(study=replace(own, object_set=1), participant="001", session=1, pilot=True)
+        for task in study_tasks(own):
+            try:
+                parts = prepare_parts(first, task)
+            except TwoalikeError:
+                continue
+            for one in parts:
+                where = protocol_place(one.sitting.study, one.plan.name.task)
+                if any(profile.size_px) and (why := _misfit(one, View(profile.size_px, profile))):
+                    problems[where] = f"{where}: {why}"
+                found = {size: _misfit(one, View(size, profile)) for size in SCREENS}
+                if sizes := [f"{size[0]} x {size[1]}" for size, why in found.items() if why]:
+                    why = next(filter(None, found.values()))
+                    remarks[where] = (
+                        f"{where}: does not fit screens of {', '.join(sizes)} px: {why}"
+                    )
+    return [*problems.values()], [*remarks.values()]
+
+
+def _misfit(prepared: Prepared, view: View) -> str:
+    """Say why a session is refused in a window; empty if it is not."""
+    try:
+        prepared.image_size(view)
+    except TwoalikeError as error:
+        return str(error)
+    return next(iter(check_texts(prepared.protocol, view)), "")
 
 
 def _silent_tasks(study: Study) -> list[str]:

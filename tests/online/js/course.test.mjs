@@ -121,7 +121,7 @@ test("consent that is declined ends the session, also when the page is opened ag
   assert.equal((await new Tab(storage, parts).open()).reason, "declined");
 });
 
-test("a page that is opened again welcomes back and goes on with the next trial", async () => {
+test("a page that is opened again welcomes back, instructs, and goes on with the next trial", async () => {
   const steps = [page("instruction"), trial(1), trial(2), trial(3), page("end")];
   const first = await (await new Tab(storage, [part(...steps)]).open()).go(3);
   first.keeper.take([note("trial_shown", 7)]);
@@ -129,9 +129,9 @@ test("a page that is opened again welcomes back and goes on with the next trial"
   const second = await new Tab(storage, [part(...steps)]).open();
   assert.ok(second.course.clock.now() > 7);
   await second.go(9);
-  assert.deepEqual(second.seen, ["resume", "countdown", "trial", "trial", "end"]);
+  assert.deepEqual(second.seen, ["resume", "instruction", "countdown", "trial", "trial", "end"]);
   assert.deepEqual(second.records.map(({ n, step }) => [n, step]), [[3, 2], [4, 3], [5, 4]]);
-  const order = ["trial_shown", "segment", "resume", "ready", "choice"];
+  const order = ["trial_shown", "segment", "resume", "instruction", "ready", "choice"];
   assert.deepEqual(kinds(second.records[0]), order);
 });
 
@@ -203,7 +203,7 @@ test("blocks become the trials that the server chooses, also behind a resume", a
   const first = await (await new Tab(storage, [part(...steps)], { blocks }).open()).go(4);
   assert.equal(first.seen.at(-1), "pause");
   const second = await (await new Tab(storage, [part(...steps)], { blocks }).open()).go(9);
-  assert.deepEqual(second.seen, ["resume", "pause", "countdown", "trial", "end"]);
+  assert.deepEqual(second.seen, ["resume", "instruction", "pause", "countdown", "trial", "end"]);
   assert.deepEqual(second.records.map(({ step }) => step), [3, 4, 5]);
 });
 

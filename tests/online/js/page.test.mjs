@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fit, readUserAgent } from "../../../experiments/twoalike/online/page/js/device.js";
+import { fit, readUserAgent, reworded } from "../../../experiments/twoalike/online/page/js/device.js";
 import { filled } from "../../../experiments/twoalike/online/page/js/panels.js";
 import { Pictures } from "../../../experiments/twoalike/online/page/js/pictures.js";
 import {
@@ -68,6 +68,12 @@ test("texts are filled, and written in their direction", () => {
   assert.equal(filled("{done} of {total}, {other}", { done: 1, total: 2 }), "1 of 2, {other}");
   assert.equal(directionOf("ar-EG"), "rtl");
   assert.equal(directionOf("de"), "ltr");
+});
+
+test("sentences about keys are replaced, answers to choose from are not", () => {
+  const steps = [{ text: "Tap, or press 1. Go on.", options: ["press 1"], at: 1, none: null }];
+  const [step] = reworded(steps, { "Tap, or press 1.": "Tap.", "press 1": "tap" });
+  assert.deepEqual(step, { text: "Tap. Go on.", options: ["press 1"], at: 1, none: null });
 });
 
 test("images are decoded before they are needed; one that fails is tried again", async (t) => {

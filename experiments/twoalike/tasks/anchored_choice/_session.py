@@ -11,17 +11,6 @@ from twoalike.tasks.odd_one_out import PreparedTriplets, Trial, prepared_choices
 def prepare_anchored(
     sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
 ) -> PreparedTriplets:
-    """Read and check protocol, stimuli and trial list of a session.
-
-    Parameters
-    ----------
-    table, more
-        As for :func:`prepare_triplets`.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
+    """Read and check what an anchored-choice session needs, as :func:`prepare_triplets`."""
     protocol, stimuli, table = load_listed(sitting, AnchoredChoice, table)
     return prepared_choices(sitting, protocol, stimuli, table, more)

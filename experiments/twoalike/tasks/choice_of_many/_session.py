@@ -68,18 +68,7 @@ class PreparedMany(PreparedTriplets):
 def prepare_odd_of_many(
     sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
 ) -> PreparedMany:
-    """Read and check protocol, stimuli and trial list of an odd-one-of-many session.
-
-    Parameters
-    ----------
-    table, more
-        As for :func:`twoalike.tasks.prepare_triplets`.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
+    """Read and check what an odd-one-of-many session needs, as :func:`prepare_triplets`."""
     return _prepare(sitting, OddOneOfMany, table, more)
 
 

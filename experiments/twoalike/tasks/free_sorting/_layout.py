@@ -161,7 +161,7 @@ def _item_size(protocol: FreeSorting, tray: Box, cell: Box, text: int, n: int, h
     """Largest even side at which ``n`` images lie ready; 0 if there is none."""
     room, settings = _inner(tray, text), protocol.piles
     most = min(settings.item_fraction * height, cell.width - text, cell.height - text)
-    for side in range(round(most) // 2 * 2, settings.minimum_px - 1, -2):
+    for side in range(int(most) // 2 * 2, settings.minimum_px - 1, -2):
         step = side * (1 + _APART)
         fits = [int((length + side * _APART) // step) for length in (room.width, room.height)]
         if fits[0] * fits[1] >= n:

@@ -24,6 +24,7 @@ from twoalike.tasks.screens import (
     Room,
     View,
     frame,
+    is_upright,
     room_faults,
     single_page_faults,
     widest,
@@ -76,7 +77,7 @@ def arena_lines(frame: Frame) -> ArenaLines:
     room for a prompt of two lines.
     """
     top, text = frame.size[1] / 2, frame.text
-    prompt, timer, above, counter, progress, below = _UPRIGHT if _is_upright(frame.size) else _WIDE
+    prompt, timer, above, counter, progress, below = _UPRIGHT if is_upright(frame.size) else _WIDE
     return ArenaLines(
         prompt=top - prompt * text,
         timer=top - timer * text,
@@ -85,10 +86,6 @@ def arena_lines(frame: Frame) -> ArenaLines:
         top=top - above * text,
         bottom=below * text - top,
     )
-
-
-def _is_upright(size: tuple[int, int]) -> bool:
-    return size[1] > size[0]
 
 
 type _Ring = tuple[float, npt.NDArray[np.float64], int]
@@ -229,7 +226,7 @@ def _lines_fit(protocol: MultiArrangement, frame: Frame, done: Box) -> bool:
     """Whether the counter fits between the buttons, or both fit one above the other."""
     texts, inner = protocol.texts, done.x - done.width / 2
     counter = _widest((texts.too_few, *map(texts.count, (0, 1, 99))), frame.text)
-    if _is_upright(frame.size):
+    if is_upright(frame.size):
         return inner >= 0 and counter <= widest(frame)
     return (2 * frame.text + counter) / 2 <= inner
 
@@ -304,7 +301,7 @@ def arena_text_faults(protocol: MultiArrangement, view: View) -> Iterator[tuple[
         yield "", str(error)
         return
     pages = Frame(layout.size, layout.text)
-    lines = 2.7 if _is_upright(view.size) else 1.4
+    lines = 2.7 if is_upright(view.size) else 1.4
     prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), lines * layout.text)
     yield from room_faults([prompt], pages)
     yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

@@ -13,7 +13,8 @@ from twoalike.design import (
     next_arrangement,
 )
 from twoalike.study import ArrangementConfig
-from twoalike.tasks._activity import Activity, Item, Note, Page
+from twoalike.tasks._activity import Activity, Item, Note
+from twoalike.tasks._listed import ends_block
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -21,10 +22,10 @@ from twoalike.tasks.multi_arrangement._trial import ArrangementResult, Arrangeme
 from twoalike.tasks.screens import (
     Frame,
     Opening,
-    PageActivity,
     after_trials,
     before_trials,
     frame,
+    pause_page,
     text_page,
 )
 
@@ -60,6 +61,13 @@ class Arranging:
     """Main trials of earlier sessions, oldest first."""
     done: list[SubmittedTrial] = field(default_factory=list)
     """Trials of this session, in order."""
+
+    @property
+    def total(self) -> int | None:
+        """Trials of the session, practice not counted; None where the answers decide."""
+        if self.config.scheduler == "lift_weakest" or self.config.max_trials:
+            return None
+        return len(self.fixed("main")) + len(self.fixed("catch"))
 
     def fixed(self, trial_type: str) -> list[ListedArrangement]:
         """List the fixed trials of a type."""
@@ -222,12 +230,5 @@ def _between(
         return
     n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
     every = protocol.breaks.break_every
-    if every and n_main % every == 0:
-        bar = None if trial.progress is None else (round(100 * trial.progress), 100)
-        yield PageActivity(
-            "break",
-            Page(texts.pause, texts.go_on, bar),
-            pages,
-            minimum_s=protocol.pages.page_s,
-            limit_s=protocol.breaks.break_limit_s,
-        )
+    if every and ends_block(n_main, every, arranging.total):
+        yield pause_page(protocol, pages, n_main, arranging.total, trial.progress)

@@ -80,7 +80,8 @@ class TripletActivity:
     ) -> None:
         self.trial, self.protocol, self.layout = trial, protocol, layout
         self._trigger = trigger
-        self._counts = frame_counts(protocol.timing, refresh_hz)
+        # Durations below one frame are refused before a session, but for a pilot run.
+        self._counts = frame_counts(protocol.timing, refresh_hz, preview=True)
         self._frame_s = 1 / refresh_hz if refresh_hz else 0.0
         self.early = self._begun = 0
         self.answer: Answer | None = None

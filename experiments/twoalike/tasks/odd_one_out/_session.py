@@ -242,7 +242,7 @@ class PreparedTriplets(PreparedTrials[Trial]):
 
     def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
         """Durations of the presentation in whole frames; none where it is not timed."""
-        return frame_counts(self.protocol.timing, refresh_hz)
+        return frame_counts(self.protocol.timing, refresh_hz, preview=self.sitting.pilot)
 
     @property
     def is_timed(self) -> bool:

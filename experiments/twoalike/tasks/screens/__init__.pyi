@@ -17,12 +17,14 @@ from ._layout import TextLayout as TextLayout
 from ._layout import View as View
 from ._layout import asked_scene as asked_scene
 from ._layout import frame as frame
+from ._layout import is_upright as is_upright
 from ._layout import lay_out_page as lay_out_page
 from ._layout import lay_out_question as lay_out_question
 from ._layout import option_labels as option_labels
 from ._layout import page_faults as page_faults
 from ._layout import room_faults as room_faults
 from ._layout import single_page_faults as single_page_faults
+from ._layout import usual_screen as usual_screen
 from ._layout import widest as widest
 from ._pages import GO_ON as GO_ON
 from ._pages import PageActivity as PageActivity

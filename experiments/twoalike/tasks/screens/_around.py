@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from twoalike.tasks._activity import Activity, Item, Page, QuestionAnswers
 from twoalike.tasks._protocol import PageTexts, Protocol, Question
 from twoalike.tasks.screens._layout import Frame
-from twoalike.tasks.screens._pages import PageActivity, QuestionActivity
+from twoalike.tasks.screens._pages import GO_ON, PageActivity, QuestionActivity
+
+_LATE_S = 0.5
+"""Time after the onset of a question between blocks in which a press is still meant for a trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,7 @@ class Opening:
     form: tuple[Question, ...]
     """Questions of the participant form that are still open."""
     resumed: bool
-    """Whether the session was begun before: a word of welcome in place of the instruction."""
+    """Whether the session was begun before: a word of welcome before the instruction."""
 
 
 def consent_text_hash(texts: PageTexts) -> str:
@@ -42,27 +45,44 @@ def text_page(
     """Make a page of text with the usual line at the bottom."""
     least = protocol.pages.page_s if minimum_s is None else minimum_s
     page = Page(text, protocol.texts.go_on, progress, images=images)
-    return PageActivity(name, page, frame, keys=keys, minimum_s=least)
+    return PageActivity(name, page, frame, keys=GO_ON | keys, minimum_s=least)
 
 
 def pause_page(
-    protocol: Protocol, frame: Frame, done: int, total: int, keys: frozenset[str]
+    protocol: Protocol, frame: Frame, done: int, total: int | None, share: float | None = None
 ) -> PageActivity:
-    """Make the page of a break, with how far the session is."""
-    texts = protocol.texts
-    caption = texts.progress.format(done=done, total=total)
-    page = Page(texts.pause, texts.go_on, (done, total), caption)
-    least, limit = protocol.pages.page_s, protocol.breaks.break_limit_s
-    return PageActivity("break", page, frame, keys=keys, minimum_s=least, limit_s=limit)
+    """Make the page of a break, with how far the session is.
+
+    Parameters
+    ----------
+    done, total
+        Trials that are over, and trials in all; None where the answers decide.
+    share
+        Share of such a session that is over; None where it is not known.
+    """
+    texts, breaks = protocol.texts, protocol.breaks
+    caption, bar = "", None if share is None else (round(100 * share), 100)
+    if total is not None:
+        caption, bar = texts.progress.format(done=done, total=total), (done, total)
+    return PageActivity(
+        "break",
+        Page(texts.pause, texts.go_on, bar, caption),
+        frame,
+        keys=frozenset(breaks.keys),
+        pointer=protocol.screen.touch,
+        minimum_s=protocol.pages.page_s,
+        limit_s=breaks.break_limit_s,
+    )
 
 
 def ask_questions(
     measure: str, questions: Sequence[Question], protocol: Protocol, frame: Frame
 ) -> Iterator[Activity | Item]:
     """Ask questions one after the other; each answer is kept before the next question."""
-    least = protocol.pages.page_s
+    page_s = protocol.pages.page_s
+    least = max(page_s, _LATE_S) if measure == "blocks" else page_s
     for question in questions:
-        activity = QuestionActivity(question, protocol.texts, frame, least, least, measure)
+        activity = QuestionActivity(question, protocol.texts, frame, least, page_s, measure)
         yield activity
         yield QuestionAnswers(measure, {question.id: activity.answer})
 
@@ -81,7 +101,6 @@ def before_trials(
     yield from ask_questions("form", opening.form, protocol, frame)
     if opening.resumed:
         yield text_page("resume", protocol.texts.resume, protocol, frame, keys=keys)
-        return True
     settings = protocol.pages
     for number, text in enumerate(protocol.texts.instruction):
         images = settings.images[number] if number < len(settings.images) else ()

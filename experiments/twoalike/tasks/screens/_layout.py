@@ -11,6 +11,20 @@ from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_
 from twoalike.tasks.screens._writing import Pad
 
 
+def usual_screen(size: tuple[int, int]) -> ScreenProfile:
+    """Profile for a screen of so many pixels that was not measured.
+
+    It has 96 pixels per inch, as CSS assumes, and is 57 cm from the eyes, where a centimetre spans
+    a degree.
+    """
+    return ScreenProfile(width_m=size[0] * 0.0254 / 96, distance_m=0.57, size_px=size)
+
+
+def is_upright(size: tuple[int, int]) -> bool:
+    """Whether a window is higher than wide."""
+    return size[1] > size[0]
+
+
 @dataclass(frozen=True)
 class View:
     """A window on a screen."""
@@ -23,6 +37,9 @@ class View:
     """Width of the whole screen in pixels; 0 takes the window's."""
     refresh_hz: float | None = None
     """Measured refresh rate, or that of a simulated screen; None where it is not known."""
+    preview: bool = False
+    """Whether a pilot run shows what this screen cannot as well as it can: images that do not fit
+    smaller, angles as on a usual screen where it was not measured."""
 
     def pixels(self, degrees: float) -> float:
         """Pixels of a visual angle.
@@ -30,9 +47,12 @@ class View:
         Raises
         ------
         TwoalikeError
-            If the screen was never measured.
+            If the screen was never measured, but for a preview.
         """
-        return self.profile.pixels(degrees, self.full_width_px or self.size[0])
+        width = self.full_width_px or self.size[0]
+        if self.preview and not self.profile.measured:
+            return usual_screen(self.size).pixels(degrees, self.size[0])
+        return self.profile.pixels(degrees, width)
 
 
 @dataclass(frozen=True)
@@ -387,6 +407,11 @@ def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
         yield f"texts.{key}", Page(text, texts.go_on, (1, 1))
 
 
+_LARGEST = 999_999_999
+RANGES = {"age": (0, 130), "number": (-_LARGEST, _LARGEST)}
+"""Smallest and largest number that questions of a kind take."""
+
+
 def asked_scene(question: Question, texts: PageTexts) -> Ask:
     """Scene of a question before anything is answered."""
     footer = {"choice": texts.choose, "choices": texts.choose_several, "long_text": texts.write}
@@ -428,9 +453,11 @@ def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
     if protocol.consent.ask:
         single.append(("texts.declined", Page(texts.declined, texts.go_on)))
     yield from single_page_faults(single, frame)
+    low, high = RANGES["number"]
+    remarks = [("needs_number", texts.needs_number.format(low=low, high=high))]
+    remarks.append(("needs_answer", texts.needs_answer))
     rooms = [
-        Room(f"texts.{key}", getattr(texts, key), 1, widest(frame), 1.4 * frame.text)
-        for key in ("needs_number", "needs_answer")
+        Room(f"texts.{key}", text, 1, widest(frame), 1.4 * frame.text) for key, text in remarks
     ]
     rooms.append(Room("texts.ready", texts.ready, 1.3, widest(frame), 3.8 * frame.text))
     yield from room_faults(rooms, frame)

@@ -23,6 +23,7 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._protocol import PageTexts, Protocol, Question
 from twoalike.tasks.lettering import can_draw
 from twoalike.tasks.screens._layout import (
+    RANGES,
     Frame,
     TextLayout,
     asked_scene,
@@ -179,7 +180,7 @@ class PageActivity(_BesideTrials):
     frame
         The window, which determines how much of the text fits.
     keys
-        Keys that turn it, besides :data:`GO_ON`.
+        Keys that turn it.
     pointer
         Whether a press of the pointer turns it.
     minimum_s
@@ -194,13 +195,13 @@ class PageActivity(_BesideTrials):
         page: Page,
         frame: Frame,
         *,
-        keys: frozenset[str] = frozenset(),
+        keys: frozenset[str] = GO_ON,
         pointer: bool = True,
         minimum_s: float = 0.0,
         limit_s: float = 0.0,
     ) -> None:
         self.name, self._page = name, page
-        self.keys, self._pointer = GO_ON | keys, pointer
+        self.keys, self._pointer = keys, pointer
         self.minimum_s, self.limit_s = minimum_s, limit_s
         self._layout = lay_out_page(page, frame)
         self._turning = Turning(
@@ -263,12 +264,10 @@ def read_answer(question: Question, entry: str) -> Answer:
         return entry
     if question.kind == "text":
         return text
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f"no whole number of at most nine digits: {text!r}")
-    value = int(text)
-    if question.kind == "age" and not 0 <= value <= 130:
-        raise ValueError(f"no age: {value}")
-    return min(value, OLDEST_AGE) if question.kind == "age" else value
+    low, high = RANGES[question.kind]
+    if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+        raise ValueError(f"no whole number from {low} to {high}: {text!r}")
+    return min(int(text), OLDEST_AGE) if question.kind == "age" else int(text)
 
 
 def _drawable(text: str) -> str:
@@ -435,7 +434,8 @@ class QuestionActivity(_BesideTrials):
             try:
                 answer = read_answer(self.question, entry)
             except ValueError:
-                self._remark = self._texts.needs_number
+                low, high = RANGES[self.question.kind]
+                self._remark = self._texts.needs_number.format(low=low, high=high)
                 return []
         if answer is None and self.question.required:
             self._remark = self._texts.needs_answer

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import POSITIONS
 from twoalike.tasks._protocol import Protocol
-from twoalike.tasks.screens._layout import View, frame
+from twoalike.tasks.screens._layout import View, frame, is_upright
 
 
 class ImageSize(Strict):
@@ -20,7 +20,8 @@ class ImageSize(Strict):
         ge=0,
         le=0.33,
         description="side of an image's square as a share of the window's width, less where "
-        "the images do not fit; 0: not used",
+        "the images do not fit; in a window higher than wide, such as a phone's, as large as they "
+        "fit; 0: not used",
     )
     image_px: int = Field(default=0, ge=0, description="the same in pixels; 0: not used")
     image_deg: float = Field(
@@ -41,22 +42,27 @@ class ImageSize(Strict):
         return self
 
     def side(self, view: View, largest: float) -> int:
-        """Even side of an image's square in pixels; a share of the width is at most ``largest``.
+        """Even side of an image's square in pixels, rounded down to fit.
 
-        Even, so that image and screen pixels coincide around the centre.
+        Even, so that image and screen pixels coincide around the centre. A share of the width is
+        at most ``largest``; in a preview, so is any size.
         """
-        if self.image_deg:
-            side = round(view.pixels(self.image_deg))
-        else:
-            side = self.image_px or round(min(self.image_fraction * view.size[0], largest))
-        return side // 2 * 2
+        side: float = round(view.pixels(self.image_deg)) if self.image_deg else self.image_px
+        if not side:
+            share = 1.0 if is_upright(view.size) else self.image_fraction
+            side = min(share * view.size[0], largest)
+        elif view.preview:
+            side = min(side, largest)
+        return int(side) // 2 * 2
 
 
 class Images(ImageSize):
     """Size and layout of the three images."""
 
     layout: Literal["row", "triangle"] = Field(
-        default="row", description="row: side by side; triangle: the middle one below the others"
+        default="row",
+        description="row: side by side, or one above the other in a window higher than wide; "
+        "triangle: the middle one below the others",
     )
 
 
@@ -86,6 +92,8 @@ class Layout:
     drop: int = 0
     """Depth of the middle image's centre below that of the others; 0 in a row. A triangle stands on
     its tip, as the arrow keys do, unless the middle one is a reference above (negative)."""
+    column: bool = False
+    """Whether the row stands upright: the left image at the top, the right one at the bottom."""
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -94,13 +102,15 @@ class Layout:
 
     def centre(self, place: str) -> tuple[int, int]:
         """Centre of the image at ``place`` (left, middle, right)."""
-        column = POSITIONS.index(place) - 1
-        return column * self.pitch, self.drop // 2 - (self.drop if column == 0 else 0)
+        along = (POSITIONS.index(place) - 1) * self.pitch
+        if self.column:
+            return 0, -along
+        return along, self.drop // 2 - (self.drop if along == 0 else 0)
 
     def label(self, place: str) -> tuple[float, float]:
         """Centre of the label of an image: below it, or above the upper two of a triangle."""
         x, y = self.centre(place)
-        away = self.image / 2 + 1.6 * self.text
+        away = self.image / 2 + (0.8 if self.column else 1.6) * self.text
         return x, y + away if self.drop > 0 and x != 0 else y - away
 
     @property
@@ -118,17 +128,19 @@ class Layout:
     def timer_y(self) -> float:
         """Height of the timer below the images."""
         lowest = min(self.centre(place)[1] for place in POSITIONS)
-        return lowest - self.image / 2 - 4 * self.text
+        return lowest - self.image / 2 - (3 if self.column else 4) * self.text
 
     def label_width(self, place: str) -> float:
         """Longest line of a label in pixels: labels of neighbouring images do not meet."""
+        if self.column:
+            return self.size[0] - self.text
         beside = 2 if self.drop and place != "middle" else 1
         return beside * self.pitch - self.text
 
     @property
     def label_room(self) -> float:
         """Height that a label may take in pixels: two lines, or one between two images."""
-        return (1.4 if self.drop > 0 else 2.8) * self.text
+        return (1.4 if self.drop > 0 or self.column else 2.8) * self.text
 
     @property
     def prompt_room(self) -> float:
@@ -147,15 +159,20 @@ class Layout:
         return None
 
 
-_LINES = 11
-"""Height in lines of text that the prompt, the labels and the timer take."""
+_LINES, _COLUMN_LINES = 11, 9
+"""Height in lines of text that the prompt, the labels and the timer take; in a column, where labels
+are between the images."""
+_LABEL = 1.6
+"""Least height in lines of text between two images of a column."""
 
 
-def _largest_side(protocol: ImagesProtocol, size: tuple[int, int], text: int) -> float:
+def _largest_side(images: Images, size: tuple[int, int], text: int, gap: int) -> float:
     """Side of the largest images that fit a window."""
-    (width, height), gap = size, protocol.images.gap_px
+    width, height = size
     free = height - _LINES * text
-    if protocol.images.layout == "row":
+    if images.layout == "row" and is_upright(size):
+        return min(width, (height - _COLUMN_LINES * text - 2 * gap) / 3)
+    if images.layout == "row":
         return min((width - 2 * gap) / 3, free)
     # 2 pitch + side in the width, 2 side + gap in the height; see the pitch in lay_out.
     root = math.sqrt(3)
@@ -178,19 +195,20 @@ def lay_out(protocol: ImagesProtocol, view: View) -> Layout:
     332
     """
     width, height = size = view.size
-    text = frame(protocol.screen, size).text
-    largest = _largest_side(protocol, size, text)
-    side = protocol.images.side(view, largest)
-    clear = side + protocol.images.gap_px
-    pitch, drop = clear, 0
-    if protocol.images.layout == "triangle":
+    images, text = protocol.images, frame(protocol.screen, size).text
+    column = images.layout == "row" and is_upright(size)
+    gap = max(images.gap_px, math.ceil(_LABEL * text)) if column else images.gap_px
+    largest = _largest_side(images, size, text, gap)
+    side = images.side(view, largest)
+    pitch, drop = side + gap, 0
+    if images.layout == "triangle":
         # Equilateral, with the gap between the two images beside each other and the third.
-        pitch, drop = math.ceil(clear / math.sqrt(3)), clear
+        pitch, drop = math.ceil((side + gap) / math.sqrt(3)), side + gap
         drop = -drop if protocol.middle_above else drop
     if side < 2 or side > largest:
         raise TwoalikeError(
-            f"three images of {side} px with gaps of {protocol.images.gap_px} px and their texts "
+            f"three images of {side} px with gaps of {gap} px and their texts "
             f"do not fit a window of {width} x {height} px. Make the image size or gap_px smaller "
             "in the protocol, or the window larger."
         )
-    return Layout(size, side, pitch, text, drop)
+    return Layout(size, side, pitch, text, drop, column)

@@ -5,6 +5,7 @@
 
 import { arrangedTrial } from "./evidence.js";
 import { round } from "./numeric.js";
+import { filled } from "./panels.js";
 import { defaultRng } from "./random.js";
 import { nextArrangement } from "./weakest.js";
 
@@ -163,9 +164,23 @@ export class Arranging {
     }
     const every = this.protocol.breaks.break_every;
     const nShown = this.done.filter(({ type }) => type !== "practice").length;
-    if (!every || nShown % every) return null;
+    const total = this.#total;
+    // A last block of fewer than half as many trials joins the one before.
+    const joined = total !== null && 2 * (total - nShown) < every;
+    if (!every || nShown % every || joined) return null;
+    if (total !== null) {
+      const caption = filled(this.protocol.texts.progress, { done: nShown, total });
+      return { ...this.step.pause, progress: [nShown, total], caption };
+    }
     const progress = trial.progress === null ? null : [round(100 * trial.progress), 100];
     return { ...this.step.pause, progress };
+  }
+
+  /** Trials of the session, practice not counted; null where the answers decide. */
+  get #total() {
+    const { scheduler, max_trials } = this.step.config;
+    if (scheduler === "lift_weakest" || max_trials) return null;
+    return this.#fixed("main").length + this.#fixed("catch").length;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * The order is that of the window: a trial that follows a page begins with a countdown, a consent
  * that is declined ends the session, an arrangement depends on those before, and a page that
- * welcomes back replaces the steps that are done.
+ * welcomes back and the instruction come again before what is left.
  */
 
 /**
@@ -16,6 +16,9 @@
  */
 
 const ANSWERED = { question: "answers", trial: "choice" };
+
+/** Whether a step is a page of the instruction. */
+const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
 
 /** Note that a part is over, and the item that ends its last record. */
 function ending(time, reason) {
@@ -79,7 +82,8 @@ export class Course {
         if (yield* this.finishStep(at)) return true;
         continue;
       }
-      if (welcome) yield* this.show({ kind: "page", step: resume, at });
+      const again = welcome ? [resume, ...this.steps.slice(0, step).filter(isInstruction)] : [];
+      for (const page of again) yield* this.show({ kind: "page", step: page, at });
       welcome = false;
       if (yield* this.step(at)) return true;
     }

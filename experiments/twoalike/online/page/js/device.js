@@ -40,6 +40,29 @@ export function readUserAgent(userAgent, touchPoints = 0) {
   };
 }
 
+/** Whether the device has neither keys nor a mouse: a phone or a tablet. */
+export function isKeyless() {
+  return matchMedia("(hover: none) and (pointer: coarse)").matches;
+}
+
+/**
+ * Replace sentences in all texts of protocols or steps; answers to choose from stay.
+ *
+ * @template T
+ * @param {T} value JSON.
+ * @param {Record<string, string>} sentences
+ * @returns {T}
+ */
+export function reworded(value, sentences) {
+  const replaced = (text, [from, to]) => text.replaceAll(from, to);
+  const each = (one) => reworded(one, sentences);
+  if (typeof value === "string") return Object.entries(sentences).reduce(replaced, value);
+  if (Array.isArray(value)) return value.map(each);
+  if (value === null || typeof value !== "object") return value;
+  const changed = ([name, one]) => [name, name === "options" ? one : each(one)];
+  return Object.fromEntries(Object.entries(value).map(changed));
+}
+
 /**
  * Describe the device as it is now.
  *

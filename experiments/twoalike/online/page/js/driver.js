@@ -169,6 +169,7 @@ class Run {
     this.drawn = null;
     this.lastFrame = null;
     this.earliest = 0; // what comes now cannot concern what was seen before
+    this.pressed = new Set(); // keys that went down since
     this.due = clock.now();
     this.suspended = false;
     this.listeners = new AbortController();
@@ -244,6 +245,8 @@ class Run {
   key(event) {
     if (this.suspended || running.at(-1) !== this) return;
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (!event.repeat) this.pressed.add(event.code);
+    else if (!this.pressed.has(event.code)) return event.preventDefault(); // held since before
     const key = keyName(event);
     if (key === null || belongsToControl(key, event.target)) return;
     if ((this.view.keys ?? SUPPRESSED).has(key)) event.preventDefault();

@@ -26,11 +26,12 @@ import { round } from "./numeric.js";
 export const POSITIONS = ["left", "middle", "right"];
 
 const SMALLEST_TEXT = 16;
-/** Height in lines of text that prompt, labels and timer take. */
+/** Height in lines of text that prompt, labels and timer take; in a column, and between its images. */
 const LINES = 11;
+const COLUMN_LINES = 9;
 /** Images in each row of a grid, from the top, by their number. */
 const ROWS = { 3: [3], 4: [2, 2], 5: [3, 2], 6: [3, 3] };
-/** Height in lines of text of the label between two rows of a grid. */
+/** Height in lines of text of the label between two rows of a grid, or images of a column. */
 const LABEL = 1.6;
 
 /**
@@ -53,13 +54,14 @@ function degreesToPixels(degrees, measured) {
 }
 
 /**
- * Even side of an image's square; a share of the width is at most `largest`.
+ * Even side of an image's square, rounded down; a share of the width is at most `largest`, and in a
+ * window higher than wide the whole width.
  * @param {any} images  The protocol's images.
- * @param {number} width
+ * @param {[number, number]} size
  * @param {number} largest
  * @param {Measured | null} measured
  */
-function imageSide(images, width, largest, measured) {
+function imageSide(images, [width, height], largest, measured) {
   let side = images.image_px;
   if (images.image_deg) {
     if (measured === null) {
@@ -67,7 +69,7 @@ function imageSide(images, width, largest, measured) {
     }
     side = round(degreesToPixels(images.image_deg, measured));
   } else if (!side) {
-    side = round(Math.min(images.image_fraction * width, largest));
+    side = Math.min((height > width ? 1 : images.image_fraction) * width, largest);
   }
   return Math.floor(side / 2) * 2;
 }
@@ -101,9 +103,11 @@ function byPlace(places, value) {
  * @param {any} images
  * @param {[number, number]} size
  * @param {number} text
+ * @param {number} gap
+ * @param {boolean} column
  */
-function largestOfThree(images, [width, height], text) {
-  const gap = images.gap_px;
+function largestOfThree(images, [width, height], text, gap, column) {
+  if (column) return Math.min(width, (height - COLUMN_LINES * text - 2 * gap) / 3);
   const free = height - LINES * text;
   if (images.layout === "row") return Math.min((width - 2 * gap) / 3, free);
   // Width holds 2 pitches and a side, height 2 sides and a gap; see the pitch in layOutThree.
@@ -112,7 +116,7 @@ function largestOfThree(images, [width, height], text) {
 }
 
 /**
- * Three images side by side, or in a triangle.
+ * Three images side by side, one above the other in a window higher than wide, or in a triangle.
  * @param {any} protocol
  * @param {[number, number]} size
  * @param {Measured | null} measured
@@ -121,9 +125,11 @@ function largestOfThree(images, [width, height], text) {
 function layOutThree(protocol, size, measured) {
   const images = protocol.images;
   const text = textHeight(protocol.screen, size);
-  const largest = largestOfThree(images, size, text);
-  const image = imageSide(images, size[0], largest, measured);
-  const clear = image + images.gap_px;
+  const column = images.layout === "row" && size[1] > size[0];
+  const gap = column ? Math.max(images.gap_px, Math.ceil(LABEL * text)) : images.gap_px;
+  const largest = largestOfThree(images, size, text, gap, column);
+  const image = imageSide(images, size, largest, measured);
+  const clear = image + gap;
   let [pitch, drop] = [clear, 0];
   if (images.layout === "triangle") {
     pitch = Math.ceil(clear / Math.sqrt(3));
@@ -131,12 +137,12 @@ function layOutThree(protocol, size, measured) {
     drop = protocol.task === "anchored-choice" ? -clear : clear;
   }
   const centres = byPlace(POSITIONS, (place) => {
-    const column = POSITIONS.indexOf(place) - 1;
-    const y = Math.floor(drop / 2) - (column === 0 ? drop : 0);
-    return /** @type {Point} */ ([column * pitch, y]);
+    const along = (POSITIONS.indexOf(place) - 1) * pitch;
+    const y = Math.floor(drop / 2) - (along === 0 ? drop : 0);
+    return /** @type {Point} */ (column ? [0, -along] : [along, y]);
   });
   const heights = Object.values(centres).map(([, y]) => y);
-  const away = image / 2 + 1.6 * text;
+  const away = image / 2 + (column ? 0.8 : 1.6) * text;
   const top = Math.max(...heights) + image / 2;
   const prompt_y = top + (drop > 0 ? 3.8 : 2.2) * text;
   // The label of a triangle's upper images is between them and the prompt: 1.4 lines.
@@ -153,11 +159,11 @@ function layOutThree(protocol, size, measured) {
     }),
     label_widths: byPlace(
       POSITIONS,
-      (place) => (drop !== 0 && place !== "middle" ? 2 : 1) * pitch - text,
+      (place) => (column ? size[0] : (drop && place !== "middle" ? 2 : 1) * pitch) - text,
     ),
     prompt_y,
     prompt_room: 2 * Math.min(below, size[1] / 2 - prompt_y),
-    timer_y: Math.min(...heights) - image / 2 - 4 * text,
+    timer_y: Math.min(...heights) - image / 2 - (column ? 3 : 4) * text,
     fits: image >= 2 && image <= largest,
     hit: hitter(centres, image),
   };
@@ -248,7 +254,7 @@ function layOutGrid(protocol, size, n, measured) {
   const images = protocol.images;
   const text = textHeight(protocol.screen, size);
   const largest = largestOnGrid(images, n, [size[0], size[1] - LINES * text], text);
-  const image = imageSide(images, size[0], largest, measured);
+  const image = imageSide(images, size, largest, measured);
   const points = gridCentres(images, n, image, text).centres;
   const places = points.map((_, index) => String(index + 1));
   const centres = byPlace(places, (place) => points[Number(place) - 1]);

@@ -10,7 +10,7 @@ import { measureScreen } from "./card.js";
 import { Clock } from "./clock.js";
 import { sendRest, showEnd, showWithdrawal } from "./closing.js";
 import { Course } from "./course.js";
-import { describeDevice, fit, lacking } from "./device.js";
+import { describeDevice, fit, isKeyless, lacking, reworded } from "./device.js";
 import { measureRefresh } from "./driver.js";
 import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
@@ -191,16 +191,17 @@ class Page {
     const device = () => describeDevice({ refreshHz, measured });
     const head = { session: entered.session, protocol: study.hash };
     const keeper = new Keeper({ storage, queue, head, progress, draft, device });
+    const worded = (given) => (isKeyless() ? reworded(given, study.without_keys) : given);
     const course = new Course({
-      person,
-      protocols: study.protocols,
+      person: worded(person),
+      protocols: worded(study.protocols),
       keeper,
       results,
       arrange: (step, protocol, done) => new Arranging(step, protocol, done),
       askBlock: async (part, block) => {
         await queue.drained(); // what was answered so far decides about it
         const ask = () => transport.block(token, part, block);
-        return (await persist(ask, { tell: reach })).steps;
+        return worded((await persist(ask, { tell: reach })).steps);
       },
       makeClock: (start) => new Clock(start),
     });

@@ -13,7 +13,9 @@
 import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
-const MOST_YEARS = 130;
+const LARGEST = 999_999_999;
+/** Smallest and largest number that questions of a kind take, as in the window. */
+const RANGES = { age: [0, 130], number: [-LARGEST, LARGEST] };
 /** Characters of the longest line and of the longest text, as in the window. */
 export const LONGEST = { text: 500, long_text: 10_000 };
 
@@ -59,7 +61,7 @@ export class PageMachine extends BesideTrials {
   constructor(step) {
     super();
     this.step = step;
-    this.keys = new Set([...GO_ON, ...(step.keys ?? [])]);
+    this.keys = new Set(step.keys ?? GO_ON);
   }
 
   get scene() {
@@ -127,11 +129,10 @@ export function readAnswer(kind, entry) {
   if (kind === "long_text") return visible(entry);
   if (kind === "text") return text;
   const digits = plainDigits(text);
-  if (!/^[+-]?\d{1,9}$/.test(digits)) throw new RangeError("no whole number of at most nine digits");
-  const value = Number(digits) + 0; // not -0
-  if (kind !== "age") return value;
-  if (value < 0 || value > MOST_YEARS) throw new RangeError("no age");
-  return Math.min(value, OLDEST_AGE);
+  const [low, high] = RANGES[/** @type {"age"} */ (kind)];
+  const value = /^[+-]?\d{1,9}$/.test(digits) ? Number(digits) + 0 : NaN; // not -0
+  if (!(value >= low && value <= high)) throw new RangeError(`no number from ${low} to ${high}`);
+  return kind === "age" ? Math.min(value, OLDEST_AGE) : value;
 }
 
 /** A question; `answer` and, for a choice, `chosen` are there once it is finished. */
@@ -234,7 +235,9 @@ export class QuestionMachine extends BesideTrials {
         answer = readAnswer(this.step.question, this.entry);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        this.remark = this.texts.needs_number;
+        const [low, high] = RANGES[/** @type {"age"} */ (this.step.question)];
+        const { needs_number: words } = this.texts;
+        this.remark = words.replaceAll("{low}", String(low)).replaceAll("{high}", String(high));
         return [];
       }
     }
