@@ -136,23 +136,14 @@ def import_next(
         (s) and Alg Label; or participant_uid, target_center, target_left, target_right,
         target_winner, response_time and alg_label; or, from tripletTools, worker_id (or p_id),
         Center, Left, Right, Answer, rt (ms) and sampleAlg.
-    objects
-        All object ids, or a file with one a line. None: those shown, in order of appearance.
     response_time_unit
         ``s``, as NEXT has it; ``ms`` for files that were converted.
-    catch_label
-        Value of Alg Label that marks attention checks.
-    catch_objects, skip_bad, out, overwrite
-        As in :func:`import_triplets`.
+    objects, catch_label, catch_objects, skip_bad, out, overwrite
+        As in :func:`import_salmon`; the label is in Alg Label.
 
     Returns
     -------
     Table of choices, all anchored: item 1 is the centre.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`import_salmon`.
     """
     options: dict[str, Any] = {"skip_bad": skip_bad, "out": out, "overwrite": overwrite}
     unit = response_time_unit
@@ -191,7 +182,8 @@ def _import(
     optional: dict[str, Any] = {"trial_type": types[sheet.cells.index]}
     if "participant" in columns:
         people = sheet.text(columns["participant"])
-        optional["participant"] = people.mask(people == "", "unknown")
+        labels = optional["participant"] = people.mask(people == "", "unknown")
+        optional["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
     else:
         names = ", ".join(sheet.header or ())
         note(f"{path}: no column names the participants ({names}): all are one unknown person.")

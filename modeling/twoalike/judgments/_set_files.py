@@ -89,26 +89,17 @@ def import_sets(
         fixed place, or further columns that repeat an item of the row. None: the last item column
         is the odd one; the first two are the pair; the one or two after the reference are most like
         it.
-    item_numbers, participant_column, response_time_column, response_time_unit, catch_column
+    item_numbers, participant_column, response_time_column, response_time_unit
         As in :func:`import_triplets`.
-    skip_bad, out, overwrite
+    catch_column, skip_bad, out, overwrite
         As in :func:`import_triplets`.
 
     Returns
     -------
     Table of choices. The order shown is taken to be the order of the item columns.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`import_triplets`.
-
-    Warns
-    -----
-    ImportNote
-        As :func:`import_triplets`.
     """
     path, target = Path(path), check_new_table(out, overwrite)
+    more = (participant_column, response_time_column, response_time_unit, catch_column)
     options = (kind, chosen_columns, participant_column, response_time_column, catch_column)
     ids = None if objects is None else object_ids(objects)
     left_out: dict[str, int] = {}
@@ -136,16 +127,7 @@ def import_sets(
         rows, left_out = bad.kept(skip_bad), bad.counts
         columns = {name: values[rows] for name, values in columns.items()}
         columns["kind"] = [asked.replace("-", "_")] * int(rows.sum())
-        columns |= optional_columns(
-            sheet.kept(rows),
-            participant_column,
-            response_time_column,
-            response_time_unit,
-            catch_column,
-        )
-        if participant_column is not None:
-            labels = columns["participant"]
-            columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
+        columns |= optional_columns(sheet.kept(rows), *more)
         table = choices_table(columns, ids, str(path))
     config = {
         "kind": kind,
@@ -162,15 +144,7 @@ def import_sets(
 def read_sets(path: str | Path, ids: Sequence[str], size: int = 3) -> Integers:
     """Read sets of items: so many object ids or 0-based indices a line, further columns ignored.
 
-    Returns
-    -------
-    Indices into ``ids``, shape (n, size).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or empty, has too few columns, names an unknown object or one object
-        twice in a row; the message names the row.
+    Returns indices into ``ids``, shape (n, size); the message of an error names row and column.
     """
     path = Path(path)
     sheet = Sheet(path, read_delimited(path, f"sets of {size} objects, one a line"))

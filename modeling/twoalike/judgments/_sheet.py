@@ -1,8 +1,7 @@
 """Cells of delimited text: columns by number or name, objects, response times, bad rows.
 
-A file can be read in a way that its author did not mean, without any cell being wrong. What shows
-this (a header in another order, indices that lack 0, each row twice) is an error here where it is
-certain, and a note where it is not.
+A file can be misread although no cell is wrong. What shows this (a header in another order,
+indices without 0, each row twice) is an error where it is certain, and a note where it is not.
 """
 
 import re
@@ -60,27 +59,16 @@ def note(text: str) -> None:
 
 
 def meaning(name: str) -> str | None:
-    """Return what a column of this name usually holds.
-
-    Examples
-    --------
-    >>> meaning("odd_stimulus"), meaning("workerId"), meaning("Response.Time"), meaning("left")
-    ('odd', 'person', 'time', None)
-    """
+    """Return what a column of this name (``odd_stimulus``, ``workerId``) usually holds."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
     return _MEANING.get("".join(w.lower() for w in words if w.lower() not in _DECORATION))
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells of delimited text.
+    """Cells of delimited text, as strings, and the header, if there is one.
 
-    Attributes
-    ----------
-    cells
-        Strings, rows without the header, columns from 0; the index numbers the file's rows.
-    header
-        Names of the columns; None where the file has none.
+    The index of ``cells`` numbers the rows of the file below the header, from 0.
     """
 
     path: Path
@@ -132,10 +120,7 @@ class Sheet:
 
 @dataclass
 class BadRows:
-    """Rows that cannot be judgments, each with the first reason found.
-
-    ``where`` names a row, and a column, in messages.
-    """
+    """Rows that cannot be judgments, each with its first reason; ``where`` names a row."""
 
     n: int
     where: Callable[[int, ColumnName | None], str]
@@ -216,14 +201,8 @@ def object_cells(
 ) -> Integers:
     """Objects in the cells of the given columns, as indices into ``ids``, (n, len(columns)).
 
-    Parameters
-    ----------
-    numbers
-        What the cells are; None: ids, or indices from 0 where not all are ids and all are numbers.
-    bad
-        Takes the rows in which a cell is no object, whose index is -1; None: these are errors.
-    needed
-        Number of the first columns, which may not be empty; None: all of them.
+    ``bad`` takes rows in which a cell is no object, whose index is -1; without it they are errors,
+    and all cells are ids or all indices. Only the first ``needed`` columns may not be empty.
     """
     alone = bad or BadRows(len(sheet.cells), sheet.where)
     cells = [sheet.text(column) for column in columns]
@@ -279,20 +258,16 @@ def places_of(
     empty = none & text.str.lower().isin(NOTHING)
     bad.add(empty, "no answer", "the cell is empty", column)
 
-    def problem(row: int) -> str:
-        return f"the chosen item {text.iloc[row]!r} is not one of the row's items"
-
-    bad.add(none & ~empty, "answer not among the items", problem, column)
+    problem = "the chosen item {!r} is not one of the row's items"
+    reason = "answer not among the items"
+    bad.add(none & ~empty, reason, lambda row: problem.format(text.iloc[row]), column)
     return np.asarray(hits.argmax(axis=1), dtype=np.int64)
 
 
 def check_order(
     sheet: Sheet, items: Sequence[ColumnName], chosen: Sequence[ColumnName] | None, kind: str
 ) -> None:
-    """Check that the names in the header agree with what each column is taken for.
-
-    ``chosen`` is None where its place follows from the kind.
-    """
+    """Check the names in the header; ``chosen`` is None where its place follows from the kind."""
     if sheet.header is None:
         return
     shown = [sheet.header[sheet.place(column)] for column in items]
@@ -322,10 +297,7 @@ def check_order(
 
 
 def note_people(sheet: Sheet, used: Sequence[ColumnName | None], remedy: str) -> None:
-    """Note a column that seems to name the participants, and is not among those used.
-
-    ``remedy`` is what to do, with ``{}`` for the column.
-    """
+    """Note an unused column that seems to name the participants (``{}`` in the remedy)."""
     columns: list[ColumnName] = list(sheet.named("person"))
     if sheet.header is None:
         columns = list(range(1, sheet.cells.shape[1] + 1))
@@ -343,9 +315,8 @@ def find_copies(
 ) -> None:
     """Find rows that are in the file twice.
 
-    Certain ones are of the same trial (of the same person, if each has items ``once``), identical
-    in a file with times, or all rows. It is only noted if some are identical to the row before,
-    which may be another person's answer.
+    Certain ones are of the same trial (``once``: of the same person), identical in a file with
+    times, or all rows. Rows that are identical to the row before may be others' answers: a note.
     """
     cells, shown = sheet.cells, [sheet.place(column) for column in items]
     certain = once or bool(sheet.named("trial"))
@@ -395,13 +366,7 @@ def note_mirrored(sheet: Sheet, value: str) -> None:
 def seconds(
     sheet: Sheet, column: ColumnName, unit: TimeUnit | None, missing: float | None = None
 ) -> Floats:
-    """Response times in seconds, NaN where missing, shape (n,).
-
-    Parameters
-    ----------
-    missing
-        Number that stands for a missing time, besides an empty cell and ``n/a``.
-    """
+    """Response times in seconds, NaN where they are empty, ``n/a`` or ``missing``, shape (n,)."""
     if unit is None or unit not in _SECONDS:
         raise TwoalikeError(
             where="`response_time_unit=...`",
