@@ -37,8 +37,9 @@ export class Arrangement {
       const kept = trial.kept?.[trial.items[item]];
       return kept ? layout.clamp(...layout.toPixels(...kept)) : seat;
     });
+    const moved = Object.keys(trial.kept ?? {}).map((name) => trial.items.indexOf(name));
     /** Items from the lowest to the topmost. */
-    this.stack = [...trial.items.keys()];
+    this.stack = [...trial.items.keys()].filter((item) => !moved.includes(item)).concat(moved);
     this.handling = trial.items.map(() => {
       return { n_moves: 0, first_move: null, last_move: null, n_inspections: 0 };
     });
@@ -217,19 +218,17 @@ export class Arrangement {
       this.#row("trial_start", time);
       const kept = this.places.splice(0, Infinity, ...this.#seatPlaces());
       this.places.forEach((_, item) => this.#row("seat", time, { item, placed: true }));
-      kept.forEach((place, item) => this.#putBack(item, place, time));
+      // Where they were before a reload: drags that take no time.
+      for (const [item, place] of kept.entries()) {
+        this.held = { item, since: time, by: null, start: this.places[item] };
+        this.places[item] = place;
+        this.#drop(time);
+      }
       const detail = { trial_index: this.trial.trial_index };
       this.#items.push({ kind: "note", event: "trial_shown", time, detail });
     } else if (this.phase === "message") {
       this.#messageSince ??= time;
     }
-  }
-
-  /** Put an image where it was before a reload: a drag that takes no time. */
-  #putBack(item, place, time) {
-    this.held = { item, since: time, by: null, start: this.places[item] };
-    this.places[item] = place;
-    this.#drop(time);
   }
 
   #elapse(time) {

@@ -70,12 +70,14 @@ export class Keeper {
     return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
   }
 
-  /** Where images of the arrangement under way were put, by object, arena units. */
+  /** Where images of the arrangement under way were put, by object, the last one moved last. */
   get places() {
     let places = {};
     for (const { trial_type: what, stimulus, x, y } of this.items.map(({ values }) => values ?? {})) {
       if (what === "trial_start" || what === "reset") places = {};
-      if (what === "drag") places[stimulus] = [x, y];
+      if (what !== "drag") continue;
+      delete places[stimulus];
+      places[stimulus] = [x, y];
     }
     return places;
   }
