@@ -11,7 +11,6 @@ from ._people import arranged_rdms as arranged_rdms
 from ._people import dissimilarity_draws as dissimilarity_draws
 from ._people import posterior_agreement as posterior_agreement
 from ._people import posterior_covariance as posterior_covariance
-from ._people import reliability_weights as reliability_weights
 from ._people import tau_a as tau_a
 from ._people import weighted_interval as weighted_interval
 from ._people import weighted_pearson as weighted_pearson

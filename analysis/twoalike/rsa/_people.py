@@ -197,28 +197,6 @@ def weighted_interval(
     return Interval(value, value - half, value + half)
 
 
-def reliability_weights(mean: Floats, sd: Floats) -> Floats:
-    """Weight of pairs that are known with different precision, in (0, 1].
-
-    The inverse of the variance of a pair about any model: the spread of the dissimilarities
-    themselves and their uncertainty, in units of the former. Inverse uncertainty alone would let
-    the few pairs that are known best decide.
-
-    Parameters
-    ----------
-    mean, sd
-        Dissimilarities and their standard deviations, shape (pairs,).
-
-    Examples
-    --------
-    >>> reliability_weights(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
-    array([1. , 0.5])
-    """
-    spread = float(np.var(mean))
-    total = spread + np.asarray(sd, dtype=np.float64) ** 2
-    return np.asarray(np.where(total > 0, spread / np.where(total > 0, total, 1.0), 1.0))
-
-
 MOST_DRAWS = 50
 """Draws of a posterior that are used: their spread is then known to a tenth."""
 _EVERY = 10

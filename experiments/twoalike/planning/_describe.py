@@ -152,7 +152,7 @@ def _used_tasks(study: Study) -> Sequence[str]:
         return study.config.sitting.tasks
     page, built = _page_file(study), set[str]()
     if page.is_file():
-        protocols = json.loads(page.read_text(encoding="utf-8"))["protocols"]
+        protocols = json.loads(page.read_text(encoding="utf-8")).get("protocols", {})
         built = {protocol["task"] for protocol in protocols.values()}
     lists = study.root / "design"
     used = [

@@ -40,7 +40,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
 def _aligned(config: Mapping[str, Any]) -> str:
     """Name the vector whose similarities were trained."""
     head = config["head"]
-    if head is None or head["applied"]:
+    if head is None or not head["file"]:
         return "features"
     return "positions" if head["kind"] == "human" else "mapped features"
 
