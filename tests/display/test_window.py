@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -86,7 +87,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     red, green, blue = COLOURS
     trial = Trial(1, 1, "main", "t1", (red, green, blue), ("left", "middle", "right"))
     prepared = PreparedTriplets(
-        sitting=cast(Sitting, None),
+        sitting=cast(Sitting, SimpleNamespace(pilot=False)),
         protocol=PROTOCOL,
         stimuli=stimuli,
         plan=cast(RunPlan, None),
