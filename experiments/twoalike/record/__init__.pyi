@@ -4,8 +4,8 @@ from ._answers import asked_questions as asked_questions
 from ._answers import read_answers as read_answers
 from ._answers import store_answers as store_answers
 from ._append import recover_run as recover_run
-from ._bids import check_bids as check_bids
 from ._check import Checked as Checked
+from ._check import check_bids as check_bids
 from ._check import check_dataset as check_dataset
 from ._check import check_folder as check_folder
 from ._check import check_raw as check_raw
