@@ -43,7 +43,7 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
     config = built.study.config.online
     identity = entrant.external.get(config.id_parameter, "")
     person = key.person(f"{config.id_parameter}={identity}") if identity else None
-    link = None if entrant.link is None else hashed(entrant.link)
+    link = None if entrant.link is None else key.link(entrant.link)
     earlier = _earlier(connection, person, link, entrant.session, built.session.session)
     if earlier is not None:
         return _continued(earlier, built, by_link=link is not None)
@@ -63,7 +63,6 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
         "entered": now,
         "last": now,
         "person": person,
-        "link": link,
         "withdrawal": hashed(key.withdrawal(name)),
     }
     connection.execute(insert(SESSIONS).values(row))
@@ -192,16 +191,22 @@ def withdraw(connection: Connection, code: str) -> str:
     name = str(row["name"])
     if row["ended"] == "withdrawn":
         return name
-    for table in (RECORDS, BLOCKS, IDS):
-        connection.execute(delete(table).where(table.c.session == name))
+    delete_records(connection, [name])
+    initial = {one.name: one.default.arg for one in SESSIONS.c if one.default is not None}
     connection.execute(
         update(SESSIONS)
         .where(SESSIONS.c.name == name)
-        .values(ended="withdrawn", ended_at=time.time(), person=None, link=None)
-        .values(n=0, trials=0, fast=0)
+        .values(**initial, part_end=None, person=None, last=row["entered"])
+        .values(ended="withdrawn", ended_at=time.time())
         .values(held=row["held"] if row["trials"] else None)
     )
     return name
+
+
+def delete_records(connection: Connection, sessions: list[str]) -> None:
+    """Delete what is stored of sessions, and what leads to them, except their rows."""
+    for table in (RECORDS, BLOCKS, IDS, LINKS):
+        connection.execute(delete(table).where(table.c.session.in_(sessions)))
 
 
 def count_people(connection: Connection, visit: int) -> int:
@@ -214,10 +219,9 @@ def count_people(connection: Connection, visit: int) -> int:
     return int(connection.scalar(query) or 0)
 
 
-def add_links(connection: Connection, links: list[str]) -> None:
-    """Store one-time links, as hashes."""
-    if links:
-        connection.execute(insert(LINKS), [{"link": hashed(link)} for link in links])
+def add_links(connection: Connection, links: list[str], key: Key) -> None:
+    """Store the codes of one-time links, in an order that does not follow that of the links."""
+    connection.execute(insert(LINKS), [{"link": one} for one in sorted(map(key.link, links))])
 
 
 def resume_point(

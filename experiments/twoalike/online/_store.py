@@ -14,11 +14,12 @@ beginning of a session, up to its last record.
 import json
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ FILE = "records.sqlite"
 _LOG = logging.getLogger("twoalike.online")
 _PATIENCE_S = 30
 """How long a transaction waits for another process that writes to the same SQLite file."""
+_RETRY_S = 0.5
+"""How long after a reader kept deleted text in an SQLite file its removal is tried again."""
 _MOST_TOGETHER = 500
 """Requests that are written in one transaction."""
 _AHEAD = 50
@@ -73,7 +76,6 @@ SESSIONS = Table(
     Column("ended", Text),
     Column("ended_at", Float),
     Column("person", Text, index=True),  # recognises an id, and does not reveal it
-    Column("link", Text, index=True),
     Column("withdrawal", Text, nullable=False, unique=True),  # hash of the code
     # State after the last record:
     Column("n", Integer, nullable=False, default=0),
@@ -118,8 +120,9 @@ IDS = Table(
 LINKS = Table(
     "links",
     METADATA,
-    Column("link", Text, primary_key=True),  # hash
+    Column("link", Text, primary_key=True),  # recognises a link under the key
     Column("session", Text),
+    sqlite_with_rowid=False,  # else in the order in which they were made
 )
 FACTS = Table(
     "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
@@ -163,6 +166,8 @@ class Store:
         self._writer = _engine(self.url, writes=True)
         self._reader = _engine(self.url, writes=False)
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._has_traces = True  # a process may have been killed before it removed them
+        self._retry_at = 0.0
         try:
             with self._writing() as connection:
                 METADATA.create_all(connection)
@@ -186,14 +191,31 @@ class Store:
         with self._reader.connect() as connection:
             yield connection
 
-    def forget(self) -> None:
-        """Remove deleted records from the file of the last transactions as well (SQLite)."""
-        if self.url.get_backend_name() == "sqlite":
-            connection = self._writer.raw_connection()
+    def forget(self) -> bool:
+        """Remove deleted records from the file of the last transactions as well (SQLite).
+
+        A reader that began before they were deleted still needs that file: then it is tried again
+        between later transactions, so that nobody waits.
+
+        Returns
+        -------
+        Whether they are removed already.
+        """
+        if not self._truncated():
+            self._has_traces = True
+            self.submit(lambda _: None)  # wakes the writer
+            return False
+        return True
+
+    def _truncated(self) -> bool:
+        if self.url.get_backend_name() != "sqlite":
+            return True
+        with closing(sqlite3.connect(str(self.url.database), timeout=0)) as connection:
             try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                connection.close()
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError:  # locked
+                return False
+        return not busy
 
     def close(self) -> None:
         """Write what is waiting, then close."""
@@ -209,8 +231,19 @@ class Store:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
 
+    def _next(self) -> _Task | None:
+        """Wait for the next task, and meanwhile for the readers of deleted records to leave."""
+        while self._has_traces:
+            if time.monotonic() >= self._retry_at:
+                self._retry_at = time.monotonic() + _RETRY_S
+                self._has_traces = False
+                self._has_traces = not self._truncated() or self._has_traces
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=_RETRY_S)
+        return self._queue.get()
+
     def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             group: list[_Task | None] = [first]
             while len(group) < _MOST_TOGETHER and group[-1] and not self._queue.empty():
                 group.append(self._queue.get())
