@@ -74,8 +74,8 @@ class Key:
         return self._code("link", link).hex()
 
     def erased(self, participant: str) -> str:
-        """Code by which the participant's code of an erased person is recognised."""
-        return self._code("erased", participant).hex()
+        """Fact by which the participant's code of an erased person is recognised."""
+        return f"erased {self._code('erased', participant).hex()}"
 
     @cached_property
     def _fernet(self) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from twoalike.online._built import BuiltStudy
 from twoalike.online._checks import CheckCounts, Counted
 from twoalike.online._ids import Key
-from twoalike.online._places import ACCEPTING, count_people
+from twoalike.online._places import ACCEPTING, count_people, erased_codes
 from twoalike.online._session import ArrangementsStep
 from twoalike.online._store import IDS, LINKS, SESSIONS, archive, fact
 from twoalike.study import inert_cell
@@ -49,7 +49,8 @@ def operator_state(
         "accepting": fact(connection, ACCEPTING) != "no",
         "most": built.study.config.online.most or None,
         "codes": len(built.session.participants),
-        "free": sum(who not in held for who in built.session.participants),
+        "free": sum(who not in held for who in built.session.participants)
+        - len(erased_codes(connection)),
         "people": count_people(connection, visit),
         "links": len(links),
         "links_used": sum(session is not None for session in links),

@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,17 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select
 from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
 from twoalike.online._records import Reason
-from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact, over
+from twoalike.online._store import (
+    BLOCKS,
+    FACTS,
+    IDS,
+    LINKS,
+    RECORDS,
+    SESSIONS,
+    fact,
+    over,
+    set_fact,
+)
 from twoalike.study import OnlineConfig
 
 ACCEPTING = "accepting"
@@ -51,7 +61,7 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
         raise Refusal("unknown", "entered without a link")
     if config.entry == "id" and person is None:
         raise Refusal("unknown", "entered without an id")
-    participant = _free_code(connection, person, built)
+    participant = _free_code(connection, person, built, key)
     name = secrets.token_hex(8)
     now = time.time()
     row = {
@@ -114,7 +124,7 @@ def _continued(row: RowMapping, built: BuiltStudy, *, by_link: bool) -> RowMappi
     return row
 
 
-def _free_code(connection: Connection, person: str | None, built: BuiltStudy) -> str:
+def _free_code(connection: Connection, person: str | None, built: BuiltStudy, key: Key) -> str:
     """Code for someone new: in the group with the fewest people, the first in the order built."""
     config, visit = built.study.config.online, built.session.session
     if fact(connection, ACCEPTING) == "no":
@@ -129,10 +139,17 @@ def _free_code(connection: Connection, person: str | None, built: BuiltStudy) ->
         return _code_of_first_visit(connection, person, built, taken)
     groups = built.groups
     free = [who for who in built.session.participants if who not in taken]
+    erased = erased_codes(connection)
+    free = [who for who in free if not erased or key.erased(who) not in erased]
     if not free:
         raise Refusal("full", "no code is free")
     sizes = Counter(groups[who] for who in here if who in groups)
     return min(free, key=lambda who: sizes[groups[who]])
+
+
+def erased_codes(connection: Connection) -> set[str]:
+    """Facts by which the codes of erased people are recognised; they are not given out again."""
+    return set(connection.scalars(select(FACTS.c.name).where(FACTS.c.name.like("erased %"))))
 
 
 def _code_of_first_visit(
@@ -191,22 +208,45 @@ def withdraw(connection: Connection, code: str) -> str:
     name = str(row["name"])
     if row["ended"] == "withdrawn":
         return name
-    delete_records(connection, [name])
-    initial = {one.name: one.default.arg for one in SESSIONS.c if one.default is not None}
+    _delete_records(connection, [name])
     connection.execute(
         update(SESSIONS)
         .where(SESSIONS.c.name == name)
-        .values(**initial, part_end=None, person=None, last=row["entered"])
-        .values(ended="withdrawn", ended_at=time.time())
+        .values(ended="withdrawn", ended_at=time.time(), last=row["entered"], person=None)
+        .values(n=0, part=0, step=-1, clock=0.0, choices=0, answered=0, arrangement=0)
+        .values(part_end=None, done=0, trials=0, fast=0)
         .values(held=row["held"] if row["trials"] else None)
     )
     return name
 
 
-def delete_records(connection: Connection, sessions: list[str]) -> None:
+def _delete_records(connection: Connection, sessions: list[str]) -> None:
     """Delete what is stored of sessions, and what leads to them, except their rows."""
     for table in (RECORDS, BLOCKS, IDS, LINKS):
         connection.execute(delete(table).where(table.c.session.in_(sessions)))
+
+
+def sessions_of(connection: Connection, code: str, known: Collection[str]) -> list[str]:
+    """Sessions of whoever has a code, under other codes as well; ``known`` are some of them."""
+    query = select(SESSIONS.c.name, SESSIONS.c.person)
+    holder = or_(SESSIONS.c.held == code, SESSIONS.c.name.in_(known))
+    own = connection.execute(query.where(holder)).all()
+    if not own:  # the code went back to the pool
+        own = connection.execute(query.where(SESSIONS.c.participant == code)).all()
+    people = {row.person for row in own if row.person is not None}
+    others = connection.scalars(select(SESSIONS.c.name).where(SESSIONS.c.person.in_(people)))
+    return sorted({*(row.name for row in own), *others})
+
+
+def erase_sessions(
+    connection: Connection, code: str, known: Collection[str], key: Key | None
+) -> None:
+    """Delete the sessions of whoever has a code; with a key, the code is not given out again."""
+    names = sessions_of(connection, code, known)
+    _delete_records(connection, names)
+    connection.execute(delete(SESSIONS).where(SESSIONS.c.name.in_(names)))
+    if key is not None:
+        set_fact(connection, key.erased(code), "yes")
 
 
 def count_people(connection: Connection, visit: int) -> int:

@@ -153,7 +153,7 @@ class Store:
     Parameters
     ----------
     url
-        A connection string of SQLAlchemy, or the path of an SQLite file, which is made.
+        A connection string, or the path of an SQLite file, which is made.
 
     Raises
     ------
@@ -161,8 +161,8 @@ class Store:
         If it cannot be opened.
     """
 
-    def __init__(self, url: str | Path) -> None:
-        self.url = store_url(url)
+    def __init__(self, url: str | Path | URL) -> None:
+        self.url = url if isinstance(url, URL) else store_url(url)
         self._writer = _engine(self.url, writes=True)
         self._reader = _engine(self.url, writes=False)
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -444,6 +444,14 @@ def store_url(store: str | Path) -> URL:
     return url
 
 
+def existing_store(store: str | Path) -> URL:
+    """Return the connection string of a store that is there."""
+    url = store_url(store)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise TwoalikeError(where=url.database, expected="a store of records", found="none")
+    return url
+
+
 def _engine(url: URL, *, writes: bool) -> Engine:
     if url.get_backend_name() == "postgresql":
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
@@ -525,9 +533,7 @@ def read_store(store: str | Path) -> Iterator[str]:
     TwoalikeError
         If there is no such store.
     """
-    url = store_url(store)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise TwoalikeError(where=url.database, expected="a store of records", found="none")
+    url = existing_store(store)
     engine = _engine(url, writes=False)
     try:
         with engine.connect() as connection:

@@ -14,10 +14,13 @@ from ._check import require_sound as require_sound
 from ._dataset import RunName as RunName
 from ._dataset import check_codes as check_codes
 from ._dataset import check_codes_apart as check_codes_apart
+from ._dataset import erased_marks as erased_marks
 from ._dataset import exposed_data as exposed_data
 from ._dataset import find_runs as find_runs
+from ._dataset import is_erased as is_erased
 from ._dataset import participant_label as participant_label
 from ._dataset import register_participants as register_participants
+from ._dataset import remember_erased as remember_erased
 from ._groups import balanced_cohort as balanced_cohort
 from ._groups import balanced_group as balanced_group
 from ._groups import describe_groups as describe_groups
