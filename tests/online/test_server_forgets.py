@@ -162,4 +162,5 @@ def test_few_people_show_no_minutes(tmp_path: Path) -> None:
         entered = server.enter("p1").json()
         server.send(entered, record(entered["session"], 1, 0, 1, choice(1)))
         answer = server.client.get("/api/operator/payments.csv", headers=operator(server))
+        assert "narrows down who gave" in server.client.get("/operator/").text
     assert answer.text == "PROLIFIC_PID,status,minutes\np1,under way,\n"

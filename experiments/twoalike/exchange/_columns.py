@@ -90,13 +90,7 @@ def numeric_columns(path: str) -> frozenset[str]:
 
 
 def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """Kinds (choice, age, text and so on) of each question by ``table.column``, from the protocols.
-
-    Parameters
-    ----------
-    manifests
-        Of the runs; entries that are not protocols are skipped.
-    """
+    """Kinds (choice, age, text, ...) of each question by ``table.column``, from the protocols."""
     kinds: dict[str, frozenset[str]] = {}
     for manifest in manifests:
         config = manifest.get("config")

@@ -20,7 +20,7 @@ from twoalike.online._replay import KIND, Written, marker
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
 from twoalike.online._staging import stage_sessions
-from twoalike.record import erased_marks, is_erased, read_log
+from twoalike.record import erased_marks, is_erased, read_log, remember_erased
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
     Floats,
@@ -331,6 +331,7 @@ class _Job:
             return
         self.withdrawn += [self.raw / name for name in mark.files]
         if self.delete:
+            remember_erased(self.built.study, [str(mark.content["session"])])
             with readable_by(self.built.study.config.data.access):
                 delete_session(self.raw, str(mark.content["participant"]), mark.files)
 

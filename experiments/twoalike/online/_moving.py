@@ -40,18 +40,9 @@ def move_in(
     people: Sequence[str],
     replaced: Sequence[str],
 ) -> None:
-    """Move staged files to their places in the data set.
+    """Move staged files to their paths in the data set, and list people by their codes.
 
-    Parameters
-    ----------
-    studies
-        The study as each participant does it, by code.
-    moves
-        Staged file, and its path in the data set.
-    people
-        Codes to be listed as participants.
-    replaced
-        Paths in the data set of files that are deleted before.
+    Files whose paths are ``replaced`` are deleted before.
     """
     folder = staging(study)
     _sync(folder)

@@ -27,15 +27,7 @@ def default_store(study: str | Path) -> Path:
 
 
 def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]:
-    """Open the store of a study and its key; both are made the first time.
-
-    Parameters
-    ----------
-    study
-        Folder of the study.
-    store
-        Connection string; None: an SQLite file beside the study.
-    """
+    """Open the store of a study and its key; both are made the first time."""
     folder = online_folder(study)
     with writing(folder):
         folder.mkdir(mode=0o700, exist_ok=True)

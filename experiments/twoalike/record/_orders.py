@@ -96,15 +96,7 @@ class Assigned:
 def with_orders(
     study: Study, root: Path, participant: str, *, simulated: bool, several_tasks: bool
 ) -> Study:
-    """Give a study the orders of a participant: those kept in the list, or new ones.
-
-    Parameters
-    ----------
-    root
-        Data set of the study that the session is recorded in.
-    several_tasks
-        Whether the tasks of a sitting are run one after the other.
-    """
+    """Give a study the orders of a participant: those kept in the list, or new ones."""
     taken = set[int]()
     if study.config.objects_per_person:
         taken = taken_sets(study, root, participant, simulated=simulated)
@@ -137,16 +129,9 @@ def draw_orders(
     *,
     several_tasks: bool,
 ) -> Study:
-    """Give a study the orders of a participant: those kept, else balanced ones.
+    """Give a study the orders of a participant: those kept, else balanced with ``others``.
 
-    Parameters
-    ----------
-    study
-        The study, as the participant's group does it.
-    others
-        What other people have.
-    taken
-        Numbers of the sets of objects that are not free.
+    Sets of objects whose numbers are ``taken`` are not free.
     """
     if study.config.objects_per_person:
         study = replace(study, object_set=kept.object_set or first_free(taken))
