@@ -66,15 +66,7 @@ def in_order(
     blocks: Sequence[int],
     form: Table,
 ) -> pd.DataFrame:
-    """Trial list of practice trials and of those of each kind, in the order given.
-
-    Parameters
-    ----------
-    order, blocks
-        As :func:`order_in_blocks` gives them.
-    form
-        What the list is: its columns.
-    """
+    """Trial list of practice trials and of those of each kind, as by :func:`order_in_blocks`."""
     rows, n_practice = list(practice), len(practice)
     first: dict[int, int] = {}
     for kind, index in order:

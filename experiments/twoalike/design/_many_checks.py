@@ -21,14 +21,7 @@ def odd_one_sets(
 ) -> tuple[Sets, Integers]:
     """Draw ``n`` checks of the odd one of ``size`` that are not in ``used``, and add them to it.
 
-    Parameters
-    ----------
-    levels
-        Categories of the objects, coarse to fine; ``n/a`` where an object has none.
-
-    Returns
-    -------
-    Sets, shape (n, size), ascending in each row; place of the odd one in each, shape (n, 1).
+    Gives sets, shape (n, size), ascending in each row, and the odd one's place, shape (n, 1).
     """
     depth = _deepest(levels, size)
     sets, odd = catch_triplets(levels.iloc[:, :depth], n, used, rng, size)
@@ -51,9 +44,7 @@ def alike_pair_sets(
 ) -> tuple[Sets, Integers]:
     """Draw ``n`` checks of the most alike pair of ``size``; all as :func:`odd_one_sets`.
 
-    Returns
-    -------
-    Sets, shape (n, size), ascending in each row; places of the pair in each, shape (n, 2).
+    Gives the sets, and the places of the pair in each, shape (n, 2).
     """
     groups = [group for group in _pairs_and_others(levels) if len(group[1]) >= size - 2]
     rows: list[tuple[int, ...]] = []

@@ -185,15 +185,7 @@ def require_triplets(config: DesignConfig, m: int) -> None:
 
 
 def refuse_too_many(config: Any, table: str, available: int, have: str) -> None:
-    """Refuse more trials than there are different ones, and more repeats than main trials.
-
-    Parameters
-    ----------
-    config, table
-        Settings of lists, and the name of their table in study.toml.
-    available, have
-        Number of different trials, and the sentence that gives it.
-    """
+    """Refuse more trials than there are different ones, and more repeats than main trials."""
     if config.trials + config.practice > available:
         raise TwoalikeError(
             f"{table}: asked for {config.trials} main and {config.practice} practice trials, but "

@@ -30,7 +30,7 @@ def study_uuid(session: OnlineSession) -> str:
 
 
 def with_transport(page: str, transport: str, script: str = "") -> str:
-    """Make the page send its records another way, and load a script before the others.
+    """Make the page send its records another way, with a script that is loaded before the others.
 
     Examples
     --------

@@ -27,12 +27,7 @@ _TOGETHER = 5
 def stage_sessions(
     built: OnlineStudy, sessions: Sequence[ArchivedSession], roots: Sequence[Path]
 ) -> Iterator[Written | str]:
-    """Make the raw data of sessions, each in a data set of its own.
-
-    Yields
-    ------
-    What was written, or why not, in the order of the sessions.
-    """
+    """Make the raw data of each session, in a data set of its own; yield them, or why not."""
     n_processes = min(os.cpu_count() or 1, len(sessions) // _TOGETHER)
     if len(sessions) < _FEWEST or n_processes < 2:
         yield from map(_stage, repeat(built), sessions, roots)

@@ -194,18 +194,14 @@ class Store:
     def forget(self) -> bool:
         """Remove deleted records from the file of the last transactions as well (SQLite).
 
-        A reader that began before they were deleted still needs that file: then it is tried again
-        between later transactions, so that nobody waits.
-
-        Returns
-        -------
-        Whether they are removed already.
+        A reader that began before they were deleted still needs that file. Then this returns False,
+        and it is tried again between later transactions, so that nobody waits.
         """
-        if not self._truncated():
-            self._has_traces = True
-            self.submit(lambda _: None)  # wakes the writer
-            return False
-        return True
+        if self._truncated():
+            return True
+        self._has_traces = True
+        self.submit(lambda _: None)  # wakes the writer
+        return False
 
     def _truncated(self) -> bool:
         if self.url.get_backend_name() != "sqlite":

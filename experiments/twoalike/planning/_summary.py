@@ -230,10 +230,6 @@ def first_session(study: Study, stimuli: StimulusSet, task: str) -> tuple[Study,
     """Trial list of the first session of a participant whose list was not made yet.
 
     Sessions of designs that share their triplets out are taken to be random ones as long.
-
-    Returns
-    -------
-    The study with the design of the list, and the list.
     """
     lists: ListDesign = find_task(task).lists
     likely, design = study, lists.settings(study)

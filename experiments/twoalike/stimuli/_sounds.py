@@ -24,15 +24,7 @@ def _soundfile() -> Any:
 
 
 def check_sound(path: Path, where: str, *, decode: bool = False) -> None:
-    """Check that a sound can be read and is not too long.
-
-    Parameters
-    ----------
-    where
-        The file, for messages.
-    decode
-        Read every sample; else only the header.
-    """
+    """Check that a sound can be read (every sample, or only the header) and is not too long."""
     soundfile = _soundfile()
     try:
         length = float(soundfile.info(str(path)).duration)
