@@ -90,7 +90,13 @@ class Block(Sent):
 
 
 def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
-    """Trial list of a part so far, as :func:`twoalike.design.read_trial_list` gives it."""
+    """Trial list of a part so far, as :func:`twoalike.design.read_trial_list` gives it.
+
+    Parameters
+    ----------
+    blocks
+        The blocks of the part, in order.
+    """
     rows = [row for block in blocks for row in block.rows]
     text = pd.DataFrame(rows, columns=list(TRIAL_LIST.names))
     values, faults = parse_text(TRIAL_LIST, text)
@@ -111,7 +117,17 @@ def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
 def as_chosen(
     prepared: Sequence[Prepared], parts: Sequence[Part], study: Study, blocks: Sequence[Block]
 ) -> tuple[list[Prepared], list[Part]]:
-    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks."""
+    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks.
+
+    Parameters
+    ----------
+    prepared, parts
+        What the participant was to do, as the window and as the page have it.
+    study
+        The study as the participant does it, with its own design.
+    blocks
+        In order.
+    """
     sessions, pages = list(prepared), list(parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
         if not any(isinstance(step, BlockStep) for step in part.steps):
@@ -203,8 +219,16 @@ class NextBlocks:
     ) -> Block:
         """Choose a block of a session, for the server to store and to show.
 
-        ``before`` are the blocks of this part that were stored, in order; ``number`` is that of
-        the participant's session.
+        Parameters
+        ----------
+        step
+            What the participant's file has in its place.
+        session, participant, number
+            Name of the online session, code of the participant, number of their session.
+        before
+            The blocks of this part that were stored, in order.
+        protocol
+            The part's protocol, as :attr:`OnlineSession.protocols` has it.
         """
         self._latest = snapshot = latest_snapshot(snapshot_folder(self._study), self._latest)
         listed = block_table(before) if before else None

@@ -43,7 +43,13 @@ class CheckCounts:
     def of(
         self, connection: Connection, sessions: Sequence[RowMapping], most_new: float = float("inf")
     ) -> dict[str, Counted | None]:
-        """Return the counts of sessions by name; None where ``most_new`` were prepared already."""
+        """Return the counts of sessions, by name.
+
+        Parameters
+        ----------
+        most_new
+            How many participants may be prepared now; None is returned for the others.
+        """
         with self._lock:
             known = len(self._right)
             for row in sessions:

@@ -30,7 +30,16 @@ def study_uuid(session: OnlineSession) -> str:
 
 
 def with_transport(page: str, transport: str, script: str = "") -> str:
-    """Make the page send its records another way, with a script that is loaded before the others.
+    """Make the page send its records another way.
+
+    Parameters
+    ----------
+    page
+        Its HTML.
+    transport
+        ``jatos``, ``pipe`` or ``file``.
+    script
+        Source of a script to be loaded before the others.
 
     Examples
     --------

@@ -60,7 +60,13 @@ class StoredChoices:
 
 
 def read_choices(lines: Iterable[str | bytes], study: Study) -> StoredChoices:
-    """Read the choices of adaptive sessions from the lines of an archive of records."""
+    """Read the choices of adaptive sessions from an archive of records.
+
+    Parameters
+    ----------
+    lines
+        Sessions, blocks and records as JSON, one a line.
+    """
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     sessions: dict[str, _Stored] = defaultdict(_Stored)
     n_records = 0
