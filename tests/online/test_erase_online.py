@@ -94,7 +94,13 @@ def test_nothing_brings_an_erased_person_back(run: Run) -> None:
     # Nor do their browser, their link and someone new.
     first = json.loads(run.archive.read_text().splitlines()[1])
     assert not run.server.send(run.entered, first).is_success
-    for how in ({"token": run.entered["token"]}, {"link": run.link}, {"pid": "id-of-w0001"}):
+    token, new = run.entered["token"], make_links(run.study, 1, "http://x")[0]
+    for how in (
+        {"token": token},
+        {"link": run.link},
+        {"pid": "id-of-w0001", "token": token},
+        {"link": new.partition("?link=")[2], "pid": "id-of-w0001", "token": token},
+    ):
         assert not run.server.enter(**how).is_success
     new = make_links(run.study, 1, "http://x")[0].partition("?link=")[2]
     assert run.server.enter("p3", link=new).json() == {"error": "full"}

@@ -4,21 +4,31 @@ import asyncio
 import csv
 import io
 import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.online.server_study import (
     Served,
     bearer,
     built_study,
+    compiled_study,
     end,
     note,
     record,
     served,
     whole_session,
 )
+from tests.online.test_server_kill import await_server, free_port
 
 from twoalike.online import _app as app
 from twoalike.online._built import Refusal
@@ -89,6 +99,71 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(app, "_BODY_S", 0.05)
     with pytest.raises(Refusal, match="does not come"):
         asyncio.run(app._body(Stalled(), 100))  # type: ignore[arg-type]
+
+
+def test_a_page_of_another_site_enters_nobody(tmp_path: Path) -> None:
+    with served(built_study(tmp_path, online='entry = "id"')) as server:
+        who = {"external": {"PROLIFIC_PID": "p1"}}
+        for site in ("cross-site", "same-site"):
+            headers = {"sec-fetch-site": site}
+            answer = server.client.post("/api/enter", json=who, headers=headers)
+            assert (answer.status_code, answer.json()) == (403, {"error": "forbidden"})
+        # Of a browser that does not name the site; a form cannot send JSON.
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):
+            headers = {"content-type": kind, "origin": "https://evil.example"}
+            sent = json.dumps(who).encode()
+            assert (
+                server.client.post("/api/enter", content=sent, headers=headers).status_code == 400
+            )
+        assert server.archive() == []
+        # Prolific leads people to the page, and the page asks for itself.
+        arrives = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+        assert server.client.get("/?PROLIFIC_PID=p1", headers=arrives).status_code == 200
+        own = {"sec-fetch-site": "same-origin"}
+        assert server.client.post("/api/enter", json=who, headers=own).status_code == 200
+
+
+N_SILENT, N_FILES = 1_100, 1_024
+SERVE = """
+import sys
+from contextlib import suppress
+from twoalike.online import Limits, serve
+with suppress(KeyboardInterrupt):
+    serve(sys.argv[1], port=int(sys.argv[2]), limits=Limits(head_s=4.0))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of open files")
+def test_silent_connections_stop_nothing(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * N_SILENT)), hard))
+    study, log, port = compiled_study(tmp_path, 2, 10), tmp_path / "log.txt", free_port()
+    serve = shlex.join([sys.executable, "-c", SERVE, str(study), str(port)])
+    with log.open("wb") as file, ExitStack() as silent:
+        command = ["sh", "-c", f"ulimit -n {N_FILES}; exec {serve}"]
+        server = subprocess.Popen(command, stdout=file, stderr=file)
+        try:
+            await_server(port)
+            address = ("127.0.0.1", port)
+            for number in range(N_SILENT):
+                connection = silent.enter_context(socket.create_connection(address, timeout=10))
+                if number % 2:
+                    connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+            who = {"external": {"PROLIFIC_PID": "p1"}}
+            answer = httpx.post(f"http://127.0.0.1:{port}/api/enter", json=who, timeout=20)
+            assert answer.status_code == 200
+            try:
+                assert connection.recv(1) == b""  # nothing came in time
+            except ConnectionResetError:
+                pass
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+    lines = log.read_text(encoding="utf-8")
+    assert "Traceback" not in lines
+    assert lines.count("silent connections closed") == 1
 
 
 def test_withdrawing_twice_gives_the_code_to_nobody(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import sqlite3
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.online.server_study import (
@@ -85,6 +87,43 @@ def test_whoever_came_back_too_late_without_a_trial_begins_anew(tmp_path: Path) 
         assert server.enter("p1").json()["session"] != first["session"]
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["under way", "started again"])
+@pytest.mark.parametrize("jump", [24 * HOUR, -24 * HOUR])
+def test_a_clock_that_is_set_ends_no_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float, again: bool
+) -> None:
+    offset, real = [0.0], time.time
+    monkeypatch.setattr(time, "time", lambda: real() + offset[0])
+    study = built_study(tmp_path, ["001"], "return_hours = 0.1")
+    with ExitStack() as servers:
+        server = servers.enter_context(served(study))
+        first = server.enter("p1").json()
+        answer_one_trial(server, first)
+        offset[0] += jump
+        if again:
+            servers.close()
+            server = servers.enter_context(served(study))
+        assert server.enter("p2").json() == {"error": "full"}  # ends what was left
+        assert server.enter("p1").json()["session"] == first["session"]
+        for _ in range(8):  # minutes in which the server runs
+            offset[0] += 60.0
+            server.enter("p2")
+        assert server.enter("p1").json() == {"error": "expired"}
+
+
+def test_a_clock_that_is_set_back_gives_nobody_a_second_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(built_study(tmp_path)) as server:
+        left = server.enter("p1").json()
+        server.change(left["session"], last=time.time() - 27 * HOUR)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() - 2 * HOUR)
+        again = server.enter("p1").json()
+        assert again["session"] != left["session"]
+        assert server.enter("p1").json() == again
+
+
 def test_most_counts_those_who_take_part_or_have_completed(tmp_path: Path) -> None:
     with served(built_study(tmp_path, ["001", "002", "003"], "most = 1")) as server:
         first = server.enter("p1").json()
@@ -127,7 +166,45 @@ completion_url = "https://pay.example.org/?cc={code}" """
         assert server.finish(done, "declined").json() == {"error": "finished"}
         assert server.finish(out, "screened_out").json()["code"] == "OUT"
         assert server.finish(declined, "declined").json() == {"code": None, "url": None}
-        assert server.enter("p0").json() == {"error": "finished"}
+
+
+ONLINE = """entry = "{entry}"
+completion_code = "DONE"
+screened_out_code = "OUT"
+declined_code = "NO"
+completion_url = "https://pay.example.org/?cc={{code}}" """
+CODES = {"completed": "DONE", "screened_out": "OUT", "declined": "NO"}
+
+
+@pytest.mark.parametrize("reason", CODES)
+@pytest.mark.parametrize("entry", ["id", "link", "open"])
+def test_whoever_returns_after_the_end_sees_the_code(
+    tmp_path: Path, entry: str, reason: str
+) -> None:
+    study = built_study(tmp_path, online=ONLINE.format(entry=entry))
+    link = make_links(study, 1, "https://lab.example.org/")[0].partition("?link=")[2]
+    with served(study) as server:
+
+        def enter(visit: str, token: str | None = None) -> dict[str, Any]:
+            who: dict[str, Any] = {
+                "id": {"external": {"PROLIFIC_PID": "p1", "SESSION_ID": visit}},
+                "link": {"link": link},
+                "open": {"token": token},
+            }[entry]
+            answer = server.client.post("/api/enter", json=who)
+            assert answer.status_code == 200
+            return dict(answer.json())
+
+        first = enter("s1")
+        if reason == "completed":
+            server.send(first, *whole_session(first["session"]))
+        server.finish(first, reason)
+        again = enter("s2", first["token"])  # of another browser, but for an open page
+        code = CODES[reason]
+        url = f"https://pay.example.org/?cc={code}"
+        assert again["outcome"] == {"reason": reason, "code": code, "url": url}
+        assert again["session"] == first["session"]
+        assert len([line for line in server.archive() if line.get("kind") == "session"]) == 1
 
 
 def test_links_let_one_person_in_each(tmp_path: Path) -> None:
@@ -139,7 +216,7 @@ def test_links_let_one_person_in_each(tmp_path: Path) -> None:
         assert server.enter(link="made-up").json() == {"error": "unknown"}
         first = server.enter(link=link).json()
         assert server.enter(link=link).json() == first  # another browser of the same person
-        server.finish(first, "screened_out")
+        server.client.post("/api/withdraw", json={"code": first["withdraw"]})
         assert server.enter(link=link).json() == {"error": "used"}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.online.server_study import (
     Served,
+    bearer,
     built_study,
     choice,
     note,
@@ -92,6 +93,29 @@ def test_stop_and_go_on(server: Served) -> None:
         assert server.enter(f"new-{on}").status_code == expected
         assert server.enter("p1").json() == begun  # may finish
     assert get(server, "state", headers).json()["accepting"]
+
+
+@pytest.mark.parametrize("n_trials", [0, 1])
+def test_a_place_can_be_freed(
+    server: Served, caplog: pytest.LogCaptureFixture, n_trials: int
+) -> None:
+    headers, path = operator(server), "/api/operator/free"
+    left = server.enter("prolific-person").json()
+    if n_trials:
+        server.send(left, *whole_session(left["session"])[:2])
+    name = {"session": left["session"]}
+    entered = bearer(left)
+    assert server.client.post(path, json=name, headers=entered).json() == {"error": "forbidden"}
+    with caplog.at_level(logging.INFO, logger="twoalike"):
+        assert server.client.post(path, json=name, headers=headers).json() == {}
+    assert left["session"] in caplog.text
+    assert "prolific" not in caplog.text
+    (session,) = get(server, "state", headers).json()["sessions"]
+    assert (session["ended"], session["returned"]) == ("expired", not n_trials)
+    code = server.enter("next").json()["person"]["participant"]
+    assert code == ("002" if n_trials else "001")
+    unknown = server.client.post(path, json={"session": "no-such"}, headers=headers)
+    assert unknown.status_code == 404
 
 
 def test_the_archive_is_that_of_the_store(server: Served) -> None:

@@ -37,11 +37,11 @@ def test_the_same_record_is_stored_once(tmp_path: Path) -> None:
         entered = server.enter("p1").json()
         sent = whole_session(entered["session"])
         for one in (*sent[:3], *sent[:3], *sent):
-            assert server.send(entered, one).json() == {"acknowledged": [one["n"]]}
-        assert server.send(entered, *sent).json() == {"acknowledged": list(range(1, 10))}
+            assert server.send(entered, one).json()["acknowledged"] == [one["n"]]
+        assert server.send(entered, *sent).json()["acknowledged"] == list(range(1, 10))
         assert server.archive()[1:] == sent
         assert server.finish(entered).status_code == 200
-        assert server.send(entered, sent[-1]).json() == {"acknowledged": [9]}
+        assert server.send(entered, sent[-1]).json()["acknowledged"] == [9]
         further = record(entered["session"], 10, 1, 2)
         assert server.send(entered, further).json() == {"error": "finished"}
 
@@ -98,7 +98,6 @@ FORGED: dict[str, Forging] = {
     "a path for a session": lambda r: r.update(session="../../etc"),
     "another build": lambda r: r.update(protocol="0" * 64),
     "number 0": lambda r: r.update(n=0),
-    "a number far ahead": lambda r: r.update(n=300),
     "a number as text": lambda r: r.update(n="1"),
     "a part that is not there": lambda r: r.update(part=2),
     "a later part": lambda r: r.update(part=1, step=0, items=[]),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -30,15 +31,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
 from twoalike.online._checks import CheckCounts
 from twoalike.online._ids import Key, hashed
-from twoalike.online._limits import USUAL, Buckets, Limits
+from twoalike.online._limits import USUAL, Buckets, Limits, without_refused_connections
 from twoalike.online._operator import archive_chunks, operator_state, payments
 from twoalike.online._places import (
     ACCEPTING,
+    LOOK_S,
     Entrant,
     enter,
     expire,
     find_session,
     finish,
+    free,
+    outcome,
     resume_point,
     withdraw,
 )
@@ -55,12 +59,15 @@ _BYTES_A_REQUEST = 131_072
 """Records of so many bytes count as one more request: checking them takes time."""
 _BODY_S = 120.0
 """How long a body may take to come."""
+_OWN_SITE = ("same-origin", "none")
+"""Values of Sec-Fetch-Site with which a browser asks for one of our pages, or on a user's word."""
 _MOST_ERRORS = 100
 """Errors of one body from which on none is looked at."""
 STATUS = {
     "malformed": 400,
     "forbidden": 403,
     "unknown": 404,
+    "lost": 404,
     "full": 409,
     "stopped": 409,
     "used": 409,
@@ -118,6 +125,12 @@ class Accepting(Sent):
     on: bool
 
 
+class Freed(Sent):
+    """The session that an operator ends."""
+
+    session: Name
+
+
 type _Handler = Callable[["_Server", Request], Awaitable[Response]]
 
 
@@ -129,6 +142,8 @@ def _answering(handler: _Handler) -> _Handler:
         try:
             if not server.addresses.take(_address(request)):
                 raise Refusal("slow_down", "too many requests of one address")
+            if request.headers.get("sec-fetch-site", _OWN_SITE[0]) not in _OWN_SITE:
+                raise Refusal("forbidden", "a page of another site")
             return await handler(server, request)
         except Refusal as refusal:
             return _refused(request, refusal)
@@ -202,8 +217,12 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
+    body = await _body(request, _MOST_OTHER_BYTES)
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("application/json"):  # pages of other sites cannot send this type
+        raise Refusal("malformed", "a request of another type than JSON")
     try:
-        return model.model_validate_json(await _body(request, _MOST_OTHER_BYTES))
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise Refusal("malformed", _reason(error)) from None
 
@@ -228,18 +247,31 @@ class _Server:
     async def _written(self, task: Append | Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
 
+    async def _read[T](self, read: Callable[[Connection], T]) -> T:
+        def work() -> T:
+            with self.store.reading() as connection:
+                return read(connection)
+
+        return await run_in_threadpool(work)
+
     def _expire(self) -> "Future[None]":
         """End sessions that nobody came back to, whether or not what follows is refused."""
         config = self.built.study.config.online
         return self.store.submit(lambda connection: expire(connection, config))
 
+    async def look_at_clock(self) -> None:
+        """Let the store know that time passes with a server that runs."""
+        while True:
+            self._expire()
+            await asyncio.sleep(LOOK_S)
+
     def _session(self, request: Request) -> str:
         """Session of a request's token."""
-        session = self.key.session_of(_bearer(request))
-        if session is None:
+        known = self.key.session_of(_bearer(request))
+        if known is None:
             self.addresses.charge(_address(request), self.limits.guess_cost)
             raise Refusal("forbidden", "no valid token")
-        request.state.session = session
+        request.state.session = session = known[0]
         if not self.sessions.take(session):
             raise Refusal("slow_down", "too many requests of one session")
         return session
@@ -281,21 +313,27 @@ class _Server:
                 self.addresses.charge(_address(request), self.limits.guess_cost)
             raise
         self._participants[row["name"]] = row["participant"]
+        if row["ended"] is not None:
+            ended = {
+                "reason": row["ended"],
+                **outcome(row["ended"], self.built.study.config.online),
+            }
+            return JSONResponse({**self._secrets(row), "outcome": ended})
         content = await run_in_threadpool(self._entered, row)
         return Response(content, media_type="application/json")
+
+    def _secrets(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Return what shows a participant's browser that a session is its own."""
+        name = row["name"]
+        token, code = self.key.token(name, row["participant"]), self.key.withdrawal(name)
+        return {"session": name, "token": token, "withdraw": code}
 
     def _entered(self, row: Mapping[str, Any]) -> bytes:
         """Answer for a person who has entered; also prepares the checks of their records."""
         with self.store.reading() as connection:
             parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
             resume = resume_point(connection, row, parts)
-        answer = {
-            "session": row["name"],
-            "token": self.key.token(row["name"]),
-            "acknowledged": row["n"],
-            "resume": resume,
-            "withdraw": self.key.withdrawal(row["name"]),
-        }
+        answer = {**self._secrets(row), "acknowledged": row["n"], "resume": resume}
         # As it is in the file: reading and writing it again would take long.
         person = (self.built.site / "people" / f"{row['participant']}.json").read_bytes()
         return json.dumps(answer).encode()[:-1] + b',"person":' + person + b"}"
@@ -329,7 +367,9 @@ class _Server:
             raise Refusal("changed", "a record of another build of the study")
         parts = await self._parts(session)
         checked = tuple(check_record(record, parts) for record in batch)
-        return JSONResponse({"acknowledged": await self._written(Append(session, checked))})
+        stored = await self._written(Append(session, checked))
+        acknowledged = [record.n for record in batch if record.n <= stored]
+        return JSONResponse({"acknowledged": acknowledged, "stored": stored})
 
     @_answering
     async def block(self, request: Request) -> Response:
@@ -366,13 +406,8 @@ class _Server:
 
     async def _operator(self, request: Request) -> None:
         """Refuse whoever is not the operator."""
-        token = hashed(_bearer(request))
-
-        def is_right() -> bool:
-            with self.store.reading() as connection:
-                return fact(connection, OPERATOR) == token
-
-        if not await run_in_threadpool(is_right):
+        known = await self._read(lambda connection: fact(connection, OPERATOR))
+        if known != hashed(_bearer(request)):
             self.addresses.charge(_address(request), self.limits.guess_cost)
             raise Refusal("forbidden", "not the operator")
 
@@ -381,12 +416,8 @@ class _Server:
         """Show the operator who is where."""
         await self._operator(request)
         await asyncio.wrap_future(self._expire())
-
-        def read() -> dict[str, Any]:
-            with self.store.reading() as connection:
-                return operator_state(connection, self.built, self.checks)
-
-        return JSONResponse(await run_in_threadpool(read))
+        state = await self._read(lambda c: operator_state(c, self.built, self.checks))
+        return JSONResponse(state)
 
     @_answering
     async def payments(self, request: Request) -> Response:
@@ -410,6 +441,15 @@ class _Server:
         await self._written(lambda connection: set_fact(connection, ACCEPTING, value))
         _LOG.info("new people may take part: %s", value)
         return JSONResponse({"on": on})
+
+    @_answering
+    async def free(self, request: Request) -> Response:
+        """End a session whose participant has gone, so that its code may become free."""
+        await self._operator(request)
+        session = (await _sent(request, Freed)).session
+        await self._written(lambda connection: free(connection, session))
+        _LOG.info("ended by the operator: session %s", session)
+        return JSONResponse({})
 
     @_answering
     async def archive(self, request: Request) -> Response:
@@ -436,23 +476,16 @@ class _Server:
 
 
 def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL) -> Starlette:
-    """Make the server of a study; it closes the store at its end.
-
-    Parameters
-    ----------
-    built
-        What ``twoalike online build`` made.
-    store, key
-        Where records go, and the key of the study.
-    limits
-        How often a session or an address may ask.
-    """
+    """Make the server of a study; it closes the store at its end."""
     mimetypes.add_type("text/javascript", ".js")  # Windows may know it as something else
     server = _Server(built, store, key, limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(without_refused_connections)
+        looking = asyncio.create_task(server.look_at_clock())
         yield
+        looking.cancel()
         await run_in_threadpool(store.close)
 
     def post(path: str, handler: Any) -> Route:
@@ -467,6 +500,7 @@ def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL
         Route("/api/operator/state", server.state),
         Route("/api/operator/payments.csv", server.payments),
         post("operator/accepting", server.accepting),
+        post("operator/free", server.free),
         Route("/api/operator/records", server.archive),
         Route("/operator", lambda _: RedirectResponse("operator/")),
         Mount("/operator", StaticFiles(directory=_OPERATOR_PAGE, html=True)),

@@ -90,13 +90,7 @@ class Block(Sent):
 
 
 def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
-    """Trial list of a part so far, as :func:`twoalike.design.read_trial_list` gives it.
-
-    Parameters
-    ----------
-    blocks
-        The blocks of the part, in order.
-    """
+    """Trial list of a part's blocks, as :func:`twoalike.design.read_trial_list` gives it."""
     rows = [row for block in blocks for row in block.rows]
     text = pd.DataFrame(rows, columns=list(TRIAL_LIST.names))
     values, faults = parse_text(TRIAL_LIST, text)
@@ -119,14 +113,7 @@ def as_chosen(
 ) -> tuple[list[Prepared], list[Part]]:
     """Replace the placeholder trials and steps of an adaptive session by its chosen blocks.
 
-    Parameters
-    ----------
-    prepared, parts
-        What the participant was to do, as the window and as the page have it.
-    study
-        The study as the participant does it, with its own design.
-    blocks
-        In order.
+    ``study`` is the study as the participant does it, with its own design.
     """
     sessions, pages = list(prepared), list(parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
@@ -192,13 +179,7 @@ def next_block(
 
 
 class NextBlocks:
-    """Chooses the blocks of a study's sessions; may be called from several threads.
-
-    Raises
-    ------
-    TwoalikeError
-        If the design is not adaptive, or cannot be adaptive online.
-    """
+    """Chooses the blocks of a study's sessions; may be called from several threads."""
 
     def __init__(self, study: Study | str | Path) -> None:
         self._study = study if isinstance(study, Study) else Study.load(study)
@@ -217,18 +198,9 @@ class NextBlocks:
         before: Sequence[Block],
         protocol: Mapping[str, Any],
     ) -> Block:
-        """Choose a block of a session, for the server to store and to show.
+        """Choose the block of a session after those ``before``, to be stored and shown.
 
-        Parameters
-        ----------
-        step
-            What the participant's file has in its place.
-        session, participant, number
-            Name of the online session, code of the participant, number of their session.
-        before
-            The blocks of this part that were stored, in order.
-        protocol
-            The part's protocol, as :attr:`OnlineSession.protocols` has it.
+        ``session`` is the online session, ``number`` that of the participant's session.
         """
         self._latest = snapshot = latest_snapshot(snapshot_folder(self._study), self._latest)
         listed = block_table(before) if before else None

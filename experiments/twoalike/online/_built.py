@@ -151,14 +151,7 @@ class BuiltStudy:
         return sum(isinstance(step, TrialStep) for step in part.steps)
 
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
-        """Return what each part of a participant allows.
-
-        Parameters
-        ----------
-        blocks
-            Blocks that were chosen for their session, as JSON. Steps behind the first that was not
-            are not there yet.
-        """
+        """Return what each part of a participant allows, up to the first block not yet chosen."""
         return _parts(self, participant, blocks)
 
 

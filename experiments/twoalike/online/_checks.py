@@ -43,13 +43,7 @@ class CheckCounts:
     def of(
         self, connection: Connection, sessions: Sequence[RowMapping], most_new: float = float("inf")
     ) -> dict[str, Counted | None]:
-        """Return the counts of sessions, by name.
-
-        Parameters
-        ----------
-        most_new
-            How many participants may be prepared now; None is returned for the others.
-        """
+        """Return the counts of sessions, by name; None once ``most_new`` people are prepared."""
         with self._lock:
             known = len(self._right)
             for row in sessions:

@@ -63,14 +63,8 @@ def prepare_person(
     Consent and form come once, before the first part, and only answers of earlier sessions leave
     them out: what this session's own answers add to the data set changes nothing here, so that a
     study compiles to the same before and after. An adaptive design is prepared as a random one.
-    Texts have the sentences of the browser.
-
-    Parameters
-    ----------
-    study
-        The study as the participant does it (:func:`twoalike.record.balanced_cohort`).
-    task
-        Name of the only task; None for those of the sitting.
+    Texts have the sentences of the browser. ``study`` is the study as the participant does it
+    (:func:`twoalike.record.balanced_cohort`).
     """
     if is_adaptive(study):
         study = study_with(study, sampler="random")
@@ -113,13 +107,7 @@ def protocol_key(protocol: Protocol) -> str:
 
 
 def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
-    """Compile what a participant does.
-
-    Parameters
-    ----------
-    study, parts
-        As for :func:`prepare_person`, and what it returns.
-    """
+    """Compile what :func:`prepare_person` has prepared."""
     compiled = [_part(one, adaptive=is_adaptive(study)) for one in parts]
     if is_adaptive(study):
         config = study.config.design
@@ -165,13 +153,7 @@ def _with_blocks(steps: Sequence[Step], config: DesignConfig) -> tuple[Step, ...
 
 
 def check_page(prepared: Prepared, *, chosen: bool) -> None:
-    """Check that a browser can show a session as its protocol asks.
-
-    Parameters
-    ----------
-    chosen
-        Whether the server chooses its trials.
-    """
+    """Check that a browser can show a session; ``chosen``: the server chooses its trials."""
     task, protocol, stimuli = find_task(prepared.plan.name.task), prepared.protocol, prepared.plan
     if task.page is None:
         raise TwoalikeError(

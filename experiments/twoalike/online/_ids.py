@@ -30,13 +30,7 @@ def hashed(secret: str) -> str:
 
 
 class Key:
-    """The secret of one study.
-
-    Parameters
-    ----------
-    secret
-        32 random bytes.
-    """
+    """The secret of one study: 32 random bytes."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -49,16 +43,22 @@ class Key:
         """Code that shows whether a store was written with this key."""
         return self._code("key", "").hex()
 
-    def token(self, session: str) -> str:
-        """Token by which a browser shows that a session is its own."""
-        code = base64.urlsafe_b64encode(self._code("token", session)).decode().rstrip("=")
-        return f"{session}.{code}"
+    def token(self, session: str, participant: str) -> str:
+        """Token by which a browser shows that a session is its own.
 
-    def session_of(self, token: str) -> str | None:
-        """Session of a token; None if the token was not made by this key."""
-        session, _, _ = token.partition(".")
-        right = hmac.compare_digest(self.token(session).encode(), token.encode())
-        return session if right else None
+        It carries the participant's code, so that a session can be entered again in a store that
+        was restored from a backup made before the session began.
+        """
+        code = self._code("token", f"{session}.{participant}")
+        text = base64.urlsafe_b64encode(code).decode().rstrip("=")
+        return f"{session}.{participant}.{text}"
+
+    def session_of(self, token: str) -> tuple[str, str] | None:
+        """Session and participant of a token; None if the token was not made by this key."""
+        session, _, rest = token.partition(".")
+        participant, _, _ = rest.partition(".")
+        right = hmac.compare_digest(self.token(session, participant).encode(), token.encode())
+        return (session, participant) if right else None
 
     def withdrawal(self, session: str) -> str:
         """Code by which a participant withdraws, such as ``K7QP-M2XA-9CVB-T4RD``."""

@@ -30,16 +30,7 @@ def study_uuid(session: OnlineSession) -> str:
 
 
 def with_transport(page: str, transport: str, script: str = "") -> str:
-    """Make the page send its records another way.
-
-    Parameters
-    ----------
-    page
-        Its HTML.
-    transport
-        ``jatos``, ``pipe`` or ``file``.
-    script
-        Source of a script to be loaded before the others.
+    """Make the page send its records another way, with a script that is loaded before the others.
 
     Examples
     --------
@@ -77,7 +68,7 @@ def page_files(built: OnlineStudy, changed: Mapping[str, str]) -> Iterator[tuple
 
 def payment_codes(study: Study) -> dict[str, str]:
     """Codes that are shown at the end, by the end."""
-    names = ("completion_code", "screened_out_code")
+    names = ("completion_code", "screened_out_code", "declined_code")
     return {name: value for name in names if (value := getattr(study.config.online, name))}
 
 

@@ -29,14 +29,7 @@ _CHUNK = 200
 def operator_state(
     connection: Connection, built: BuiltStudy, checks: CheckCounts
 ) -> dict[str, Any]:
-    """Return what the operator's page shows; no ids.
-
-    Returns
-    -------
-    ``study``, ``accepting``, ``most`` (None: no limit), ``codes``, ``free``, ``people``, ``links``
-    and ``links_used``; ``sessions``, the last entered first: see :func:`_session`. Times are s
-    since 1970, ``now`` is the server's.
-    """
+    """Return what the operator's page shows; no ids. Times are s since 1970, by the server."""
     visit = built.session.session
     query = select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
     rows = connection.execute(query).mappings().all()

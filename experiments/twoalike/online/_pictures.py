@@ -25,13 +25,7 @@ class Picture:
 
 
 def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
-    """Yield the picture of each object, in the order of the stimulus set.
-
-    Parameters
-    ----------
-    protocol
-        Whose colours words have.
-    """
+    """Yield the picture of each object, in the order of the stimulus set; words in colours."""
     wanted, screen = set(names), protocol.screen
     for name in (one for one in stimuli.ids if one in wanted):
         image = stimuli.picture(name, ink=screen.foreground, paper=screen.background)

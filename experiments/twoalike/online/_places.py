@@ -12,7 +12,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
@@ -25,13 +36,20 @@ from twoalike.online._store import (
     RECORDS,
     SESSIONS,
     fact,
+    lost,
     over,
     set_fact,
 )
 from twoalike.study import OnlineConfig
 
+_WITHDRAWN = ""
+"""In place of the session of a link whose session was withdrawn or erased."""
 ACCEPTING = "accepting"
 """Fact that is ``no`` while nobody new may take part."""
+_CLOCK = "clock"
+"""Fact that holds the time of the last look at the clock, s since 1970."""
+LOOK_S = 60.0
+"""How often a server looks at the clock, by a clock that is never set."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +59,12 @@ class Entrant:
     external: Mapping[str, str]
     """Parts of the address."""
     link: str | None
-    session: str | None
-    """Session of the token that the browser kept; None if it has none that is valid."""
+    session: tuple[str, str] | None
+    """Session and participant of the browser's token; None if it has none that is valid."""
 
 
 def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key) -> RowMapping:
-    """Return the session of whoever enters: their own, or a new one.
+    """Return the session of whoever enters: their own, which may be over, or a new one.
 
     A link counts first, then an id, then the token: several people may use one browser.
     """
@@ -56,13 +74,16 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
     link = None if entrant.link is None else key.link(entrant.link)
     earlier = _earlier(connection, person, link, entrant.session, built.session.session)
     if earlier is not None:
-        return _continued(earlier, built, by_link=link is not None)
+        return _continued(earlier, built)
     if config.entry == "link" and link is None:
         raise Refusal("unknown", "entered without a link")
     if config.entry == "id" and person is None:
         raise Refusal("unknown", "entered without an id")
-    participant = _free_code(connection, person, built, key)
-    name = secrets.token_hex(8)
+    restored = _lost_session(connection, entrant.session, built, key)
+    name, participant = restored or (
+        secrets.token_hex(8),
+        _free_code(connection, person, built, key),
+    )
     now = time.time()
     row = {
         "name": name,
@@ -89,37 +110,58 @@ def find_session(connection: Connection, name: str) -> RowMapping:
     query = select(SESSIONS).where(SESSIONS.c.name == name)
     row = connection.execute(query).mappings().first()
     if row is None:
-        raise Refusal("unknown", "no such session")
+        raise lost()
     return row
 
 
+def _lost_session(
+    connection: Connection, given: tuple[str, str] | None, built: BuiltStudy, key: Key
+) -> tuple[str, str] | None:
+    """Session and code of a valid token that the store does not know, if the code is still free.
+
+    The store was restored from a backup made before the session began. Its page sends all records
+    again, so that it is not a new session, and neither ``most`` nor a stop of the entry applies.
+    """
+    if given is None or given[1] not in built.session.participants:
+        return None
+    if key.erased(given[1]) in erased_codes(connection):
+        raise Refusal("unknown", "a session of a person who was erased")
+    here = and_(SESSIONS.c.visit == built.session.session, SESSIONS.c.held == given[1])
+    taken = select(SESSIONS.c.name).where(or_(SESSIONS.c.name == given[0], here))
+    return None if connection.execute(taken).first() else given
+
+
 def _earlier(
-    connection: Connection, person: str | None, link: str | None, session: str | None, visit: int
+    connection: Connection,
+    person: str | None,
+    link: str | None,
+    token: tuple[str, str] | None,
+    visit: int,
 ) -> RowMapping | None:
     """Session that whoever enters has begun already, if any."""
-    query = select(SESSIONS).order_by(SESSIONS.c.entered.desc())
+    ended = func.coalesce(SESSIONS.c.ended, "")
+    query = select(SESSIONS).where(or_(ended != "expired", SESSIONS.c.held.is_not(None)))
     if link is not None:
-        known = connection.execute(select(LINKS.c.link).where(LINKS.c.link == link)).first()
+        known = connection.execute(select(LINKS.c.session).where(LINKS.c.link == link)).first()
         if known is None:
             raise Refusal("unknown", "no such link")
+        if known.session == _WITHDRAWN:
+            raise Refusal("used", "a link whose session was withdrawn")
         query = query.join(LINKS, LINKS.c.session == SESSIONS.c.name).where(LINKS.c.link == link)
     elif person is not None:
         query = query.where(SESSIONS.c.person == person, SESSIONS.c.visit == visit)
-    elif session is not None:
-        query = query.where(SESSIONS.c.name == session, SESSIONS.c.visit == visit)
+    elif token is not None:
+        query = query.where(SESSIONS.c.name == token[0], SESSIONS.c.visit == visit)
+        query = query.where(ended != "withdrawn")
     else:
         return None
-    row = connection.execute(query).mappings().first()
-    gone = row is not None and (row["ended"], row["held"]) == ("expired", None)
-    withdrawn = row is not None and row["ended"] == "withdrawn" and link is None
-    return None if gone or withdrawn else row
+    return connection.execute(query.order_by(SESSIONS.c.entered.desc())).mappings().first()
 
 
-def _continued(row: RowMapping, built: BuiltStudy, *, by_link: bool) -> RowMapping:
-    if row["ended"] is not None:
-        refusal = over(row["ended"])
-        raise Refusal("used", refusal.reason) if by_link else refusal
-    if row["protocol"] != built.session.hash:
+def _continued(row: RowMapping, built: BuiltStudy) -> RowMapping:
+    if row["ended"] == "expired":
+        raise over("expired")
+    if row["ended"] is None and row["protocol"] != built.session.hash:
         raise Refusal("changed", "the study was built anew since the session began")
     return row
 
@@ -169,17 +211,46 @@ def _code_of_first_visit(
 
 def expire(connection: Connection, config: OnlineConfig) -> None:
     """End sessions that were not continued in time; codes without a stored trial become free."""
+    now = _look_at_clock(connection)
+    _end_abandoned(connection, SESSIONS.c.last < now - 3600 * config.return_hours)
+
+
+def _look_at_clock(connection: Connection) -> float:
+    """Return the time, after leaving out for all sessions whatever is no time of service.
+
+    A server looks every ``LOOK_S``. If more has passed since the last look, no server ran, the
+    store is a backup, or the clock was set forward: nobody could use that time to come back. If
+    sessions are ahead of the clock, it was set back: they begin to wait now.
+    """
     now = time.time()
-    gone = (SESSIONS.c.ended.is_(None), SESSIONS.c.last < now - 3600 * config.return_hours)
-    empty = update(SESSIONS).where(*gone, SESSIONS.c.trials == 0)
+    last = SESSIONS.c.last
+    before = float(fact(connection, _CLOCK) or now)
+    if now - before > 2 * LOOK_S:
+        waiting = update(SESSIONS).where(SESSIONS.c.ended.is_(None), last <= before + LOOK_S)
+        connection.execute(waiting.values(last=last + (now - before)))
+    ahead = update(SESSIONS).where(SESSIONS.c.ended.is_(None), last > now)
+    connection.execute(ahead.values(last=now))
+    set_fact(connection, _CLOCK, repr(now))
+    return now
+
+
+def _end_abandoned(connection: Connection, which: ColumnElement[bool]) -> None:
+    which, now = SESSIONS.c.ended.is_(None) & which, time.time()
+    empty = update(SESSIONS).where(which, SESSIONS.c.trials == 0)
     connection.execute(empty.values(ended="expired", ended_at=now, held=None))
-    connection.execute(update(SESSIONS).where(*gone).values(ended="expired", ended_at=now))
+    connection.execute(update(SESSIONS).where(which).values(ended="expired", ended_at=now))
+
+
+def free(connection: Connection, session: str) -> None:
+    """End a session as if its participant had not come back in time; one that is over stays so."""
+    find_session(connection, session)
+    _end_abandoned(connection, SESSIONS.c.name == session)
 
 
 def finish(
     connection: Connection, session: str, reason: Reason, config: OnlineConfig
 ) -> dict[str, str | None]:
-    """End a session; returns the code for the payment and where the page leads."""
+    """End a session; returns its :func:`outcome`."""
     row = find_session(connection, session)
     if row["ended"] not in (None, reason):
         raise over(row["ended"])
@@ -189,10 +260,19 @@ def finish(
         held = row["held"] if row["trials"] else None
         change = update(SESSIONS).where(SESSIONS.c.name == session)
         connection.execute(change.values(ended=reason, ended_at=time.time(), held=held))
-    codes = {"completed": config.completion_code, "screened_out": config.screened_out_code}
-    code = codes.get(reason) or None
-    url = config.completion_url.replace("{code}", code) if code else ""
-    return {"code": code, "url": url or None}
+    return outcome(reason, config)
+
+
+def outcome(reason: str, config: OnlineConfig) -> dict[str, str | None]:
+    """Return the code for the payment, and where the page leads; None: no code, nowhere."""
+    code = {
+        "completed": config.completion_code,
+        "screened_out": config.screened_out_code,
+        "declined": config.declined_code,
+    }[reason]
+    leads = code or reason == "completed"
+    url = config.completion_url.replace("{code}", code) if leads else ""
+    return {"code": code or None, "url": url or None}
 
 
 def withdraw(connection: Connection, code: str) -> str:
@@ -221,9 +301,11 @@ def withdraw(connection: Connection, code: str) -> str:
 
 
 def _delete_records(connection: Connection, sessions: list[str]) -> None:
-    """Delete what is stored of sessions, and what leads to them, except their rows."""
-    for table in (RECORDS, BLOCKS, IDS, LINKS):
+    """Delete what is stored of sessions except their rows; their links stay used."""
+    for table in (RECORDS, BLOCKS, IDS):
         connection.execute(delete(table).where(table.c.session.in_(sessions)))
+    used = update(LINKS).where(LINKS.c.session.in_(sessions))
+    connection.execute(used.values(session=_WITHDRAWN))
 
 
 def sessions_of(connection: Connection, code: str, known: Collection[str]) -> list[str]:

@@ -60,13 +60,7 @@ class StoredChoices:
 
 
 def read_choices(lines: Iterable[str | bytes], study: Study) -> StoredChoices:
-    """Read the choices of adaptive sessions from an archive of records.
-
-    Parameters
-    ----------
-    lines
-        Sessions, blocks and records as JSON, one a line.
-    """
+    """Read the choices of adaptive sessions from the lines of an archive."""
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     sessions: dict[str, _Stored] = defaultdict(_Stored)
     n_records = 0

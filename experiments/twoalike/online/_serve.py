@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key, hashed, load_key, make_key
-from twoalike.online._limits import USUAL, Limits
+from twoalike.online._limits import BACKLOG, USUAL, Limits, limited_protocol
 from twoalike.online._places import add_links
 from twoalike.online._site import online_folder
 from twoalike.online._store import FILE, Store, fact, set_fact
@@ -27,7 +27,7 @@ def default_store(study: str | Path) -> Path:
 
 
 def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]:
-    """Open the store of a study and its key; both are made the first time."""
+    """Open the store of a study (None: :func:`default_store`) and its key, or make them."""
     folder = online_folder(study)
     with writing(folder):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -133,7 +133,7 @@ def serve(
         Connection string, such as ``postgresql+psycopg://...``; None: an SQLite file in the folder
         ``STUDY-online`` beside the study.
     limits
-        How often a session or an address may ask.
+        How often a session or an address may ask; how many connections may be open.
     show
         Called with lines for the operator: addresses, and the token when it is made.
 
@@ -163,8 +163,11 @@ def serve(
         raise
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("twoalike.online").setLevel(logging.INFO)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else a line for any noise sent
     config = uvicorn.Config(
         create_app(built, opened, key, limits),
+        http=limited_protocol(limits),
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,  # addresses carry ids
         server_header=False,

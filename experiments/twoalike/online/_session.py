@@ -156,6 +156,8 @@ class PageTexts(Sent):
     finished: str
     expired: str
     """``full`` to ``expired``: Why this link does not lead to a session now."""
+    lost: str
+    """The server was restored from a backup that lacks answers, and the page cannot send them."""
     too_small: str
     """The window or screen is too small; {width} and {height} are the least, in pixels."""
     unsupported: str
@@ -173,6 +175,9 @@ class PageTexts(Sent):
     """After the last trial, while {n} records are still to be sent."""
     closing: str
     """Afterwards: all is stored."""
+    declined: str
+    screened_out: str
+    """``declined``, ``screened_out``: Instead, after such an end."""
     close: str
     """Below the codes: the window may be closed."""
     code: str
@@ -227,3 +232,5 @@ class OnlineSession(Sent):
     """Hours after the last record within which a session may be continued."""
     completion_url: str = ""
     """Where the page goes at the end; {code} is the completion code."""
+    id_parameter: str = ""
+    """Part of the address that identifies a person."""

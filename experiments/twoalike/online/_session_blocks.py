@@ -21,13 +21,7 @@ class Asked(Sent):
 
 
 class SessionBlocks:
-    """Gives the blocks of sessions: those in the store, else the next, which is stored first.
-
-    Raises
-    ------
-    TwoalikeError
-        If the study cannot be adaptive here.
-    """
+    """Gives the blocks of sessions: those in the store, else the next, which is stored first."""
 
     def __init__(self, built: BuiltStudy, store: Store) -> None:
         self._built, self._store = built, store

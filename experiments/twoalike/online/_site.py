@@ -307,6 +307,7 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         ),
         return_hours=study.config.online.return_hours,
         completion_url=study.config.online.completion_url,
+        id_parameter=study.config.online.id_parameter,
     )
     hashed = made.model_copy(update={"hash": _digest(made, people)})
     return _Site(hashed, people, stimuli, first)

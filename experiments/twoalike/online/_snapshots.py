@@ -89,12 +89,7 @@ class Snapshot:
         """Draw candidates for a block of ``n`` triplets, informative ones with higher probability.
 
         Weighted sampling without replacement (Efraimidis & Spirakis 2006,
-        doi:10.1016/j.ipl.2005.11.003).
-
-        Parameters
-        ----------
-        avoid
-            Triplets to leave out, shape (k, 3), ascending in each row.
+        doi:10.1016/j.ipl.2005.11.003), without those to ``avoid``: (k, 3), ascending in each row.
         """
         m = len(self.ids)
         free = ~np.isin(_codes(self.triplets, m), _codes(avoid, m))

@@ -8,7 +8,9 @@ a connection string, serves several machines.
 
 Records of a session are stored without gaps. One that comes before its predecessor is not
 acknowledged, and the page sends it again. Whatever failed, a stored session is therefore always the
-beginning of a session, up to its last record.
+beginning of a session, up to its last record. A store that was restored from a backup may lack the
+last records of a session, or the session: the answer to each request says what is stored, and the
+page, which keeps its records until the session is over, sends the rest again.
 """
 
 import json
@@ -57,8 +59,6 @@ _RETRY_S = 0.5
 """How long after a reader kept deleted text in an SQLite file its removal is tried again."""
 _MOST_TOGETHER = 500
 """Requests that are written in one transaction."""
-_AHEAD = 50
-"""How far ahead of its predecessors a record may come; the page keeps it until they are stored."""
 _LOCK = 7_201_522
 """Number of the lock that writers to one PostgreSQL database take in turns."""
 
@@ -148,18 +148,7 @@ type _Task = tuple[Append | Job, Future[Any]]
 
 
 class Store:
-    """Open store of one study, with the thread that writes to it.
-
-    Parameters
-    ----------
-    url
-        A connection string, or the path of an SQLite file, which is made.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be opened.
-    """
+    """Open store of one study, with the thread that writes to it; an SQLite file is made."""
 
     def __init__(self, url: str | Path | URL) -> None:
         self.url = url if isinstance(url, URL) else store_url(url)
@@ -179,7 +168,7 @@ class Store:
     def submit(self, task: Append | Job) -> Future[Any]:
         """Hand a task to the writer; the answer comes when it is on the disk.
 
-        That of an :class:`Append` is the list of the numbers that are stored.
+        That of an :class:`Append` is the number of the last record that is stored.
         """
         future: Future[Any] = Future()
         self._queue.put((task, future))
@@ -286,21 +275,21 @@ def _answers(connection: Connection, tasks: Sequence[Append | Job]) -> list[Any]
     return answers
 
 
-def _append(connection: Connection, appends: Sequence[Append]) -> list[list[int] | Refusal]:
-    """Store records of many sessions; gives the stored numbers or the refusal of each."""
+def _append(connection: Connection, appends: Sequence[Append]) -> list[int | Refusal]:
+    """Store records of many sessions; gives the last stored number or the refusal of each."""
     if not appends:
         return []
     names = sorted({append.session for append in appends})
     rows = connection.execute(select(SESSIONS).where(SESSIONS.c.name.in_(names))).mappings()
     states = {row["name"]: dict(row) for row in rows}
     stored = _stored_bodies(connection, appends, states)
-    answers: list[list[int] | Refusal] = []
+    answers: list[int | Refusal] = []
     new: list[dict[str, Any]] = []
     for append in appends:
         state = states.get(append.session)
         try:
             if state is None:
-                raise Refusal("unknown", "no such session")
+                raise lost()
             added, after = _added(append, state, stored)
         except Refusal as refusal:
             answers.append(refusal)
@@ -308,7 +297,7 @@ def _append(connection: Connection, appends: Sequence[Append]) -> list[list[int]
         states[append.session] = after
         stored |= {(append.session, one.n): one.body for one in added}
         new += [_record_row(append.session, one) for one in added]
-        answers.append([one.n for one in append.records if one.n <= after["n"]])
+        answers.append(after["n"])
     if new:
         connection.execute(insert(RECORDS), new)
         now = time.time()
@@ -348,14 +337,17 @@ def _added(
         if record.n <= state["n"]:
             if stored.get((append.session, record.n)) != record.body:
                 raise Refusal("changed", "a record that differs from the stored one")
-        elif record.n > state["n"] + _AHEAD:
-            raise Refusal("malformed", "a record far ahead")
         elif record.n == after["n"] + 1:
             if after["ended"] is not None:
                 raise over(after["ended"])
             after |= _following(after, record)
             added.append(record)
     return added, after
+
+
+def lost() -> Refusal:
+    """Refusal of a session that was entered and is not in the store: it may be entered again."""
+    return Refusal("lost", "no such session")
 
 
 def over(ended: str) -> Refusal:

@@ -42,13 +42,17 @@ class OnlineConfig(Strict):
     screened_out_code: str = Field(
         default="", description="shown to people who were screened out, if they are paid"
     )
+    declined_code: str = Field(
+        default="", description="shown to people who did not consent, for the recruiter's records"
+    )
     completion_url: str = Field(
         default="",
-        description="where the page leads at the end; {code} is the code: "
+        description="where the page leads after a completed session, and after another that has "
+        "a code; {code} is the code: "
         "'https://app.prolific.com/submissions/complete?cc={code}'; empty: nowhere",
     )
 
-    @field_validator("completion_code", "screened_out_code")
+    @field_validator("completion_code", "screened_out_code", "declined_code")
     @classmethod
     def _code_without_markup(cls, code: str) -> str:
         if not _CODE.fullmatch(code):

@@ -13,14 +13,16 @@ export class MemoryStorage {
     return structuredClone({
       entry: this.state.get("entry") ?? null,
       progress: this.state.get("progress") ?? null,
+      acknowledged: this.state.get("acknowledged") ?? 0,
       records: [...this.records.values()],
       draft: this.draft,
       results: this.results,
     });
   }
 
-  async save(key, value) {
-    this.state.set(key, structuredClone(value));
+  async enter(entry, fresh = false) {
+    if (fresh) Object.assign(this, new MemoryStorage());
+    this.state.set("entry", structuredClone(entry));
   }
 
   async append(items) {
@@ -35,8 +37,18 @@ export class MemoryStorage {
     this.draft = [];
   }
 
-  async remove(numbers) {
-    for (const n of numbers) this.records.delete(n);
+  async acknowledge(n) {
+    this.state.set("acknowledged", n);
+  }
+
+  async after(n) {
+    return structuredClone([...this.records.values()].filter((record) => record.n > n));
+  }
+
+  async rewind({ progress, results, draft }) {
+    for (const lost of await this.after(progress.n)) this.records.delete(lost.n);
+    this.state.set("acknowledged", progress.n).set("progress", structuredClone(progress));
+    Object.assign(this, structuredClone({ results, draft }));
   }
 }
 

@@ -9,7 +9,7 @@ import {
   ServerTransport,
   Unreachable,
 } from "../../../experiments/twoalike/online/page/js/transports.js";
-import { directionOf, visitor } from "../../../experiments/twoalike/online/page/js/visit.js";
+import { directionOf, visitor, whereToGoOn } from "../../../experiments/twoalike/online/page/js/visit.js";
 
 test("a browser is reduced to kind and version", () => {
   const agents = {
@@ -41,6 +41,27 @@ test("a visitor is known by the link or by the ids of the recruiter", () => {
     name: "PROLIFIC_PID=1&STUDY_ID=2",
   });
   assert.deepEqual(visitor("?link=abc"), { external: {}, link: "abc", name: "link=abc" });
+  const names = ["a", "b"].map((visit) => visitor(`?PID=1&SESSION_ID=${visit}`, "PID").name);
+  assert.deepEqual(names, ["PID=1", "PID=1"]);
+});
+
+test("a session goes on here, unless the server has more or lacks what is not here", () => {
+  const record = (n) => ({ n });
+  const progress = { n: 5, part: 0, step: 5, time: 9 };
+  const person = (kind) => ({ parts: [{ steps: [{ kind }] }] });
+  const saved = { progress, acknowledged: 4, records: [1, 2, 3, 4, 5].map(record), results: [], draft: [] };
+  const resume = { part: 0, step: 2, time: 3, trials: [] };
+  const go = (acknowledged, kept = saved, kind = "trial") => {
+    const found = whereToGoOn(kept, { acknowledged, resume, person: person(kind) });
+    return [found.here, found.progress.n, found.records.map(({ n }) => n)];
+  };
+  assert.deepEqual(go(4), [true, 5, [5]]);
+  assert.deepEqual(go(null), [true, 5, [5]]); // there is no line
+  assert.deepEqual(go(7), [false, 7, []]);
+  assert.deepEqual(go(2), [true, 5, [3, 4, 5]]); // restored from a backup
+  assert.deepEqual(go(2, saved, "block"), [false, 2, []]);
+  assert.deepEqual(go(4, saved, "block"), [true, 5, [5]]);
+  assert.deepEqual(go(2, { ...saved, records: [1, 4, 5].map(record) }), [false, 2, []]);
 });
 
 test("texts are filled, and written in their direction", () => {
@@ -75,7 +96,7 @@ test("the server's answers are answers, refusals, or no answer", async () => {
     return { status, json: async () => content };
   };
   const to = (request) => new ServerTransport("https://lab.example/study/?link=1", request);
-  assert.deepEqual(await to(answering(200, { acknowledged: [1] })).send("token", []), [1]);
+  assert.deepEqual(await to(answering(200, { acknowledged: [1], stored: 1 })).send("token", []), 1);
   assert.deepEqual(asked, [["https://lab.example/study/api/records", "Bearer token"]]);
   await assert.rejects(to(answering(403, { error: "full" })).enter({}), new Refused("full"));
   await assert.rejects(to(answering(429, { error: "slow_down" })).enter({}), Unreachable);

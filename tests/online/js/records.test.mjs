@@ -8,7 +8,7 @@ import { Refused, Unreachable } from "../../../experiments/twoalike/online/page/
 const record = (n, size = 1) => ({ session: "s", n, items: [{ text: "x".repeat(size) }] });
 const records = (...numbers) => numbers.map((n) => record(n));
 
-/** A server that fails as it is told to, and stores a record once. */
+/** A server that fails as it is told to, and stores a record once, and none before its turn. */
 class Server {
   constructor(...failures) {
     this.failures = failures;
@@ -21,10 +21,16 @@ class Server {
     const failure = this.failures.shift();
     if (failure === "before") throw new Unreachable("the line is broken");
     if (failure instanceof Error) throw failure;
-    for (const one of batch) this.stored.set(one.n, one);
+    const taken = failure === "half" ? batch.slice(0, 1) : batch;
+    for (const one of taken) if (one.n <= this.stored.size + 1) this.stored.set(one.n, one);
     if (failure === "after") throw new Unreachable("the answer is lost");
-    return failure === "half" ? [batch[0].n] : batch.map(({ n }) => n);
+    return this.stored.size;
   };
+
+  /** Put a backup in the place of the store, with records up to a number. */
+  restore(n) {
+    for (const one of [...this.stored.keys()]) if (one > n) this.stored.delete(one);
+  }
 }
 
 async function queueOf(server, waiting = []) {
@@ -37,14 +43,14 @@ async function queueOf(server, waiting = []) {
 }
 
 test("records are sent until they are acknowledged, and kept until then", async () => {
-  const server = new Server("before", "before", "after", "half");
+  const server = new Server("before", "before", "before", "half", "after");
   const { queue, storage, pauses } = await queueOf(server, records(1, 2, 3));
   assert.equal((await storage.load()).records.length, 3);
   await queue.drained();
   assert.deepEqual([...server.stored.keys()], [1, 2, 3]);
-  assert.deepEqual((await storage.load()).records, []);
+  assert.equal((await storage.load()).acknowledged, 3);
   assert.deepEqual(server.requests.at(-1), [2, 3]);
-  assert.equal(pauses.length, 3);
+  assert.equal(pauses.length, 4);
   assert.ok(pauses[1] > pauses[0] && pauses[2] > pauses[1]);
 });
 
@@ -63,9 +69,10 @@ test("a request has no more than the server takes", async () => {
   const { queue } = await queueOf(server, many);
   await queue.drained();
   assert.deepEqual(server.requests.map((one) => one.length), [50, 50, 20]);
-  const large = await queueOf(server, [record(1, 1_500_000), record(2, 1_500_000)]);
+  const other = new Server();
+  const large = await queueOf(other, [record(1, 1_500_000), record(2, 1_500_000)]);
   await large.queue.drained();
-  assert.deepEqual(server.requests.slice(3), [[1], [2]]);
+  assert.deepEqual(other.requests, [[1], [2]]);
 });
 
 test("what the server refuses for good stays here and is told", async () => {
@@ -78,11 +85,31 @@ test("what the server refuses for good stays here and is told", async () => {
   assert.equal((await storage.load()).records.length, 1);
 });
 
-test("records that the server has already are forgotten", async () => {
-  const { queue, storage } = await queueOf(new Server(), records(1, 2, 3));
-  await queue.forget(2);
-  assert.deepEqual(queue.waiting.map(({ n }) => n), [3]);
-  assert.equal((await storage.load()).records.length, 1);
+test("what a restored server lacks is sent again, also if more is answered meanwhile", async () => {
+  const server = new Server();
+  const { queue, storage } = await queueOf(server, records(1, 2, 3, 4));
+  await queue.drained();
+  for (const n of [2, 0]) {
+    server.restore(n);
+    const next = server.stored.size ? 5 : 6;
+    await storage.commit({ records: records(next), progress: null });
+    queue.add(records(next));
+    queue.add(records(next));
+    await queue.drained();
+    assert.deepEqual([...server.stored.keys()], records(1, 2, 3, 4, 5, 6).slice(0, next).map(({ n }) => n));
+  }
+});
+
+test("what another browser had sent cannot be sent again", async () => {
+  const server = new Server();
+  const { queue, storage } = await queueOf(server);
+  for (const one of records(1, 2, 3)) server.stored.set(one.n, one);
+  await storage.commit({ records: records(4), progress: null });
+  queue.add(records(4));
+  await queue.drained();
+  server.restore(1);
+  queue.add(records(5));
+  await assert.rejects(queue.drained(), new Refused("lost"));
 });
 
 test("trying again ends with the first answer; other errors are passed on", async () => {

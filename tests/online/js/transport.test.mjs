@@ -102,8 +102,8 @@ test("JATOS: records are lines of the result data; the study ends with the codes
   const transport = jatosOf(jatos);
   assert.deepEqual(transport.visitor.name, "jatos=7");
   const { session, token, acknowledged } = await transport.enter({ token: null });
-  assert.equal(acknowledged, 0);
-  assert.deepEqual(await transport.send(token, [record(session, 1), record(session, 2)]), [1, 2]);
+  assert.equal(acknowledged, null); // only the page knows
+  assert.equal(await transport.send(token, [record(session, 1), record(session, 2)]), 2);
   jatos.failing = 1;
   await assert.rejects(transport.send(token, [record(session, 3)]), Unreachable);
   await transport.send(token, [record(session, 3)]);
@@ -132,6 +132,8 @@ test("codes come from the address, or the same one for the same person", async (
   await assert.rejects(codeOf(codes, { participant: "../w0002" }), Refused);
   const one = await codeOf(codes, { PROLIFIC_PID: "abc", STUDY_ID: "s" });
   assert.equal(await codeOf(codes, { STUDY_ID: "s", PROLIFIC_PID: "abc" }), one);
+  const visit = (id) => codeOf(codes, { PROLIFIC_PID: "abc", SESSION_ID: id }, "PROLIFIC_PID");
+  assert.equal(new Set(await Promise.all(["1", "2", "3", "4"].map(visit))).size, 1);
   const many = await Promise.all(Array.from({ length: 60 }, (_, n) => codeOf(codes, { id: `${n}` })));
   assert.deepEqual([...new Set(many)].sort(), codes);
   assert.ok(codes.includes(await codeOf(codes, {})));
@@ -152,6 +154,23 @@ test("a plain host: all lines are in the file that is offered at the end", async
   assert.ok(download.needed);
   assert.equal(download.name, `${session}.ndjson`);
   assert.deepEqual(parse(download.text).map((line) => line.participant ?? line.n), ["w0003", 1, "w0003"]);
+});
+
+test("each end has its code; the page leads back with any code, and after a completed session", async () => {
+  const codes = { completion_code: "C", screened_out_code: "S", declined_code: "D" };
+  const leads = async (reason, settings) => {
+    const keep = () => new MemoryLines();
+    const transport = new FileTransport({ study, settings, base, request: host, keep });
+    const { token } = await transport.enter({ external: {}, token: null });
+    const { code, url } = await transport.finish(token, reason);
+    return [code, url];
+  };
+  const url = "https://example.org/?cc=";
+  assert.deepEqual(await leads("completed", codes), ["C", `${url}C`]);
+  assert.deepEqual(await leads("screened_out", codes), ["S", `${url}S`]);
+  assert.deepEqual(await leads("declined", codes), ["D", `${url}D`]);
+  assert.deepEqual(await leads("completed", {}), [null, url]);
+  assert.deepEqual(await leads("declined", {}), [null, null]);
 });
 
 /** A stand-in for DataPipe: a name that is there already is refused. */
@@ -197,7 +216,7 @@ test("DataPipe: each file once, codes one after the other, nothing to be downloa
   assert.equal(person.participant, "w0001");
   pipe.lost = 1;
   await assert.rejects(transport.send(token, [record(session, 1, last)]), Unreachable);
-  assert.deepEqual(await transport.send(token, [record(session, 1, last)]), [1]);
+  assert.equal(await transport.send(token, [record(session, 1, last)]), 1);
   await transport.send(token, [record(session, 2, last), record(session, 3, last)]);
   const { download } = await transport.finish(token, "completed");
   assert.equal(download.needed, false);
@@ -214,7 +233,7 @@ test("DataPipe: what it refuses for good is downloaded", async () => {
   const transport = pipeOf(pipe);
   const { session, token } = await transport.enter({ external: {}, token: null });
   pipe.refuse = "DATA_COLLECTION_NOT_ACTIVE";
-  assert.deepEqual(await transport.send(token, [record(session, 1, last)]), [1]);
+  assert.equal(await transport.send(token, [record(session, 1, last)]), 1);
   const { download } = await transport.finish(token, "completed");
   assert.ok(download.needed);
   assert.equal(parse(download.text).length, 3);

@@ -4,14 +4,7 @@ import { make, paragraphs } from "./look.js";
 import { filled, panel } from "./panels.js";
 import { Refused, Unreachable } from "./transports.js";
 
-/**
- * Show how many records are still to be sent.
- *
- * @param {HTMLElement} root
- * @param {object} texts
- * @param {import("./records.js").Queue} queue
- * @returns {Promise<void>} Resolves when all are stored.
- */
+/** Show how many records are still to be sent, until all are stored. */
 export async function sendRest(root, texts, queue) {
   const words = make("p", { "aria-live": "polite" });
   panel(root, words);
@@ -28,7 +21,7 @@ export async function sendRest(root, texts, queue) {
 }
 
 /**
- * Show that all is stored, if anything was answered, with the codes.
+ * Show how a session ended, with its codes.
  *
  * @param {HTMLElement} root
  * @param {object} texts
@@ -36,12 +29,11 @@ export async function sendRest(root, texts, queue) {
  *   download?: {name: string, text: string, needed: boolean}}} outcome
  */
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
-  const answered = reason !== "declined"; // else nothing but that is stored, as was just said
-  const parts = answered ? paragraphs(texts.closing) : [];
+  const parts = paragraphs(texts[reason] ?? texts.closing);
   if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));
   if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));
-  if (texts.close) parts.push(make("p", {}, texts.close));
+  if (texts.close && !url) parts.push(make("p", {}, texts.close));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
     const link = make("a", { href: address, rel: "noreferrer" }, address);
@@ -55,7 +47,7 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
 /** Link to where people came from, which takes the code along. */
 function linkBack(texts, url) {
   const words = filled(texts.go_back, { host: new URL(url).host });
-  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "button" }, words));
+  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "button first" }, words));
 }
 
 /** Link that saves what was answered, and whether that has to be sent. */
@@ -80,13 +72,7 @@ function copyButton(texts, code) {
   return button;
 }
 
-/**
- * Show the form that takes a withdrawal code.
- *
- * @param {HTMLElement} root
- * @param {object} texts
- * @param {{withdraw: (code: string) => Promise<unknown>}} transport
- */
+/** Show the form that takes a withdrawal code. */
 export function showWithdrawal(root, texts, transport) {
   const field = make("input", {
     class: "field",

@@ -32,7 +32,7 @@ class Page {
     Object.assign(this, { study, transport, texts: study.texts });
     this.root = document.getElementById("page");
     this.status = new Status(document.getElementById("status"));
-    this.visitor = transport.visitor ?? visitor(location.search);
+    this.visitor = transport.visitor ?? visitor(location.search, study.id_parameter);
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
@@ -94,17 +94,23 @@ class Page {
     return filled(text, { width, height });
   }
 
-  /** End for somebody whose device does not do, with the code for that, if they have an id. */
+  /**
+   * End for somebody whose device does not do, with the code for that, if they have an id. A session
+   * that has begun on another device goes on there.
+   */
   async screenOut(why) {
     this.tell(why);
     if (!this.visitor.name) return;
     const { external, link } = this.visitor;
     const told = { tell: this.reach };
     const enter = () => this.transport.enter({ external, link, token: null });
-    const { token } = await persist(enter, told);
-    const outcome = await persist(() => this.transport.finish(token, "screened_out"), told);
-    const texts = { ...this.texts, closing: why, close: "" };
-    showEnd(this.root, texts, { ...outcome, withdraw: null });
+    const { token, withdraw, acknowledged, outcome } = await persist(enter, told);
+    if (outcome) showEnd(this.root, this.texts, { withdraw, ...outcome });
+    if (outcome || acknowledged) return;
+    const reason = "screened_out";
+    const codes = await persist(() => this.transport.finish(token, reason), told);
+    const texts = { ...this.texts, [reason]: why, close: "" };
+    showEnd(this.root, texts, { ...codes, withdraw, reason });
   }
 
   tell(text) {
@@ -116,6 +122,10 @@ class Page {
     await this.askToStart();
     this.root.replaceChildren();
     const entered = await this.enter();
+    if (entered.outcome) {
+      await this.close(entered);
+      return;
+    }
     if (this.transport.reopens) await keepFiles();
     const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
@@ -151,29 +161,33 @@ class Page {
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
       this.reach(false);
-      return entry;
+      return { ...entry, acknowledged: null };
     }
   }
 
+  /** Remember what was entered; what is kept of another session is of no use. */
   async remember(entry) {
-    await this.storage.save("entry", entry);
+    const { session } = this.saved.entry ?? entry;
+    await this.storage.enter(entry, session !== entry.session);
+    this.saved = await this.storage.load();
     return entry;
   }
 
   async makeSession(entered, { refreshHz, measured }) {
     const { study, storage, transport, texts, root, reach } = this;
     const { token, person } = entered;
+    const where = whereToGoOn(this.saved, entered);
+    const { progress, records, results, draft } = where;
+    if (!where.here) await storage.rewind(where);
     this.pause = new Pause();
     const queue = new Queue({
       storage,
-      send: (records) => transport.send(token, records),
-      records: this.saved.records,
+      send: (batch) => this.send(entered, batch),
+      records,
       tell: reach,
       refused: (error) => this.fail(error),
       pause: this.pause,
     });
-    await queue.forget(entered.acknowledged);
-    const { progress, results, draft } = whereToGoOn(this.saved, entered);
     const device = () => describeDevice({ refreshHz, measured });
     const head = { session: entered.session, protocol: study.hash };
     const keeper = new Keeper({ storage, queue, head, progress, draft, device });
@@ -195,6 +209,19 @@ class Page {
     const pictures = new Pictures(study.images, { tell, reach });
     const session = new Session({ course, keeper, pictures, measured, root });
     return { queue, session };
+  }
+
+  /** Send records; a session that the server has lost is entered again first. */
+  async send({ session, token }, records) {
+    try {
+      return await this.transport.send(token, records);
+    } catch (error) {
+      if (error.code !== "lost") throw error;
+      const { external, link } = this.visitor;
+      const again = await this.transport.enter({ external, link, token });
+      if (again.session !== session || again.outcome) throw error;
+      return again.acknowledged;
+    }
   }
 
   /** Interrupt the session where the full screen was left or the window became too small. */
@@ -219,13 +246,20 @@ class Page {
   }
 
   /** Send what is left, and only then show the completion code. */
-  async end({ token, withdraw }, queue, reason) {
+  async end(entered, queue, reason) {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
-    const finish = () => this.transport.finish(token, reason);
-    const outcome = { ...(await persist(finish, { tell: this.reach })), withdraw, reason };
-    await this.remember({ token, outcome });
-    showEnd(this.root, this.texts, outcome);
+    const finish = () => this.transport.finish(entered.token, reason);
+    const codes = await persist(finish, { tell: this.reach });
+    await this.close({ ...entered, outcome: { ...codes, reason } });
+  }
+
+  /** Show how the session ended, and keep only that. */
+  async close({ session, token, withdraw, outcome }) {
+    await this.fullscreen.leave();
+    const over = { withdraw, ...outcome };
+    await this.storage.enter({ session, token, outcome: over }, true);
+    showEnd(this.root, this.texts, over);
     if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 

@@ -3,10 +3,10 @@
  *
  * Records are sent in their order, one request at a time. After a failure the same are sent again
  * after a pause that grows; session and number identify a record, so one that arrives twice is
- * stored once.
+ * stored once. If the other side has fewer records than it had acknowledged, the rest is sent again.
  */
 
-import { Unreachable } from "./transports.js";
+import { Refused, Unreachable } from "./transports.js";
 
 const MOST_RECORDS = 50; // of one request, as the server takes them
 const MOST_BYTES = 2_000_000;
@@ -82,8 +82,10 @@ export function divide(items) {
 export class Queue {
   /**
    * @param {object} parts
-   * @param {{remove: (numbers: number[]) => Promise<void>}} parts.storage
-   * @param {(records: object[]) => Promise<number[]>} parts.send Gives the numbers acknowledged.
+   * @param {{acknowledge: (n: number) => Promise<void>, after: (n: number) => Promise<object[]>}}
+   *   parts.storage
+   * @param {(records: object[]) => Promise<number>} parts.send Gives the number up to which all
+   *   records of the session are stored.
    * @param {object[]} [parts.records] Those that waited when the page was opened.
    * @param {(reached: boolean) => void} [parts.tell] Told whether the other side answers.
    * @param {(error: Error) => void} [parts.refused] Told what the other side refuses for good;
@@ -99,7 +101,8 @@ export class Queue {
 
   /** Take records that are in the storage, and send them. */
   add(records) {
-    this.waiting.push(...records);
+    const last = this.waiting.at(-1)?.n ?? 0; // those up to it were taken from the storage
+    this.waiting.push(...records.filter((record) => record.n > last));
     this.start();
   }
 
@@ -116,13 +119,6 @@ export class Queue {
       });
   }
 
-  /** Forget records up to a number: the other side has them. */
-  async forget(n) {
-    const known = this.waiting.filter((record) => record.n <= n).map((record) => record.n);
-    this.waiting = this.waiting.filter((record) => record.n > n);
-    await this.storage.remove(known);
-  }
-
   /** Wait until all is acknowledged; throws what the other side has refused. */
   async drained() {
     while (this.waiting.length) {
@@ -134,18 +130,28 @@ export class Queue {
 
   async sendAll() {
     while (this.waiting.length) {
-      const acknowledged = await persist(() => this.sendBatch(), this);
-      this.waiting = this.waiting.filter((record) => !acknowledged.has(record.n));
-      await this.storage.remove([...acknowledged]);
+      const stored = await persist(() => this.sendBatch(), this);
+      if (stored < this.waiting[0].n) {
+        await this.takeBack(stored);
+        continue;
+      }
+      this.waiting = this.waiting.filter((record) => record.n > stored);
+      await this.storage.acknowledge(stored);
     }
   }
 
   async sendBatch() {
     const batch = this.batch();
-    const answered = new Set(await this.send(batch));
-    const known = new Set(batch.map((one) => one.n).filter((n) => answered.has(n)));
-    if (!known.size) throw new Unreachable("no record was acknowledged");
-    return known;
+    const stored = await this.send(batch);
+    if (stored === batch[0].n - 1) throw new Unreachable("no record was acknowledged");
+    return stored;
+  }
+
+  /** Let records wait again that the other side has lost. */
+  async takeBack(stored) {
+    const lost = (await this.storage.after(stored)).filter(({ n }) => n < this.waiting[0].n);
+    if (lost[0]?.n !== stored + 1) throw new Refused("lost"); // another browser had them
+    this.waiting.unshift(...lost);
   }
 
   /** The first records, as many as one request takes. */

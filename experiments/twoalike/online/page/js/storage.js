@@ -1,19 +1,26 @@
 /**
- * What is kept in this browser until it is stored elsewhere.
+ * What is kept in this browser until the session is over.
+ *
+ * Records stay after they were acknowledged: a server that was restored from a backup may ask for
+ * them again.
  *
  * A storage has
  *
- *   load() -> {entry, progress, records, draft, results}
- *   save(key, value)          `entry`: what the server said on entering; `progress`: how far it is
+ *   load() -> {entry, progress, acknowledged, records, draft, results}
+ *   enter(entry, fresh)       what the server said on entering; `fresh` forgets all else: another
+ *                             session, or none any more
  *   append(items)             draft: items of the step under way
  *   commit({records, progress, result, fresh})   all or nothing: records to be sent, how far the
  *                             session is, and the result of an arrangement, which the choice of
  *                             the next one needs; the draft is empty then; `fresh` forgets the
  *                             results, for a new part
- *   remove(numbers)           records that are stored elsewhere
+ *   acknowledge(n)            records up to a number are stored elsewhere
+ *   after(n) -> records       those with higher numbers
+ *   rewind({progress, results, draft})   the session goes on from what is stored elsewhere
  */
 
 const STORES = ["state", "records", "draft", "results"];
+const MOST_KEPT = 10_000; // acknowledged records
 
 /** Storage in IndexedDB. */
 export class BrowserStorage {
@@ -43,18 +50,24 @@ export class BrowserStorage {
     const stores = this.database.transaction(STORES, "readonly");
     const all = (name) => answer(stores.objectStore(name).getAll());
     const state = (key) => answer(stores.objectStore("state").get(key));
-    const [entry, progress, records, draft, results] = await Promise.all([
-      state("entry"),
-      state("progress"),
-      all("records"),
-      all("draft"),
-      all("results"),
-    ]);
-    return { entry: entry ?? null, progress: progress ?? null, records, draft, results };
+    const [entry = null, progress = null, acknowledged = 0, records, draft, results] =
+      await Promise.all([
+        state("entry"),
+        state("progress"),
+        state("acknowledged"),
+        all("records"),
+        all("draft"),
+        all("results"),
+      ]);
+    return { entry, progress, acknowledged, records, draft, results };
   }
 
-  save(key, value) {
-    return this.write(["state"], ({ state }) => state.put(value, key), "strict");
+  enter(entry, fresh = false) {
+    const work = (stores) => {
+      if (fresh) Object.values(stores).forEach((store) => store.clear());
+      stores.state.put(entry, "entry");
+    };
+    return this.write(STORES, work, "strict");
   }
 
   append(items) {
@@ -72,8 +85,28 @@ export class BrowserStorage {
     return this.write(STORES, work, "strict");
   }
 
-  remove(numbers) {
-    return this.write(["records"], ({ records }) => numbers.forEach((n) => records.delete(n)));
+  acknowledge(n) {
+    return this.write(["state", "records"], ({ state, records }) => {
+      state.put(n, "acknowledged");
+      records.delete(IDBKeyRange.upperBound(n - MOST_KEPT));
+    });
+  }
+
+  after(n) {
+    const records = this.database.transaction(["records"]).objectStore("records");
+    return answer(records.getAll(IDBKeyRange.lowerBound(n, true)));
+  }
+
+  rewind({ progress, results, draft }) {
+    const work = (stores) => {
+      stores.state.put(progress.n, "acknowledged");
+      stores.state.put(progress, "progress");
+      stores.records.delete(IDBKeyRange.lowerBound(progress.n, true));
+      stores.results.clear();
+      results.forEach((result) => stores.results.add(result));
+      if (!draft.length) stores.draft.clear();
+    };
+    return this.write(STORES, work, "strict");
   }
 
   /**

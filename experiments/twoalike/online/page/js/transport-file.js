@@ -1,8 +1,8 @@
 /**
  * A plain host without a server: records stay in this browser, and are downloaded at the end.
  *
- * A participant's code is in the address (`?participant=w0001`), or is drawn from what else the
- * address says of the person, so that the same person always has the same one.
+ * A participant's code is in the address (`?participant=w0001`), or is drawn from the id in it, else
+ * from all that it says, so that the same person always has the same one.
  */
 
 import { answer, completed } from "./storage.js";
@@ -30,13 +30,15 @@ function sessionLine({ session, code, study, entered = null, ended = null }) {
 }
 
 /**
- * Code of a participant: that of the address, or one drawn from all else that it says.
+ * Code of a participant: that of the address, or one drawn from what it says.
  *
  * @param {string[]} codes
  * @param {Record<string, string>} external
+ * @param {string} [idParameter] Part of the address that identifies a person.
  */
-export async function codeOf(codes, external) {
-  const { participant, ...person } = external;
+export async function codeOf(codes, external, idParameter = "") {
+  const { participant, ...given } = external;
+  const person = given[idParameter] ? { [idParameter]: given[idParameter] } : given;
   if (participant !== undefined) {
     if (!codes.includes(participant)) throw new Refused("unknown");
     return participant;
@@ -48,10 +50,11 @@ export async function codeOf(codes, external) {
 }
 
 /** Completion code and address of the end, as the study's files say. */
-export function outcomeOf(reason, { completion_code: completed, screened_out_code: out }, url) {
-  const code = { completed, screened_out: out }[reason] || null;
-  const address = reason === "completed" && url ? url.replace("{code}", code ?? "") : null;
-  return { code, url: address };
+export function outcomeOf(reason, settings, url) {
+  const completed = reason === "completed";
+  const code = settings[completed ? "completion_code" : `${reason}_code`] || null;
+  const leads = url && (completed || code);
+  return { code, url: leads ? url.replaceAll("{code}", code ?? "") : null };
 }
 
 /** Lines that are kept in this browser until it is cleared. */
@@ -99,7 +102,7 @@ export class HostTransport {
     const { session, code } = this.known;
     const person = await readJson(this.base, `people/${code}.json`, this.request);
     if (!token) await this.announce();
-    const first = { acknowledged: 0, resume: null, withdraw: null };
+    const first = { acknowledged: null, resume: null, withdraw: null };
     return { session, token: `${session} ${code}`, person, ...first };
   }
 
@@ -157,12 +160,12 @@ export class FileTransport extends HostTransport {
   }
 
   codeFor(external) {
-    return codeOf(this.study.participants, external);
+    return codeOf(this.study.participants, external, this.study.id_parameter);
   }
 
   async send(_, records) {
     await this.lines.add(records.map((record) => JSON.stringify(record)));
-    return records.map((record) => record.n);
+    return records.at(-1).n;
   }
 
   async finish(_, reason) {

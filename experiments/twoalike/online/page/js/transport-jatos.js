@@ -15,14 +15,7 @@ const TAKEN = "twoalike";
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class JatosTransport extends HostTransport {
-  /**
-   * @param {object} parts
-   * @param {object} parts.jatos The object of jatos.js.
-   * @param {object} parts.study session.json
-   * @param {string} parts.base Address of the page.
-   * @param {typeof fetch} [parts.request]
-   * @param {(ms: number) => Promise<void>} [parts.pause]
-   */
+  /** `jatos`: the object of jatos.js. */
   constructor({ jatos, study, base, request, pause = wait }) {
     super();
     Object.assign(this, { jatos, study, base, request, pause });
@@ -79,7 +72,7 @@ export class JatosTransport extends HostTransport {
 
   async send(_, records) {
     await this.append(records.map((record) => JSON.stringify(record)));
-    return records.map((record) => record.n);
+    return records.at(-1).n;
   }
 
   async finish(_, reason) {

@@ -18,7 +18,7 @@ const BUSY = new Set([408, 425, 429]);
 export class PipeTransport extends FileTransport {
   constructor(parts) {
     super(parts);
-    this.sent = -Infinity; // when the last file was sent, ms
+    this.sent = -Infinity; // when the last file was sent, ms of a clock that is never set
     this.refused = null; // why the pipe takes no file of this session
   }
 
@@ -35,7 +35,7 @@ export class PipeTransport extends FileTransport {
   /** Keep records here, then send them; those of a refused file stay here to be downloaded. */
   async send(token, records) {
     const last = records.at(-1).items.at(-1)?.kind === "end";
-    const rest = this.sent + PAUSE_MS - Date.now();
+    const rest = this.sent + PAUSE_MS - performance.now();
     if (rest > 0 && !last) await new Promise((resolve) => setTimeout(resolve, rest));
     const lines = [this.line(), ...records.map((record) => JSON.stringify(record))];
     const name = `${records[0].n}-${records.at(-1).n}`;
@@ -55,7 +55,7 @@ export class PipeTransport extends FileTransport {
   /** Send one file, unless the pipe has refused one before. */
   async put(name, lines) {
     if (this.refused) return;
-    this.sent = Date.now();
+    this.sent = performance.now();
     const filename = `${this.known.session}_${name}.ndjson`;
     const data = lines.map((line) => `${line}\n`).join("");
     try {

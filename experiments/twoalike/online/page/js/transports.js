@@ -2,7 +2,10 @@
  * Where records are sent: the interface of transports, and the one to our server. A transport has
  *
  *   enter({external, link, token}) -> {session, token, person, acknowledged, resume, withdraw}
- *   send(token, records) -> number[]        numbers of the records that are stored for good
+ *                                           `acknowledged`: number of the last record stored there,
+ *                                           null where the page alone knows; of a session that is
+ *                                           over {session, token, withdraw, outcome}
+ *   send(token, records) -> number          up to which the session's records are stored for good
  *   finish(token, reason) -> {code, url, download}   `download`, where the participant may save
  *                                           or has to send a file: {name, text, needed}
  *   block(token, part, block) -> {steps}    of an adaptive design
@@ -64,7 +67,7 @@ export class ServerTransport {
   }
 
   async send(token, records) {
-    return (await this.post("records", records, token)).acknowledged;
+    return (await this.post("records", records, token)).stored;
   }
 
   finish(token, reason) {

@@ -6,16 +6,18 @@ const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]
  * Who opens the page, from its address.
  *
  * @param {string} query Part of the address from the question mark on.
+ * @param {string} [id] Parameter that identifies a person: others may change with each visit.
  * @returns {{external: Record<string, string>, link: string|null, name: string}} `name` tells
  *   people at one browser apart; empty for nobody in particular.
  */
-export function visitor(query) {
+export function visitor(query, id = "") {
   const given = new URLSearchParams(query);
   const link = given.get("link");
   given.delete("link");
   given.sort();
   const external = Object.fromEntries(given);
-  return { external, link, name: link ? `link=${link}` : given.toString() };
+  const person = external[id] ? `${id}=${external[id]}` : given.toString();
+  return { external, link, name: link ? `link=${link}` : person };
 }
 
 /** Direction in which a language is written. @returns {"ltr"|"rtl"} */
@@ -24,18 +26,28 @@ export function directionOf(language) {
 }
 
 /**
- * Where a session continues: where this browser left it, or where the server has it if that is
- * further, because the session was continued in another browser.
+ * Where a session continues: where this browser left it, if it can send all that the server lacks;
+ * else where the server has it. That is further if the session was continued in another browser,
+ * and not as far if the server was restored from a backup. Blocks of trials that it had chosen since
+ * the backup are lost, and answers to them are of no use.
  *
- * @param {{progress: object|null, results: object[], draft: object[]}} saved In this browser.
- * @param {{acknowledged: number, resume: object|null}} entered
+ * @param {object} saved What is kept in this browser.
+ * @param {{acknowledged: number|null, resume: object|null, person: object}} entered
  * @returns {{progress: {n: number, part: number, step: number, time: number},
- *   results: object[], draft: object[]}}
+ *   records: object[], results: object[], draft: object[], here: boolean}} `records` are to be
+ *   sent; `here`: where this browser left it.
  */
-export function whereToGoOn(saved, { acknowledged, resume }) {
+export function whereToGoOn(saved, { acknowledged, resume, person }) {
   const { progress, results, draft } = saved;
-  if (progress && progress.n >= acknowledged) return { progress, results, draft };
+  const stored = acknowledged ?? saved.acknowledged;
+  const records = saved.records.filter(({ n }) => n > stored);
+  const chosen = () => person.parts.some(({ steps }) => steps.some(({ kind }) => kind === "block"));
+  const lost = stored < saved.acknowledged && chosen();
+  if (progress && progress.n - stored === records.length && !lost) {
+    return { progress, records, results, draft, here: true };
+  }
   const { part = 0, step = 0, time = 0, trials = [] } = resume ?? {};
-  const unsaved = acknowledged === 0 ? draft : []; // of the very first step
-  return { progress: { n: acknowledged, part, step, time }, results: trials, draft: unsaved };
+  const unsaved = progress === null && stored === 0 ? draft : []; // of the very first step
+  const there = { n: stored, part, step, time };
+  return { progress: there, records: [], results: trials, draft: unsaved, here: false };
 }

@@ -18,7 +18,7 @@ const STATES = {
     withdrawn: "withdrawn",
 };
 
-/** @typedef {{participant: string, entered: number, last: number, ended: string|null,
+/** @typedef {{name: string, participant: string, entered: number, last: number, ended: string|null,
  *   ended_at: number|null, returned: boolean, trials: number, listed: number|null, fast: number,
  *   checks: number|null, right: number|null, part: number, parts: number}} Session */
 /** @typedef {{study: string, now: number, accepting: boolean, most: number|null, codes: number,
@@ -37,7 +37,7 @@ let timer = 0;
  * @param {RequestInit} [options]
  */
 async function ask(path, options = {}) {
-    const headers = { authorization: `Bearer ${token}` };
+    const headers = { ...options.headers, authorization: `Bearer ${token}` };
     const answer = await fetch(`../api/operator/${path}`, { ...options, headers, cache: "no-store" });
     if (answer.status === 403) throw new Error("This is not the token of the operator.");
     if (!answer.ok) throw new Error(`The server answered with ${answer.status}.`);
@@ -93,7 +93,29 @@ function row(session, now) {
         cell.textContent = text;
         if (kind) cell.className = kind;
     }
+    if (state === "away") line.cells[1].append(" ", freeButton(session));
     return line;
+}
+
+/** Button that ends the session of someone who has left. @param {Session} session */
+function freeButton({ name, participant, trials }) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Free place";
+    button.setAttribute("aria-label", `Free the place of ${participant}`);
+    const kept = trials ? "trials are stored, so the code is not given to anyone else" : "the code becomes free";
+    button.addEventListener("click", () => {
+        const question = `End the session of ${participant}? It cannot be continued; ${kept}.`;
+        if (window.confirm(question)) attempt(() => change("free", { session: name }));
+    });
+    return button;
+}
+
+/** Change something, and show the state after it. @param {string} path @param {object} content */
+async function change(path, content) {
+    const headers = { "content-type": "application/json" };
+    await ask(path, { method: "POST", headers, body: JSON.stringify(content) });
+    await update();
 }
 
 /** @param {State} state */
@@ -126,10 +148,10 @@ function show(state) {
         }),
     );
     accepting = state.accepting;
-    element("accepting").textContent = accepting ? "Let nobody new enter" : "Let people enter again";
+    element("accepting").textContent = accepting ? "Close recruitment" : "Reopen recruitment";
     element("updated").textContent = accepting
-        ? "New people may enter."
-        : "Stopped: nobody new may enter; those who have begun may finish.";
+        ? "Recruitment is open."
+        : "Recruitment is closed. Those who have begun may finish.";
     element("sessions").replaceChildren(...state.sessions.map((session) => row(session, state.now)));
     element("enter").hidden = true;
     element("shown").hidden = false;
@@ -154,14 +176,12 @@ element("enter").addEventListener("submit", (event) => {
     attempt(async () => {
         await update();
         clearInterval(timer);
-        timer = window.setInterval(() => attempt(update), 1000 * EVERY_S);
+        timer = window.setInterval(() => {
+            const used = element("sessions").contains(document.activeElement); // it would lose its focus
+            if (!used) attempt(update);
+        }, 1000 * EVERY_S);
     });
 });
-element("accepting").addEventListener("click", () =>
-    attempt(async () => {
-        await ask("accepting", { method: "POST", body: JSON.stringify({ on: !accepting }) });
-        await update();
-    }),
-);
+element("accepting").addEventListener("click", () => attempt(() => change("accepting", { on: !accepting })));
 element("payments").addEventListener("click", () => attempt(() => download("payments.csv", "payments.csv")));
 element("records").addEventListener("click", () => attempt(() => download("records", "records.ndjson")));
