@@ -153,7 +153,7 @@ WITH_OPTIONS = {
     "distill/_fabric.py": "options of another program",
     "report": "shows the commands that make what a study still lacks",
     "jobs/_slurm.py": "options of other programs",
-    "record/_bids.py": "options of another program",
+    "record/_check.py": "options of another program",
     "study/_errors.py": "says how the command line shows parameters",
     "study/_words.py": "options of another program",
 }

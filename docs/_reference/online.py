@@ -31,7 +31,7 @@ _OVERVIEW = (
     ),
     (
         "`STUDY-online/records.sqlite`",
-        "sessions, records, blocks, encrypted ids, hashes of one-time links",
+        "sessions, records, blocks, encrypted ids, keyed hashes of one-time links",
         "`online serve` → `online fetch`, `online refit`",
     ),
     (

@@ -196,13 +196,13 @@ def test_parts_of_an_address_are_no_columns_of_the_payment_list(tmp_path: Path) 
     study = built_study(tmp_path)
     with served(study) as server:
         server.enter("p1")
-        sent = {"PROLIFIC_PID": "p2", "status": "completed", "Checks_Right": "9", "STUDY_ID": "s"}
+        sent = {"PROLIFIC_PID": "p2", "status": "completed", "Minutes": "9", "STUDY_ID": "s"}
         server.client.post("/api/enter", json={"external": sent})
         headers = {"authorization": f"Bearer {new_token(server.study)}"}
         table = server.client.get("/api/operator/payments.csv", headers=headers).text
         rows = list(csv.reader(io.StringIO(table)))
     assert rows[0][:3] == ["PROLIFIC_PID", "STUDY_ID", "status"]
-    assert [name.lower() for name in rows[0]].count("checks_right") == 1
+    assert [name.lower() for name in rows[0]].count("minutes") == 1
     assert [row[2] for row in rows[1:]] == ["under way", "under way"]
 
 

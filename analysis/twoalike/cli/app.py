@@ -27,6 +27,7 @@ VERBS = {
     "online": ("online:app", "Run a study in a browser."),
     "validate": ("validate:validate", "Check a study's settings and raw data."),
     "merge": ("merge:merge", "Merge studies from several computers."),
+    "erase": ("erase:erase", "Remove everything that a study holds of a person."),
     "share": ("share:share", "Write a copy of the raw data for publication."),
     "import": ("import_:app", "Import judgments and teachers from other sources."),
     "export": ("export:app", "Export data and students in formats of other tools."),

@@ -21,7 +21,9 @@ from twoalike.record import (
     check_codes_apart,
     check_dataset,
     describe_groups,
+    erased_marks,
     missing_groups,
+    remember_erased,
 )
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet
@@ -198,8 +200,9 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
     ------
     TwoalikeError
         If the studies differ in settings, protocols or stimuli, hold different data of the same
-        session or codes that differ in leading zeros only, or if the merged data do not pass the
-        checks of ``twoalike validate``. Nothing is written in these cases.
+        session or codes that differ in leading zeros only, if one holds data of a person whom
+        another has erased, or if the merged data do not pass the checks of ``twoalike validate``.
+        Nothing is written in these cases.
     """
     roots, out = [Path(folder) for folder in folders], Path(out)
     if len({root.resolve() for root in roots}) < max(2, len(roots)):
@@ -214,6 +217,7 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
         _copy_settings(studies[0], temporary)
         with readable_by(studies[0].config.data.access):
             _write(files, studies, temporary)
+        remember_erased(Study.load(temporary), (), erased_marks(*studies))
         merged = _checked(Study.load(temporary), studies)
     return merged
 

@@ -3,10 +3,13 @@ from ._blocks import Block as Block
 from ._blocks import next_block as next_block
 from ._compile import arrangement_steps as arrangement_steps
 from ._compile import choice_steps as choice_steps
+from ._erase import Erasure as Erasure
+from ._erase import erase as erase
 from ._fetch import Fetched as Fetched
 from ._fetch import display_errors as display_errors
 from ._fetch import fetch as fetch
 from ._jatos import write_jatos as write_jatos
+from ._jatos import write_static as write_static
 from ._limits import Limits as Limits
 from ._records import Record as Record
 from ._refitting import QUICK_FIT as QUICK_FIT
@@ -27,5 +30,4 @@ from ._site import read_built as read_built
 from ._snapshots import CutOff as CutOff
 from ._snapshots import Snapshot as Snapshot
 from ._snapshots import publish_snapshot as publish_snapshot
-from ._static import write_static as write_static
 from ._store import read_store as read_store

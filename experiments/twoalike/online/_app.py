@@ -426,7 +426,7 @@ class _Server:
 
         def read() -> str:
             with self.store.reading() as connection:
-                return payments(connection, self.key, self.checks)
+                return payments(connection, self.key)
 
         table = await run_in_threadpool(read)
         name = {"content-disposition": 'attachment; filename="payments.csv"'}

@@ -27,9 +27,18 @@ from twoalike.online._replay import KIND, Written, marker
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
 from twoalike.online._staging import stage_sessions
-from twoalike.record import read_log
+from twoalike.record import erased_marks, is_erased, read_log, remember_erased
 from twoalike.stimuli import stimuli_held
-from twoalike.study import Floats, Study, TwoalikeError, hold_lock, progress, read_json, readable_by
+from twoalike.study import (
+    Floats,
+    Study,
+    TwoalikeError,
+    counted,
+    hold_lock,
+    progress,
+    read_json,
+    readable_by,
+)
 
 _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""
@@ -203,8 +212,12 @@ class _Job:
         """Decide for each session of an archive what is to be done."""
         archive = read_archive(lines)
         self.problems += archive.problems
+        marks, n_erased = erased_marks(self.built.study), 0
         by_code: dict[str, list[tuple[ArchivedSession, SessionLine]]] = {}
         for one in archive.sessions.values():
+            if is_erased(one.session, marks) and one.session not in self.markers:
+                n_erased += 1
+                continue
             try:
                 head = one.head()
                 self._check_head(head)
@@ -214,12 +227,16 @@ class _Job:
             except TwoalikeError as error:
                 self.problems.append(str(error))
                 continue
-            if head.participant is None:
+            if head.participant is not None and is_erased(head.participant, marks):
+                n_erased += 1
+            elif head.participant is None:
                 self.n_empty += 1
             elif head.ended is None and not self.unfinished:
                 self.n_open += 1
             else:
                 by_code.setdefault(head.participant, []).append((one, head))
+        if n_erased:
+            self.notes.append(f"left out: {counted(n_erased, 'session')} of people who were erased")
         for code, sessions in by_code.items():
             if (chosen := self._one_of(code, sessions)) is not None:
                 self._decide(*chosen)
@@ -322,6 +339,7 @@ class _Job:
             return
         self.withdrawn += [self.raw / name for name in mark.files]
         if self.delete:
+            remember_erased(self.built.study, [str(mark.content["session"])])
             with readable_by(self.built.study.config.data.access):
                 delete_session(self.raw, str(mark.content["participant"]), mark.files)
 

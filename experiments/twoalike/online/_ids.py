@@ -2,8 +2,8 @@
 
 The secret of 32 bytes is in a file of its own, apart from the records. Tokens of sessions and codes
 for withdrawal are computed from it (HMAC-SHA256, with one label per purpose) and need no table; ids
-such as PROLIFIC_PID are recognised by such a code and kept encrypted (Fernet) for the payment. Once
-the key is deleted, no session can be traced to a person.
+such as PROLIFIC_PID and one-time links are recognised by such a code; ids are also kept encrypted
+(Fernet) for the payment. Once the key is deleted, no session can be traced to a person.
 """
 
 import base64
@@ -68,6 +68,14 @@ class Key:
     def person(self, external: str) -> str:
         """Code by which a person is recognised who comes back with the same id."""
         return self._code("person", external).hex()
+
+    def link(self, link: str) -> str:
+        """Code by which a one-time link is recognised."""
+        return self._code("link", link).hex()
+
+    def erased(self, participant: str) -> str:
+        """Fact by which the participant's code of an erased person is recognised."""
+        return f"erased {self._code('erased', participant).hex()}"
 
     @cached_property
     def _fernet(self) -> Any:

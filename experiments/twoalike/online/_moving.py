@@ -105,7 +105,7 @@ def delete_session(raw: Path, code: str, files: Iterable[str]) -> None:
     folders = [raw / f"sub-{code}", raw / "sourcedata" / f"sub-{code}"]
     left = [path for one in folders for path in one.rglob("*") if path.is_file()]
     if set(left) <= {paths[-1]}:
-        _unlist(raw, code)
+        unlist(raw / "participants.tsv", code)
         paths[-1].unlink(missing_ok=True)
         for one in folders:
             shutil.rmtree(one, ignore_errors=True)
@@ -118,8 +118,12 @@ def delete_session(raw: Path, code: str, files: Iterable[str]) -> None:
                     folder.rmdir()
 
 
-def _unlist(raw: Path, code: str) -> None:
-    """Take a participant out of the list."""
-    path = raw / "participants.tsv"
-    table = read_tsv(path, "the list of participants", ["participant_id"])
-    write_tsv(path, table[table["participant_id"] != f"sub-{code}"])
+def unlist(path: Path, code: str) -> None:
+    """Take a participant out of a table, such as the list of participants; none stays empty."""
+    table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
+    others = table[table["participant_id"] != f"sub-{code}"]
+    if len(others):
+        write_tsv(path, others)
+    else:
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink()

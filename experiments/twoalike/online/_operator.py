@@ -3,22 +3,25 @@
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from twoalike.online._built import BuiltStudy
 from twoalike.online._checks import CheckCounts, Counted
 from twoalike.online._ids import Key
-from twoalike.online._places import ACCEPTING, count_people
+from twoalike.online._places import ACCEPTING, count_people, erased_codes
 from twoalike.online._session import ArrangementsStep
-from twoalike.online._store import IDS, LINKS, SESSIONS, archive, fact, iso_time
+from twoalike.online._store import IDS, LINKS, SESSIONS, archive, fact
 from twoalike.study import inert_cell
 
 _MOST_PREPARED = 10
 """Participants whose checks are prepared for one look at the state; the page looks again soon."""
+_RANGE, _FEWEST = 15, 5
+"""Minutes of the shortest range in the list of payments, and people who share one at least."""
 _CHUNK = 200
 """Lines of the archive that are sent together."""
 
@@ -39,7 +42,8 @@ def operator_state(
         "accepting": fact(connection, ACCEPTING) != "no",
         "most": built.study.config.online.most or None,
         "codes": len(built.session.participants),
-        "free": sum(who not in held for who in built.session.participants),
+        "free": sum(who not in held for who in built.session.participants)
+        - len(erased_codes(connection)),
         "people": count_people(connection, visit),
         "links": len(links),
         "links_used": sum(session is not None for session in links),
@@ -71,39 +75,51 @@ def _listed_trials(built: BuiltStudy, participant: str) -> tuple[int | None, int
     return None if open_ended else sum(map(built.n_trials, parts)), len(parts)
 
 
-_PAYMENT = ("status", "day", "minutes", "trials", "checks", "checks_right", "fast")
+_PAYMENT = ("status", "minutes")
 
 
-def payments(connection: Connection, key: Key, checks: CheckCounts) -> str:
-    """Return the people to be paid as CSV: ids, how their session ended, what they did.
+def payments(connection: Connection, key: Key) -> str:
+    """Return the people to be paid as CSV: ids, how their session ended, a range of minutes.
 
-    It does not reveal whose answers are whose: it has no code, no session and no time of day.
+    What it shows of a session is also seen in the raw data. So it shows little: rows are in the
+    order of the ids, and at least five people with the same end share a range of minutes.
     Sessions without ids are left out, and parts of an address with the name of another column.
     """
     query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
-    rows = connection.execute(query).mappings().all()
-    counts = checks.of(connection, rows)
-    people = [(key.open(row["closed"]), _paid_for(row, counts[row["name"]])) for row in rows]
+    minutes: dict[str, dict[str, float]] = defaultdict(dict)
+    people: list[tuple[dict[str, str], str, str]] = []
+    for row in connection.execute(query).mappings():
+        status = row["ended"] or "under way"
+        minutes[status][row["name"]] = ((row["ended_at"] or row["last"]) - row["entered"]) / 60
+        people.append((key.open(row["closed"]), status, row["name"]))
     people.sort(key=lambda one: sorted(one[0].items()))
-    names = sorted({name for ids, _ in people for name in ids if name.lower() not in _PAYMENT})
+    ranges = {status: _shared_ranges(found) for status, found in minutes.items()}
+    names = sorted({name for ids, _, _ in people for name in ids if name.lower() not in _PAYMENT})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([inert_cell(name) for name in [*names, *_PAYMENT]])
-    for ids, paid_for in people:
-        cells = [*(ids.get(name, "") for name in names), *paid_for]
+    for ids, status, session in people:
+        cells = [*(ids.get(name, "") for name in names), status, ranges[status][session]]
         table.writerow([inert_cell(cell) for cell in cells])
     return text.getvalue()
 
 
-def _paid_for(row: RowMapping, counted: Counted | None) -> list[object]:
-    assert counted is not None  # all were counted
-    minutes = ((row["ended_at"] or row["last"]) - row["entered"]) / 60
-    return [
-        row["ended"] or "under way",
-        iso_time(row["entered"])[:10],
-        f"{minutes:.0f}",
-        *(row["trials"], counted.checks, counted.right, row["fast"]),
-    ]
+def _shared_ranges(minutes: Mapping[str, float]) -> dict[str, str]:
+    """Range of minutes by session, such as ``15-30``; empty if fewer than five share any."""
+    quarters: dict[int, list[str]] = defaultdict(list)
+    for session, length in minutes.items():
+        quarters[int(length // _RANGE)].append(session)
+    ranges = dict.fromkeys(minutes, "")
+    waiting: list[str] = []
+    first, left = 0, len(minutes)
+    for quarter, sessions in sorted(quarters.items()):
+        first = first if waiting else quarter
+        waiting += sessions
+        left -= len(sessions)
+        if len(waiting) >= _FEWEST and (left >= _FEWEST or not left):
+            ranges |= dict.fromkeys(waiting, f"{_RANGE * first}-{_RANGE * (quarter + 1)}")
+            waiting = []
+    return ranges
 
 
 def archive_chunks(connection: Connection) -> Iterator[str]:

@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,22 @@ from twoalike.online._built import BuiltStudy, PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
 from twoalike.online._records import Reason
 from twoalike.online._site import has_data
-from twoalike.online._store import BLOCKS, IDS, LINKS, RECORDS, SESSIONS, fact, lost, over, set_fact
+from twoalike.online._store import (
+    BLOCKS,
+    FACTS,
+    IDS,
+    LINKS,
+    RECORDS,
+    SESSIONS,
+    fact,
+    lost,
+    over,
+    set_fact,
+)
 from twoalike.study import OnlineConfig
 
+_WITHDRAWN = ""
+"""In place of the session of a link whose session was withdrawn or erased."""
 ACCEPTING = "accepting"
 """Fact that is ``no`` while nobody new may take part."""
 _CLOCK = "clock"
@@ -59,7 +72,7 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
     config = built.study.config.online
     identity = entrant.external.get(config.id_parameter, "")
     person = key.person(f"{config.id_parameter}={identity}") if identity else None
-    link = None if entrant.link is None else hashed(entrant.link)
+    link = None if entrant.link is None else key.link(entrant.link)
     earlier = _earlier(connection, person, link, entrant.session, built.session.session)
     if earlier is not None:
         return _continued(earlier, built)
@@ -67,8 +80,11 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
         raise Refusal("unknown", "entered without a link")
     if config.entry == "id" and person is None:
         raise Refusal("unknown", "entered without an id")
-    restored = _lost_session(connection, entrant.session, built)
-    name, participant = restored or (secrets.token_hex(8), _free_code(connection, person, built))
+    restored = _lost_session(connection, entrant.session, built, key)
+    name, participant = restored or (
+        secrets.token_hex(8),
+        _free_code(connection, person, built, key),
+    )
     now = time.time()
     row = {
         "name": name,
@@ -79,7 +95,6 @@ def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key)
         "entered": now,
         "last": now,
         "person": person,
-        "link": link,
         "withdrawal": hashed(key.withdrawal(name)),
     }
     connection.execute(insert(SESSIONS).values(row))
@@ -101,7 +116,7 @@ def find_session(connection: Connection, name: str) -> RowMapping:
 
 
 def _lost_session(
-    connection: Connection, given: tuple[str, str] | None, built: BuiltStudy
+    connection: Connection, given: tuple[str, str] | None, built: BuiltStudy, key: Key
 ) -> tuple[str, str] | None:
     """Session and code of a valid token that the store does not know, if the code is still free.
 
@@ -110,6 +125,8 @@ def _lost_session(
     """
     if given is None or given[1] not in built.session.participants:
         return None
+    if key.erased(given[1]) in erased_codes(connection):
+        raise Refusal("unknown", "a session of a person who was erased")
     here = and_(SESSIONS.c.visit == built.session.session, SESSIONS.c.held == given[1])
     taken = select(SESSIONS.c.name).where(or_(SESSIONS.c.name == given[0], here))
     return None if connection.execute(taken).first() else given
@@ -126,9 +143,11 @@ def _earlier(
     ended = func.coalesce(SESSIONS.c.ended, "")
     query = select(SESSIONS).where(or_(ended != "expired", SESSIONS.c.held.is_not(None)))
     if link is not None:
-        known = connection.execute(select(LINKS.c.link).where(LINKS.c.link == link)).first()
+        known = connection.execute(select(LINKS.c.session).where(LINKS.c.link == link)).first()
         if known is None:
             raise Refusal("unknown", "no such link")
+        if known.session == _WITHDRAWN:
+            raise Refusal("used", "a link whose session was withdrawn")
         query = query.join(LINKS, LINKS.c.session == SESSIONS.c.name).where(LINKS.c.link == link)
     elif person is not None:
         query = query.where(SESSIONS.c.person == person, SESSIONS.c.visit == visit)
@@ -143,14 +162,12 @@ def _earlier(
 def _continued(row: RowMapping, built: BuiltStudy) -> RowMapping:
     if row["ended"] == "expired":
         raise over("expired")
-    if row["ended"] == "withdrawn":
-        raise Refusal("used", "a link whose session was withdrawn")
     if row["ended"] is None and row["protocol"] != built.session.hash:
         raise Refusal("changed", "the study was built anew since the session began")
     return row
 
 
-def _free_code(connection: Connection, person: str | None, built: BuiltStudy) -> str:
+def _free_code(connection: Connection, person: str | None, built: BuiltStudy, key: Key) -> str:
     """Code for someone new: in the group with the fewest people, the first in the order built."""
     config, visit = built.study.config.online, built.session.session
     if fact(connection, ACCEPTING) == "no":
@@ -165,11 +182,18 @@ def _free_code(connection: Connection, person: str | None, built: BuiltStudy) ->
         return _code_of_first_visit(connection, person, built, taken)
     groups = built.groups
     free = [who for who in built.session.participants if who not in taken]
+    erased = erased_codes(connection)
+    free = [who for who in free if not erased or key.erased(who) not in erased]
     sizes = Counter(groups[who] for who in here if who in groups)
     for who in sorted(free, key=lambda one: sizes[groups[one]]):
         if not has_data(built.study, who, visit):  # else it was fetched, and a backup restored
             return who
     raise Refusal("full", "no code is free")
+
+
+def erased_codes(connection: Connection) -> set[str]:
+    """Facts by which the codes of erased people are recognised; they are not given out again."""
+    return set(connection.scalars(select(FACTS.c.name).where(FACTS.c.name.like("erased %"))))
 
 
 def _code_of_first_visit(
@@ -266,16 +290,47 @@ def withdraw(connection: Connection, code: str) -> str:
     name = str(row["name"])
     if row["ended"] == "withdrawn":
         return name
-    for table in (RECORDS, BLOCKS, IDS):
-        connection.execute(delete(table).where(table.c.session == name))
+    _delete_records(connection, [name])
     connection.execute(
         update(SESSIONS)
         .where(SESSIONS.c.name == name)
-        .values(ended="withdrawn", ended_at=time.time(), person=None, link=None)
-        .values(n=0, trials=0, fast=0)
+        .values(ended="withdrawn", ended_at=time.time(), last=row["entered"], person=None)
+        .values(n=0, part=0, step=-1, clock=0.0, choices=0, answered=0, arrangement=0)
+        .values(part_end=None, done=0, trials=0, fast=0)
         .values(held=row["held"] if row["trials"] else None)
     )
     return name
+
+
+def _delete_records(connection: Connection, sessions: list[str]) -> None:
+    """Delete what is stored of sessions except their rows; their links stay used."""
+    for table in (RECORDS, BLOCKS, IDS):
+        connection.execute(delete(table).where(table.c.session.in_(sessions)))
+    used = update(LINKS).where(LINKS.c.session.in_(sessions))
+    connection.execute(used.values(session=_WITHDRAWN))
+
+
+def sessions_of(connection: Connection, code: str, known: Collection[str]) -> list[str]:
+    """Sessions of whoever has a code, under other codes as well; ``known`` are some of them."""
+    query = select(SESSIONS.c.name, SESSIONS.c.person)
+    holder = or_(SESSIONS.c.held == code, SESSIONS.c.name.in_(known))
+    own = connection.execute(query.where(holder)).all()
+    if not own:  # the code went back to the pool
+        own = connection.execute(query.where(SESSIONS.c.participant == code)).all()
+    people = {row.person for row in own if row.person is not None}
+    others = connection.scalars(select(SESSIONS.c.name).where(SESSIONS.c.person.in_(people)))
+    return sorted({*(row.name for row in own), *others})
+
+
+def erase_sessions(
+    connection: Connection, code: str, known: Collection[str], key: Key | None
+) -> None:
+    """Delete the sessions of whoever has a code; with a key, the code is not given out again."""
+    names = sessions_of(connection, code, known)
+    _delete_records(connection, names)
+    connection.execute(delete(SESSIONS).where(SESSIONS.c.name.in_(names)))
+    if key is not None:
+        set_fact(connection, key.erased(code), "yes")
 
 
 def count_people(connection: Connection, visit: int) -> int:
@@ -288,10 +343,9 @@ def count_people(connection: Connection, visit: int) -> int:
     return int(connection.scalar(query) or 0)
 
 
-def add_links(connection: Connection, links: list[str]) -> None:
-    """Store one-time links, as hashes."""
-    if links:
-        connection.execute(insert(LINKS), [{"link": hashed(link)} for link in links])
+def add_links(connection: Connection, links: list[str], key: Key) -> None:
+    """Store the codes of one-time links, in an order that does not follow that of the links."""
+    connection.execute(insert(LINKS), [{"link": one} for one in sorted(map(key.link, links))])
 
 
 def resume_point(

@@ -102,10 +102,10 @@ def make_links(study: str | Path, number: int, url: str, store: str | None = Non
     """
     if number < 1:
         raise TwoalikeError(where=f"`number={number}`", expected="at least 1", found=number)
-    opened, _ = open_store(Study.load(study).root, store)
+    opened, key = open_store(Study.load(study).root, store)
     links = [secrets.token_urlsafe(16) for _ in range(number)]
     try:
-        opened.submit(lambda connection: add_links(connection, links)).result()
+        opened.submit(lambda connection: add_links(connection, links, key)).result()
     finally:
         opened.close()
     return [f"{url.rstrip('/')}/?{urlencode({'link': link})}" for link in links]

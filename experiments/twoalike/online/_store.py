@@ -16,11 +16,12 @@ page, which keeps its records until the session is over, sends the rest again.
 import json
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,8 @@ FILE = "records.sqlite"
 _LOG = logging.getLogger("twoalike.online")
 _PATIENCE_S = 30
 """How long a transaction waits for another process that writes to the same SQLite file."""
+_RETRY_S = 0.5
+"""How long after a reader kept deleted text in an SQLite file its removal is tried again."""
 _MOST_TOGETHER = 500
 """Requests that are written in one transaction."""
 _LOCK = 7_201_522
@@ -73,7 +76,6 @@ SESSIONS = Table(
     Column("ended", Text),
     Column("ended_at", Float),
     Column("person", Text, index=True),  # recognises an id, and does not reveal it
-    Column("link", Text, index=True),
     Column("withdrawal", Text, nullable=False, unique=True),  # hash of the code
     # State after the last record:
     Column("n", Integer, nullable=False, default=0),
@@ -118,8 +120,9 @@ IDS = Table(
 LINKS = Table(
     "links",
     METADATA,
-    Column("link", Text, primary_key=True),  # hash
+    Column("link", Text, primary_key=True),  # recognises a link under the key
     Column("session", Text),
+    sqlite_with_rowid=False,  # else in the order in which they were made
 )
 FACTS = Table(
     "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
@@ -158,11 +161,13 @@ class Store:
         If it cannot be opened.
     """
 
-    def __init__(self, url: str | Path) -> None:
-        self.url = store_url(url)
+    def __init__(self, url: str | Path | URL) -> None:
+        self.url = url if isinstance(url, URL) else store_url(url)
         self._writer = _engine(self.url, writes=True)
         self._reader = _engine(self.url, writes=False)
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._has_traces = True  # a process may have been killed before it removed them
+        self._retry_at = 0.0
         try:
             with self._writing() as connection:
                 METADATA.create_all(connection)
@@ -186,14 +191,27 @@ class Store:
         with self._reader.connect() as connection:
             yield connection
 
-    def forget(self) -> None:
-        """Remove deleted records from the file of the last transactions as well (SQLite)."""
-        if self.url.get_backend_name() == "sqlite":
-            connection = self._writer.raw_connection()
+    def forget(self) -> bool:
+        """Remove deleted records from the file of the last transactions as well (SQLite).
+
+        A reader that began before they were deleted still needs that file. Then this returns False,
+        and it is tried again between later transactions, so that nobody waits.
+        """
+        if self._truncated():
+            return True
+        self._has_traces = True
+        self.submit(lambda _: None)  # wakes the writer
+        return False
+
+    def _truncated(self) -> bool:
+        if self.url.get_backend_name() != "sqlite":
+            return True
+        with closing(sqlite3.connect(str(self.url.database), timeout=0)) as connection:
             try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                connection.close()
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError:  # locked
+                return False
+        return not busy
 
     def close(self) -> None:
         """Write what is waiting, then close."""
@@ -209,8 +227,19 @@ class Store:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
 
+    def _next(self) -> _Task | None:
+        """Wait for the next task, and meanwhile for the readers of deleted records to leave."""
+        while self._has_traces:
+            if time.monotonic() >= self._retry_at:
+                self._retry_at = time.monotonic() + _RETRY_S
+                self._has_traces = False
+                self._has_traces = not self._truncated() or self._has_traces
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=_RETRY_S)
+        return self._queue.get()
+
     def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             group: list[_Task | None] = [first]
             while len(group) < _MOST_TOGETHER and group[-1] and not self._queue.empty():
                 group.append(self._queue.get())
@@ -414,6 +443,14 @@ def store_url(store: str | Path) -> URL:
     return url
 
 
+def existing_store(store: str | Path) -> URL:
+    """Return the connection string of a store that is there."""
+    url = store_url(store)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise TwoalikeError(where=url.database, expected="a store of records", found="none")
+    return url
+
+
 def _engine(url: URL, *, writes: bool) -> Engine:
     if url.get_backend_name() == "postgresql":
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
@@ -495,9 +532,7 @@ def read_store(store: str | Path) -> Iterator[str]:
     TwoalikeError
         If there is no such store.
     """
-    url = store_url(store)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise TwoalikeError(where=url.database, expected="a store of records", found="none")
+    url = existing_store(store)
     engine = _engine(url, writes=False)
     try:
         with engine.connect() as connection:

@@ -15,9 +15,9 @@ from ._refit import prepare_ratings as prepare_ratings
 from ._refit import prepare_triplets as prepare_triplets
 from ._refit import refit as refit
 from ._study import CreatedStudy as CreatedStudy
+from ._study import StudyTemplate as StudyTemplate
 from ._study import create_study as create_study
 from ._study import study_template as study_template
+from ._study import study_templates as study_templates
 from ._summary import ListSummary as ListSummary
 from ._summary import first_session_duration as first_session_duration
-from ._templates import StudyTemplate as StudyTemplate
-from ._templates import study_templates as study_templates

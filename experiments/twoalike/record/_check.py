@@ -3,6 +3,9 @@
 They add our own rules to the form that BIDS checks (:func:`check_bids`).
 """
 
+import json
+import subprocess
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -47,8 +50,18 @@ from twoalike.record._read import (
 from twoalike.record._rules import ROUNDING_S, NumberedRows
 from twoalike.registry import Task
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import MISSING, Study, TwoalikeError, counted, parse_json_table, progress
+from twoalike.study import (
+    MISSING,
+    Study,
+    TwoalikeError,
+    counted,
+    how_to_install,
+    parse_json_table,
+    progress,
+)
 from twoalike.tables import BY_CONDITION, read_tsv
+
+_BIDS_OPTIONS = ("--ignoreWarnings", "--max-rows", "-1", "--format", "json")
 
 
 @dataclass(frozen=True)
@@ -387,3 +400,44 @@ def _listed_images(study: Study) -> Mapping[str, str] | None:
 def check_folder(root: str | Path, *, allow_problems: bool = False) -> list[str]:
     """Check a data set without its images; returns and raises as :func:`require_sound`."""
     return require_sound(check_dataset(root), allow_problems=allow_problems)
+
+
+def _bids_validator() -> Path:
+    name = "bids-validator-deno"
+    scripts = Path(sysconfig.get_path("scripts"))
+    for path in (scripts / name, scripts / f"{name}.exe"):
+        if path.exists():
+            return path
+    raise TwoalikeError(f"bids-validator-deno is not installed. {how_to_install('experiments')}")
+
+
+def check_bids(root: Path) -> list[RawProblem]:
+    """Errors of the BIDS validator in the data set ``root``.
+
+    Raises
+    ------
+    TwoalikeError
+        If the validator is missing or does not run.
+    """
+    command = [str(_bids_validator()), str(root), *_BIDS_OPTIONS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        issues = json.loads(done.stdout)["issues"]
+    except (json.JSONDecodeError, KeyError) as error:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+        raise TwoalikeError(f"{root}: the BIDS validator failed ({lines[-1]}).") from error
+    messages = issues.get("codeMessages", {})
+    problems = []
+    for issue in issues["issues"]:
+        text = " ".join(messages.get(issue["code"], "").split())
+        found = f", found {issue['issueMessage']}" if issue.get("issueMessage") else ""
+        line = issue.get("line")
+        problems.append(
+            RawProblem(
+                root / str(issue.get("location", "")).lstrip("/"),
+                f"{text}{found} (BIDS {issue['code']})",
+                line - 1 if line else None,
+                str(issue.get("subCode") or ""),
+            )
+        )
+    return problems

@@ -5,7 +5,9 @@ set has to pass the validator even then: a file of participants without a folder
 error, a folder of a participant who is not listed is another.
 """
 
+import hmac
 import re
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from twoalike.study import (
     hold_lock,
     own_version,
     parse_json_table,
+    provenance,
+    read_json,
     readable_by,
     readable_by_others,
     write_json,
@@ -280,15 +284,56 @@ def assigned_cells(study: Study) -> dict[str, str]:
     return {column.name: cell for column, cell in cells if cell}
 
 
+def _erasures(study: Study) -> Path:
+    return study.raw.parent / "erased.json"
+
+
+def erased_marks(*studies: Study) -> tuple[str, ...]:
+    """Read the marks by which studies recognise people who were erased, without naming them.
+
+    A mark is 32 hexadecimal digits of a key of its own, and the HMAC-SHA256 under this key of a
+    participant's code, or of the name of a session in a browser.
+    """
+    paths = (path for study in studies if (path := _erasures(study)).exists())
+    found = (mark for path in paths for mark in read_json(path, "erasures")["config"]["marks"])
+    return tuple(dict.fromkeys(found))
+
+
+def is_erased(name: str, marks: Iterable[str]) -> bool:
+    """Whether a code, or the name of a session, is among those that were erased."""
+    return any(hmac.compare_digest(_mark(mark[:32], name), mark) for mark in marks)
+
+
+def _mark(key: str, name: str) -> str:
+    return key + hmac.digest(bytes.fromhex(key), name.encode(), "sha256").hex()
+
+
+def remember_erased(study: Study, names: Iterable[str], marks: Sequence[str] = ()) -> None:
+    """Remember codes and sessions as erased, and marks of other copies of the study."""
+    before = erased_marks(study)
+    new = [_mark(secrets.token_hex(16), name) for name in names if not is_erased(name, before)]
+    if all_new := [*new, *(mark for mark in marks if mark not in before)]:
+        with readable_by(study.config.data.access):
+            content = provenance("erasures", config={"marks": [*before, *all_new]})
+            write_json(_erasures(study), content)
+
+
 def check_codes(study: Study, participants: Sequence[str]) -> None:
     """Check that no new code differs from another, or from one in use, in leading zeros only.
 
     Raises
     ------
     TwoalikeError
-        Naming the two.
+        Naming the two; or if a code is that of a person who was erased.
     """
     used = _codes_in_use(study)
+    marks = erased_marks(study)
+    if found := [code for code in participants if is_erased(code, marks)]:
+        raise TwoalikeError(
+            f"participant {found[0]}: the data of this participant were erased",
+            where=_erasures(study),
+            remedy="Choose a code that was not used before.",
+        )
     for code in (code for code in participants if code not in used):
         other = same_but_for_zeros(code, [*participants, *used])
         if other is not None:
@@ -304,11 +349,18 @@ def check_codes_apart(studies: Sequence[Study]) -> None:
     Raises
     ------
     TwoalikeError
-        Naming all such pairs.
+        Naming all such pairs; or if a study holds data of a person whom one of them has erased.
     """
     pairs: dict[frozenset[str], str] = {}
+    marks = erased_marks(*studies)
     for study in studies:
         for code in _codes_in_use(study):
+            if is_erased(code, marks):
+                raise TwoalikeError(
+                    f"has data of participant {code}, who was erased",
+                    where=study.root,
+                    remedy=f"Run: twoalike erase {study.root} {code}",
+                )
             for other in studies:
                 if similar := same_but_for_zeros(code, _codes_in_use(other)):
                     found = f"{code} in {study.root} and {similar} in {other.root}"

@@ -75,13 +75,7 @@ class OperatorState:
     def recall(
         self, rows: Iterable[Mapping[str, str]], checks: Sequence[bool | None]
     ) -> "OperatorState":
-        """Count the trials of an earlier sitting, from the raw rows of either task.
-
-        Parameters
-        ----------
-        checks
-            Whether its attention checks were right; None without an answer.
-        """
+        """Count the trials of an earlier sitting, and its attention checks (None: no answer)."""
         trials = {row["trial_index"]: row for row in rows}
         rated = [row for row in trials.values() if row["trial_type"] != "practice"]
         missed = [

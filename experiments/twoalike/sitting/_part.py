@@ -121,14 +121,8 @@ class Part:
     def run(self, shared: "SharedWindow | None", ahead: "Sequence[Part]") -> tuple[Outcome, bool]:
         """Open screen and triggers, and let the session take its course.
 
-        Parameters
-        ----------
-        ahead
-            Parts whose texts and images have to fit the window too, before it begins.
-
-        Returns
-        -------
-        How it ended, and whether the participant has left, be it on the last page.
+        The texts and images of parts ``ahead`` have to fit the window too. Returns how it ended,
+        and whether the participant has left, be it on the last page.
         """
         prepared, progress, clock = self.prepared, self.progress, self.clock
         given: list[tuple[str, Mapping[str, object]]] = []

@@ -145,16 +145,6 @@ def _fonts(lacking: frozenset[int]) -> tuple[Path, ...] | None:
 def fonts_for(text: str, of: str = "of a text in the protocol") -> tuple[Path, ...]:
     """Font files that together have every character of ``text``; the first is preferred.
 
-    Parameters
-    ----------
-    of
-        What the text is, for the message.
-
-    Raises
-    ------
-    TwoalikeError
-        If no font of this computer has a character; the message names it.
-
     Examples
     --------
     >>> [font.name for font in fonts_for("Grüße ← →")]

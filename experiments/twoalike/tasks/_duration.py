@@ -140,11 +140,6 @@ def listening_duration(
     """Time to hear the sounds of listed trials: each once, where they must be heard at all.
 
     Slow people hear some again (an assumption).
-
-    Parameters
-    ----------
-    table
-        A trial list; None: none, so that there is nothing to count.
     """
     lengths = {} if table is None else stimuli.sound_lengths()
     if table is None or not lengths:

@@ -77,11 +77,6 @@ def drag(
     """Press at the first point, move evenly through the others, release at the last.
 
     Takes ``duration_s`` of the clock.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two points.
     """
     if len(points) < 2:
         raise ValueError("a drag needs a start and an end")
@@ -166,14 +161,8 @@ def wait_or_finish(
 ) -> bool:
     """Wait until the next image is taken, or press Done; return whether to place the image now.
 
-    It is not placed where the time limit comes first.
-
-    Parameters
-    ----------
-    times
-        Pause before the image is taken, and how long it is dragged, s; None: all are placed.
-    plan
-        That of the trial: how Done is pressed.
+    It is not placed where the time limit comes first. ``times`` are the pause before the image is
+    taken, and how long it is dragged, s; None: all are placed.
     """
     protocol = activity.protocol
     if times is not None:

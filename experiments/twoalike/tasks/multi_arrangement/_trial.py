@@ -238,11 +238,7 @@ def together_by_kind(
 
 
 def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool | None:
-    """Whether items of one group are on average closer together than items of two.
-
-    Returns
-    -------
-    None where there are no groups, or no pair within or no pair between them.
+    """Whether items of one group are closer together than items of two; None without such pairs.
 
     Examples
     --------
@@ -263,16 +259,6 @@ def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool 
 
 def replay(rows: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, Point]]:
     """Give final places by trial and item, from the rows of a run's table of events alone.
-
-    Parameters
-    ----------
-    rows
-        In the order recorded.
-
-    Raises
-    ------
-    ValueError
-        If an item moves that never had a seat.
 
     Examples
     --------

@@ -55,21 +55,7 @@ NO_MASKS = GivenMasks()
 
 
 def given_masks(study: Study, protocol: Choosing, shown: AbstractSet[str], most: int) -> GivenMasks:
-    """Read the protocol's folder of masks, if it has one.
-
-    Parameters
-    ----------
-    shown
-        Objects that may be shown.
-    most
-        Images of a trial, at most.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no folder, it holds too few pictures, or some objects have a mask of their own
-        and others do not.
-    """
+    """Read the masks of the objects that may be ``shown``, if the protocol names a folder."""
     if protocol.timing.mask != "images":
         return GivenMasks(seed=study.config.seed)
     folder = study.root / protocol.timing.mask_folder

@@ -1,0 +1,238 @@
+"""Erasure of a person from the raw data, the trial lists and the server's store of a study.
+
+The erasure is remembered first, and the entry in the list of participants goes last: if the process
+is killed in between, a second call finds what is left and completes the work.
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twoalike.online._moving import finish_moves, staging, unlist
+from twoalike.online._replay import KIND
+from twoalike.online._site import online_folder, read_built
+from twoalike.record import (
+    erased_marks,
+    hold_participant,
+    is_erased,
+    participant_label,
+    remember_erased,
+)
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    counted,
+    hold_lock,
+    read_json,
+    readable_by,
+    sha256_file,
+    sync_folder,
+    writing,
+)
+from twoalike.tables import read_tsv
+
+_PATIENCE_S = 10.0
+"""How long to wait for readers of the store, and for a writer of the list of participants."""
+_SEARCHED = (*(".json", ".jsonl", ".ndjson", ".tsv", ".csv", ".html", ".md", ".txt"), ".nc")
+_NOT_SEARCHED = ("stimuli", "online", "protocols", "study.toml", ".git", "data/erased.json")
+_HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{10}(?=[0-9a-f]{54}(?![0-9a-f])|(?![0-9a-f]))")
+"""The first ten digits of an SHA-256, of which a report shows no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """What a study holds of a person, or held before it was removed."""
+
+    removed: tuple[str, ...]
+    """What is to be removed, or was: files, folders, rows, sessions in the store; one line each."""
+    derived: tuple[Path, ...]
+    """Files and folders that name the person, or were made from files that do. They are kept."""
+    notes: tuple[str, ...]
+    """What remains to be done, one line each."""
+
+
+def erase(
+    study: Study | str | Path, participant: str, *, yes: bool = False, store: str | None = None
+) -> Erasure:
+    """List or remove everything that a study holds of a person.
+
+    Removed are raw and pilot data, answers, rows in tables of participants, trial lists, and
+    sessions in the store of the server, with ids and links. Keyed hashes remember code and
+    sessions, so that the code is not used again, and neither :func:`twoalike.online.fetch` nor
+    :func:`twoalike.exchange.merge_studies` brings the data back. Computed files are listed and
+    kept: compute them again. If a call was interrupted, repeat it.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    participant
+        Code of the person.
+    yes
+        Remove it; otherwise nothing is changed.
+    store
+        Connection string, or path of the SQLite file; None: the store beside the study, if any.
+
+    Raises
+    ------
+    TwoalikeError
+        If the study has nothing of such a participant and has not erased one, a session of theirs
+        is running, records are being fetched, or the store is missing or cannot be opened.
+    """
+    opened = study if isinstance(study, Study) else Study.load(study)
+    code, locks = participant_label(participant), opened.root / ".locks"
+    roots = (opened.raw, opened.pilot)
+    with ExitStack() as held:
+        if yes:
+            for root in roots:
+                held.enter_context(hold_participant(opened, root, code))
+            busy = "records of this study are being fetched. Wait until that has ended."
+            held.enter_context(hold_lock(locks / "fetch.lock", busy))
+            if (staging(opened) / "moves.json").is_file():
+                finish_moves(opened, read_built(opened).studies)
+        there = _open_store(opened, store)
+        if there is not None:
+            held.enter_context(closing(there))
+        fetched, sessions = _sessions(opened, code, there)
+        files, tables = _files(opened, code), _tables(opened, code)
+        removed = [*map(str, files), *(f"rows of sub-{code} in {path}" for path in tables)]
+        removed += [f"{counted(len(sessions), 'session')} in the store"] if sessions else []
+        if not removed and not is_erased(code, erased_marks(opened)):
+            raise TwoalikeError(
+                f"has nothing of participant {code}", where=opened.root, remedy="Check the code."
+            )
+        derived, notes = _derived(opened, code, {*files, *tables}), list[str]()
+        if yes:
+            remember_erased(opened, [code, *fetched, *sessions])
+            notes += _clear(opened, there, code, fetched)
+            _remove(opened, code, files, tables)
+    for path in (locks / f"{root.name}_sub-{code}.lock" for root in roots if yes):
+        path.unlink(missing_ok=True)
+    return Erasure(removed=tuple(removed), derived=tuple(derived), notes=tuple(notes))
+
+
+def _files(study: Study, code: str) -> list[Path]:
+    """Files and folders that are the person's alone, or left by an interrupted fetch."""
+    roots = (study.raw, study.pilot)
+    own = [root / part / f"sub-{code}" for part in ("sourcedata", "") for root in roots]
+    own += sorted((study.root / "design").glob(f"sub-{code}_*"))
+    return [path for path in (*own, staging(study)) if path.exists()]
+
+
+def _tables(study: Study, code: str) -> list[Path]:
+    """Tables with rows of the person, the lists of participants last."""
+    found = []
+    for root in (study.raw, study.pilot):
+        for path in (*sorted(root.glob("phenotype/*.tsv")), root / "participants.tsv"):
+            if path.is_file():
+                table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
+                found += [path] * bool((table["participant_id"] == f"sub-{code}").any())
+    return found
+
+
+def _remove(study: Study, code: str, files: list[Path], tables: list[Path]) -> None:
+    for path in files:
+        with writing(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            sync_folder(path.parent)
+    for path in tables:
+        root = study.pilot if path.is_relative_to(study.pilot) else study.raw
+        busy = f"{path}: another process has been writing it for ten seconds. Try again."
+        lock = study.root / ".locks" / f"{root.name}.lock"
+        with readable_by(study.config.data.access), hold_lock(lock, busy, _PATIENCE_S):
+            unlist(path, code)
+
+
+def _open_store(study: Study, store: str | None) -> Any:
+    """Open the store of a study; None if it has none."""
+    folder = online_folder(study.root)
+    if store is None and not folder.is_dir():
+        return None  # the libraries of the server may be missing here
+    from twoalike.online._serve import default_store
+    from twoalike.online._store import Store, existing_store
+
+    place = default_store(study.root) if store is None else store
+    if store is None and not Path(place).exists() and (folder / "key").exists():
+        raise TwoalikeError(
+            where=place,
+            expected="the store of the server, whose key is there",
+            found="none",
+            remedy="Name the store with `store=...`; if it was deleted, delete the key too.",
+        )
+    return Store(existing_store(place)) if store is not None or Path(place).exists() else None
+
+
+def _sessions(study: Study, code: str, store: Any) -> tuple[list[str], list[str]]:
+    """Names of the sessions that raw data were fetched from, and of those in the store."""
+    pattern = f"sourcedata/sub-{code}/ses-*/sub-*_online.json"
+    markers = [path for root in (study.raw, study.pilot) for path in root.glob(pattern)]
+    fetched = [str(read_json(path, KIND)["session"]) for path in sorted(markers)]
+    if store is None:
+        return fetched, []
+    from twoalike.online._places import sessions_of
+
+    with store.reading() as connection:
+        return fetched, sessions_of(connection, code, fetched)
+
+
+def _clear(study: Study, store: Any, code: str, fetched: Collection[str]) -> Iterator[str]:
+    """Delete the sessions in the store; yield what remains to be done."""
+    if store is None:
+        return
+    from twoalike.online._ids import load_key
+    from twoalike.online._places import erase_sessions
+
+    path = online_folder(study.root) / "key"
+    key = load_key(path) if path.exists() else None
+    store.submit(lambda connection: erase_sessions(connection, code, fetched, key)).result()
+    end = time.monotonic() + _PATIENCE_S
+    while not store.forget():
+        if time.monotonic() > end:
+            yield (
+                f"{store.url.database}: another program reads it, so that deleted text is still in "
+                "the file. A running server removes it later; without one, repeat this."
+            )
+            return
+        time.sleep(0.2)
+
+
+def _derived(study: Study, code: str, removed: Collection[Path]) -> list[Path]:
+    """Files that name a person, and files with the hash of such a file; in folders as a whole."""
+    skipped = [*(study.root / name for name in _NOT_SEARCHED), *removed]
+    # As a cell or a text: numbers of other things may look like a code.
+    name = re.escape(code)
+    cell = rf"""["'>\t\n,\0]{name}["'<\t\r\n,\0]"""
+    naming = re.compile(rf"sub-{name}(?![0-9A-Za-z+])|{cell}".encode())
+    hashes: dict[Path, set[bytes]] = {}
+    held: set[Path] = set()
+    for path in sorted(study.root.rglob("*")):
+        if path.suffix in (*_SEARCHED, ".parquet") and path.is_file():
+            if any(path.is_relative_to(one) for one in skipped):
+                continue
+            content = _content(path)
+            hashes[path] = set(_HASH.findall(content))
+            if naming.search(content):
+                held.add(path)
+    new = held
+    while new:
+        made = {sha256_file(path)[:10].encode() for path in new}
+        new = {path for path in hashes if path not in held and hashes[path] & made}
+        held = held | new
+    outputs = {path for path in held if path.is_relative_to(study.derived)}
+    parts = {study.derived / path.relative_to(study.derived).parts[0] for path in outputs}
+    return sorted((held - outputs) | parts)
+
+
+def _content(path: Path) -> bytes:
+    """Bytes of a file; a table in Parquet also as text, since it is compressed."""
+    content = path.read_bytes()
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        content += pd.read_parquet(path).to_csv(index=False).encode()
+    return content
