@@ -26,6 +26,7 @@ from ._export import participants_table as participants_table
 from ._export import save_embedding as save_embedding
 from ._export import save_similarity as save_similarity
 from ._export import save_table as save_table
+from ._export import usual_question as usual_question
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
 from ._group_differences import compare_groups as compare_groups
