@@ -347,7 +347,7 @@ def fitted_on(
     others = {person_of(name) for axis in axes for name in labels_of(posterior, axis)}
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
-        known &= is_scored(table)
+        known = known & is_scored(table)
     if (seen | ~known).all():
         return True, ""
     if not seen.any():

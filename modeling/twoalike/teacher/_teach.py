@@ -242,11 +242,11 @@ class _People:
         fresh = is_scored(table)
         file = Path(given) if isinstance(given, str | Path) else None
         if (seen := seen_judgments(posterior, table, file=file)) is not None:
-            fresh &= ~seen
+            fresh = fresh & ~seen
         for item in ITEMS:
-            fresh &= table[item].isin(posterior.ids).to_numpy()
+            fresh = fresh & table[item].isin(posterior.ids).to_numpy()
         if members is not None:
-            fresh &= table["participant"].isin(members).to_numpy()
+            fresh = fresh & table["participant"].isin(members).to_numpy()
         if not fresh.any():
             reason = "the posterior was fitted to these choices"
             return cls(choices, reason, {"skipped": reason}, in_sets, codes)
