@@ -313,7 +313,7 @@ def _checked(
         triplets, larger = split_sets(used_choices(table))
         if len(triplets):
             judged = known_judgments(posterior, triplets)
-            gathered = _gather(posterior, judged, which, loo=own, seed=seed)
+            gathered = _gather(posterior, judged, which, own=own, seed=seed)
             likelihood += gathered.log_likelihood
         if len(larger):
             sets, logs = check_sets(posterior, larger, which, seed, fitted=own)
@@ -422,11 +422,16 @@ def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
 
 
 def _gather(
-    posterior: Posterior, judged: Judged, which: Integers, *, loo: bool, seed: int
+    posterior: Posterior, judged: Judged, which: Integers, *, own: bool, seed: int
 ) -> _Gathered:
-    """Predict every judgment under every draw, once, keeping sums and a subset."""
-    loo = loo and len(which) >= LEAST_DRAWS
-    checks = ChoiceChecks(judged, posterior.participants)
+    """Predict every judgment under every draw, keeping sums and a subset."""
+    loo, predicted = own and len(which) >= LEAST_DRAWS, None
+    if not own:
+        draws = draws_of(posterior, which, len(judged))
+        predicted = np.zeros((len(judged), 3))
+        for draw in draws:
+            predicted += answer_probabilities(draw, judged) / len(which)
+    checks = ChoiceChecks(judged, posterior.participants, predicted)
     n, kept = len(judged), subset_rows(len(judged), len(which), seed)
     answers = np.empty((len(which) if loo else 0, len(kept), 3), dtype=np.float32)
     mean, total = np.zeros(n), np.zeros(len(which))
