@@ -55,11 +55,11 @@ def found(seed: int) -> tuple[Comparison, Comparison]:
 
 def row(seed: int, new: Comparison, before: Comparison) -> str:
     """Line of the table."""
-    cells = [
-        f"{of.observed:.3f} | {of.expected:.3f} ({of.low:.3f} to {of.high:.3f}) | {of.two_sided:.3f}"
-        for of in (new, before)
-    ]
-    return f"| {seed} | {' | '.join(cells)} |"
+    cells = [str(seed)]
+    for of in (new, before):
+        expected = f"{of.expected:.3f} ({of.low:.3f} to {of.high:.3f})"
+        cells += [f"{of.observed:.3f}", expected, f"{of.two_sided:.3f}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
