@@ -1,5 +1,7 @@
 """What is tried before a fit, and what follows from it."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,12 @@ import numpy as np
 import pytest
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._pilot import Pilot, Trial, _folds, run_pilot
-from twoalike.judgments import choices_table
+from twoalike.judgments import choices_table, write_judgments
 
 
 def judged_by_distance(n: int, seed: int) -> Any:
@@ -37,6 +40,35 @@ def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
     assert (dot["similarity"], distance["similarity"]) == ("dot", "distance")
     assert dot["minus_taken"] > 2 * dot["minus_taken_se"] > 0 == distance["minus_taken"]
     assert (pilot["judgments"], pilot["offered"]) == (1500, 4)
+
+
+def test_a_pilot_tries_what_was_asked_and_says_so_before_the_fit(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weights by person where these are asked for; flushed, and kept with the posterior."""
+    events: list[str] = []
+
+    class Log(io.StringIO):
+        def write(self, text: str) -> int:
+            events.append(text)
+            return len(text)
+
+        def flush(self) -> None:
+            events.append("flushed" if not (tmp_path / "p.nc").exists() else "late")
+
+    write_judgments(tmp_path / "choices.parquet", world.judge(300, 4), {})
+    monkeypatch.setattr(sys, "stdout", Log())
+    words = ["fit", "--choices", tmp_path / "choices.parquet", "--out", tmp_path / "p.nc"]
+    words += ["--engine", "vi", "--steps", 100, "--draws", 2, "--people", "weights"]
+    with pytest.raises(SystemExit, match="0"):
+        main([*map(str, words), "--dimensions", "3"])
+    before = "".join(events[: events.index("late")]) if "late" in events else "".join(events)
+    assert "pilot: " in before and " with weights by person, " in before
+    assert "engine vi: asked for; the fits take about 1 minute" in before
+    assert before.index("engine vi") < before.index("flushed", before.index("engine vi"))
+    posterior = Posterior.load(tmp_path / "p.nc")
+    assert posterior.attrs["pilot"]["people"] == "weights"
+    assert "with weights by person" in repr(posterior) and "asked for" in repr(posterior)
 
 
 @pytest.mark.slow

@@ -83,6 +83,56 @@ def test_nan_is_refused(posterior: Posterior, tmp_path: Path) -> None:
         Posterior.load(tmp_path / "p.nc")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("temperature", -0.5, "expected temperature above 0, found -0.5"),
+        ("temperature", 0.0, "expected temperature above 0, found 0"),
+        ("lapse", 1.2, "expected lapse from 0 to 1, found 1.2"),
+        ("lapse", -0.1, "expected lapse from 0 to 1, found -0.1"),
+        ("lapse_spread", -1.0, "expected lapse_spread of at least 0, found -1"),
+        ("rating_unit", -2.0, "expected rating_unit of at least 0, found -2"),
+        ("rating_noise", 0.0, "expected rating_noise above 0, found 0"),
+        ("rating_threshold", 9.0, "expected rating_threshold in ascending order"),
+        ("temperature_spread", np.inf, "the temperature_spread holds NaN or infinite values"),
+    ],
+)
+def test_impossible_values_are_refused(
+    posterior: Posterior, tmp_path: Path, name: str, value: float, said: str
+) -> None:
+    group = posterior.tree["posterior"].to_dataset().assign_coords(rater=list("ab"))
+    draws, raters = ("chain", "draw"), np.ones((2, 5, 2))
+    group = group.assign(
+        {f"rating_{one}": ((*draws, "rater"), raters.copy()) for one in ("noise", "origin", "unit")}
+        | {one: (draws, np.ones((2, 5))) for one in ("lapse_spread", "temperature_spread")}
+    )
+    steps = np.broadcast_to([0.0, 1.0, 2.0, np.nan], (2, 5, 2, 4)).copy()
+    group["rating_threshold"] = ((*draws, "rater", "threshold"), steps)
+    posterior.tree["posterior"] = group
+    posterior.save(tmp_path / "p.nc")
+    Posterior.load(tmp_path / "p.nc")
+    values = posterior.tree["posterior"][name].values
+    values[(1, 2, *[0] * (values.ndim - 2))] = value
+    posterior.save(tmp_path / "p.nc")
+    with pytest.raises(TwoalikeError, match=r"p\.nc: .*Fit it again") as raised:
+        Posterior.load(tmp_path / "p.nc")
+    assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_labels_that_do_not_fit_are_refused(posterior: Posterior, tmp_path: Path) -> None:
+    group = posterior.tree["posterior"].to_dataset()
+    posterior.tree["posterior"] = group.assign_coords(object=["o0", "o0", *group.object.values[2:]])
+    posterior.save(tmp_path / "p.nc")
+    with pytest.raises(TwoalikeError, match="expected different labels of 'object', found 'o0' tw"):
+        Posterior.load(tmp_path / "p.nc")
+    posterior.tree["posterior"] = group
+    shown = xr.Dataset({"shown": ("object", [1, 2])}, coords={"object": ["o0", "o1"]})
+    posterior.tree["constant_data"] = shown
+    posterior.save(tmp_path / "p.nc")
+    with pytest.raises(TwoalikeError, match="'object' of 'constant_data' as in 'posterior'"):
+        Posterior.load(tmp_path / "p.nc")
+
+
 def test_probabilities_are_the_mean_over_draws(posterior: Posterior) -> None:
     triplets = np.array([[0, 1, 2], [6, 3, 4]])
     expected = np.zeros((2, 3))

@@ -121,9 +121,11 @@ def test_judgments_of_the_fit_are_recognised_in_any_file(
 ) -> None:
     source, choices = fitted
     status, said = run("score", source, "--choices", choices)
-    assert status == 0 and re.search(r"^ *IN-SAMPLE: \d+ choices", said)
+    assert status == 0 and re.search(r"^ *IN-SAMPLE \(posterior\): \d+ choices", said)
     other = rewritten(choices, tmp_path / "other.parquet", rng)
-    assert re.search(r"^ *IN-SAMPLE: \d+ choices", run("score", source, "--choices", other)[1])
+    assert re.search(
+        r"^ *IN-SAMPLE \(posterior\): \d+ choices", run("score", source, "--choices", other)[1]
+    )
     mixed = tmp_path / "mixed.parquet"
     both = pd.concat([ta.read_judgments(choices).astype(object), judge(x, 50, 5).astype(object)])
     write_judgments(mixed, choices_table({name: both[name] for name in both}, IDS), {})
@@ -131,7 +133,7 @@ def test_judgments_of_the_fit_are_recognised_in_any_file(
     status, said = run("score", source, "--choices", mixed, "--out", out)
     found = json.loads(out.read_text())["seen"]["choices"]
     assert status == 0 and len(both) - 50 <= found["seen"] < found["judgments"]
-    assert f"{found['seen']} of {len(both)} IN-SAMPLE: {len(both)} choices" in said
+    assert f"{found['seen']} of {len(both)} IN-SAMPLE (posterior): {len(both)} ch" in said
     status, said = run("score", source, "--choices", mixed, "--out", out, "--exclude-seen")
     assert f"{found['seen']} fitted to and left out" in " ".join(said.split())
     assert "IN-SAMPLE" not in said

@@ -29,11 +29,24 @@ def test_of_two_displays_the_outer_one_shows(monkeypatch: pytest.MonkeyPatch) ->
         assert not later.disable
 
 
-def test_it_is_silent_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+def test_a_log_gets_a_line_every_half_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    with progress(clock=lambda: now[0]) as bar, progress(clock=lambda: now[0]) as inner:
+        task, other = (one.add_task("steps", total=2000, status="") for one in (bar, inner))
+        for step in range(100):
+            now[0] += 1.0
+            bar.update(task, advance=10, status=f"log-loss {step}")
+            inner.update(other, advance=1)
+    assert capsys.readouterr().err.splitlines() == [
+        f"steps: {done} of 2,000, 0:0{clock} log-loss {status}"
+        for done, clock, status in (("300", "0:30", 29), ("600", "1:00", 59), ("900", "1:30", 89))
+    ]
+
+
+def test_short_work_leaves_no_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     with progress() as bar:
-        bar.add_task("work", total=1, status="")
-    assert sys.stderr.getvalue() == ""
+        bar.update(bar.add_task("work", total=1, status=""), advance=1)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("widgets", [False, True])

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import check_seed, named
+from twoalike.cli._options import Flag, check_seed, named
 from twoalike.cli._show import show_notes, show_summary
 
 
@@ -44,6 +44,8 @@ class Options:
     """cosine: of features minus their mean over the scored objects. raw-cosine: of unchanged
     features. dot: dot product. Default: cosine, for students of their positions if they have any;
     otherwise the similarity that a student was trained with."""
+    exclude_seen: Flag = False
+    """Leave out judgments that a student's teacher or the posterior was fitted to."""
 
 
 def evaluate(

@@ -27,17 +27,14 @@ def predict(
     interval: float | None = None,
     participant: str | None = None,
     participant_column: int | None = None,
-    kind: Literal[
-        "odd-one-out", "anchored", "most-alike", "ranked", "anchored-pair"
-    ] = "odd-one-out",
-    items: int = 3,
+    kind: Literal["odd-one-out", "anchored", "most-alike", "ranked", "anchored-pair"] | None = None,
+    items: int | None = None,
     features: Path | None = None,
     objects: Path | None = None,
 ) -> None:
     """Write the choice probabilities of a posterior or a teacher, for given or sampled triplets.
 
-    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is the odd
-    one. A posterior predicts a new person, averaged over its draws and over the lapses and
+    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is chosen. A posterior predicts a new person, averaged over its draws and over the lapses and
     temperatures of its population; a teacher predicts a typical observer, who never guesses. With
     --interval there are six more columns, the lower and upper end of each interval.
 
@@ -88,9 +85,10 @@ def predict(
         The question. anchored: item 1 is the reference, and the probabilities are those that item 2
         or 3 is more similar to it; that of item 1 is 0. ranked: one item is the most similar to
         item 1 and another the second most. most-alike: a pair is the most alike. anchored-pair: two
-        items are the most similar to item 1, in no order.
+        items are the most similar to item 1, in no order. If left out, the question that most
+        choices of the posterior's fit answered.
     items
-        Number of items in a set, from three to nine. With more than three, or with one of the last
+        Number of items in a set, from three to nine; if left out, that of the question. With more than three, or with one of the last
         three kinds, there is one column for each possible answer, and a posterior is needed.
     features
         A network's features (.npz, .parquet, .h5, or .npy with --objects), for --sample and for a
@@ -98,11 +96,11 @@ def predict(
     objects
         Object ids, one per line, for a file of features without ids.
     """  # noqa: E501
-    from twoalike.study import TwoalikeError
+    from twoalike.study import TwoalikeError, counted
 
     of_people = {interval, participant, participant_column} != {None}
     if sample is not None:
-        if triplets is not None or of_people or kind != "odd-one-out" or items != 3:
+        if triplets is not None or of_people or (kind, items) != (None, None):
             raise TwoalikeError(
                 "--sample: labels of sampled triplets are odd-one-out probabilities of a typical "
                 "observer. Leave out --triplets, --interval, --participant, --kind and --items."
@@ -131,7 +129,7 @@ def predict(
         interval=interval,
         participant=participant,
         participant_column=participant_column,
-        kind=cast("SetKind", kind.replace("-", "_")),
+        kind=None if kind is None else cast("SetKind", kind.replace("-", "_")),
         items=items,
         features=features,
         objects=objects,
@@ -140,8 +138,7 @@ def predict(
     if isinstance(fitted, Posterior):
         show_doubts(fitted, intervals=interval is not None)
         _show_new(table, fitted)
-    sets = "triplets" if items == 3 else f"sets of {items}"  # noqa: PLR2004
-    print(f"{out}  {len(table)} {sets}")  # noqa: T201
+    print(f"{out}  {counted(len(table), 'set')}: {table.attrs['question']}")  # noqa: T201
 
 
 def _show_new(table: "pd.DataFrame", posterior: "Posterior") -> None:

@@ -149,8 +149,9 @@ def _choice_blocks(results: Results, apart: bool) -> list[Block]:
         f"{counted(judgments.objects, 'object')}. "
         "Dot: mean. Line: 95 % interval over participants and objects. Dashed: chance."
     )
-    if scored := judgments.sentence():
-        caption += f" {scored}"
+    in_sample = results.seen["choices"].sentence("choices") if "choices" in results.seen else ""
+    for words in filter(None, (judgments.sentence(), in_sample)):
+        caption += f" {words}"
     blocks: list[Block] = [
         Picture.draw(
             lambda width: alignment_chart(

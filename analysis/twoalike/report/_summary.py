@@ -244,9 +244,12 @@ def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
     results = inputs.results
     if results is not None and results.transfer:
         yield from (Caution(f"{lost}.") for lost in lost_abilities(results.transfer))
+    if results is not None:
+        said = [of.sentence(kind) for kind, of in results.seen.items()]
+        yield from map(Caution, filter(None, said))
     if results is None or not results.judgments:
         return
-    if inputs.made_from(results.provenance(), "choices"):
+    if "choices" not in results.seen and inputs.made_from(results.provenance(), "choices"):
         yield Caution(
             "The networks were scored on the judgments of this study. If an aligned network "
             "learnt from them, its score is no test on new ones."

@@ -26,13 +26,14 @@ from twoalike.evaluation import (
     score_ratings,
     score_sortings,
 )
-from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
+from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments, split_sets
 from twoalike.results._inputs import (
     FeatureSource,
     Networks,
     as_features,
     read_networks,
     read_people,
+    recognised,
     student_candidates,
 )
 from twoalike.results._judged import NO_SCORES, on_choices, on_rated, on_sets
@@ -81,6 +82,7 @@ def evaluate(
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
     similarity: Similarity | None = None,
+    exclude_seen: bool = False,
     seed: int = 0,
     resamples: int = 2000,
     out: str | Path | None = None,
@@ -135,6 +137,9 @@ def evaluate(
         features as they are. ``dot``: their dot product. None: ``cosine`` of a student's
         positions in the human space; of a student without positions the similarity that it was
         trained with; of any other network ``cosine``.
+    exclude_seen
+        Leave out, and count, judgments that a student, by way of its teacher, or the posterior was
+        fitted to: those of the same participant about the same items, whatever the answer.
     resamples
         Bootstrap resamples for the scores on choices.
     out
@@ -174,13 +179,19 @@ def evaluate(
     _check(candidates, by_level, (choices, ratings, sortings), rdm, arrangements, posterior)
     files |= {"objects": where} if where else {}
     fitted = read_posterior(posterior, files)
-    judged = {"choices": choices, "ratings": ratings, "sortings": sortings}
-    measured = _measured(
-        candidates, by_level, judged, (rdm, arrangements, objects), fitted, seed, resamples, files
-    )
+    given: dict[JudgmentKind, JudgmentTable | None] = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "ratings": ratings,
+        "sortings": sortings,
+    }
+    files |= {kind: Path(one) for kind, one in given.items() if isinstance(one, str | Path)}
+    judged, seen = recognised(candidates, fitted, given, exclude=exclude_seen)
+    people = (rdm, judged["arrangements"], objects)
+    measured = _measured(candidates, by_level, judged, people, fitted, seed, resamples, files)
     config = {"resamples": resamples, "interval": 0.95}
     about = provenance("results", seed=seed, inputs=files, config=config)
-    results = Results(**about, **measured)
+    results = Results(**about, **measured, seen=seen)
     if out is not None:
         results.save(out)
     return results
@@ -289,7 +300,7 @@ def read_posterior(
 def _measured(
     candidates: Sequence[Candidate],
     labels: Labels,
-    judged: Mapping[str, JudgmentTable | None],
+    judged: Mapping[JudgmentKind, JudgmentTable | None],
     people: tuple[Any, Any, Any],
     posterior: "Posterior | None",
     seed: int,
@@ -305,9 +316,7 @@ def _measured(
     scores: Sequence[ChoiceScores] = [NO_SCORES for _ in candidates]
     parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
     if (choices := judged["choices"]) is not None:
-        name = choices if isinstance(choices, str | Path) else "choices"
-        if isinstance(choices, str | Path):
-            files["choices"] = Path(choices)
+        name = files.get("choices", "choices")
         table, larger = split_sets(read_judgments(choices))
         kinds = kinds_of(table)
         if len(larger):
@@ -321,10 +330,10 @@ def _measured(
             of_kind, found = on_choices(kind, *inputs, of_anchored)
             parts[kind] = KindResults(models=tuple(of_kind), **found)
     if (ratings := judged["ratings"]) is not None:
-        rated = (candidates, ratings, posterior, of_rated, files)
+        rated = (candidates, ratings, posterior, of_rated)
         parts["ratings"] = on_rated("ratings", score_ratings, *rated)
     if (sortings := judged["sortings"]) is not None:
-        piled = (candidates, sortings, posterior, of_sorted, files)
+        piled = (candidates, sortings, posterior, of_sorted)
         parts["sortings"] = on_rated("sortings", score_sortings, *piled)
     rdm, evidence, lacking = with_features(*read_people(*people, files), shared)
     summary, agreement = None, None
@@ -361,7 +370,7 @@ def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | N
         name=candidate.name,
         role=candidate.role,
         similarity=candidate.similarity,
-        features=dict(candidate.features.meta),
+        features={name: v for name, v in candidate.features.meta.items() if name != "judged"},
         rdm=rdm,
         **dict(scores),
     )

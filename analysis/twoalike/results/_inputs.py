@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,22 @@ import pandas as pd
 
 from twoalike.evaluation import Candidate, Similarity, check_names
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, read_rdms
+from twoalike.judgments import (
+    JudgmentKind,
+    JudgmentTable,
+    RdmTable,
+    is_scored,
+    judgment_codes,
+    read_judgments,
+    read_rdms,
+    unpacked_codes,
+)
+from twoalike.results._model import Seen
 from twoalike.rsa import arranged_rdms
 from twoalike.study import Floats, TwoalikeError, counted, read_ids
+
+if TYPE_CHECKING:
+    from twoalike.embedding import Posterior
 
 type FeatureSource = str | Path | FeatureTable | pd.DataFrame | tuple[Sequence[str], npt.ArrayLike]
 type Listed = Candidate | tuple[str, FeatureSource] | str | Path
@@ -134,6 +148,42 @@ def student_candidates(
     return Candidate.of("base", base, similarity), Candidate.of("aligned", aligned, similarity)
 
 
+def recognised(
+    candidates: Sequence[Candidate],
+    posterior: "Posterior | None",
+    judged: Mapping[JudgmentKind, JudgmentTable | None],
+    *,
+    exclude: bool,
+) -> tuple[dict[JudgmentKind, JudgmentTable | None], dict[str, Seen]]:
+    """Find judgments that networks or the posterior were fitted to, and leave them out if asked to.
+
+    Networks are students, or features by them, which carry the record of their teacher.
+    """
+    from twoalike.embedding import seen_judgments
+
+    records = {
+        one.name: unpacked_codes(str(one.features.meta["judged"]))
+        for one in candidates
+        if "judged" in one.features.meta
+    }
+    kept, found = dict(judged), {}
+    for kind, source in judged.items():
+        if source is None or not (records or posterior):
+            continue
+        table = read_judgments(source, kind)
+        scored = table[is_scored(table)]
+        codes = judgment_codes(scored)
+        by = {name: np.isin(codes, record) for name, record in records.items()}
+        if posterior is not None:
+            file = Path(source) if isinstance(source, str | Path) else None
+            own = seen_judgments(posterior, scored, kind, file)
+            by |= {} if own is None else {"posterior": own}
+        found[str(kind)], rest = Seen.of(scored, by, kind, exclude=exclude)
+        if len(rest) < len(scored):
+            kept[kind] = pd.concat([table[~is_scored(table)], rest])
+    return kept, found
+
+
 def read_people(
     rdm: str | Path | RdmTable | None,
     arrangements: JudgmentTable | None,
@@ -148,7 +198,5 @@ def read_people(
         return read_rdms(Path(rdm), read_ids(Path(objects)) if objects else None, gaps=True), None
     if arrangements is None:
         return None, None
-    if isinstance(arrangements, str | Path):
-        files["arrangements"] = Path(arrangements)
     arranged = arranged_rdms(read_judgments(arrangements, "arrangements"))
     return arranged.rdms, arranged.evidence

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -223,11 +222,8 @@ def on_rated[R: (RatingResults, SortingResults)](
     source: JudgmentTable,
     posterior: "Posterior | None",
     rng: np.random.Generator,
-    files: dict[str, Path],
 ) -> R:
     """Score ratings of pairs, or sortings; with a posterior, also how well it predicts them."""
-    if isinstance(source, str | Path):
-        files[kind] = Path(source)
     found = score(candidates, read_judgments(source, kind), rng)
     predicted, missing = _predicted(kind, source, posterior, rng)
     return found.model_copy(update={"posterior": predicted, "missing": found.missing | missing})

@@ -4,11 +4,12 @@ Each part is declared beside the function that measures it; :class:`Results` put
 key that a file lacks (it may be of an older version) stays absent when the file is written again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
+import numpy as np
 from pydantic import BaseModel, model_validator
 
 from twoalike.calibration import SetCalibration, Uncertainty
@@ -123,32 +124,43 @@ class Seen(Measured):
     """Main and repeated judgments of the file."""
     seen: Count | None
     """Those of a participant about items that were fitted to; null if there is no record."""
+    by: dict[str, Count] = {}
+    """Network or posterior -> judgments that it was fitted to, if there are any."""
     excluded: bool
     """Whether these were left out."""
 
     @classmethod
     def of(
-        cls, table: "pd.DataFrame", seen: Booleans | None, kind: str, *, exclude: bool
+        cls,
+        table: "pd.DataFrame",
+        by: Mapping[str, Booleans | None],
+        kind: str,
+        *,
+        exclude: bool,
     ) -> "tuple[Seen, pd.DataFrame]":
-        """Count them, (n,), and leave them out of a table where that is asked for.
+        """Count the judgments that each was fitted to, (n,), and leave them out if asked to.
 
         Raises
         ------
         TwoalikeError
             If they are to be left out, and there is no record of them or nothing else is left.
         """
+        known = {name: seen for name, seen in by.items() if seen is not None}
+        every = np.logical_or.reduce([np.zeros(len(table), dtype=bool), *known.values()])
+        unknown = bool(by) and not known
         found = cls(
-            judgments=len(table), seen=None if seen is None else int(seen.sum()), excluded=exclude
+            judgments=len(table),
+            seen=None if unknown else int(every.sum()),
+            by={name: int(seen.sum()) for name, seen in known.items() if seen.any()},
+            excluded=exclude,
         )
-        if not exclude:
-            return found, table
-        if seen is None or seen.all():
+        if exclude and (unknown or every.all()):
             raise TwoalikeError(
                 where=f"`exclude_seen=True`, {kind}",
                 expected="judgments that were not fitted to",
-                found="no record of what was" if seen is None else f"{len(table):,}, all fitted to",
+                found="no record of what was" if unknown else f"{len(table):,}, all fitted to",
             )
-        return found, table[~seen]
+        return found, table[~every] if exclude else table
 
     def titled(self, title: str) -> str:
         """Title of a table of these judgments, which says first whether they were fitted to."""
@@ -157,7 +169,17 @@ class Seen(Measured):
         if not self.seen or self.excluded:
             return f"{title}; {self.seen:,} fitted to and left out" if self.seen else title
         some = "" if self.seen == self.judgments else f"{self.seen:,} of {self.judgments:,} "
-        return f"{some}IN-SAMPLE: {title}"
+        return f"{some}IN-SAMPLE ({', '.join(self.by)}): {title}"
+
+    def sentence(self, kind: str) -> str:
+        """State the same in a sentence; empty where nothing was fitted to."""
+        if not self.seen:
+            return ""
+        fitted = f"{self.seen:,} of the {self.judgments:,} {kind} were fitted to by "
+        fitted += ", ".join(self.by)
+        if self.excluded:
+            return f"{fitted}; they are left out."
+        return f"In-sample: {fitted}, of which scores are no test on new ones."
 
 
 class Network(Measured):
@@ -311,6 +333,12 @@ class Results(Saved):
     """Sortings into piles."""
     missing: dict[str, str] = {}
     """Part -> why it is null."""
+    seen: dict[str, Seen] = {}
+    """Kind of judgments -> how many of them networks or the posterior were fitted to."""
+
+    def titled(self, kind: str, title: str) -> str:
+        """Title of a table of judgments of one kind, which says if it is in-sample."""
+        return self.seen[kind].titled(title) if kind in self.seen else title
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

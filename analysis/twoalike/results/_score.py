@@ -211,7 +211,7 @@ def score(
         table = table[scored]
         _refuse_none(len(table), kind, "judgments of main or repeated trials")
         seen = seen_judgments(fit, table, kind, files.get(kind))
-        parts["seen"][kind], table = Seen.of(table, seen, kind, exclude=exclude_seen)
+        parts["seen"][kind], table = Seen.of(table, {"posterior": seen}, kind, exclude=exclude_seen)
         if kind == "choices":
             lot = _Lot(fit.thinned(MOST_DRAWS), by_level, people, seed, resamples)
             parts["choices"] = lot.score(table, parts["left_out"][kind])

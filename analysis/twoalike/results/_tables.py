@@ -129,13 +129,13 @@ def results_tables(results: "Results") -> list[SummaryTable]:
     kinds = results.by_kind()
     tables += [_choices(of, of.judgments, len(kinds) > 1) for of in kinds if of.judgments]
     names = [model.name for model in results.models]
-    tables += [_sets(of, names) for of in results.sets.values()]
+    tables += [_sets(results, of, names) for of in results.sets.values()]
     if results.rdm:
         tables.append(_dissimilarities(results))
     if results.ratings:
-        tables.append(_ratings(results.ratings, names))
+        tables.append(_ratings(results, results.ratings, names))
     if results.sortings:
-        tables.append(_sortings(results.sortings, names))
+        tables.append(_sortings(results, results.sortings, names))
     for of in kinds:
         kind = f", {of.judgments.name}" if of.judgments and len(kinds) > 1 else ""
         if of.ceilings:
@@ -177,7 +177,7 @@ def _choices(results: "Results", judgments: "JudgmentCounts", apart: bool) -> Su
         for reason, n in judgments.left_out.items()
         if n and not (apart and reason in OPTIONS)
     ]
-    title += f" (left out: {', '.join(out)})" if out else ""
+    title = results.titled("choices", title + (f" (left out: {', '.join(out)})" if out else ""))
     table = SummaryTable(title, ("model", "accuracy", "log-loss", "temperature", "gap closed"))
     for model in results.models:
         temperature = _figure(model.temperature.value, ".3g") if model.temperature else ""
@@ -189,7 +189,7 @@ def _choices(results: "Results", judgments: "JudgmentCounts", apart: bool) -> Su
     return table
 
 
-def _sets(found: "SetKindResults", names: Sequence[str]) -> SummaryTable:
+def _sets(results: "Results", found: "SetKindResults", names: Sequence[str]) -> SummaryTable:
     """Scores on one question about larger sets, how people agree, and how well a model could."""
     asked = Question(found.question, found.items)
     title = (
@@ -198,7 +198,7 @@ def _sets(found: "SetKindResults", names: Sequence[str]) -> SummaryTable:
     )
     title += f" (left out: {found.left_out:,} without features)" if found.left_out else ""
     columns = ("model", "accuracy", "log-loss", "temperature", "calibration error")
-    table = SummaryTable(title, columns)
+    table = SummaryTable(results.titled("choices", title), columns)
     for number, (name, model) in enumerate(zip(names, found.models, strict=True)):
         scores = (_interval(model.accuracy), _interval(model.log_loss))
         error = found.calibration[number].error.debiased if found.calibration else None
@@ -225,12 +225,13 @@ def _span(found: "PersonCeiling | None") -> Cell:
     return Cell(f"{found.lower:.3f} to {found.upper:.3f}" if found else "")
 
 
-def _ratings(found: "RatingResults", names: Sequence[str]) -> SummaryTable:
+def _ratings(results: "Results", found: "RatingResults", names: Sequence[str]) -> SummaryTable:
     """Rank correlations with ratings, and how people agree."""
     judgments = f"{counted(found.ratings, 'rating')} of {counted(found.pairs, 'pair')}"
     columns = ("model", "Spearman, mean rater", "rho-a", "mean over people")
     table = SummaryTable(
-        _of_whom(found, judgments), (*columns, *(("log-loss",) if found.posterior else ()))
+        results.titled("ratings", _of_whom(found, judgments)),
+        (*columns, *(("log-loss",) if found.posterior else ())),
     )
     for name, of in zip(names, found.models, strict=True):
         each = _interval(of.per_person.mean)
@@ -243,10 +244,10 @@ def _ratings(found: "RatingResults", names: Sequence[str]) -> SummaryTable:
     return table
 
 
-def _sortings(found: "SortingResults", names: Sequence[str]) -> SummaryTable:
+def _sortings(results: "Results", found: "SortingResults", names: Sequence[str]) -> SummaryTable:
     """Areas under the curve for being in one pile, and how people agree."""
     columns = ("model", "area, mean over people", "Spearman, share together", "adjusted Rand index")
-    title = _of_whom(found, counted(found.sortings, "sorting"))
+    title = results.titled("sortings", _of_whom(found, counted(found.sortings, "sorting")))
     table = SummaryTable(title, (*columns, *(("log-loss",) if found.posterior else ())))
     for name, of in zip(names, found.models, strict=True):
         table.add(name, _interval(of.area.mean), _interval(of.spearman))
@@ -276,6 +277,7 @@ def _dissimilarities(results: "Results") -> SummaryTable:
     title = f"{'Arrangements' if arranged else 'Dissimilarities'} by {whose} of {objects}"
     out = [counted(n, kind.removesuffix("s")) for kind, n in people.left_out.items() if n]
     title += f" (left out: {', '.join(out)})" if out else ""
+    title = results.titled("arrangements", title)
     columns = ("model", "Spearman, mean person", "rho-a", "mean over people")
     table = SummaryTable(title, columns + (("weighted by evidence",) if arranged else ()))
     structure = results.structure.models if results.structure else ()

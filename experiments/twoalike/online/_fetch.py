@@ -363,7 +363,7 @@ class _Job:
                     self.written.append(one)
                     moves += [(root / name, name) for name in one.files]
                     replaced += () if mark is None else mark.files
-                bar.advance(work)
+                bar.update(work, advance=1)
         people = [one.participant for one in self.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)

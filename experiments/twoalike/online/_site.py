@@ -284,7 +284,7 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
             for one, part in zip(parts, person.parts, strict=True):
                 examples.setdefault(part.protocol, one)
                 shown.update(one.plan.stimuli)
-            bar.advance(work)
+            bar.update(work, advance=1)
         stimuli = StimulusSet.load(study.stimuli)
     if is_adaptive(study):
         shown.update(shown_objects(stimuli, study.config.design))

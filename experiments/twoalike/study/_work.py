@@ -1,13 +1,16 @@
-"""Long work: progress bars on a terminal, and Ctrl-C held back while a step is running.
+"""Long work: progress on a terminal or in a log, and Ctrl-C held back while a step is running.
 
 An interrupt in the middle of a step leaves arrays half updated, and one that arrives in a callback
 of JAX is lost, under a traceback. Here it is noted, and raised where the caller asks for it.
 """
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +21,13 @@ _showing: list["Progress"] = []
 """The display that is on: a second one would write over it."""
 
 
-def progress() -> "Progress":
+def progress(every_s: float = 30.0, clock: Callable[[], float] = time.monotonic) -> "Progress":
     """Progress display on standard error, with a ``status`` field for current figures.
 
     Use as a context manager; ``add_task(description, total=n, status="")`` then
-    ``update(task, advance=1, status="log-loss 0.912")``. Nothing is printed when standard
-    error is neither a terminal nor a notebook with ipywidgets, so logs of batch jobs stay
-    readable, nor while another display is on.
+    ``update(task, advance=1, status="log-loss 0.912")``. Where standard error is a file or a pipe,
+    there is a line every ``every_s`` seconds of ``clock`` instead. Nothing is printed in a notebook
+    without ipywidgets, nor while another display is on.
     """
     from rich.console import Console
     from rich.progress import (
@@ -40,10 +43,20 @@ def progress() -> "Progress":
         """A display that stays silent while another one is on."""
 
         def start(self) -> None:
+            self.logs = not (_showing or console.is_terminal or console.is_jupyter)
+            self.began = self.logged = clock()
             self.disable = self.disable or bool(_showing)
-            if not self.disable:
+            if self.logs or not self.disable:
                 _showing.append(self)
             super().start()
+
+        def update(self, task_id: Any, **fields: Any) -> None:
+            super().update(task_id, **fields)
+            if self.logs and clock() - self.logged >= every_s:
+                self.logged, task = clock(), self.tasks[self.task_ids.index(task_id)]
+                after = timedelta(seconds=round(self.logged - self.began))
+                line = f"{task.description}: {task.completed:,.0f} of {task.total:,.0f}, {after}"
+                print(line, task.fields.get("status", ""), file=sys.stderr, flush=True)  # noqa: T201
 
         def stop(self) -> None:
             super().stop()

@@ -98,6 +98,8 @@ class Backbone:
     options
         timm's arguments beside the architecture, such as ``depth``, with which it builds the same
         network.
+    judged
+        Record of the judgments that a student learnt from, by way of its teacher.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Backbone:
     head: nn.Linear | None = None
     similarity: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    judged: str | None = None
 
     @classmethod
     def of(

@@ -219,6 +219,7 @@ def _check_alone() -> None:
 def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
     """Describe the network that features come from; ``seed`` is that of random weights."""
     own = {"similarity": network.similarity} if network.similarity else {}
+    own |= {"judged": network.judged} if network.judged else {}
     return (
         provenance("features", seed=seed)
         | own

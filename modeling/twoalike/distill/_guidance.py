@@ -66,7 +66,7 @@ class Guidance:
             "method": "labelled triplets",
             "backbone": None,
             "objects": None,
-            **{key: plan[key] for key in ("triplets", "likeness") if key in plan},
+            **{key: plan[key] for key in ("triplets", "likeness", "judged") if key in plan},
             "sha256": sha256_file(plans["labels"]),
             **scored,
         }

@@ -35,6 +35,7 @@ from twoalike.distill._diversity import Diversity, count_diversity
 from twoalike.distill._rounds import Rule
 from twoalike.distill._triplets import POOL, TripletStream
 from twoalike.features import FeatureTable, read_features
+from twoalike.judgments import packed_codes
 from twoalike.study import (
     PROVENANCE,
     Integers,
@@ -235,15 +236,17 @@ class LabelConfig(Strict):
 
 
 def likeness_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """Say whose likeness a teacher or a posterior is, for the public; empty if of all people.
+    """Say whose likeness a teacher or a posterior is, for the public; nothing if of all people.
 
-    A group is named; a participant is not.
+    A group is named; a participant is not. With it goes the record of the judgments that it was
+    fitted to (:func:`twoalike.judgments.packed_codes`), which holds no answers.
     """
+    found = {"judged": description["judged"]} if "judged" in description else {}
     if "participant" in description:
-        return {"likeness": "one participant"}
-    if "group" in description:
-        return {"likeness": f"the group {str(description['group'])!r}"}
-    return {}
+        found["likeness"] = "one participant"
+    elif "group" in description:
+        found["likeness"] = f"the group {str(description['group'])!r}"
+    return found
 
 
 def teacher_labeller(teacher: AffineTeacher, features: FeatureTable) -> Labeller:
@@ -479,4 +482,5 @@ def _labeller(
         return posterior.choice_probabilities(pool[triplets]).astype(np.float32)
 
     origin = {} if posterior.path is None else {"posterior": posterior.path}
-    return judged, label, origin, likeness_of(posterior.likeness)
+    seen = {} if posterior.judged is None else {"judged": packed_codes(posterior.judged)}
+    return judged, label, origin, likeness_of(posterior.likeness | seen)

@@ -26,6 +26,7 @@ from ._export import participants_table as participants_table
 from ._export import save_embedding as save_embedding
 from ._export import save_similarity as save_similarity
 from ._export import save_table as save_table
+from ._export import usual_question as usual_question
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
 from ._group_differences import compare_groups as compare_groups
@@ -37,8 +38,6 @@ from ._intervals import central_interval as central_interval
 from ._intervals import choice_intervals as choice_intervals
 from ._intervals import similarity_table as similarity_table
 from ._judged import fitted_on as fitted_on
-from ._judged import is_input as is_input
-from ._judged import other_file as other_file
 from ._judged import seen_judgments as seen_judgments
 from ._loo import LEAST_DRAWS as LEAST_DRAWS
 from ._loo import LeaveOneOut as LeaveOneOut

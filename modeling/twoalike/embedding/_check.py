@@ -27,14 +27,13 @@ from twoalike.embedding._export import check_ending
 from twoalike.embedding._judged import (
     Judged,
     answer_probabilities,
+    as_table,
     draws_of,
-    is_input,
-    judgments_of,
+    is_own,
     known_judgments,
     known_layouts,
     known_pairs,
     labels_of,
-    other_file,
     thinned,
     used_choices,
 )
@@ -51,7 +50,7 @@ from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration
 from twoalike.embedding._rated_checks import RatedChecks, check_ratings, check_sortings
 from twoalike.embedding._sensitivity import Sensitivity, sensitivities
 from twoalike.embedding._set_answers import SetChecks, check_sets
-from twoalike.judgments import JudgmentTable, read_judgments, split_sets
+from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments, split_sets
 from twoalike.study import (
     Floats,
     Integers,
@@ -61,12 +60,11 @@ from twoalike.study import (
     counted,
     progress,
     provenance,
-    sha256_file,
     write_json,
 )
 
 MOST_DRAWS = 1000
-AXES_OF = {
+AXES_OF: dict[JudgmentKind, str] = {
     "arrangements": "arranger",
     "dissimilarities": "source",
     "ratings": "rater",
@@ -309,12 +307,13 @@ def _checked(
     gathered, judged, sets, own = None, None, None, False
     likelihood = np.zeros(len(which))
     if "choices" in tables:
-        table, own, remark = judgments_of(posterior, tables["choices"], fitted)
+        table = as_table(tables["choices"])
+        own, remark = is_own(posterior, tables["choices"], table, fitted=fitted)
         remarks.insert(0, remark)
         triplets, larger = split_sets(used_choices(table))
         if len(triplets):
             judged = known_judgments(posterior, triplets)
-            gathered = _gather(posterior, judged, which, loo=own, seed=seed)
+            gathered = _gather(posterior, judged, which, own=own, seed=seed)
             likelihood += gathered.log_likelihood
         if len(larger):
             sets, logs = check_sets(posterior, larger, which, seed, fitted=own)
@@ -357,34 +356,26 @@ def _checked(
 def _other_checks(
     posterior: Posterior, tables: Mapping[str, JudgmentTable], fitted: bool | None, seed: int
 ) -> tuple[dict[str, Any], list[str]]:
-    """Check all judgments but choices, and remark on files of others."""
+    """Check all judgments but choices, and remark on those that are not of the fit."""
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_REPLICATED)
     found: dict[str, Any] = {}
     remarks = []
-    if (table := tables.get("arrangements")) is not None:
-        known = known_layouts(posterior, read_judgments(table, "arrangements"))
-        found["arrangements"] = check_layouts(posterior, known, which, seed)
-    if (table := tables.get("dissimilarities")) is not None:
-        judged = known_pairs(posterior, read_judgments(table, "dissimilarities"))
-        found["dissimilarities"] = check_pairs(posterior, judged, which, seed)
-    if (table := tables.get("ratings")) is not None:
-        own, read = _own(posterior, "ratings", table, fitted), read_judgments(table, "ratings")
-        found["ratings"] = check_ratings(posterior, read, which, seed, fitted=own)
-    if (table := tables.get("sortings")) is not None:
-        own, read = _own(posterior, "sortings", table, fitted), read_judgments(table, "sortings")
-        found["sortings"] = check_sortings(posterior, read, which, seed, fitted=own)
-    for kind in found:
-        if isinstance(path := tables[kind], str | Path):
-            remarks.append(other_file(posterior, kind, sha256_file(Path(path))))
+    for kind in AXES_OF:
+        if (source := tables.get(kind)) is None:
+            continue
+        read = read_judgments(source, kind)
+        own, remark = is_own(posterior, source, read, kind, fitted)
+        remarks.append(remark)
+        if kind == "arrangements":
+            found[kind] = check_layouts(posterior, known_layouts(posterior, read), which, seed)
+        elif kind == "dissimilarities":
+            found[kind] = check_pairs(posterior, known_pairs(posterior, read), which, seed)
+        elif kind == "ratings":
+            found[kind] = check_ratings(posterior, read, which, seed, fitted=own)
+        else:
+            found[kind] = check_sortings(posterior, read, which, seed, fitted=own)
     return found, remarks
-
-
-def _own(posterior: Posterior, role: str, table: JudgmentTable, fitted: bool | None) -> bool:
-    """Whether a table holds the judgments of the fit; a frame does unless told otherwise."""
-    if fitted is None and isinstance(table, str | Path):
-        return is_input(posterior, role, sha256_file(Path(table)))
-    return fitted is not False
 
 
 def _needed(posterior: Posterior) -> dict[str, str]:
@@ -431,11 +422,16 @@ def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
 
 
 def _gather(
-    posterior: Posterior, judged: Judged, which: Integers, *, loo: bool, seed: int
+    posterior: Posterior, judged: Judged, which: Integers, *, own: bool, seed: int
 ) -> _Gathered:
-    """Predict every judgment under every draw, once, keeping sums and a subset."""
-    loo = loo and len(which) >= LEAST_DRAWS
-    checks = ChoiceChecks(judged, posterior.participants)
+    """Predict every judgment under every draw, keeping sums and a subset."""
+    loo, predicted = own and len(which) >= LEAST_DRAWS, None
+    if not own:
+        draws = draws_of(posterior, which, len(judged))
+        predicted = np.zeros((len(judged), 3))
+        for draw in draws:
+            predicted += answer_probabilities(draw, judged) / len(which)
+    checks = ChoiceChecks(judged, posterior.participants, predicted)
     n, kept = len(judged), subset_rows(len(judged), len(which), seed)
     answers = np.empty((len(which) if loo else 0, len(kept), 3), dtype=np.float32)
     mean, total = np.zeros(n), np.zeros(len(which))

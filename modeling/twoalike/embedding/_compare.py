@@ -15,7 +15,7 @@ from twoalike.choice import ChoiceKind, expected_accuracy, guessing, log_loss
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
-from twoalike.embedding._judged import as_table, is_input
+from twoalike.embedding._judged import as_table, is_own
 from twoalike.embedding._posterior import TIED, PosteriorSource, as_posterior
 from twoalike.embedding._set_answers import set_guessing, set_probabilities
 from twoalike.judgments import (
@@ -145,13 +145,12 @@ def compare(
     result = provenance(
         "comparison", inputs=inputs, config={"interval": interval, "observers": observers}
     )
-    if table is not None:
-        sha256 = result["inputs"].get("choices", {}).get("sha256", "")
+    if choices is not None and table is not None:
         result["predictions"] = compare_predictions(
             models["first"], models["second"], table, observers=observers
         )
         result["predictions"]["fitted_to_them"] = [
-            name for name, model in models.items() if is_input(model, "choices", sha256)
+            name for name, model in models.items() if is_own(model, choices, table)[0]
         ]
     result["similarity"] = compare_similarity(models["first"], models["second"], interval)
     if out is not None:

@@ -24,8 +24,9 @@ from twoalike.embedding._judged import (
     Draw,
     Judged,
     answer_probabilities,
+    as_table,
     draws_of,
-    judgments_of,
+    is_own,
     known_judgments,
     thinned,
     used_choices,
@@ -227,7 +228,8 @@ def dimension_curve(
         If the posterior knows none of the judgments, or has too few draws to leave one out.
     """
     posterior = as_posterior(posterior)
-    table, fitted, remark = judgments_of(posterior, choices, fitted)
+    table = as_table(choices)
+    fitted, remark = is_own(posterior, choices, table, fitted=fitted)
     judged = known_judgments(posterior, used_choices(table))
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)

@@ -209,7 +209,7 @@ def pack_tree(
     draws: dict[str, Floats],
     stats: dict[str, Floats],
     attrs: dict[str, Any],
-    codes: npt.NDArray[np.uint64] | None = None,
+    codes: Integers | None = None,
 ) -> "xr.DataTree":
     """Put draws and statistics into ArviZ's groups.
 

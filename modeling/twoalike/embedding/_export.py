@@ -3,12 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import OPTIONS, ChoiceKind, log_choice, random_triplets
+from twoalike.choice import (
+    OPTIONS,
+    ChoiceKind,
+    Question,
+    SetKind,
+    log_choice,
+    random_triplets,
+)
 from twoalike.embedding._careless import careless_table
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
@@ -342,6 +349,20 @@ def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:
     larger = int(counts["in_sets"].sum()) if "in_sets" in counts else 0
     both = int(counts["judgments"].sum()) - larger > int(counts["anchored"].sum())
     return ["odd_one_out", "anchored"] if both else ["anchored"]
+
+
+def usual_question(
+    posterior: Posterior, kind: SetKind | None = None, items: int | None = None
+) -> Question:
+    """Question that most choices of the fit answer, of this kind and number of items where named.
+
+    Without such choices, or a record of them, the odd one of three items.
+    """
+    asked: dict[str, int] = posterior.attrs.get("questions", {}).get("choices", {})
+    of = [(n, name[:-2], int(name[-1])) for name, n in asked.items()]
+    of = [one for one in of if one[1] == (kind or one[1]) and one[2] == (items or one[2])]
+    _, what, k = max(of, default=(0, kind or fitted_kinds(posterior)[0], items or 3))
+    return Question(cast("SetKind", what), k)
 
 
 def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_one_out") -> Floats:

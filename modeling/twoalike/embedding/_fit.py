@@ -46,6 +46,7 @@ from twoalike.judgments import (
     collect_judgments,
     judgment_codes,
     read_judgments,
+    set_choices,
     split_sets,
 )
 from twoalike.study import (
@@ -315,6 +316,7 @@ def fit_embedding(
     attrs = {
         **_described(engine, form, config, draws["embedding"], stats),
         **plan,
+        **({} if used is None else {"questions": {"choices": _questions(used)}}),
         "links": describe_links(data) | {"arranged": _arranged(dissimilarities)},
         **({} if data.covariates is None else {"covariates": data.covariates.described()}),
         "provenance": source
@@ -367,6 +369,12 @@ def with_people(
         known = read_covariates(covariates) if isinstance(covariates, str | Path) else covariates
         data = replace(data, covariates=Covariates.assign(known, data.participants, where))
     return data
+
+
+def _questions(used: pd.DataFrame) -> dict[str, int]:
+    """Count the choices that answer each question, such as ``anchored_3``."""
+    asked = ((of.question, len(of.rows)) for of in set_choices(used)[0])
+    return {f"{question.kind}_{question.items}": n for question, n in asked}
 
 
 def _arranged(dissimilarities: pd.DataFrame | None) -> int:

@@ -46,15 +46,21 @@ def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
     where judgments are few for the objects, its intervals hold what those of ``vi`` do not
     (benchmarks/results/lab.md, worlds.md).
     """
-    if config.engine != "auto":
-        return config.engine, "asked for"
     minutes, most = nuts_minutes(n, m, d, config), QUICK_MINUTES if config.quick else MOST_MINUTES
+    chain = f"a chain takes about {counted(max(round(minutes), 1), 'minute')}"
+    fits = f"the fits take about {counted(max(round(vi_minutes(n, m, d, config)), 1), 'minute')}"
+    if config.engine != "auto":
+        return config.engine, f"asked for; {chain if config.engine == 'nuts' else fits}"
     size = f"{n:,} judgments and {m * d:,} coordinates"
     if minutes > most:
-        return "vi", f"{size}: a chain of nuts would take {minutes:.1f} minutes, more than {most}"
+        why = f"a chain of nuts would take {minutes:.1f} minutes, more than {most}"
+        return "vi", f"{size}: {why}; {fits}"
     if m * d > NUTS_COORDINATES:
-        return "vi", f"{size}: more than the {NUTS_COORDINATES:,} with which nuts mixes well"
-    return "nuts", f"{size}: a chain takes about {counted(max(round(minutes), 1), 'minute')}"
+        return (
+            "vi",
+            f"{size}: more than the {NUTS_COORDINATES:,} with which nuts mixes well; {fits}",
+        )
+    return "nuts", f"{size}: {chain}"
 
 
 def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
@@ -66,6 +72,15 @@ def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
     times = 3 if config.people == "weights" else 1
     gradient = 1e-4 + times * 70e-9 * n + 0.4e-9 * m**2 * d
     return (config.tune + (config.draws or 300)) * STEPS_A_DRAW * gradient / 60
+
+
+def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
+    """Estimate the minutes that all fits of ``vi`` take, of the same arguments."""
+    from twoalike.embedding._vi import FITS, plan_steps
+
+    plan = plan_steps(config, n, m, weights=config.people == "weights")
+    step = 1e-4 + 70e-9 * plan.batch + 1e-8 * m * d**2 + 0.4e-9 * m**2 * d * plan.matrix
+    return (config.chains or FITS) * plan.steps * step / 60
 
 
 def choose_prior(prior: str, engine: str, similarity: str, *, with_features: bool) -> str:

@@ -20,7 +20,7 @@ from twoalike.judgments import (
     ITEMS,
     JudgmentTable,
     in_sets,
-    item_codes,
+    is_scored,
     judgment_codes,
     object_index,
     pair_sources,
@@ -328,58 +328,46 @@ def _input(posterior: "Posterior", role: str) -> dict[str, str]:
     return dict(inputs.get(role, {}))
 
 
-def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tuple[bool, str]:
-    """Compare choices with those that a posterior names as its own.
-
-    By the hash of their file; where that differs or is unknown, by the numbers of judgments of each
-    participant and of each object, since a file written again may have other bytes.
+def fitted_on(
+    posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
+) -> tuple[bool, str]:
+    """Whether judgments are those of a posterior's fit, all that could be or some of them.
 
     Returns
     -------
-    Whether they are taken to be the same, and a sentence where that is uncertain.
+    Whether all are, of participants of the fit; and a sentence where they are not.
     """
-    if is_input(posterior, "choices", sha256):
-        return True, ""
-    stored = _input(posterior, "choices")
-    name = f"a file {stored['file']!r} of other content" if stored else "a file it does not name"
-    if _same_counts(posterior, choices):
-        return True, (
-            f"The posterior was fitted on {name}, with as many judgments of each participant and "
-            "object as here: taken to be the same."
+    seen = seen_judgments(posterior, table, role, file)
+    if seen is None:
+        return False, (
+            f"The posterior does not record the {role} that it was fitted to: these are predicted, "
+            "as new ones would be."
         )
+    axes = ("arranger", "source", "rater", "sorter")
+    others = {person_of(name) for axis in axes for name in labels_of(posterior, axis)}
+    known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
+    if "trial_type" in table:
+        known = known & is_scored(table)
+    if (seen | ~known).all():
+        return True, ""
+    if not seen.any():
+        return False, f"The posterior was not fitted to these {role}: they are predicted."
     return False, (
-        f"These are not the judgments of the fit, which was made on {name}: they are predicted, "
-        "as judgments that were held out would be."
+        f"The posterior was fitted to {seen.sum():,} of these {len(seen):,} {role}: all are "
+        "predicted, as new ones would be, which is partly in-sample."
     )
 
 
-def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
-    """Remark on a file that is not the one of its role that a posterior was fitted on."""
-    stored = _input(posterior, role)
-    if not stored:
-        return f"The posterior does not say that it was fitted on {role}: these may be new to it."
-    if is_input(posterior, role, sha256):
-        return ""
-    return (
-        f"The posterior was fitted on {role} of another content ({stored['file']!r}): these may be "
-        "new to it, and are then predicted, not described."
-    )
-
-
-def judgments_of(
-    posterior: "Posterior", choices: JudgmentTable, fitted: bool | None = None
-) -> tuple[pd.DataFrame, bool, str]:
-    """Read choices; whether they are those of the fit, and a remark where that is uncertain.
-
-    A file is recognised by its hash or its counts, a frame by its counts, unless it is known.
-    """
-    table = as_table(choices)
-    if fitted is not None:
-        return table, fitted, ""
-    if isinstance(choices, str | Path):
-        return table, *fitted_on(posterior, table, sha256_file(Path(choices)))
-    same, remark = fitted_on(posterior, table, "")
-    return table, same, "" if same else remark
+def is_own(
+    posterior: "Posterior",
+    source: JudgmentTable,
+    table: pd.DataFrame,
+    role: str = "choices",
+    fitted: bool | None = None,
+) -> tuple[bool, str]:
+    """As :func:`fitted_on`, of a table and where it was read from, unless it is known."""
+    file = Path(source) if isinstance(source, str | Path) else None
+    return (fitted, "") if fitted is not None else fitted_on(posterior, table, role, file)
 
 
 def as_table(choices: JudgmentTable) -> pd.DataFrame:
@@ -388,27 +376,3 @@ def as_table(choices: JudgmentTable) -> pd.DataFrame:
         if isinstance(choices[ITEMS[0]].dtype, pd.CategoricalDtype):
             return choices
     return read_judgments(choices)
-
-
-def _same_counts(posterior: "Posterior", choices: pd.DataFrame) -> bool:
-    if "constant_data" not in posterior.tree.children:
-        return False
-    stored = posterior.tree["constant_data"].dataset
-    if not {"judgments", "shown"} <= set(stored.data_vars):
-        return False
-    table = used_choices(choices)
-    items, ids = item_codes(table), tuple(map(str, table[ITEMS[0]].cat.categories))
-    judge, people = participant_index(table)
-    counts = (
-        ("participant", "judgments", people, np.bincount(judge, minlength=len(people))),
-        ("object", "shown", ids, np.bincount(items[items >= 0], minlength=len(ids))),
-    )
-    for axis, variable, labels, found in counts:
-        own = dict(zip(map(str, stored[axis].values), stored[variable].values, strict=True))
-        # The posterior of a group knows its own people only.
-        whole = axis == "object" or not posterior.likeness
-        if {k: int(v) for k, v in own.items() if v} != {
-            k: int(v) for k, v in zip(labels, found, strict=True) if v and (whole or k in own)
-        }:
-            return False
-    return True

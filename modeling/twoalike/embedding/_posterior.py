@@ -133,7 +133,7 @@ class Posterior:
         return tuple(map(str, self.tree["posterior"].dataset["participant"].values))
 
     @property
-    def judged(self) -> npt.NDArray[np.uint64] | None:
+    def judged(self) -> Integers | None:
         """Numbers of the judgments of the fit (:func:`twoalike.judgments.judgment_codes`)."""
         known = self.tree.children.get("constant_data")
         return None if known is None or "codes" not in known else np.asarray(known["codes"].values)

@@ -4,9 +4,10 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from twoalike.embedding._weights import GROUP_OF
 from twoalike.study import (
@@ -36,6 +37,7 @@ JSON_ATTRS = (
     "pilot",
     "excluded",
     "covariates",
+    "questions",
 )
 """Attributes that hold JSON: netCDF knows no nested ones."""
 
@@ -84,11 +86,18 @@ class Excluded(Content):
     people: dict[str, str]
 
 
+class Questions(Content):
+    """What is read again of the attribute ``questions``: how many choices answer each."""
+
+    choices: dict[Annotated[str, Field(pattern="^[a-z_]+_[3-9]$")], WholeNumber]
+
+
 _ATTRS: dict[str, type[Content]] = {
     "provenance": Provenance,
     "convergence": Convergence,
     "links": Links,
     "excluded": Excluded,
+    "questions": Questions,
 }
 NEEDED = {
     "embedding": ("chain", "draw", "object", "dimension"),
@@ -109,6 +118,8 @@ OF_SORTERS = {
     for name in ("noise", "threshold", "origin", "unit")
 }
 """``OF_RATERS``, ``OF_SORTERS``: needed as well, where there are ratings or sortings."""
+ROUNDING = 1e-6
+"""By which single precision may exceed a bound."""
 MAY_LACK = ("rating_threshold",)
 """NaN where a scale has fewer thresholds than another."""
 OF_GROUPS = {"group_log_weight": ("chain", "draw", "group", "dimension")}
@@ -209,6 +220,7 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
                 f"{path}: expected the labels {name!r} as a coordinate, found none. "
                 "Make one with: twoalike fit"
             )
+    _check_labels(path, tree)
     _check_attributes(path, tree)
     version = tree.attrs.get("schema_version", SCHEMA_VERSION)
     if version > SCHEMA_VERSION:
@@ -216,7 +228,7 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
             f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
             "Upgrade twoalike."
         )
-    for name in needed:
+    for name in {**needed, **{str(other): () for other in found if _least(str(other))}}:
         values = found[name].values
         strange = np.isinf if name in MAY_LACK else _not_finite
         if values.dtype.kind not in "fiu" or not values.size or strange(values).any():
@@ -224,6 +236,46 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
             raise TwoalikeError(
                 f"{path}: the {name} holds {what if values.size else 'nothing'}. Fit it again."
             )
+        _check_range(path, name, values)
+
+
+def _check_labels(path: Path, tree: "xr.DataTree") -> None:
+    """Refuse an object or person listed twice, and counts of others than in the draws."""
+    found = tree["posterior"].dataset
+    known = tree["constant_data"].dataset.coords if "constant_data" in tree.children else {}
+    for axis in ("object", "participant"):
+        labels = [str(name) for name in found[axis].values]
+        if len(set(labels)) < len(labels):
+            twice = next(name for name in labels if labels.count(name) > 1)
+            raise TwoalikeError(
+                f"{path}: expected different labels of {axis!r}, found {twice!r} twice. Fit it "
+                "again."
+            )
+        if axis in known and [str(name) for name in known[axis].values] != labels:
+            raise TwoalikeError(
+                f"{path}: expected the labels {axis!r} of 'constant_data' as in 'posterior', found "
+                "others. Fit it again."
+            )
+
+
+def _least(name: str) -> str:
+    """Say what is possible of a quantity, in words; empty where every number is."""
+    if name == "lapse":
+        return "from 0 to 1"
+    if name == "temperature" or name.endswith("_noise"):
+        return "above 0"
+    return "of at least 0" if name.endswith(("_spread", "_scale", "_unit")) else ""
+
+
+def _check_range(path: Path, name: str, values: Any) -> None:
+    """Refuse values that no fit has."""
+    least, low, high = _least(name), np.nanmin(values), np.nanmax(values)
+    if (least and low < 0) or (least == "above 0" and low == 0):
+        raise TwoalikeError(f"{path}: expected {name} {least}, found {low:g}. Fit it again.")
+    if name == "lapse" and high > 1 + ROUNDING:
+        raise TwoalikeError(f"{path}: expected {name} {least}, found {high:g}. Fit it again.")
+    if name == "rating_threshold" and (np.diff(values) < 0).any():
+        raise TwoalikeError(f"{path}: expected {name} in ascending order. Fit it again.")
 
 
 def _not_finite(values: Any) -> Any:

@@ -5,6 +5,11 @@ posterior, T of the data is set against T of data replicated under the same draw
 is the share of replicates that are at least as large. T may depend on the draw; it has to here,
 since a check against one prediction that was itself fitted to the data finds the fit in it.
 
+Judgments that were held out are set against new answers instead: T is then of the predictions
+averaged over draws, the same for all draws, and only the replicates depend on the draw. A draw's
+own most probable answers would be right more often in its replicates than in anybody's answers,
+since each draw errs in its own way.
+
 Checks of choices are of sums of independent hits, each with its own probability. Their
 replicates need not be drawn: the tail of such a sum follows from its first three moments (the
 refined normal approximation to the Poisson binomial, doi:10.1016/j.csda.2012.10.006). For other
@@ -282,10 +287,14 @@ def _odd_positions(together: Booleans) -> Booleans:
 
 @dataclass
 class ChoiceChecks:
-    """Predictive checks of choices, gathered draw by draw."""
+    """Predictive checks of choices, gathered draw by draw.
+
+    ``predicted`` (n, 3) are probabilities averaged over draws, for judgments that were held out.
+    """
 
     judged: Judged
     participants: Sequence[str]
+    predicted: Floats | None = None
     _agreement: Tally = field(init=False)
     _people: Tally = field(init=False)
     _calibration: Tally = field(init=False)
@@ -306,7 +315,8 @@ class ChoiceChecks:
         """Add judgments under the present draw; ``p`` (n, 3) are their answers' probabilities."""
         chosen, judge = self.judged.chosen[rows], self.judged.judge[rows]
         here = np.arange(len(p))
-        tied = p >= p.max(axis=1, keepdims=True) - 1e-9
+        base = p if self.predicted is None else self.predicted[rows]
+        tied = base >= base.max(axis=1, keepdims=True) - 1e-9
         share = 1 / tied.sum(axis=1)  # ties count 1 / (number tied)
         hits = tied[here, chosen] * share
         moments = bernoulli_moments((p * tied).sum(axis=1), share)
@@ -314,9 +324,9 @@ class ChoiceChecks:
         self._agreement.add(np.zeros(len(p), dtype=np.int64), hits, moments)
         possible = p > 0  # the reference of an anchored judgment cannot be chosen
         answer = here[:, None].repeat(3, axis=1)[possible], np.nonzero(possible)[1]
-        values = p[possible]
-        bins = np.minimum((values * BINS).astype(np.int64), BINS - 1)
-        self._calibration.add(bins, chosen[answer[0]] == answer[1], bernoulli_moments(values))
+        bins = np.minimum((base[possible] * BINS).astype(np.int64), BINS - 1)
+        given = chosen[answer[0]] == answer[1]
+        self._calibration.add(bins, given, bernoulli_moments(p[possible]))
 
     def end_draw(self, draw: Draw) -> None:
         """Add the pairs of judgments and close the draw."""

@@ -234,6 +234,7 @@ def check_sets(
         for name, by_one in (("consistency", True), ("consensus", False))
     ]
     mean, total = np.zeros(n), np.zeros(len(which))
+    predicted = None if fitted else _mean_answers(posterior, groups, which, n)
     with progress() as bar:
         task = bar.add_task("predicting larger sets", total=len(which), status="")
         for place, draw in enumerate(draws_of(posterior, which, 4 * n)):
@@ -242,7 +243,8 @@ def check_sets(
                 given = p[np.arange(len(p)), of.answer]
                 mean[start : start + len(p)] += given / len(which)
                 total[place] += np.log(np.maximum(given, 1e-30)).sum()
-                _add_agreement(agreement, number, p, of.answer)
+                base = p if predicted is None else predicted[number]
+                _add_agreement(agreement, number, p, base, of.answer)
                 if loo:
                     first, last = np.searchsorted(kept, [start, start + len(p)])
                     answers[place, first:last, : p.shape[1]] = p[kept[first:last] - start]
@@ -276,9 +278,23 @@ def set_guessing(questions: Sequence[Question], sizes: Integers) -> dict[str, fl
     return {"log_loss": float(-np.log(chance).mean()), "accuracy": float(chance.mean())}
 
 
-def _add_agreement(tally: Tally, number: int, p: Floats, answer: Integers) -> None:
-    """Add choices of one question: whether the answer is the most probable one, ties shared."""
-    tied = p >= p.max(axis=1, keepdims=True) - 1e-9
+def _mean_answers(
+    posterior: Posterior, groups: Sequence[KnownSets], which: Integers, n: int
+) -> list[Floats]:
+    """Probabilities of the answers to each question, averaged over draws, (n, A) each."""
+    means: list[Floats] = [np.zeros((len(of.rows), len(of.question.answers))) for of in groups]
+    for draw in draws_of(posterior, which, 4 * n):
+        for place, of in enumerate(groups):
+            means[place] += set_answers(draw, of) / len(which)
+    return means
+
+
+def _add_agreement(tally: Tally, number: int, p: Floats, base: Floats, answer: Integers) -> None:
+    """Add choices of one question: whether the answer is the most probable one, ties shared.
+
+    The most probable by ``base``: of the draw, or averaged over draws (:mod:`._predictive`).
+    """
+    tied = base >= base.max(axis=1, keepdims=True) - 1e-9
     share = 1 / tied.sum(axis=1)
     hits = tied[np.arange(len(p)), answer] * share
     here = np.full(len(p), number)

@@ -32,6 +32,7 @@ from twoalike.embedding._sets import SETS, SetGroup
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
+FITS = 4
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature", "weight", "time")
 TRIALS = 200  # arrangements a step
@@ -404,7 +405,7 @@ def _fit_in_single(
     import jax
     import optax
 
-    parts = parts or [data] * (config.chains or 4)
+    parts = parts or [data] * (config.chains or FITS)
     n_fits = len(parts)
     plan = plan_steps(config, len(parts[0].items), len(data.ids), weights=form.weights)
     rngs = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]

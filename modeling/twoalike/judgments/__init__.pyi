@@ -57,6 +57,7 @@ from ._views import RatingSource as RatingSource
 from ._views import Sorting as Sorting
 from ._views import judgment_codes as judgment_codes
 from ._views import object_index as object_index
+from ._views import packed_codes as packed_codes
 from ._views import pair_sources as pair_sources
 from ._views import participant_index as participant_index
 from ._views import person_of as person_of
@@ -66,3 +67,4 @@ from ._views import split_by_object as split_by_object
 from ._views import split_by_participant as split_by_participant
 from ._views import split_by_triplet as split_by_triplet
 from ._views import trials_of as trials_of
+from ._views import unpacked_codes as unpacked_codes

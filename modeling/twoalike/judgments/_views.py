@@ -5,10 +5,13 @@ people, by participant for new people, by object for new objects. Rows are never
 triplet judged twice, in whatever order its items were shown, would be on both sides.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from zlib import compress, decompress
+from zlib import error as ZlibError
 
 import numpy as np
 import numpy.typing as npt
@@ -60,31 +63,62 @@ def participant_index(choices: pd.DataFrame) -> tuple[Integers, tuple[str, ...]]
     return np.asarray(used.cat.codes, dtype=np.int64), tuple(map(str, used.cat.categories))
 
 
-def judgment_codes(table: pd.DataFrame) -> npt.NDArray[np.uint64]:
+def judgment_codes(table: pd.DataFrame) -> Integers:
     """Give each judgment of a table of any kind a number, by who judged which items, shape (n,).
 
-    The same in every file, whatever the order of rows or items, so that judgments can be recognised
-    in another file. The answer does not count: to leave out judgments that were seen before must
-    not depend on what was answered. The reference of an anchored choice counts as such; rows of one
-    arrangement or sorting have one number.
+    48 bits of a hash, the same in every file, whatever the order of rows or items, so that
+    judgments can be recognised in another file. The answer does not count: to leave out judgments
+    that were seen before must not depend on what was answered. The reference of an anchored choice
+    counts as such; rows of one arrangement or sorting have one number.
     """
     who, what = _labels_hashed(table["participant"], b"who"), np.zeros(len(table), dtype=np.uint64)
     if "item" in table:
         trial = trial_numbers(table)
         total = np.zeros(int(trial.max(initial=-1)) + 1, dtype=np.uint64)
         np.add.at(total, trial, _labels_hashed(table["item"], b"item"))
-        return np.asarray(who * _ODD + total[trial])
+        return _mixed(who, total[trial])
     columns = PAIR if PAIR[0] in table else [*ITEMS, *(one for one in MORE_ITEMS if one in table)]
     for column in columns:
         what += _labels_hashed(table[column], b"item")
     if "kind" in table and columns[0] == ITEMS[0]:
         anchored = table["kind"].isin(["anchored", "anchored_pair"]).to_numpy()
         what[anchored] += _labels_hashed(table[ITEMS[0]], b"reference")[anchored]
-    return np.asarray(who * _ODD + what)
+    return _mixed(who, what)
 
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-"""Any odd number with many bits: multiplied by it, 64-bit numbers stay different."""
+def _mixed(who: npt.NDArray[np.uint64], what: npt.NDArray[np.uint64]) -> Integers:
+    odd = np.uint64(0x9E3779B97F4A7C15)  # with many bits: 64-bit products stay different
+    return np.asarray((who * odd + what) >> np.uint64(16), dtype=np.int64)
+
+
+def packed_codes(*parts: Integers) -> str:
+    """Write sets of numbers of judgments, in text that JSON can hold; each once.
+
+    Examples
+    --------
+    >>> unpacked_codes(packed_codes(np.array([7, 2**47]), np.array([7, 9]))).tolist()
+    [7, 9, 140737488355328]
+    """
+    gaps = np.diff(np.unique(np.concatenate(parts)), prepend=0).astype("<i8")
+    return b64encode(compress(gaps.view(np.uint8).reshape(-1, 8).T.tobytes())).decode()
+
+
+def unpacked_codes(text: str) -> Integers:
+    """Read what :func:`packed_codes` wrote, in ascending order, shape (n,).
+
+    Raises
+    ------
+    TwoalikeError
+        If the text is damaged.
+    """
+    try:
+        content = np.frombuffer(decompress(b64decode(text, validate=True)), dtype=np.uint8)
+        return np.cumsum(np.ascontiguousarray(content.reshape(8, -1).T).view("<i8").ravel())
+    except (ValueError, ZlibError) as error:
+        raise TwoalikeError(
+            f"the record of the judgments that were fitted to is damaged ({error})",
+            remedy="Make the file that holds it again.",
+        ) from error
 
 
 def _labels_hashed(labels: "pd.Series[str]", role: bytes) -> npt.NDArray[np.uint64]:

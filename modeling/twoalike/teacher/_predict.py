@@ -16,6 +16,7 @@ from twoalike.embedding import (
     choice_intervals,
     set_probabilities,
     triplet_indices,
+    usual_question,
 )
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import read_sets
@@ -34,8 +35,8 @@ def predict(
     interval: float | None = None,
     participant: str | Sequence[str] | None = None,
     participant_column: int | None = None,
-    kind: SetKind = "odd_one_out",
-    items: int = 3,
+    kind: SetKind | None = None,
+    items: int | None = None,
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
     out: str | Path | None = None,
@@ -61,10 +62,11 @@ def predict(
     kind
         ``anchored``: item 1 is the reference, and the more similar of the others is chosen;
         ``ranked``: and then the next. ``most_alike``: the most alike pair; ``anchored_pair``: the
-        two most like item 1, in no order.
+        two most like item 1, in no order. None: what most choices of the posterior's fit answer,
+        and of a teacher ``odd_one_out``.
     items
         Number of items of a set. Of more than three, and of the last three kinds, only a posterior
-        predicts choices.
+        predicts choices. None: as the kind, or the width of an array of triplets.
     features, objects
         For a teacher that maps features: a network's features or their file, and a file of object
         ids if that file has none.
@@ -77,7 +79,8 @@ def predict(
     odd one); with ``interval`` also ``item_1_low`` and so on, then ``item_1_high`` and so on. Of
     larger sets one column a possible answer, such as ``item_4``, or ``items_1_4`` for a pair.
     ``attrs["new_people"]`` of the table maps each person named that the posterior does not know to
-    the number of their triplets, which a new person answers.
+    the number of their triplets, which a new person answers; ``attrs["question"]`` says what was
+    asked, in words.
 
     Raises
     ------
@@ -87,13 +90,20 @@ def predict(
     """
     names = [f"item_{k}" for k in (1, 2, 3)]
     new_people: dict[str, int] = {}
-    larger = items != len(names) or kind not in OPTIONS
-    of_triplets: ChoiceKind = "anchored" if kind == "anchored" else "odd_one_out"
+    posterior = None
     if isinstance(source, Posterior) or (
         isinstance(source, str | Path) and not Path(source).is_dir()
     ):
         posterior = as_posterior(source)
-        question = Question(kind, items)
+    if items is None and not isinstance(triplets, str | Path):
+        items = np.shape(triplets)[-1]
+    question = Question(kind or "odd_one_out", items or len(names))
+    if posterior is not None:
+        question = usual_question(posterior, kind, items)
+    kind, items = question.kind, question.items
+    larger = items != len(names) or kind not in OPTIONS
+    of_triplets: ChoiceKind = "anchored" if kind == "anchored" else "odd_one_out"
+    if posterior is not None:
         indices = (
             _set_indices(triplets, posterior.ids, items)
             if larger
@@ -127,6 +137,7 @@ def predict(
                 remedy="Give a posterior (.nc), or leave out `interval=...`, `participant=...`, "
                 "`kind=...` and `items=...`.",
             )
+        assert not isinstance(source, Posterior)
         columns = [_of_teacher(source, triplets, features, objects)]
     content = np.concatenate([np.asarray(one, dtype=np.float64) for one in columns], axis=1)
     if out is not None:
@@ -134,7 +145,7 @@ def predict(
             header = "\t".join(names)
             np.savetxt(temporary, content, fmt="%.6f", delimiter="\t", header=header, comments="")
     table = pd.DataFrame(content, columns=names)
-    table.attrs["new_people"] = new_people
+    table.attrs |= {"new_people": new_people, "question": question.label}
     return table
 
 

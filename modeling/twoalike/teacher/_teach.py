@@ -12,23 +12,25 @@ from typing import Any, Literal
 import numpy as np
 
 from twoalike.choice import odd_item
-from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
+from twoalike.embedding import Posterior, PosteriorSource, as_posterior, seen_judgments
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     ITEMS,
     JudgmentTable,
     is_scored,
+    judgment_codes,
     object_index,
+    packed_codes,
     read_judgments,
     split_sets,
 )
 from twoalike.study import (
     Booleans,
     Floats,
+    Integers,
     TwoalikeError,
     counted,
     provenance,
-    sha256_file,
 )
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
@@ -146,6 +148,8 @@ def teach(
     origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
     origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
     origin |= fitted.likeness | people.left_out()
+    parts = [one for one in (whole.judged, people.codes) if one is not None]
+    origin |= {"judged": packed_codes(*parts)} if parts else {}
     if out is None:
         return replace(teacher, description={**origin, **teacher.description})
     save_teacher(out, teacher, origin)
@@ -219,6 +223,8 @@ class _People:
     not_new: str  # why teachers cannot be compared on them; empty if they can
     label_comparison: dict[str, Any] = field(default_factory=dict)  # on these choices
     in_sets: int = 0  # choices among more than three items, which are not used
+    codes: Integers | None = None  # numbers of the choices given
+    new: Choices | None = None  # those that the posterior was not fitted to
 
     @classmethod
     def of(cls, given: JudgmentTable | None, posterior: Posterior) -> "_People":
@@ -226,22 +232,29 @@ class _People:
         if given is None:
             return cls(None, "no choices given", {"skipped": "no choices given"})
         table, larger = split_sets(read_judgments(given))
-        in_sets = int(is_scored(larger).sum())
+        in_sets, codes = int(is_scored(larger).sum()), judgment_codes(table)
         if in_sets and not is_scored(table).any():
             reason = "all choices are among more than three items"
             return cls(None, reason, {"skipped": reason}, in_sets)
         lapse = float(posterior.typical_lapse.mean())
         members = posterior.participants if posterior.likeness else None
         choices = odd_choices(given, posterior.ids, lapse, members)
-        if isinstance(given, str | Path):
-            known = is_input(posterior, "choices", sha256_file(Path(given)))
-        else:
-            known = fitted_on(posterior, read_judgments(given), "")[0]
-        if known:
+        fresh = is_scored(table)
+        file = Path(given) if isinstance(given, str | Path) else None
+        if (seen := seen_judgments(posterior, table, file=file)) is not None:
+            fresh = fresh & ~seen
+        for item in ITEMS:
+            fresh = fresh & table[item].isin(posterior.ids).to_numpy()
+        if members is not None:
+            fresh = fresh & table["participant"].isin(members).to_numpy()
+        if not fresh.any():
             reason = "the posterior was fitted to these choices"
-            return cls(choices, reason, {"skipped": reason}, in_sets)
-        of_choices = choices.triplets, choices.chosen, choices.anchored
-        return cls(choices, "", compare_labels(posterior, *of_choices), in_sets)
+            return cls(choices, reason, {"skipped": reason}, in_sets, codes)
+        new = choices
+        if fresh.sum() < len(choices.chosen):
+            new = odd_choices(table[fresh], posterior.ids, lapse, members)
+        labels = compare_labels(posterior, new.triplets, new.chosen, new.anchored)
+        return cls(choices, "", labels, in_sets, codes, new)
 
     def left_out(self) -> dict[str, int]:
         """Numbers of the choices that were not used, for teacher.json."""
@@ -260,13 +273,13 @@ class _People:
         judged: Booleans | None,
     ) -> dict[str, Any]:
         """Compare the three kinds of teachers on new choices."""
-        if self.choices is None or self.not_new:
+        if self.new is None:
             return {"skipped": self.not_new}
         usable = np.isin(posterior.ids, table.ids)
         if judged is not None:
             usable &= judged
         rows = np.flatnonzero(usable)
-        choices = self.choices.within(rows, len(usable))
+        choices = self.new.within(rows, len(usable))
         if not len(choices.chosen):
             return {"skipped": "no choice is of judged objects with features only"}
         ids = tuple(np.array(posterior.ids)[usable])
