@@ -64,7 +64,8 @@ def evaluate(
     agree with these people, calibration, changes of the similarity structure and, with --labels,
     how useful the features are for other tasks. The printed tables show the main numbers; --out
     contains all. Judgments of objects that some network has no features of are left out and
-    counted.
+    counted. Without a network, --rdm and --arrangements show how far people agree: the noise
+    ceiling.
 
     Parameters
     ----------
@@ -86,6 +87,7 @@ def evaluate(
         twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
         twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
         twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
+        twoalike evaluate --rdm rdms.mat --objects ids.txt --out results.json
     """  # noqa: E501
     from twoalike.results import evaluate as score
     from twoalike.results import lost_abilities

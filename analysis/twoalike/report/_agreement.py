@@ -323,7 +323,7 @@ def alignment_section(inputs: Inputs) -> Section:
         for of in views:
             if of.judgments:
                 blocks += _choice_blocks(of, len(views) > 1)
-        if results.rdm:
+        if results.rdm and results.models:
             blocks += _structure_blocks(results)
         blocks += judged_blocks(results)
     if inputs.card is not None:

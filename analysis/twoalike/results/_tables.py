@@ -275,8 +275,11 @@ def _dissimilarities(results: "Results") -> SummaryTable:
     title = f"{'Arrangements' if arranged else 'Dissimilarities'} by {whose} of {objects}"
     out = [counted(n, kind.removesuffix("s")) for kind, n in people.left_out.items() if n]
     title += f" (left out: {', '.join(out)})" if out else ""
-    columns = ("model", "Spearman, mean person", "rho-a", "mean over people")
-    table = SummaryTable(title, columns + (("weighted by evidence",) if arranged else ()))
+    columns = ["model", "Spearman, mean person", "rho-a", "mean over people"]
+    columns += ["weighted by evidence"] if arranged else []
+    if not results.models:
+        columns = ["", "Spearman, mean over people"]
+    table = SummaryTable(title, columns)
     structure = results.structure.models if results.structure else ()
     weighted = {of.name: of.weighted_spearman for of in structure}
     for model in results.models:
@@ -287,7 +290,7 @@ def _dissimilarities(results: "Results") -> SummaryTable:
             table.add(model.name, _interval(model.rdm.spearman), rho_a, mean, *more)
     if people.ceiling:
         span = f"{people.ceiling.lower:.3f} to {people.ceiling.upper:.3f}"
-        table.add(Cell("", "noise ceiling"), "", "", span)
+        table.add(Cell("", "noise ceiling"), *["", ""][: len(columns) - 2], span)
     return table
 
 
