@@ -25,7 +25,7 @@ class Options:
     arrangements: Path | None = None
     """Multi-arrangement (arrangements.parquet), instead of --rdm."""
     rdm: Path | None = None
-    """People's dissimilarities (.mat, .npy, .npz, .csv)."""
+    """People's dissimilarities (.mat, .npy, .npz, .csv, or the .parquet of twoalike import rdm)."""
     ratings: Path | None = None
     """Ratings of pairs (ratings.parquet)."""
     sortings: Path | None = None

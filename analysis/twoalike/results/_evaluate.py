@@ -120,8 +120,8 @@ def evaluate(
         ones, these are scored apart: ``anchored`` holds what is measured of the latter, ``sets``
         what is of choices among more than three items.
     rdm
-        People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv), or a
-        table that was read before.
+        People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv,
+        .parquet), or a table that was read before.
     ratings, sortings
         Tables of rated pairs and of objects sorted into piles, or their files (.parquet).
     posterior

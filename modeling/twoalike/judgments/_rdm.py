@@ -20,8 +20,10 @@ from twoalike.judgments._tables import (
     check_new_table,
     dissimilarities_table,
     object_ids,
+    read_judgments,
     write_imported,
 )
+from twoalike.judgments._views import pair_sources
 from twoalike.study import (
     Floats,
     TwoalikeError,
@@ -191,6 +193,17 @@ def _from_text(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
     return values, tuple(map(str, names)) if square and names is not None else None
 
 
+def _from_pairs(table: pd.DataFrame) -> RdmTable:
+    """Matrices of a table of dissimilarities, one per source, NaN where a pair was not judged."""
+    sources, ids = pair_sources(table)
+    values = np.full((len(sources), len(ids), len(ids)), np.nan)
+    values[:, range(len(ids)), range(len(ids))] = 0
+    for matrix, source in zip(values, sources, strict=True):
+        first, second = source.pairs.T
+        matrix[first, second] = matrix[second, first] = source.dissimilarity
+    return RdmTable(values, ids, tuple(source.label for source in sources))
+
+
 def _check(path: Path, values: Floats, *, gaps: bool, diagonal: bool) -> None:
     if np.isinf(values).any() or (np.isnan(values).any() and not gaps):
         raise TwoalikeError(f"{path}: dissimilarities hold NaN or infinite values; fill all pairs.")
@@ -213,7 +226,7 @@ def _check(path: Path, values: Floats, *, gaps: bool, diagonal: bool) -> None:
 def read_rdms(
     path: str | Path, objects: Sequence[str] | None = None, *, gaps: bool = False
 ) -> RdmTable:
-    """Read RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
+    """Read RDMs from ``.mat``, ``.npy``, ``.npz``, delimited text or our table (``.parquet``).
 
     Square matrices, stacks of them, or upper triangles (row by row, one participant a row).
 
@@ -233,7 +246,11 @@ def read_rdms(
         diagonal not zero, a pair is missing that may not be, or the objects are unknown or do
         not fit.
     """
-    table = _read_matrix_file(Path(path), gaps=gaps)
+    if Path(path).suffix == ".parquet":
+        table = _from_pairs(read_judgments(path, "dissimilarities"))
+        _check(Path(path), table.values, gaps=gaps, diagonal=True)
+    else:
+        table = _read_matrix_file(Path(path), gaps=gaps)
     if objects is not None:
         return table.select(objects, str(path))
     if table.ids is None:
@@ -246,7 +263,7 @@ def _read_matrix_file(path: Path, *, gaps: bool = False, diagonal: bool = True) 
 
     ``diagonal``: whether it must be zero; similarities have something else there.
     """
-    require_file(path, "dissimilarities (.mat, .npy, .npz, .csv)")
+    require_file(path, "dissimilarities (.mat, .npy, .npz, .csv, .parquet)")
     if path.suffix == ".mat":
         table = _from_mat(path)
     else:
