@@ -72,6 +72,11 @@ _FILES = (
     ),
     ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),
     (
+        "`scores.json`",
+        "[how well a posterior predicts judgments](results.md#results-scores)",
+        "`score` → you",
+    ),
+    (
         "`leaderboard.json`, `leaderboard.tsv`",
         "networks in order: [everything](results.md#results-leaderboard), and "
         "[a row a score](#leaderboard-tsv)",

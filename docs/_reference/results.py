@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from _reference.markdown import cell, code, table
 from twoalike.evaluation import Interval
-from twoalike.results import Leaderboard, Results, TransferResults, quantity_of
+from twoalike.results import Leaderboard, Results, Scores, TransferResults, quantity_of
 
 _HEAD = """# results.json
 
@@ -31,6 +31,12 @@ What `twoalike transfer` measures; `twoalike.results.TransferResults.load` reads
 [Transfer](#results-transfer), and how it was made.
 
 """
+_SCORES = """(results-scores)=
+## scores.json
+
+What `twoalike score` measures; `twoalike.results.Scores.load` reads it.
+
+"""
 _LEADERBOARD = """(results-leaderboard)=
 ## leaderboard.json
 
@@ -44,12 +50,13 @@ def results_page() -> str:
     """Markdown of the page."""
     seen: list[type[BaseModel]] = []
     parts = [_section(model) for model in models_within(Results, seen)]
-    known = len(seen)
     transfer = _TRANSFER + key_table(TransferResults, descriptions(TransferResults))
-    board = _LEADERBOARD + key_table(Leaderboard, descriptions(Leaderboard))
-    own = [_section(model) for model in models_within(Leaderboard, seen)[known:]]
-    results = key_table(Results, descriptions(Results))
-    return "\n".join([_HEAD, results, *parts[1:], transfer, board, *own[1:]])
+    parts = [key_table(Results, descriptions(Results)), *parts[1:], transfer]
+    for head, model in ((_SCORES, Scores), (_LEADERBOARD, Leaderboard)):
+        known = len(seen)
+        own = [_section(inner) for inner in models_within(model, seen)[known:]]
+        parts += [head + key_table(model, descriptions(model)), *own[1:]]
+    return "\n".join([_HEAD, *parts])
 
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:

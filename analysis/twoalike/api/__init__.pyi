@@ -35,6 +35,7 @@ from twoalike.report import write_report
 from twoalike.results import Results as Results
 from twoalike.results import evaluate as evaluate
 from twoalike.results import leaderboard as leaderboard
+from twoalike.results import score as score
 from twoalike.results import transfer as transfer
 from twoalike.sitting import simulate as simulate
 from twoalike.stimuli import StimulusSet as StimulusSet

@@ -10,13 +10,15 @@ from ._entropy import within_participants as within_participants
 from ._reliability import Answers as Answers
 from ._reliability import CalibrationError as CalibrationError
 from ._reliability import Reliability as Reliability
+from ._reliability import SetCalibration as SetCalibration
+from ._reliability import binned as binned
 from ._reliability import brier_scores as brier_scores
 from ._reliability import calibration_error as calibration_error
+from ._reliability import error_of as error_of
 from ._reliability import predictions as predictions
 from ._reliability import probability_bins as probability_bins
 from ._reliability import reliability as reliability
-from ._sets import SetCalibration as SetCalibration
-from ._sets import set_calibration as set_calibration
+from ._reliability import set_calibration as set_calibration
 from ._times import TimesByEntropy as TimesByEntropy
 from ._times import knows_times as knows_times
 from ._times import mean_over_people as mean_over_people

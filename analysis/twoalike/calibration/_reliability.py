@@ -32,6 +32,7 @@ from twoalike.choice import expected_accuracy
 from twoalike.evaluation import (
     Count,
     Interval,
+    JudgedSets,
     Measured,
     Number,
     Quantity,
@@ -310,3 +311,26 @@ def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
     """
     values = np.asarray(probabilities, dtype=np.float64)
     return np.asarray(((values - np.eye(values.shape[1])[chosen]) ** 2).sum(axis=1))
+
+
+class SetCalibration(Measured):
+    """Whether a network's probabilities of the answers come true as often as they say."""
+
+    error: CalibrationError
+    """Of the likeliest answer, in ten bins of equal width."""
+    brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
+    """Brier score over all answers; 1 - 1/A for equal probabilities of A answers."""
+
+
+def set_calibration(probabilities: Floats, judged: JudgedSets) -> SetCalibration:
+    """Compare probabilities with the choices that answer one question.
+
+    Parameters
+    ----------
+    probabilities
+        Of each answer to each choice, shape (n, A).
+    """
+    return SetCalibration(
+        error=error_of(binned(probabilities, judged.answer, answers="top"), judged),
+        brier=judged.interval(brier_scores(probabilities, judged.answer)).within(0.0, 2.0),
+    )

@@ -83,7 +83,7 @@ def show_notes(lines: Iterable[str]) -> None:
     from twoalike.study import visible
 
     for line in lines:
-        print(visible(with_options(line)))  # noqa: T201
+        print(visible(with_options(line)), flush=True)  # noqa: T201
 
 
 def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:

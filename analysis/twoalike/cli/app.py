@@ -32,6 +32,7 @@ VERBS = {
     "export": ("export:app", "Export data and students in formats of other tools."),
     "fit": ("fit:fit", "Fit the Bayesian embedding to judgments."),
     "check": ("check:check", "Check whether a posterior can be trusted."),
+    "score": ("score:score", "Score a posterior on new judgments."),
     "predict": ("predict:predict", "Predict choices by a posterior or a teacher."),
     "similarity": ("similarity:similarity", "Write the similarities of all pairs of objects."),
     "embed": ("embed:embed", "Write the coordinates of a posterior."),

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
@@ -178,13 +178,6 @@ def _show(posterior: "Posterior") -> None:
     from twoalike.embedding import advise, has_spare, link_warnings
 
     attrs = posterior.attrs
-    if pilot := attrs.get("pilot"):
-        show(_pilot_line(pilot))
-        if advice := _weights_line(pilot):
-            show(f"[bold]note[/]: {advice}")
-        if tried := pilot.get("response_times"):
-            show(_times_line(tried))
-    show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
     for warning in link_warnings(attrs["links"]):
@@ -200,39 +193,3 @@ def _show(posterior: "Posterior") -> None:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:
         show(f"[bold]note[/]: {escape(advice)}")
-
-
-def _weights_line(pilot: "dict[str, Any]") -> str:
-    """Advise weights of the dimensions by person, where the pilot found them clearly better."""
-    tried = pilot.get("weights")
-    if tried is None or tried["gain"] <= 2 * tried["gain_se"]:
-        return ""
-    return (
-        "weights of the dimensions by person predict held-out judgments better by "
-        f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit --people weights"
-    )
-
-
-def _times_line(tried: "dict[str, Any]") -> str:
-    """Say whether response times are used, and why."""
-    said = f"response times are {'used' if tried['kept'] else 'not used'}: with them held-out "
-    way = "better" if tried["gain"] > 0 else "worse"
-    said += f"choices are predicted {way} by {abs(tried['gain']):.4f} ± {tried['gain_se']:.4f} nats"
-    return said if tried["kept"] or tried["gain"] <= 0 else f"{said}, too little to be sure"
-
-
-def _pilot_line(pilot: "dict[str, Any]") -> str:
-    """Say what was tried before the fit, and what came out of it."""
-    named = {"dot": "dot product", "distance": "distance"}
-    (taken,) = [trial for trial in pilot["tried"] if trial["similarity"] == pilot["taken"]]
-    said = f"pilot: {named[taken['similarity']]}, {taken['dimensions']} of {pilot['offered']} "
-    said += "dimensions carry weight"
-    for other in pilot["tried"]:
-        gap = other["minus_taken"]
-        if other is not taken:
-            said += (
-                f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
-                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} "
-                f"on {pilot['judgments']:,} held-out judgments"
-            )
-    return said

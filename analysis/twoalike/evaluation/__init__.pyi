@@ -11,6 +11,7 @@ from ._choices import score_choices as score_choices
 from ._choices import similarity_matrix as similarity_matrix
 from ._choices import triplet_similarities as triplet_similarities
 from ._compare import ChoiceScores as ChoiceScores
+from ._compare import OpenInterval as OpenInterval
 from ._compare import People as People
 from ._compare import PeopleDifference as PeopleDifference
 from ._compare import PeopleScores as PeopleScores

@@ -14,8 +14,14 @@ from ._model import Chance as Chance
 from ._model import JudgmentCounts as JudgmentCounts
 from ._model import ModelScores as ModelScores
 from ._model import Results as Results
+from ._model import Seen as Seen
 from ._model import TransferResults as TransferResults
 from ._model import quantity_of as quantity_of
+from ._score import ScoredChoices as ScoredChoices
+from ._score import ScoredPart as ScoredPart
+from ._score import ScoredPerson as ScoredPerson
+from ._score import Scores as Scores
+from ._score import score as score
 from ._tables import FEW_CLASSES as FEW_CLASSES
 from ._tables import SET_CEILINGS as SET_CEILINGS
 from ._tables import Cell as Cell

@@ -29,7 +29,6 @@ from twoalike.evaluation import (
     score_sortings,
 )
 from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
-from twoalike.results._choices import NO_SCORES, on_choices
 from twoalike.results._inputs import (
     FeatureSource,
     Networks,
@@ -38,7 +37,7 @@ from twoalike.results._inputs import (
     read_people,
     student_candidates,
 )
-from twoalike.results._judged import on_rated, on_sets
+from twoalike.results._judged import NO_SCORES, on_choices, on_rated, on_sets
 from twoalike.results._model import KindResults, ModelScores, Results, TransferResults
 from twoalike.rsa import structure
 from twoalike.study import (

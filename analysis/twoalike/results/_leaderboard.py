@@ -43,9 +43,9 @@ from twoalike.results._board import (
     RankedNetwork,
     Standing,
 )
-from twoalike.results._choices import check_labels, counts_of, labels_of
 from twoalike.results._evaluate import FEWEST_OBJECTS, common_objects, read_posterior, with_features
 from twoalike.results._inputs import ManyNetworks, read_people, read_ranked
+from twoalike.results._judged import check_labels, counts_of, labels_of
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
     Booleans,

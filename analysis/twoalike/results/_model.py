@@ -31,7 +31,7 @@ from twoalike.evaluation import (
 )
 from twoalike.results._tables import SummaryTable, as_html, results_tables, transfer_tables
 from twoalike.rsa import Structure
-from twoalike.study import check_content, read_json, write_json
+from twoalike.study import Booleans, TwoalikeError, check_content, read_json, write_json
 from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
 
 if TYPE_CHECKING:
@@ -114,6 +114,50 @@ class Saved(Measured):
 
     def _repr_html_(self) -> str:
         return "".join(map(as_html, self.tables()))
+
+
+class Seen(Measured):
+    """Judgments that what is scored was fitted to, itself or what taught it."""
+
+    judgments: Count
+    """Main and repeated judgments of the file."""
+    seen: Count | None
+    """Those of a participant about items that were fitted to; null if there is no record."""
+    excluded: bool
+    """Whether these were left out."""
+
+    @classmethod
+    def of(
+        cls, table: "pd.DataFrame", seen: Booleans | None, kind: str, *, exclude: bool
+    ) -> "tuple[Seen, pd.DataFrame]":
+        """Count them, (n,), and leave them out of a table where that is asked for.
+
+        Raises
+        ------
+        TwoalikeError
+            If they are to be left out, and there is no record of them or nothing else is left.
+        """
+        found = cls(
+            judgments=len(table), seen=None if seen is None else int(seen.sum()), excluded=exclude
+        )
+        if not exclude:
+            return found, table
+        if seen is None or seen.all():
+            raise TwoalikeError(
+                where=f"`exclude_seen=True`, {kind}",
+                expected="judgments that were not fitted to",
+                found="no record of what was" if seen is None else f"{len(table):,}, all fitted to",
+            )
+        return found, table[~seen]
+
+    def titled(self, title: str) -> str:
+        """Title of a table of these judgments, which says first whether they were fitted to."""
+        if self.seen is None:
+            return f"{title}; whether they were fitted to is not recorded"
+        if not self.seen or self.excluded:
+            return f"{title}; {self.seen:,} fitted to and left out" if self.seen else title
+        some = "" if self.seen == self.judgments else f"{self.seen:,} of {self.judgments:,} "
+        return f"{some}IN-SAMPLE: {title}"
 
 
 class Network(Measured):

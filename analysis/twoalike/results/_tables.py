@@ -1,6 +1,6 @@
 """Tables of the main figures: what the terminal and a notebook show of results."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from twoalike.evaluation import (
         Interval,
         JudgedBy,
+        OpenInterval,
         PersonCeiling,
         PredictedJudgments,
         RatingResults,
         SortingResults,
     )
     from twoalike.results._model import JudgmentCounts, Results, SetKindResults
+    from twoalike.results._score import ScoredPart, ScoredPerson, Scores
     from twoalike.rsa import Structure
     from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
 
@@ -150,7 +152,9 @@ def results_tables(results: "Results") -> list[SummaryTable]:
     return tables
 
 
-def _interval(found: "Interval | TransferScore | TransferDifference | None") -> Cell:
+def _interval(
+    found: "Interval | OpenInterval | TransferScore | TransferDifference | None",
+) -> Cell:
     """Estimate and interval; empty where there is none."""
     if found is None:
         return Cell("")
@@ -373,6 +377,68 @@ def lost_abilities(found: "Transfer") -> list[str]:
         for name, changes in losses.items()
         for change, row, interval in [min(changes)]
     ]
+
+
+def scores_tables(found: "Scores") -> list[SummaryTable]:
+    """One table a question, its participants, and one of ratings and sortings."""
+    tables = []
+    for of in found.choices:
+        people = [
+            counted(n, f"{kind} participant")
+            for kind, n in (("known", of.known_people), ("new", of.new_people))
+            if n
+        ]
+        title = f"{counted(of.scores.choices, 'choice')} ({of.label}) by {' and '.join(people)} "
+        title = _titled(found, "choices", f"{title}of {counted(of.objects, 'object')}")
+        table = SummaryTable(title, ("", "choices", "accuracy", "log-loss", "calibration error"))
+        table.add("all", *_part(of.scores))
+        for group, subsets in of.groups.items():
+            for name, part in subsets.items():
+                table.add(f"{group}: {name}", *_part(part))
+        chance = f"{of.chance.accuracy:.3f}", f"{of.chance.log_loss:.3f}"
+        table.add(Cell("", "chance"), "", *chance)
+        tables.append(table)
+        if of.participants and len(of.participants) > 1:
+            tables.append(_scored_people(of.participants))
+    rated = [(kind, getattr(found, kind)) for kind in ("ratings", "sortings")]
+    for kind, score in rated:
+        if score is not None:
+            title = _titled(found, kind, f"{counted(score.judgments, 'judgment')} ({kind})")
+            table = SummaryTable(title, ("", "log-loss"))
+            table.add("posterior", _interval(score.log_loss))
+            table.add(Cell("", "chance"), f"{score.guessing:.3f}")
+            tables.append(table)
+    return tables
+
+
+def _titled(found: "Scores", kind: str, title: str) -> str:
+    """Title with what was left out, and with how many judgments were fitted to."""
+    reasons = found.left_out[kind].items()
+    out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
+    return found.seen[kind].titled(title)
+
+
+def _part(part: "ScoredPart | ScoredPerson") -> tuple[Cell | str, ...]:
+    error = part.calibration.debiased
+    return f"{part.choices:,}", *map(_interval, (part.accuracy, part.log_loss, error))
+
+
+MOST_PEOPLE = 20
+"""Participants that a table lists."""
+
+
+def _scored_people(people: "Mapping[str, ScoredPerson]") -> SummaryTable:
+    """Scores by participant, the least predictable first."""
+    title = f"The {min(len(people), MOST_PEOPLE)} least predictable of {len(people)} participants"
+    if len(people) <= MOST_PEOPLE:
+        title = "By participant, the least predictable first"
+    columns = ("participant", "choices", "accuracy", "log-loss", "calibration error")
+    table = SummaryTable(title, columns)
+    worst = sorted(people.items(), key=lambda of: -of[1].log_loss.value)
+    for name, part in worst[:MOST_PEOPLE]:
+        table.add(name if part.known else f"{name} (new)", *_part(part))
+    return table
 
 
 def transfer_tables(found: "Transfer") -> list[SummaryTable]:

@@ -39,6 +39,7 @@ from ._intervals import similarity_table as similarity_table
 from ._judged import fitted_on as fitted_on
 from ._judged import is_input as is_input
 from ._judged import other_file as other_file
+from ._judged import seen_judgments as seen_judgments
 from ._loo import LEAST_DRAWS as LEAST_DRAWS
 from ._loo import LeaveOneOut as LeaveOneOut
 from ._loo import PredictedChoices as PredictedChoices

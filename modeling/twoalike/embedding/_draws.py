@@ -209,11 +209,12 @@ def pack_tree(
     draws: dict[str, Floats],
     stats: dict[str, Floats],
     attrs: dict[str, Any],
+    codes: npt.NDArray[np.uint64] | None = None,
 ) -> "xr.DataTree":
     """Put draws and statistics into ArviZ's groups.
 
-    ``data`` are all judgments, held-out ones included; draws and log priors have shape
-    (chains, S, ...), statistics (chains, S) of nuts and (chains, steps) of vi.
+    ``data`` are all judgments, held-out ones included, and ``codes`` their numbers; draws and log
+    priors have shape (chains, S, ...), statistics (chains, S) of nuts and (chains, steps) of vi.
     """
     import xarray as xr
 
@@ -253,12 +254,15 @@ def pack_tree(
         },
         coords={"chain": np.arange(chains), "draw": np.arange(n_draws)},
     )
+    constant: dict[str, Any] = dict(_counts(data))
+    if codes is not None:
+        constant["codes"] = ("judgment", codes)
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,
             "sample_stats": sample_stats,
             "log_prior": log_prior,
-            "constant_data": xr.Dataset(_counts(data), coords={**everybody, **others}),
+            "constant_data": xr.Dataset(constant, coords={**everybody, **others}),
         }
     )
     tree.attrs = flat_attrs(attrs)

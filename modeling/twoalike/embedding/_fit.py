@@ -34,7 +34,7 @@ from twoalike.embedding._people import (
     read_covariates,
     read_groups,
 )
-from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
+from twoalike.embedding._pilot import FEWEST, Pilot, plan_lines, run_pilot
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
 from twoalike.embedding._times import response_times
@@ -44,6 +44,7 @@ from twoalike.judgments import (
     JudgmentKind,
     JudgmentTable,
     collect_judgments,
+    judgment_codes,
     read_judgments,
     split_sets,
 )
@@ -122,7 +123,8 @@ def fit(
     config, settings
         A :class:`FitConfig`, or its fields by name: ``engine``, ``dimensions``, ``seed`` and so on.
     announce
-        Receives one line for each table of a study that is written, and remarks on its data.
+        Receives one line for each table of a study that is written, remarks on its data and, before
+        the fit, what a pilot found and advises, the engine, and the time that it takes.
 
     Returns
     -------
@@ -172,7 +174,8 @@ def fit(
         if Path(covariates).is_file():
             inputs["covariates"] = Path(covariates)
         covariates = read_covariates(covariates, study)
-    known = {"features": _read_features(features, objects), "groups": groups}
+    known: dict[str, Any] = {"features": _read_features(features, objects), "groups": groups}
+    known["announce"] = announce
     fitted = partial(_fitted, tables, inputs, config, **known, covariates=covariates)
     limit = None if study is None else study.config.exclusion.careless
     if study is None or limit is None:
@@ -248,6 +251,7 @@ def fit_embedding(
     config: FitConfig | None = None,
     source: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
+    announce: Callable[[str], object] | None = None,
 ) -> Posterior:
     """Fit the Bayesian embedding to tables that are read already, as :func:`fit` does.
 
@@ -271,6 +275,8 @@ def fit_embedding(
         File (.npz) that keeps the fit in progress: called again with the same judgments and
         settings, an interrupted fit continues from it; the previous file is kept beside it. Remove
         both with ``remove_checkpoint`` once the posterior is saved.
+    announce
+        Receives, before the fit, what a pilot found and advises, the engine, and the time.
 
     Returns
     -------
@@ -297,19 +303,26 @@ def fit_embedding(
     if tried is None or not tried.keeps_times:
         data = replace(data, times=None)
     form, engine, why = resolve_form(data, table, config, tried)
+    plan: dict[str, Any] = {"engine": engine, "engine_reason": why, "device": device()}
+    plan |= {} if tried is None else {"pilot": tried.described()}
+    if announce is not None:
+        for line in plan_lines(plan):
+            announce(line)
     fitted, held = _hold_out(data, engine, config)
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
     draws, stats = _run(engine, fitted, held, form, config, part)
     draws = order_draws(draws, form.similarity, drop=config.dimensions is None)
     attrs = {
-        **_described(engine, why, form, config, draws["embedding"], stats),
+        **_described(engine, form, config, draws["embedding"], stats),
+        **plan,
         "links": describe_links(data) | {"arranged": _arranged(dissimilarities)},
-        **({} if tried is None else {"pilot": tried.described()}),
         **({} if data.covariates is None else {"covariates": data.covariates.described()}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
-    posterior = Posterior(pack_tree(data, draws, stats, attrs))
+    fitted_tables = [table for table in (used, *others) if table is not None]
+    codes = np.unique(np.concatenate([judgment_codes(table) for table in fitted_tables]))
+    posterior = Posterior(pack_tree(data, draws, stats, attrs, codes))
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
     return posterior
@@ -371,14 +384,13 @@ def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
 
     def form_of(similarity: str) -> Form:
         prior = choose_prior("auto", "vi", similarity, with_features=table is not None)
-        return Form(d, prior, similarity, table)
+        return Form(d, prior, similarity, table, config.people == "weights")
 
     return run_pilot(data, form_of, similarities, config)
 
 
 def _described(
     engine: str,
-    why: str,
     form: Form,
     config: FitConfig,
     x: Floats,
@@ -396,9 +408,6 @@ def _described(
         + (", and weights of the dimensions by person" if form.weights else ""),
         "similarity": form.similarity,
         "people": "weights" if form.weights else "noise",
-        "engine": engine,
-        "engine_reason": why,
-        "device": device(),
         "prior": form.prior,
         "seed": config.seed,
         "converged": int(convergence["converged"]),

@@ -21,6 +21,7 @@ from twoalike.judgments import (
     JudgmentTable,
     in_sets,
     item_codes,
+    judgment_codes,
     object_index,
     pair_sources,
     participant_index,
@@ -305,6 +306,20 @@ def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownP
 def is_input(posterior: "Posterior", role: str, sha256: str) -> bool:
     """Whether a posterior names a file, by its hash, as what it was fitted on in that role."""
     return bool(_input(posterior, role).get("sha256") == sha256)
+
+
+def seen_judgments(
+    posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
+) -> Booleans | None:
+    """Which judgments of a table a posterior was fitted to, (n,); None if it does not record any.
+
+    The file is recognised by its hash, a judgment by its participant and items: in any other file.
+    """
+    if file is not None and is_input(posterior, role, sha256_file(file)):
+        return np.ones(len(table), dtype=bool)
+    if posterior.judged is None:
+        return None
+    return np.isin(judgment_codes(table), posterior.judged)
 
 
 def _input(posterior: "Posterior", role: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ enough. Where people judged much, one more fit shows whether they weigh the dime
 on demand others show whether response times tell of the choices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -61,13 +61,15 @@ class Pilot:
     """What was tried, and what follows from it.
 
     ``weighted`` is the best similarity with weights of the dimensions by person, tried on the first
-    of the judgments held out, if it was; ``timed`` with response times, on all of them.
+    of the judgments held out, if it was; ``timed`` with response times, on all of them. With
+    ``weights`` everything was tried with weights of the dimensions by person.
     """
 
     trials: tuple[Trial, ...]
     offered: int  # dimensions
     weighted: Trial | None = None
     timed: Trial | None = None
+    weights: bool = False
 
     @property
     def taken(self) -> Trial:
@@ -101,7 +103,8 @@ class Pilot:
                     "dimensions": trial.dimensions,
                 }
             )
-        found = {
+        found: dict[str, Any] = {
+            "people": "weights" if self.weights else "noise",
             "judgments": len(taken.losses),
             "offered": self.offered,
             "taken": taken.similarity,
@@ -123,6 +126,54 @@ class Pilot:
         }
 
 
+def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
+    """Say what a fit does and why, from attributes of the posterior.
+
+    The pilot's findings and advice, if there was one, then the engine and how long it takes.
+    """
+    pilot, said = attrs.get("pilot"), []
+    if pilot:
+        said.append(_tried_line(pilot))
+        tried = pilot.get("weights")
+        if tried is not None and tried["gain"] > SURE * tried["gain_se"]:
+            said.append(
+                "note: weights of the dimensions by person predict held-out judgments better by "
+                f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit with `people=weights`"
+            )
+        if "response_times" in pilot:
+            said.append(_times_line(pilot["response_times"]))
+    if "engine_reason" in attrs:
+        on = f" (on a {attrs['device']})" if "device" in attrs else ""
+        said.append(f"engine {attrs['engine']}: {attrs['engine_reason']}{on}")
+    return said
+
+
+def _tried_line(pilot: Mapping[str, Any]) -> str:
+    """Say what was tried before the fit, and what came out of it."""
+    named = {"dot": "dot product", "distance": "distance"}
+    (taken,) = [trial for trial in pilot["tried"] if trial["similarity"] == pilot["taken"]]
+    whose = " with weights by person" if pilot.get("people") == "weights" else ""
+    said = f"pilot: {named[taken['similarity']]}{whose}, {taken['dimensions']} of "
+    said += f"{pilot['offered']} dimensions carry weight"
+    for other in pilot["tried"]:
+        gap = other["minus_taken"]
+        if other is not taken:
+            said += (
+                f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
+                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} "
+                f"on {pilot['judgments']:,} held-out judgments"
+            )
+    return said
+
+
+def _times_line(tried: Mapping[str, Any]) -> str:
+    """Say whether response times are used, and why."""
+    said = f"response times are {'used' if tried['kept'] else 'not used'}: with them held-out "
+    way = "better" if tried["gain"] > 0 else "worse"
+    said += f"choices are predicted {way} by {abs(tried['gain']):.4f} ± {tried['gain_se']:.4f} nats"
+    return said if tried["kept"] or tried["gain"] <= 0 else f"{said}, too little to be sure"
+
+
 def _is_sure(gain: Floats) -> bool:
     return bool(gain.mean() > SURE * gain.std() / np.sqrt(len(gain)))
 
@@ -137,7 +188,8 @@ def run_pilot(
     """
     folds, untimed = _folds(len(data.items), config.seed), replace(data, times=None)
     trials = tuple(_try(untimed, form_of(one), folds, config) for one in similarities)
-    pilot = Pilot(trials, form_of(similarities[0]).dimensions)
+    first = form_of(similarities[0])
+    pilot = Pilot(trials, first.dimensions, weights=first.weights)
     form = form_of(pilot.taken.similarity)
     if data.times is not None:
         pilot = replace(pilot, timed=_try(data, form, folds, config))

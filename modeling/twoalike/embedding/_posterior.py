@@ -17,6 +17,7 @@ import numpy.typing as npt
 from twoalike.choice import ChoiceKind
 from twoalike.embedding._observers import Observers
 from twoalike.embedding._parts import ROWS, Kernel, find_kernel
+from twoalike.embedding._pilot import plan_lines
 from twoalike.embedding._posterior_file import read_tree, tree_attrs, write_tree
 from twoalike.embedding._weights import (
     GROUP_OF,
@@ -79,7 +80,8 @@ class Posterior:
 
     def __repr__(self) -> str:
         facts = self._summary()
-        return f"<Posterior: {facts['draws']}, {facts['engine']}; {facts['convergence']}>"
+        plan = "".join(f"; {line}" for line in plan_lines(self.attrs))
+        return f"<Posterior: {facts['draws']}, {facts['engine']}; {facts['convergence']}{plan}>"
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -111,6 +113,7 @@ class Posterior:
             "engine": str(attrs.get("engine", "unknown engine"))
             + (f" (prior {attrs['prior']})" if "prior" in attrs else ""),
             "convergence": seen[state if state is None else int(bool(state))] + found,
+            "plan": "; ".join(plan_lines(attrs)),
             "similarity": str(attrs.get("similarity", "dot")),
             "dimensions": f"{kept['kept']} kept of {kept['fitted']}" if kept else "",
             "importance": f"{shares}{' ...' if len(kept.get('importance', ())) > 6 else ''}",
@@ -128,6 +131,12 @@ class Posterior:
     def participants(self) -> tuple[str, ...]:
         """Participants, in the order of ``temperature`` and ``lapse``."""
         return tuple(map(str, self.tree["posterior"].dataset["participant"].values))
+
+    @property
+    def judged(self) -> npt.NDArray[np.uint64] | None:
+        """Numbers of the judgments of the fit (:func:`twoalike.judgments.judgment_codes`)."""
+        known = self.tree.children.get("constant_data")
+        return None if known is None or "codes" not in known else np.asarray(known["codes"].values)
 
     @property
     def attrs(self) -> Mapping[str, Any]:

@@ -55,6 +55,7 @@ from ._views import Arrangement as Arrangement
 from ._views import PairSource as PairSource
 from ._views import RatingSource as RatingSource
 from ._views import Sorting as Sorting
+from ._views import judgment_codes as judgment_codes
 from ._views import object_index as object_index
 from ._views import pair_sources as pair_sources
 from ._views import participant_index as participant_index

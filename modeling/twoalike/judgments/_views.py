@@ -7,6 +7,7 @@ triplet judged twice, in whatever order its items were shown, would be on both s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._columns import PAIR, trial_numbers
-from twoalike.judgments._sets import ITEMS, item_codes, item_counts, refuse_sets
+from twoalike.judgments._sets import ITEMS, MORE_ITEMS, item_codes, item_counts, refuse_sets
 from twoalike.judgments._tables import PAIR_KINDS
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import JUDGED, item_indices
@@ -57,6 +58,41 @@ def participant_index(choices: pd.DataFrame) -> tuple[Integers, tuple[str, ...]]
     """
     used = choices["participant"].cat.remove_unused_categories()
     return np.asarray(used.cat.codes, dtype=np.int64), tuple(map(str, used.cat.categories))
+
+
+def judgment_codes(table: pd.DataFrame) -> npt.NDArray[np.uint64]:
+    """Give each judgment of a table of any kind a number, by who judged which items, shape (n,).
+
+    The same in every file, whatever the order of rows or items, so that judgments can be recognised
+    in another file. The answer does not count: to leave out judgments that were seen before must
+    not depend on what was answered. The reference of an anchored choice counts as such; rows of one
+    arrangement or sorting have one number.
+    """
+    who, what = _labels_hashed(table["participant"], b"who"), np.zeros(len(table), dtype=np.uint64)
+    if "item" in table:
+        trial = trial_numbers(table)
+        total = np.zeros(int(trial.max(initial=-1)) + 1, dtype=np.uint64)
+        np.add.at(total, trial, _labels_hashed(table["item"], b"item"))
+        return np.asarray(who * _ODD + total[trial])
+    columns = PAIR if PAIR[0] in table else [*ITEMS, *(one for one in MORE_ITEMS if one in table)]
+    for column in columns:
+        what += _labels_hashed(table[column], b"item")
+    if "kind" in table and columns[0] == ITEMS[0]:
+        anchored = table["kind"].isin(["anchored", "anchored_pair"]).to_numpy()
+        what[anchored] += _labels_hashed(table[ITEMS[0]], b"reference")[anchored]
+    return np.asarray(who * _ODD + what)
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+"""Any odd number with many bits: multiplied by it, 64-bit numbers stay different."""
+
+
+def _labels_hashed(labels: "pd.Series[str]", role: bytes) -> npt.NDArray[np.uint64]:
+    """64 bits of a hash of each label, 0 where there is none, shape (n,)."""
+    code, names = pd.factorize(labels)
+    digests = (blake2b(str(name).encode(), digest_size=8, key=role).digest() for name in names)
+    hashed = np.frombuffer(b"".join(digests) + bytes(8), dtype="<u8").astype(np.uint64)
+    return np.asarray(hashed[code])
 
 
 @dataclass(frozen=True, eq=False)

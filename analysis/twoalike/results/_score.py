@@ -1,0 +1,396 @@
+"""How well a posterior predicts judgments that it was not fitted to.
+
+Choices of every kind go one way: a triplet is a set of three. Participants whom the posterior knows
+answer with their own noise and weights; anybody else is a new person, averaged over the population.
+Judgments of the fit are predicted too well, so that the titles of tables name them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.calibration import CalibrationError, binned, error_of
+from twoalike.choice import Question, SetKind, expected_accuracy, log_loss
+from twoalike.embedding import (
+    Posterior,
+    PosteriorSource,
+    as_posterior,
+    check,
+    seen_judgments,
+    set_probabilities,
+)
+from twoalike.evaluation import (
+    Z95,
+    Count,
+    Interval,
+    Measured,
+    PersonScores,
+    PredictedJudgments,
+    SubsetScores,
+    TwoWayBootstrap,
+    by_participant,
+    clustered_interval,
+    group_numbers,
+    subset_names,
+    triplet_kinds,
+)
+from twoalike.judgments import (
+    JudgmentKind,
+    JudgmentTable,
+    is_scored,
+    participant_index,
+    read_judgments,
+    set_choices,
+)
+from twoalike.results._model import Chance, Saved, Seen
+from twoalike.results._tables import SummaryTable, scores_tables
+from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, check_output
+from twoalike.study import provenance as made_from
+from twoalike.tables import Labels, LabelSource, read_labels
+
+type Whom = Literal["auto", "known", "new"]
+MOST_DRAWS = 400
+"""Draws that predictions are averaged over; more change them by less than their noise."""
+TIED = 1e-6
+"""Probabilities closer than this are tied: they are averages of single precision."""
+
+
+class ScoredPart(SubsetScores):
+    """Scores of a posterior on some of the choices."""
+
+    calibration: CalibrationError
+    """Of the most probable answer, in ten bins of equal width."""
+
+
+class ScoredPerson(PersonScores):
+    """Scores of a posterior on the choices of one participant."""
+
+    known: bool
+    """Whether their own noise and weights were used; otherwise they count as a new person."""
+    calibration: CalibrationError
+    """Of the most probable answer, in ten bins of equal width."""
+
+
+class ScoredChoices(Measured):
+    """Scores of a posterior on the choices that answer one question."""
+
+    question: SetKind
+    """What was asked."""
+    items: Count
+    """Items of a set."""
+    known_people: Count
+    """Participants who were predicted by their own noise and weights."""
+    new_people: Count
+    """Participants who were predicted as new people; those without a name count as one."""
+    objects: Count
+    """Objects."""
+    chance: Chance
+    """What guessing scores."""
+    scores: ScoredPart
+    """Over all choices."""
+    groups: dict[str, dict[str, ScoredPart]]
+    """Group (people: known and new, where there are both; level, or level of labels) -> subset."""
+    participants: dict[str, ScoredPerson] | None
+    """Participant -> scores; null where participants are not told apart."""
+
+    @property
+    def label(self) -> str:
+        """What was asked, in words."""
+        return Question(self.question, self.items).label
+
+
+class Scores(Saved):
+    """How well a posterior predicts judgments, as :func:`score` measures it."""
+
+    command: ClassVar[str] = "score"
+
+    kind: Literal["scores"] = "scores"
+    """What the file is."""
+    choices: tuple[ScoredChoices, ...] = ()
+    """Choices, by what was asked."""
+    ratings: PredictedJudgments | None = None
+    """Ratings of pairs."""
+    sortings: PredictedJudgments | None = None
+    """Sortings into piles."""
+    left_out: dict[str, dict[str, Count]] = {}
+    """Kind of judgments -> reason -> judgments that were not scored."""
+    seen: dict[str, Seen] = {}
+    """Kind of judgments -> how many of them the posterior was fitted to."""
+
+    def tables(self) -> list[SummaryTable]:
+        """Tables of the main figures, as ``twoalike score`` shows them."""
+        return scores_tables(self)
+
+    def __repr__(self) -> str:
+        """Kinds of judgments, and main figures of choices."""
+        parts = [f"{of.label}: accuracy {of.scores.accuracy.value:.3f}" for of in self.choices] + [
+            name for name in ("ratings", "sortings") if getattr(self, name)
+        ]
+        return f"<Scores: {'; '.join(parts)}>"
+
+
+def score(
+    posterior: PosteriorSource,
+    *,
+    choices: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
+    labels: LabelSource | None = None,
+    people: Whom = "auto",
+    exclude_seen: bool = False,
+    seed: int = 0,
+    resamples: int = 2000,
+    out: str | Path | None = None,
+) -> Scores:
+    """Score a posterior on judgments, as a rule on others than those it was fitted to.
+
+    Of choices of any kind the accuracy (ties count 1/k), the log-loss in nats and the expected
+    calibration error, over all, by level, and by participant; with 95 % intervals over participants
+    and objects (of larger sets, over participants and sets). Of ratings and sortings the log-loss.
+
+    Parameters
+    ----------
+    posterior
+        The posterior or its file (.nc).
+    choices, ratings, sortings
+        Tables of judgments, or their files (.parquet). Practice and catch trials, and judgments of
+        objects that the posterior does not know, are left out and counted. Ratings and sortings are
+        scored for participants who gave some in the fit: others have no scale of their own.
+    labels
+        File (tab-separated, column id, then levels from coarse to fine), frame, or level -> object
+        id -> label: scores of triplets also by how many different labels they show.
+    people
+        ``auto``: participants of the fit by their own noise and weights, others as new people,
+        averaged over the population. ``known``: choices of participants of the fit only. ``new``:
+        everybody as a new person.
+    exclude_seen
+        Leave out, and count, the judgments that the posterior was fitted to: those of the same
+        participant about the same items, whatever the answer.
+    seed
+        Of the resamples.
+    resamples
+        Bootstrap resamples of the intervals.
+    out
+        File to write (.json).
+
+    Returns
+    -------
+    The scores; ``seen`` says how many of the judgments the posterior was fitted to.
+
+    Raises
+    ------
+    TwoalikeError
+        If a table cannot be read, or no judgment is left to score.
+    """
+    if out is not None:
+        check_output(Path(out))
+    given: dict[JudgmentKind, JudgmentTable | None] = {
+        "choices": choices,
+        "ratings": ratings,
+        "sortings": sortings,
+    }
+    tables = {kind: table for kind, table in given.items() if table is not None}
+    if not tables:
+        raise TwoalikeError(
+            expected="`choices=...`, `ratings=...` or `sortings=...` to score", found="none of them"
+        )
+    fit = as_posterior(posterior)
+    files = {kind: Path(one) for kind, one in tables.items() if isinstance(one, str | Path)}
+    inputs: dict[str, Path] = {**files} | ({} if fit.path is None else {"posterior": fit.path})
+    by_level = read_labels(labels, inputs)
+    parts: dict[str, Any] = {"left_out": {}, "seen": {}}
+    for kind, source in tables.items():
+        table = read_judgments(source, kind)
+        scored = is_scored(table)
+        parts["left_out"][kind] = {"practice_or_catch": int((~scored).sum())}
+        table = table[scored]
+        _refuse_none(len(table), kind, "judgments of main or repeated trials")
+        seen = seen_judgments(fit, table, kind, files.get(kind))
+        parts["seen"][kind], table = Seen.of(table, seen, kind, exclude=exclude_seen)
+        if kind == "choices":
+            lot = _Lot(fit.thinned(MOST_DRAWS), by_level, people, seed, resamples)
+            parts["choices"] = lot.score(table, parts["left_out"][kind])
+        else:
+            parts[kind] = _rated(fit, kind, table, seed)
+    config = {"people": people, "resamples": resamples, "interval": 0.95}
+    about = made_from("scores", seed=seed, inputs=inputs, config=config)
+    found = Scores(**about, **parts)
+    if out is not None:
+        found.save(out)
+    return found
+
+
+def _refuse_none(n: int, kind: str, expected: str) -> None:
+    if not n:
+        raise TwoalikeError(where=kind, expected=expected, found="none")
+
+
+def _rated(
+    posterior: Posterior, kind: JudgmentKind, table: pd.DataFrame, seed: int
+) -> PredictedJudgments:
+    """Log-loss of ratings or sortings, predicted as new ones."""
+    given: dict[str, Any] = {kind: table}
+    found = check(posterior, **given, fitted=False, seed=seed)
+    rated = found.ratings if kind == "ratings" else found.sortings
+    assert rated is not None  # it was asked for
+    of = rated.score
+    half = Z95 * of.log_loss_se
+    return PredictedJudgments(
+        judgments=of.judgments,
+        log_loss=Interval(of.log_loss, of.log_loss - half, of.log_loss + half),
+        guessing=of.guessing,
+        left_out=of.left_out,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Clustered:
+    """Intervals over people and sets, where sets have more than three items."""
+
+    judge: Integers
+    number: Integers
+
+    def interval(self, scores: Floats, value: float | None = None) -> Interval:
+        return clustered_interval(scores, self.judge, self.number, value)
+
+    def within(self, rows: Booleans) -> "_Clustered":
+        return _Clustered(self.judge[rows], self.number[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    """The n choices that answer one question, with the probabilities of the answers, (n, A)."""
+
+    question: Question
+    answer: Integers
+    judge: Integers
+    p: Floats
+    hits: Floats
+    losses: Floats
+    boot: Any = field(repr=False)
+
+    def part(self, rows: Booleans) -> ScoredPart:
+        """Score some of the choices."""
+        boot = self.boot if rows.all() else self.boot.within(rows)
+        return ScoredPart(
+            choices=int(rows.sum()),
+            accuracy=boot.interval(self.hits[rows]).within(0.0, 1.0),
+            log_loss=boot.interval(self.losses[rows]).within(0.0, np.inf),
+            calibration=self._calibration(rows, boot),
+        )
+
+    def _calibration(self, rows: Booleans, boot: Any) -> CalibrationError:
+        return error_of(binned(self.p[rows], self.answer[rows], answers="top"), boot)
+
+    def by_person(
+        self, names: Sequence[str], known: Booleans, number: Integers
+    ) -> dict[str, ScoredPerson]:
+        """Score each participant; ``known`` (P,) marks those with parameters of their own."""
+        found = by_participant(self.hits, self.losses, self.judge, names)
+        place = {name: row for row, name in enumerate(names)}
+        people = {}
+        for name, scores in found.items():
+            rows = self.judge == place[name]
+            boot = _Clustered(self.judge[rows], number[rows])
+            people[name] = ScoredPerson(
+                **dict(scores),
+                known=bool(known[place[name]]),
+                calibration=self._calibration(rows, boot),
+            )
+        return people
+
+
+@dataclass(frozen=True, eq=False)
+class _Lot:
+    """What all questions are scored with."""
+
+    posterior: Posterior
+    labels: Labels
+    people: Whom
+    seed: int
+    resamples: int
+
+    def score(self, table: pd.DataFrame, left_out: dict[str, int]) -> tuple[ScoredChoices, ...]:
+        """Score the choices of a table by question; ``left_out`` gets the counts."""
+        judge, names = participant_index(table)
+        own = pd.Index(self.posterior.participants).get_indexer(pd.Index(names))
+        if self.people == "new":
+            own = np.full_like(own, -1)
+        asked, ids = set_choices(table)
+        place = pd.Index(self.posterior.ids).get_indexer(pd.Index(ids))
+        found = []
+        left_out |= {"unknown_objects": 0, "new_people": 0}
+        for of in asked:
+            items, who = place[of.items], judge[of.rows]
+            known = (items >= 0).all(axis=1)
+            left_out["unknown_objects"] += int((~known).sum())
+            if self.people == "known":
+                left_out["new_people"] += int((known & (own[who] < 0)).sum())
+                known &= own[who] >= 0
+            if known.any():
+                levels = table["level"].iloc[of.rows[known]]
+                shown = (items[known], of.answer[known], who[known])
+                found.append(self._question(of.question, *shown, own, names, levels))
+        expected = f"choices among the {len(self.posterior.ids)} objects of the posterior"
+        by = " by its participants" if self.people == "known" else ""
+        _refuse_none(len(found), "choices", expected + by)
+        return tuple(found)
+
+    def _question(
+        self,
+        question: Question,
+        items: Integers,
+        answer: Integers,
+        judge: Integers,
+        own: Integers,
+        names: Sequence[str],
+        levels: "pd.Series[str]",
+    ) -> ScoredChoices:
+        """Predict and score choices: object indices (n, k), answers, judges and levels, (n,)."""
+        (p,) = set_probabilities(
+            self.posterior, items, question, lapse=True, participants=own[judge]
+        )
+        number = group_numbers(*question.in_order(items, answer)[0].T)
+        if question.items == 3:  # noqa: PLR2004
+            rng = np.random.default_rng(self.seed)
+            boot: Any = TwoWayBootstrap(judge, items, rng, resamples=self.resamples)
+        else:
+            boot = _Clustered(judge, number)
+        hits = expected_accuracy(p, answer, TIED)
+        predicted = _Predicted(question, answer, judge, p, hits, log_loss(p, answer), boot)
+        groups = {
+            name: {subset: predicted.part(of == subset) for subset in subset_names(of)}
+            for name, of in self._groups(items, own[judge], levels).items()
+        }
+        there = np.unique(judge)
+        told_apart = [names[row] for row in there] != ["unknown"]
+        return ScoredChoices(
+            question=question.kind,
+            items=question.items,
+            known_people=int((own[there] >= 0).sum()),
+            new_people=int((own[there] < 0).sum()),
+            objects=len(np.unique(items)),
+            chance=Chance(accuracy=question.chance, log_loss=float(-np.log(question.chance))),
+            scores=predicted.part(np.ones(len(answer), dtype=bool)),
+            groups=groups,
+            participants=predicted.by_person(names, own >= 0, number) if told_apart else None,
+        )
+
+    def _groups(
+        self, items: Integers, own: Integers, levels: "pd.Series[str]"
+    ) -> dict[str, npt.NDArray[np.str_]]:
+        """Subset of each choice, "" for none, by the name of the group."""
+        groups = {}
+        if (own >= 0).any() and (own < 0).any():
+            groups["people"] = np.where(own >= 0, "known", "new")
+        if levels.notna().any():
+            groups["level"] = levels.astype(object).fillna("").to_numpy().astype(np.str_)
+        for level, by_id in self.labels.items() if items.shape[1] == 3 else ():  # noqa: PLR2004
+            of_objects = [by_id.get(name, MISSING) for name in self.posterior.ids]
+            groups[level] = triplet_kinds(of_objects, items)
+        return groups
