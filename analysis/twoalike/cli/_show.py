@@ -46,21 +46,13 @@ def plain(text: str) -> str:
 def show_summary(tables: "Iterable[SummaryTable]") -> None:
     """Print tables of results; intervals, and rows to compare with, in faint print."""
     console = wide_console()
-    unbounded = console.options.update(max_width=10_000)
     for summary in tables:
-        shown = _summary_table(summary, " ")
-        if console.measure(shown, options=unbounded).maximum > console.width:
-            shown = _summary_table(summary, "\n")
+        between = " " if summary.width <= console.width else "\n"
+        columns = (plain(column).replace(", ", f",{between}") for column in summary.columns)
+        shown = plain_table(plain(summary.title), *columns)
+        for row in summary.rows:
+            shown.add_row(*(_summary_cell(cell, between) for cell in row))
         console.print(shown)
-
-
-def _summary_table(summary: "SummaryTable", between: str) -> "Table":
-    """Table for the console; ``between`` estimates and their intervals."""
-    columns = (plain(column).replace(", ", f",{between}") for column in summary.columns)
-    shown = plain_table(plain(summary.title), *columns)
-    for row in summary.rows:
-        shown.add_row(*(_summary_cell(cell, between) for cell in row))
-    return shown
 
 
 def _summary_cell(cell: "Cell", between: str) -> str:

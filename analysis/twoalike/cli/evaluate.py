@@ -64,8 +64,7 @@ def evaluate(
     agree with these people, calibration, changes of the similarity structure and, with --labels,
     how useful the features are for other tasks. The printed tables show the main numbers; --out
     contains all. Judgments of objects that some network has no features of are left out and
-    counted. Without a network, --rdm and --arrangements show how far people agree: the noise
-    ceiling.
+    counted. Without a network, --rdm or --arrangements give people's noise ceiling.
 
     Parameters
     ----------

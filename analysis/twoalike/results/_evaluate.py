@@ -274,7 +274,11 @@ def _check(
     posterior: object,
 ) -> None:
     """Refuse too little to score, or two networks of one name."""
-    of_networks = [*candidates, *labels, *(one for one in (*judgments, posterior) if one is not None)]
+    of_networks = [
+        *candidates,
+        *labels,
+        *(one for one in (*judgments, posterior) if one is not None),
+    ]
     no_people = rdm is None and arrangements is None
     if (of_networks or no_people) and all(one.role != "model" for one in candidates):
         raise TwoalikeError(

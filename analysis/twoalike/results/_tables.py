@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from twoalike.choice import OPTIONS, Question
@@ -88,6 +89,13 @@ class SummaryTable:
     """``title``, ``columns``: Its heads."""
     rows: list[tuple[Cell, ...]] = field(default_factory=list)
     """Cells, from the left; a row may be shorter than the columns."""
+
+    @property
+    def width(self) -> int:
+        """Characters of its widest line, with the spaces between columns."""
+        rows = [[f"{cell.text} {cell.faint}".strip() for cell in row] for row in self.rows]
+        columns = zip_longest(self.columns, *rows, fillvalue="")
+        return sum(max(map(len, column)) + 3 for column in columns) + 1
 
     def add(self, *cells: "Cell | str") -> None:
         """Add a row."""
