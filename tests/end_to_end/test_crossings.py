@@ -5,6 +5,7 @@ One small study per kind: drawn images, simulated people, a short fit, three ste
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 from tests.conftest import ROOT, succeed
 
+from twoalike.features import FeatureTable, write_features
 from twoalike.observers import SimulatedObserver
 from twoalike.stimuli import StimulusSet
 from twoalike.study import sha256_file
@@ -61,8 +63,9 @@ def cells() -> Iterator[Any]:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith("| judgments |"))
     refusals = dict(re.findall(r"(?ms)^(\d)\. .*: `(.+?)`\.$", "\n".join(lines)))
-    head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines[start:])
-    for kind, *row in filter(None, rows):
+    table = lines[start : lines.index("", start)]
+    head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table)
+    for kind, *row in rows:
         for stage, cell in zip(head[1:], row, strict=True):
             yield kind, stage, "" if cell == "yes" else refusals[cell]
 
@@ -114,9 +117,8 @@ def done(
     return studies
 
 
-def commands(kind: str, stage: str, root: Path, world: Path) -> list[list[object]]:
-    """Words of the commands of a stage."""
-    task, name = KINDS[kind]
+def commands(task: str, name: str, stage: str, root: Path, world: Path) -> list[list[object]]:
+    """Words of the commands of a stage; without a task, judgments are in a table."""
     derived, images = root / "derived", root / "stimuli"
     posterior, teacher, student = derived / "posterior.nc", derived / "teacher", derived / "student"
     judged = derived / f"{name}.parquet"
@@ -129,11 +131,13 @@ def commands(kind: str, stage: str, root: Path, world: Path) -> list[list[object
         run = ["run", root, "--task", task, *simulated, "--participant"]
         return [[*run, who] for who in ("901", "902", "903")]
     if stage == "predict":
-        sets = {"odd one of many": "--items 4", "most alike pairs": "--items 4 --kind most-alike"}
-        file = world / ("fours.txt" if kind in sets else "threes.txt")
-        words = ["--triplets", file, *sets.get(kind, "").split(), "--out", derived / "p.tsv"]
+        sets = {"odd-one-of-many": "--items 4", "most-alike-pair": "--items 4 --kind most-alike"}
+        file = world / ("fours.txt" if task in sets else "threes.txt")
+        words = ["--triplets", file, *sets.get(task, "").split(), "--out", derived / "p.tsv"]
         return [["predict", posterior, *words]]
-    features = ["--features", world / "features.npz"]
+    features = ["--features", world / "features.npz"] if images.exists() else []
+    networks = ["--model", student, "--images", images] if features else []
+    networks = networks or ["--features", f"noise={world / 'noise.npz'}"]
     recipe = [*features, "--images", images, "--config", world / "recipe.toml", *TRAIN.split()]
     on_people = ["--rdm", judged] if name == "dissimilarities" else own
     words = {
@@ -142,8 +146,8 @@ def commands(kind: str, stage: str, root: Path, world: Path) -> list[list[object
         "score": [posterior, *(own if name in {"ratings", "sortings"} else ["--choices", judged])],
         "teach": [posterior, *features, "--out", teacher],
         "distill": ["--teacher", teacher, *recipe, "--out", student],
-        "evaluate": ["--model", student, "--images", images, *on_people]
-        + ["--posterior", posterior, "--out", derived / "results.json"],
+        "evaluate": [*networks, *on_people, "--out", derived / "results.json"]
+        + ["--posterior", posterior],
         "report": [root, "--out", root / "report.html"],
     }
     return [[stage, *words[stage]]]
@@ -163,7 +167,7 @@ def test_every_kind_goes_through_every_stage(
     stages = [each for of, each, _ in cells() if of == kind]
     for each in stages[: stages.index(stage) + 1]:
         if each not in said:
-            ended = [run(*words) for words in commands(kind, each, root, world)]
+            ended = [run(*words) for words in commands(*KINDS[kind], each, root, world)]
             said[each] = max(ended)
     status, text = said[stage]
     if refusal:
@@ -180,6 +184,67 @@ def test_every_kind_goes_through_every_stage(
     if stage == "report":
         html = (root / "report.html").read_text(encoding="utf-8")
         assert "aligned" in html and ("There are no sessions" in html) == (kind == "RDMs")
+
+
+def of_people(kind: str, data: Path, root: Path) -> tuple[list[object], list[Path]]:
+    """Words after ``import`` for real judgments, and the photographs of their objects, if any."""
+    file, ids = root / "judgments.csv", root / "ids.txt"
+    if kind == "RDMs":
+        ids.write_text("\n".join(f"{number:02}" for number in range(92)))
+        photos = sorted((data / "mur92" / "images").glob("*.png"))
+        return ["rdm", data / "mur92" / "behavior_rdms.mat", "--objects", ids], photos
+    if kind == "arrangements":
+        return ["meadows", *(data / "meadows").glob("*_tree.json")], []
+    if kind == "sortings":
+        table = pd.read_csv(data / "sortings" / "sortings.tsv", sep="\t")
+        table.rename(columns={"object": "item"}).to_csv(file, index=False)
+        return ["sortings", file], []
+    if kind == "ratings":
+        photos = sorted((data / "rocks" / "images").glob("*.jpg"))[::8]
+        table = pd.read_csv(data / "rocks" / "ratings.tsv", sep="\t", dtype=str)
+        rocks = [photo.stem for photo in photos]
+        table[table["item_a"].isin(rocks) & table["item_b"].isin(rocks)].to_csv(file, index=False)
+        return ["ratings", file, "--scale-points", 9], photos
+    photos = sorted((data / "photos" / "concepts").glob("*.jpg"))
+    names = np.array((data / "things" / "object_ids.txt").read_text().split())
+    judged = np.loadtxt(data / "things" / "triplets_by_participant.txt", dtype=int)
+    with_photo = np.isin(names, [photo.stem for photo in photos])[judged[:, :3]].all(axis=1)
+    rows = [(*names[row[:3]], f"p{row[3]}") for row in judged[with_photo]]
+    file.write_text("a,b,odd,worker\n" + "\n".join(map(",".join, rows)))
+    ids.write_text("\n".join(photo.stem for photo in photos))
+    columns = "--item-columns a,b,odd --chosen-column odd --participant-column worker"
+    return ["triplets", file, "--objects", ids, *columns.split()], photos
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("kind", ["triplets", "ratings", "sortings", "arrangements", "RDMs"])
+def test_judgments_of_real_people_go_through_every_stage(
+    kind: str, shared_data: Path, tmp_path: Path, run: Callable[..., tuple[int, str]]
+) -> None:
+    root, name = tmp_path / "study", KINDS[kind][1]
+    imported, photos = of_people(kind, shared_data, tmp_path)
+    if photos:
+        (tmp_path / "photos").mkdir()
+        for photo in photos:
+            shutil.copy(photo, tmp_path / "photos")
+        succeed("init", root, "--images", tmp_path / "photos")
+        words = ("--images", root / "stimuli", "--size", 64, "--out", tmp_path / "features.npz")
+        succeed("features", "--backbone", "efficientnet_lite0", *words)
+    (root / "derived").mkdir(parents=True, exist_ok=True)
+    succeed("import", *imported, "--out", root / "derived" / f"{name}.parquet")
+    table = pd.read_parquet(root / "derived" / f"{name}.parquet")
+    items = table["item" if "item" in table else "item_1" if "item_1" in table else "item_a"]
+    ids = list(map(str, items.unique()))
+    (tmp_path / "threes.txt").write_text("\n".join([",".join(ids[:3]), ",".join(ids[1:4])]))
+    (tmp_path / "recipe.toml").write_text("held_out = 0\n")
+    noise = np.random.default_rng(1).normal(size=(len(ids), 5)).astype(np.float32)
+    write_features(tmp_path / "noise.npz", FeatureTable(tuple(ids), noise))
+    for of, stage, refusal in cells():
+        if of != kind or stage == "collect" or (not photos and stage in {"distill", "report"}):
+            continue
+        ((status, text),) = [run(*words) for words in commands("", name, stage, root, tmp_path)]
+        assert status == bool(refusal) and refusal in text, (stage, text)
 
 
 def test_the_table_names_every_kind() -> None:
