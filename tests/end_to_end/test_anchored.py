@@ -74,7 +74,7 @@ def check_teacher(run: Run, truth: np.ndarray, rng: np.random.Generator) -> None
         "--out",
         "teacher",
     )
-    assert "22 of the 24 judged objects have features" in said
+    assert "fitted to 22 of 24 judged objects" in said
     assert "anchored choices of the people" in said
     made = json.loads(Path("teacher/teacher.json").read_text())
     assert made["settled_on"] == "choices"

@@ -1,5 +1,6 @@
 """Rank correlations with dissimilarities, noise ceilings, and the files they come from."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from twoalike.evaluation import (
     structure_intervals,
 )
 from twoalike.judgments import read_rdms
+from twoalike.results import Results
 from twoalike.study import TwoalikeError
 
 M = 6
@@ -62,6 +64,42 @@ def test_ceiling_bounds(vectors: np.ndarray) -> None:
     assert_allclose([same.lower, same.upper], 1.0)
     with pytest.raises(ValueError, match="two participants"):
         noise_ceiling(vectors[:1])
+
+
+def test_no_order_of_the_pairs_exceeds_the_ceiling(rng: np.random.Generator) -> None:
+    people = rng.permuted(np.tile(np.arange(6.0), (3, 1)), axis=1) ** 3
+    orders = itertools.permutations(range(6))
+    best = max(np.mean([spearman(order, own) for own in people]) for order in orders)
+    assert noise_ceiling(people).upper >= best - 1e-9
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_ceilings_are_rsatoolboxs(levels: int, rng: np.random.Generator) -> None:
+    from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
+    from rsatoolbox.rdm import RDMs
+
+    people = rng.integers(levels, size=(5, 66)) ** 2.0 * rng.random((5, 1))
+    ceiling = noise_ceiling(people)
+    theirs = boot_noise_ceiling(RDMs(people), "spearman")
+    assert_allclose([ceiling.lower, ceiling.upper], theirs, atol=1e-6)
+
+
+def test_the_ceiling_needs_no_network(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, vectors: np.ndarray
+) -> None:
+    np.save(tmp_path / "rdm.npy", vectors)
+    (tmp_path / "ids.txt").write_text("a b c d e f".replace(" ", "\n"))
+    words = ("evaluate", "--objects", tmp_path / "ids.txt", "--out", tmp_path / "results.json")
+    status, said = run(*words, "--rdm", tmp_path / "rdm.npy")
+    ceiling = noise_ceiling(vectors)
+    assert status == 0
+    assert "by 4 participants of 6 objects" in said
+    assert f"noise ceiling   {ceiling.lower:.3f} to {ceiling.upper:.3f}" in said
+    found = Results.load(tmp_path / "results.json")
+    assert found.rdm is not None and found.rdm.ceiling == ceiling and not found.models
+    np.save(tmp_path / "one.npy", vectors[:1])
+    status, said = run(*words, "--rdm", tmp_path / "one.npy")
+    assert status == 1 and "two people or more" in said
 
 
 def test_intervals_hold_the_value_and_pair_the_models(
@@ -194,18 +232,18 @@ def test_a_file_without_ids_asks_for_them(tmp_path: Path, vectors: np.ndarray) -
 
 
 def test_mur92_reference_values(shared_data: Path) -> None:
-    """A person against the mean of the others .478, of all .575, as rsatoolbox has it."""
+    """A person against the mean ranks of the others .477, of all .577, as rsatoolbox has it."""
+    from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
+    from rsatoolbox.rdm import RDMs, compare
+    from rsatoolbox.util.inference_util import pool_rdm
+
     ids = tuple(f"{index:02d}" for index in range(92))
     table = read_rdms(shared_data / "mur92" / "behavior_rdms.mat", ids)
     assert table.values.shape == (16, 92, 92)
     people = table.values[:, *np.triu_indices(92, 1)]
-    ceiling = noise_ceiling(people)
-    assert_allclose([ceiling.lower, ceiling.upper], [0.478, 0.575], atol=5e-4)
-    from rsatoolbox.rdm import RDMs, compare
-    from rsatoolbox.util.inference_util import pool_rdm
-
-    rdms = RDMs(people)
+    ceiling, rdms = noise_ceiling(people), RDMs(people)
+    assert_allclose([ceiling.lower, ceiling.upper], [0.477, 0.577], atol=5e-4)
+    assert_allclose([ceiling.lower, ceiling.upper], boot_noise_ceiling(rdms, "spearman"), atol=1e-9)
     pooled = pool_rdm(rdms, method="cosine")  # the same root mean square for everybody
-    assert_allclose(np.mean(compare(pooled, rdms, "spearman")), ceiling.upper, atol=1e-9)
     own = [rho_a(pooled.get_vectors()[0], person) for person in people]
     assert_allclose(compare(pooled, rdms, "rho-a")[0], own, atol=1e-9)

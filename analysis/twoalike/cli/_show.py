@@ -40,15 +40,17 @@ def show_summary(tables: "Iterable[SummaryTable]") -> None:
     """Print tables of results; intervals, and rows to compare with, in faint print."""
     console = wide_console()
     for summary in tables:
-        shown = plain_table(plain(summary.title), *map(plain, summary.columns))
+        between = " " if summary.width <= console.width else "\n"
+        columns = (plain(column).replace(", ", f",{between}") for column in summary.columns)
+        shown = plain_table(plain(summary.title), *columns)
         for row in summary.rows:
-            shown.add_row(*map(_summary_cell, row))
+            shown.add_row(*(_summary_cell(cell, between) for cell in row))
         console.print(shown)
 
 
-def _summary_cell(cell: "Cell") -> str:
+def _summary_cell(cell: "Cell", between: str) -> str:
     faint = f"[dim]{plain(cell.faint)}[/]" if cell.faint else ""
-    return " ".join(part for part in (plain(cell.text), faint) if part) + cell.mark
+    return between.join(part for part in (plain(cell.text), faint) if part) + cell.mark
 
 
 def wide_console() -> "Console":

@@ -25,7 +25,7 @@ class Options:
     arrangements: Path | None = None
     """Multi-arrangement (arrangements.parquet), instead of --rdm."""
     rdm: Path | None = None
-    """People's dissimilarities (.mat, .npy, .npz, .csv)."""
+    """People's dissimilarities (.mat, .npy, .npz, .csv, or the .parquet of twoalike import rdm)."""
     ratings: Path | None = None
     """Ratings of pairs (ratings.parquet)."""
     sortings: Path | None = None
@@ -66,7 +66,7 @@ def evaluate(
     agree with these people, calibration, changes of the similarity structure and, with --labels,
     how useful the features are for other tasks. The printed tables show the main numbers; --out
     contains all. Judgments of objects that some network has no features of are left out and
-    counted.
+    counted. Without a network, --rdm or --arrangements give people's noise ceiling.
 
     Parameters
     ----------
@@ -88,6 +88,7 @@ def evaluate(
         twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
         twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
         twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
+        twoalike evaluate --rdm rdms.mat --objects ids.txt --out results.json
     """  # noqa: E501
     from twoalike.results import evaluate as score
     from twoalike.results import lost_abilities

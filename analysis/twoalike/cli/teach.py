@@ -79,8 +79,6 @@ def teach(posterior: Path, /, *, options: Options) -> None:
     print(f"{options.out}  {_summary(description)}")  # noqa: T201
     of = (what for what in ("group", "participant") if what in description)
     show_notes(f"likeness: {what} {description[what]}" for what in of)
-    if (judged := description["to"].get("judged")) is not None:
-        print(f"{description['to']['objects']} of the {judged} judged objects have features")  # noqa: T201
     if left_out := description.get("choices_left_out"):
         print(f"{left_out:,} choices of objects that the posterior does not know are left out")  # noqa: T201
     if in_sets := description.get("choices_in_sets"):

@@ -22,6 +22,7 @@ from ._compare import by_category as by_category
 from ._compare import by_participant as by_participant
 from ._compare import by_subset as by_subset
 from ._compare import compare_choices as compare_choices
+from ._compare import compare_people as compare_people
 from ._compare import compare_structure as compare_structure
 from ._compare import joint_structure as joint_structure
 from ._compare import subset_names as subset_names

@@ -155,8 +155,8 @@ class People(Measured):
     left_out: dict[str, Count] = {}
     """Participants with too few common pairs; pairs that nobody judged."""
     ceiling: NoiseCeiling | None
-    """Mean Spearman correlation of a participant with the mean of the others (lower) and of all
-    (upper); null for one participant."""
+    """Mean Spearman correlation of a participant with the mean ranks of the others (lower) and of
+    all (upper); null for one participant."""
     source: Literal["arrangements", "rdm"] | None = None
     """What the dissimilarities come from."""
 
@@ -398,18 +398,13 @@ def joint_structure(
     """:func:`compare_structure`, and the covariance of Spearman's correlations, shape (k, k)."""
     ids = rdm.ids or ()
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
-    usable = usable_people(upper(rdm.values))
+    summary, usable = compare_people(rdm)
     squares = rdm.values[usable]
     jackknives = structure_jackknives(models, squares, rng)
     values, gains = paired_intervals(*jackknives)
     people = upper(squares)
     mean = mean_person(people)
     judged = ~np.isnan(mean)
-    if np.ptp(mean[judged]) <= _SAME * np.abs(mean[judged]).max(initial=0.0):
-        raise TwoalikeError(
-            "dissimilarities: all pairs of objects are equally dissimilar; there is no order of "
-            "them to agree with. Check the table."
-        )
     results = []
     for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):
         own = upper(model)
@@ -423,12 +418,32 @@ def joint_structure(
                 difference=difference if number else None,
             )
         )
-    summary = People(
+    of_people, of_objects = map(jackknife_covariance, jackknives[1:])
+    return summary, results, of_people + of_objects
+
+
+def compare_people(rdm: RdmTable) -> tuple[People, Booleans]:
+    """How far people's dissimilarities agree with each other; and who is usable, (participants,).
+
+    Raises
+    ------
+    TwoalikeError
+        If people have too few pairs in common, or all pairs are equally dissimilar to them.
+    """
+    vectors = upper(rdm.values)
+    usable = usable_people(vectors)
+    people = vectors[usable]
+    mean = mean_person(people)
+    judged = ~np.isnan(mean)
+    if np.ptp(mean[judged]) <= _SAME * np.abs(mean[judged]).max(initial=0.0):
+        raise TwoalikeError(
+            "dissimilarities: all pairs of objects are equally dissimilar; there is no order of "
+            "them to agree with. Check the table."
+        )
+    return People(
         participants=len(people),
-        objects=len(ids),
+        objects=rdm.values.shape[-1],
         pairs=int(judged.sum()),
         left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
         ceiling=noise_ceiling(people) if len(people) > 1 else None,
-    )
-    of_people, of_objects = map(jackknife_covariance, jackknives[1:])
-    return summary, results, of_people + of_objects
+    ), usable

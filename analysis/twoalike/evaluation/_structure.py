@@ -205,17 +205,18 @@ class NoiseCeiling:
     """What the best model could reach, given how much people differ."""
 
     lower: float
-    """Mean Spearman correlation of a person with the mean of the others."""
+    """Mean Spearman correlation of a person with the mean ranks of the others."""
     upper: float
-    """The same with the mean of all, which includes that person."""
+    """The same with the mean ranks of all, which include that person's: no other order of the pairs
+    agrees better with these people."""
 
 
 def noise_ceiling(vectors: Floats) -> NoiseCeiling:
-    """Noise ceiling of people's dissimilarities.
+    """Noise ceiling of people's dissimilarities, by their ranks, as rsatoolbox defines it.
 
     Where pairs are missing: over the pairs of a person that others judged too (lower), and over
-    all pairs of that person (upper). The units come from all people, one number a person, which
-    cannot carry that person's structure into the mean of the others.
+    all pairs of that person (upper). A person's ranks are then those which these pairs have in the
+    mean person, in the person's own order.
 
     Parameters
     ----------
@@ -226,21 +227,37 @@ def noise_ceiling(vectors: Floats) -> NoiseCeiling:
     ------
     ValueError
         With fewer than two people: agreement takes two.
+
+    References
+    ----------
+    Nili et al. (2014), doi:10.1371/journal.pcbi.1003553
+
+    Examples
+    --------
+    >>> noise_ceiling(np.array([[1.0, 2.0, 3.0, 9.0], [1.0, 3.0, 2.0, 4.0]]))
+    NoiseCeiling(lower=0.8, upper=0.948...)
     """
     if len(vectors) < 2:
         raise ValueError("a noise ceiling needs at least two participants")
-    scaled = same_scale(vectors)
-    count = (~np.isnan(scaled)).sum(axis=0)
-    total = np.nan_to_num(scaled).sum(axis=0)
-    if (count == len(scaled)).all():  # a common divisor changes no rank
-        lower = [spearman(own, total - own) for own in scaled]
-        upper = [spearman(own, total) for own in scaled]
-    else:
-        others = np.maximum(count - 1, 1)
-        alone = np.where(count > 1, 0.0, np.nan)
-        lower = [spearman_known(own, (total - own) / others + alone) for own in scaled]
-        upper = [spearman_known(own, total / np.maximum(count, 1)) for own in scaled]
+    ranked = _common_ranks(vectors)
+    count = (~np.isnan(ranked)).sum(axis=0)
+    total = np.nan_to_num(ranked).sum(axis=0)
+    others = np.where(count > 1, np.maximum(count - 1, 1), np.nan)
+    lower = [spearman_known(own, (total - own) / others) for own in ranked]
+    upper = [spearman_known(own, total / np.maximum(count, 1)) for own in ranked]
     return NoiseCeiling(lower=float(np.mean(lower)), upper=float(np.mean(upper)))
+
+
+def _common_ranks(vectors: Floats) -> Floats:
+    """Ranks of each person's dissimilarities among all pairs, shape (participants, pairs)."""
+    in_mean = np.argsort(np.argsort(mean_person(vectors)))  # pairs of nobody come last
+    ranked = np.full(vectors.shape, np.nan)
+    for own, ranks in zip(vectors, ranked, strict=True):
+        known = ~np.isnan(own)
+        _, place, count = np.unique(own[known], return_inverse=True, return_counts=True)
+        sums = np.bincount(np.sort(place), weights=np.sort(in_mean[known]))
+        ranks[known] = (sums / count)[place]
+    return ranked
 
 
 _NO_ORDER = 1e-15

@@ -74,8 +74,8 @@ def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
     if inputs.posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     if not fits:
-        missing = Missing("There are no judgments that the embedding knows.", "twoalike fit STUDY")
-        return Section(anchor, title, lead, [missing])
+        words = "There are no choices among three items that the embedding knows."
+        return Section(anchor, title, lead, [Text(words)])
     blocks = [block for fit in fits for block in _prediction_blocks(fit, len(fits) > 1)]
     return Section(anchor, title, lead, blocks)
 
@@ -324,7 +324,7 @@ def alignment_section(inputs: Inputs) -> Section:
         for of in views:
             if of.judgments:
                 blocks += _choice_blocks(of, len(views) > 1)
-        if results.rdm:
+        if results.rdm and results.models:
             blocks += _structure_blocks(results)
         blocks += judged_blocks(results)
     if inputs.card is not None:

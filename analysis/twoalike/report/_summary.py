@@ -107,9 +107,10 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
         said += map(group_finding, inputs.comparison.differences[:_MOST_NAMED])
     kinds = inputs.results.by_kind() if inputs.results else ()
     for results in kinds:
-        best, base, judgments = _best_model(results), results.models[0], results.judgments
+        best, judgments = _best_model(results), results.judgments
         if best is None or judgments is None:
             continue
+        base = results.models[0]
         said.append(_change(best, base, named_kind(judgments.kind, "judgments", len(kinds) > 1)))
         if scored := judgments.sentence():
             said.append(scored)
@@ -119,7 +120,7 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
                 "and the ceiling."
             )
     if inputs.results is not None and inputs.results.rdm:
-        said.append(_structure(inputs.results))
+        said += filter(None, [_structure(inputs.results)])
     transfer = inputs.results.transfer if inputs.results else None
     measures = list(ability_rows(transfer)) if transfer else []
     if transfer and measures and len(kinds[0].models) > 1 and not lost_abilities(transfer):
@@ -149,11 +150,11 @@ def _change(best: ModelScores, base: ModelScores, judgments: str) -> str:
 def _structure(results: Results) -> str:
     each = "; ".join(f"{m.name} {span(m.rdm.spearman, _two)}" for m in results.models if m.rdm)
     ceiling = results.rdm.ceiling if results.rdm else None
-    tail = ""
+    said = [f"Rank correlation with the mean person's dissimilarities: {each}."] if each else []
     if ceiling:
-        tail = f" Noise ceiling for single persons: {_two(ceiling.lower)} to "
-        tail += f"{_two(ceiling.upper)}."
-    return f"Rank correlation with the mean person's dissimilarities: {each}.{tail}"
+        ends = f"{_two(ceiling.lower)} to {_two(ceiling.upper)}"
+        said.append(f"Noise ceiling for single persons: {ends}.")
+    return " ".join(said)
 
 
 def _two(value: float) -> str:

@@ -18,9 +18,11 @@ from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,
     ChoiceScores,
+    People,
     PeopleScores,
     Similarity,
     check_names,
+    compare_people,
     compare_structure,
     kinds_of,
     score_ratings,
@@ -89,6 +91,8 @@ def evaluate(
 ) -> Results:
     """Score networks, side by side, against people's judgments of any kind.
 
+    Without a network, measure how far people's dissimilarities agree: the noise ceiling.
+
     Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
     choices, Spearman's correlation with dissimilarities and ratings, area under the curve for being
     in one pile; each with a 95 % interval over participants and objects, and its difference to the
@@ -117,8 +121,8 @@ def evaluate(
         ones, these are scored apart: ``anchored`` holds what is measured of the latter, ``sets``
         what is of choices among more than three items.
     rdm
-        People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv), or a
-        table that was read before.
+        People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv,
+        .parquet), or a table that was read before.
     ratings, sortings
         Tables of rated pairs and of objects sorted into piles, or their files (.parquet).
     posterior
@@ -269,8 +273,18 @@ def _check(
     posterior: object,
 ) -> None:
     """Refuse too little to score, or two networks of one name."""
-    if not any(candidate.role == "model" for candidate in candidates):
-        raise TwoalikeError("no model to score", remedy="Give `features=...` or `model=...`.")
+    of_networks = [
+        *candidates,
+        *labels,
+        *(one for one in (*judgments, posterior) if one is not None),
+    ]
+    no_people = rdm is None and arrangements is None
+    if (of_networks or no_people) and all(one.role != "model" for one in candidates):
+        raise TwoalikeError(
+            "no model to score",
+            remedy="Give `features=...` or `model=...`; without them, `rdm=...` or "
+            "`arrangements=...` alone show how far people agree.",
+        )
     if arrangements is not None and rdm is not None:
         raise TwoalikeError(
             "`arrangements=...` and `rdm=...` are both people's dissimilarities",
@@ -311,7 +325,7 @@ def _measured(
     of_choices, of_people, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
         np.random.default_rng(seed).spawn(7)
     )
-    shared = common_objects(candidates)
+    shared = common_objects(candidates) if candidates else set()
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     scores: Sequence[ChoiceScores] = [NO_SCORES for _ in candidates]
     parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
@@ -335,25 +349,19 @@ def _measured(
     if (sortings := judged["sortings"]) is not None:
         piled = (candidates, sortings, posterior, of_sorted)
         parts["sortings"] = on_rated("sortings", score_sortings, *piled)
-    rdm, evidence, lacking = with_features(*read_people(*people, files), shared)
-    summary, agreement = None, None
-    with_people: Sequence[PeopleScores | None] = [None for _ in candidates]
-    if rdm is not None:
-        summary, with_people = agreed = compare_structure(candidates, rdm, of_people)
-        kept = [of for of, c in zip(agreed[1], candidates, strict=True) if c.role == "model"]
-        agreement = (summary, kept)
-        source = "rdm" if evidence is None else "arrangements"
-        left_out = summary.left_out | ({"objects": lacking} if lacking else {})
-        summary = summary.model_copy(update={"source": source, "left_out": left_out})
-    parts["rdm"] = summary
+    people_given = with_features(*read_people(*people, files), shared if candidates else None)
+    rdm, evidence, _ = people_given
+    parts["rdm"], with_people = _on_people(candidates, *people_given, of_people)
     labelled = _labelled(nets, labels) if labels else None
-    if len(nets) > 1 or rdm is not None or posterior is not None:
+    if len(nets) > 1 or (nets and rdm is not None) or posterior is not None:
+        scored = zip(with_people, candidates, strict=True)
+        of_nets = [of for of, candidate in scored if of and candidate.role == "model"]
         parts["structure"] = structure(
             nets,
             of_structure,
             rdm=rdm,
             evidence=evidence,
-            agreement=agreement,
+            agreement=(parts["rdm"], of_nets) if rdm is not None else None,
             posterior=posterior,
             labels=labels or None,
             ids=labelled,
@@ -363,6 +371,32 @@ def _measured(
     models = tuple(map(_described, candidates, scores, with_people))
     missing = {part: NEEDS[part] for part in NEEDS if parts[part] is None}
     return {**parts, "models": models, "missing": missing}
+
+
+def _on_people(
+    candidates: Sequence[Candidate],
+    rdm: RdmTable | None,
+    evidence: Floats | None,
+    lacking: int,
+    rng: np.random.Generator,
+) -> tuple[People | None, Sequence[PeopleScores | None]]:
+    """Agreement of people with each other, and of every network with them."""
+    if rdm is None:
+        return None, [None for _ in candidates]
+    if candidates:
+        summary, scores = compare_structure(candidates, rdm, rng)
+    else:
+        summary, scores = compare_people(rdm)[0], []
+        if summary.ceiling is None:
+            raise TwoalikeError(
+                where="dissimilarities",
+                expected="two people or more, whose agreement is measured without a network",
+                found="one",
+                remedy="Give `features=...` or `model=...` to score a network.",
+            )
+    source = "rdm" if evidence is None else "arrangements"
+    left_out = summary.left_out | ({"objects": lacking} if lacking else {})
+    return summary.model_copy(update={"source": source, "left_out": left_out}), scores
 
 
 def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | None) -> ModelScores:
@@ -382,10 +416,10 @@ def common_objects(candidates: Sequence[Candidate]) -> set[str]:
 
 
 def with_features(
-    rdm: RdmTable | None, evidence: Floats | None, shared: set[str]
+    rdm: RdmTable | None, evidence: Floats | None, shared: set[str] | None
 ) -> tuple[RdmTable | None, Floats | None, int]:
     """Dissimilarities, and the evidence, of the objects with features; how many have none."""
-    if rdm is None or rdm.ids is None:
+    if rdm is None or rdm.ids is None or shared is None:
         return rdm, evidence, 0
     rows = [row for row, name in enumerate(rdm.ids) if name in shared]
     lacking = len(rdm.ids) - len(rows)

@@ -349,7 +349,7 @@ class Results(Saved):
     def _misfits(self) -> Iterator[str]:
         """Parts that are of other networks, or that lack something of a network."""
         names = set(self._networks())
-        if not names or len(names) < len(self.models):
+        if len(names) < len(self.models) or not (names or self.rdm):
             yield "the list of names"
             return
         if self.anchored and len(self.anchored.models) != len(self.models):
@@ -425,7 +425,8 @@ class Results(Saved):
             )
             if getattr(self, name)
         ]
-        return f"<Results: {', '.join(self._networks())}; {', '.join(parts)}>"
+        of = "; ".join(", ".join(each) for each in (self._networks(), parts) if each)
+        return f"<Results: {of}>"
 
 
 class TransferResults(Saved, Transfer):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from twoalike.choice import OPTIONS, Question
@@ -85,6 +86,13 @@ class SummaryTable:
     """``title``, ``columns``: Its heads."""
     rows: list[tuple[Cell, ...]] = field(default_factory=list)
     """Cells, from the left; a row may be shorter than the columns."""
+
+    @property
+    def width(self) -> int:
+        """Characters of its widest line, with the spaces between columns."""
+        rows = [[f"{cell.text} {cell.faint}".strip() for cell in row] for row in self.rows]
+        columns = zip_longest(self.columns, *rows, fillvalue="")
+        return sum(max(map(len, column)) + 3 for column in columns) + 1
 
     def add(self, *cells: "Cell | str") -> None:
         """Add a row."""
@@ -278,8 +286,11 @@ def _dissimilarities(results: "Results") -> SummaryTable:
     out = [counted(n, kind.removesuffix("s")) for kind, n in people.left_out.items() if n]
     title += f" (left out: {', '.join(out)})" if out else ""
     title = results.titled("arrangements", title)
-    columns = ("model", "Spearman, mean person", "rho-a", "mean over people")
-    table = SummaryTable(title, columns + (("weighted by evidence",) if arranged else ()))
+    columns: tuple[str, ...] = ("model", "Spearman, mean person", "rho-a", "mean over people")
+    columns += ("weighted by evidence",) if arranged else ()
+    if not results.models:
+        columns = ("", "Spearman, mean over people")
+    table = SummaryTable(title, columns)
     structure = results.structure.models if results.structure else ()
     weighted = {of.name: of.weighted_spearman for of in structure}
     for model in results.models:
@@ -290,7 +301,7 @@ def _dissimilarities(results: "Results") -> SummaryTable:
             table.add(model.name, _interval(model.rdm.spearman), rho_a, mean, *more)
     if people.ceiling:
         span = f"{people.ceiling.lower:.3f} to {people.ceiling.upper:.3f}"
-        table.add(Cell("", "noise ceiling"), "", "", span)
+        table.add(Cell("", "noise ceiling"), *["", ""][: len(columns) - 2], span)
     return table
 
 

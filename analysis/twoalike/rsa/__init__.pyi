@@ -13,7 +13,6 @@ from ._people import posterior_agreement as posterior_agreement
 from ._people import posterior_covariance as posterior_covariance
 from ._people import tau_a as tau_a
 from ._people import weighted_interval as weighted_interval
-from ._people import weighted_pearson as weighted_pearson
 from ._people import weighted_spearman as weighted_spearman
 from ._people import whitened as whitened
 from ._people import whitening_problem as whitening_problem

@@ -8,7 +8,7 @@ give on it, or how reliably a posterior has its dissimilarity.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -94,21 +94,18 @@ def whitening_problem(a: Floats, b: Floats) -> str | None:
     return None
 
 
-def whitened(a: Floats, b: Floats, kind: Literal["corr", "cosine"] = "corr") -> float:
-    """Correlation (or cosine) after removing how errors of pairs with a common object covary.
+def whitened(a: Floats, b: Floats) -> float:
+    """Correlation after removing how errors of pairs with a common object covary.
 
     The covariance is that of squared distances which are estimated with independent noise of
-    equal size on each object (rsatoolbox ``corr_cov`` and ``cosine_cov``). People's judgments
-    need not err so: take it as a comparison that counts each object's pairs as one source, not as
-    the optimal one. ``cosine`` needs a meaningful zero, which similarities of networks lack.
+    equal size on each object (rsatoolbox ``corr_cov``). People's judgments need not err so: take it
+    as a comparison that counts each object's pairs as one source, not as the optimal one.
 
     Parameters
     ----------
     a, b
         Dissimilarities of all pairs of the objects, upper triangle row by row, shape
         (m(m-1)/2,); pairs that either lacks (NaN) are left out. 1,854 objects take half a second.
-    kind
-        ``corr`` subtracts the means first.
 
     Raises
     ------
@@ -122,7 +119,7 @@ def whitened(a: Floats, b: Floats, kind: Literal["corr", "cosine"] = "corr") -> 
     if problem := whitening_problem(a, b):
         raise ValueError(f"whitened comparison: {problem}")
     missing = np.isnan(a) | np.isnan(b)
-    return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), f"{kind}_cov")
+    return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), "corr_cov")
 
 
 def _checked(weights: npt.ArrayLike) -> Floats:
@@ -130,26 +127,6 @@ def _checked(weights: npt.ArrayLike) -> Floats:
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise ValueError("weights of pairs must be finite, not negative, and not all zero")
     return weight
-
-
-def weighted_pearson(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike) -> float:
-    """Pearson's correlation with weights; 0 if either is constant.
-
-    Parameters
-    ----------
-    a, b, weights
-        Shape (pairs,); weights not negative.
-
-    Examples
-    --------
-    >>> round(weighted_pearson([1, 2, 3, 9], [1, 2, 3, 0], [1, 1, 1, 0]), 3)
-    1.0
-    """
-    weight = _checked(weights)
-    x, y = (np.asarray(values, dtype=np.float64) for values in (a, b))
-    x, y = (values - np.average(values, weights=weight) for values in (x, y))
-    size = float(np.sqrt((weight * x * x).sum() * (weight * y * y).sum()))
-    return float((weight * x * y).sum()) / size if size > 0 else 0.0
 
 
 def _weighted_ranks(values: npt.ArrayLike, weight: Floats) -> Floats:
@@ -175,7 +152,10 @@ def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike
     1.0
     """
     weight = _checked(weights)
-    return weighted_pearson(_weighted_ranks(a, weight), _weighted_ranks(b, weight), weight)
+    x, y = (_weighted_ranks(values, weight) for values in (a, b))
+    x, y = (ranks - np.average(ranks, weights=weight) for ranks in (x, y))
+    size = float(np.sqrt((weight * x * x).sum() * (weight * y * y).sum()))
+    return float((weight * x * y).sum()) / size if size > 0 else 0.0
 
 
 def weighted_interval(

@@ -34,8 +34,12 @@ OBJECTS = b"twoalike_objects"
 the values of no row, and the order of objects must survive."""
 
 
-def check_columns(names: Sequence[object], table: Table, where: object) -> None:
+def check_columns(
+    names: Sequence[object], table: Table, where: object, made_as: str | None = None
+) -> None:
     """Check that all columns are there, but for those that version 0.1 lacks.
+
+    ``made_as`` is what the file itself says that it holds.
 
     Raises
     ------
@@ -44,6 +48,10 @@ def check_columns(names: Sequence[object], table: Table, where: object) -> None:
     """
     needed = [one.name for one in table.columns if not (one.added or one.optional)]
     missing = [name for name in needed if name not in names]
+    if missing and made_as not in {None, table.name}:
+        raise TwoalikeError(
+            where=where, expected=f"a table of {table.name}", found=f"one of {made_as}"
+        )
     if missing:
         raise TwoalikeError(
             f"column {missing[0]!r} is missing; a table of {table.name} has "
@@ -345,14 +353,14 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     """
     strings = [column.name for column in table.columns if column.dtype == "category"]
     content = load_parquet(path, f"a table of {table.name} (parquet)", dictionaries=strings)
-    check_columns(content.column_names, table, path)
+    metadata = content.schema.metadata or {}
+    provenance = parse_json_table(metadata.get(PROVENANCE, b"{}"), f"{path}: provenance")
+    check_columns(content.column_names, table, path, provenance.get("kind"))
     content = content.select([name for name in table.names if name in content.column_names])
     _check_flat(path, content.schema)
-    metadata = content.schema.metadata or {}
     objects = _object_list(path, metadata.get(OBJECTS, b"null"))
     checked = check_frame(content.to_pandas(ignore_metadata=True), table, path, objects)
-    provenance = metadata.get(PROVENANCE, b"{}")
-    checked.attrs["provenance"] = parse_json_table(provenance, f"{path}: provenance")
+    checked.attrs["provenance"] = provenance
     return checked
 
 

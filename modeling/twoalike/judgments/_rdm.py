@@ -22,8 +22,10 @@ from twoalike.judgments._tables import (
     check_new_table,
     dissimilarities_table,
     object_ids,
+    read_judgments,
     write_imported,
 )
+from twoalike.judgments._views import pair_sources
 from twoalike.study import (
     Floats,
     TwoalikeError,
@@ -193,6 +195,17 @@ def _from_text(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
     return values, tuple(map(str, names)) if square and names is not None else None
 
 
+def _from_pairs(table: pd.DataFrame) -> RdmTable:
+    """Matrices of a table of dissimilarities, one per source, NaN where a pair was not judged."""
+    sources, ids = pair_sources(table)
+    values = np.full((len(sources), len(ids), len(ids)), np.nan)
+    values[:, range(len(ids)), range(len(ids))] = 0
+    for matrix, source in zip(values, sources, strict=True):
+        first, second = source.pairs.T
+        matrix[first, second] = matrix[second, first] = source.dissimilarity
+    return RdmTable(values, ids, tuple(source.label for source in sources))
+
+
 def _check(path: Path, matrices: Floats, *, gaps: bool, similarity: bool) -> None:
     itself = np.diagonal(matrices, axis1=1, axis2=2)
     pairs = matrices[:, ~np.eye(matrices.shape[1], dtype=bool)]
@@ -229,7 +242,7 @@ def _check(path: Path, matrices: Floats, *, gaps: bool, similarity: bool) -> Non
 def read_rdms(
     path: str | Path, objects: Sequence[str] | None = None, *, gaps: bool = False
 ) -> RdmTable:
-    """Read RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
+    """Read RDMs from ``.mat``, ``.npy``, ``.npz``, delimited text or our table (``.parquet``).
 
     Square matrices, stacks of them, or upper triangles (row by row, one participant a row).
 
@@ -249,7 +262,11 @@ def read_rdms(
         diagonal not zero, a pair is missing that may not be, or the objects are unknown or do
         not fit.
     """
-    table = _read_matrix_file(Path(path), gaps=gaps)
+    if Path(path).suffix == ".parquet":
+        table = _from_pairs(read_judgments(path, "dissimilarities"))
+        _check(Path(path), table.values, gaps=gaps, similarity=False)
+    else:
+        table = _read_matrix_file(Path(path), gaps=gaps)
     if objects is not None:
         return table.select(objects, str(path))
     if table.ids is None:
@@ -259,7 +276,7 @@ def read_rdms(
 
 def _read_matrix_file(path: Path, *, gaps: bool = False, similarity: bool = False) -> RdmTable:
     """Read matrices of all pairs, with the names that the file holds."""
-    require_file(path, "dissimilarities (.mat, .npy, .npz, .csv)")
+    require_file(path, "dissimilarities (.mat, .npy, .npz, .csv, .parquet)")
     if path.suffix == ".mat":
         table = _from_mat(path)
     else:

@@ -299,8 +299,8 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
     tree = posterior.tree
     if "constant_data" not in tree.children:
         return None
-    stored = tree["constant_data"].dataset
-    counts = [stored[name].values for name in ("shown", "placed", "compared") if name in stored]
+    stored = tree["constant_data"].dataset.data_vars.values()
+    counts = [each.values for each in stored if each.dims == ("object",)]  # of every kind
     judged: Booleans | None = np.sum(counts, axis=0) > 0 if counts else None
     return judged
 
