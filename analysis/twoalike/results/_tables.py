@@ -291,7 +291,7 @@ def _dissimilarities(results: "Results") -> SummaryTable:
     columns += ["weighted by evidence"] if arranged else []
     if not results.models:
         columns = ["", "Spearman, mean over people"]
-    table = SummaryTable(title, columns)
+    table = SummaryTable(title, tuple(columns))
     structure = results.structure.models if results.structure else ()
     weighted = {of.name: of.weighted_spearman for of in structure}
     for model in results.models:
