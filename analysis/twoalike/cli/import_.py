@@ -96,16 +96,13 @@ def _read(function: "Callable[..., pd.DataFrame]", *given: Any, **options: Any) 
     from twoalike.judgments import ImportNote
     from twoalike.study import counted
 
-    def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
-        if issubclass(category, ImportNote):
-            print(f"note: {with_options(str(message))}")  # noqa: T201
-        else:
-            usual(message, category, *where, **more)
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", ImportNote)
-        usual, warnings.showwarning = warnings.showwarning, show
-        table = function(*given, **options)
+        try:
+            table = function(*given, **options)
+        finally:
+            for each in notes:
+                print(f"note: {with_options(str(each.message))}")  # noqa: T201
     for reason, n in table.attrs.get("left_out", {}).items():
         print(f"left out: {counted(n, 'row')} ({reason})")  # noqa: T201
     return table

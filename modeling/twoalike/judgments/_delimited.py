@@ -44,16 +44,8 @@ MOST_VOTES = 20_000_000
 
 @dataclass(frozen=True)
 class Answers:
-    """Judgments as they were read.
-
-    Attributes
-    ----------
-    triplets
-        Object indices, in the order of the columns of items, shape (n, 3).
-    chosen
-        Place of the chosen item in 0..2, shape (n,).
-    optional
-        Further columns of the table of choices, each of shape (n,).
+    """Triplets (n, 3) in the order of the columns, places (n,) of the chosen items from 0, and
+    further columns of the table of choices.
     """
 
     kind: Literal["odd_one_out", "anchored"]
@@ -232,7 +224,7 @@ def finish(
 ) -> pd.DataFrame:
     """Make the table of choices, and write it where ``target`` is a path.
 
-    ``objects`` and ``config`` are what the caller was given, for the record, and what was left out.
+    ``objects`` and ``config`` are for the record.
     """
     columns: dict[str, Any] = {
         "kind": pd.Categorical([answers.kind]).repeat(len(answers.chosen)),

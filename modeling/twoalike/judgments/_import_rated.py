@@ -67,12 +67,6 @@ def import_ratings(
     TwoalikeError
         If the file is missing, a column is missing, rows cannot be judgments, or a value does not
         fit; the message names row and column.
-
-    Warns
-    -----
-    ImportNote
-        If a column that seems to name the participants is ignored, rows may be copies, or pairs
-        were rated in both orders and always alike.
     """
     target, sheet = check_new_table(out, overwrite), read_table(Path(file), (*PAIR, "rating"))
     sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)
@@ -132,11 +126,6 @@ def import_sortings(
     ------
     TwoalikeError
         As :func:`import_ratings`.
-
-    Warns
-    -----
-    ImportNote
-        If a column that seems to name the participants is ignored, or rows may be copies.
     """
     target, sheet = check_new_table(out, overwrite), read_table(Path(file), ("item", "pile"))
     sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad, once=True)

@@ -211,16 +211,7 @@ def read_raw_arrangements(
     power cut tore (``n_torn``; resuming the session shows it again). Trials of a further run of
     a session are numbered on from those of the run before.
 
-    Parameters
-    ----------
-    raw, objects, unusable
-        As in :func:`read_raw`.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no trial, a column is missing, or a value does not fit; the message names
-        the file, the row and the column.
+    Parameters and errors are those of :func:`read_raw`.
     """
     sessions, excluded = raw_sessions(raw, MULTI_ARRANGEMENT, ARRANGEMENT_COLUMNS, unusable)
     counts, last = {"n_outside": 0, "n_alone": 0, "n_torn": 0}, LastTrials()

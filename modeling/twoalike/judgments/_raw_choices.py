@@ -115,43 +115,21 @@ def read_raw(
 def read_raw_anchored(
     raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
-    """Read all anchored choices of a BIDS data set; the reference is the first item.
-
-    Parameters
-    ----------
-    raw, objects, unusable
-        As in :func:`read_raw`, whose attributes the table has as well.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_raw`.
-    """
+    """Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
     return _read_choices(raw, ANCHORED_CHOICE, objects, unusable)
 
 
 def read_raw_odd_of_many(
     raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
-    """Read all choices of the odd one of many of a BIDS data set.
-
-    Parameters
-    ----------
-    raw, objects, unusable
-        As in :func:`read_raw`, whose attributes the table has as well.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_raw`.
-    """
+    """Read all choices of the odd one of many, as :func:`read_raw`."""
     return _read_choices(raw, ODD_ONE_OF_MANY, objects, unusable)
 
 
 def read_raw_alike_pairs(
     raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
-    """Read all choices of the most alike pair, as :func:`read_raw_odd_of_many`."""
+    """Read all choices of the most alike pair, as :func:`read_raw`."""
     return _read_choices(raw, MOST_ALIKE_PAIR, objects, unusable)
 
 
@@ -162,7 +140,12 @@ def _read_choices(
     asked = _ASKED[task]
     shown = (*asked.stimuli, *asked.places, *(() if asked.order else ("n_items",)))
     columns = ("trial_index", "trial_type", *shown, *asked.numbers, *asked.ids, "response_time")
-    rule = unusable and (lambda rows: unusable(_with_checks(rows, asked.expected)))
+    # Tables of other tools may have no attention checks, so no columns of right answers.
+    rule = unusable and (
+        lambda rows: unusable(
+            rows.reindex(columns=rows.columns.union(asked.expected, sort=False), fill_value=MISSING)
+        )
+    )
     sessions, excluded = raw_sessions(raw, task, columns, rule)
     rows = pd.concat([_choices_of(session, asked) for session in sessions], ignore_index=True)
     rows["kind"] = asked.kind
@@ -175,11 +158,6 @@ def _read_choices(
     table.attrs["n_torn"] = sum(one.torn for one in sessions)
     table.attrs["excluded"] = excluded
     return table
-
-
-def _with_checks(rows: pd.DataFrame, expected: Sequence[str]) -> pd.DataFrame:
-    """Rows with columns of right answers; tables of other tools may have no attention checks."""
-    return rows.assign(**{name: MISSING for name in expected if name not in rows.columns})
 
 
 def _choices_of(session: RawSession, asked: _Asked) -> pd.DataFrame:

@@ -26,16 +26,7 @@ def read_raw_ratings(
     ``table.attrs["n_without_choice"]``. Practice and catch trials are kept, with their
     ``trial_type``; only attention checks may show an image beside itself.
 
-    Parameters
-    ----------
-    raw, objects, unusable
-        As in :func:`twoalike.judgments.read_raw`, whose attributes the table has as well.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no rating, a column is missing, or a value does not fit; the message names the
-        file, the row and the column.
+    Parameters, attributes and errors are those of :func:`twoalike.judgments.read_raw`.
     """
     sessions, excluded = raw_sessions(raw, "pair-rating", (*_TRIAL, *_RATING), unusable)
     parts, last = [], LastTrials()
@@ -69,16 +60,7 @@ def read_raw_sortings(
     counted in ``table.attrs`` (``n_without_choice``, in objects); so is a last trial that a power
     cut tore (``n_torn``; resuming the session shows it again).
 
-    Parameters
-    ----------
-    raw, objects, unusable
-        As in :func:`twoalike.judgments.read_raw`.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no trial, a column is missing, or a value does not fit; the message names the
-        file, the row and the column.
+    Parameters and errors are those of :func:`twoalike.judgments.read_raw`.
     """
     sessions, excluded = raw_sessions(raw, "free-sorting", (*_TRIAL, *_SORTING), unusable)
     parts, last = [], LastTrials()

@@ -325,11 +325,6 @@ def import_dissimilarities(
         If a file is missing or damaged, holds no dissimilarities, names unknown objects or none
         at all, or a value is missing from a long table or negative; if a diagonal contradicts
         ``similarity``; or if two files are of one participant.
-
-    Warns
-    -----
-    ImportNote
-        If a column of a long table that seems to name the participants is ignored.
     """
     target = check_new_table(out, overwrite)
     paths, parts = [Path(file) for file in files], []

@@ -102,13 +102,9 @@ def import_sets(
     ------
     TwoalikeError
         As :func:`import_triplets`.
-
-    Warns
-    -----
-    ImportNote
-        As :func:`import_triplets`.
     """
     path, target = Path(path), check_new_table(out, overwrite)
+    more = (participant_column, response_time_column, response_time_unit, catch_column)
     options = (kind, chosen_columns, participant_column, response_time_column, catch_column)
     ids = None if objects is None else object_ids(objects)
     left_out: dict[str, int] = {}
@@ -136,13 +132,7 @@ def import_sets(
         rows, left_out = bad.kept(skip_bad), bad.counts
         columns = {name: values[rows] for name, values in columns.items()}
         columns["kind"] = [asked.replace("-", "_")] * int(rows.sum())
-        columns |= optional_columns(
-            sheet.kept(rows),
-            participant_column,
-            response_time_column,
-            response_time_unit,
-            catch_column,
-        )
+        columns |= optional_columns(sheet.kept(rows), *more)
         if participant_column is not None:
             labels = columns["participant"]
             columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1

@@ -73,14 +73,9 @@ def meaning(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells of delimited text.
+    """Cells of delimited text, as strings, and the header, if there is one.
 
-    Attributes
-    ----------
-    cells
-        Strings, rows without the header, columns from 0; the index numbers the file's rows.
-    header
-        Names of the columns; None where the file has none.
+    The index of ``cells`` numbers the rows of the file below the header, from 0.
     """
 
     path: Path
@@ -216,14 +211,8 @@ def object_cells(
 ) -> Integers:
     """Objects in the cells of the given columns, as indices into ``ids``, (n, len(columns)).
 
-    Parameters
-    ----------
-    numbers
-        What the cells are; None: ids, or indices from 0 where not all are ids and all are numbers.
-    bad
-        Takes the rows in which a cell is no object, whose index is -1; None: these are errors.
-    needed
-        Number of the first columns, which may not be empty; None: all of them.
+    ``bad`` takes rows in which a cell is no object, whose index is -1; without it they are errors,
+    and all cells are ids or all indices. Only the first ``needed`` columns may not be empty.
     """
     alone = bad or BadRows(len(sheet.cells), sheet.where)
     cells = [sheet.text(column) for column in columns]
@@ -279,10 +268,9 @@ def places_of(
     empty = none & text.str.lower().isin(NOTHING)
     bad.add(empty, "no answer", "the cell is empty", column)
 
-    def problem(row: int) -> str:
-        return f"the chosen item {text.iloc[row]!r} is not one of the row's items"
-
-    bad.add(none & ~empty, "answer not among the items", problem, column)
+    problem = "the chosen item {!r} is not one of the row's items"
+    reason = "answer not among the items"
+    bad.add(none & ~empty, reason, lambda row: problem.format(text.iloc[row]), column)
     return np.asarray(hits.argmax(axis=1), dtype=np.int64)
 
 
@@ -395,13 +383,7 @@ def note_mirrored(sheet: Sheet, value: str) -> None:
 def seconds(
     sheet: Sheet, column: ColumnName, unit: TimeUnit | None, missing: float | None = None
 ) -> Floats:
-    """Response times in seconds, NaN where missing, shape (n,).
-
-    Parameters
-    ----------
-    missing
-        Number that stands for a missing time, besides an empty cell and ``n/a``.
-    """
+    """Response times in seconds, NaN where they are empty, ``n/a`` or ``missing``, shape (n,)."""
     if unit is None or unit not in _SECONDS:
         raise TwoalikeError(
             where="`response_time_unit=...`",
