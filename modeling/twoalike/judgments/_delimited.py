@@ -44,9 +44,7 @@ MOST_VOTES = 20_000_000
 
 @dataclass(frozen=True)
 class Answers:
-    """Triplets (n, 3) in the order of the columns, places (n,) of the chosen items from 0, and
-    further columns of the table of choices.
-    """
+    """Triplets (n, 3), places (n,) from 0 of the chosen items, and further columns of the table."""
 
     kind: Literal["odd_one_out", "anchored"]
     triplets: Integers

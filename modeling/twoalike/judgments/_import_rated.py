@@ -121,11 +121,6 @@ def import_sortings(
         ``response_time`` are optional, further columns are ignored.
     objects, response_time_unit, skip_bad, out, overwrite
         As in :func:`import_ratings`.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`import_ratings`.
     """
     target, sheet = check_new_table(out, overwrite), read_table(Path(file), ("item", "pile"))
     sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad, once=True)

@@ -148,11 +148,6 @@ def import_next(
     Returns
     -------
     Table of choices, all anchored: item 1 is the centre.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`import_salmon`.
     """
     options: dict[str, Any] = {"skip_bad": skip_bad, "out": out, "overwrite": overwrite}
     unit = response_time_unit

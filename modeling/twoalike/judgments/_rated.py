@@ -123,12 +123,6 @@ def ratings_table(
 ) -> pd.DataFrame:
     """Build and check a table of rated pairs, as :func:`twoalike.judgments.choices_table`.
 
-    Parameters
-    ----------
-    columns
-        Values by column name, one a rating. ``trial``, ``session``, ``scale_points``,
-        ``response_time``, ``participant`` and ``trial_type`` may be left out.
-
     Examples
     --------
     >>> table = ratings_table(
@@ -145,12 +139,6 @@ def sortings_table(
     columns: Mapping[str, Any], objects: Sequence[str], where: object = "sortings"
 ) -> pd.DataFrame:
     """Build and check a table of sortings, as :func:`twoalike.judgments.choices_table`.
-
-    Parameters
-    ----------
-    columns
-        Values by column name, one an object of a trial. ``session``, ``pile_name``,
-        ``response_time``, ``participant`` and ``trial_type`` may be left out.
 
     Examples
     --------

@@ -41,8 +41,8 @@ from twoalike.tables import (
 class _Asked:
     """Question of a task, and its columns in raw tables.
 
-    ``numbers``, ``ids`` and ``expected`` name the columns of the numbers chosen, of the ids chosen
-    and of the right answer. ``order`` has the names of the places of three images.
+    ``numbers``, ``ids`` and ``expected`` are those of the numbers chosen, of the ids chosen and of
+    the right answer; ``order`` has the names of the places of three images.
     """
 
     kind: str
@@ -50,21 +50,14 @@ class _Asked:
     ids: tuple[str, ...]
     expected: tuple[str, ...]
     order: tuple[str, ...] = ()
-
-    @property
-    def stimuli(self) -> tuple[str, ...]:
-        """Columns of the stimuli."""
-        return tuple(STIMULI) if self.order else tuple(MANY_STIMULI)
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Columns of their places."""
-        return tuple(PLACES) if self.order else tuple(MANY_PLACES)
+    stimuli: tuple[str, ...] = tuple(MANY_STIMULI)
+    places: tuple[str, ...] = tuple(MANY_PLACES)
 
 
 def _of_three(kind: str, order: tuple[str, ...]) -> _Asked:
     chosen, expected = CHOICE_COLUMNS[kind == "anchored"]
-    return _Asked(kind, ("response",), (chosen,), (expected,), order)
+    shown = tuple(STIMULI), tuple(PLACES)
+    return _Asked(kind, ("response",), (chosen,), (expected,), order, *shown)
 
 
 _ASKED: Mapping[str, _Asked] = {

@@ -97,11 +97,6 @@ def import_sets(
     Returns
     -------
     Table of choices. The order shown is taken to be the order of the item columns.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`import_triplets`.
     """
     path, target = Path(path), check_new_table(out, overwrite)
     more = (participant_column, response_time_column, response_time_unit, catch_column)

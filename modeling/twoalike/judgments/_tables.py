@@ -245,13 +245,6 @@ def arrangements_table(
 ) -> pd.DataFrame:
     """Build and check a table of arrangements from arrays, as :func:`choices_table`.
 
-    Parameters
-    ----------
-    columns
-        Values by column name, one an item placed. ``session``, ``response_time``,
-        ``seat_angle``, ``moves`` (default missing), ``participant`` (default ``unknown``) and
-        ``trial_type`` (default ``main``) may be left out.
-
     Examples
     --------
     >>> table = arrangements_table(
@@ -268,12 +261,6 @@ def dissimilarities_table(
     columns: Mapping[str, Any], objects: Sequence[str], where: object = "dissimilarities"
 ) -> pd.DataFrame:
     """Build and check a table of dissimilarities from arrays, as :func:`choices_table`.
-
-    Parameters
-    ----------
-    columns
-        Values by column name, one a pair. ``participant`` (default ``unknown``) and ``kind``
-        (default ``rdm``) may be left out.
 
     Examples
     --------
