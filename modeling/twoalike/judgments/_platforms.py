@@ -136,14 +136,10 @@ def import_next(
         (s) and Alg Label; or participant_uid, target_center, target_left, target_right,
         target_winner, response_time and alg_label; or, from tripletTools, worker_id (or p_id),
         Center, Left, Right, Answer, rt (ms) and sampleAlg.
-    objects
-        All object ids, or a file with one a line. None: those shown, in order of appearance.
     response_time_unit
         ``s``, as NEXT has it; ``ms`` for files that were converted.
-    catch_label
-        Value of Alg Label that marks attention checks.
-    catch_objects, skip_bad, out, overwrite
-        As in :func:`import_triplets`.
+    objects, catch_label, catch_objects, skip_bad, out, overwrite
+        As in :func:`import_salmon`; the label is in Alg Label.
 
     Returns
     -------

@@ -89,8 +89,7 @@ def import_sets(
         fixed place, or further columns that repeat an item of the row. None: the last item column
         is the odd one; the first two are the pair; the one or two after the reference are most like
         it.
-    item_numbers, participant_column, response_time_column, response_time_unit, catch_column
-        As in :func:`import_triplets`.
+    item_numbers, participant_column, response_time_column, response_time_unit, catch_column,
     skip_bad, out, overwrite
         As in :func:`import_triplets`.
 

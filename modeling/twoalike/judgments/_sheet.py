@@ -277,10 +277,7 @@ def places_of(
 def check_order(
     sheet: Sheet, items: Sequence[ColumnName], chosen: Sequence[ColumnName] | None, kind: str
 ) -> None:
-    """Check that the names in the header agree with what each column is taken for.
-
-    ``chosen`` is None where its place follows from the kind.
-    """
+    """Check the names in the header; ``chosen`` is None where its place follows from the kind."""
     if sheet.header is None:
         return
     shown = [sheet.header[sheet.place(column)] for column in items]
@@ -310,10 +307,7 @@ def check_order(
 
 
 def note_people(sheet: Sheet, used: Sequence[ColumnName | None], remedy: str) -> None:
-    """Note a column that seems to name the participants, and is not among those used.
-
-    ``remedy`` is what to do, with ``{}`` for the column.
-    """
+    """Note an unused column that seems to name the participants (``{}`` in the remedy)."""
     columns: list[ColumnName] = list(sheet.named("person"))
     if sheet.header is None:
         columns = list(range(1, sheet.cells.shape[1] + 1))
