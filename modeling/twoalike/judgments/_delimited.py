@@ -56,9 +56,8 @@ class Answers:
         text = "the chosen item is the reference, the first item column"
         bad.add((self.chosen == 0) & (self.kind == "anchored"), "reference chosen", text)
         rows = bad.kept(skip)
-        return replace(self, triplets=self.triplets[rows], chosen=self.chosen[rows]), sheet.kept(
-            rows
-        )
+        judged = replace(self, triplets=self.triplets[rows], chosen=self.chosen[rows])
+        return judged, sheet.kept(rows)
 
 
 def import_triplets(
@@ -130,10 +129,9 @@ def import_triplets(
     Raises
     ------
     TwoalikeError
-        If the file is missing or empty, a column does not exist, rows cannot be judgments, a cell
-        does not fit, response times are implausible in their unit, votes are percentages, the
-        header contradicts the order of the columns, or numbers may be ids or indices; the message
-        names row and column. Rows are numbered from 1, the header counted.
+        If the file or a column is missing, rows cannot be judgments, a cell does not fit, times are
+        implausible in their unit, votes are percentages, the header contradicts the columns used,
+        or numbers may be ids or indices. Rows are numbered from 1, the header counted.
 
     Warns
     -----
@@ -202,7 +200,8 @@ def optional_columns(
     """Read the columns of the table of choices that a file may lack."""
     columns: dict[str, Any] = {}
     if participant is not None:
-        columns["participant"] = sheet.filled(participant)
+        labels = columns["participant"] = sheet.filled(participant)
+        columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
     if response_time is not None:
         columns["response_time"] = seconds(sheet, response_time, unit)
     if catch is not None:
@@ -230,9 +229,6 @@ def finish(
         **{item: answers.triplets[:, place] for place, item in enumerate(ITEMS)},
         **answers.optional,
     }
-    if "participant" in columns:
-        labels = columns["participant"]
-        columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
     inputs = {"judgments": sheet.path}
     if catch_objects is not None:
         columns |= _checks(answers, ids, catch_objects, config.get("item_numbers"))

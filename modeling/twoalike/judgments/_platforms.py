@@ -182,7 +182,8 @@ def _import(
     optional: dict[str, Any] = {"trial_type": types[sheet.cells.index]}
     if "participant" in columns:
         people = sheet.text(columns["participant"])
-        optional["participant"] = people.mask(people == "", "unknown")
+        labels = optional["participant"] = people.mask(people == "", "unknown")
+        optional["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
     else:
         names = ", ".join(sheet.header or ())
         note(f"{path}: no column names the participants ({names}): all are one unknown person.")

@@ -89,8 +89,9 @@ def import_sets(
         fixed place, or further columns that repeat an item of the row. None: the last item column
         is the odd one; the first two are the pair; the one or two after the reference are most like
         it.
-    item_numbers, participant_column, response_time_column, response_time_unit, catch_column,
-    skip_bad, out, overwrite
+    item_numbers, participant_column, response_time_column, response_time_unit
+        As in :func:`import_triplets`.
+    catch_column, skip_bad, out, overwrite
         As in :func:`import_triplets`.
 
     Returns
@@ -127,9 +128,6 @@ def import_sets(
         columns = {name: values[rows] for name, values in columns.items()}
         columns["kind"] = [asked.replace("-", "_")] * int(rows.sum())
         columns |= optional_columns(sheet.kept(rows), *more)
-        if participant_column is not None:
-            labels = columns["participant"]
-            columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
         table = choices_table(columns, ids, str(path))
     config = {
         "kind": kind,

@@ -1,8 +1,7 @@
 """Cells of delimited text: columns by number or name, objects, response times, bad rows.
 
-A file can be read in a way that its author did not mean, without any cell being wrong. What shows
-this (a header in another order, indices that lack 0, each row twice) is an error here where it is
-certain, and a note where it is not.
+A file can be misread although no cell is wrong. What shows this (a header in another order,
+indices without 0, each row twice) is an error where it is certain, and a note where it is not.
 """
 
 import re
@@ -60,13 +59,7 @@ def note(text: str) -> None:
 
 
 def meaning(name: str) -> str | None:
-    """Return what a column of this name usually holds.
-
-    Examples
-    --------
-    >>> meaning("odd_stimulus"), meaning("workerId"), meaning("Response.Time"), meaning("left")
-    ('odd', 'person', 'time', None)
-    """
+    """Return what a column of this name (``odd_stimulus``, ``workerId``) usually holds."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
     return _MEANING.get("".join(w.lower() for w in words if w.lower() not in _DECORATION))
 
@@ -325,9 +318,8 @@ def find_copies(
 ) -> None:
     """Find rows that are in the file twice.
 
-    Certain ones are of the same trial (of the same person, if each has items ``once``), identical
-    in a file with times, or all rows. It is only noted if some are identical to the row before,
-    which may be another person's answer.
+    Certain ones are of the same trial (``once``: of the same person), identical in a file with
+    times, or all rows. Rows that are identical to the row before may be others' answers: a note.
     """
     cells, shown = sheet.cells, [sheet.place(column) for column in items]
     certain = once or bool(sheet.named("trial"))
