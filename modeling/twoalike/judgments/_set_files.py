@@ -144,15 +144,7 @@ def import_sets(
 def read_sets(path: str | Path, ids: Sequence[str], size: int = 3) -> Integers:
     """Read sets of items: so many object ids or 0-based indices a line, further columns ignored.
 
-    Returns
-    -------
-    Indices into ``ids``, shape (n, size).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or empty, has too few columns, names an unknown object or one object
-        twice in a row; the message names the row.
+    Returns indices into ``ids``, shape (n, size); the message of an error names row and column.
     """
     path = Path(path)
     sheet = Sheet(path, read_delimited(path, f"sets of {size} objects, one a line"))

@@ -120,10 +120,7 @@ class Sheet:
 
 @dataclass
 class BadRows:
-    """Rows that cannot be judgments, each with the first reason found.
-
-    ``where`` names a row, and a column, in messages.
-    """
+    """Rows that cannot be judgments, each with its first reason; ``where`` names a row."""
 
     n: int
     where: Callable[[int, ColumnName | None], str]
