@@ -273,11 +273,11 @@ def make_texts(root: Path) -> None:
 
 
 def read_texts_of_triplets(root: Path) -> None:
-    from twoalike.judgments import import_triplets, read_triplets
+    from twoalike.judgments import import_triplets, read_sets
     from twoalike.study import read_ids
 
     ids = read_ids(root / "ids.txt")
-    read_triplets(root / "n.txt", ids)
+    read_sets(root / "n.txt", ids)
     import_triplets(root / "t.csv", ids, participant_column=4)
     import_triplets(root / "t.csv", ids, chosen_column=2)
 

@@ -136,7 +136,9 @@ def _read_choices(
     # Tables of other tools may have no attention checks, so no columns of right answers.
     rule = unusable and (
         lambda rows: unusable(
-            rows.reindex(columns=rows.columns.union(asked.expected, sort=False), fill_value=MISSING)
+            rows.reindex(
+                columns=rows.columns.union(pd.Index(asked.expected), sort=False), fill_value=MISSING
+            )
         )
     )
     sessions, excluded = raw_sessions(raw, task, columns, rule)
