@@ -279,7 +279,7 @@ def read_texts_of_triplets(root: Path) -> None:
     ids = read_ids(root / "ids.txt")
     read_sets(root / "n.txt", ids)
     import_triplets(root / "t.csv", ids, participant_column=4)
-    import_triplets(root / "t.csv", ids, chosen_column=2)
+    import_triplets(root / "t.csv", ids, chosen_column=2, participant_column=4)
 
 
 def make_responses(root: Path) -> None:
