@@ -13,7 +13,6 @@ from ._reliability import Reliability as Reliability
 from ._reliability import SetCalibration as SetCalibration
 from ._reliability import binned as binned
 from ._reliability import brier_scores as brier_scores
-from ._reliability import calibration_error as calibration_error
 from ._reliability import error_of as error_of
 from ._reliability import predictions as predictions
 from ._reliability import probability_bins as probability_bins

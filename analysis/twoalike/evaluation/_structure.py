@@ -444,21 +444,20 @@ class _Jackknife:
         return np.stack([spearman_influence(model, self._mean) for model in self._pairs])
 
 
-def structure_intervals(
+def structure_jackknives(
     models: Sequence[Floats],
     people: Floats,
     rng: np.random.Generator,
     *,
     parts: int = 60,
     most_ranked: int = MOST_RANKED,
-) -> tuple[list[Interval], list[Interval]]:
-    """Spearman correlation of each model with the mean person, and its gain over the first.
+) -> tuple[Floats, Floats, Floats]:
+    """Spearman correlations of k models with the mean person, with people and objects left out.
 
-    The 95 % intervals add the variances of two jackknives, leaving out people one by one and
-    objects one by one (in ``parts`` random groups, where there are more; to first order, where
-    there are more than ``most_ranked``). A bootstrap would not do: a resample holds fewer
-    different people than the study, its mean person is noisier, and the interval comes to lie
-    below the estimate.
+    People are left out one by one, and objects one by one (in ``parts`` random groups, where there
+    are more; to first order, where there are more than ``most_ranked``). A bootstrap would not do:
+    a resample holds fewer different people than the study, its mean person is noisier, and the
+    interval comes to lie below the estimate.
 
     Parameters
     ----------
@@ -475,31 +474,8 @@ def structure_intervals(
 
     Returns
     -------
-    Intervals of the correlations, and of the differences to the first model's.
-    """
-    found = structure_jackknives(models, people, rng, parts=parts, most_ranked=most_ranked)
-    return paired_intervals(*found)
-
-
-def structure_jackknives(
-    models: Sequence[Floats],
-    people: Floats,
-    rng: np.random.Generator,
-    *,
-    parts: int = 60,
-    most_ranked: int = MOST_RANKED,
-) -> tuple[Floats, Floats, Floats]:
-    """Spearman correlations of k models with the mean person, with people and objects left out.
-
-    Parameters
-    ----------
-    models, people, parts, most_ranked
-        As in :func:`structure_intervals`.
-
-    Returns
-    -------
     Correlations, shape (k,); without each person, shape (participants, k), none of a single one;
-    without each object or group of objects, shape (g, k).
+    without each object or group of objects, shape (g, k): what :func:`paired_intervals` takes.
     """
     jackknife = _Jackknife(models, people)
     if jackknife.n_objects <= most_ranked:
