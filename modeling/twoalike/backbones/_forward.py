@@ -66,7 +66,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Forward:
-    """How a network is applied to images; the fields are those of :func:`pooled_features`."""
+    """How a network is applied to images; the fields are those of :func:`extract_features`."""
 
     batch: int = 32
     device: str = "auto"
@@ -187,20 +187,17 @@ def pooled_features(
     backbone: Backbone,
     images: Collection,
     *,
-    batch: int = 32,
     device: str = "auto",
-    film: FilmFrames = "middle",
     workers: int = 0,
-    precision: Precision = "32",
 ) -> npt.NDArray[np.float32]:
-    """Features of n images, shape (n, p); of films as ``film`` says.
+    """Features of n images, shape (n, p); of films those of the middle frame.
 
     Raises
     ------
     TwoalikeError
         If an image cannot be read, or a feature is not finite.
     """
-    how = Forward(batch=batch, device=device, film=film, workers=workers, precision=precision)
+    how = Forward(device=device, workers=workers)
     how.check()
     (rows,) = how.groups(backbone, images, [range(len(images))])
     return rows.values
