@@ -2,7 +2,7 @@ from ._backbone import Backbone as Backbone
 from ._backbone import Wrapped as Wrapped
 from ._extract import extract_features as extract_features
 from ._extract import extract_shards as extract_shards
-from ._forward import pooled_features as pooled_features
+from ._extract import pooled_features as pooled_features
 from ._load import classifier_name as classifier_name
 from ._load import load_backbone as load_backbone
 from ._load import no_classifier as no_classifier
