@@ -331,7 +331,8 @@ def find_copies(
         counts = ~(numbers != numbers.iloc[0]).any().to_numpy()  # the rows
         counts[shown] = False
         cells = cells.loc[:, ~counts]
-        everywhere = len(cells) > 1 and bool(cells.duplicated(keep=False).all())
+        often = cells.value_counts(dropna=False)  # people's votes recur too, but not equally often
+        everywhere = bool(1 < often.max() == often.min())
         times = [sheet.text(name).str.lower() for name in sheet.named("time")]
         timed = np.array([~of.isin(NOTHING) for of in times]).any(axis=0) if times else everywhere
         certain = everywhere or bool(times)
