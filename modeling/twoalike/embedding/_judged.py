@@ -338,10 +338,10 @@ def fitted_on(
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
         known = known & is_scored(table)
+    if not seen.any():  # before what follows, which is true where nobody is known
+        return False, f"The posterior was not fitted to these {role}: they are predicted."
     if (seen | ~known).all():
         return True, ""
-    if not seen.any():
-        return False, f"The posterior was not fitted to these {role}: they are predicted."
     return False, (
         f"The posterior was fitted to {seen.sum():,} of these {len(seen):,} {role}: all are "
         "predicted, as new ones would be, which is partly in-sample."

@@ -316,7 +316,8 @@ def find_copies(
     """Find rows that are in the file twice.
 
     Certain ones are of the same trial (``once``: of the same person), identical in a file with
-    times, or all rows. Rows that are identical to the row before may be others' answers: a note.
+    times, or of a file that has all rows equally often. Rows that are identical to the row before
+    may be others' answers: a note.
     """
     cells, shown = sheet.cells, [sheet.place(column) for column in items]
     certain = once or bool(sheet.named("trial"))
