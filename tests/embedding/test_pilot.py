@@ -42,6 +42,7 @@ def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
     assert (pilot["judgments"], pilot["offered"]) == (1500, 4)
 
 
+@pytest.mark.slow
 def test_a_pilot_tries_what_was_asked_and_says_so_before_the_fit(
     world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
