@@ -248,7 +248,7 @@ def _load_student(folder: Path) -> Backbone:
         _human_head(folder, config),
         config.get("similarity"),
         config.get("model_args", {}),
-        config.get("teacher", {}).get("judged"),
+        (config.get("teacher") or {}).get("judged"),
     )
 
 

@@ -28,6 +28,7 @@ from twoalike.judgments import (
     person_of,
     read_judgments,
     split_sets,
+    trial_numbers,
 )
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, sha256_file
 from twoalike.tables import JUDGED
@@ -321,12 +322,7 @@ def seen_judgments(
 def fitted_on(
     posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
 ) -> tuple[bool, str]:
-    """Whether judgments are those of a posterior's fit, all that could be or some of them.
-
-    Returns
-    -------
-    Whether all are, of participants of the fit; and a sentence where they are not.
-    """
+    """Whether all judgments by participants of a fit were fitted to; a sentence where not."""
     seen = seen_judgments(posterior, table, role, file)
     if seen is None:
         return False, (
@@ -342,6 +338,8 @@ def fitted_on(
         return False, f"The posterior was not fitted to these {role}: they are predicted."
     if (seen | ~known).all():
         return True, ""
+    if role == "arrangements":  # their rows are objects
+        seen = seen[np.unique(trial_numbers(table), return_index=True)[1]]
     return False, (
         f"The posterior was fitted to {seen.sum():,} of these {len(seen):,} {role}: all are "
         "predicted, as new ones would be, which is partly in-sample."
