@@ -45,6 +45,11 @@ _FILES = (
         "`run` → `validate`, `fit`, `share`",
     ),
     (
+        "`data/erased.json`",
+        "keyed hashes of the codes and sessions of erased people",
+        "`erase` → `run`, `merge`, `online fetch`",
+    ),
+    (
         "`choices.parquet`, `arrangements.parquet`, `dissimilarities.parquet`, `ratings.parquet`, "
         "`sortings.parquet`",
         "judgments; [columns below](#tidy-tables)",

@@ -58,3 +58,14 @@ def test_a_student_is_not_scored_in_silence_on_what_its_teacher_saw(
     status, said = run(*words, "--exclude-seen")
     assert status == 0 and "20 choices" in said and "40 fitted to and left out" in said
     assert "IN-SAMPLE" not in said
+    described = json.loads((student / "config.json").read_text())
+    record = described["teacher"].pop("judged")  # before it is published
+    described["teacher"] = None if by_labels else described["teacher"]
+    files = [path for path in student.rglob("*") if path.is_file()]
+    assert [path.name for path in files if record.encode() in path.read_bytes()] == ["config.json"]
+    (student / "config.json").write_text(json.dumps(described))
+    features = extract_features(student, squares.images)
+    assert "judged" not in features.meta
+    write_features(tmp_path / "aligned.npz", features)
+    status, said = run(*words)
+    assert status == 0 and "IN-SAMPLE" not in said and "60 choices" in said

@@ -374,12 +374,12 @@ def test_commands_fit_and_check_arrangements_and_dissimilarities(
     status, said, _ = run("check", out, "--arrangements", placed, "--json", numbers)
     assert status == 0 and "Would the model give such layouts again? 48 arrangements" in said
     assert "tenths of the embedding" in said and "--arrangements" not in said
-    assert "fitted on arrangements of another content" not in said
-    write_judgments(tmp_path / "other.parquet", arranged(x, 2 * NOISE), {}, "arrangements")
-    assert (
-        "of another content ('a.parquet')"
-        in run("check", out, "--arrangements", tmp_path / "other.parquet")[1]
-    )
+    assert "posterior was" not in said
+    own, other = arranged(x), arranged(x, seed=1)
+    both = pd.concat([own, other.assign(trial=other["trial"] + TRIALS)]).astype(own.dtypes)
+    write_judgments(tmp_path / "both.parquet", both, {}, "arrangements")
+    said = run("check", out, "--arrangements", tmp_path / "both.parquet")[1]
+    assert "The posterior was fitted to 48 of these 96 arrangements" in said
     found = json.loads(numbers.read_text())
     assert set(found["inputs"]) == {"posterior", "arrangements"}
     assert len(found["arrangements"]["participants"]) == len(PEOPLE)
@@ -388,7 +388,7 @@ def test_commands_fit_and_check_arrangements_and_dissimilarities(
     near(x, object_noise=np.full(4, 0.3), pair_noise=np.full(4, 0.5)).save(tmp_path / "q.nc")
     status, said, _ = run("check", tmp_path / "q.nc", "--dissimilarities", given)
     assert status == 0 and "dissimilarities again? 1,104 dissimilarities" in said
-    assert "does not say that it was fitted on dissimilarities" in said
+    assert "posterior does not record the dissimilarities that it was fitted to" in said
     for words, complaint in (
         (("--dissimilarities", given), "none of the 1104 dissimilarities"),
         (("--arrangements", tmp_path / "no.parquet"), "found no such file"),

@@ -14,6 +14,7 @@ from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._pilot import Pilot, Trial, _folds, run_pilot
+from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_judgments
 
 
@@ -34,6 +35,7 @@ def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
     config = FitConfig(engine="vi", steps=300, draws=20, chains=1, dimensions=4)
     posterior = fit_embedding(table, config=config)
     assert posterior.attrs["similarity"] == "distance"
+    assert "; pilot: distance, " in repr(posterior) and "engine vi: asked for" in repr(posterior)
     posterior.save(tmp_path / "p.nc")
     pilot = Posterior.load(tmp_path / "p.nc").attrs["pilot"]
     dot, distance = pilot["tried"]
@@ -42,33 +44,61 @@ def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
     assert (pilot["judgments"], pilot["offered"]) == (1500, 4)
 
 
-def test_a_pilot_tries_what_was_asked_and_says_so_before_the_fit(
-    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Log(io.StringIO):
+    """Standard output, and what of it would be in a file by now."""
+
+    flushed = ""
+
+    def flush(self) -> None:
+        self.flushed = self.getvalue()
+
+
+@pytest.mark.parametrize("asked", ["weights", "groups", "features"])
+def test_a_pilot_tries_what_was_asked_and_a_log_says_so_before_the_fit(
+    world: Any,
+    rng: np.random.Generator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
 ) -> None:
-    """With weights by person where these are asked for; flushed, and kept with the posterior."""
-    events: list[str] = []
+    fits: list[tuple[Data, Form]] = []
+    log, before = Log(), []
 
-    class Log(io.StringIO):
-        def write(self, text: str) -> int:
-            events.append(text)
-            return len(text)
+    def fit_vi(data: Data, form: Form, **more: Any) -> tuple[dict[str, np.ndarray], None]:
+        fits.append((more["parts"][0] if "parts" in more else data, form))
+        if "parts" not in more:  # the fit that was asked for
+            before.append(log.flushed)
+            raise KeyboardInterrupt
+        sizes = {"embedding": (30, form.dimensions), "temperature": (6,), "lapse": (6,)}
+        sizes |= {"log_weight": (6, form.dimensions)} if form.weights else {}
+        return {name: rng.random((5, 20, *size)) / 2 for name, size in sizes.items()}, None
 
-        def flush(self) -> None:
-            events.append("flushed" if not (tmp_path / "p.nc").exists() else "late")
-
+    monkeypatch.setattr("twoalike.embedding._vi.fit_vi", fit_vi)
+    monkeypatch.setattr(sys, "stdout", log)
     write_judgments(tmp_path / "choices.parquet", world.judge(300, 4), {})
-    monkeypatch.setattr(sys, "stdout", Log())
     words = ["fit", "--choices", tmp_path / "choices.parquet", "--out", tmp_path / "p.nc"]
-    words += ["--engine", "vi", "--steps", 100, "--draws", 2, "--people", "weights"]
-    with pytest.raises(SystemExit, match="0"):
-        main([*map(str, words), "--dimensions", "3"])
-    before = "".join(events[: events.index("late")]) if "late" in events else "".join(events)
-    assert "pilot: " in before and " with weights by person, " in before
-    assert "engine vi: asked for; the fits take about 1 minute" in before
-    assert before.index("engine vi") < before.index("flushed", before.index("engine vi"))
-    posterior = Posterior.load(tmp_path / "p.nc")
-    assert posterior.attrs["pilot"]["people"] == "weights"
-    assert "with weights by person" in repr(posterior) and "asked for" in repr(posterior)
+    words += ["--engine", "vi", "--similarity", "dot"]
+    if asked == "features":
+        table = FeatureTable(tuple(world.ids), rng.random((30, 4), np.float32), {})
+        write_features(tmp_path / "features.npz", table)
+        words += ["--people", "noise", "--features", tmp_path / "features.npz"]
+    else:
+        words += ["--people", "weights"]
+    if asked == "groups":
+        rows = [f"person_{k}\t{'ab'[k % 2]}" for k in range(6)]
+        (tmp_path / "groups.tsv").write_text("\n".join(["participant\tgroup", *rows]))
+        words += ["--groups", tmp_path / "groups.tsv"]
+    with pytest.raises(SystemExit, match="130"):
+        main([str(word) for word in words])
+    for data, form in fits:
+        assert form.weights == (asked != "features")
+        assert (data.people is not None) == (asked == "groups")
+        assert (form.features is not None) == (asked == "features")
+    assert len(fits) == 2  # of the pilot, and that which follows
+    pilot, engine = before[0].splitlines()
+    assert pilot.startswith("pilot: dot product")
+    assert (" with weights by person, " in pilot) == (asked != "features")
+    assert engine.startswith("engine vi: asked for; the fits take about 1 minute")
 
 
 @pytest.mark.slow

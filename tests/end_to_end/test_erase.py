@@ -125,19 +125,19 @@ def test_the_code_is_not_used_again(study: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_last_person_leaves_a_valid_data_set(study: Path) -> None:
     for code in ("901", "902"):
-        ta.erase(study, code, yes=True)
+        ta.online.erase(study, code, yes=True)
     assert find_runs(study / "data" / "raw") == ()
     assert call("validate", study) == 0
 
 
 def test_a_copy_does_not_bring_them_back_by_a_merge(study: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(study, tmp_path / "copy"))
-    ta.erase(study, "901", yes=True)
+    ta.online.erase(study, "901", yes=True)
     with pytest.raises(
         TwoalikeError, match=f"has data of participant 901, who was erased.*erase {copy} 901"
     ):
         merge_studies([study, copy], tmp_path / "both")
-    ta.erase(copy, "901", yes=True)
+    ta.online.erase(copy, "901", yes=True)
     merge_studies([study, copy], tmp_path / "both")
     assert naming(tmp_path / "both") == set()
     with pytest.raises(TwoalikeError, match="were erased"):
@@ -169,11 +169,11 @@ def test_killed_anywhere_a_second_call_finishes_it(study: Path, tmp_path: Path) 
             for name in ("unlink", "rmdir", "replace", "remove"):
                 patch.setattr(os, name, dying(getattr(os, name), done, n_steps))
             try:
-                ta.erase(root, "901", yes=True)
+                ta.online.erase(root, "901", yes=True)
                 break
             except Killed:
                 n_steps += 1
-        ta.erase(root, "901", yes=True)
+        ta.online.erase(root, "901", yes=True)
         assert naming(root) == set(), n_steps
         assert "sub-901" not in str(sorted(root.rglob("*")))
         if n_steps % 10 == 1:

@@ -76,9 +76,9 @@ def traces(run: Run) -> set[Path]:
 
 def test_nothing_brings_an_erased_person_back(run: Run) -> None:
     assert len(fetch(run.study).written) == 2
-    assert "1 session in the store" in ta.erase(run.study, CODES[0]).removed
+    assert "1 session in the store" in ta.online.erase(run.study, CODES[0]).removed
     assert traces(run)
-    ta.erase(run.study, CODES[0], yes=True)
+    ta.online.erase(run.study, CODES[0], yes=True)
     assert traces(run) == set()
     assert call("validate", run.study) == 0
 
@@ -108,7 +108,7 @@ def test_nothing_brings_an_erased_person_back(run: Run) -> None:
 
 
 def test_an_erasure_before_any_fetch(run: Run) -> None:
-    ta.erase(run.study, CODES[0], yes=True)
+    ta.online.erase(run.study, CODES[0], yes=True)
     found = fetch(run.study, run.archive)
     assert [one.participant for one in found.written] == [CODES[1]]
     assert traces(run) == set()
@@ -141,7 +141,7 @@ def test_a_fetch_that_broke_off_is_not_completed_with_them(
         with pytest.raises(KeyboardInterrupt):
             fetch(run.study)
     assert (run.study / "data" / ".fetch" / "moves.json").is_file()
-    ta.erase(run.study, CODES[0], yes=True)
+    ta.online.erase(run.study, CODES[0], yes=True)
     assert traces(run) == set()
     assert fetch(run.study).n_unchanged == 1
 
@@ -152,6 +152,6 @@ def test_a_store_elsewhere_has_to_be_named(run: Run, tmp_path: Path) -> None:
     run.server.store.close()
     (folder / "records.sqlite").rename(moved)
     with pytest.raises(TwoalikeError, match="expected the store of the server"):
-        ta.erase(run.study, CODES[0], yes=True)
-    ta.erase(run.study, CODES[0], yes=True, store=str(moved))
+        ta.online.erase(run.study, CODES[0], yes=True)
+    ta.online.erase(run.study, CODES[0], yes=True, store=str(moved))
     assert run.entered["session"].encode() not in moved.read_bytes()

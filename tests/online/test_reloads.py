@@ -139,8 +139,7 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     places = [place for one in items(sent, "arrangement") for place in one["places"]]
     np.testing.assert_allclose(arranged[["x", "y"]], places, atol=1e-6)
     answers = [one for one in items(sent, "answers") if one["measure"] != "consent"]
-    stored = pd.concat([read_answers(study.raw, "form"), read_answers(study.raw, "debrief")])
-    own = stored[stored["participant_id"] == f"sub-{code}"]
+    own = pd.concat([read_answers(study.raw, one, code) for one in ("form", "debrief")])
     given = [str(value) for one in answers for value in one["values"].values()]
     assert sorted(own["answer"]) == sorted(given)
 
@@ -150,7 +149,11 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     "reloads",
     [
         pytest.param(mixed(3, 1), id="many"),
-        pytest.param([[k] for k in range(N_STEPS)], id="each step", marks=pytest.mark.slow),
+        pytest.param(
+            [[k] for k in range(N_STEPS)],
+            id="each step",
+            marks=[pytest.mark.slow, pytest.mark.timeout(1200)],
+        ),
         pytest.param(
             [[k, again] for k in range(N_STEPS) for again in (0, 3)],
             id="twice in a step",

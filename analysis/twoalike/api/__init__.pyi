@@ -27,7 +27,6 @@ from twoalike.judgments import read_judgments as read_judgments
 from twoalike.observers import SimulatedObserver as SimulatedObserver
 from twoalike.observers import simulate_choices as simulate_choices
 from twoalike.observers import simulated_people as simulated_people
-from twoalike.online import erase as erase
 from twoalike.planning import create_study as create_study
 from twoalike.planning import describe_study, write_lists
 from twoalike.recovery import group_power as group_power

@@ -199,8 +199,8 @@ def _from_pairs(table: pd.DataFrame) -> RdmTable:
     """Matrices of a table of dissimilarities, one per source, NaN where a pair was not judged."""
     sources, ids = pair_sources(table)
     values = np.full((len(sources), len(ids), len(ids)), np.nan)
-    values[:, range(len(ids)), range(len(ids))] = 0
     for matrix, source in zip(values, sources, strict=True):
+        np.fill_diagonal(matrix, 0.0)
         first, second = source.pairs.T
         matrix[first, second] = matrix[second, first] = source.dissimilarity
     return RdmTable(values, ids, tuple(source.label for source in sources))
