@@ -155,6 +155,15 @@ def test_a_running_session_is_refused(study: Path, capsys: pytest.CaptureFixture
     assert naming(study) >= before
 
 
+def test_a_damaged_table_is_one_line(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, before = study / "derived" / "choices.parquet", naming(study)
+    table.write_bytes(table.read_bytes()[:-20])
+    assert call("erase", study, "901", "--yes") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "choices.parquet: cannot be read as parquet" in line and "Restore or delete it" in line
+    assert naming(study) == before
+
+
 class Killed(BaseException):
     """The process ends here."""
 

@@ -28,6 +28,7 @@ from twoalike.study import (
     TwoalikeError,
     counted,
     hold_lock,
+    load_parquet,
     read_json,
     readable_by,
     sha256_file,
@@ -232,7 +233,6 @@ def _content(path: Path) -> bytes:
     """Bytes of a file; a table in Parquet also as text, since it is compressed."""
     content = path.read_bytes()
     if path.suffix == ".parquet":
-        import pandas as pd
-
-        content += pd.read_parquet(path).to_csv(index=False).encode()
+        table = load_parquet(path, "a table", remedy="Restore or delete it, then repeat this.")
+        content += table.to_pandas().to_csv(index=False).encode()
     return content
