@@ -8,7 +8,7 @@
    choices.parquet by `read_judgments`; the command line in a process of its own, with its start.
 2. Expected calibration error of simulated choices whose true error is known, by 20 people on
    triplets of 60 objects: plain, by chance, debiased, and how often the 95 % interval holds the
-   truth (`twoalike.calibration.calibration_error`).
+   truth (`twoalike.calibration.error_of`).
 
 The tables go to benchmarks/results/evaluation.md.
 """
@@ -31,7 +31,8 @@ import pandas as pd
 
 from twoalike.calibration import (
     Answers,
-    calibration_error,
+    binned,
+    error_of,
     predictions,
     probability_bins,
     uncertainty,
@@ -180,7 +181,7 @@ def errors(replicates: int) -> list[str]:
                     people = rng.integers(20, size=n)
                     boot = TwoWayBootstrap(people, triplets, rng, resamples=300)
                     said, chosen = sharpened(p, power), answer(p, rng)
-                    found.append(calibration_error(said, chosen, boot, answers=answers))
+                    found.append(error_of(binned(said, chosen, answers=answers), boot))
                 values = [(e.value, e.chance, e.debiased.value) for e in found]
                 means = " | ".join(f"{mean:.3f}" for mean in np.mean(values, axis=0))
                 held = np.mean([e.debiased.low <= truth <= e.debiased.high for e in found])

@@ -33,7 +33,7 @@ from twoalike.evaluation import Candidate, similarity_matrix
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import dissimilarities_table, read_judgments, write_judgments
 from twoalike.study import provenance
-from twoalike.teacher import load_teacher, similarity_draws
+from twoalike.teacher import load_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -131,10 +131,10 @@ def run(split: int, judged: pd.DataFrame, base: FeatureTable) -> dict[str, float
     align(folder, judged, learnt)
     mean, each = mean_person(judged, others)
     pairs = np.triu_indices(len(others), 1)
-    teacher = load_teacher(folder / "teacher")
+    places = load_teacher(folder / "teacher").positions(others, base)[0]
     similarities = {
         "base": cosine(base.select(others)),
-        "teacher": similarity_draws(teacher, others, base)[0],
+        "teacher": places @ places.T,
     }
     for arm in ARMS:
         own = Candidate.of(arm, distil(folder, learnt, arm))

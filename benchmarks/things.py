@@ -35,7 +35,7 @@ import pandas as pd
 
 from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import Posterior
-from twoalike.judgments import object_index, read_judgments, split_by_object, write_judgments
+from twoalike.judgments import object_index, read_judgments, write_judgments
 from twoalike.study import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,7 +170,10 @@ def row(name: str, folds: list[dict[str, np.ndarray]]) -> list[str]:
 
 def new_objects(choices: pd.DataFrame) -> list[str]:
     """Hold a quarter of the objects out of fit and teacher, and predict triplets of them alone."""
-    kept, aside, _ = split_by_object(choices, 0.25, np.random.default_rng(SEED))
+    items = object_index(choices)[0]
+    judged = np.random.default_rng(SEED).permutation(np.unique(items))
+    held_out = np.isin(items, judged[: round(0.25 * len(judged))])
+    kept, aside = choices[~held_out.any(axis=1)], choices[held_out.all(axis=1)]
     train, posterior = WORK / "train_objects.parquet", WORK / "posterior_objects.nc"
     write_judgments(train, kept, provenance("choices", seed=SEED))
     chosen = write_triplets(WORK / "new.txt", aside)

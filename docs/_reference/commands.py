@@ -9,8 +9,7 @@ from typing import Any
 from cyclopts import App
 
 from _reference.markdown import cell, code, prose, table
-from twoalike.cli._help import unwrapped
-from twoalike.cli.app import VERBS, build
+from twoalike.cli.app import VERBS, build, unwrapped
 
 _HEAD = """# Commands
 

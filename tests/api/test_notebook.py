@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import write_study
 
 import twoalike.api as ta
+from twoalike.results import Results
 
 polars = pytest.importorskip("polars")
 pytest.importorskip("pymc")
@@ -45,7 +46,7 @@ def choices(folder: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def results(folder: str, choices: pd.DataFrame) -> ta.Results:
+def results(folder: str, choices: pd.DataFrame) -> Results:
     rng = np.random.default_rng(0)
     ids = list(ta.StimulusSet.load(f"{folder}/stimuli").ids)
     frame = pd.DataFrame(rng.normal(size=(8, 4)), index=ids)
@@ -55,7 +56,7 @@ def results(folder: str, choices: pd.DataFrame) -> ta.Results:
     return ta.evaluate(networks, choices=choices, labels=labels, resamples=100, out=out)
 
 
-def test_everything_shows_itself(folder: str, results: ta.Results) -> None:
+def test_everything_shows_itself(folder: str, results: Results) -> None:
     posterior = ta.load_posterior(f"{folder}/derived/posterior.nc")
     features = ta.FeatureTable(posterior.ids, np.eye(8, dtype=np.float32), {})
     things = [ta.Study.load(folder), posterior, results, features]
@@ -118,7 +119,7 @@ DRAWINGS: dict[str, Callable[..., Any]] = {
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_figures_are_drawn_into_axes(name: str, folder: str, results: ta.Results) -> None:
+def test_figures_are_drawn_into_axes(name: str, folder: str, results: Results) -> None:
     draw = DRAWINGS[name]
     axes = plt.figure().add_subplot()
     assert draw(folder, results, axes) is axes
@@ -128,9 +129,7 @@ def test_figures_are_drawn_into_axes(name: str, folder: str, results: ta.Results
     own.figure.canvas.draw()
 
 
-def test_what_is_wrong_is_said_in_one_line(
-    folder: str, results: ta.Results, tmp_path: Path
-) -> None:
+def test_what_is_wrong_is_said_in_one_line(folder: str, results: Results, tmp_path: Path) -> None:
     for call, words in (
         (lambda: ta.load_posterior(f"{folder}/study.toml"), "study.toml"),
         (lambda: ta.Study.load(str(tmp_path / "nowhere")), "nowhere"),
@@ -150,7 +149,7 @@ def test_what_is_wrong_is_said_in_one_line(
         assert "\n" not in str(caught.value)
 
 
-def test_a_report_says_where_it_is(folder: str, results: ta.Results, tmp_path: Path) -> None:
+def test_a_report_says_where_it_is(folder: str, results: Results, tmp_path: Path) -> None:
     written = ta.report(folder, f"{tmp_path}/report.html", files=f"{tmp_path}/files")
     assert written.path == tmp_path / "report.html"
     assert str(written.path) in written._repr_html_()

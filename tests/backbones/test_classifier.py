@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from twoalike.backbones import Preprocessing, load_backbone, weights_sha256
-from twoalike.backbones._classifier import own_classifier
+from twoalike.backbones._load import own_classifier
 from twoalike.study import TwoalikeError
 
 

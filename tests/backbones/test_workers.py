@@ -70,12 +70,12 @@ def test_workers_do_not_change_a_bit_and_leave_out_the_same(many: Path) -> None:
 
 
 def test_each_image_is_read_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from twoalike.backbones import _forward
+    from twoalike.backbones import _extract
 
     read: list[int] = []
-    original = _forward.read_image
+    original = _extract.read_image
     monkeypatch.setattr(
-        _forward, "read_image", lambda images, i: (read.append(i), original(images, i))[1]
+        _extract, "read_image", lambda images, i: (read.append(i), original(images, i))[1]
     )
     (photos / "a.png").write_bytes(b"no image")
     extract_features(mean_colour(), photos, skip_unreadable=True, batch=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.calibration import Answers, CalibrationError, brier_scores, calibration_error
+from twoalike.calibration import Answers, CalibrationError, binned, brier_scores, error_of
 from twoalike.evaluation import TwoWayBootstrap
 
 
@@ -30,7 +30,7 @@ def error(
     n = len(p)
     triplets = np.argsort(rng.random((n, 60)), axis=1)[:, :3]
     boot = TwoWayBootstrap(rng.integers(20, size=n), triplets, rng, resamples=300)
-    return calibration_error(p, chosen, boot, answers=answers, equal_counts=equal_counts)
+    return error_of(binned(p, chosen, answers=answers, equal_counts=equal_counts), boot)
 
 
 @pytest.mark.parametrize("answers", ["top", "all"])
@@ -104,14 +104,12 @@ def test_the_order_of_items_does_not_matter(rng: np.random.Generator) -> None:
         assert_allclose(after.chance, before.chance)
 
 
-def test_one_triplet_is_enough_and_no_choice_is_not(rng: np.random.Generator) -> None:
+def test_one_triplet_is_enough(rng: np.random.Generator) -> None:
     triplets = np.tile([0, 1, 2], (5, 1))
     boot = TwoWayBootstrap(np.arange(5), triplets, rng, resamples=50)
     p = np.tile([0.2, 0.2, 0.6], (5, 1))
-    found = calibration_error(p, np.array([2, 2, 2, 0, 1]), boot)
+    found = error_of(binned(p, np.array([2, 2, 2, 0, 1]), answers="top"), boot)
     assert_allclose([found.value, found.debiased.value], 0, atol=1e-12)
-    with pytest.raises(ValueError, match="at least one choice"):
-        calibration_error(p[:0], np.array([], dtype=int), boot)
 
 
 def test_brier_is_smallest_at_the_true_probabilities(rng: np.random.Generator) -> None:

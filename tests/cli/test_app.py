@@ -12,7 +12,7 @@ from tests.conftest import call
 from tests.hardening.readers import make_study
 
 from twoalike.cli import app as cli
-from twoalike.cli._help import examples, unwrapped
+from twoalike.cli.app import examples, unwrapped
 from twoalike.study import TwoalikeError
 
 ROOT = Path(__file__).parents[2]

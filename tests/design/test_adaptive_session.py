@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
+    TRIPLET_LISTS,
     AnswerDraws,
     adaptive_blocks,
     adaptive_trial_list,
-    read_trial_list,
     with_adaptive_block,
     write_list,
 )
@@ -56,7 +56,7 @@ def test_a_whole_session(objects: Objects, tmp_path: Path) -> None:
         stimuli, CONFIG, draws_of(18), np.random.default_rng(1), before=[first]
     )
     write_list(tmp_path / "l.tsv", table, {})
-    assert read_trial_list(tmp_path / "l.tsv", stimuli.ids)[
+    assert TRIPLET_LISTS.read(tmp_path / "l.tsv", stimuli.ids)[
         "trial_type"
     ].value_counts().to_dict() == {"main": 60, "catch": 3, "repeat": 4, "practice": 2}
     main = table[table["trial_type"] == "main"]

@@ -16,7 +16,6 @@ from twoalike.design import (
     balanced_questions,
     covering_questions,
     excluded,
-    read_anchored_list,
     summarize_design,
     write_list,
 )
@@ -152,13 +151,13 @@ def test_exchanged_cells_are_named(
     path = tmp_path / "list.tsv"
     made = ANCHORED_LISTS.one(study, stimuli, "01", 1)
     write_list(path, made, provenance("trial_list"))
-    pd.testing.assert_frame_equal(read_anchored_list(path, stimuli.ids), made)
+    pd.testing.assert_frame_equal(ANCHORED_LISTS.read(path, stimuli.ids), made)
     row = int(made.index[made["trial_type"] == kind][0])
     wrong = made.astype(object)
     wrong.loc[row, list(columns)] = made.astype(object).loc[row, list(columns[::-1])].to_numpy()
     write_list(path, wrong, provenance("trial_list"))
     with pytest.raises(TwoalikeError, match=message):
-        read_anchored_list(path, stimuli.ids)
+        ANCHORED_LISTS.read(path, stimuli.ids)
 
 
 def test_the_rule_of_exclusion_reads_its_checks() -> None:

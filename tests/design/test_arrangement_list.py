@@ -16,7 +16,6 @@ from twoalike.design import (
     arrangement_table,
     arrangement_trial_list,
     listed_arrangements,
-    read_arrangement_list,
     shown_objects,
     summarize_arrangements,
     write_list,
@@ -148,7 +147,7 @@ def test_file_there_and_back(tmp_path: Path) -> None:
     table = arrangement_table(GOOD)
     path = tmp_path / "design" / "list.tsv"
     write_list(path, table, provenance("arrangement_list", seed=3))
-    found = read_arrangement_list(path, IDS)
+    found = ARRANGEMENT_LISTS.read(path, IDS)
     pd.testing.assert_frame_equal(found, table)
     assert listed_arrangements(found) == tuple(GOOD)
     assert json.loads(path.with_suffix(".json").read_text())["seed"] == 3
@@ -180,7 +179,7 @@ def test_slips_are_named_by_line_and_column(
     path = tmp_path / "list.tsv"
     path.write_text(table.to_csv(sep="\t", index=False), encoding="utf-8")
     with pytest.raises(TwoalikeError, match=message) as caught:
-        read_arrangement_list(path, IDS)
+        ARRANGEMENT_LISTS.read(path, IDS)
     assert str(caught.value).startswith(f"{path}, row ")
     assert "\n" not in str(caught.value)
 
@@ -190,7 +189,7 @@ def test_practice_comes_first_and_a_short_end_is_noticed(tmp_path: Path) -> None
 
     def read(trials: list[ListedArrangement]) -> None:
         path.write_text(arrangement_table(trials).to_csv(sep="\t", index=False))
-        read_arrangement_list(path, IDS)
+        ARRANGEMENT_LISTS.read(path, IDS)
 
     with pytest.raises(TwoalikeError, match="row 9, column 'trial_type': expected practice"):
         read([GOOD[1], GOOD[2], GOOD[0]])

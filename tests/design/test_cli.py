@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import call
 
 from twoalike.cli.app import app
-from twoalike.design import TRIPLET_LISTS, read_trial_list
+from twoalike.design import TRIPLET_LISTS
 from twoalike.stimuli import StimulusSet, draw_creatures
 from twoalike.study import Study
 
@@ -98,7 +98,7 @@ def test_lists_of_all_sessions_are_written(study: Path, capsys: pytest.CaptureFi
     stimuli = StimulusSet.load(opened.stimuli)
     path = opened.trial_list("oddoneout", "02", 2)
     # What is written is what `run` would design if there were no list.
-    assert read_trial_list(path, stimuli.ids).equals(TRIPLET_LISTS.one(opened, stimuli, "02", 2))
+    assert TRIPLET_LISTS.read(path, stimuli.ids).equals(TRIPLET_LISTS.one(opened, stimuli, "02", 2))
     about = json.loads(path.with_suffix(".json").read_text())
     assert about["kind"] == "trial_list"
     assert about["seed"] == 5

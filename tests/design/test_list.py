@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from twoalike.design import (
     TRIPLET_LISTS,
     random_trial_list,
-    read_trial_list,
     session_rng,
     shown_objects,
     summarize_design,
@@ -145,7 +144,7 @@ def test_lists_come_back_as_they_were_written(
     table.loc[5, ["sampler_score", "condition"]] = [0.25, "coarse"]
     path = tmp_path / "design" / "list.tsv"
     write_list(path, table, provenance("trial_list", seed=3))
-    assert read_trial_list(path, stimuli.ids).equals(table)
+    assert TRIPLET_LISTS.read(path, stimuli.ids).equals(table)
     assert path.read_text().splitlines()[0].split("\t") == list(COLUMNS)
     assert json.loads(path.with_suffix(".json").read_text())["seed"] == 3
 
@@ -157,7 +156,7 @@ def test_rows_of_another_tool_are_read(tmp_path: Path) -> None:
     names = [*reversed(COLUMNS), "note"]
     text = "\r\n".join(["\t".join(names), "\t".join([*(row[n] for n in names[:-1]), "mine"]), ""])
     (tmp_path / "l.tsv").write_bytes(text.encode("utf-8-sig"))
-    table = read_trial_list(tmp_path / "l.tsv", "abc")
+    table = TRIPLET_LISTS.read(tmp_path / "l.tsv", "abc")
     assert list(table.columns) == list(COLUMNS)
     assert table.loc[0, list(PLACES)].tolist() == ["right", "left", "middle"]
 
@@ -202,7 +201,7 @@ def test_a_wrong_cell_is_named(
     rows[at][cell] = rows[at][cell - 1] if value == "SAME" else value
     written.write_text("\n".join("\t".join(row) for row in [header, *rows]) + "\n")
     with pytest.raises(TwoalikeError) as caught:
-        read_trial_list(written, objects(3, 3, 2).ids)
+        TRIPLET_LISTS.read(written, objects(3, 3, 2).ids)
     message = str(caught.value)
     number = at + 2 if expected == "7 or more" else at + 1  # the row after the wrong one shows it
     assert message.startswith(f"{written}, row {number}, column {column!r}: expected")
@@ -213,7 +212,7 @@ def test_a_wrong_cell_is_named(
 def test_a_missing_column_is_named(written: Path, objects: Objects) -> None:
     written.write_text(written.read_text().replace("repeat_of", "again", 1))
     with pytest.raises(TwoalikeError, match="column 'repeat_of'"):
-        read_trial_list(written, objects(3, 3, 2).ids)
+        TRIPLET_LISTS.read(written, objects(3, 3, 2).ids)
 
 
 def test_summary_of_a_design_small_enough_to_count() -> None:

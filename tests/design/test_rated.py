@@ -16,8 +16,6 @@ from twoalike.design import (
     SORTING_LISTS,
     balanced_pairs,
     excluded,
-    read_pair_list,
-    read_sorting_list,
     write_list,
 )
 from twoalike.stimuli import StimulusSet
@@ -125,7 +123,7 @@ def test_slips_in_a_list_of_pairs_are_named(
     stimuli, path = objects(3, 3, 2), tmp_path / "list.tsv"
     made = PAIR_LISTS.one(pairs_of(pairs=12, practice=0, catch=1), stimuli, "01", 1)
     write_list(path, made, provenance("trial_list"))
-    pd.testing.assert_frame_equal(read_pair_list(path, stimuli.ids), made)
+    pd.testing.assert_frame_equal(PAIR_LISTS.read(path, stimuli.ids), made)
     row = int(made.index[made["trial_type"] == kind][0])
     wrong = made.astype(object)
     source, target = columns
@@ -134,7 +132,7 @@ def test_slips_in_a_list_of_pairs_are_named(
     wrong.loc[row, target] = None if kind == "catch" else wrong.loc[row, source]
     write_list(path, wrong, provenance("trial_list"))
     with pytest.raises(TwoalikeError, match=message):
-        read_pair_list(path, stimuli.ids)
+        PAIR_LISTS.read(path, stimuli.ids)
 
 
 def test_the_rule_of_exclusion_reads_its_checks() -> None:
@@ -158,12 +156,12 @@ def test_a_session_of_sorting_is_what_was_asked_for(objects: Objects, tmp_path: 
         assert shown[index] != shown[first]
     path = tmp_path / "list.tsv"
     write_list(path, table, provenance("trial_list"))
-    pd.testing.assert_frame_equal(read_sorting_list(path, stimuli.ids), table)
+    pd.testing.assert_frame_equal(SORTING_LISTS.read(path, stimuli.ids), table)
     wrong = table.astype(object)
     wrong.loc[wrong["trial_type"] == "repeat", "repeat_of"] = 1
     write_list(path, wrong, provenance("trial_list"))
     with pytest.raises(TwoalikeError, match="an earlier trial of these images"):
-        read_sorting_list(path, stimuli.ids)
+        SORTING_LISTS.read(path, stimuli.ids)
 
 
 def test_sorting_covers_the_pairs_together(objects: Objects) -> None:

@@ -12,7 +12,7 @@ from tests.conftest import call
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import app
-from twoalike.design import TRIPLET_LISTS, covering_bound, read_trial_list, summarize_design
+from twoalike.design import TRIPLET_LISTS, covering_bound, summarize_design
 from twoalike.embedding import Posterior
 from twoalike.planning import read_choice_draws
 from twoalike.stimuli import StimulusSet
@@ -39,7 +39,7 @@ def fails(capsys: pytest.CaptureFixture[str], study: Path, *arguments: object) -
 def lists(study: Path) -> dict[str, pd.DataFrame]:
     ids = StimulusSet.load(study / "stimuli").ids
     return {
-        path.name.removesuffix("_task-oddoneout_trials.tsv"): read_trial_list(path, ids)
+        path.name.removesuffix("_task-oddoneout_trials.tsv"): TRIPLET_LISTS.read(path, ids)
         for path in sorted((study / "design").glob("*.tsv"))
     }
 

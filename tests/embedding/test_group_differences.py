@@ -9,7 +9,7 @@ import xarray as xr
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, compare_groups, view_groups
-from twoalike.embedding._clusters import linked, mean_silhouette
+from twoalike.embedding._group_differences import linked, mean_silhouette
 from twoalike.study import TwoalikeError
 
 OBJECTS, DIMENSIONS, DRAWS = 8, 3, 6

@@ -202,6 +202,9 @@ def test_two_posteriors_are_compared(files: Path, world: Any) -> None:
     by_frame = compare(path, path, read_judgments(choices))
     assert by_frame["predictions"]["log_loss"] == found["predictions"]["log_loss"]
     assert "predictions" not in compare(path, path)
+    new = read_judgments(choices)
+    new["participant"] = new["participant"].cat.rename_categories(lambda name: f"new {name}")
+    assert compare(path, path, new)["predictions"]["fitted_to_them"] == []
 
 
 def test_predictions_of_arrays_and_files(files: Path, tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from twoalike.evaluation import (
     mean_person,
     noise_ceiling,
     object_variance,
+    paired_intervals,
     same_scale,
     spearman,
     spearman_influence,
     spearman_known,
-    structure_intervals,
+    structure_jackknives,
     upper,
     usable_people,
 )
@@ -155,8 +156,8 @@ def test_the_quick_jackknife_gives_the_full_ones_intervals(
     people = with_gaps(squares(rng, noise=2.0), rng, gaps)
     models = [squares(rng, 1)[0] + scale * squares(rng, 1)[0] for scale in (0.0, 1.0)]
     models = [model + people[~np.isnan(people).any(axis=(1, 2))].sum(axis=0) for model in models]
-    full = structure_intervals(models, people, rng)
-    quick = structure_intervals(models, people, rng, most_ranked=1)
+    full = paired_intervals(*structure_jackknives(models, people, rng))
+    quick = paired_intervals(*structure_jackknives(models, people, rng, most_ranked=1))
     for one, other in zip(sum(full, []), sum(quick, []), strict=True):
         assert one.value == other.value
         assert_allclose(other.high - other.low, one.high - one.low, rtol=0.06)

@@ -12,7 +12,6 @@ from twoalike.choice import Question, log_set_choice
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, compare_predictions
 from twoalike.embedding._posterior_file import flat_attrs
-from twoalike.evaluation import Candidate, score_sets
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table, split_sets
 from twoalike.report import write_report
@@ -139,18 +138,18 @@ def test_the_report_has_a_table_of_each_question(
 def test_agreement_needs_enough_pairs_of_answers(rng: np.random.Generator) -> None:
     table = table_of(judged(FOUR, 20, rng))
     x = FeatureTable(tuple(IDS), rng.normal(size=(M, 2)).astype("f4"))
-    found = score_sets([Candidate("one", x)], table, rng)["odd_one_out_4"]
+    found = evaluate({"one": x}, choices=table).sets["odd_one_out_4"]
     assert found.pair_agreement is None and found.repeats is None
     assert found.missing["repeats"].startswith("needs 10 sets judged again by the same person")
     unknown = table.drop(columns="participant")
-    nobody = score_sets([Candidate("one", x)], choices_table(dict(unknown), IDS), rng)
-    assert nobody["odd_one_out_4"].missing["repeats"] == "participants are not told apart"
+    nobody = evaluate({"one": x}, choices=choices_table(dict(unknown), IDS))
+    assert nobody.sets["odd_one_out_4"].missing["repeats"] == "participants are not told apart"
 
 
 def test_objects_without_features_are_counted(rng: np.random.Generator) -> None:
     table = table_of(judged(FOUR, 50, rng))
     some = FeatureTable(tuple(IDS[:7]), rng.normal(size=(7, 2)).astype("f4"))
-    found = score_sets([Candidate("some", some)], table, rng)["odd_one_out_4"]
+    found = evaluate({"some": some}, choices=table).sets["odd_one_out_4"]
     assert found.left_out > 0 and found.choices + found.left_out == 50
 
 

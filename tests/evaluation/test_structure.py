@@ -13,9 +13,10 @@ from numpy.testing import assert_allclose
 from twoalike.evaluation import (
     mean_person,
     noise_ceiling,
+    paired_intervals,
     rho_a,
     spearman,
-    structure_intervals,
+    structure_jackknives,
 )
 from twoalike.judgments import read_rdms
 from twoalike.results import Results
@@ -107,11 +108,11 @@ def test_intervals_hold_the_value_and_pair_the_models(
 ) -> None:
     people = square(vectors)
     model = square(vectors[0])
-    values, gains = structure_intervals([model, model], people, rng)
+    values, gains = paired_intervals(*structure_jackknives([model, model], people, rng))
     assert values[0].value == spearman(vectors[0], mean_person(vectors))
     assert values[0].low < values[0].value < values[0].high
     assert (gains[1].value, gains[1].low, gains[1].high) == (0.0, 0.0, 0.0)
-    alone, _ = structure_intervals([model], people[:1] + 0.0, rng)
+    alone, _ = paired_intervals(*structure_jackknives([model], people[:1] + 0.0, rng))
     assert alone[0].value == pytest.approx(1.0)
 
 
@@ -138,7 +139,7 @@ def test_intervals_cover_the_truth() -> None:
     hits = 0
     for _ in range(60):
         model, seen = study(12, 30)
-        (interval,), _ = structure_intervals([model], seen, rng)
+        (interval,), _ = paired_intervals(*structure_jackknives([model], seen, rng))
         hits += interval.low <= true <= interval.high
     assert hits / 60 >= 0.85
 

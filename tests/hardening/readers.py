@@ -151,10 +151,10 @@ def make_lists(root: Path) -> None:
 
 
 def read_lists(root: Path) -> None:
-    from twoalike.design import read_arrangement_list, read_trial_list
+    from twoalike.design import ARRANGEMENT_LISTS, TRIPLET_LISTS
 
-    read_trial_list(root / "t.tsv", IDS)
-    read_arrangement_list(root / "a.tsv", IDS)
+    TRIPLET_LISTS.read(root / "t.tsv", IDS)
+    ARRANGEMENT_LISTS.read(root / "a.tsv", IDS)
 
 
 def read_raw_data(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of choices: checks, file, splits."""
+"""The table of choices: checks, file."""
 
 from pathlib import Path
 
@@ -9,11 +9,7 @@ import pytest
 from twoalike.judgments import (
     choices_table,
     object_index,
-    participant_index,
     read_judgments,
-    split_by_object,
-    split_by_participant,
-    split_by_triplet,
     write_judgments,
 )
 from twoalike.study import TwoalikeError
@@ -137,48 +133,3 @@ def test_reference_cannot_be_chosen() -> None:
     columns = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1], "kind": ["anchored"]}
     with pytest.raises(TwoalikeError, match="row 1: expected item_1 is the reference"):
         choices_table(columns, OBJECTS)
-
-
-def test_repeats_of_a_triplet_stay_together_whatever_the_order(
-    choices: pd.DataFrame, rng: np.random.Generator
-) -> None:
-    first, second = split_by_triplet(choices, 0.5, rng)
-
-    def keys(table: pd.DataFrame) -> set[frozenset[int]]:
-        return {frozenset(row) for row in object_index(table)[0]}
-
-    assert len(first) + len(second) == len(choices)
-    assert keys(first) and keys(second) and not keys(first) & keys(second)
-
-
-def test_split_by_participant_keeps_people_whole(
-    choices: pd.DataFrame, rng: np.random.Generator
-) -> None:
-    first, second = split_by_participant(choices, 0.34, rng)
-    people = [set(participant_index(part)[1]) for part in (first, second)]
-    assert [len(group) for group in people] == [2, 1]
-    assert not people[0] & people[1]
-
-
-def test_split_by_object_counts_what_it_drops(rng: np.random.Generator) -> None:
-    shown = np.stack([rng.permutation(12)[:3] for _ in range(500)])
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": np.ones(500, int)}
-    table = choices_table(columns, [f"o{k}" for k in range(12)])
-    first, second, dropped = split_by_object(table, 0.5, rng)
-    objects = [set(object_index(part)[0].ravel()) for part in (first, second)]
-    assert not objects[0] & objects[1]
-    assert len(first) and len(second)
-    assert len(first) + len(second) + dropped == 500
-
-
-def test_splits_follow_the_seed(choices: pd.DataFrame) -> None:
-    splits = [split_by_triplet(choices, 0.2, np.random.default_rng(s))[1] for s in (1, 1, 2)]
-    assert splits[0].index.tolist() == splits[1].index.tolist() != splits[2].index.tolist()
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
-def test_impossible_shares_are_refused(
-    choices: pd.DataFrame, share: float, rng: np.random.Generator
-) -> None:
-    with pytest.raises(TwoalikeError, match="between 0 and 1"):
-        split_by_triplet(choices, share, rng)

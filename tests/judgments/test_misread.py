@@ -278,6 +278,14 @@ def test_rows_that_only_look_alike_are_kept(tmp_path: Path) -> None:
         assert len(import_triplets(path, NAMES, **columns)) == len(rows)
 
 
+def test_votes_of_many_on_few_triplets_are_no_copies(tmp_path: Path) -> None:
+    """Without people or trials every row may recur, though no row was written twice."""
+    path = tmp_path / "x.txt"
+    path.write_text("ant bee cat\n" * 3 + "ant cat bee\n" * 2)
+    with pytest.warns(ImportNote, match="identical to the row before"):
+        assert len(import_triplets(path, NAMES)) == 5
+
+
 def test_a_matrix_is_checked_against_the_flag_where_it_has_a_diagonal(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     np.save(path, [0.2, 0.3, 0.9])  # a triangle

@@ -13,8 +13,6 @@ from twoalike.judgments import (
     item_counts,
     object_index,
     read_judgments,
-    split_by_object,
-    split_by_triplet,
     split_sets,
     write_judgments,
 )
@@ -95,14 +93,6 @@ def test_no_reader_of_triplets_takes_a_set_for_one() -> None:
     triplets, sets = split_sets(table())
     assert (len(triplets), len(sets)) == (1, 2)
     assert object_index(triplets)[0].tolist() == [[0, 3, 5]]
-
-
-def test_sets_are_split_whole(rng: np.random.Generator) -> None:
-    twice = pd.concat([table()] * 4, ignore_index=True)
-    first, second = split_by_triplet(twice, 0.4, rng)
-    assert sorted((len(first), len(second))) == [4, 8]
-    kept, aside, mixed = split_by_object(twice, 0.1, rng)
-    assert len(kept) + len(aside) + mixed == 12
 
 
 RANKED = """worker,query,r1,r2,r3,r4,first,next

@@ -18,7 +18,6 @@ from twoalike.teacher import (
     make_posterior_teacher,
     sample_triplets,
     save_teacher,
-    similarity_draws,
 )
 
 
@@ -50,7 +49,8 @@ def test_distances_become_dot_products(rng: np.random.Generator) -> None:
     draws = rng.normal(size=(3, 25, 2)).astype(np.float32)
     world = Distances(tuple(f"o{k}" for k in range(25)), draws)
     teacher = make_posterior_teacher(world)
-    found = similarity_draws(teacher, world.ids)
+    x = teacher.positions(world.ids)
+    found = x @ x.swapaxes(1, 2)
     others = ~np.eye(25, dtype=bool)
     for x, similarity in zip(draws, found, strict=True):
         gap = (similarity - world.pair_similarity(x, x))[others]
@@ -74,7 +74,8 @@ def test_positions_by_draw_are_what_a_loop_needs(world: World, rng: np.random.Ge
         (make_posterior_teacher(world.posterior, draws=6), 6),
         (fit_teacher(world.posterior, world.features), 1),
     ):
-        similarity = similarity_draws(teacher, ids, world.features)
+        x = teacher.positions(ids, world.features)
+        similarity = x @ x.swapaxes(1, 2)
         assert similarity.shape == (n, 4, 4)
         logs = [np.stack(log_choice(pair_similarities(s, triplets)), axis=1) for s in similarity]
         table = FeatureTable(ids, world.features.select(ids), world.features.meta)

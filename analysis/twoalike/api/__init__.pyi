@@ -1,7 +1,7 @@
 from twoalike import online as online
 from twoalike.api import plot as plot
 from twoalike.backbones import extract_features
-from twoalike.distill import Student as Student
+from twoalike.distill import Student
 from twoalike.distill import distill as distill
 from twoalike.distill import export_onnx as export_onnx
 from twoalike.embedding import Posterior as Posterior
@@ -32,7 +32,7 @@ from twoalike.planning import describe_study, write_lists
 from twoalike.recovery import group_power as group_power
 from twoalike.recovery import power as power
 from twoalike.report import write_report
-from twoalike.results import Results as Results
+from twoalike.results import Results
 from twoalike.results import evaluate as evaluate
 from twoalike.results import leaderboard as leaderboard
 from twoalike.results import score as score

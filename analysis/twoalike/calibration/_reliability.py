@@ -36,7 +36,6 @@ from twoalike.evaluation import (
     Measured,
     Number,
     Quantity,
-    TwoWayBootstrap,
     wilson_interval,
 )
 from twoalike.study import Floats, Integers
@@ -241,51 +240,19 @@ def _by_chance(of: Binned) -> float:
     return float(np.sqrt(2 / np.pi * np.maximum(variance, 0)).sum() / which.size)
 
 
-def calibration_error(
-    probabilities: npt.ArrayLike,
-    chosen: Integers,
-    boot: TwoWayBootstrap,
-    *,
-    answers: Answers = "top",
-    bins: int = 10,
-    equal_counts: bool = False,
-) -> CalibrationError:
+def error_of(of: Binned, boot: Intervals) -> CalibrationError:
     """Compute the expected calibration error, how much of it is chance, and what is left.
-
-    Parameters
-    ----------
-    probabilities
-        Probability of each of k answers, shape (n, k).
-    chosen
-        Answer given, 0..k-1, shape (n,).
-    answers
-        Of the most probable answer (``top``, as is usual), or of ``all`` answers.
-    bins, equal_counts
-        Number of bins, of equal width or with about as many predictions each.
-
-    Raises
-    ------
-    ValueError
-        If there are no choices.
 
     Examples
     --------
+    >>> from twoalike.evaluation import TwoWayBootstrap
     >>> rng = np.random.default_rng(0)
     >>> triplets = np.array([rng.permutation(9)[:3] for _ in range(60)])
     >>> boot = TwoWayBootstrap(rng.integers(4, size=60), triplets, rng)
     >>> sure = np.tile([0.0, 0.0, 1.0], (60, 1))
-    >>> calibration_error(sure, np.array([0, 2, 2] * 20), boot).value
+    >>> error_of(binned(sure, np.array([0, 2, 2] * 20), answers="top"), boot).value
     0.3333333333333333
     """
-    if not len(chosen):
-        raise ValueError("a calibration error needs at least one choice")
-    return error_of(
-        binned(probabilities, chosen, bins=bins, answers=answers, equal_counts=equal_counts), boot
-    )
-
-
-def error_of(of: Binned, boot: Intervals) -> CalibrationError:
-    """Calibration error of predictions in bins (:func:`calibration_error`)."""
     gaps = of.hits - of.values
     sums = _sums(of.which, gaps)
     value = float(np.abs(sums).sum() / of.which.size)

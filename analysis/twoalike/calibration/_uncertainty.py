@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from twoalike.calibration._entropy import (
     FEWEST,
+    FEWEST_PEOPLE,
     FEWEST_TIMES,
     FEWEST_VOTES,
     LONGEST_S,
@@ -29,6 +30,7 @@ from twoalike.calibration._entropy import (
     partial_ranks,
     people_entropy,
     rank_correlation,
+    times_by_entropy,
 )
 from twoalike.calibration._reliability import (
     Answers,
@@ -38,7 +40,6 @@ from twoalike.calibration._reliability import (
     brier_scores,
     error_of,
 )
-from twoalike.calibration._times import FEWEST_PEOPLE, times_by_entropy
 from twoalike.ceilings import Votes, votes_of
 from twoalike.choice import entropy
 from twoalike.evaluation import (

@@ -317,13 +317,10 @@ def majority_scores(
     rng: np.random.Generator,
     *,
     fewest: int = FEWEST,
-    most: int | None = MOST,
-    drawn: int | None = DRAWN,
 ) -> Floats:
     """Whether a model names the majority's answer to each triplet; of tied votes, any.
 
-    Of triplets with more than ``most`` votes so many are drawn, and ``drawn`` of these make the
-    majority. Where the model's own answers tie, it scores the share of them that are right.
+    Of triplets with more than five votes five are drawn, and four of these make the majority. Where the model's own answers tie, it scores the share of them that are right.
 
     Parameters
     ----------
@@ -334,8 +331,6 @@ def majority_scores(
         Votes on m triplets.
     fewest
         Triplets with fewer votes are dropped.
-    most, drawn
-        None for all votes.
 
     Returns
     -------
@@ -349,8 +344,7 @@ def majority_scores(
     >>> majority_scores([[0.5, 0.3, 0.2]], table, rng), majority_scores([[0.2, 0.2, 0.6]], table, rng)
     (array([1.]), array([0.]))
     """  # noqa: E501
-    kept = votes if most is None else draw_votes(votes, most, rng)
-    shown = kept if drawn is None else draw_votes(kept, drawn, rng)
+    shown = draw_votes(draw_votes(votes, MOST, rng), DRAWN, rng)
     majority = shown.counts == shown.counts.max(axis=1, keepdims=True)
     values = np.asarray(probabilities, dtype=np.float64)
     named = values >= values.max(axis=1, keepdims=True) - 1e-9

@@ -31,6 +31,8 @@ CHECKS = {
     "ratings": "mean r with the embedding's similarities",
     "sortings": "mean r of sharing a pile with similarity",
 }
+COMPARED = ("", "cases", "observed", "replicated, 90 %", "p")
+"""Columns of a table of comparisons."""
 MOST_PEOPLE = 10
 ROUGH = 0.05
 """Share of ratings or sortings with a high Pareto k above which the page calls the figure rough."""
@@ -136,18 +138,12 @@ def _row(found: "Comparison", words: str) -> tuple[str, ...]:
 def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
     from twoalike.embedding import calibration_gap
 
-    columns = ("cases", "observed", "replicated, 90 %", "p")
-    table = _table(
-        f"Would the model give such answers again? {judgments:,} judgments", "", *columns
-    )
+    title = f"Would the model give such answers again? {judgments:,} judgments"
+    table = _table(title, *COMPARED)
     for check in found.checks:
         table.add_row(*_row(check, CHECKS.get(check.name, check.name)))
     yield from _with_people(table, found.participants, found.outstanding)
-    curve = _table(
-        "Calibration", "predicted", *(f"{part.expected:.2f}" for part in found.calibration)
-    )
-    curve.add_row("answered", *(_calibrated(part) for part in found.calibration))
-    yield curve
+    yield _curve("Calibration", "predicted", "answered", found.calibration)
     yield f"  mean gap {calibration_gap(found.calibration):.4f}"
 
 
@@ -165,10 +161,9 @@ def _with_people(
 
 
 def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
-    columns = ("cases", "observed", "replicated, 90 %", "p")
     many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
     n = f"{found.judgments:,} {one if found.judgments == 1 else many}"
-    table = _table(f"Would the model give such {such} again? {n}", "", *columns)
+    table = _table(f"Would the model give such {such} again? {n}", *COMPARED)
     table.add_row(*_row(found.follow, CHECKS[found.follow.name]))
     by_name = {person.name: person for person in found.participants}
     for name in found.at_random[:MOST_PEOPLE]:
@@ -181,16 +176,14 @@ def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
         )
     if found.calibration and one == "arrangement":
         title = "Distances, by tenths of the embedding's, as shares of a layout's mean"
-        curve = _table(title, "replicated", *(f"{part.expected:.2f}" for part in found.calibration))
-        curve.add_row("placed", *(_calibrated(part) for part in found.calibration))
-        yield curve
+        yield _curve(title, "replicated", "placed", found.calibration)
 
 
 def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
     """Show checks of ratings or sortings, and how well they are predicted."""
     yield from _distances(found, one, such)
     title = "Levels of the scale, as shares of the ratings" if one == "rating" else "Piles"
-    table = _table(title, "", "cases", "observed", "replicated, 90 %", "p")
+    table = _table(title, *COMPARED)
     for part in found.calibration:
         table.add_row(*_row(part, part.name))
     yield table
@@ -207,9 +200,8 @@ def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
 
 
 def _sets(found: "SetChecks") -> Iterator[Any]:
-    columns = ("cases", "observed", "replicated, 90 %", "p")
     n = counted(found.judgments, "choice")
-    table = _table(f"Would the model give such answers again? {n} among more items", "", *columns)
+    table = _table(f"Would the model give such answers again? {n} among more items", *COMPARED)
     for check in found.agreement:
         table.add_row(*_row(check, f"{check.name}: {CHECKS['agreement']}"))
     for check in found.repeated:
@@ -224,9 +216,12 @@ def _sets(found: "SetChecks") -> Iterator[Any]:
         yield from _loo(found.loo, found.guessing)
 
 
-def _calibrated(found: "Comparison") -> str:
-    text = f"{found.observed:.2f}"
-    return f"[yellow]{text}[/]" if found.two_sided < 0.01 else text
+def _curve(title: str, expected: str, observed: str, parts: "Sequence[Comparison]") -> "Table":
+    """Table of a calibration curve; what is unlikely by chance stands out."""
+    curve = _table(title, expected, *(f"{part.expected:.2f}" for part in parts))
+    shown = [(f"{part.observed:.2f}", part.two_sided < 0.01) for part in parts]
+    curve.add_row(observed, *(f"[yellow]{text}[/]" if far else text for text, far in shown))
+    return curve
 
 
 def _held_out(held: dict[str, Any], *, vi: bool) -> str:

@@ -29,13 +29,6 @@ type TaskName = Annotated[str, Parameter(validator=_check_task)]
 """The option ``--task``: built-in tasks and those of installed packages."""
 
 
-def check_seed(seed: int | None) -> None:
-    """Refuse a seed that no generator takes; None is the study's own."""
-    from twoalike.study import check_seed as check
-
-    check(seed)
-
-
 def named(text: str) -> tuple[str, Path]:
     """Split NAME=FILE; the name is the file's, without its ending, where none is given."""
     name, path = maybe_named(text)

@@ -4,19 +4,22 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
     from rich.table import Table
 
     from twoalike.embedding import Posterior
     from twoalike.results import Cell, SummaryTable
 
 
-def bare_table(title: str) -> "Table":
-    """Table without columns yet, whose only line is that below its header."""
+def bare_table(title: str, *columns: str, first: "JustifyMethod" = "left") -> "Table":
+    """Table of numbers on the right, whose only line is that below its header."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    return Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else first)
+    return table
 
 
 def plain_table(title: str, *columns: str) -> "Table":

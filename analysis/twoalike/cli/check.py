@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from twoalike.cli._options import check_seed
 from twoalike.cli._show import wide_console
 
 
@@ -64,7 +63,7 @@ def check(
     from twoalike.cli._check_page import check_page
     from twoalike.embedding import Posterior
     from twoalike.embedding import check as check_fit
-    from twoalike.study import TwoalikeError
+    from twoalike.study import TwoalikeError, check_seed
 
     check_seed(seed)
     if json is not None and json.suffix != ".json":

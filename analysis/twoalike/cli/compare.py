@@ -150,7 +150,6 @@ MOST_ROWS = 10
 
 
 def _show_groups(result: dict[str, Any]) -> None:
-
     console = wide_console()
     for found in result["differences"]:
         names = [plain(found[side]) for side in ("first", "second")]

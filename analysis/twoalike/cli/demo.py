@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from twoalike.cli._options import Flag, check_seed
+from twoalike.cli._options import Flag
 
 
 def demo(
@@ -64,7 +64,7 @@ def demo(
         shows other things.
     """
     from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
-    from twoalike.study import TwoalikeError
+    from twoalike.study import TwoalikeError, check_seed
 
     check_seed(seed)
     if yourself and online:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import check_seed
 from twoalike.cli._show import bare_table, plain, show_doubts, wide_console
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def dimensions(
         Table to write (.csv or .tsv): dimension, importance, again, stable, objects, coordinates.
     """
     from twoalike import embedding
-    from twoalike.study import TwoalikeError, counted
+    from twoalike.study import TwoalikeError, check_seed, counted
 
     check_seed(seed)
     for path, what in ((out, "the table of dimensions"), (curve, "the curve")):
@@ -101,9 +100,8 @@ def _show_curve(found: "DimensionCurve") -> None:
 
     console = wide_console()
     score = "leave-one-out log-loss" if found.fitted else "log-loss"
-    shown = bare_table(f"How many are needed, {counted(found.subset, 'judgment')}")
-    for column in ("the first", score, "more than the best"):
-        shown.add_column(column, justify="right")
+    title = f"How many are needed, {counted(found.subset, 'judgment')}"
+    shown = bare_table(title, "the first", score, "more than the best", first="right")
     for row in found.table.to_dict("records"):
         cells = (
             str(row["dimensions"]),
@@ -139,9 +137,8 @@ def _needed(found: "DimensionCurve") -> str:
 
 
 def _table(table: "pd.DataFrame") -> Any:
-    shown = bare_table("Dimensions, most important first")
-    for column in ("", "importance", "again"):
-        shown.add_column(column, justify="right")
+    title = "Dimensions, most important first"
+    shown = bare_table(title, "", "importance", "again", first="right")
     shown.add_column("highest objects")
     for row in table.to_dict("records"):
         again = row["again"]

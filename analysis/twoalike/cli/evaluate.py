@@ -6,7 +6,7 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import Flag, check_seed, named
+from twoalike.cli._options import Flag, named
 from twoalike.cli._show import show_notes, show_summary
 
 
@@ -92,6 +92,7 @@ def evaluate(
     """  # noqa: E501
     from twoalike.results import evaluate as score
     from twoalike.results import lost_abilities
+    from twoalike.study import check_seed
 
     check_seed(seed)
     results = score(

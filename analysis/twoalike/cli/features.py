@@ -7,8 +7,6 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import check_seed
-
 NAMED = 5
 """So many unreadable images are named; the file that was written names all."""
 
@@ -85,7 +83,7 @@ def features(
     """  # noqa: E501
     from twoalike.backbones import extract_features, extract_shards
     from twoalike.features import feature_shard
-    from twoalike.study import TwoalikeError, counted
+    from twoalike.study import TwoalikeError, check_seed, counted
 
     check_seed(options.seed)
     if shard is not None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import check_seed, maybe_named
+from twoalike.cli._options import maybe_named
 from twoalike.cli._show import show_notes, show_summary
 
 
@@ -73,7 +73,7 @@ def leaderboard(
         twoalike leaderboard dino=dino.npz siglip=siglip.npz clip.npz --rdm rdms.mat --objects ids.txt --against clip --out leaderboard.json
     """  # noqa: E501
     from twoalike.results import leaderboard as rank
-    from twoalike.study import TwoalikeError, atomic_path, check_output
+    from twoalike.study import TwoalikeError, atomic_path, check_output, check_seed
 
     check_seed(seed)
     for path, endings in ((table, (".tsv",)), (figure, (".svg", ".png"))):

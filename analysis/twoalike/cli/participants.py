@@ -124,11 +124,10 @@ def participants(
 
 def _careless(table: "pd.DataFrame") -> Any:
     """Show who is careless, and why."""
-    shown = bare_table("Careless or no person: log Bayes factors, positive for careless")
     evidence = _evidence(table)
     columns = ("participant", "P(careless)", "likeliest", *evidence.values())
-    for place, column in enumerate(columns):
-        shown.add_column(column, justify="right" if place else "left")
+    title = "Careless or no person: log Bayes factors, positive for careless"
+    shown = bare_table(title, *columns)
     for row in table.head(SHOWN).to_dict("records"):
         factors = [f"{row[name]:+.1f}" if row[name] == row[name] else "" for name in evidence]
         known = (f"{row['p_careless']:.2f}", row["likeliest"], *factors)
@@ -152,7 +151,6 @@ def _evidence(table: "pd.DataFrame") -> dict[str, str]:
 
 def _table(table: "pd.DataFrame", bound: float) -> Any:
     more = f" (first {SHOWN} of {len(table)})" if len(table) > SHOWN else ""
-    shown = bare_table(f"Participants, most doubtful first{more}")
     agreements = [name for name in table if name in ("agreement", "agreement_anchored")]
     columns = (
         "participant",
@@ -163,8 +161,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
         f"P(lapse > {bound:g})",
         *(["checks passed"] if "checks" in table else []),
     )
-    for place, column in enumerate(columns):
-        shown.add_column(column, justify="right" if place else "left")
+    shown = bare_table(f"Participants, most doubtful first{more}", *columns)
     for row in table.head(SHOWN).to_dict("records"):
         judged = row["judgments"]
         shown.add_row(

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from twoalike.cli._show import show_doubts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from twoalike.choice import SetKind
-    from twoalike.embedding import Posterior
 
 
 def predict(
@@ -137,20 +134,12 @@ def predict(
     )
     if isinstance(fitted, Posterior):
         show_doubts(fitted, intervals=interval is not None)
-        _show_new(table, fitted)
+        if new := table.attrs["new_people"]:
+            print(  # noqa: T201
+                f"{fitted.path}: does not know {counted(len(new), 'participant')} "
+                f"({counted(sum(new.values()), 'triplet')}), for whom a new person answers"
+            )
     print(f"{out}  {counted(len(table), 'set')}: {table.attrs['question']}")  # noqa: T201
-
-
-def _show_new(table: "pd.DataFrame", posterior: "Posterior") -> None:
-    """Say in one line how many of the people named are answered as new ones, if any."""
-    from twoalike.study import counted
-
-    new: dict[str, int] = table.attrs["new_people"]
-    if new:
-        print(  # noqa: T201
-            f"{posterior.path}: does not know {counted(len(new), 'participant')} "
-            f"({counted(sum(new.values()), 'triplet')}), for whom a new person answers"
-        )
 
 
 def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) -> None:

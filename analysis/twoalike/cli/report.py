@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twoalike.cli._options import Flag, check_seed
+from twoalike.cli._options import Flag
 from twoalike.cli._show import show_notes
 
 
@@ -41,6 +41,7 @@ def report(
         twoalike report mystudy --out mystudy/report.html --files mystudy/figures
     """
     from twoalike.report import write_report
+    from twoalike.study import check_seed
 
     check_seed(seed)
     show_notes(

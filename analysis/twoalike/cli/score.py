@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from twoalike.cli._options import Flag, check_seed
+from twoalike.cli._options import Flag
 from twoalike.cli._show import show_summary
 
 
@@ -58,6 +58,7 @@ def score(
         twoalike score posterior.nc --choices all.parquet --exclude-seen
     """
     from twoalike import results
+    from twoalike.study import check_seed
 
     check_seed(seed)
     tables = {"choices": choices, "ratings": ratings, "sortings": sortings}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import check_seed, named
+from twoalike.cli._options import named
 from twoalike.cli._show import show_notes, show_summary, wide_console
 
 
@@ -69,6 +69,7 @@ def transfer(
     """  # noqa: E501
     from twoalike.results import FEW_CLASSES, lost_abilities
     from twoalike.results import transfer as measure
+    from twoalike.study import check_seed
     from twoalike.transfer import TransferSettings
 
     check_seed(seed)

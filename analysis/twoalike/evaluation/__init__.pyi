@@ -64,7 +64,6 @@ from ._sets import SetScores as SetScores
 from ._sets import clustered_interval as clustered_interval
 from ._sets import judged_sets as judged_sets
 from ._sets import score_question as score_question
-from ._sets import score_sets as score_sets
 from ._sets import votes_and_repeats as votes_and_repeats
 from ._sortings import SortingResults as SortingResults
 from ._sortings import SortingScores as SortingScores
@@ -79,12 +78,13 @@ from ._structure import mean_person as mean_person
 from ._structure import noise_ceiling as noise_ceiling
 from ._structure import object_changes as object_changes
 from ._structure import object_variance as object_variance
+from ._structure import paired_intervals as paired_intervals
 from ._structure import rho_a as rho_a
 from ._structure import same_scale as same_scale
 from ._structure import spearman as spearman
 from ._structure import spearman_influence as spearman_influence
 from ._structure import spearman_known as spearman_known
 from ._structure import spearman_with_influence as spearman_with_influence
-from ._structure import structure_intervals as structure_intervals
+from ._structure import structure_jackknives as structure_jackknives
 from ._structure import upper as upper
 from ._structure import usable_people as usable_people

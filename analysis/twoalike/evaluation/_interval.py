@@ -209,8 +209,6 @@ class TwoWayBootstrap:
         Participant of each choice, 0..P-1, shape (n,).
     triplets
         Objects of each choice, 0..m-1, shape (n, 3).
-    level
-        Share of the resamples inside an interval.
 
     Examples
     --------
@@ -228,11 +226,9 @@ class TwoWayBootstrap:
         rng: np.random.Generator,
         *,
         resamples: int = 2000,
-        level: float = 0.95,
     ) -> None:
         self._person = group_numbers(participants)
         self._object = group_numbers(triplets.T.ravel())
-        self._tails = (50 * (1 - level), 50 * (1 + level))
         # How much more often than once each was drawn; as floats, whose products are quick.
         self._people_drawn, self._objects_drawn = (
             _draws(int(numbers.max()) + 1, resamples, rng) - 1.0
@@ -351,7 +347,7 @@ class TwoWayBootstrap:
             return Interval(centre, centre, centre)
         deviations = self._people_drawn @ by_person + self._objects_drawn @ by_object
         scale = np.sqrt(self._variance(errors) / drawn) / len(scores)
-        low, high = np.percentile(centre + scale * deviations, self._tails)
+        low, high = np.percentile(centre + scale * deviations, [2.5, 97.5])
         return Interval(centre, float(low), float(high))
 
 

@@ -153,26 +153,6 @@ def judged_sets(candidates: Sequence[Candidate], choices: pd.DataFrame) -> list[
     return found
 
 
-def score_sets(
-    candidates: Sequence[Candidate], choices: pd.DataFrame, rng: np.random.Generator
-) -> dict[str, SetResults]:
-    """Score networks on the main and repeated choices of each question.
-
-    Parameters
-    ----------
-    candidates
-        The networks; choices of objects that one has no features of are left out and counted.
-    choices
-        Choices among more than three items.
-
-    Returns
-    -------
-    Scores by question, such as ``odd_one_out_4``; of questions with a choice that can be scored.
-    """
-    judged = judged_sets(candidates, choices)
-    return {of.name: score_question(candidates, of, rng)[0] for of in judged}
-
-
 def score_question(
     candidates: Sequence[Candidate], judged: JudgedSets, rng: np.random.Generator
 ) -> tuple[SetResults, list[Floats]]:

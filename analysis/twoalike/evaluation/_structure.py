@@ -375,6 +375,8 @@ def object_variance(
     return jackknife_variance(changes[..., ~np.isnan(np.atleast_2d(changes)[0])].T)
 
 
+PARTS = 60
+"""Groups that objects are left out in, where there are more objects."""
 MOST_RANKED = 300
 """Objects up to which what remains is ranked anew for each part left out."""
 Z95 = 1.959964
@@ -417,9 +419,9 @@ class _Jackknife:
     def _correlations(self, keep: Booleans, target: Floats) -> Floats:
         return np.array([spearman(model[keep], target[keep]) for model in self._pairs])
 
-    def without_objects(self, rng: np.random.Generator, parts: int) -> Floats:
-        """Correlations without each of so many random groups of objects, (parts, models)."""
-        parts = min(parts, self.n_objects)
+    def without_objects(self, rng: np.random.Generator) -> Floats:
+        """Correlations without each of some random groups of objects, (parts, models)."""
+        parts = min(PARTS, self.n_objects)
         part = rng.permutation(self.n_objects) % parts
         first, second = part[self.rows], part[self.columns]
         return np.array(
@@ -444,21 +446,19 @@ class _Jackknife:
         return np.stack([spearman_influence(model, self._mean) for model in self._pairs])
 
 
-def structure_intervals(
+def structure_jackknives(
     models: Sequence[Floats],
     people: Floats,
     rng: np.random.Generator,
     *,
-    parts: int = 60,
     most_ranked: int = MOST_RANKED,
-) -> tuple[list[Interval], list[Interval]]:
-    """Spearman correlation of each model with the mean person, and its gain over the first.
+) -> tuple[Floats, Floats, Floats]:
+    """Spearman correlations of k models with the mean person, with people and objects left out.
 
-    The 95 % intervals add the variances of two jackknives, leaving out people one by one and
-    objects one by one (in ``parts`` random groups, where there are more; to first order, where
-    there are more than ``most_ranked``). A bootstrap would not do: a resample holds fewer
-    different people than the study, its mean person is noisier, and the interval comes to lie
-    below the estimate.
+    People are left out one by one, and objects one by one (in :data:`PARTS` random groups, where
+    there are more; to first order, where there are more than ``most_ranked``). A bootstrap would
+    not do: a resample holds fewer different people than the study, its mean person is noisier, and
+    the interval comes to lie below the estimate.
 
     Parameters
     ----------
@@ -467,43 +467,18 @@ def structure_intervals(
     people
         Dissimilarities of each person, NaN where missing, shape (participants, m, m). Pairs
         that nobody judged are left out.
-    parts
-        Groups of objects.
     most_ranked
         Objects up to which what remains is ranked anew for each group left out; beyond, the
         change comes from the influence of the pairs (a million pairs take a second).
 
     Returns
     -------
-    Intervals of the correlations, and of the differences to the first model's.
-    """
-    found = structure_jackknives(models, people, rng, parts=parts, most_ranked=most_ranked)
-    return paired_intervals(*found)
-
-
-def structure_jackknives(
-    models: Sequence[Floats],
-    people: Floats,
-    rng: np.random.Generator,
-    *,
-    parts: int = 60,
-    most_ranked: int = MOST_RANKED,
-) -> tuple[Floats, Floats, Floats]:
-    """Spearman correlations of k models with the mean person, with people and objects left out.
-
-    Parameters
-    ----------
-    models, people, parts, most_ranked
-        As in :func:`structure_intervals`.
-
-    Returns
-    -------
     Correlations, shape (k,); without each person, shape (participants, k), none of a single one;
-    without each object or group of objects, shape (g, k).
+    without each object or group of objects, shape (g, k): what :func:`paired_intervals` takes.
     """
     jackknife = _Jackknife(models, people)
     if jackknife.n_objects <= most_ranked:
-        objects = jackknife.without_objects(rng, parts)
+        objects = jackknife.without_objects(rng)
     else:
         changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
         objects = jackknife.values + changes.T

@@ -154,8 +154,6 @@ def agreement_parts(
     labels: Labels,
     boot: TwoWayBootstrap,
     rng: np.random.Generator,
-    *,
-    resamples: int = 1000,
 ) -> tuple[AgreementParts, ...]:
     """Agreement of every model by participant and category, and with majorities."""
     scores = [(of.hits, of.losses) for of in scored]
@@ -178,7 +176,7 @@ def agreement_parts(
             AgreementParts(
                 participants=by_person,
                 categories=by_level,
-                majority=majority_agreement(named, cast, of_resamples, resamples=resamples),
+                majority=majority_agreement(named, cast, of_resamples),
             )
         )
     return tuple(parts)
@@ -225,8 +223,8 @@ def on_rated[R: (RatingResults, SortingResults)](
 ) -> R:
     """Score ratings of pairs, or sortings; with a posterior, also how well it predicts them."""
     found = score(candidates, read_judgments(source, kind), rng)
-    predicted, missing = _predicted(kind, source, posterior, rng)
-    return found.model_copy(update={"posterior": predicted, "missing": found.missing | missing})
+    of_posterior, missing = _predicted(kind, source, posterior, rng)
+    return found.model_copy(update={"posterior": of_posterior, "missing": found.missing | missing})
 
 
 def _predicted(
@@ -237,18 +235,26 @@ def _predicted(
         return None, {"posterior": "there is no posterior"}
     if _AXES[kind] not in posterior.tree["posterior"].dataset.coords:
         return None, {"posterior": f"it was fitted without {kind}"}
-    from twoalike.embedding import check
-
-    seed = int(rng.integers(2**31))
     try:
-        checked = (
-            check(posterior, ratings=source, seed=seed)
-            if kind == "ratings"
-            else check(posterior, sortings=source, seed=seed)
-        )
+        return predicted(posterior, kind, source, int(rng.integers(2**31))), {}
     except TwoalikeError as reason:  # of other people or objects than the fit
         return None, {"posterior": str(reason)}
-    checks = checked.ratings if kind == "ratings" else checked.sortings
+
+
+def predicted(
+    posterior: "Posterior",
+    kind: str,
+    source: JudgmentTable,
+    seed: int,
+    *,
+    fitted: bool | None = None,
+) -> PredictedJudgments:
+    """Log-loss of ratings or sortings; ``fitted`` as in :func:`twoalike.embedding.check`."""
+    from twoalike.embedding import check
+
+    given: dict[str, Any] = {kind: source}
+    found = check(posterior, **given, fitted=fitted, seed=seed)
+    checks = found.ratings if kind == "ratings" else found.sortings
     assert checks is not None  # it was asked for
     score = checks.score
     half = Z95 * score.log_loss_se
@@ -257,4 +263,4 @@ def _predicted(
         log_loss=Interval(score.log_loss, score.log_loss - half, score.log_loss + half),
         guessing=score.guessing,
         left_out=score.left_out,
-    ), {}
+    )

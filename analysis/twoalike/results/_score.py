@@ -6,7 +6,7 @@ Judgments of the fit are predicted too well, so that the titles of tables name t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,12 +20,10 @@ from twoalike.embedding import (
     Posterior,
     PosteriorSource,
     as_posterior,
-    check,
     seen_judgments,
     set_probabilities,
 )
 from twoalike.evaluation import (
-    Z95,
     Count,
     Interval,
     Measured,
@@ -47,6 +45,7 @@ from twoalike.judgments import (
     read_judgments,
     set_choices,
 )
+from twoalike.results._judged import predicted
 from twoalike.results._model import Chance, Saved, Seen
 from twoalike.results._tables import SummaryTable, scores_tables
 from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, check_output
@@ -216,7 +215,7 @@ def score(
             lot = _Lot(fit.thinned(MOST_DRAWS), by_level, people, seed, resamples)
             parts["choices"] = lot.score(table, parts["left_out"][kind])
         else:
-            parts[kind] = _rated(fit, kind, table, seed)
+            parts[kind] = predicted(fit, kind, table, seed, fitted=False)
     config = {"people": people, "resamples": resamples, "interval": 0.95}
     about = made_from("scores", seed=seed, inputs=inputs, config=config)
     found = Scores(**about, **parts)
@@ -228,24 +227,6 @@ def score(
 def _refuse_none(n: int, kind: str, expected: str) -> None:
     if not n:
         raise TwoalikeError(where=kind, expected=expected, found="none")
-
-
-def _rated(
-    posterior: Posterior, kind: JudgmentKind, table: pd.DataFrame, seed: int
-) -> PredictedJudgments:
-    """Log-loss of ratings or sortings, predicted as new ones."""
-    given: dict[str, Any] = {kind: table}
-    found = check(posterior, **given, fitted=False, seed=seed)
-    rated = found.ratings if kind == "ratings" else found.sortings
-    assert rated is not None  # it was asked for
-    of = rated.score
-    half = Z95 * of.log_loss_se
-    return PredictedJudgments(
-        judgments=of.judgments,
-        log_loss=Interval(of.log_loss, of.log_loss - half, of.log_loss + half),
-        guessing=of.guessing,
-        left_out=of.left_out,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +253,7 @@ class _Predicted:
     p: Floats
     hits: Floats
     losses: Floats
-    boot: Any = field(repr=False)
+    boot: Any
 
     def part(self, rows: Booleans) -> ScoredPart:
         """Score some of the choices."""

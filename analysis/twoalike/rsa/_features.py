@@ -20,7 +20,6 @@ from twoalike.evaluation import (
     Number,
     Quantity,
     Share,
-    Similarity,
     prepare,
     similarity_matrix,
 )
@@ -134,7 +133,7 @@ class NeighbourOverlap(Measured):
 
 
 def neighbour_overlap(
-    features: npt.ArrayLike, other: npt.ArrayLike, neighbours: int = 10, kind: Similarity = "cosine"
+    features: npt.ArrayLike, other: npt.ArrayLike, neighbours: int = 10
 ) -> NeighbourOverlap:
     """Share of each object's nearest neighbours that two sets of features have in common.
 
@@ -144,8 +143,6 @@ def neighbour_overlap(
         Shape (m, p) and (m, q).
     neighbours
         k, fewer than m - 1: with all others as neighbours nothing can differ.
-    kind
-        What near means.
 
     Raises
     ------
@@ -158,7 +155,7 @@ def neighbour_overlap(
     >>> neighbour_overlap(line, line[:, ::-1], neighbours=1)
     NeighbourOverlap(value=1.0, chance=0.3333333333333333, neighbours=1)
     """
-    a, b = prepare(features, kind), prepare(other, kind)
+    a, b = prepare(features, "cosine"), prepare(other, "cosine")
     m = len(a)
     if len(b) != m or not 1 <= neighbours < m - 1:
         raise ValueError(
@@ -293,7 +290,6 @@ def distance_changes(
     labels: Mapping[str, Sequence[str]],
     rng: np.random.Generator,
     *,
-    kind: Similarity = "cosine",
     resamples: int = RESAMPLES,
 ) -> DistanceChanges:
     """Change of normalised distances within and between the classes of every level.
@@ -309,21 +305,18 @@ def distance_changes(
         Features of the same objects before and after, shape (m, p) and (m, q).
     labels
         Level -> label of each of the m objects; empty where it has none.
-    kind
-        ``cosine`` or ``raw-cosine``: distance is 1 minus it.
 
     Raises
     ------
     ValueError
-        If features or labels are not of the same objects, similarities have no largest value,
-        or all objects have the same features.
+        If features or labels are not of the same objects, or all objects have the same features.
     """
     m = len(np.asarray(base))
     lengths = {len(np.asarray(aligned)), *(len(of) for of in labels.values())}
-    if lengths != {m} or kind == "dot" or not 2 <= m <= MOST_OBJECTS:
+    if lengths != {m} or not 2 <= m <= MOST_OBJECTS:
         raise ValueError(
-            f"expected cosine distances of the same 2 to {MOST_OBJECTS} objects, found {kind} "
-            f"and {m}, {sorted(lengths)} rows"
+            f"expected features of the same 2 to {MOST_OBJECTS} objects, found {m}, "
+            f"{sorted(lengths)} rows"
         )
     if not all(np.ptp(np.asarray(features), axis=0).any() for features in (base, aligned)):
         raise ValueError("all objects have the same features: there are no distances to compare")
@@ -331,7 +324,7 @@ def distance_changes(
     np.fill_diagonal(kinds, -1)
     units, resampled = _units(labels)
     total = _Sums(units, rng, resamples)
-    matrices = [1 - similarity_matrix(features, kind) for features in (base, aligned)]
+    matrices = [1 - similarity_matrix(features, "cosine") for features in (base, aligned)]
     by_kind = np.stack(
         [
             np.stack([total(values * (kinds == number)) for values in (np.ones((m, m)), *matrices)])

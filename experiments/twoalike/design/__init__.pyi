@@ -10,7 +10,6 @@ from ._arrangement_list import ListedArrangement as ListedArrangement
 from ._arrangement_list import arrangement_table as arrangement_table
 from ._arrangement_list import arrangement_trial_list as arrangement_trial_list
 from ._arrangement_list import listed_arrangements as listed_arrangements
-from ._arrangement_list import read_arrangement_list as read_arrangement_list
 from ._categories import check_categories as check_categories
 from ._covering import covering_bound as covering_bound
 from ._covering import covering_triplets as covering_triplets
@@ -28,16 +27,12 @@ from ._informative import candidate_trials as candidate_trials
 from ._informative import expected_information as expected_information
 from ._list import ANCHORED_LIST as ANCHORED_LIST
 from ._list import TRIAL_LIST as TRIAL_LIST
-from ._list import read_anchored_list as read_anchored_list
-from ._list import read_trial_list as read_trial_list
 from ._list import write_list as write_list
 from ._many import pair_covering as pair_covering
 from ._many import set_bound as set_bound
 from ._many import set_id as set_id
 from ._many_list import ALIKE_PAIR_LIST as ALIKE_PAIR_LIST
 from ._many_list import ODD_OF_MANY_LIST as ODD_OF_MANY_LIST
-from ._many_list import read_alike_pair_list as read_alike_pair_list
-from ._many_list import read_odd_of_many_list as read_odd_of_many_list
 from ._next_arrangement import ArrangementEnd as ArrangementEnd
 from ._next_arrangement import EvidenceState as EvidenceState
 from ._next_arrangement import PlannedArrangement as PlannedArrangement
@@ -54,7 +49,6 @@ from ._objects import excluded_pairs as excluded_pairs
 from ._objects import shown_objects as shown_objects
 from ._pairs import PAIR_LIST as PAIR_LIST
 from ._pairs import balanced_pairs as balanced_pairs
-from ._pairs import read_pair_list as read_pair_list
 from ._part import in_condition as in_condition
 from ._part import only_objects as only_objects
 from ._session import checks_before as checks_before
@@ -67,7 +61,6 @@ from ._session import with_dealt_checks as with_dealt_checks
 from ._sortings import SORTING_LIST as SORTING_LIST
 from ._sortings import ListedSorting as ListedSorting
 from ._sortings import listed_sortings as listed_sortings
-from ._sortings import read_sorting_list as read_sorting_list
 from ._sortings import sorting_table as sorting_table
 from ._subsets import covering_sets as covering_sets
 from ._subsets import schonheim_bound as schonheim_bound

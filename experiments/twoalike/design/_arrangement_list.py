@@ -7,7 +7,6 @@ checks only.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from twoalike.design._objects import kinds, shown_table
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, ArrangementConfig, Study, TwoalikeError
-from twoalike.tables import TRIAL_TYPES, Check, Column, Fault, Table, faults, read_table, typed
+from twoalike.tables import TRIAL_TYPES, Check, Column, Fault, Table, faults, typed
 
 ARRANGEMENT_TYPES = {
     "practice": TRIAL_TYPES["practice"],
@@ -119,7 +118,7 @@ class ListedArrangement:
 
 
 def arrangement_table(trials: Collection[ListedArrangement]) -> pd.DataFrame:
-    """Table of a list, as :func:`read_arrangement_list` returns it."""
+    """Table of a list, with the columns of :data:`ARRANGEMENT_LIST`."""
     rows = [
         (number, trial.trial_type, name, trial.scheduler)
         for number, trial in enumerate(trials, start=1)
@@ -147,30 +146,6 @@ def listed_arrangements(table: pd.DataFrame) -> tuple[ListedArrangement, ...]:
     )
 
 
-def read_arrangement_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a list and check it.
-
-    Parameters
-    ----------
-    path
-        Tab-separated; the rows of a trial stand together.
-    ids
-        Objects that may be shown.
-
-    Returns
-    -------
-    One row an item: ``trial_index`` (int64: 1, 2, ...), ``trial_type`` (practice, main, catch;
-    practice comes first), ``stimulus`` (object id), ``scheduler`` (how the set was chosen).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or malformed, a value is wrong, or a trial has fewer than three
-        items or one twice; the message names file, row and column.
-    """
-    return read_table(path, ARRANGEMENT_LIST, "a list of arrangement trials", ids)
-
-
 CATCH_SIDE = 3
 """Most images of the one kind, and of the others, in an attention check."""
 
@@ -186,8 +161,8 @@ def arrangement_trial_list(
 
     Returns
     -------
-    One row an item of a trial, as :func:`twoalike.design.read_arrangement_list` returns it;
-    no rows where nothing is fixed.
+    One row an item of a trial, with the columns of :data:`twoalike.design.ARRANGEMENT_LIST`; no
+    rows where nothing is fixed.
 
     Raises
     ------

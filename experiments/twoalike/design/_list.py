@@ -4,7 +4,7 @@ Any tool may write such a list; reading it checks everything a session relies on
 slip shows before the participant sits down.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from twoalike.tables import (
     Table,
     choice_columns,
     faults,
-    read_table,
     write_tsv,
 )
 from twoalike.tables import typed as with_types
@@ -235,52 +234,3 @@ def write_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None
     # The list comes last: where there is a list, there is its description.
     write_json(path.with_suffix(".json"), dict(meta))
     write_tsv(path, table)
-
-
-def read_trial_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a trial list and check it.
-
-    Parameters
-    ----------
-    path
-        Tab-separated, ``n/a`` for missing.
-    ids
-        Objects that may be shown.
-
-    Returns
-    -------
-    One row a trial: ``trial_index`` (1, 2, ...) and ``block_index`` (int64; where it grows a
-    break is due, but for the practice), ``trial_type`` (practice, main, catch, repeat),
-    ``triplet_id``, ``stimulus_1`` to ``_3`` (object ids), ``position_1`` to ``_3`` (left,
-    middle, right: where each is shown), ``expected_odd`` (Int64: 1 to 3, or missing),
-    ``repeat_of`` (Int64: trial_index of the first showing, or missing), ``sampler``,
-    ``sampler_score`` (float64, or NaN), ``condition`` (or missing).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or malformed, or a value is wrong; the message names file, row
-        and column.
-    """
-    return read_table(path, TRIAL_LIST, "a trial list", ids)
-
-
-def read_anchored_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a trial list of the anchored-choice task and check it.
-
-    Parameters
-    ----------
-    path, ids
-        As for :func:`read_trial_list`.
-
-    Returns
-    -------
-    As :func:`read_trial_list` gives it, but ``stimulus_1`` is the reference, always in the middle,
-    and ``expected_response`` (2, 3 or missing) takes the place of ``expected_odd``.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_trial_list`.
-    """
-    return read_table(path, ANCHORED_LIST, "a trial list of anchored choices", ids)

@@ -1,8 +1,7 @@
 """Trial lists of choices among three to six images: odd-one-of-many and most-alike-pair."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -22,7 +21,6 @@ from twoalike.tables import (
     Column,
     Fault,
     Table,
-    read_table,
 )
 
 MANY_LEVELS = {str(number): f"stimulus_{number}" for number in range(1, MOST_SHOWN + 1)}
@@ -131,46 +129,3 @@ ALIKE_PAIR_LIST = _form(
     "attention check with one obviously alike pair",
 )
 """The trial list of the most-alike-pair task."""
-
-
-def read_odd_of_many_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a trial list of the odd-one-of-many task and check it.
-
-    Parameters
-    ----------
-    path, ids
-        As for :func:`twoalike.design.read_trial_list`.
-
-    Returns
-    -------
-    As :func:`twoalike.design.read_trial_list` gives it, but ``set_id`` takes the place of
-    ``triplet_id``, ``n_items`` (3 to 6) objects are shown, ``stimulus_1`` to ``_6``, at numbered
-    places, ``position_1`` to ``_6`` (Int64); both are missing beyond the trial's images.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`twoalike.design.read_trial_list`.
-    """
-    return read_table(path, ODD_OF_MANY_LIST, "a trial list of odd-one-of-many", ids)
-
-
-def read_alike_pair_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a trial list of the most-alike-pair task and check it.
-
-    Parameters
-    ----------
-    path, ids
-        As for :func:`twoalike.design.read_trial_list`.
-
-    Returns
-    -------
-    As :func:`read_odd_of_many_list`, but the right answer has two columns, ``expected_1`` and
-    ``expected_2`` (ascending, Int64), both missing where it is a matter of judgment.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`twoalike.design.read_trial_list`.
-    """
-    return read_table(path, ALIKE_PAIR_LIST, "a trial list of most-alike-pair", ids)

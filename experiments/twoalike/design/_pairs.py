@@ -1,10 +1,9 @@
 """Trial lists of ratings of pairs: which two images, on which side, in what order."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from math import comb
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from twoalike.design._list import TRIAL_LIST, blocks_in_order, count_up, repeats
 from twoalike.design._objects import kinds
 from twoalike.design._triplets import Chosen, deal_covering
 from twoalike.study import MISSING, Integers, PairRatingConfig, TwoalikeError
-from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table
+from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults
 
 PAIR = ("stimulus_1", "stimulus_2")
 """Columns of the two objects, in the order of the design."""
@@ -88,29 +87,6 @@ PAIR_LIST = Table(
     ),
 )
 """The trial list of the pair-rating task; the raw table has its columns as well."""
-
-
-def read_pair_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a trial list of the pair-rating task and check it.
-
-    Parameters
-    ----------
-    path
-        Tab-separated, ``n/a`` for missing.
-    ids
-        Objects that may be shown.
-
-    Returns
-    -------
-    One row a trial, columns as in :data:`twoalike.design.PAIR_LIST`.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or malformed, or a value is wrong; the message names file, row
-        and column.
-    """
-    return read_table(path, PAIR_LIST, "a trial list of ratings of pairs", ids)
 
 
 def balanced_pairs(

@@ -22,11 +22,12 @@ from twoalike.design._levels import (
     level_sessions,
     object_classes,
 )
-from twoalike.design._list import read_trial_list
+from twoalike.design._list import TRIAL_LIST
 from twoalike.design._objects import shown_table
 from twoalike.design._triplets import Chosen, balanced_triplets, fresh_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Integers, Study, TwoalikeError
+from twoalike.tables import read_table
 
 
 def session_rng(study_seed: int, participant: str, session: int) -> np.random.Generator:
@@ -118,7 +119,7 @@ def level_lists(
 
 def own_trial_list(study: Study, stimuli: StimulusSet, path: Path) -> pd.DataFrame:
     """Read a list that the study brings, and check its levels where the study names classes."""
-    table = read_trial_list(path, stimuli.ids)
+    table = read_table(path, TRIAL_LIST, "a trial list", stimuli.ids)
     if study.config.design.level or study.config.design.features:
         classes = _classes(study, stimuli.table, stimuli)
         check_conditions(path, table, stimuli.ids, classes)
@@ -153,7 +154,7 @@ def random_trial_list(
     Returns
     -------
     Trial list, one row a trial in the order shown; columns as in
-    :func:`twoalike.design.read_trial_list`.
+    :data:`twoalike.design.TRIAL_LIST`.
 
     Raises
     ------

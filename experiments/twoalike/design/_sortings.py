@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from twoalike.design._session import session_rng
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import FreeSortingConfig, Study, TwoalikeError
-from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table, typed
+from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, typed
 
 SORTING_TYPES = {name: TRIAL_TYPES[name] for name in ("practice", "main", "repeat")}
 """Why images are to be sorted."""
@@ -83,7 +82,7 @@ class ListedSorting:
 
 
 def sorting_table(trials: Collection[ListedSorting]) -> pd.DataFrame:
-    """Table of a list, as :func:`read_sorting_list` returns it."""
+    """Table of a list, with the columns of :data:`SORTING_LIST`."""
     rows = [
         (trial.trial_index, trial.trial_type, name, trial.repeat_of, trial.sampler)
         for trial in trials
@@ -111,29 +110,6 @@ def listed_sortings(table: pd.DataFrame) -> tuple[ListedSorting, ...]:
         )
         for index, rows in table.groupby("trial_index", sort=True)
     )
-
-
-def read_sorting_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
-    """Read a list of the free-sorting task and check it.
-
-    Parameters
-    ----------
-    path
-        Tab-separated; the rows of a trial stand together.
-    ids
-        Objects that may be shown.
-
-    Returns
-    -------
-    One row an image of a trial, columns as in :data:`twoalike.design.SORTING_LIST`.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or malformed, a value is wrong, or a trial has fewer than three
-        images or one twice; the message names file, row and column.
-    """
-    return read_table(path, SORTING_LIST, "a list of sorting trials", ids)
 
 
 def sorting_lists(

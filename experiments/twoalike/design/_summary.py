@@ -59,8 +59,8 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     Parameters
     ----------
     tables
-        Trial lists of a task of choices as its reader gives them, such as
-        :func:`twoalike.design.read_trial_list`.
+        Trial lists of a task of choices, with columns such as those of
+        :data:`twoalike.design.TRIAL_LIST`.
     ids
         Objects of the design, m of them; those never shown count as such.
 
@@ -190,7 +190,7 @@ def summarize_arrangements(
     Parameters
     ----------
     tables
-        Lists as :func:`twoalike.design.read_arrangement_list` gives them.
+        Lists with the columns of :data:`twoalike.design.ARRANGEMENT_LIST`.
     ids
         Objects of the design, m of them; those never shown count as such.
 

@@ -15,15 +15,15 @@ import pandas as pd
 
 from twoalike.design._adaptive import TRIPLET_BLOCKS, Adapting, triplet_lists
 from twoalike.design._anchored import ANCHORED_BLOCKS
-from twoalike.design._arrangement_list import arrangement_lists, read_arrangement_list
-from twoalike.design._list import read_anchored_list, read_trial_list
+from twoalike.design._arrangement_list import ARRANGEMENT_LIST, arrangement_lists
+from twoalike.design._list import ANCHORED_LIST, TRIAL_LIST
 from twoalike.design._many import ALIKE_PAIR_BLOCKS, ODD_OF_MANY_BLOCKS
-from twoalike.design._many_list import read_alike_pair_list, read_odd_of_many_list
+from twoalike.design._many_list import ALIKE_PAIR_LIST, ODD_OF_MANY_LIST
 from twoalike.design._object_sets import for_person
-from twoalike.design._pairs import PAIR_BLOCKS, read_pair_list
+from twoalike.design._pairs import PAIR_BLOCKS, PAIR_LIST
 from twoalike.design._part import in_condition
 from twoalike.design._session import group_rng, own_trial_list, stands_alone
-from twoalike.design._sortings import read_sorting_list, sorting_lists
+from twoalike.design._sortings import SORTING_LIST, sorting_lists
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
@@ -43,6 +43,8 @@ from twoalike.tables import (
     ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
     PAIR_RATING,
+    Table,
+    read_table,
 )
 
 _FEW = 5
@@ -72,14 +74,20 @@ class ListDesign:
     is the randomness of what sessions share out."""
     alone: Callable[[Any], bool] = _is_random
     """Whether a session's list depends on no other's, by the settings."""
-    read: Callable[[Path, Collection[str]], pd.DataFrame]
-    """``(path, ids)``: a list from its file, checked."""
+    form: Table
+    """Columns of a list, and what is checked of them."""
+    what: str = "a trial list"
+    """What the file should be, for messages."""
     read_own: Callable[[Study, StimulusSet, Path], pd.DataFrame] | None = None
     """``(study, stimuli, path)``: a list that the study brings, where more is checked of it."""
     adapting: Adapting | None = None
     """How sessions choose by a posterior, with the sampler ``adaptive``; None: they cannot."""
     fixed: str = "no posterior chooses the trials of this task"
     """Why they cannot, and what to use instead, in words."""
+
+    def read(self, path: Path, ids: Collection[str]) -> pd.DataFrame:
+        """Read a list and check it (:func:`twoalike.tables.read_table`)."""
+        return read_table(path, self.form, self.what, ids)
 
     def settings(self, study: Study) -> Any:
         """Return the settings of the lists in a study."""
@@ -157,7 +165,7 @@ TRIPLET_LISTS = ListDesign(
     table="design",
     make=triplet_lists,
     alone=stands_alone,
-    read=read_trial_list,
+    form=TRIAL_LIST,
     read_own=own_trial_list,
     adapting=TRIPLET_BLOCKS,
 )
@@ -166,7 +174,8 @@ ANCHORED_LISTS = ListDesign(
     label=ANCHORED_CHOICE,
     table="anchored",
     make=ANCHORED_BLOCKS.lists,
-    read=read_anchored_list,
+    form=ANCHORED_LIST,
+    what="a trial list of anchored choices",
     adapting=ANCHORED_BLOCKS,
 )
 """Trial lists of the anchored-choice task."""
@@ -174,7 +183,8 @@ ODD_OF_MANY_LISTS = ListDesign(
     label=ODD_ONE_OF_MANY,
     table="odd_one_of_many",
     make=ODD_OF_MANY_BLOCKS.lists,
-    read=read_odd_of_many_list,
+    form=ODD_OF_MANY_LIST,
+    what="a trial list of odd-one-of-many",
     adapting=ODD_OF_MANY_BLOCKS,
 )
 """Trial lists of the odd-one-of-many task."""
@@ -182,7 +192,8 @@ ALIKE_PAIR_LISTS = ListDesign(
     label=MOST_ALIKE_PAIR,
     table="most_alike_pair",
     make=ALIKE_PAIR_BLOCKS.lists,
-    read=read_alike_pair_list,
+    form=ALIKE_PAIR_LIST,
+    what="a trial list of most-alike-pair",
     adapting=ALIKE_PAIR_BLOCKS,
 )
 """Trial lists of the most-alike-pair task."""
@@ -192,7 +203,8 @@ ARRANGEMENT_LISTS = ListDesign(
     chooser="scheduler",
     make=arrangement_lists,
     alone=lambda config: config.scheduler != "list",
-    read=read_arrangement_list,
+    form=ARRANGEMENT_LIST,
+    what="a list of arrangement trials",
     fixed="no posterior chooses what is arranged: arrangement.scheduler = lift_weakest chooses the "
     "sets during the session, by the evidence of its own trials on each pair",
 )
@@ -201,7 +213,8 @@ PAIR_LISTS = ListDesign(
     label=PAIR_RATING,
     table="pair_rating",
     make=PAIR_BLOCKS.lists,
-    read=read_pair_list,
+    form=PAIR_LIST,
+    what="a trial list of ratings of pairs",
     adapting=PAIR_BLOCKS,
 )
 """Trial lists of the pair-rating task."""
@@ -209,7 +222,8 @@ SORTING_LISTS = ListDesign(
     label=FREE_SORTING,
     table="free_sorting",
     make=sorting_lists,
-    read=read_sorting_list,
+    form=SORTING_LIST,
+    what="a list of sorting trials",
     fixed="what a sorting of many images is expected to tell is not computed: use "
     "free_sorting.sampler = random or coverage",
 )

@@ -281,18 +281,13 @@ class _Server:
         if session in self._shapes:
             return self._shapes[session]
 
-        def read() -> tuple[PartShape, ...]:
+        def read(connection: Connection) -> tuple[PartShape, ...]:
             if session not in self._participants:
-                with self.store.reading() as connection:
-                    row = find_session(connection, session)
-                self._participants[session] = row["participant"]
-            blocks: tuple[str, ...] = ()
-            if self.built.is_adaptive:
-                with self.store.reading() as connection:
-                    blocks = stored_blocks(connection, session)
+                self._participants[session] = find_session(connection, session)["participant"]
+            blocks = stored_blocks(connection, session) if self.built.is_adaptive else ()
             return self.built.parts(self._participants[session], blocks)
 
-        shapes = await run_in_threadpool(read)
+        shapes = await self._read(read)
         if not self.built.is_adaptive:  # else blocks are added while the session runs
             self._shapes[session] = shapes
         return shapes
@@ -423,12 +418,7 @@ class _Server:
     async def payments(self, request: Request) -> Response:
         """Give the operator the list of people to be paid."""
         await self._operator(request)
-
-        def read() -> str:
-            with self.store.reading() as connection:
-                return payments(connection, self.key)
-
-        table = await run_in_threadpool(read)
+        table = await self._read(lambda connection: payments(connection, self.key))
         name = {"content-disposition": 'attachment; filename="payments.csv"'}
         return Response(table, media_type="text/csv; charset=utf-8", headers=name)
 

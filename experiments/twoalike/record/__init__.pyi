@@ -57,6 +57,7 @@ from ._read import read_run as read_run
 from ._read import run_progress as run_progress
 from ._read import whole_rows as whole_rows
 from ._rules import check_arrangement_rows as check_arrangement_rows
+from ._rules import check_listed_rows as check_listed_rows
 from ._rules import check_triplet_rows as check_triplet_rows
 from ._run import RunRecord as RunRecord
 from ._run import check_run as check_run

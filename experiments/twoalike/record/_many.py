@@ -3,24 +3,18 @@
 The rules go beyond those of the columns.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import pandas as pd
-
 from twoalike.design import ALIKE_PAIR_LIST, ODD_OF_MANY_LIST
-from twoalike.record._read import RawProblem
 from twoalike.record._rules import (
     ROUNDING_S,
     Findings,
-    NumberedRows,
     TrialRow,
-    check_design,
-    check_each,
     check_limit,
-    check_order,
+    check_listed_rows,
 )
 from twoalike.record._tables import TRIPLETS
 from twoalike.record._timed_columns import SCANNER_COLUMNS, check_timing, timed_columns
@@ -142,24 +136,6 @@ _DESIGNED = ("trial_type", "set_id", "n_items", *MANY_STIMULI, *MANY_PLACES)
 """Columns in which a trial agrees with its trial list."""
 
 
-def check_many_rows(
-    path: Path,
-    rows: NumberedRows,
-    manifest: Mapping[str, Any],
-    shown: Sequence[Mapping[str, str]] | None,
-    events: pd.DataFrame | None = None,
-) -> Iterator[RawProblem]:
-    """Find what is wrong with rows of odd-one-of-many or most-alike-pair.
-
-    All as :func:`twoalike.record.check_triplet_rows`.
-    """
-    checks = (check_limit, _check_set, check_timing, _check_answer)
-    yield from check_each(path, rows, manifest, *checks)
-    yield from check_order(path, rows)
-    if shown is not None:
-        yield from check_design(path, rows, shown, _DESIGNED)
-
-
 def _check_answer(row: TrialRow, _: Mapping[str, Any]) -> Findings:
     yield from (_check_pair if "response_1" in row else _check_odd)(row)
 
@@ -234,3 +210,11 @@ def _check_cells(row: TrialRow, expected: Mapping[str, object], said: str) -> Fi
     for column, value in expected.items():
         if row[column] != value:
             yield column, f"is {row[column]}, but the response is {said}: expected {value}"
+
+
+check_many_rows = partial(
+    check_listed_rows,
+    checks=(check_limit, _check_set, check_timing, _check_answer),
+    designed=_DESIGNED,
+)
+"""Find what is wrong with rows of odd-one-of-many or most-alike-pair."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ from twoalike.record._rules import (
     Findings,
     NumberedRows,
     TrialRow,
-    check_design,
     check_each,
     check_item_trial,
     check_limit,
+    check_listed_rows,
     check_moves,
-    check_order,
     check_trial_order,
 )
 from twoalike.record._tables import ARRANGEMENT_EVENTS, ARRANGEMENTS, TRIPLETS
@@ -221,26 +221,6 @@ _SAME_IN_SORTING = ("trial_type", "n_items", "onset", "response_time", "end_reas
 """Columns with one value in all rows of a trial of sorting."""
 
 
-def check_rating_rows(
-    path: Path,
-    rows: NumberedRows,
-    manifest: Mapping[str, Any],
-    shown: Sequence[Mapping[str, str]] | None,
-    events: pd.DataFrame | None = None,
-) -> Iterator[RawProblem]:
-    """Find what is wrong with rows of the pair-rating task.
-
-    Parameters
-    ----------
-    path, rows, manifest, shown, events
-        As for :func:`twoalike.record.check_triplet_rows`.
-    """
-    yield from check_each(path, rows, manifest, check_limit, _check_pair, _check_rating)
-    yield from check_order(path, rows)
-    if shown is not None:
-        yield from check_design(path, rows, shown, PAIR_DESIGNED)
-
-
 def _check_pair(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
     if row["position_1"] == row["position_2"]:
         yield "position_2", f"both objects are at the {row['position_1']}"
@@ -270,6 +250,12 @@ def _check_rating(row: TrialRow, _: Mapping[str, Any]) -> Findings:
         yield "correct", f"is {row['correct']}, but response is {response}: expected {right}"
 
 
+check_rating_rows = partial(
+    check_listed_rows, checks=(check_limit, _check_pair, _check_rating), designed=PAIR_DESIGNED
+)
+"""Find what is wrong with rows of the pair-rating task."""
+
+
 def rating_is_right(
     response: float | None, scale_points: int | None, expected: str | None
 ) -> bool | None:
@@ -293,7 +279,7 @@ def check_sorting_rows(
     shown: Sequence[Mapping[str, str]] | None = None,
     events: pd.DataFrame | None = None,
 ) -> Iterator[RawProblem]:
-    """Find what is wrong with rows of the free-sorting task, as :func:`check_rating_rows`."""
+    """Find what is wrong with rows of the free-sorting task, as :func:`check_listed_rows`."""
     yield from check_each(path, rows, manifest, _check_sorted)
     yield from check_trial_order(path, rows)
     for _, group in groupby(rows, key=lambda item: item[1]["trial_index"]):

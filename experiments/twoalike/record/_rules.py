@@ -1,6 +1,7 @@
 """Rules of the built-in tasks on their raw rows, beyond those that the columns declare."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ type NumberedRows = Sequence[tuple[int, TrialRow]]
 """Rows with their numbers in the file; those with a problem are left out."""
 type Findings = Iterator[tuple[str, str]]
 """Problems of one row: column and message."""
+type RowCheck = Callable[[TrialRow, Mapping[str, Any]], Findings]
+"""A check of one row of a run with a manifest."""
 
 DESIGNED = ("trial_type", "triplet_id", *STIMULI, *PLACES)
 """Columns in which a trial agrees with its trial list."""
@@ -83,7 +86,7 @@ def check_each(
     path: Path,
     rows: NumberedRows,
     manifest: Mapping[str, Any],
-    *checks: Callable[[TrialRow, Mapping[str, Any]], Findings],
+    *checks: RowCheck,
 ) -> Iterator[RawProblem]:
     """Check rows one by one."""
     for number, row in rows:
@@ -124,7 +127,7 @@ def check_design(
     path: Path,
     rows: NumberedRows,
     shown: Sequence[Mapping[str, str]],
-    columns: Sequence[str] = DESIGNED,
+    columns: Sequence[str],
 ) -> Iterator[RawProblem]:
     """Check that trials are those of the list, found by their number: rows may be missing.
 
@@ -143,14 +146,17 @@ def check_design(
                 yield RawProblem(path, message, number, column)
 
 
-def check_triplet_rows(
+def check_listed_rows(
     path: Path,
     rows: NumberedRows,
     manifest: Mapping[str, Any],
     shown: Sequence[Mapping[str, str]] | None,
     events: pd.DataFrame | None = None,
+    *,
+    checks: Sequence[RowCheck],
+    designed: Sequence[str] = DESIGNED,
 ) -> Iterator[RawProblem]:
-    """Find what is wrong with rows of the odd-one-out or the anchored-choice task.
+    """Find what is wrong with rows of a task with a row for each trial of its list.
 
     Parameters
     ----------
@@ -162,12 +168,21 @@ def check_triplet_rows(
         Its trial list, as text; None where there is none.
     events
         What happened within the trials; these tasks keep no such table.
+    checks
+        What is checked of each row.
+    designed
+        Columns in which a trial agrees with its trial list.
     """
-    checks = (check_limit, _check_triplet, _check_response, check_timing)
     yield from check_each(path, rows, manifest, *checks)
     yield from check_order(path, rows)
     if shown is not None:
-        yield from check_design(path, rows, shown)
+        yield from check_design(path, rows, shown, designed)
+
+
+check_triplet_rows = partial(
+    check_listed_rows, checks=(check_limit, _check_triplet, _check_response, check_timing)
+)
+"""Find what is wrong with rows of the odd-one-out or the anchored-choice task."""
 
 
 def check_arrangement_rows(
@@ -177,7 +192,7 @@ def check_arrangement_rows(
     shown: Sequence[Mapping[str, str]] | None = None,
     events: pd.DataFrame | None = None,
 ) -> Iterator[RawProblem]:
-    """Find what is wrong with rows of the multi-arrangement task, as :func:`check_triplet_rows`."""
+    """Find what is wrong with rows of the multi-arrangement task, as :func:`check_listed_rows`."""
     yield from check_each(path, rows, manifest, _check_item)
     yield from check_trial_order(path, rows)
     for _, group in groupby(rows, key=lambda item: item[1]["trial_index"]):

@@ -69,7 +69,7 @@ class Task:
     """Table of its trial lists, where one is kept with each session."""
     check_rows: Part[Callable[..., Any] | None] = Part(required=False)
     """``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
-    rows, as :func:`twoalike.record.check_triplet_rows` does."""
+    rows, as :func:`twoalike.record.check_listed_rows` does."""
     protocol: Part[type[Any]] = Part()
     """Model of its protocol, a :class:`twoalike.tasks.Protocol`."""
     prepare: Part[Callable[[Any], Any]] = Part()

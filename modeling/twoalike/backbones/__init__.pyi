@@ -1,12 +1,12 @@
 from ._backbone import Backbone as Backbone
 from ._backbone import Wrapped as Wrapped
-from ._classifier import classifier_name as classifier_name
-from ._classifier import no_classifier as no_classifier
-from ._classifier import put_classifier as put_classifier
 from ._extract import extract_features as extract_features
 from ._extract import extract_shards as extract_shards
-from ._forward import pooled_features as pooled_features
+from ._extract import pooled_features as pooled_features
+from ._load import classifier_name as classifier_name
 from ._load import load_backbone as load_backbone
+from ._load import no_classifier as no_classifier
+from ._load import put_classifier as put_classifier
 from ._load import rebuild as rebuild
 from ._loading import load_batches as load_batches
 from ._preprocessing import Preprocessing as Preprocessing

@@ -29,16 +29,10 @@ TRIALS = 8
 def find_idle(
     student: nn.Module, inputs: torch.Tensor, trials: int = 1
 ) -> tuple[list[str], bool, bool]:
-    """Find trainable parameters that get no gradient.
+    """Find trainable parameters that get no gradient; the student is unchanged afterwards.
 
-    Parameters
-    ----------
-    student
-        Maps inputs to an output with ``features``; it is unchanged afterwards.
-    inputs
-        Any inputs (n, c, h, w) on its device.
-    trials
-        Number of passes in training mode, beside one in evaluation mode.
+    It maps ``inputs`` (n, c, h, w), any on its device, to an output with ``features``, ``trials``
+    times in training mode and once in evaluation mode.
 
     Returns
     -------
@@ -72,12 +66,7 @@ def _generators(devices: list[torch.device]) -> list[Any]:
 def compute_twice(module: nn.Module, network: nn.Module) -> None:
     """Let a network keep the inputs of its blocks only, by its own means where it has some.
 
-    Parameters
-    ----------
-    module
-        What pools the network's features.
-    network
-        The network itself, of timm, transformers, OpenCLIP or any other.
+    It is of timm, transformers, OpenCLIP or any other; ``module`` pools its features.
     """
     if callable(own := getattr(network, "gradient_checkpointing_enable", None)):
         if getattr(network, "supports_gradient_checkpointing", True):

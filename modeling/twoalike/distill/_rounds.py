@@ -151,20 +151,10 @@ def deal(
     parts_a_pool: int,
     rng: np.random.Generator,
 ) -> Round:
-    """Deal images into pools.
+    """Deal images into pools of so many parts; some have one less.
 
-    Parameters
-    ----------
-    clusters
-        Cluster of each image, numbered without gaps, shape (n,).
-    parts
-        How the clusters are cut.
-    given
-        Triplets of each part, shape (q,).
-    parts_a_pool
-        Parts of a pool; some have one less.
-    rng
-        Source of randomness.
+    ``clusters`` (n,) has the cluster of each image, numbered without gaps; ``given`` (q,) the
+    triplets of each part.
     """
     mixed = rng.permutation(len(clusters))
     by_cluster = mixed[np.argsort(clusters[mixed], kind="stable")]

@@ -70,11 +70,6 @@ class PairGroup(PaddedGroup):
     values: Floats
     source: Integers
 
-    @property
-    def size(self) -> int:
-        """Sources."""
-        return len(self.source)
-
 
 @dataclass(frozen=True, eq=False)
 class Dissimilarities:

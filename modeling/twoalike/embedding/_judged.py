@@ -304,11 +304,6 @@ def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownP
     )
 
 
-def is_input(posterior: "Posterior", role: str, sha256: str) -> bool:
-    """Whether a posterior names a file, by its hash, as what it was fitted on in that role."""
-    return bool(_input(posterior, role).get("sha256") == sha256)
-
-
 def seen_judgments(
     posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
 ) -> Booleans | None:
@@ -316,17 +311,12 @@ def seen_judgments(
 
     The file is recognised by its hash, a judgment by its participant and items: in any other file.
     """
-    if file is not None and is_input(posterior, role, sha256_file(file)):
+    inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
+    if file is not None and inputs.get(role, {}).get("sha256") == sha256_file(file):
         return np.ones(len(table), dtype=bool)
     if posterior.judged is None:
         return None
     return np.isin(judgment_codes(table), posterior.judged)
-
-
-def _input(posterior: "Posterior", role: str) -> dict[str, str]:
-    """File and hash that a posterior names in a role; empty if it names none."""
-    inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
-    return dict(inputs.get(role, {}))
 
 
 def fitted_on(
@@ -344,10 +334,10 @@ def fitted_on(
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
         known = known & is_scored(table)
+    if not seen.any():  # before what follows, which is true where nobody is known
+        return False, f"The posterior was not fitted to these {role}: they are predicted."
     if (seen | ~known).all():
         return True, ""
-    if not seen.any():
-        return False, f"The posterior was not fitted to these {role}: they are predicted."
     if role == "arrangements":  # their rows are objects
         seen = seen[np.unique(trial_numbers(table), return_index=True)[1]]
     return False, (

@@ -55,11 +55,6 @@ class LayoutGroup(PaddedGroup):
     shown: Floats
     arranger: Integers
 
-    @property
-    def size(self) -> int:
-        """Trials."""
-        return len(self.items)
-
 
 @dataclass(frozen=True, eq=False)
 class Layouts:

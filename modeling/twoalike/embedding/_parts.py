@@ -122,6 +122,11 @@ class PaddedGroup:
         """All arrays, in the order in which the group's likelihood takes them."""
         return tuple(vars(self).values())
 
+    @property
+    def size(self) -> int:
+        """Trials, sources or ratings: the last array says whose each is."""
+        return len(self.arrays[-1])
+
 
 def name_axes(name: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
     """Add numbered axes of an observed group to the open PyMC model; their names."""

@@ -64,11 +64,6 @@ class RatingGroup(PaddedGroup):
     rater: Integers
 
     @property
-    def size(self) -> int:
-        """Ratings."""
-        return len(self.rater)
-
-    @property
     def entries(self) -> int:
         """Numbers to compute for all."""
         return self.size

@@ -105,18 +105,9 @@ def set_similarities(
 ) -> Any:
     """Similarities of the question's pairs within each set, shape (n, P).
 
-    Parameters
-    ----------
-    x
-        Embedding, (m, d).
-    items
-        Object indices, (n, k).
-    xp
-        Module of the arrays: numpy, ``pytensor.tensor`` or ``jax.numpy``.
-    matrix
-        Similarities of all objects, (m, m), where they are known.
-    roots
-        By what the judge of each set multiplies the coordinates, (n, d); not with ``matrix``.
+    By the embedding ``x`` (m, d) of ``items`` (n, k), arrays of ``xp`` (numpy, ``pytensor.tensor``
+    or ``jax.numpy``), or by the ``matrix`` (m, m) of all similarities, where it is known. Without
+    it the judge of each set may multiply the coordinates by ``roots`` (n, d).
     """
     first, second = question.pairs.T
     if matrix is not None:

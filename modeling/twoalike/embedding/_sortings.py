@@ -64,11 +64,6 @@ class SortingGroup(PaddedGroup):
     sorter: Integers
 
     @property
-    def size(self) -> int:
-        """Trials."""
-        return len(self.items)
-
-    @property
     def entries(self) -> int:
         """Numbers to compute for all: similarities within each trial."""
         return int(self.items.size * self.items.shape[1])

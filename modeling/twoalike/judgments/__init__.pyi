@@ -16,12 +16,12 @@ from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions
 from ._raw import raw_tasks as raw_tasks
 from ._raw import read_raw_arrangements as read_raw_arrangements
-from ._raw_choices import read_raw as read_raw
-from ._raw_choices import read_raw_alike_pairs as read_raw_alike_pairs
-from ._raw_choices import read_raw_anchored as read_raw_anchored
-from ._raw_choices import read_raw_odd_of_many as read_raw_odd_of_many
-from ._raw_rated import read_raw_ratings as read_raw_ratings
-from ._raw_rated import read_raw_sortings as read_raw_sortings
+from ._raw_tasks import read_raw as read_raw
+from ._raw_tasks import read_raw_alike_pairs as read_raw_alike_pairs
+from ._raw_tasks import read_raw_anchored as read_raw_anchored
+from ._raw_tasks import read_raw_odd_of_many as read_raw_odd_of_many
+from ._raw_tasks import read_raw_ratings as read_raw_ratings
+from ._raw_tasks import read_raw_sortings as read_raw_sortings
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
@@ -32,7 +32,6 @@ from ._sets import ITEMS as ITEMS
 from ._sets import MORE_ITEMS as MORE_ITEMS
 from ._sets import SetChoices as SetChoices
 from ._sets import in_sets as in_sets
-from ._sets import item_codes as item_codes
 from ._sets import item_counts as item_counts
 from ._sets import refuse_sets as refuse_sets
 from ._sets import set_choices as set_choices
@@ -63,8 +62,5 @@ from ._views import participant_index as participant_index
 from ._views import person_of as person_of
 from ._views import rating_sources as rating_sources
 from ._views import sortings_of as sortings_of
-from ._views import split_by_object as split_by_object
-from ._views import split_by_participant as split_by_participant
-from ._views import split_by_triplet as split_by_triplet
 from ._views import trials_of as trials_of
 from ._views import unpacked_codes as unpacked_codes

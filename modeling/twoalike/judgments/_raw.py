@@ -1,7 +1,8 @@
 """Raw rows of a BIDS data set (``_beh.tsv``) as tables of judgments.
 
 A raw table of the multi-arrangement task has one row an image of a trial; images that lay outside
-the arena when the time was over were not placed. Choices: :mod:`twoalike.judgments._raw_choices`.
+the arena when the time was over were not placed. Other tasks are read in
+:mod:`twoalike.judgments._raw_tasks`.
 
 Data sets of other tools are read as well, if their tables have the columns that are needed.
 """

@@ -38,12 +38,6 @@ def _more(table: pd.DataFrame) -> list[str]:
     return [item for item in MORE_ITEMS if item in table]
 
 
-def item_codes(choices: pd.DataFrame) -> Integers:
-    """Codes of the objects shown, in the table's categories, -1 beyond a row's items: (n, k)."""
-    columns = [*ITEMS, *_more(choices)]
-    return np.stack([choices[item].cat.codes.to_numpy(np.int64) for item in columns], axis=1)
-
-
 def item_counts(choices: pd.DataFrame) -> Integers:
     """Count the items of each choice, shape (n,)."""
     counts = np.full(len(choices), len(ITEMS))

@@ -316,7 +316,8 @@ def find_copies(
     """Find rows that are in the file twice.
 
     Certain ones are of the same trial (``once``: of the same person), identical in a file with
-    times, or all rows. Rows that are identical to the row before may be others' answers: a note.
+    times, or of a file that has all rows equally often. Rows that are identical to the row before
+    may be others' answers: a note.
     """
     cells, shown = sheet.cells, [sheet.place(column) for column in items]
     certain = once or bool(sheet.named("trial"))
@@ -331,7 +332,8 @@ def find_copies(
         counts = ~(numbers != numbers.iloc[0]).any().to_numpy()  # the rows
         counts[shown] = False
         cells = cells.loc[:, ~counts]
-        everywhere = len(cells) > 1 and bool(cells.duplicated(keep=False).all())
+        often = cells.value_counts(dropna=False)  # people's votes recur too, but not equally often
+        everywhere = bool(1 < often.max() == often.min())
         times = [sheet.text(name).str.lower() for name in sheet.named("time")]
         timed = np.array([~of.isin(NOTHING) for of in times]).any(axis=0) if times else everywhere
         certain = everywhere or bool(times)

@@ -1,9 +1,4 @@
-"""Views of the tables of judgments: arrays of indices, trials, sources, and splits.
-
-What is split decides what a score means: by triplet for new triplets of known objects and
-people, by participant for new people, by object for new objects. Rows are never split: one
-triplet judged twice, in whatever order its items were shown, would be on both sides.
-"""
+"""Views of the tables of judgments: arrays of indices, trials and sources."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -18,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._columns import PAIR, trial_numbers
-from twoalike.judgments._sets import ITEMS, MORE_ITEMS, item_codes, item_counts, refuse_sets
+from twoalike.judgments._sets import ITEMS, MORE_ITEMS, refuse_sets
 from twoalike.judgments._tables import PAIR_KINDS
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import JUDGED, item_indices
@@ -399,71 +394,3 @@ def rating_sources(
         of = None if np.isnan(scale) else int(scale)
         sources.append(RatingSource(label, people[rows[0]], of, pairs[rows], rating[rows]))
     return sources, names
-
-
-def split_by_triplet(
-    choices: pd.DataFrame, share: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put ``share`` of the distinct sets of items, with all repeats, into the second table.
-
-    Examples
-    --------
-    >>> from twoalike.judgments import choices_table
-    >>> table = choices_table(
-    ...     {"item_1": [0, 2, 0], "item_2": [1, 0, 1], "item_3": [2, 1, 3], "chosen": [1, 2, 3]},
-    ...     ["a", "b", "c", "d"],
-    ... )
-    >>> [len(part) for part in split_by_triplet(table, 0.5, np.random.default_rng(1))]
-    [1, 2]
-    """
-    ordered = np.sort(item_codes(choices), axis=1) + 1
-    base, key = int(ordered.max()) + 1, np.zeros(len(ordered), dtype=np.int64)
-    for place, column in enumerate(ordered.T):
-        if place > 2:  # numbered anew, as the number of nine objects is too large
-            key = np.unique(key, return_inverse=True)[1]
-        key = key * base + column
-    return _split(choices, np.unique(key, return_inverse=True)[1], share, rng)
-
-
-def split_by_participant(
-    choices: pd.DataFrame, share: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put all judgments of ``share`` of the participants into the second table."""
-    return _split(choices, participant_index(choices)[0], share, rng)
-
-
-def split_by_object(
-    choices: pd.DataFrame, share: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Put ``share`` of the judged objects aside.
-
-    Returns
-    -------
-    Judgments of kept objects only; of set-aside objects only; the number of judgments that mix
-    both and are in neither.
-    """
-    items = item_codes(choices)
-    judged = np.unique(items[items >= 0])
-    aside = np.zeros(len(choices[ITEMS[0]].cat.categories), dtype=bool)
-    aside[rng.permutation(judged)[: _count(len(judged), share)]] = True
-    n_aside = (aside[items] & (items >= 0)).sum(axis=1)
-    first, second = choices[n_aside == 0], choices[n_aside == item_counts(choices)]
-    return first, second, len(choices) - len(first) - len(second)
-
-
-def _count(n: int, share: float) -> int:
-    """How many of ``n`` groups go aside: at least one, and at least one stays."""
-    if not 0 < share < 1:
-        raise TwoalikeError(f"a share to set aside lies between 0 and 1, found {share}.")
-    if n < 2:
-        raise TwoalikeError(f"a split needs at least two groups, found {n}.")
-    return min(max(round(share * n), 1), n - 1)
-
-
-def _split(
-    choices: pd.DataFrame, group: Integers, share: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    n_groups = int(group.max()) + 1
-    aside = np.zeros(n_groups, dtype=bool)
-    aside[rng.permutation(n_groups)[: _count(n_groups, share)]] = True
-    return choices[~aside[group]], choices[aside[group]]

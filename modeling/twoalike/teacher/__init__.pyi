@@ -21,7 +21,6 @@ from ._teach import teach as teach
 from ._teacher import Teacher as Teacher
 from ._teacher import load_teacher as load_teacher
 from ._teacher import save_teacher as save_teacher
-from ._teacher import similarity_draws as similarity_draws
 from ._transform import import_transform as import_transform
 from ._transform import read_transform as read_transform
 from ._transform import set_temperature_by_choices as set_temperature_by_choices

@@ -157,20 +157,7 @@ class AffineTeacher:
     def position_blocks(
         self, ids: Sequence[str], features: FeatureTable
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield :meth:`positions` of consecutive objects, where all together are too many.
-
-        Parameters
-        ----------
-        ids
-            Ids of n objects.
-        features
-            Features of at least these objects.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features, or they are not those of the map's network.
-        """
+        """Yield :meth:`positions` of consecutive objects, where all together are too many."""
         self.check(features)
         root = np.sqrt(np.float32(self.temperature))
         for block in self._blocks(features, features.rows_of(ids)):

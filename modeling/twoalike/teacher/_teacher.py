@@ -72,24 +72,6 @@ class Teacher(Protocol):
         ...
 
 
-def similarity_draws(
-    teacher: Teacher, ids: Sequence[str], features: FeatureTable | None = None
-) -> npt.NDArray[np.float32]:
-    """Similarity matrices of n objects by draw, shape (S, n, n), in log-odds of a choice.
-
-    Parameters
-    ----------
-    teacher
-        A teacher of any kind.
-    ids
-        Ids of the objects.
-    features
-        Features of these objects, for a teacher that needs them.
-    """
-    x = teacher.positions(ids, features)
-    return np.asarray(x @ x.swapaxes(1, 2))
-
-
 def save_teacher(
     folder: str | Path, teacher: AffineTeacher | PosteriorTeacher, provenance: Mapping[str, Any]
 ) -> None:
