@@ -52,7 +52,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.demo._world import held_out_species, write_ids
+from twoalike.demo._run import held_out_species, write_ids
 from twoalike.distill import image_similarity
 from twoalike.embedding import Posterior
 from twoalike.evaluation import Candidate, similarity_matrix

@@ -31,7 +31,7 @@ import torch
 
 from twoalike.backbones import extract_features, load_backbone
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.demo._world import held_out_species, write_ids
+from twoalike.demo._run import held_out_species, write_ids
 from twoalike.distill import DistillConfig, distill, export_onnx
 from twoalike.distill._update import Update
 from twoalike.evaluation import similarity_matrix

@@ -12,7 +12,7 @@ from tests.display.conftest import Session
 from tests.stimuli.media import FPS, SHADES, WORDS, write_films, write_sounds
 
 from twoalike.display import DeviceSpeaker, SilentSpeaker, open_window
-from twoalike.display._film import MOST_BYTES, check_memory
+from twoalike.display._canvas import MOST_BYTES, check_memory
 from twoalike.observers import SimulatedObserver
 from twoalike.planning import create_study
 from twoalike.record import Progress, read_run

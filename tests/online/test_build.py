@@ -14,7 +14,6 @@ from PIL import Image, ImageChops
 from tests.conftest import call
 
 from twoalike.online import OnlineStudy, Person, build_online, check_built, read_built
-from twoalike.online._pictures import pictures
 from twoalike.online._session import (
     ArrangementsStep,
     BlockStep,
@@ -24,6 +23,7 @@ from twoalike.online._session import (
     Step,
     TrialStep,
 )
+from twoalike.online._site import pictures
 from twoalike.record import RunName, read_run
 from twoalike.sitting import sit
 from twoalike.stimuli import StimulusSet, read_picture, write_words

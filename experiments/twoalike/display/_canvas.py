@@ -1,16 +1,100 @@
-"""What scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
+"""What scenes are drawn with: texts, images, films, masks, bars and boxes in a PsychoPy window."""
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from twoalike.display._film import FilmStimulus, check_memory
-from twoalike.display._masks import Masks
-from twoalike.stimuli import StimulusSet, read_film, read_picture, scaled
+from twoalike.stimuli import Film, StimulusSet, phase_scrambled, read_film, read_picture, scaled
+from twoalike.study import TwoalikeError
 from twoalike.tasks import Frame, Protocol, Source, Timer, between, widest
 from twoalike.tasks.lettering import Line, draw_label, draw_text
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Where masks come from."""
+
+    given: Mapping[str, Path] = field(default_factory=dict)
+    """Pictures by name."""
+    seed: int = 0
+    """Of the study: an object's scrambled image is the same for everybody."""
+
+    def scrambled(self, name: str, image: Image.Image) -> Image.Image:
+        """Scramble the phases of an object's image."""
+        digest = hashlib.sha256(name.encode()).digest()
+        rng = np.random.default_rng([self.seed, int.from_bytes(digest[:8])])
+        return Image.fromarray(phase_scrambled(np.asarray(image.convert("RGB")), rng))
+
+
+MOST_BYTES = 2 * 2**30
+"""Memory that the frames of a session's films may take, as shown."""
+
+
+class FilmStimulus:
+    """A film that is drawn like an image.
+
+    Each time that it appears, it begins with its first frame.
+
+    Parameters
+    ----------
+    film
+        Decoded at the largest size that is shown.
+    make
+        Makes an image stimulus of a picture.
+
+    Attributes
+    ----------
+    full_size
+        Width and height in pixels, as last asked for.
+    pos, size
+        Where it is drawn next, and how large.
+    """
+
+    def __init__(self, film: Film, make: Callable[[Image.Image], Any]) -> None:
+        self._film = film
+        self._stimulus = make(Image.fromarray(film.frames[0]))
+        self._frame = 0
+        self._turn = -1
+        self._since = 0.0
+        self.full_size: tuple[int, int] = self._stimulus.full_size
+        self.pos: tuple[float, float] = (0.0, 0.0)
+        self.size: tuple[float, float] = self.full_size
+
+    def fit(self, side: int) -> "FilmStimulus":
+        """Take the size at which it fits a square of ``side`` pixels."""
+        height, width = self._film.frames.shape[1:3]
+        scale = side / max(width, height)
+        self.full_size = (round(width * scale / 2) * 2, round(height * scale / 2) * 2)
+        return self
+
+    def draw(self, now: float, turn: int) -> None:
+        """Draw the frame of time ``now``, s; ``turn`` counts what is drawn."""
+        if self._turn < turn - 1:
+            self._since = now
+        self._turn = turn
+        frame = self._film.frame(max(0.0, now - self._since))
+        if frame != self._frame:
+            self._frame = frame
+            self._stimulus.image = Image.fromarray(self._film.frames[frame])
+        self._stimulus.pos, self._stimulus.size = self.pos, self.size
+        self._stimulus.draw()
+
+
+def check_memory(n_bytes: int) -> None:
+    """Check that the films of a session fit the memory."""
+    if n_bytes > MOST_BYTES:
+        raise TwoalikeError(
+            f"the films of this session take more than {MOST_BYTES / 2**30:.0f} GiB of memory, as "
+            "shown. Show them smaller ([images] or [arena] of the protocol), cut them, or show "
+            "fewer objects in a session."
+        )
+
 
 MOST_IMAGES = 400
 """Images kept ready on the graphics card; the one not used for longest goes first."""

@@ -13,9 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from twoalike.display._canvas import Canvas
+from twoalike.display._canvas import Canvas, Masks
 from twoalike.display._drawing import Painter
-from twoalike.display._masks import Masks
 from twoalike.display._open import (
     SharedWindow,
     is_refresh_rate,

@@ -12,5 +12,5 @@ from ._observer import hierarchical_embedding as hierarchical_embedding
 from ._observer import simulate_choices as simulate_choices
 from ._observer import simulated_people as simulated_people
 from ._observer import sparse_embedding as sparse_embedding
-from ._rating import SimulatedRater as SimulatedRater
-from ._sorting import SimulatedSorter as SimulatedSorter
+from ._rated import SimulatedRater as SimulatedRater
+from ._rated import SimulatedSorter as SimulatedSorter

@@ -1,8 +1,9 @@
 """The folder ``STUDY/online``: the page with its content, written completely or not at all."""
 
+import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -14,12 +15,11 @@ from pydantic import ValidationError
 
 from twoalike.design import shown_objects
 from twoalike.online._compile import as_json, compile_person, is_adaptive, prepare_person
-from twoalike.online._least import least_window
-from twoalike.online._pictures import Picture, pictures
-from twoalike.online._session import OnlineSession, PageTexts, Person
+from twoalike.online._session import ImageFile, OnlineSession, PageTexts, Person
 from twoalike.online._wording import without_keys
 from twoalike.record import balanced_cohort, participant_label
-from twoalike.stimuli import StimulusSet, stimuli_held
+from twoalike.registry import find_task
+from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -29,7 +29,46 @@ from twoalike.study import (
     load_toml,
     progress,
 )
-from twoalike.tasks import ImagesProtocol, Prepared, Protocol, check_parts
+from twoalike.tasks import ImagesProtocol, Prepared, Protocol, View, check_parts
+from twoalike.tasks import PageTexts as TaskTexts
+from twoalike.tasks.screens import usual_screen
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it lies beside session.json."""
+
+    name: str
+    """Object id."""
+    content: bytes
+    about: ImageFile
+
+
+def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
+    """Yield the picture of each object, in the set's order; words in the protocol's colours.
+
+    A file that a browser shows as :func:`twoalike.stimuli.read_picture` reads it is copied byte for
+    byte; any other becomes a PNG of the same pixels, and so does a word.
+    """
+    wanted, screen = set(names), protocol.screen
+    for name in (one for one in stimuli.ids if one in wanted):
+        image = stimuli.picture(name, ink=screen.foreground, paper=screen.background)
+        kept = stimuli.kind(name) == "image" and shown_as_it_is(stimuli.path(name))
+        if kept:
+            content, ending = stimuli.path(name).read_bytes(), kept
+        else:
+            buffer = io.BytesIO()
+            image.save(buffer, format="PNG")
+            content, ending = buffer.getvalue(), "png"
+        digest = sha256(content).hexdigest()
+        about = ImageFile(
+            file=f"images/{digest[:16]}.{ending}",
+            width=image.width,
+            height=image.height,
+            sha256=digest,
+        )
+        yield Picture(name, content, about)
+
 
 FOLDER = "online"
 """Folder of the page in a study."""
@@ -402,3 +441,66 @@ def online_folder(study: str | Path) -> Path:
     """
     root = Path(study).resolve()
     return root.with_name(f"{root.name}-online")
+
+
+_STEP = 20
+_NARROWEST, _WIDEST = 320, 1920
+_LOWEST, _USUAL, _HIGHEST = 400, 600, 1200
+"""Heights in CSS pixels: of the smallest window tried, of most laptops' and phones', at most."""
+_FEWEST_PX = 48
+"""Smallest side of an image: what a finger can pick up. On phones of the usual width, images of an
+arrangement are hardly larger."""
+_OF_SOUNDS = "texts.listen"
+"""The only text of a trial that no page shows, as it plays no sounds."""
+
+
+def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
+    """Width and height of the smallest window for all sessions, CSS pixels.
+
+    The narrowest one that is no higher than those of laptops, so that phones held upright are
+    possible where the images are a row; else the lowest one.
+    """
+    unlike = {_trial_settings(one.protocol): one for one in sessions}.values()
+
+    def fit(width: int, height: int) -> bool:
+        return all(_fits(one, (width, height)) for one in unlike)
+
+    heights = [_USUAL, *range(_USUAL + _STEP, _HIGHEST + 1, _STEP)]
+    for most in heights:
+        widths = range(_NARROWEST, _WIDEST + 1, _STEP)
+        width = next((width for width in widths if fit(width, most)), None)
+        if width is None:
+            continue
+        height = most
+        while height > _LOWEST and fit(width, height - _STEP):
+            height -= _STEP
+        return width, height
+    for one in sessions:
+        one.image_size(_view((_WIDEST, _HIGHEST)))  # says what does not fit
+    raise TwoalikeError(
+        f"the texts of the trials do not fit a window of {_WIDEST} x {_HIGHEST} px. Make "
+        "screen.text_fraction smaller in the protocol, or the texts shorter."
+    )
+
+
+def _trial_settings(protocol: Protocol) -> str:
+    """Write the settings that trials depend on; those of pages around them are left out."""
+    around = {"texts": {*TaskTexts.model_fields} - {"listen"}}
+    beside = dict.fromkeys(("pages", "consent", "form", "blocks", "debrief"), True)
+    return protocol.model_dump_json(exclude={**around, **beside})
+
+
+def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
+    """Whether images and texts of the trials of a session fit a window."""
+    view = _view(size)
+    try:
+        side = prepared.image_size(view)
+    except TwoalikeError:
+        return False
+    faults = find_task(prepared.plan.name.task).text_faults
+    found = faults(prepared.protocol, view) if faults else ()
+    return side >= _FEWEST_PX and all(key == _OF_SOUNDS for key, _ in found)
+
+
+def _view(size: tuple[int, int]) -> View:
+    return View(size, usual_screen(size))

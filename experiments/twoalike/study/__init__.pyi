@@ -22,7 +22,6 @@ from ._foreign import load_mat as load_mat
 from ._foreign import load_parquet as load_parquet
 from ._foreign import load_pickled_data as load_pickled_data
 from ._foreign import mat_bytes as mat_bytes
-from ._groups import GroupsConfig as GroupsConfig
 from ._online import OnlineConfig as OnlineConfig
 from ._outputs import atomic_directory as atomic_directory
 from ._outputs import atomic_path as atomic_path
@@ -75,6 +74,7 @@ from ._settings import load_toml as load_toml
 from ._settings import plain_words as plain_words
 from ._settings import render_toml as render_toml
 from ._sitting import Condition as Condition
+from ._sitting import GroupsConfig as GroupsConfig
 from ._sitting import SittingConfig as SittingConfig
 from ._study import PLAN_STEP as PLAN_STEP
 from ._study import ArrangementConfig as ArrangementConfig

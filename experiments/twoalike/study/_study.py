@@ -22,12 +22,11 @@ from twoalike.study._choice_lists import (
     OddOneOfManyConfig,
 )
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._groups import GroupsConfig
 from twoalike.study._online import OnlineConfig
 from twoalike.study._provenance import Seed
 from twoalike.study._rated import FreeSortingConfig, PairRatingConfig
 from twoalike.study._settings import Strict, load_toml
-from twoalike.study._sitting import Condition, SittingConfig, each_condition_once
+from twoalike.study._sitting import Condition, GroupsConfig, SittingConfig, each_condition_once
 
 PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
 """A step of a plan: trials of one kind, or a break."""

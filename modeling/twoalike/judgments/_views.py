@@ -69,7 +69,8 @@ def judgment_codes(table: pd.DataFrame) -> Integers:
     who, what = _labels_hashed(table["participant"], b"who"), np.zeros(len(table), dtype=np.uint64)
     if "item" in table:
         trial = trial_numbers(table)
-        total = np.zeros(int(trial.max(initial=-1)) + 1, dtype=np.uint64)
+        n_trials, other = int(trial.max(initial=-1)) + 1, 2 if "pile" in table else 1
+        total = np.full(n_trials, other, dtype=np.uint64)  # than a choice among the same items
         np.add.at(total, trial, _labels_hashed(table["item"], b"item"))
         return _mixed(who, total[trial])
     columns = PAIR if PAIR[0] in table else [*ITEMS, *(one for one in MORE_ITEMS if one in table)]

@@ -1,2 +1,2 @@
 from ._protocol import AnchoredChoice as AnchoredChoice
-from ._session import prepare_anchored as prepare_anchored
+from ._protocol import prepare_anchored as prepare_anchored

@@ -1,7 +1,5 @@
 from ._choosing import Phase as Phase
 from ._choosing import TripletActivity as TripletActivity
-from ._masks import GivenMasks as GivenMasks
-from ._masks import given_masks as given_masks
 from ._protocol import ChoiceProtocol as ChoiceProtocol
 from ._protocol import ChoiceTexts as ChoiceTexts
 from ._protocol import Choosing as Choosing
@@ -10,9 +8,11 @@ from ._protocol import PlaceKeys as PlaceKeys
 from ._protocol import Timing as Timing
 from ._protocol import choice_text_faults as choice_text_faults
 from ._protocol import triplet_text_faults as triplet_text_faults
+from ._session import GivenMasks as GivenMasks
 from ._session import PreparedTriplets as PreparedTriplets
 from ._session import TripletHands as TripletHands
 from ._session import answer_keys as answer_keys
+from ._session import given_masks as given_masks
 from ._session import prepare_triplets as prepare_triplets
 from ._session import prepared_choices as prepared_choices
 from ._session import triplet_list_times as triplet_list_times

@@ -5,7 +5,8 @@ and what can be chosen.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import pandas as pd
 from twoalike.choice import ChoiceKind
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
-from twoalike.stimuli import StimulusSet
+from twoalike.stimuli import StimulusSet, find_images
+from twoalike.study import Study, TwoalikeError, sha256_file
 from twoalike.tables import STIMULI
 from twoalike.tasks._activity import Activity, Item
 from twoalike.tasks._duration import Duration, Times, paced
@@ -32,7 +34,6 @@ from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
-from twoalike.tasks.odd_one_out._masks import NO_MASKS, GivenMasks, given_masks
 from twoalike.tasks.odd_one_out._protocol import Choosing, OddOneOut
 from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
 from twoalike.tasks.screens import (
@@ -46,6 +47,66 @@ from twoalike.tasks.screens import (
     View,
     lay_out_images,
 )
+
+_STREAM = 7
+"""Keeps these draws apart from others of the study's seed."""
+
+
+@dataclass(frozen=True)
+class GivenMasks:
+    """Masks from a folder: those named as the objects, or else different ones at random.
+
+    Examples
+    --------
+    >>> masks = GivenMasks({name: Path(f"{name}.png") for name in "wxyz"}, seed=1)
+    >>> trial = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("left", "middle", "right"))
+    >>> len(set(masks.of(trial)))
+    3
+    """
+
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    """Pictures by name; none where masks are not given."""
+    own: bool = False
+    """Whether each object has the mask of its name."""
+    seed: int = 0
+    """Of the study; a trial has the same masks in a session that is resumed."""
+
+    def of(self, trial: Trial) -> tuple[str, ...]:
+        """Names of the masks of a trial's stimuli; none where masks are not given."""
+        if not self.paths or self.own:
+            return trial.stimuli if self.own else ()
+        rng = np.random.default_rng([self.seed, _STREAM, trial.trial_index])
+        names = sorted(self.paths)
+        drawn = rng.choice(len(names), len(trial.stimuli), replace=False)
+        return tuple(names[number] for number in drawn)
+
+    @property
+    def settings(self) -> dict[str, dict[str, str]]:
+        """What a run keeps of its masks, to find them unchanged when it is resumed."""
+        hashes = {name: sha256_file(path) for name, path in sorted(self.paths.items())}
+        return {"masks": hashes} if hashes else {}
+
+
+NO_MASKS = GivenMasks()
+
+
+def given_masks(study: Study, protocol: Choosing, shown: AbstractSet[str], most: int) -> GivenMasks:
+    """Read the masks of the objects that may be ``shown``, if the protocol names a folder."""
+    if protocol.timing.mask != "images":
+        return GivenMasks(seed=study.config.seed)
+    folder = study.root / protocol.timing.mask_folder
+    paths = dict(zip(*find_images(folder), strict=True))
+    own, missing = shown & paths.keys(), shown - paths.keys()
+    if own and missing:
+        raise TwoalikeError(
+            where=folder,
+            expected=f"a mask of every object, since {min(own)!r} has one",
+            found=f"none of {min(missing)!r}",
+        )
+    if len(paths) < most:
+        raise TwoalikeError(where=folder, expected=f"at least {most} masks", found=len(paths))
+    return GivenMasks(paths, bool(own), study.config.seed)
+
 
 MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
 """Published medians by condition; triplets without a condition count as coarse, those with a right
