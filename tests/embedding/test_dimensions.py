@@ -221,7 +221,7 @@ def test_the_command_says_how_many_are_needed(
 
     status, said, _ = run(source, "--choices", table, "--curve", out)
     assert status == 0 and "3 dimensions of 4 are needed" in said and f"Wrote {out}" in said
-    assert "not the judgments of the fit" in said  # the file names none
+    assert "does not record the choices that it was fitted to" in said
     written = pd.read_csv(out, sep="\t")
     assert written["needed"].tolist() == [False, False, True, False]
     assert list(written) == [

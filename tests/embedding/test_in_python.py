@@ -160,7 +160,7 @@ def test_check_compares_judgments_with_the_record(files: Path, world: Any) -> No
     assert by_path.loo == by_frame.loo and by_path.remarks == by_frame.remarks == []
     assert json.loads((files / "check.json").read_text())["judgments"] == 300
     others = check(files / "p.nc", world.judge(200, 9))
-    assert others.loo is None and "not the judgments of the fit" in others.remarks[0]
+    assert others.loo is None and "partly in-sample" in others.remarks[0]
     assert check(files / "p.nc", world.judge(200, 9), fitted=True).remarks == []
     with pytest.raises(TwoalikeError, match="written as .json"):
         check(files / "p.nc", out=files / "check.txt")

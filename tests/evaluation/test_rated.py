@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import kendalltau, somersd, spearmanr
 from tests import rated
 
 from twoalike.cli.app import main
+from twoalike.embedding import Posterior
 from twoalike.evaluation import (
     Candidate,
     adjusted_rand,
@@ -19,7 +21,7 @@ from twoalike.evaluation import (
     score_sortings,
 )
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import ratings_table, sortings_table, write_judgments
+from twoalike.judgments import judgment_codes, ratings_table, sortings_table, write_judgments
 from twoalike.report import write_report
 from twoalike.results import Results, evaluate
 from twoalike.study import TwoalikeError
@@ -303,10 +305,18 @@ def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.
     people = [f"p{k}" for k in range(6)]
     both = ("rater", "sorter")
     mixed = x[rng.permutation(M)]
+    codes = np.unique(np.concatenate([judgment_codes(table) for table in tables.values()]))
+
+    def fit(space: np.ndarray, axes: tuple[str, ...]) -> Posterior:
+        posterior = rated.posterior_around(space, IDS, people, *axes)
+        record = xr.Dataset({"codes": ("judgment", codes)})
+        posterior.tree["constant_data"] = xr.DataTree(record)
+        return posterior
+
     own, other, part = (
         evaluate(
             {"truth": (list(IDS), x)},
-            posterior=rated.posterior_around(space, IDS, people, *axes),
+            posterior=fit(space, axes),
             similarity="dot",
             **tables,
         )
