@@ -11,11 +11,10 @@ from numpy.testing import assert_allclose
 from scipy.stats import lognorm
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.cli.fit import _times_line
 from twoalike.embedding import FitConfig, build_model, fit_embedding
 from twoalike.embedding._fit import with_times
 from twoalike.embedding._model import Data, Form, log_likelihood
-from twoalike.embedding._pilot import Pilot, Trial
+from twoalike.embedding._pilot import Pilot, Trial, plan_lines
 from twoalike.embedding._times import Clocks, response_times
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
@@ -149,7 +148,7 @@ def test_the_pilot_decides_by_two_standard_errors() -> None:
     assert Pilot((base,), 4, timed=Trial("dot", losses - 0.1, 3)).keeps_times
     found = Pilot((base,), 4, timed=alike)
     assert not found.keeps_times
-    said = _times_line(found.described()["response_times"])
+    said = plan_lines({"pilot": found.described()})[-1]
     assert "not used" in said
     assert "too little to be sure" in said
 
