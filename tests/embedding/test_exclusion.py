@@ -55,7 +55,7 @@ def test_the_declared_rule_acts_once_and_is_recorded(
     assert [one.participants for one in accused] == [PEOPLE]
     reason = "p_careless 0.995 (guessing), 0.99 leaves out"
     said = f"left out by the rule of study.toml: participant 902, session 01 ({reason})"
-    assert lines[-1] == said
+    assert said in lines
     saved = Posterior.load(study.posterior)
     for one in (made, saved):
         assert one.participants == ("901", "903")

@@ -17,6 +17,7 @@ from twoalike.choice import anchored_log_choice, pair_similarities
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
+from twoalike.judgments import judgment_codes, read_judgments
 
 M, PEOPLE = 24, 5
 IDS = tuple(f"o{number:02d}" for number in range(M))
@@ -82,7 +83,10 @@ def check_teacher(run: Run, truth: np.ndarray, rng: np.random.Generator) -> None
     assert "choices" not in made["validation"]
     assert 0.5 < scores["untransformed"]["accuracy"] < scores["teacher"]["accuracy"]
     assert scores["teacher"]["log_loss"] < np.log(2)
-    assert made["label_comparison"]["n"] == 1200
+    table, fitted = read_judgments("new.parquet"), Posterior.load("posterior.nc").judged
+    again = np.isin(judgment_codes(table), fitted).sum()  # a question that a person had before
+    assert 0 < again < 200
+    assert made["label_comparison"]["n"] == 1200 - again
 
 
 def check_evaluation(run: Run, truth: np.ndarray, best: float) -> None:

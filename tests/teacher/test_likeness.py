@@ -15,7 +15,7 @@ from twoalike.choice import log_choice, pair_similarities
 from twoalike.distill import label_images
 from twoalike.embedding import Posterior
 from twoalike.features import write_features
-from twoalike.judgments import choices_table, write_judgments
+from twoalike.judgments import choices_table, judgment_codes, write_judgments
 from twoalike.study import TwoalikeError, provenance, sha256_file
 from twoalike.teacher import sample_triplets, teach
 
@@ -74,7 +74,11 @@ def files(world: World, tmp_path: Path, rng: np.random.Generator) -> Path:
     items = old[["item_1", "item_2", "item_3"]].to_numpy().ravel()
     shown = pd.Series(items).value_counts().reindex(ids, fill_value=0).to_numpy()
     constant = xr.Dataset(
-        {"shown": ("object", shown), "judgments": ("participant", np.full(len(GROUPS), 400))},
+        {
+            "shown": ("object", shown),
+            "judgments": ("participant", np.full(len(GROUPS), 400)),
+            "codes": ("judgment", judgment_codes(old)),
+        },
         coords={"object": ids, "participant": list(GROUPS)},
     )
     tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})

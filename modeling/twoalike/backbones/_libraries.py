@@ -109,7 +109,7 @@ def load_by_library(
                 module, preprocessing = load(own, weights is None and not untrained, size)
         except FOREIGN as error:
             raise TwoalikeError(
-                f"cannot be loaded ({fault_of(error)})",
+                f"cannot be loaded ({fault_of(error, folder if is_local else None)})",
                 where=name,
                 remedy="Copy the repository again, or name another network."
                 if is_local

@@ -43,11 +43,12 @@ _KNOWN: Mapping[str, type] = {
 """Arguments that a student's description may have: others could make timm fetch or read files."""
 
 
-def fault_of(error: Exception) -> str:
-    """Reason why another library could not load a network, in one line."""
+def fault_of(error: Exception, folder: Path | None = None) -> str:
+    """Reason why another library could not load a network (of a folder), in one line."""
     if isinstance(error, pickle.UnpicklingError):  # pickled code, which must not run
         return "its weights hold more than tensors"
-    return shortened(error, 120) or type(error).__name__
+    text = str(error) if folder is None else str(error).replace(str(folder), folder.name)
+    return shortened(text, 120) or type(error).__name__
 
 
 def create_network(architecture: str, **options: Any) -> Any:
