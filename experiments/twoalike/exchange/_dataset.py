@@ -156,8 +156,8 @@ def answers_as_tables(files: Mapping[str, str]) -> dict[str, str]:
 
 def _answers(text: str, where: str) -> list[tuple[str, _Question, str]]:
     header, rows = split_table(text, where)
-    if missing := [name for name in ANSWERS.names if name not in header]:
-        raise TwoalikeError(f"{where}: expected a column {missing[0]!r}. Restore the file.")
+    if wrong := [name for name in ANSWERS.names if header.count(name) != 1]:
+        raise TwoalikeError(f"{where}: expected one column {wrong[0]!r}. Restore the file.")
     table = pd.DataFrame(rows, columns=header, dtype=object)
     check_text(ANSWERS, table, where, remedy="Restore the file.")
     questions = table[["question", "text", "kind", "options"]].itertuples(index=False, name=None)

@@ -198,7 +198,7 @@ def _as_shown(session: RawSession, asked: _Asked) -> tuple[npt.NDArray[np.object
         places = raw[list(asked.places)].fillna(0).to_numpy(np.int64)
         n = raw["n_items"].to_numpy(np.int64)
     within = np.arange(k) < n[:, None]
-    there = np.array([[name is not None for name in row] for row in names])
+    there = stimuli.notna().to_numpy()
     ranked = np.where(within, places, k + 1)  # images that are not there come last, in their order
     counted = np.where(within, np.arange(1, k + 1), k + 1)
     wrong = (there != within).any(axis=1) | (np.sort(ranked, axis=1) != counted).any(axis=1)
