@@ -22,7 +22,7 @@ from cyclopts import App, Parameter
 _EXAMPLES = "Examples\n--------\n"
 _RULE = re.compile("-{3,}")
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
-"""A word of a command; what stands in quotes is one."""
+"""A word of a command; a quoted text is one word."""
 
 
 def unwrapped(docstring: str) -> str:

@@ -250,7 +250,7 @@ def noise_ceiling(vectors: Floats) -> NoiseCeiling:
 
 def _common_ranks(vectors: Floats) -> Floats:
     """Ranks of each person's dissimilarities among all pairs, shape (participants, pairs)."""
-    in_mean = np.argsort(np.argsort(mean_person(vectors)))  # pairs of nobody come last
+    in_mean = np.argsort(np.argsort(mean_person(vectors)))  # pairs without a judgment come last
     ranked = np.full(vectors.shape, np.nan)
     for own, ranks in zip(vectors, ranked, strict=True):
         known = ~np.isnan(own)
