@@ -7,3 +7,8 @@ from ._table import Rows as Rows
 from ._table import check_features_path as check_features_path
 from ._table import feature_shard as feature_shard
 from ._table import write_features as write_features
+from ._vector import FEATURES as FEATURES
+from ._vector import HUMAN as HUMAN
+from ._vector import AlignedVector as AlignedVector
+from ._vector import Parts as Parts
+from ._vector import join_parts as join_parts
