@@ -50,11 +50,11 @@ class DamagedCheckpointError(TwoalikeError):
 
 @dataclass(frozen=True)
 class Progress:
-    """A run's progress: steps done, and the step with the lowest held-out KL so far."""
+    """A run's progress: steps done, and the best step so far by held-out images."""
 
     step: int
     best_step: int
-    best_kl: float | None
+    best: float | None  # what that step has least of
 
 
 def checkpoints_of(out: Path) -> Path:
@@ -196,7 +196,7 @@ def _write(
         "schema_version": 1,
         "step": progress.step,
         "best_step": progress.best_step,
-        "best_kl": progress.best_kl,
+        "best": progress.best,
         "fingerprint": fingerprint,
         _FILES: {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
     }
@@ -260,7 +260,7 @@ def read_checkpoint(
             _weights(path, student, average=True) if average else None,
         )
         lines = (path / LOG).read_text(encoding="utf-8").splitlines()
-        progress = Progress(int(content["step"]), int(content["best_step"]), content["best_kl"])
+        progress = Progress(int(content["step"]), int(content["best_step"]), content["best"])
         log = [json.loads(line) for line in lines]
     except (*DAMAGED, TypeError, AttributeError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error

@@ -49,7 +49,7 @@ class DistillConfig(Strict):
         "probabilities; those of the mean similarities; one draw per step",
     )
     similarity: Similarity = Field(
-        default="dot",
+        default="cosine",
         description="of two images: dot product of features over their number; raw-dot: not over "
         "their number; or cosine of features minus their mean over the batch",
     )
@@ -58,13 +58,11 @@ class DistillConfig(Strict):
         description="of images: as the network's weights expect; alignet: pixels from 0 to 1 of "
         "the whole image, resized without antialiasing, for any weights",
     )
-    head: Literal["human", "linear", "dense", "none"] = Field(
-        default="human",
-        description="human: an affine map of the features into the human space, which starts as "
-        "the teacher's, or as the one fitted to the teacher's similarities; the features stay "
-        "useful for other tasks; linear: a map without bias that starts as the identity; dense: "
-        "a map with bias that starts at random, AligNet's; none: the features themselves become "
-        "human-like",
+    head: Literal["none", "linear", "dense"] = Field(
+        default="none",
+        description="none: the features themselves are trained; linear: a map without bias that "
+        "starts as the identity; dense: a map with bias that starts at random, AligNet's. A head "
+        "is left out of the student",
     )
     head_width: int | None = Field(
         default=None,
@@ -75,11 +73,10 @@ class DistillConfig(Strict):
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="last",
         description="what is trained: all weights; those of the last blocks; low-rank adapters, "
-        "merged into the weights at the end; or the head alone (with head = 'none', an affine map "
-        "of the features that is part of the network), on features that are computed once",
+        "merged into the weights at the end; or nothing: the aligned vector in closed form",
     )
     last_blocks: int | None = Field(
-        default=None, ge=1, description="blocks trained with train = 'last'; none: half of them"
+        default=None, ge=1, description="blocks trained with train = 'last'; none: a third of them"
     )
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
     lora_targets: tuple[str, ...] = Field(
@@ -87,7 +84,7 @@ class DistillConfig(Strict):
         description="endings of the names of layers with adapters; none: all linear layers and "
         "ungrouped convolutions but the first",
     )
-    rate: float = Field(default=2e-4, gt=0, description="peak learning rate")
+    rate: float = Field(default=3e-4, gt=0, description="peak learning rate")
     temperature: float | None = Field(
         default=None,
         gt=0,
@@ -105,17 +102,25 @@ class DistillConfig(Strict):
     decay_to_init: float = Field(
         default=1.0, ge=0, description="pull towards the initial weights per step, times the rate"
     )
-    mix: float = Field(
-        default=0.5,
+    mix: float | None = Field(
+        default=None,
         gt=0,
         le=1,
         description="share of the way from the initial weights to the trained ones at which the "
-        "student is taken (Wortsman et al. 2022, arXiv:2109.01903); 1: the trained weights",
+        "student is taken (Wortsman et al. 2022, arXiv:2109.01903); none: half of it or all, "
+        "whichever held-out images prefer (of listed labels: half)",
+    )
+    balance: float | None = Field(
+        default=None,
+        ge=0,
+        description="length of the human part of the vector, in lengths of the features; none: "
+        "the most likeness that costs held-out images no ability",
     )
     preserve: float = Field(
-        default=0.0,
+        default=0.3,
         ge=0,
-        description="weight of 1 - CKA between the features and those of the initial network",
+        description="weight of the KL divergence of each image's neighbours, by the features, from "
+        "the initial ones",
     )
     keep_classifier: float = Field(
         default=0.0,
@@ -161,19 +166,21 @@ class DistillConfig(Strict):
         default=False, description="mirror images at random, if left and right do not matter"
     )
     held_out: float = Field(
-        default=0.1,
+        default=0.2,
         ge=0,
         lt=1,
-        description="share of images, 1000 at most, that are used only to score the student",
+        description="share of images, 1000 at most, that are not trained on; by them the student "
+        "is scored and chosen",
     )
     evaluate_every: int = Field(
-        default=10, ge=1, description="steps between scores and checkpoints"
+        default=25, ge=1, description="steps between scores and checkpoints"
     )
     keep: int = Field(
         default=2, ge=1, description="last checkpoints that are kept, beside that of the best score"
     )
     select: Literal["best", "last"] = Field(
-        default="last", description="weights of the student: lowest held-out KL, or last"
+        default="best",
+        description="step of the student: the one that held-out images prefer, or the last",
     )
     workers: int = Field(default=0, ge=0, description="extra processes that load images")
 
@@ -188,16 +195,10 @@ class DistillConfig(Strict):
             raise ValueError(
                 f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"
             )
-        if self.train == "probe" and self.flip:
-            raise ValueError("flip = true mirrors images, and a probe learns on features")
-        if self.train == "probe" and self.head in {"linear", "dense"}:
+        if self.train == "probe" and (self.head != "none" or self.keep_classifier):
             raise ValueError(
-                f"head = {self.head!r} is no part of the student, and a probe trains nothing "
-                "else; take 'human' or 'none'"
-            )
-        if self.train == "probe" and self.keep_classifier:
-            raise ValueError(
-                "keep_classifier has no effect: a probe changes neither the network nor its classes"
+                "train = 'probe' is the closed form, which trains nothing: leave head and "
+                "keep_classifier out"
             )
         return self
 

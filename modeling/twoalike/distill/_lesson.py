@@ -4,10 +4,11 @@ Training and held-out data are divided by image: a claim about new images needs 
 never used in training. A labelled triplet with images of both parts is dropped and counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,14 @@ import torch
 from twoalike.backbones import CONFIG, load_backbone
 from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
+from twoalike.distill._evidence import (
+    MOST_CROPPED,
+    MOST_LEARNT,
+    BothSides,
+    Cropped,
+    best_temperature,
+    both_sides,
+)
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sampling import HELD_OUT, TRIPLETS, BatchStream
@@ -29,8 +38,9 @@ from twoalike.distill._sources import (
     Source,
 )
 from twoalike.distill._student import Base, StudentNetwork
+from twoalike.features import AlignedVector
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
-from twoalike.teacher import fit_mixture, odd_logits, score_soft
+from twoalike.teacher import odd_logits, score_soft
 
 MOST_TRIPLETS = 20_000
 """Most triplets of held-out images to score on."""
@@ -42,6 +52,8 @@ MOST_VALIDATION = 4000
 """Most images of listed triplets to score on."""
 ENOUGH_JUDGED = 100
 """Judged images: the images to score on are among them."""
+FEWEST = 24
+"""With fewer judged images a map into the human space is fitted to all images."""
 LEAST_TRIPLETS = 100
 """Fewest listed triplets to score on: fewer would say next to nothing."""
 ENOUGH_TRIPLETS, MANY_LABELS = 1000, 100_000
@@ -100,7 +112,7 @@ class Agreement:
         logits, unmapped = self._logits(student, batch)
         if not np.isfinite(logits).all():
             raise FloatingPointError("its similarities are not finite")
-        temperature = _best_temperature(logits, self.labels) if rescale else student.temperature
+        temperature = best_temperature(logits, self.labels) if rescale else student.temperature
         score = score_soft(logits / temperature, self.labels)
         found = {"accuracy": score["accuracy"], "kl": score["kl"]}
         if base is not None and base.classifier is not None:
@@ -109,15 +121,7 @@ class Agreement:
 
     def settle_temperature(self, student: StudentNetwork, batch: int) -> None:
         """Set the temperature at which the untrained student agrees best with the teacher."""
-        best = _best_temperature(self._logits(student, batch)[0], self.labels)
-        with torch.no_grad():
-            student.log_temperature.fill_(float(np.log(best)))
-
-
-def _best_temperature(logits: Floats, labels: Floats) -> float:
-    (share,) = fit_mixture([logits], labels)
-    # If the features contradict the teacher, none is best: use the scale of the similarities.
-    return float(1 / share) if share > 1e-6 else max(float(logits.std()), 1e-3)
+        student.settle(best_temperature(self._logits(student, batch)[0], self.labels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,49 +131,134 @@ class Lesson:
     images: ImageSet  # training images
     source: Source  # batches of them, with the teacher's labels
     probe: Agreement  # some of them, on which the initial temperature is found
-    agreement: Agreement | None  # held-out images
+    agreement: Agreement | None  # held-out images of listed triplets
+    sides: BothSides | None = None  # of a teacher's students
     dropped: int = 0  # labelled triplets that mix training and held-out images
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """Images to train on and images held out, as rows of a collection."""
+
+    kept: Integers
+    aside: Integers
+    learnt: Integers  # those of the kept that a vector is fitted to during training
+    classes: Integers | None  # of all images
+
+    def collections(self, images: Collection) -> tuple[Collection, Collection | None]:
+        """All images; and those of which crops are to be recognised, where there are no classes."""
+        none = self.classes is not None or not len(self.aside)
+        return images, None if none else images.only(np.concatenate([self.learnt, self.aside]))
+
+    @classmethod
+    def of(
+        cls, config: DistillConfig, images: Collection, judged: Booleans, classes: Integers | None
+    ) -> "Division":
+        """Hold out whole classes, or single images where there are none."""
+        n, rows = len(images), np.flatnonzero(judged)
+        # What people said of an image tests a student; what a map says of it repeats the map.
+        among = judged if len(rows) >= ENOUGH_JUDGED else np.ones(n, bool)
+        n_out = min(round(config.held_out * int(among.sum())), MOST_HELD_OUT)
+        if 0 < n_out < 3:
+            raise TwoalikeError(
+                f"{among.sum()} images, of which {config.held_out:.0%} are held out, leave {n_out} "
+                "to score on; a triplet needs 3",
+                remedy="Give more images, or set held_out to 0.",
+            )
+        group = np.arange(n)
+        if classes is not None:
+            group = np.where(classes >= 0, classes, classes.max() + 1 + group)
+        _, group = np.unique(group, return_inverse=True)
+        order = np.random.default_rng([config.seed, HELD_OUT]).permutation(int(group.max()) + 1)
+        sizes = np.bincount(group, weights=among, minlength=len(order))[order].cumsum()
+        is_out = np.zeros(len(order), bool)
+        is_out[order[: int(np.searchsorted(sizes, n_out)) + 1 if n_out else 0]] = True
+        out = is_out[group]
+        kept = np.flatnonzero(~out)
+        # Judged images first, then those of classes.
+        first = -2.0 * judged[kept] * (len(rows) >= FEWEST)
+        if classes is not None:
+            first -= classes[kept] >= 0
+        most = MOST_CROPPED if classes is None else MOST_LEARNT
+        learnt = np.sort(np.argsort(first, kind="stable")[:most])
+        return cls(kept, np.flatnonzero(out), kept[learnt], classes)
 
 
 def image_lesson(
     config: DistillConfig,
     images: Collection,
+    division: Division,
     inputs: Inputs,
     opinion: Opinion,
     *,
+    crops: Inputs | None = None,
     world: int = 1,
     rank: int = 0,
     folder: Path | None = None,
 ) -> Lesson:
     """All triplets of each batch of images, labelled by a teacher.
 
-    ``folder`` is where the processes of a machine share prepared images.
+    ``folder`` is where the processes of a machine share prepared images; ``crops`` make an input
+    of a crop of an image, where there are no classes.
     """
-    n, rows = len(images), np.flatnonzero(opinion.judged)
-    # What people said of an image tests a student; what a map says of it repeats the map.
-    among = rows if len(rows) >= ENOUGH_JUDGED else np.arange(n)
-    n_out = min(round(config.held_out * len(among)), MOST_HELD_OUT)
-    if 0 < n_out < 3:
-        raise TwoalikeError(
-            f"{len(among)} images, of which {config.held_out:.0%} are held out, leave {n_out} to "
-            "score on; "
-            "a triplet needs 3",
-            remedy="Give more images, or set held_out to 0.",
-        )
-    aside = among[_divided(config.seed, len(among), n_out)[1]]
-    kept: Integers = np.setdiff1d(np.arange(n), aside)
+    kept, aside = division.kept, division.aside
     stream = BatchStream(len(kept), config.batch, config.seed, world, rank)
     learnt = opinion.only(kept)
     few = np.arange(min(PROBE, len(kept)))
     order = [images.rows[aside], images.rows[kept[few]], images.rows[kept]]
     store = PreparedImages(order, inputs.shape, folder)
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
-    scored = partial(Agreement.of, seed=config.seed, sampling=config.sampling)
     return Lesson(
         prepared(images.only(kept), flip=config.flip),
         ImageSource(learnt, stream, config.triplets, config.sampling),
-        scored(prepared(images.only(kept[few])), learnt.only(few)),
-        scored(prepared(images.only(aside)), opinion.only(aside)) if n_out else None,
+        Agreement.of(
+            prepared(images.only(kept[few])), learnt.only(few), config.seed, config.sampling
+        ),
+        None,
+        _sides(config, images, division, opinion, prepared, crops),
+    )
+
+
+def _sides(
+    config: DistillConfig,
+    images: Collection,
+    division: Division,
+    opinion: Opinion,
+    prepared: Callable[[Collection], ImageSet],
+    crops: Inputs | None,
+) -> BothSides:
+    """Images that choose the student: all that are held out, and some of the others."""
+    aside, judged = division.aside, opinion.judged
+    learnt = division.learnt
+    rows = (
+        np.flatnonzero(judged[learnt]) if judged[learnt].sum() >= FEWEST else np.arange(len(learnt))
+    )
+    enough = judged[aside].sum() >= 3
+    scored = np.flatnonzero(judged[aside]) if enough else np.arange(len(aside))
+    places = np.concatenate([learnt[rows], aside[scored]])
+    rng, cpu = np.random.default_rng([config.seed, TRIPLETS]), torch.device("cpu")
+    those = opinion.only(aside[scored])
+    everyone = torch.arange(len(scored))
+    triplets = those.triplets(everyone, MOST_TRIPLETS, cpu, rng, config.sampling)
+    chances = those.probabilities(everyone, triplets, cpu)
+    both = np.concatenate([learnt, aside])
+    cropped = None
+    if crops is not None and division.classes is None and len(aside):
+        own, others = (images.only(part) for part in (learnt, aside))
+        cropped = (
+            ImageSet(own, crops, seed=config.seed),
+            ImageSet(others, crops, seed=config.seed),
+        )
+    return BothSides(
+        prepared(images.only(learnt)),
+        rows,
+        prepared(images.only(aside)) if len(aside) else None,
+        scored,
+        opinion.only(places).matrix(),
+        chances.numpy().astype(np.float64),
+        triplets.numpy(),
+        None if division.classes is None else division.classes[both],
+        cropped,
     )
 
 
@@ -354,18 +443,26 @@ def check_control(control: Path, config: DistillConfig, digest: str, teacher: st
             )
 
 
-def control_score(
-    control: Path, lesson: Lesson, config: DistillConfig, device: torch.device
-) -> dict[str, float]:
-    """Agreement of a control with the teacher, at the control's best temperature."""
+def control_scores(
+    control: Path, sides: BothSides, config: DistillConfig, device: torch.device
+) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
+    """Scores of a control on this run's held-out images: of its vector, and of all its parts."""
     backbone = load_backbone(control)
-    student = StudentNetwork(backbone.module, backbone.head, similarity=config.similarity)
-    student.to(device)
+    student = StudentNetwork(backbone.module).to(device)
 
-    def prepared(agreement: Agreement) -> Agreement:
-        images = ImageSet(agreement.images.images, backbone.preprocessing, seed=config.seed)
-        return replace(agreement, images=images)
+    inputs = backbone.preprocessing
 
-    assert lesson.agreement is not None
-    prepared(lesson.probe).settle_temperature(student, config.batch)
-    return prepared(lesson.agreement).score(student, config.batch)
+    def prepared(images: ImageSet | None, inputs: Inputs) -> Any:
+        return images and ImageSet(images.images, inputs, seed=config.seed)
+
+    cropped = Cropped.of(inputs)
+    own = replace(
+        sides,
+        learnt=prepared(sides.learnt, inputs),
+        held_out=prepared(sides.held_out, inputs),
+        crops=sides.crops and tuple(prepared(one, cropped) for one in sides.crops),
+    )
+    found = own.features(student, config.batch)
+    p = backbone.n_features
+    vector = AlignedVector(np.eye(p, dtype=np.float32), np.zeros(p, np.float32), backbone.parts, {})
+    return found.score(vector).as_dict(), both_sides("control", found, vector)

@@ -4,9 +4,9 @@ import copy
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,16 @@ from twoalike.distill._checkpoint import (
     save_checkpoint,
 )
 from twoalike.distill._config import DistillConfig
+from twoalike.distill._evidence import BothSides, Score
 from twoalike.distill._fabric import load_whole, load_whole_optimizer, whole
-from twoalike.distill._lesson import Agreement, Lesson
+from twoalike.distill._lesson import Lesson
 from twoalike.distill._losses import UNCALIBRATED
 from twoalike.distill._metrics import Metrics, Record, open_metrics
 from twoalike.distill._student import Base, StudentNetwork
 from twoalike.distill._update import Update, WeightAverage, mixed
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
+from twoalike.teacher import VectorSettings
 
 
 class Trainer:
@@ -42,7 +44,8 @@ class Trainer:
 
     The Fabric must be launched, the student have its initial weights and temperature, and the
     lesson be that of this process. Checkpoints are written beside the student's ``folder``; a run
-    resumes from those with the same ``fingerprint``. ``classifier`` is the network's own, if kept.
+    resumes from those with the same ``fingerprint``. ``classifier`` is the network's own, if kept,
+    ``sides`` the closed form that a teacher's student has to improve on.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class Trainer:
         folder: Path,
         fingerprint: dict[str, Any],
         classifier: torch.nn.Linear | None = None,
+        sides: "ClosedForm | None" = None,
     ) -> None:
+        self.sides = sides
         self.fabric, self.student, self.lesson, self.config = fabric, student, lesson, config
         self.folder, self.fingerprint = folder, fingerprint
         # Copies are made before the weights are sharded.
@@ -65,7 +70,7 @@ class Trainer:
         self.progress = Progress(0, 0, None)
         self.log: list[Record] = []
         self.saved: list[int] = []
-        self.last_score: dict[str, float] | None = None
+        self.last_score: dict[str, Any] | None = None
 
     @property
     def checkpoints(self) -> Path:
@@ -173,32 +178,61 @@ class Trainer:
 
     def _score(self, metrics: Metrics | None) -> None:
         """Score on held-out images."""
-        step, best, agreement = self.progress.step, self.progress, self.lesson.agreement
-        if agreement is None:
+        step, best = self.progress.step, self.progress
+        with self.average.in_place() if self.average is not None else nullcontext():
+            held_out = self._held_out()
+        if held_out is None:
             self.progress = Progress(step, step, None)
             return
-        with ExitStack() as weights:
-            if self.average is not None:
-                weights.enter_context(self.average.in_place())
-            if self.config.mix < 1:
-                weights.enter_context(mixed(self.update.optimizer, self.config.mix))
-            held_out = self._held_out(agreement)
         self._note({"step": step, "held_out": held_out}, metrics)
         self.last_score = held_out
-        if best.best_kl is None or held_out["kl"] < best.best_kl:
-            self.progress = Progress(step, step, held_out["kl"])
+        merit = _merit(held_out)
+        if best.best is None or merit < best.best:
+            self.progress = Progress(step, step, merit)
 
-    def _held_out(self, agreement: Agreement) -> dict[str, float]:
-        rescale = self._is_uncalibrated
+    def _held_out(self) -> dict[str, Any] | None:
+        """Score the present weights, or the best mix of them with the initial ones."""
+        agreement, sides = self.lesson.agreement, self.sides
         try:
-            return agreement.score(self.student, self.config.batch, rescale=rescale, base=self.base)
+            if sides is not None:
+                step = self.progress.step
+                mixes = (0.0,) if step == 0 else self.mixes
+                return min((self._both_sides(mix) for mix in mixes), key=_merit)
+            if agreement is None:
+                return None
+            mix = self.mixes[0]
+            with mixed(self.update.optimizer, mix) if mix < 1 else nullcontext():
+                rescale = self.config.objective in UNCALIBRATED or mix < 1
+                batch = self.config.batch
+                found = agreement.score(self.student, batch, rescale=rescale, base=self.base)
+            return {**found, "mix": mix}
         except FloatingPointError as error:
             raise self._diverged(self.progress.step, str(error)) from error
 
+    def _both_sides(self, mix: float) -> dict[str, Any]:
+        """Likeness and ability of the vector by these weights, beside those of the closed form."""
+        assert self.sides is not None
+        with mixed(self.update.optimizer, mix) if mix < 1 else nullcontext():
+            found = self.sides.of.features(self.student, self.config.batch)
+            if self.base is not None and self.base.classifier is not None:
+                assert found.held_out is not None
+                assert self.sides.of.held_out is not None
+                x, images = torch.from_numpy(found.held_out), self.sides.of.held_out
+                kept = {"same_class": self.base.same_class(x, images, self.config.batch)}
+            else:
+                kept = {}
+        score = found.score(self.sides.settings.fit(found.evidence()))
+        gain = score.gain(self.sides.closed, self.config.seed) if mix else (0.0, 0.0)
+        floor = self.sides.base.ability
+        able = floor is None or score.ability is None or score.ability >= floor
+        return {**score.as_dict(), **kept, "mix": mix, "gain": list(gain), "able": able}
+
     @property
-    def _is_uncalibrated(self) -> bool:
-        """Whether the student's weights have another temperature than the one that was trained."""
-        return self.config.objective in UNCALIBRATED or self.config.mix < 1
+    def mixes(self) -> tuple[float, ...]:
+        """Shares of the way to the trained weights that are tried."""
+        if self.config.mix is not None:
+            return (self.config.mix,)
+        return (0.5,) if self.sides is None else (0.5, 1.0)
 
     def _note(self, record: Record, metrics: Metrics | None) -> None:
         self.log.append(record)
@@ -246,11 +280,15 @@ class Trainer:
                 "go on with `resume=True`"
             )
 
-    def finish(self) -> tuple[StudentNetwork, int]:
-        """Return the student with the selected weights, and the step of these weights."""
+    def finish(self) -> tuple[StudentNetwork, int, float]:
+        """Return the student with the selected weights, their step, and how far they are mixed.
+
+        A mix of 0 is the closed form: no step of training improved on it.
+        """
         average = self.average is not None
+        chosen, mix = self._selected()
         step, weights, averaged = self._first_whole(
-            [checkpoint_path(self.checkpoints, step) for step in self._selected()],
+            [checkpoint_path(self.checkpoints, step) for step in chosen],
             lambda path: (
                 checkpoint_step(path),
                 *read_weights(path, self.student, average=average),
@@ -260,15 +298,15 @@ class Trainer:
         load_whole(self.unsharded, weights)
         if averaged is not None:
             load_whole(self.unsharded, {**self.unsharded.state_dict(), **averaged})
-        if self.config.mix < 1:
-            self._mix()
-        if self._is_uncalibrated:
+        if mix < 1:
+            self._mix(mix)
+        if self.lesson.sides is None and (mix < 1 or self.config.objective in UNCALIBRATED):
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(self.unsharded, self.config.batch)
-        return self.unsharded, step
+        return self.unsharded, step if mix else 0, mix
 
     @torch.no_grad()
-    def _mix(self) -> None:
+    def _mix(self, share: float) -> None:
         """Take the student's trained weights part of the way back to the initial ones."""
         known = self.update.optimizer.initial
         named = self.student.named_parameters()
@@ -276,16 +314,39 @@ class Trainer:
         for name, weights in self.unsharded.named_parameters():
             if name in initial:
                 start = initial[name].to(weights.device)
-                weights.copy_(torch.lerp(start, weights, self.config.mix))
+                weights.copy_(torch.lerp(start, weights, share))
 
-    def _selected(self) -> list[int]:
-        """Step to take the student from, followed by fallbacks, best first."""
-        if self.config.select == "last" or self.lesson.agreement is None:
-            return [self.progress.step]
-        kl = {row["step"]: row["held_out"]["kl"] for row in self.log if "held_out" in row}
-        best = self.progress.best_step
+    def _selected(self) -> tuple[list[int], float]:
+        """Choose the step to take the student from, with fallbacks after it, and the mix."""
+        scores = {row["step"]: row["held_out"] for row in self.log if "held_out" in row}
+        last = self.progress.step
+        if self.config.select == "last" or not scores:
+            return [last], scores.get(last, {}).get("mix", self.mixes[-1])
         steps = {checkpoint_step(path) for path in find_checkpoints(self.checkpoints)}
-        return [best, *sorted(steps & kl.keys() - {best}, key=kl.__getitem__)]
+        order = sorted(steps & scores.keys(), key=lambda step: _merit(scores[step]))
+        best = self.progress.best_step
+        order = [best, *(step for step in order if step != best)]
+        if self.sides is None:
+            return order, scores[best]["mix"]
+        earned = scores[best]["able"] and scores[best]["gain"][0] > 0
+        return order, scores[best]["mix"] if earned else 0.0
+
+
+def _merit(score: Mapping[str, Any]) -> float:
+    """Rank a step, best lowest: by likeness if no ability is lost; of listed labels by KL."""
+    if "gain" not in score:
+        return float(score["kl"])
+    return float(1 - score["likeness"] + 2 * (not score["able"]))
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    """What training has to improve on: the vector of the initial network, and how it is made."""
+
+    of: BothSides
+    settings: VectorSettings
+    closed: Score
+    base: Score
 
 
 @contextmanager

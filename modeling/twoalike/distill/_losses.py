@@ -27,6 +27,9 @@ CLASS_TEMPERATURE = 2.0
 """Of class probabilities to be preserved: the choice of Li and Hoiem, who use the weight 1 and,
 unlike Hinton et al., do not multiply the term by the square of the temperature."""
 
+NEIGHBOUR_TEMPERATURE = 0.1
+"""Of cosines, as in gLocal."""
+
 
 def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
     """Similarity of all pairs of a batch, shape (B, B), float32 (float64 of float64 features).
@@ -112,21 +115,30 @@ def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tenso
     return 1 - functional.cosine_similarity(ours, theirs, dim=0)
 
 
-def cka_loss(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """1 minus the linear centred kernel alignment of two networks' features of the same images.
+def neighbour_divergence(features: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """KL divergence of each image's neighbours in a batch from the previous ones, in nats.
 
-    0 if they are equal up to rotation, scale and shift, 1 if they are unrelated (Kornblith et al.,
-    ICML 2019, equation 4 with linear kernels; :func:`twoalike.rsa.linear_cka` measures it).
+    An image's neighbours are the softmax of its cosines with the others, of features minus the
+    previous features' mean, at temperature .1: the local term of gLocal (Muttenthaler et al. 2023,
+    arXiv:2306.04507), which differs by the entropy of the previous neighbours, a constant.
 
     Parameters
     ----------
-    features, others
-        Shape (B, p) and (B, q).
+    features, before
+        Shape (B, p), of any precision.
     """
     with torch.autocast(features.device.type, enabled=False):
-        ours, theirs = (x.float() - x.float().mean(dim=0) for x in (features, others))
-        a, b = ours @ ours.T, theirs @ theirs.T
-        return 1 - functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
+        mean = before.float().mean(dim=0)
+        ours, theirs = (_neighbours(x.float() - mean) for x in (features, before))
+        return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+def _neighbours(x: torch.Tensor) -> torch.Tensor:
+    """Log-probability that each other image is the neighbour, shape (B, B)."""
+    unit = functional.normalize(x, dim=1)
+    itself = torch.eye(len(x), dtype=torch.bool, device=x.device)
+    cosine = (unit @ unit.T / NEIGHBOUR_TEMPERATURE).masked_fill(itself, -1e4)
+    return functional.log_softmax(cosine, dim=1)
 
 
 def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +21,25 @@ from twoalike.backbones import (
     without_unreadable,
 )
 from twoalike.collections import Collection, as_collection
+from twoalike.distill._activations import frozen_part, restore
 from twoalike.distill._alignet import alignet_preprocessing
 from twoalike.distill._checkpoint import checkpoints_of, find_checkpoints, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
+from twoalike.distill._evidence import Cropped, both_sides, classes_of, plain_vector
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import expect_dropped_layers, make_fabric
 from twoalike.distill._graph import TRIALS, find_idle
 from twoalike.distill._guidance import Guidance
-from twoalike.distill._head import Start, human_head
 from twoalike.distill._labels import read_labels
 from twoalike.distill._lesson import (
+    Division,
     Lesson,
     check_control,
-    control_score,
+    control_scores,
     image_lesson,
     label_lesson,
 )
-from twoalike.distill._loop import Trainer, enough_memory
+from twoalike.distill._loop import ClosedForm, Trainer, enough_memory
 from twoalike.distill._metrics import FILE
 from twoalike.distill._positions import shared_positions
 from twoalike.distill._prepared import machine_folder
@@ -49,10 +51,11 @@ from twoalike.distill._student import (
     identity_head,
     with_kept_classifier,
 )
-from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.distill._trainable import feature_source, prepare_training
+from twoalike.features import FeatureTable, join_parts, read_features, write_features
 from twoalike.study import TwoalikeError, counted, hold_output, provenance, read_ids
-from twoalike.teacher import AffineTeacher, Teacher, load_teacher
+from twoalike.tables import LabelSource
+from twoalike.teacher import AffineTeacher, Frontier, Teacher, find_frontier, load_teacher
 
 
 def distill(
@@ -72,6 +75,7 @@ def distill(
     pool: TokenPool | None = None,
     block: int | None = None,
     control: Student | str | Path | None = None,
+    classes: LabelSource | None = None,
     skip_unreadable: bool = False,
     device: str = "auto",
     resume: bool = False,
@@ -114,6 +118,10 @@ def distill(
     control
         A student of the same images from an untransformed teacher, or its folder. Its agreement
         with this teacher is reported beside the student's.
+    classes
+        Table of the images' classes (columns id and class, the last column counts), by which it is
+        judged that the student has lost no ability; None: the images' folders or, where there are
+        none, crops of the images, each to be recognised.
     skip_unreadable
         Omit unreadable images instead of refusing them.
     device
@@ -154,7 +162,7 @@ def distill(
                 if skip_unreadable:
                     share = fabric.global_rank, fabric.world_size
                     seen, unreadable = without_unreadable(seen, config.workers, *share)
-                run = _Run(config, guidance, seen, unreadable, backbone, Path(out), device)
+                run = _Run(config, guidance, seen, unreadable, backbone, Path(out), device, classes)
                 run.train(fabric, resume)
         return Student.load(out)
 
@@ -295,6 +303,12 @@ def _start(
     return choose_tokens(sized, pool, block)
 
 
+MEASURES = {
+    "likeness": "Spearman's correlation of cosines with the teacher's similarities",
+    "ability": "few-shot accuracy (nearest mean of 1 and of 3 examples), or of recognised crops",
+}
+
+
 @dataclass(frozen=True)
 class _Run:
     """One distillation, with all inputs read."""
@@ -306,71 +320,74 @@ class _Run:
     backbone: Backbone
     out: Path
     device: str
+    classes: LabelSource | None
 
     def train(self, fabric: Fabric, resume: bool) -> None:
         """Train the student, or resume its training, and write its folder."""
         config, backbone = self.config, self.backbone
-        initial, classifier = backbone.weights_sha256, backbone.classifier
-        module = prepare_training(backbone, config)
+        initial = backbone.weights_sha256
+        prepare_training(backbone, config)
         with machine_folder(fabric, config.workers) as folder:
             with fabric.rank_zero_first():
-                lesson = self._lesson(fabric.world_size, fabric.global_rank, folder)
+                lesson, module = self._lesson(fabric.world_size, fabric.global_rank, folder)
                 origin = self.guidance.origin
-            self._train(fabric, module, lesson, origin, initial, classifier, resume)
+            if (control := self.guidance.control) is not None:
+                check_control(control, config, self.seen.digest, origin["sha256"])
+            fingerprint = {
+                "config": config.model_dump(mode="json"),
+                "teacher": origin["sha256"],
+                "student": initial,
+                "images": self.seen.digest,
+                "processes": fabric.world_size,
+                "classifier": weights_sha256(backbone.classifier) if backbone.classifier else None,
+                **backbone.tokens,
+            }
+            network = self._network(module, lesson, fabric.device)
+            start = self._start(network, lesson)
+            if config.train == "probe":
+                made = Made(network, 0, 0.0, [], {"learnt": 0})
+            else:
+                made = self._train(fabric, network, lesson, fingerprint, start, resume)
+            if fabric.is_global_zero:
+                self._finish(made, lesson, origin, initial, start, fabric.device)
+            fabric.barrier()
 
     def _train(
         self,
         fabric: Fabric,
-        module: torch.nn.Module,
+        network: StudentNetwork,
         lesson: Lesson,
-        origin: dict[str, Any],
-        initial: str,
-        classifier: torch.nn.Linear | None,
+        fingerprint: dict[str, Any],
+        start: "Start",
         resume: bool,
-    ) -> None:
-        """Train on a lesson; ``initial`` is the hash of the initial weights."""
-        config, backbone, seen = self.config, self.backbone, self.seen
-        control = self.guidance.control
-        if control is not None:
-            check_control(control, config, seen.digest, origin["sha256"])
-        fingerprint = {
-            "config": config.model_dump(mode="json"),
-            "teacher": origin["sha256"],
-            "student": initial,
-            "images": seen.digest,
-            "processes": fabric.world_size,
-            "classifier": weights_sha256(classifier) if classifier else None,
-            **backbone.tokens,
-        }
-        network, base, start = self._network(module, lesson, fabric.device)
-        idle = self._leave_idle(network, fabric)
-        n_learnt = sum(
+    ) -> "Made":
+        """Take all steps, and the weights that held-out images prefer."""
+        idle = self._leave_idle(network, lesson, fabric)
+        learnt = sum(
             weights.numel()
             for name, weights in network.named_parameters()
             if weights.requires_grad and name != "log_temperature"
         )
-        trainer = Trainer(fabric, network, lesson, config, self.out, fingerprint, classifier)
+        trainer = Trainer(
+            fabric,
+            network,
+            lesson,
+            self.config,
+            self.out,
+            fingerprint,
+            self.backbone.classifier,
+            start.closed,
+        )
         if resume:
             trainer.resume()
         trainer.run()
-        trained, step = trainer.finish()
-        if fabric.is_global_zero:
-            summary = self._summary(origin, trainer, step, base)
-            summary |= {"learnt": n_learnt, "head_start": start}
-            summary |= {"idle": idle} if idle else {}
-            if control is not None:
-                score = control_score(control, lesson, config, fabric.device)
-                summary["held_out"]["control"] = score
-            files, settings = self.guidance.files, fingerprint["config"]
-            made = provenance("student", seed=config.seed, inputs=files, config=settings)
-            write_student(self.out, backbone, trained, made, summary, trainer.log, seen)
-        fabric.barrier()
+        trained, step, mix = trainer.finish()
+        summary = {"learnt": learnt} | ({"idle": idle} if idle else {})
+        return Made(trained, step, mix, trainer.log, summary)
 
-    def _leave_idle(self, network: StudentNetwork, fabric: Fabric) -> list[str]:
+    def _leave_idle(self, network: StudentNetwork, lesson: Lesson, fabric: Fabric) -> list[str]:
         """Exclude weights from training that never get a gradient, and return their names."""
-        inputs = torch.zeros(2, *self.backbone.preprocessing.shape, device=fabric.device)
-        if self.config.train == "probe":
-            inputs = torch.zeros(2, self.backbone.n_features, 1, 1, device=fabric.device)
+        inputs = torch.zeros(2, *lesson.images.inputs.shape, device=fabric.device)
         sharded = self.config.parallel == "fsdp"
         with enough_memory(self.config, 1):
             idle, dropped, random = find_idle(network, inputs, TRIALS if sharded else 1)
@@ -394,36 +411,43 @@ class _Run:
             )
         return [name.removeprefix("backbone.") for name in idle]
 
-    def _lesson(self, world: int, rank: int, folder: Path | None) -> Lesson:
-        """Learn from all triplets of each batch, or from listed ones."""
-        config, seen, inputs = self.config, self.seen, self._inputs()
+    def _lesson(self, world: int, rank: int, folder: Path | None) -> tuple[Lesson, torch.nn.Module]:
+        """Learn from all triplets of each batch, or from listed ones; and the module that does."""
+        config, seen, backbone = self.config, self.seen, self.backbone
         place: dict[str, Any] = {"world": world, "rank": rank, "folder": folder}
-        if (teacher := self.guidance.teacher) is not None:
-            features = self.guidance.features
-            if features is None and teacher.needs_features:
-                features = self._teacher_features(teacher)
-            average = (
-                teacher.description.get("labels") if config.average == "teacher" else config.average
-            )
-            beside = checkpoints_of(self.out)
-            opinion = _opinion(teacher, seen.ids, features, average or "predictive", beside)
-            return image_lesson(config, seen, inputs, opinion, **place)
-        labels, validation = self.guidance.labels, self.guidance.validation
-        assert labels is not None
-        table, tested = read_labels(labels), read_labels(validation) if validation else None
-        place["unreadable"] = self.unreadable
-        return label_lesson(config, seen, inputs, table, tested, **place)
+        if (teacher := self.guidance.teacher) is None:
+            labels, validation = self.guidance.labels, self.guidance.validation
+            assert labels is not None
+            table, tested = read_labels(labels), read_labels(validation) if validation else None
+            place["unreadable"] = self.unreadable
+            prepared = backbone.preprocessing
+            return label_lesson(config, seen, prepared, table, tested, **place), backbone.module
+        judged = np.isin(seen.ids, teacher.known_ids)
+        division = Division.of(config, seen, judged, classes_of(seen.ids, self.classes))
+        beside = checkpoints_of(self.out)
+        same = _is_of(teacher, backbone)
+        divided = frozen_part(backbone, config, division.collections(seen), beside, self.device)
+        features = self.guidance.features
+        if features is None and teacher.needs_features:
+            features = self._teacher_features(teacher, same)
+        average = (
+            teacher.description.get("labels") if config.average == "teacher" else config.average
+        )
+        opinion = _opinion(teacher, seen.ids, features, average or "predictive", beside)
+        module: torch.nn.Module = backbone.module
+        inputs: Inputs = backbone.preprocessing
+        place["crops"] = Cropped.of(backbone.preprocessing)
+        if divided is not None:
+            module, inputs, place["crops"] = divided
+        return image_lesson(config, seen, division, inputs, opinion, **place), module
 
-    def _inputs(self) -> Inputs:
-        """How the student reads images: prepared or, for a probe, as features."""
-        if self.config.train != "probe":
-            return self.backbone.preprocessing
-        cache = checkpoints_of(self.out) / "student_features.npz"
-        return frozen_features(self.backbone, self.seen, cache, self.device, self.config.workers)
+    def _teacher_features(self, teacher: Teacher, same: bool) -> FeatureTable:
+        """Features of the teacher's own network, saved beside the checkpoints.
 
-    def _teacher_features(self, teacher: Teacher) -> FeatureTable:
-        """Features of the teacher's own network, saved beside the checkpoints."""
-        seen, cache = self.seen, checkpoints_of(self.out) / "teacher_features.npz"
+        Where that is the student's (``same``), the pass that divided it has made them.
+        """
+        seen, beside = self.seen, checkpoints_of(self.out)
+        cache = beside / ("student_features.npz" if same else "teacher_features.npz")
         if cache.is_file():
             table = read_features(cache)
             same = table.meta.get("listing_sha256") == seen.digest
@@ -459,68 +483,127 @@ class _Run:
 
     def _network(
         self, module: torch.nn.Module, lesson: Lesson, device: torch.device
-    ) -> tuple[StudentNetwork, dict[str, float] | None, Start | None]:
-        """Assemble the network to train, at the temperature that fits it best at the start.
-
-        Beside it: the score of its own features, and how a head into the human space starts.
-        """
-        config = self.config
-        plain = StudentNetwork(module, similarity=config.similarity)
-        # Before anything is computed: another memory layout changes the last bits.
-        plain.to(device)
-        if config.channels_last and config.parallel == "ddp":  # fsdp shards plain layouts only
-            plain.to(memory_format=torch.channels_last)
-        base, start = None, None
-        if lesson.agreement is not None:
-            lesson.probe.settle_temperature(plain, config.batch)
-            base = lesson.agreement.score(plain, config.batch)
-        head, p = None, self.backbone.n_features
-        if config.head == "human":
-            teacher = self.guidance.teacher
-            head, start = human_head(teacher, self.backbone, plain, lesson, config.batch)
-        elif config.head == "linear":
-            seed = seed_of(config.seed, HEAD)
+    ) -> StudentNetwork:
+        """Assemble the network to train, at the temperature that fits it best at the start."""
+        config, p, seed = self.config, self.backbone.n_features, seed_of(self.config.seed, HEAD)
+        head = None
+        if config.head == "linear":
             head = identity_head(p, bias=False, width=config.head_width, seed=seed)
         elif config.head == "dense":
-            head = dense_head(p, config.head_width, seed_of(config.seed, HEAD))
-        elif config.train == "probe":
-            head = identity_head(p, bias=True)
+            head = dense_head(p, config.head_width, seed)
         network = StudentNetwork(
             module, head, similarity=config.similarity, temperature=config.temperature or 1.0
         ).to(device)
+        # Before anything is computed: another memory layout changes the last bits.
+        if config.channels_last and config.parallel == "ddp":  # fsdp shards plain layouts only
+            network.to(memory_format=torch.channels_last)
         if config.temperature is None:
             lesson.probe.settle_temperature(network, config.batch)
-        return network, base, start
+        return network
 
-    def _summary(
+    def _start(self, network: StudentNetwork, lesson: Lesson) -> "Start":
+        """Find the closed form, and score it and the network itself."""
+        config, sides = self.config, lesson.sides
+        if sides is None:
+            if lesson.agreement is None:
+                return Start(None, None, {})
+            plain = StudentNetwork(network.backbone, similarity=config.similarity)
+            plain.to(network.log_temperature.device)
+            lesson.probe.settle_temperature(plain, config.batch)
+            return Start(None, None, {"base": lesson.agreement.score(plain, config.batch)})
+        found = sides.features(network, config.batch)
+        frontier = find_frontier(found.evidence(), balance=config.balance, seed=config.seed)
+        if sides.held_out is None:
+            return Start(None, frontier, {})
+        base, closed = plain_vector(found), frontier.chosen.fit(found.evidence())
+        form = ClosedForm(sides, frontier.chosen, found.score(closed), found.score(base))
+        rows = both_sides("base", found, base) + both_sides("closed form", found, closed)
+        held_out = {"base": form.base.as_dict(), "start": form.closed.as_dict()}
+        return Start(form, frontier, held_out, rows)
+
+    def _finish(
         self,
+        made: "Made",
+        lesson: Lesson,
         origin: dict[str, Any],
-        trainer: Trainer,
-        step: int,
-        base: dict[str, float] | None,
-    ) -> dict[str, Any]:
-        """Describe teacher, data and scores for the student's config."""
-        lesson, held_out = trainer.lesson, None
-        if lesson.agreement is not None:
-            by_step = {row["step"]: row["held_out"] for row in trainer.log if "held_out" in row}
-            held_out = {
-                "images": len(lesson.agreement.images),
-                "triplets": len(lesson.agreement.triplets),
-                "ceiling": lesson.agreement.ceiling,
-                "base": base,
-                "start": by_step[0],
-                "student": by_step[step],
-            }
+        initial: str,
+        start: "Start",
+        device: torch.device,
+    ) -> None:
+        """Fit the aligned vector of the final weights, describe all, and write the folder."""
+        config, sides, student = self.config, lesson.sides, made.student.to(device)
+        held_out, rows = dict(start.held_out), list(start.rows)
+        p, control = self.backbone.n_features, self.guidance.control
+        vector = join_parts((np.eye(p), np.zeros(p)), None)
+        if sides is not None and start.frontier is not None:
+            found = sides.features(student, config.batch)
+            vector = start.frontier.chosen.fit(found.everything())
+            if sides.held_out is not None:
+                tested = start.frontier.chosen.fit(found.evidence())
+                held_out["student"] = found.score(tested).as_dict()
+                student.settle(found.score(tested).temperature)
+                rows += both_sides("student", found, tested)
+                if control is not None:
+                    held_out["control"], own = control_scores(control, sides, config, device)
+                    rows += own
+                held_out |= {"images": len(sides.held_out), "triplets": len(sides.triplets)}
+                held_out["ceiling"] = sides.ceiling
+        elif (agreement := lesson.agreement) is not None:
+            by_step = {row["step"]: row["held_out"] for row in made.log if "held_out" in row}
+            held_out |= {"start": by_step[0], "student": by_step[made.step]}
+            held_out |= {"images": len(agreement.images), "triplets": len(agreement.triplets)}
+            held_out["ceiling"] = agreement.ceiling
         unreadable = {"unreadable": list(self.unreadable)} if self.unreadable else {}
-        return {
-            "initial_sha256": trainer.fingerprint["student"],
-            "selected_step": step,
-            "held_out": held_out,
+        summary = {
+            "initial_sha256": initial,
+            "selected_step": made.step,
+            "mix": made.mix,
+            "held_out": held_out or None,
+            "both_sides": {"measures": MEASURES, "rows": rows} if rows else None,
+            "frontier": start.frontier.as_dict() if start.frontier else None,
             "teacher": origin,
             "data": {
                 "learnt": len(lesson.images),
                 "mixed_triplets_dropped": lesson.dropped,
-                "listing_sha256": trainer.fingerprint["images"],
+                "listing_sha256": self.seen.digest,
                 **unreadable,
             },
+            **made.summary,
         }
+        student.backbone, student.vector = restore(student.backbone), vector
+        settings = config.model_dump(mode="json")
+        provenanced = provenance(
+            "student", seed=config.seed, inputs=self.guidance.files, config=settings
+        )
+        write_student(self.out, self.backbone, student, provenanced, summary, made.log, self.seen)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What is known before training."""
+
+    closed: ClosedForm | None
+    frontier: Frontier | None
+    held_out: dict[str, Any]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A trained network, and how it came about."""
+
+    student: StudentNetwork
+    step: int
+    mix: float
+    log: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+
+def _is_of(teacher: Teacher, backbone: Backbone) -> bool:
+    """Whether a teacher maps the features of this very network, prepared and pooled like this."""
+    source, tokens = teacher.source, backbone.tokens
+    return (
+        source.get("weights_sha256") == backbone.weights_sha256
+        and source.get("preprocessing") == backbone.preprocessing.as_timm()
+        and all(source.get(key) == tokens.get(key) for key in ("pool", "block"))
+    )

@@ -17,7 +17,7 @@ from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
 from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
-from twoalike.study import Booleans, Integers
+from twoalike.study import Booleans, Floats, Integers
 
 Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
@@ -114,6 +114,14 @@ class Opinion:
             draws = draws[[int(rng.integers(len(draws)))]]
         here = draws[:, self.rows[images.cpu()]].to(device)
         return here @ here.transpose(1, 2)
+
+    def matrix(self) -> Floats:
+        """Mean similarities of all images, shape (n, n): people's own where all were judged."""
+        if self.judgments is not None and self.judged.all():
+            human = self.judgments.numpy().astype(np.float64)
+            return np.asarray(human @ human.T)
+        everyone, cpu = torch.arange(len(self)), torch.device("cpu")
+        return self.similarity(everyone, cpu).mean(dim=0).numpy().astype(np.float64)
 
     def probabilities(
         self,

@@ -1,6 +1,7 @@
 """The network that is trained, and a copy of its initial state to which it may be held close."""
 
 import copy
+import math
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,8 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from twoalike.backbones import Backbone, no_classifier
 from twoalike.distill._config import DistillConfig, Similarity
 from twoalike.distill._fabric import whole
-from twoalike.distill._losses import cka_loss, class_divergence, image_similarity
+from twoalike.distill._losses import class_divergence, image_similarity, neighbour_divergence
 from twoalike.distill._sources import ImageSet
+from twoalike.features import AlignedVector
 from twoalike.study import TwoalikeError
 
 CUT_SD = 0.87962566103423978
@@ -79,6 +81,7 @@ class StudentNetwork(nn.Module):
         self.backbone = backbone
         self.similarity: Similarity = similarity
         self.head = head
+        self.vector: AlignedVector | None = None  # fitted after training
         # One element instead of a scalar, which cannot be sharded among processes.
         self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
 
@@ -86,6 +89,11 @@ class StudentNetwork(nn.Module):
     def temperature(self) -> float:
         """Temperature of the choices; all processes must call this."""
         return float(whole(self.log_temperature.detach()).exp())
+
+    @torch.no_grad()
+    def settle(self, temperature: float) -> None:
+        """Set the temperature of the choices."""
+        self.log_temperature.fill_(math.log(temperature))
 
     def forward(self, images: torch.Tensor) -> Output:
         """Features, through the head and before it, and the temperature."""
@@ -139,9 +147,10 @@ def with_kept_classifier(backbone: Backbone, config: DistillConfig) -> Backbone:
 class Base:
     """A frozen copy of the initial network, with its classifier if that is kept.
 
-    ``preserve`` keeps the student's features close to the initial ones
-    (:func:`twoalike.distill.cka_loss`), ``keep_classifier`` their classes: the classifier is
-    frozen, so its inputs must preserve them (:func:`twoalike.distill.class_divergence`).
+    ``preserve`` keeps the neighbourhoods of the initial features
+    (:func:`twoalike.distill.neighbour_divergence`), ``keep_classifier`` their classes: the
+    classifier is frozen, so its inputs must preserve them
+    (:func:`twoalike.distill.class_divergence`).
     """
 
     def __init__(
@@ -168,7 +177,7 @@ class Base:
             before = self.network(inputs)
         total = torch.zeros((), device=self.device)
         if self.config.preserve:
-            total = total + self.config.preserve * cka_loss(output.unmapped, before)
+            total = total + self.config.preserve * neighbour_divergence(output.unmapped, before)
         if self.config.keep_classifier:
             ours, theirs = self._scores(output.unmapped), self._scores(before)
             total = total + self.config.keep_classifier * class_divergence(ours, theirs)

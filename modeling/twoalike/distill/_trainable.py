@@ -19,18 +19,15 @@ loaded with timm alone or with twoalike, outputs the aligned features.
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from twoalike.backbones import Backbone, create_network, pooled_features, put_classifier
-from twoalike.collections import Collection
+from twoalike.backbones import Backbone, create_network, put_classifier
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._graph import compute_twice, computed_once
-from twoalike.features import FeatureTable, Rows, read_features, write_features
 from twoalike.study import Floats, TwoalikeError, how_to_install
 
 TOLERANCE = 1e-5
@@ -261,24 +258,6 @@ def _try_merging(adapted: Any, size: int) -> None:
         )
 
 
-class FrozenFeatures:
-    """Features (n, p) of n images, which a probe reads instead of the image files."""
-
-    def __init__(self, images: Collection, values: Rows) -> None:
-        self.place = np.zeros(int(images.rows.max()) + 1, np.int64)
-        self.place[images.rows] = np.arange(len(images))
-        self.values = values
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of an input: features at one position."""
-        return self.values.shape[1], 1, 1
-
-    def read(self, images: Collection, index: int) -> torch.Tensor:
-        """Features of an image, as a map with one position, shape (p, 1, 1)."""
-        return torch.from_numpy(self.values[self.place[images.rows[index]]]).view(self.shape)
-
-
 def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
     """Describe the source of cached features: the network, and the images by their listing."""
     return {
@@ -288,20 +267,6 @@ def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
         **backbone.tokens,
         "listing_sha256": digest,
     }
-
-
-def frozen_features(
-    backbone: Backbone, images: Collection, cache: Path, device: str, workers: int = 0
-) -> FrozenFeatures:
-    """Features of the initial network, read from ``cache`` or computed and saved there."""
-    meta, ids = feature_source(backbone, images.digest), tuple(images.ids)
-    if cache.is_file():
-        table = read_features(cache)
-        if table.ids == ids and table.meta == meta:
-            return FrozenFeatures(images, table.values)
-    values = pooled_features(backbone, images, device=device, workers=workers)
-    write_features(cache, FeatureTable(ids, values, meta))
-    return FrozenFeatures(images, values)
 
 
 def with_map(backbone: Backbone, head: nn.Linear) -> nn.Module:

@@ -19,9 +19,6 @@ from twoalike.distill._sampling import NOISE, seed_of
 from twoalike.distill._sources import ImageSource, LabelSource, Source
 from twoalike.distill._student import Base, StudentNetwork
 
-HEAD_RATE = 0.1
-"""Peak rate of a head into the human space, relative to that of the network."""
-
 
 class AdamToInit(torch.optim.Adam):
     """Adam with weight decay towards the initial weights instead of zero.
@@ -221,7 +218,7 @@ class Update:
         """Loss of one batch, and its temperature."""
         config, source, device = self.config, self.source, self.fabric.device
         inputs = images.to(device)
-        if config.channels_last:
+        if config.channels_last and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         if config.compile and isinstance(source, LabelSource):
             # Batches of listed triplets have as many images as their triplets happen to show.
@@ -244,15 +241,9 @@ def _groups(student: StudentNetwork, config: DistillConfig) -> list[dict[str, An
     """Group parameters by peak rate; the temperature is not pulled to its initial value."""
     learnt = {name: p for name, p in student.named_parameters() if p.requires_grad}
     learnt.pop("log_temperature", None)
-    # A head into the human space starts near to where it ends.
-    slow = (
-        {name for name in learnt if name.startswith("head.")} if config.head == "human" else set()
-    )
-    weights = [parameter for name, parameter in learnt.items() if name not in slow]
-    groups: list[dict[str, Any]] = [{"params": weights, "peak": config.rate}] if weights else []
-    if slow:
-        of_head = [learnt[name] for name in sorted(slow)]
-        groups.append({"params": of_head, "peak": HEAD_RATE * config.rate})
+    groups: list[dict[str, Any]] = []
+    if learnt:
+        groups.append({"params": list(learnt.values()), "peak": config.rate})
     if student.log_temperature.requires_grad:
         own = {"params": [student.log_temperature], "peak": config.temperature_rate, "decay": 0.0}
         groups.append(own)

@@ -1,4 +1,10 @@
 from ._affine import AffineTeacher as AffineTeacher
+from ._balance import Evidence as Evidence
+from ._balance import Frontier as Frontier
+from ._balance import VectorSettings as VectorSettings
+from ._balance import few_shot as few_shot
+from ._balance import find_frontier as find_frontier
+from ._balance import likeness as likeness
 from ._fit import Choices as Choices
 from ._fit import TeachConfig as TeachConfig
 from ._fit import UninformativeError as UninformativeError

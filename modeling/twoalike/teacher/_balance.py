@@ -1,0 +1,377 @@
+"""The aligned vector in closed form: features beside a map of them into the human space.
+
+The human part makes a network's similarities like people's and is blind to what people pass over;
+the features tell things apart and are not like people. How much the human part weighs (the
+balance), where the origin of the features lies and how far they are whitened is decided on objects
+held out from every fit: by likeness, the rank correlation of cosines with the teacher's
+similarities, and by ability, few-shot classification of images of held-out classes. Where images
+have no classes, each is a class of its own, and a crop of it is to be recognised. The frontier of
+both is kept; the default is the most likeness at which ability is not below that of the network.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import spearmanr
+
+from twoalike.features import AlignedVector, join_parts
+from twoalike.study import Booleans, Floats, Integers
+from twoalike.teacher._maps import object_folds, principal_positions, ridge_maps
+
+BALANCES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0)
+"""Lengths of the human part tried, in lengths of the features."""
+type Form = tuple[bool, float | None]
+FORMS: tuple[Form, ...] = (
+    (False, None),
+    (True, None),
+    (True, 3.0),
+    (True, 1.0),
+)
+"""Of the features: whether their origin is the mean of the images instead of zero, and the
+shrinkage of whitening, in mean variances (None: not whitened)."""
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Ridge penalties tried, in mean squared norms of the features."""
+DIMENSIONS = 50
+"""Most dimensions of the human part."""
+MOST = 2000
+"""Images that a vector is fitted to: its cost is cubic in them."""
+MOST_TRIED = 800
+"""Images that forms and balances are tried on."""
+SHOTS, DRAWS = (1, 3), 20
+"""Numbers of examples of a class, and draws of them, whose mean accuracy is the ability."""
+FEW_GROUPS = 10
+"""With fewer classes, single images are held out instead of classes."""
+WITHOUT_EVIDENCE: tuple[Form, float] = ((True, 3.0), 0.5)
+"""Form and balance where nothing shows ability; they cost none on photographs, rocks and objects
+(benchmarks/results)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Images that a vector is fitted to and judged by.
+
+    Attributes
+    ----------
+    features
+        Shape (n, p).
+    judged
+        Rows of the images that people judged, shape (m,).
+    similarity
+        The teacher's similarities of these, shape (m, m).
+    classes
+        Class of each image, -1 for none, shape (n,); None: there are no classes.
+    crops
+        Features of a crop of each image, shape (n, p), where there are no classes.
+    """
+
+    features: npt.NDArray[np.float32]
+    judged: Integers
+    similarity: Floats
+    classes: Integers | None = None
+    crops: npt.NDArray[np.float32] | None = None
+
+    @property
+    def labels(self) -> Integers | None:
+        """Class of each image and, after these, of each crop; None: nothing to recognise."""
+        if self.crops is None:
+            return self.classes
+        return np.tile(np.arange(len(self.features)), 2)
+
+    def some(self, most: int) -> "Evidence":
+        """Keep as many images at most: judged ones first, then those of classes."""
+        n = len(self.features)
+        if n <= most:
+            return self
+        first = np.zeros(n)
+        first[self.judged] -= 2
+        if self.classes is not None:
+            first[self.classes >= 0] -= 1
+        rows = np.sort(np.argsort(first, kind="stable")[:most])
+        inside = np.flatnonzero(np.isin(self.judged, rows))
+        return Evidence(
+            self.features[rows],
+            np.searchsorted(rows, self.judged[inside]),
+            self.similarity[np.ix_(inside, inside)],
+            None if self.classes is None else self.classes[rows],
+            None if self.crops is None else self.crops[rows],
+        )
+
+
+@dataclass(frozen=True)
+class VectorSettings:
+    """How the parts of a vector are made.
+
+    Attributes
+    ----------
+    centred
+        Whether the origin of the features is the mean of the images.
+    whitening
+        Shrinkage of whitening, in mean variances; None: not whitened.
+    balance
+        Length of the human part, in lengths of the features.
+    penalty
+        Of the ridge regression, in mean squared norms of the features.
+    """
+
+    centred: bool
+    whitening: float | None
+    balance: float
+    penalty: float
+
+    def fit(self, of: Evidence, rows: Integers | None = None) -> AlignedVector:
+        """Fit the vector to the images ``rows``, or to all."""
+        parts = _Parts(of, np.arange(len(of.features)) if rows is None else rows)
+        human = parts.human([self.penalty])[0] if self.balance else None
+        if human is not None:
+            human = self.balance * human[0], self.balance * human[1]
+        return join_parts(parts.features(self.centred, self.whitening), human, vars(self))
+
+
+class _Parts:
+    """Both parts of a vector, fitted to some images; each of mean squared length 1 over them."""
+
+    def __init__(self, of: Evidence, rows: Integers) -> None:
+        every = np.linspace(0, len(rows) - 1, min(len(rows), MOST)).round().astype(np.int64)
+        self.x = of.features[rows[every]].astype(np.float64)
+        inside = np.flatnonzero(np.isin(of.judged, rows))
+        self.judged = of.features[of.judged[inside]].astype(np.float64)
+        self.positions, _ = principal_positions(of.similarity[np.ix_(inside, inside)], DIMENSIONS)
+
+    def features(self, centred: bool, whitening: float | None) -> tuple[Floats, Floats]:
+        """Weight (p, p) and bias (p,) of the features."""
+        p = self.x.shape[1]
+        mean = self.x.mean(axis=0) if centred else np.zeros(p)
+        weight = np.eye(p)
+        if whitening is not None:
+            _, sizes, axes = np.linalg.svd(self.x - mean, full_matrices=False)
+            variance = sizes**2 / len(self.x)
+            shrunk = whitening * variance.mean()
+            inside = 1 / np.sqrt(variance + shrunk) - 1 / np.sqrt(shrunk)
+            weight = weight / np.sqrt(shrunk) + (axes.T * inside) @ axes
+        return _unit(weight, -weight @ mean, self.x)
+
+    def human(self, penalties: Sequence[float]) -> list[tuple[Floats, Floats]]:
+        """Weight (d, p) and bias (d,) of the human part, for each penalty."""
+        maps = ridge_maps(self.judged, self.positions, penalties)
+        return [_unit(weight, bias, self.judged) for weight, bias in maps]
+
+
+def _unit(weight: Floats, bias: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """Scale a map so that the mean squared length of what it makes of ``x`` is 1."""
+    length = np.sqrt(np.square(x @ weight.T + bias).sum(axis=1).mean())
+    return (weight / length, bias / length) if length > 0 else (weight, bias)
+
+
+def likeness(gram: Floats, similarity: Floats) -> float:
+    """Spearman's correlation of cosines with similarities, over all pairs of m objects.
+
+    Parameters
+    ----------
+    gram
+        Dot products of the objects' vectors, shape (m, m).
+    similarity
+        The teacher's, shape (m, m).
+    """
+    return _correlation(*_pairs(gram, similarity))
+
+
+def _pairs(gram: Floats, similarity: Floats) -> tuple[Floats, Floats]:
+    """Cosine and similarity of each pair of objects."""
+    pairs = np.triu_indices(len(gram), 1)
+    length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    cosine: Floats = (gram / (length[:, None] * length))[pairs]
+    return cosine, similarity[pairs]
+
+
+def _correlation(cosine: Floats, similarity: Floats) -> float:
+    if len(cosine) < 3 or np.ptp(cosine) == 0 or np.ptp(similarity) == 0:
+        return 0.0  # no order to agree with
+    return float(spearmanr(cosine, similarity).statistic)
+
+
+def few_shot(gram: Floats, classes: Integers, asked: Booleans, seed: int = 0) -> Floats:
+    """Share of draws in which each image asked about is classified rightly, shape (n,); NaN others.
+
+    Nearest mean of the cosines of 1 and, where enough images have so many, 3 examples of each
+    class; the examples are never the image itself.
+
+    Parameters
+    ----------
+    gram
+        Dot products of the images' vectors, shape (n, n).
+    classes
+        Class of each image, -1 for none, shape (n,).
+    asked
+        Images to classify, shape (n,); the examples may be any.
+    seed
+        Of the draws.
+    """
+    length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    cosine = gram / (length[:, None] * length)
+    names, counts = np.unique(classes[classes >= 0], return_counts=True)
+    right, times = np.zeros(len(gram)), np.zeros(len(gram))
+    rng = np.random.default_rng(seed)
+    for shots in SHOTS:
+        usable = names[counts > shots]
+        if len(usable) < 2 or (shots > 1 and len(usable) < len(names[counts > 1]) / 2):
+            continue
+        members = [np.flatnonzero(classes == name) for name in usable]
+        for _ in range(DRAWS):
+            shown = np.stack([rng.permutation(rows)[:shots] for rows in members])
+            inner = cosine[shown[:, :, None], shown[:, None, :]].sum(axis=(1, 2))
+            scores = cosine[:, shown].sum(axis=2) / np.sqrt(np.maximum(inner, 1e-12))
+            answers = usable[scores.argmax(axis=1)]
+            counted = asked & np.isin(classes, usable)
+            counted[shown.ravel()] = False
+            right[counted] += answers[counted] == classes[counted]
+            times += counted
+    return np.where(times > 0, right / np.maximum(times, 1), np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """Images held out, and dot products of all images by parts fitted without them."""
+
+    asked: Booleans  # whose class is asked for, (n,)
+    judged: Integers  # rows held out that people judged
+    similarity: Floats  # of these
+    features: Mapping[Form, Floats]  # by form, (n, n)
+    human: Mapping[float, Floats]  # by penalty, (n, n)
+
+    def gram(self, form: Form | None, penalty: float, balance: float) -> Floats:
+        """Dot products of vectors; without a form, of the human part alone."""
+        human = np.square(balance) * self.human[penalty]
+        return np.asarray(human if form is None else human + self.features[form])
+
+
+def _held_out(of: Evidence, folds: int, seed: int) -> Iterator[_Fold]:
+    """Fit all parts without each fold of the classes, or of the images."""
+    n = len(of.features)
+    group = np.arange(n)
+    if of.classes is not None:
+        names, counts = np.unique(of.classes[of.classes >= 0], return_counts=True)
+        if (counts > 1).sum() >= FEW_GROUPS:
+            group = np.where(of.classes >= 0, of.classes, names.max() + 1 + group)
+    _, group = np.unique(group, return_inverse=True)
+    fold = object_folds(int(group.max()) + 1, folds, np.random.default_rng(seed))[group]
+    x = of.features if of.crops is None else np.concatenate([of.features, of.crops])
+    for k in range(int(fold.max()) + 1):
+        out = fold == k
+        parts = _Parts(of, np.flatnonzero(~out))
+        inside = np.flatnonzero(out[of.judged])
+
+        def gram(of_part: tuple[Floats, Floats]) -> Floats:
+            values = x @ of_part[0].T + of_part[1]
+            return np.asarray(values @ values.T)
+
+        yield _Fold(
+            np.resize(out, len(x)),
+            of.judged[inside],
+            of.similarity[np.ix_(inside, inside)],
+            {form: gram(parts.features(*form)) for form in FORMS},
+            dict(zip(PENALTIES, map(gram, parts.human(PENALTIES)), strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class _Score:
+    """Likeness and ability of one vector on held-out objects."""
+
+    likeness: float
+    ability: float | None
+
+    @classmethod
+    def of(
+        cls,
+        evidence: Evidence,
+        held: Sequence[_Fold],
+        form: Form | None,
+        penalty: float,
+        balance: float,
+        seed: int,
+    ) -> "_Score":
+        grams = [fold.gram(form, penalty, balance) for fold in held]
+        pairs = [
+            _pairs(gram[np.ix_(fold.judged, fold.judged)], fold.similarity)
+            for gram, fold in zip(grams, held, strict=True)
+        ]
+        cosine, similarity = (np.concatenate(each) for each in zip(*pairs, strict=True))
+        found = _correlation(cosine, similarity)
+        classes = evidence.labels
+        if classes is None or form is None:
+            return cls(found, None)
+        right = [few_shot(g, classes, f.asked, seed) for g, f in zip(grams, held, strict=True)]
+        return cls(found, float(np.nanmean(np.concatenate(right))))
+
+    def as_dict(self) -> dict[str, float | None]:
+        return {"likeness": self.likeness, "ability": self.ability}
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """Likeness and ability of all vectors tried, on held-out objects, and the one chosen.
+
+    Attributes
+    ----------
+    points
+        Settings with likeness and ability (None without classes or crops).
+    base
+        Likeness and ability of the network's own features.
+    chosen
+        The settings chosen.
+    """
+
+    points: tuple[Mapping[str, Any], ...]
+    base: Mapping[str, Any]
+    chosen: VectorSettings
+
+    def as_dict(self) -> dict[str, Any]:
+        """For config.json."""
+        return {"base": dict(self.base), "points": list(map(dict, self.points))}
+
+
+def find_frontier(
+    of: Evidence, *, balance: float | None = None, folds: int = 5, seed: int = 0
+) -> Frontier:
+    """Try all forms and balances on held-out objects, and choose one.
+
+    Parameters
+    ----------
+    of
+        The images.
+    balance
+        Take this balance instead of the one that costs no ability.
+    folds
+        Of classes, or of images where there are fewer than ten classes.
+    seed
+        Of the folds and of the draws of examples.
+    """
+    balances = BALANCES if balance is None else (0.0, balance)
+    of = of.some(MOST_TRIED)
+    held = list(_held_out(of, folds, seed))
+    penalty = max(PENALTIES, key=lambda one: _Score.of(of, held, None, one, 1.0, seed).likeness)
+    scores = {
+        (form, weight): _Score.of(of, held, form, penalty, weight, seed)
+        for form in FORMS
+        for weight in balances
+    }
+    own = [scores[form, 0.0] for form in FORMS[:2]]
+    base = max(own, key=lambda score: (score.ability or 0.0, score.likeness))
+    floor = base.ability or 0.0
+    tried = {key: score for key, score in scores.items() if balance in (None, key[1])}
+    able = {key: score for key, score in tried.items() if (score.ability or 0.0) >= floor}
+    if base.ability is None:
+        best = WITHOUT_EVIDENCE[0], WITHOUT_EVIDENCE[1] if balance is None else balance
+    elif able:
+        best = max(able, key=lambda key: able[key].likeness)
+    else:
+        best = max(tried, key=lambda key: tried[key].ability or 0.0)
+    points = tuple(
+        vars(VectorSettings(*form, weight, penalty)) | score.as_dict()
+        for (form, weight), score in scores.items()
+    )
+    (centred, whitening), weight = best
+    return Frontier(points, base.as_dict(), VectorSettings(centred, whitening, weight, penalty))
