@@ -12,8 +12,8 @@ from twoalike.distill import (
     TRIPLET_LOSSES,
     batch_triplets,
     choice_logs,
-    cka_loss,
     image_similarity,
+    neighbour_divergence,
     relational_loss,
     triplet_loss,
 )
@@ -138,11 +138,17 @@ def test_relational_loss_ignores_size_and_zero_of_similarities() -> None:
     assert float(relational_loss(0.1 * theirs - 2, theirs)) == pytest.approx(0, abs=1e-5)
 
 
-def test_cka_knows_rotations_and_strangers() -> None:
-    features = torch_normal(1, 400, 6)
-    turned = 5 * features @ torch.linalg.qr(torch_normal(2, 6, 6))[0] + 1
-    assert float(cka_loss(features, turned)) == pytest.approx(0, abs=1e-5)
-    assert float(cka_loss(features, torch_normal(3, 400, 6))) > 0.9
+def test_neighbours_know_rotations_and_strangers() -> None:
+    features = torch_normal(1, 40, 6)
+    features = features - features.mean(0)
+    turned = 5 * features @ torch.linalg.qr(torch_normal(2, 6, 6))[0]
+    assert float(neighbour_divergence(turned, features)) == pytest.approx(0, abs=1e-4)
+    assert float(neighbour_divergence(torch_normal(3, 40, 6), features)) > 1
+    near = features.clone().requires_grad_()
+    loss = neighbour_divergence(near, features)
+    loss.backward()
+    assert near.grad is not None
+    assert torch.allclose(near.grad, torch.zeros_like(near), atol=1e-6)  # least at the start
 
 
 @pytest.mark.parametrize("kind", ["dot", "cosine"])

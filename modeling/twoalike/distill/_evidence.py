@@ -194,7 +194,7 @@ class Score:
         return {key: getattr(self, key) for key in keys}
 
     def gain(self, other: "Score", seed: int) -> tuple[float, float]:
-        """Difference in likeness plus and minus its standard error over other objects like these."""
+        """Difference in likeness, less and more one standard error over other objects like these."""
         rng, n = np.random.default_rng(seed), len(self.cosine)
         found = []
         for _ in range(BOOTSTRAPS):

@@ -1,6 +1,7 @@
 """The training loop, in one process or several, and its log."""
 
 import copy
+import math
 import signal
 import sys
 import time
@@ -33,7 +34,7 @@ from twoalike.distill._lesson import Lesson
 from twoalike.distill._losses import UNCALIBRATED
 from twoalike.distill._metrics import Metrics, Record, open_metrics
 from twoalike.distill._student import Base, StudentNetwork
-from twoalike.distill._update import Update, WeightAverage, mixed
+from twoalike.distill._update import Taken, Update, WeightAverage, mixed
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
 from twoalike.teacher import VectorSettings
@@ -68,6 +69,8 @@ class Trainer:
         self.update = Update(fabric, student, lesson.source, config, self.base)
         self.average = WeightAverage(student, config.ema) if config.ema else None
         self.progress = Progress(0, 0, None)
+        self.taken: Taken | None = None
+        self.loss = math.nan
         self.log: list[Record] = []
         self.saved: list[int] = []
         self.last_score: dict[str, Any] | None = None
@@ -146,25 +149,38 @@ class Trainer:
             a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
             task = bar.add_task("distil", total=config.steps, completed=first, status="")
             for step in range(first, config.steps):
-                loss = self._advance(step, data, metrics)
-                self._stop_if_asked(interrupt)
+                self._advance(step, data, metrics)
+                self._stop_if_asked(interrupt, metrics)
                 speed = (step + 1 - first) * a_step / (time.monotonic() - started)
-                bar.update(task, advance=1, status=self._status(loss, speed))
+                bar.update(task, advance=1, status=self._status(speed))
 
-    def _advance(self, step: int, data: Any, metrics: Metrics | None) -> float:
+    def _advance(self, step: int, data: Any, metrics: Metrics | None) -> None:
         """Take a step; score and save if due."""
-        try:
-            record = self.update.take(step, data)
-        except FloatingPointError as error:
-            raise self._diverged(step + 1, str(error)) from error
-        self._note(record, metrics)
+        before, self.taken = self.taken, self.update.take(step, data)
+        # Read when the next step is under way, for which a GPU does not wait.
+        self._record(before, metrics)
         self.progress = replace(self.progress, step=step + 1)
         if self.average is not None:
             self.average.update(step)
         if self._is_due:
+            self._settle(metrics)
             self._score(metrics)
             self._save()
-        return float(record["loss"])
+
+    def _settle(self, metrics: Metrics | None) -> None:
+        """Log the last step."""
+        taken, self.taken = self.taken, None
+        self._record(taken, metrics)
+
+    def _record(self, taken: Taken | None, metrics: Metrics | None) -> None:
+        if taken is None:
+            return
+        try:
+            record = taken.record()
+        except FloatingPointError as error:
+            raise self._diverged(taken.step, str(error)) from error
+        self.loss = float(record["loss"])
+        self._note(record, metrics)
 
     def _diverged(self, step: int, reason: str) -> TwoalikeError:
         last = find_checkpoints(self.checkpoints)
@@ -239,12 +255,13 @@ class Trainer:
         if metrics is not None:
             metrics.add(record)
 
-    def _status(self, loss: float, speed: float) -> str:
+    def _status(self, speed: float) -> str:
         """Compose the text of the progress bar."""
         name = {"kl": "KL", "jsd": "JSD"}.get(self.config.objective, self.config.objective)
         score = self.last_score
         held_out = f", held out {score['accuracy']:.3f}" if score else ""
-        return f"{name} {loss:.3f}{held_out}, {speed:.0f} images/s"
+        loss = "" if math.isnan(self.loss) else f"{name} {self.loss:.3f}"
+        return f"{loss}{held_out}, {speed:.0f} images/s"
 
     def _save(self) -> None:
         """Save a checkpoint; one process writes it."""
@@ -265,7 +282,7 @@ class Trainer:
         self.saved.append(self.progress.step)
         self.fabric.barrier()
 
-    def _stop_if_asked(self, interrupt: Interrupt) -> None:
+    def _stop_if_asked(self, interrupt: Interrupt, metrics: Metrics | None) -> None:
         """Stop between two steps; all processes stop after the same one."""
         asked = interrupt.asked
         if self.fabric.world_size > 1:
@@ -274,6 +291,7 @@ class Trainer:
         if asked:
             # Derived, not looked up: saving involves all processes, which must agree on it.
             if not self._is_due:
+                self._settle(metrics)
                 self._save()
             raise KeyboardInterrupt(
                 f"{self.folder}: stopped after step {self.progress.step} of {self.config.steps}; "

@@ -345,7 +345,8 @@ class _Run:
             network = self._network(module, lesson, fabric.device)
             start = self._start(network, lesson)
             if config.train == "probe":
-                made = Made(network, 0, 0.0, [], {"learnt": 0})
+                log = [{"step": 0, "held_out": start.held_out["start"]}] if start.closed else []
+                made = Made(network, 0, 0.0, log, {"learnt": 0})
             else:
                 made = self._train(fabric, network, lesson, fingerprint, start, resume)
             if fabric.is_global_zero:

@@ -248,7 +248,7 @@ class Inputs(Protocol):
     """Conversion of an image to a network's input."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """Shape of an input."""
         ...
 
@@ -277,7 +277,7 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
         return len(self.images)
 
     def prepared(self, index: int) -> torch.Tensor:
-        """One input: the prepared image, shape (3, size, size), or its features for a probe."""
+        """One input: the prepared image, shape (3, size, size), or its activation."""
         row = int(self.images.rows[index])
         return self.store.get(row, lambda: self.inputs.read(self.images, index))
 

@@ -68,7 +68,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
         return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
     if config.train == "last":
         blocks = _blocks(backbone.network)
-        last = config.last_blocks or -(-len(blocks) // 2)
+        last = config.last_blocks or -(-len(blocks) // 3)
         if last > len(blocks):
             raise TwoalikeError(
                 where=backbone.name,

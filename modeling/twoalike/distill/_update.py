@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -136,6 +136,26 @@ def _with_values(values: dict[torch.nn.Parameter, torch.Tensor]) -> Iterator[Non
             parameter.data.copy_(value)
 
 
+class Taken(NamedTuple):
+    """A step that was taken; its numbers may still be computed."""
+
+    step: int
+    rate: float
+    numbers: torch.Tensor  # loss, norm of the gradient before it was clipped, temperature
+
+    def record(self) -> Record:
+        """Wait for the numbers, and return the step's log record.
+
+        FloatingPointError, in all processes, if the gradient is not finite.
+        """
+        loss, gradient, temperature = self.numbers.tolist()
+        # The norm is that of all processes, so none continues where another stops.
+        if not (math.isfinite(gradient) and math.isfinite(temperature)):
+            raise FloatingPointError(f"the loss is {loss:g} and its gradient {gradient:g}")
+        own = {"loss": loss, "rate": self.rate}
+        return {"step": self.step, **own, "gradient": gradient, "temperature": temperature}
+
+
 class Update:
     """The student, set up for the processes of a launched Fabric, with its optimiser.
 
@@ -162,12 +182,8 @@ class Update:
         self.optimizer = AdamToInit(_groups(student, config), config.rate, config.decay_to_init)
         self.stepper = cast(_FabricOptimizer, fabric.setup_optimizers(self.optimizer))
 
-    def take(self, step: int, data: Iterator[Any]) -> Record:
-        """Take step 0, 1, ... on the next batches, and return the step's log record.
-
-        FloatingPointError, in all processes, if the gradient is not finite; the weights are then
-        unchanged.
-        """
+    def take(self, step: int, data: Iterator[Any]) -> "Taken":
+        """Take step 0, 1, ... on the next batches, without waiting for a GPU."""
         config = self.config
         from_zero = config.first_rate == "zero"
         factor = learning_rate(step, config.steps, config.warmup, from_zero=from_zero)
@@ -185,32 +201,18 @@ class Update:
                 self.fabric.backward(loss / config.accumulate)
             total += loss.detach() / config.accumulate
         norm = self._clip()
-        record = {
-            "step": step + 1,
-            "loss": float(total),
-            "rate": config.rate * factor,
-            "gradient": norm,
-            "temperature": float(temperature.detach()),
-        }
-        # The norm is that of all processes, so none continues where another stops.
-        if not (math.isfinite(record["gradient"]) and math.isfinite(record["temperature"])):
-            raise FloatingPointError(
-                f"the loss is {record['loss']:g} and its gradient {record['gradient']:g}"
-            )
         self.stepper.step()
         self.stepper.zero_grad()
-        return record
+        numbers = torch.stack([total, norm.float(), temperature.detach().to(total)[0]])
+        return Taken(step + 1, config.rate * factor, numbers)
 
-    def _clip(self) -> float:
+    def _clip(self) -> torch.Tensor:
         """Clip the gradient to the largest norm allowed, and return its original norm."""
         learnt = [p for group in self.optimizer.param_groups for p in group["params"]]
-        gradients = [p.grad for p in learnt if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        length = float(whole(norm))
-        # Leave short gradients alone: a pass over them takes as long as the loss does.
-        if self.config.clip and math.isfinite(length) and length > self.config.clip:
+        norm = torch.nn.utils.get_total_norm([p.grad for p in learnt if p.grad is not None])
+        if self.config.clip:
             torch.nn.utils.clip_grads_with_norm_(learnt, self.config.clip, norm)
-        return length
+        return whole(norm)
 
     def _loss(
         self, indices: torch.Tensor, images: torch.Tensor, number: int
