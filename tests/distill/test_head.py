@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tests.distill.conftest import Squares
+from twoalike.distill._head import as_layer
 
 from twoalike.backbones import extract_features, load_backbone
 from twoalike.distill import DistillConfig, Student, distill
-from twoalike.distill._head import as_layer
 from twoalike.evaluation import Candidate, similarity_matrix
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.study import TwoalikeError

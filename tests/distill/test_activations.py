@@ -1,0 +1,102 @@
+"""The end of a network alone, on activations that are computed once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from tests.distill.conftest import Squares
+
+from twoalike.backbones import Preprocessing, load_backbone
+from twoalike.collections import open_collection
+from twoalike.distill import DistillConfig, distill
+from twoalike.distill._activations import frozen_part, restore
+from twoalike.distill._trainable import prepare_training
+
+SETTINGS: dict[str, Any] = {
+    "steps": 6, "batch": 8, "size": 32, "rate": 1e-3, "last_blocks": 1, "select": "last", "mix": 1,
+    "evaluate_every": 3,
+}  # fmt: skip
+
+
+def run(squares: Squares, out: Path, **settings: Any) -> Any:
+    return distill(
+        squares.teacher,
+        squares.images,
+        "test_resnet",
+        out,
+        features=squares.features,
+        untrained=True,
+        **{**SETTINGS, **settings},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("test_resnet", 32), ("test_vit", 160), ("test_efficientnet", 32), ("convnext_atto", 32)],
+)
+def test_the_end_alone_gives_the_features_of_the_whole(
+    squares: Squares, tmp_path: Path, name: str, size: int
+) -> None:
+    backbone = load_backbone(name, untrained=True, size=size)
+    config = DistillConfig(train="last", last_blocks=1)
+    prepare_training(backbone, config)
+    images = open_collection(squares.images)
+    inputs = torch.stack([backbone.preprocessing.read(images, row) for row in range(8)])
+    with torch.no_grad():
+        expected = backbone.module(inputs)
+    found = frozen_part(backbone, config, (images, images), tmp_path, "cpu")
+    assert found is not None
+    late, activations, crops = found
+    assert crops is not None
+    stored = torch.stack([activations.read(images, row) for row in range(8)])
+    with torch.no_grad():
+        torch.testing.assert_close(late(stored), expected, rtol=1e-4, atol=1e-5)
+    of_crop = crops.read(images, 0)
+    assert of_crop.shape == stored[0].shape
+    assert not torch.equal(of_crop, stored[0])
+    with torch.no_grad():
+        torch.testing.assert_close(restore(late)(inputs), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("change", [{"flip": True}, {"checkpointing": True}, {"train": "full"}])
+def test_images_that_change_are_read_at_every_step(
+    squares: Squares, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    backbone = load_backbone("test_vit", untrained=True)
+    config = DistillConfig.model_validate({"train": "last", **change})
+    prepare_training(backbone, config)
+    images = open_collection(squares.images)
+    assert frozen_part(backbone, config, (images, None), tmp_path, "cpu") is None
+
+
+def test_a_student_is_the_same_with_and_without_stored_activations(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = run(squares, tmp_path / "stored")
+    monkeypatch.setattr("twoalike.distill._activations.CACHE_BYTES", 0)
+    read = run(squares, tmp_path / "read")
+    assert not (tmp_path / "read.checkpoints" / "student_activations.npy").exists()
+    assert stored["learnt"] == read["learnt"]
+    for one, other in zip(
+        *(load_backbone(tmp_path / n).module.parameters() for n in ("stored", "read")), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_each_image_is_read_once_for_all_steps(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a crop of those that show ability, and the few that try and check the network."""
+    opened: list[Image.Image] = []
+    real = Preprocessing.__call__
+
+    def counted(self: Preprocessing, image: Image.Image) -> torch.Tensor:
+        opened.append(image)
+        return real(self, image)
+
+    monkeypatch.setattr(Preprocessing, "__call__", counted)
+    run(squares, tmp_path / "student", steps=20)
+    n, tried, checked = len(squares.features.ids), 3, 8
+    assert len(opened) == 2 * n + tried + checked
