@@ -16,8 +16,8 @@ class Options:
     """What is compared with what."""
 
     model: Path | None = None
-    """A student's folder. The network it started from is scored as well, and all others are
-    compared with that network. Needs --images."""
+    """A student's folder: the whole vector and each of its parts are scored. The network it started
+    from is scored as well, and all others are compared with that network. Needs --images."""
     images: Path | None = None
     """Folder with the images of the objects."""
     choices: Path | None = None
@@ -42,8 +42,8 @@ class Options:
     table: leave out those that a network was trained on."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """cosine: of features minus their mean over the scored objects. raw-cosine: of unchanged
-    features. dot: dot product. Default: cosine, for students of their positions if they have any;
-    otherwise the similarity that a student was trained with."""
+    features. dot: dot product. Default: raw-cosine for students, whose origin was learnt, and
+    cosine for other networks."""
     exclude_seen: Flag = False
     """Leave out judgments that a student's teacher or the posterior was fitted to."""
 

@@ -113,7 +113,9 @@ def evaluate(
     baseline
         Name and features of the network that the others are compared with, if it is not the first.
     model, images
-        A student's folder, and the images of the objects: it is scored, and its base network.
+        A student's folder, and the images of the objects: it is scored, and its base network. Of a
+        student the whole vector is scored, and each of its parts as ``NAME:features`` and
+        ``NAME:human``.
     ceiling
         Where answers were simulated: name and embedding of the true observer.
     choices, arrangements
@@ -138,9 +140,8 @@ def evaluate(
         computed for labelled objects only: leave out those that a network learnt from.
     similarity
         ``cosine``: of features minus their mean over the objects scored. ``raw-cosine``: of
-        features as they are. ``dot``: their dot product. None: ``cosine`` of a student's
-        positions in the human space; of a student without positions the similarity that it was
-        trained with; of any other network ``cosine``.
+        features as they are. ``dot``: their dot product. None: ``raw-cosine`` of a student's
+        vectors, whose origin was learnt, and of any other network ``cosine``.
     exclude_seen
         Leave out, and count, judgments that a student, by way of its teacher, or the posterior was
         fitted to: those of the same participant about the same items, whatever the answer.
@@ -172,7 +173,7 @@ def evaluate(
     others = read_networks(features, where, similarity, files)
     if model is not None:
         base, aligned = student_candidates(model, images, similarity)
-        others = [base, *others, aligned]
+        others = [base, *others, *aligned]
     candidates += others
     if ceiling is not None:
         name, source = ceiling
@@ -209,7 +210,7 @@ def transfer(
     only: str | Path | Sequence[str] | None = None,
     others: Networks = (),
     settings: TransferSettings | None = None,
-    similarity: Similarity = "cosine",
+    similarity: Similarity | None = None,
     seed: int = 0,
     out: str | Path | None = None,
 ) -> TransferResults:

@@ -243,18 +243,13 @@ class _Measures:
                 scores = self._of_each(f"other_set of {level}", score, self.levels[level], asked)
                 yield from self._measure("other_set", level, scores, images=len(asked))
 
-    def _similarity(self, k: int) -> str:
-        """Of a network's features as other tasks use them: a student's own is of its positions."""
-        candidate = self.candidates[k]
-        return candidate.similarity if candidate.general is None else "cosine"
-
     def _neighbours(self) -> Iterator[TransferMeasure]:
         if not self.levels:
             return
         n = self.settings.neighbours
 
         def score(k: int) -> NeighbourScores:
-            near: dict[str, Any] = {"neighbours": n, "similarity": self._similarity(k)}
+            near: dict[str, Any] = {"neighbours": n, "similarity": self.candidates[k].similarity}
             return neighbour_hierarchy(self.values[k], self.levels, **near)
 
         scores = self._of_each("neighbours", score)
@@ -321,7 +316,7 @@ def compare_transfer(
     settings = settings or TransferSettings()
     images = _images(candidates, ids)
     values = [
-        checked_values(each.other_uses.select(images, each.name), each.name) for each in candidates
+        checked_values(each.features.select(images, each.name), each.name) for each in candidates
     ]
     levels = _levels(labels, images) if labels else folder_levels(images)
     missing: dict[str, str] = {}
@@ -383,7 +378,7 @@ def _features_of_others(
         )
     images = list(by_name[names[0]].features.ids)
     values = [
-        checked_values(by_name[name].other_uses.select(images, name), f"{name}, other set")
+        checked_values(by_name[name].features.select(images, name), f"{name}, other set")
         for name in names
     ]
     return values, folder_levels(images) if not labels else _levels(labels, images)

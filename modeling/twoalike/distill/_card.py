@@ -1,4 +1,4 @@
-"""A student's model card: what it is, how much it changed, how to load it, its limits.
+"""A student's model card: what its output is, how much it changed, how to load it, its limits.
 
 The metadata at the head of the file are those of Hugging Face, so the folder can be uploaded as is.
 """
@@ -18,7 +18,11 @@ _LEARNT = {
     "full": "all of its weights",
     "last": "the weights of its last blocks",
     "lora": "low-rank adapters, which were merged into its weights",
-    "probe": "an affine map of its features",
+    "probe": "this layer; the network is unchanged",
+}
+_PARTS = {
+    "features": "the network's own features, from their mean and at a common scale",
+    "human": "positions in a human space, which are fitted to people's judgments",
 }
 
 
@@ -28,6 +32,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
     sections = [
         f"{_metadata(config)}\n\n# {name}",
         _purpose(config),
+        _both_sides(config["both_sides"]),
         f"## Agreement with the teacher\n\n{_scores(config, is_control=is_control)}",
         _classes(config),
         f"## Use\n\n{_usage(config)}",
@@ -37,38 +42,43 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _aligned(config: Mapping[str, Any]) -> str:
-    """Name the vector whose similarities were trained."""
-    head = config["head"]
-    if head is None or not head["file"]:
-        return "features"
-    return "positions" if head["kind"] == "human" else "mapped features"
-
-
 def _purpose(config: Mapping[str, Any]) -> str:
-    """Say which vector predicts whose choices, and that the features do not if it is another."""
-    of, train = _aligned(config), config["config"]["train"]
-    whose, learnt = _whose(config["teacher"]), _LEARNT[train]
-    if of == "features":
-        within = ", which is part of this network" if train == "probe" else ""
-        return (
-            f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
-            f"{whose}: the choice probabilities of a teacher were distilled into {learnt}{within}."
-        )
-    own = " in a human space" if of == "positions" else ""
-    trained = "that map; the network is unchanged" if train == "probe" else f"{learnt} and that map"
+    """Say what the vector is, and whose judgments it predicts."""
+    parts = "\n".join(
+        f"- `{name}`, numbers {start} to {end - 1}: {_PARTS[name]};"
+        for name, (start, end) in config["parts"].items()
+    )
     return (
-        f"`{config['backbone']}` with {of}{own}, an affine map of its features "
-        f"(`{config['head']['file']}`). The similarities of the {of} were trained to predict "
-        f"{whose}: the choice probabilities of a teacher were distilled into {trained}. The "
-        "features themselves, which the network returns, were not scored on these choices."
+        f"`{config['backbone']}` with a linear layer on its pooled features. The output is the "
+        f"aligned vector, {config['num_classes']} numbers per image:\n\n{parts[:-1]}.\n\n"
+        f"The cosine of two vectors was trained to predict {_whose(config['teacher'])}: the choice "
+        "probabilities of a teacher were distilled into "
+        f"{_LEARNT[config['config']['train']]}."
     )
 
 
 def _whose(teacher: Mapping[str, Any]) -> str:
-    """Say whose choices the student predicts; a participant is not named."""
+    """Say whose judgments the student predicts; a participant is not named."""
     likeness = teacher.get("likeness")
-    return f"odd-one-out choices of {likeness}" if likeness else "people's odd-one-out choices"
+    return f"similarity judgments of {likeness}" if likeness else "people's similarity judgments"
+
+
+def _both_sides(found: Mapping[str, Any] | None) -> str:
+    """Tabulate likeness and ability of each vector and its parts."""
+    if found is None:
+        return ""
+    rows = "".join(
+        f"| {row['network']} | {row['part']} | {row['likeness']:.3f} | "
+        f"{'' if row['ability'] is None else format(row['ability'], '.3f')} |\n"
+        for row in found["rows"]
+    )
+    likeness, ability = found["measures"]["likeness"], found["measures"]["ability"]
+    return (
+        "## Likeness to people, and ability\n\nEach row is of one output: the whole vector or a "
+        f"part of it. Likeness: {likeness}. Ability: {ability}. Closed form: the layer fitted to "
+        "the network before any training.\n\n"
+        f"| network | output | likeness | ability |\n|---|---|---|---|\n{rows}".rstrip()
+    )
 
 
 def _metadata(config: Mapping[str, Any]) -> str:
@@ -81,20 +91,19 @@ def _metadata(config: Mapping[str, Any]) -> str:
         f"license: {licence if known else 'other'}",
         *([] if known else [f"license_name: {licence}"]),
         f"library_name: {'timm' if config['architecture'] else 'pytorch'}",
-        f"pipeline_tag: image-{'classification' if _in_file(config) else 'feature-extraction'}",
+        "pipeline_tag: image-feature-extraction",
         *([f"base_model: {base}", "base_model_relation: finetune"] if base else []),
         "tags:",
         *(["- timm"] if config["architecture"] else []),
         "- human-alignment",
         "- similarity-judgments",
-        "- odd-one-out",
         "---",
     ]
     return "\n".join(lines)
 
 
 def _scores(config: Mapping[str, Any], *, is_control: bool) -> str:
-    held_out, of = config["held_out"], _aligned(config)
+    held_out = config["held_out"]
     if held_out is None:
         return "No images were held out."
     names = {
@@ -103,7 +112,6 @@ def _scores(config: Mapping[str, Any], *, is_control: bool) -> str:
         "start": "before training",
         "student": "control" if is_control else "aligned",
     }
-    base = "" if of == "features" else "; in the row of the base network, of its features"
     rows = "".join(
         f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |\n"
         for key, name in names.items()
@@ -118,16 +126,11 @@ def _scores(config: Mapping[str, Any], *, is_control: bool) -> str:
         f"On {held_out['triplets']} triplets of {held_out['images']} images not used in training. "
         "Accuracy: probability of naming the odd item drawn from the teacher's probabilities "
         "(ties count 1/k). KL: divergence from the teacher's choice probabilities, in nats. "
-        f"Scored are similarities of {of}{base}.{control}\n\n"
+        "Scored are similarities of vectors; in the row of the base network, of its features."
+        f"{control}\n\n"
         f"| | accuracy | KL |\n|---|---|---|\n{rows}"
         f"| teacher itself | {held_out['ceiling']:.3f} | 0 |"
     )
-
-
-def _in_file(config: Mapping[str, Any]) -> bool:
-    """Whether timm gives classes: the network's own classifier was kept, in its file."""
-    kept = config.get("classifier")
-    return kept is not None and kept["file"] is None
 
 
 def _classes(config: Mapping[str, Any]) -> str:
@@ -144,8 +147,8 @@ def _classes(config: Mapping[str, Any]) -> str:
         f"({held_out['start']['same_class']:.0%} before the first step)."
     )
     return (
-        f"## Classes\n\nThe classifier of the base network, {kept['classes']} classes, is part of "
-        "this model. Its weights are unchanged; the features it uses were trained to preserve the "
+        f"## Classes\n\nThe classifier of the base network, {kept['classes']} classes, takes the "
+        "vector (`classifier.safetensors`). The features were trained to preserve the "
         f"previous class probabilities, with weight {config['config']['keep_classifier']:g} "
         f"(learning without forgetting, doi:10.1109/TPAMI.2017.2773081). {found}"
     )
@@ -164,6 +167,7 @@ def _origin(config: Mapping[str, Any]) -> str:
         f"`{data['listing_sha256'][:16]}`",
         "licence of the images": "to be filled in by the publisher of this model",
         "licence of the judgments": "to be filled in by the publisher of this model",
+        "vector": _described(config["vector"]),
         "trained": f"{config['learnt']:,} weights, train = {settings['train']!r}",
         **({"left alone": _idle(config["idle"])} if config.get("idle") else {}),
         "steps": f"{config['selected_step']} of {settings['steps']}, batches of "
@@ -172,6 +176,16 @@ def _origin(config: Mapping[str, Any]) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"| | |\n|---|---|\n{table}"
+
+
+def _described(vector: Mapping[str, Any]) -> str:
+    """Say how the layer of the vector was chosen."""
+    found = [
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in vector.items()
+        if key != "file" and not isinstance(value, dict | list)
+    ]
+    return ", ".join(found) or "the features alone"
 
 
 def _idle(names: Sequence[str]) -> str:
@@ -206,94 +220,58 @@ from timm.data import create_transform, resolve_model_data_config
 
 model = timm.create_model("local-dir:path/to/this/folder", pretrained=True).eval()
 transform = create_transform(**resolve_model_data_config(model), is_training=False)
-{output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB
-```"""
-_HEAD = """
-{name} are an affine map of the {whose} features:
+vector = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB
+```
 
+`model.forward_features` is the network's own; with `num_classes=0` the output is its pooled
+features, without the layer."""
+_LAYER = """
 ```python
 from safetensors.torch import load_file
 
-head = load_file("head.safetensors")
-{output} = features @ head["weight"].T + head["bias"]
+layer = load_file("{file}")
+{output} = {input} @ layer["weight"].T + layer["bias"]
 ```"""
 
 
 def _usage(config: Mapping[str, Any]) -> str:
-    usage = _network_usage(config)
+    if config["vector"]["file"] is None:
+        usage = _TIMM
+    else:
+        usage = (
+            "`model.safetensors` is the state dict of the network. The vector is a linear layer on "
+            "its pooled features:\n"
+            + _LAYER.format(file=config["vector"]["file"], output="vector", input="features")
+        )
+    if config.get("classifier") is not None:
+        usage += "\n\nClass scores before the softmax:\n" + _LAYER.format(
+            file="classifier.safetensors", output="scores", input="vector"
+        )
+    usage += (
+        "\n\nThe similarity of two images is the cosine of their vectors as they are, without "
+        f"centring; divided by {config['temperature']:.4g}, it is the log-odds of a choice."
+    )
     if not config["pretrained_cfg"].get("antialias", True):
         usage += (
             "\n\nThe network was trained on images that were resized without antialiasing, as "
-            "`twoalike features` prepares them; timm averages, so that its features differ a "
+            "`twoalike features` prepares them; timm averages, so that its vectors differ a "
             "little."
         )
     return usage
 
 
-def _network_usage(config: Mapping[str, Any]) -> str:
-    head = config["head"]
-    if config["architecture"] is None:
-        usage = "`model.safetensors` is the state dict of the module that was distilled."
-        if head is not None and head["applied"]:
-            usage += _HEAD.format(name="The aligned features", whose="module's", output="aligned")
-        if config.get("classifier") is not None:
-            usage += f"\n`{config['classifier']['file']}` is its classifier of pooled features."
-    elif _in_file(config):
-        usage = (
-            f"{_TIMM.format(output='scores')}\n\nIts outputs are class scores before the softmax; "
-            "with `num_classes=0`, and in `twoalike features`, they are the features."
-        )
-    elif config["num_classes"]:
-        said = "Its classifier is the learnt affine map, so its outputs are the aligned features."
-        usage = f"{_TIMM.format(output='features')}\n\n{said}"
-    else:
-        usage = _TIMM.format(output="features")
-    if head is not None and head["kind"] == "human":
-        usage += (
-            "\n\nThe features are for classification, detection and the like. Similarities as "
-            "people see them are those of positions in the human space:"
-            + _HEAD.format(name="These positions", whose="network's", output="positions")
-            + f"\n\nThe {_similarity(config, 'positions')} of two images' positions, divided by "
-            + (f"{head['width']} x " if config["similarity"] == "dot" else "")
-            + f"{config['temperature']:.4g}, is the log-odds of a choice. The map started as "
-            + _STARTS[head["start"]]
-            + "."
-        )
-    return usage
-
-
-_STARTS = {
-    "teacher": "the teacher's",
-    "fitted": "the one that predicts the teacher's similarities best from the network's features",
-    "identity": "the identity: the network's features did not predict the teacher's similarities, "
-    "or there were too few images",
-}
-_KINDS = {
-    "dot": "dot product",
-    "raw-dot": "dot product",
-    "cosine": "cosine (of {of} minus their mean)",
-}
-
-
-def _similarity(config: Mapping[str, Any], of: str) -> str:
-    return _KINDS[config["similarity"]].format(of=of)
-
-
 def _limits(config: Mapping[str, Any]) -> str:
-    of = _aligned(config)
-    other_uses = (
-        "- The network was tuned for similarity; other uses, such as classification, were not "
-        "tested. It has no classifier of categories."
+    classes = (
+        "It has no classifier of categories."
         if config.get("classifier") is None
-        else "- The network was tuned for similarity. Its classes were compared with the base "
-        "network's on images like those it was trained on, not with true labels; other uses were "
-        "not tested."
+        else "Its classes were compared with the base network's on images like those it was "
+        "trained on, not with true labels."
     )
     return (
-        "- The teacher extends judgments of some objects to other images; the table shows "
-        "agreement with it, not with people. Measure agreement with people's choices with "
+        "- The teacher extends judgments of some objects to other images; the agreement above is "
+        "with it, not with people. Measure agreement with people's judgments with "
         "`twoalike evaluate`.\n"
         "- The judgments are those of the participants, on the images they saw.\n"
-        f"- The similarity that was trained is the {_similarity(config, 'values')} of {of}; "
-        f"others may be less aligned.\n{other_uses}"
+        "- The similarity that was trained is the cosine of the whole vector; others, and those of "
+        f"its parts, may be less aligned.\n- {classes}"
     )

@@ -19,6 +19,7 @@ from twoalike.backbones import (
     pooled_features,
     weights_sha256,
     without_unreadable,
+    without_vector,
 )
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._activations import frozen_part, restore
@@ -297,7 +298,7 @@ def _start(
             seed=config.seed,
             classifier=config.keep_classifier > 0,
         )
-    sized = with_kept_classifier(student.resized(config.size), config)
+    sized = with_kept_classifier(without_vector(student).resized(config.size), config)
     if config.preprocessing == "alignet":
         sized = replace(sized, preprocessing=alignet_preprocessing(sized.preprocessing.size))
     return choose_tokens(sized, pool, block)

@@ -69,6 +69,8 @@ class StudentNetwork(nn.Module):
     these to the features whose similarities are trained.
     """
 
+    vector: AlignedVector | None = None  # what the written student gives, once it is trained
+
     def __init__(
         self,
         backbone: nn.Module,
