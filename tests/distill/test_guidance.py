@@ -24,6 +24,7 @@ from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._labels import PLAN, write_shard
 from twoalike.distill._student import StudentNetwork, identity_head
 from twoalike.distill._update import Update
+from twoalike.rsa import linear_cka
 from twoalike.study import TwoalikeError, provenance, write_json
 from twoalike.teacher import PosteriorTeacher, load_teacher, odd_logits, save_teacher
 
@@ -199,7 +200,7 @@ def test_preservation_keeps_the_features_closer_to_what_they_were(
         out = tmp_path / f"student{weight:.0f}"
         run(squares, out, SLOWLY.model_copy(update={"preserve": weight, "select": "last"}))
         aligned = extract_features(out, squares.images)
-        kept.append(linear_cka(part(aligned), base.values))
+        kept.append(linear_cka(aligned.part("features").values, base.values))
     assert kept[1] > kept[0] + 0.02
 
 

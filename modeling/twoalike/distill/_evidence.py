@@ -194,7 +194,7 @@ class Score:
         return {key: getattr(self, key) for key in keys}
 
     def gain(self, other: "Score", seed: int) -> tuple[float, float]:
-        """Difference in likeness, less and more one standard error over other objects like these."""
+        """Difference in likeness, less and more one standard error, over objects like these."""
         rng, n = np.random.default_rng(seed), len(self.cosine)
         found = []
         for _ in range(BOOTSTRAPS):
@@ -202,12 +202,13 @@ class Score:
             first, second = np.triu_indices(n, 1)
             apart = rows[first] != rows[second]
             a, b = rows[first][apart], rows[second][apart]
-            truth = rankdata(self.similarity[a, b])
-            ours, theirs = (
-                np.corrcoef(rankdata(one.cosine[a, b]), truth)[0, 1] for one in (self, other)
-            )
-            found.append(ours - theirs)
-        low, high = np.nanquantile(found, (0.16, 0.84))
+            ranks = [rankdata(each[a, b]) for each in (self.similarity, self.cosine, other.cosine)]
+            if len(a) > 2 and min(map(np.ptp, ranks)) > 0:
+                (_, ours, theirs), *_ = np.corrcoef(ranks)
+                found.append(ours - theirs)
+        if not found:
+            return -1.0, 1.0  # too few objects to tell anything
+        low, high = np.quantile(found, (0.16, 0.84))
         return float(low), float(high)
 
 

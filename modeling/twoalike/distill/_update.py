@@ -212,7 +212,7 @@ class Update:
         norm = torch.nn.utils.get_total_norm([p.grad for p in learnt if p.grad is not None])
         if self.config.clip:
             torch.nn.utils.clip_grads_with_norm_(learnt, self.config.clip, norm)
-        return whole(norm)
+        return torch.as_tensor(whole(norm))
 
     def _loss(
         self, indices: torch.Tensor, images: torch.Tensor, number: int
