@@ -341,7 +341,7 @@ def test_the_verbs_from_control_to_onnx(
     card = (aligned / "README.md").read_text()
     rows = [line for line in card.splitlines() if line.startswith(("| base", "| con", "| alig"))]
     assert [row.split(" | ")[0] for row in rows] == [
-        "| base network",
+        "| base",
         "| control",
         "| aligned",
     ]

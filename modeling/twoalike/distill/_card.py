@@ -26,7 +26,14 @@ _PARTS = {
 }
 
 
-_SCORED = {"base": "base network", "control": "control", "start": "before training"}
+SCORED = {"base": "base", "control": "control", "start": "before training", "student": "aligned"}
+"""Networks that are scored on held-out images: keys in config.json, and names."""
+
+
+def scored_names(config: Mapping[str, Any]) -> dict[str, str]:
+    """Names of the networks of a student's scores; that of a control is control."""
+    is_control = config["teacher"]["method"] == "untransformed"
+    return SCORED | ({"student": "control"} if is_control else {})
 
 
 def model_card(name: str, config: Mapping[str, Any]) -> str:
@@ -34,7 +41,6 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader
 
     licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
-    is_control = config["teacher"]["method"] == "untransformed"
     loader = PackageLoader("twoalike.distill")
     environment = Environment(
         loader=loader, trim_blocks=True, keep_trailing_newline=True, autoescape=False
@@ -46,5 +52,5 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
         known=licence in HUB_LICENCES,
         meaning=_PARTS,
         learnt_part=_LEARNT,
-        scored={**_SCORED, "student": "control" if is_control else "aligned"},
+        scored=scored_names(config),
     )
