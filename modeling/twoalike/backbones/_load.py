@@ -224,7 +224,8 @@ def _load_student(folder: Path) -> Backbone:
     module = rebuild(config, folder / WEIGHTS, folder / VECTOR)
     settings = config["pretrained_cfg"]
     try:
-        preprocessing = Preprocessing.from_timm(settings, whole=False)
+        prepared = {**settings, "antialias": config.get("antialias", True)}
+        preprocessing = Preprocessing.from_timm(prepared, whole=False)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TwoalikeError(
             f"pretrained_cfg does not say how images are prepared ({shortened(error)})",

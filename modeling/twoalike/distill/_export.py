@@ -213,6 +213,7 @@ def _config(
     assert student.vector is not None
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
+    antialias = settings.pop("antialias", True)  # timm refuses settings that it does not know
     within = not isinstance(exported.module, Layered)
     if within:
         # timm omits the layer of that name if another number of outputs is asked for.
@@ -233,6 +234,7 @@ def _config(
         **({"model_args": dict(backbone.options)} if backbone.options else {}),
         **backbone.tokens,
         "pretrained_cfg": settings,
+        "antialias": antialias,
         # By which transformers' AutoImageProcessor reads pretrained_cfg, whatever the network.
         "image_processor_type": "TimmWrapperImageProcessor",
         "backbone": backbone.name,
