@@ -341,7 +341,7 @@ def test_the_verbs_from_control_to_onnx(
     card = (aligned / "README.md").read_text()
     rows = [line for line in card.splitlines() if line.startswith(("| base", "| con", "| alig"))]
     assert [row.split(" | ")[0] for row in rows] == [
-        "| base network",
+        "| base",
         "| control",
         "| aligned",
     ]
@@ -450,7 +450,7 @@ def test_the_card_names_the_output_and_each_of_its_parts(squares: Squares, tmp_p
     said["both_sides"] = {"measures": measures, "rows": rows}
     card = model_card("student", said)
     assert "| base | features | 0.078 | 0.415 |\n| student | vector | 0.231 |  |\n" in card
-    assert "Likeness: Spearman. Ability: 1-shot accuracy." in card
+    assert "Likeness: Spearman. Ability: 1-shot accuracy." in " ".join(card.split())
 
 
 def test_features_of_unreadable_images_are_not_asked_for(squares: Squares, tmp_path: Path) -> None:

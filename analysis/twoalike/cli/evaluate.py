@@ -40,6 +40,10 @@ class Options:
     kind of triplet (within, boundary, between) at each level, changes of distances, few-shot
     classification and shifts to new subclasses. These are computed only for the objects in the
     table: leave out those that a network was trained on."""
+    classes: Path | None = None
+    """Table of classes of images, in the form of --labels: adds few-shot classification beside the
+    likeness, of all images that every network has features of. Default: --labels, or else the
+    folders of the images."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """cosine: of features minus their mean over the scored objects. raw-cosine: of unchanged
     features. dot: dot product. Default: raw-cosine for students, whose origin was learnt, and

@@ -21,7 +21,7 @@ from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._libraries import build, library_of, load_by_library
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
-from twoalike.backbones._vector import SAME, classifier_name, linear_layer, read_layer
+from twoalike.backbones._vector import classifier_name, gives_layer, linear_layer, read_layer
 from twoalike.backbones._weights import (
     FOREIGN,
     LITE0,
@@ -224,7 +224,8 @@ def _load_student(folder: Path) -> Backbone:
     module = rebuild(config, folder / WEIGHTS, folder / VECTOR)
     settings = config["pretrained_cfg"]
     try:
-        preprocessing = Preprocessing.from_timm(settings, whole=False)
+        prepared = {**settings, "antialias": config.get("antialias", True)}
+        preprocessing = Preprocessing.from_timm(prepared, whole=False)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TwoalikeError(
             f"pretrained_cfg does not say how images are prepared ({shortened(error)})",
@@ -353,18 +354,13 @@ def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, .
     layer = whole.get_classifier()
     if not isinstance(layer, nn.Linear):
         raise no_classifier(name, layer)
-    images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        features, expected = module.eval()(images), whole.eval()(images)
-        fits = features.shape[1:] == (layer.in_features,)
-        unit = max(1.0, float(expected.abs().max()))
-        if not fits or (layer(features) - expected).abs().max() > SAME * unit:
-            raise TwoalikeError(
-                where=name,
-                expected="a classifier that is one linear layer on the features",
-                found="more between the two",
-                remedy="Choose another network, or leave keep_classifier out.",
-            )
+    if not gives_layer(whole, module, layer, shape):
+        raise TwoalikeError(
+            where=name,
+            expected="a classifier that is one linear layer on the features",
+            found="more between the two",
+            remedy="Choose another network, or leave keep_classifier out.",
+        )
     return linear_layer(layer.state_dict())
 
 

@@ -86,13 +86,21 @@ def _as_classifier(backbone: Backbone, layer: nn.Linear) -> nn.Module | None:
     if wanted != {name: tensor.shape for name, tensor in state.items()}:
         return None
     whole.load_state_dict(state)
-    shape = backbone.preprocessing.shape
+    holds = gives_layer(whole, backbone.module, layer, backbone.preprocessing.shape)
+    return whole if holds else None
+
+
+def gives_layer(
+    whole: nn.Module, module: nn.Module, layer: nn.Linear, shape: tuple[int, ...]
+) -> bool:
+    """Whether a network gives a linear layer of what another gives, for images of a shape."""
     images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found, expected = whole.eval()(images), layer(backbone.module.eval()(images))
-    unit = max(1.0, float(expected.abs().max()))
-    fits = found.shape == expected.shape and (found - expected).abs().max() <= SAME * unit
-    return whole if fits else None
+        features, expected = module.eval()(images), whole.eval()(images)
+        if features.shape[1:] != (layer.in_features,):
+            return False
+        unit = max(1.0, float(expected.abs().max()))
+        return bool((layer(features) - expected).abs().max() <= SAME * unit)
 
 
 def classifier_name(network: Any) -> str | None:

@@ -36,7 +36,7 @@ from twoalike.backbones import (
     with_vector,
 )
 from twoalike.collections import Collection, as_collection
-from twoalike.distill._card import model_card
+from twoalike.distill._card import model_card, scored_names
 from twoalike.distill._checkpoint import as_lines, plain_state, save_tensors
 from twoalike.distill._student import StudentNetwork
 from twoalike.distill._trainable import TOLERANCE, difference, trained_network
@@ -54,13 +54,6 @@ from twoalike.study import (
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = (
-    ("base", "base"),
-    ("control", "control"),
-    ("start", "before training"),
-    ("student", "aligned"),
-)
-"""Networks that are scored on held-out images: keys in config.json, and names."""
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
 
@@ -110,10 +103,8 @@ class Student(Mapping[str, Any]):
         import pandas as pd
 
         held_out = self["held_out"] or {}
-        names = dict(ROWS)
-        if self["teacher"]["method"] == "untransformed":
-            names["student"] = names["control"]
-        rows = {name: held_out[key] for key, name in names.items() if key in held_out}
+        names = scored_names(self).items()
+        rows = {name: held_out[key] for key, name in names if key in held_out}
         if held_out:
             rows["teacher itself"] = {"accuracy": held_out["ceiling"], "kl": 0.0}
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -222,6 +213,7 @@ def _config(
     assert student.vector is not None
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
+    antialias = settings.pop("antialias", True)  # timm refuses settings that it does not know
     within = not isinstance(exported.module, Layered)
     if within:
         # timm omits the layer of that name if another number of outputs is asked for.
@@ -242,6 +234,7 @@ def _config(
         **({"model_args": dict(backbone.options)} if backbone.options else {}),
         **backbone.tokens,
         "pretrained_cfg": settings,
+        "antialias": antialias,
         # By which transformers' AutoImageProcessor reads pretrained_cfg, whatever the network.
         "image_processor_type": "TimmWrapperImageProcessor",
         "backbone": backbone.name,
