@@ -30,6 +30,7 @@ QUICK = DistillConfig(
     head="none",
     mix=1,
     train="full",
+    preserve=0,
     select="best",
 )
 

@@ -223,7 +223,7 @@ def test_numbers_go_to_tensorboard_too(squares: Squares, tmp_path: Path) -> None
 
 def test_a_loss_that_is_no_number_stops_the_run(squares: Squares, tmp_path: Path) -> None:
     """The last good checkpoint stays, and the step is named."""
-    for every, said in ((1, "step 1: its similarities are not finite"), (5, "step 2: the loss is")):
+    for every, said in ((1, "step 1: its features are not finite"), (5, "step 2: the loss is")):
         out = tmp_path / f"student{every}"
         config = QUICK.model_copy(update={"rate": 1e30, "warmup": 0.0, "evaluate_every": every})
         with pytest.raises(

@@ -241,7 +241,14 @@ class Trainer:
         gain = score.gain(self.sides.closed, self.config.seed) if mix else (0.0, 0.0)
         floor = self.sides.base.ability
         able = floor is None or score.ability is None or score.ability >= floor
-        return {**score.as_dict(), **kept, "mix": mix, "gain": list(gain), "able": able}
+        return {
+            **score.as_dict(),
+            **kept,
+            "mix": mix,
+            "gain_low": gain[0],
+            "gain_high": gain[1],
+            "able": able,
+        }
 
     @property
     def mixes(self) -> tuple[float, ...]:
@@ -346,13 +353,13 @@ class Trainer:
         order = [best, *(step for step in order if step != best)]
         if self.sides is None:
             return order, scores[best]["mix"]
-        earned = scores[best]["able"] and scores[best]["gain"][0] > 0
+        earned = scores[best]["able"] and scores[best]["gain_low"] > 0
         return order, scores[best]["mix"] if earned else 0.0
 
 
 def _merit(score: Mapping[str, Any]) -> float:
     """Rank a step, best lowest: by likeness if no ability is lost; of listed labels by KL."""
-    if "gain" not in score:
+    if "gain_low" not in score:
         return float(score["kl"])
     return float(1 - score["likeness"] + 2 * (not score["able"]))
 

@@ -327,10 +327,12 @@ class _Run:
         """Train the student, or resume its training, and write its folder."""
         config, backbone = self.config, self.backbone
         initial = backbone.weights_sha256
-        prepare_training(backbone, config)
+        trained = prepare_training(backbone, config)
         with machine_folder(fabric, config.workers) as folder:
             with fabric.rank_zero_first():
-                lesson, module = self._lesson(fabric.world_size, fabric.global_rank, folder)
+                rank, world = fabric.global_rank, fabric.world_size
+                place = {"world": world, "rank": rank, "folder": folder}
+                lesson, module = self._lesson(trained, place)
                 origin = self.guidance.origin
             if (control := self.guidance.control) is not None:
                 check_control(control, config, self.seen.digest, origin["sha256"])
@@ -413,17 +415,18 @@ class _Run:
             )
         return [name.removeprefix("backbone.") for name in idle]
 
-    def _lesson(self, world: int, rank: int, folder: Path | None) -> tuple[Lesson, torch.nn.Module]:
+    def _lesson(
+        self, module: torch.nn.Module, place: dict[str, Any]
+    ) -> tuple[Lesson, torch.nn.Module]:
         """Learn from all triplets of each batch, or from listed ones; and the module that does."""
         config, seen, backbone = self.config, self.seen, self.backbone
-        place: dict[str, Any] = {"world": world, "rank": rank, "folder": folder}
         if (teacher := self.guidance.teacher) is None:
             labels, validation = self.guidance.labels, self.guidance.validation
             assert labels is not None
             table, tested = read_labels(labels), read_labels(validation) if validation else None
             place["unreadable"] = self.unreadable
             prepared = backbone.preprocessing
-            return label_lesson(config, seen, prepared, table, tested, **place), backbone.module
+            return label_lesson(config, seen, prepared, table, tested, **place), module
         judged = np.isin(seen.ids, teacher.known_ids)
         division = Division.of(config, seen, judged, classes_of(seen.ids, self.classes))
         beside = checkpoints_of(self.out)
@@ -436,7 +439,6 @@ class _Run:
             teacher.description.get("labels") if config.average == "teacher" else config.average
         )
         opinion = _opinion(teacher, seen.ids, features, average or "predictive", beside)
-        module: torch.nn.Module = backbone.module
         inputs: Inputs = backbone.preprocessing
         place["crops"] = Cropped.of(backbone.preprocessing)
         if divided is not None:
@@ -543,7 +545,8 @@ class _Run:
             if sides.held_out is not None:
                 tested = start.frontier.chosen.fit(found.evidence())
                 held_out["student"] = found.score(tested).as_dict()
-                student.settle(found.score(tested).temperature)
+                if config.temperature is None:
+                    student.settle(found.score(tested).temperature)
                 rows += both_sides("student", found, tested)
                 if control is not None:
                     held_out["control"], own = control_scores(control, sides, config, device)
