@@ -4,6 +4,8 @@ from ._balance import Frontier as Frontier
 from ._balance import VectorSettings as VectorSettings
 from ._balance import few_shot as few_shot
 from ._balance import find_frontier as find_frontier
+from ._forecast import Forecast as Forecast
+from ._forecast import forecast as forecast
 from ._balance import likeness as likeness
 from ._fit import Choices as Choices
 from ._fit import TeachConfig as TeachConfig

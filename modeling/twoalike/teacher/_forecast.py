@@ -1,0 +1,218 @@
+"""What the closed form will gain on new objects, before anything is trained.
+
+Objects (whole classes where there are at least ten) are held out in folds. Of each fold, everything
+is decided without it: penalty, form and balance of the vector by folds of the other objects, and
+the vector itself. Its likeness and ability on the objects held out, less those of the network's
+features, are one measured gain. Their spread within a partition holds the sampling of test objects
+and of training objects, and whatever noise of the labels differs by object. A measurement on n new
+objects varies about the mean gain as a fold's does, by fewer or more objects, and the mean gain
+itself is as uncertain as a measurement on all objects.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from twoalike.features import FeatureTable
+from twoalike.study import Booleans, Floats, TwoalikeError
+from twoalike.tables import LabelSource, classes_of
+from twoalike.teacher._balance import (
+    MOST,
+    Evidence,
+    Score,
+    draw_examples,
+    find_frontier,
+    folds_of_groups,
+    gram_of,
+    held_out,
+)
+
+FEWEST = 20
+"""Judged objects with features: with fewer, nothing can be learnt that holds for others."""
+LEVEL, FOLDS, LEAST_TESTED = 0.9, 5, 30
+"""Of the intervals; of objects; objects that a gain is measured on, or a fifth if these are more"""
+MOST_REPEATS, REPEATED = 5, 500
+"""Partitions into folds, and objects in all of them together: few objects need more."""
+
+
+class Similarities(Protocol):
+    """Mean similarities of named objects, such as a posterior's."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The m objects."""
+        ...
+
+    def similarity(self) -> Floats:
+        """Shape (m, m)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Change of a measure, expected on new objects.
+
+    Attributes
+    ----------
+    before, after
+        Of the network's features and of the vector.
+    gain, low, high
+        Their difference, and the interval that holds 90 % of measurements on so many new objects.
+    """
+
+    before: float
+    after: float
+    gain: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        values = (self.before, self.after, self.low, self.high)
+        before, after, low, high = (_short(value) for value in values)
+        return f"{before} -> {after} ({_short(self.gain, '+')} [{low}, {high}])"
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Gains that the aligned vector promises on unseen objects.
+
+    Attributes
+    ----------
+    objects
+        Judged objects with features.
+    tested
+        New objects that the intervals are for.
+    likeness
+        Spearman's correlation of cosines with the teacher's similarities; None: too few objects.
+    ability
+        Few-shot accuracy on classes; None: not estimated without classes.
+    nothing
+        Why these labels will teach nothing; empty if they will teach something.
+    """
+
+    objects: int
+    tested: int = 0
+    likeness: Gain | None = None
+    ability: Gain | None = None
+    nothing: str = ""
+
+    def __str__(self) -> str:
+        if self.likeness is None:
+            return f"these labels will teach nothing: {self.nothing}"
+        ability = self.ability or "not estimated without classes"
+        found = f"likeness {self.likeness} on {self.tested} unseen objects; ability {ability}"
+        return f"these labels will teach nothing: {self.nothing}; {found}" if self.nothing else found
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The part of teacher.json that forecasts."""
+        return {"forecast": asdict(self) | {"verdict": str(self)}}
+
+
+def _short(value: float, sign: str = "") -> str:
+    return f"{value:{sign}.2f}".replace("0.", ".", 1)
+
+
+def forecast(
+    posterior: Similarities,
+    features: FeatureTable,
+    *,
+    judged: Booleans | None = None,
+    classes: LabelSource | None = None,
+    seed: int = 0,
+) -> Forecast:
+    """Forecast the gain in likeness and in ability on unseen objects.
+
+    Parameters
+    ----------
+    posterior
+        Of m objects.
+    features
+        The network's, of the judged objects and of any other images.
+    judged
+        Which objects people judged, shape (m,). None: all.
+    classes
+        Labels of objects (see :func:`twoalike.tables.read_labels`; the last level), which ability
+        is measured by. None: their folders, if the ids have any.
+    seed
+        Of the folds and of the examples of classes.
+
+    Raises
+    ------
+    TwoalikeError
+        If fewer than two of the classes given have several objects with features.
+    """
+    known = classes_of(features.ids, classes)
+    if classes is not None and known is None:
+        raise TwoalikeError(
+            where="`classes=...`",
+            expected="two classes or more with several objects that have features",
+            found="fewer",
+        )
+    place = {name: row for row, name in enumerate(features.ids)}
+    wanted = np.ones(len(posterior.ids), bool) if judged is None else judged
+    inside = np.array([name in place for name in posterior.ids]) & wanted
+    n = int(inside.sum())
+    if n < FEWEST:
+        of = f"{n} of {wanted.sum()} judged objects have features, fewer than {FEWEST}"
+        return Forecast(n, nothing=of)
+    rows = np.array([place[name] for name in np.array(posterior.ids)[inside]])
+    order = np.argsort(rows)
+    kept = np.flatnonzero(inside)[order]
+    similarity = np.asarray(posterior.similarity(), np.float64)[np.ix_(kept, kept)]
+    of = Evidence(features.values, rows[order], similarity, known).some(MOST)
+    scores = _scores(of, seed)
+    tested = min(max(n // FOLDS, LEAST_TESTED), n)
+    likeness, ability = (_gain(scores[..., measure], n, tested) for measure in range(2))
+    assert likeness is not None
+    nothing = ""
+    if likeness.low <= 0:
+        nothing = (
+            "their gain in likeness may be none (ids that do not match, judges who guessed or "
+            "disagree, or too few objects or judgments)"
+        )
+    return Forecast(n, tested, likeness, ability, nothing)
+
+
+def _scores(of: Evidence, seed: int) -> Floats:
+    """Likeness and ability, before and after, of each fold of each partition, (r, k, 2, 2)."""
+    gram = gram_of(of)
+    drawn = [] if of.labels is None else draw_examples(of.labels, seed)
+    repeats = min(MOST_REPEATS, max(1, REPEATED // len(of.judged)))
+    return np.array(
+        [
+            [_of_fold(of, gram, out, drawn, repeat) for out in folds_of_groups(of, FOLDS, repeat)]
+            for repeat in range(seed, seed + repeats)
+        ]
+    )
+
+
+def _of_fold(of: Evidence, gram: Floats, out: Booleans, drawn: Any, seed: int) -> Floats:
+    """Likeness and ability, before and after, of what is decided without a fold, (2, 2)."""
+    frontier = find_frontier(of.only(np.flatnonzero(~out)), seed=seed)
+    best = frontier.chosen
+    own, form = (frontier.centred, None), (best.centred, best.whitening)
+    fold = held_out(of, gram, out, (own, form), (best.penalty,))
+    both = ((own, 0.0), (form, best.balance))
+    scores = [Score.of(of, [fold], one, best.penalty, weight, drawn) for one, weight in both]
+    return np.array([[score.likeness, score.ability] for score in scores], np.float64)
+
+
+def _gain(scores: Floats, n: int, tested: int) -> Gain | None:
+    """Mean change of a measure, before and after by fold, (r, k, 2), with its interval."""
+    if np.isnan(scores).all():
+        return None
+    repeats, folds, _ = scores.shape
+    each = scores[..., 1] - scores[..., 0]
+    variance = np.nanvar(each, axis=1, ddof=1).mean()
+    in_fold = n / folds
+    # Partitions share their objects: together they have the freedom of two at most.
+    freedom = min(repeats, 2) * (folds - 1)
+    wide = student_t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(
+        variance * in_fold * (1 / tested + 1 / n)
+    )
+    before, after = np.nanmean(scores, axis=(0, 1))
+    gain = float(np.nanmean(each))
+    return Gain(float(before), float(after), gain, float(gain - wide), float(gain + wide))
