@@ -8,10 +8,11 @@ photographs of their own and with features of CLIP. Of each set, some objects (o
 types) are taken out before anything is fitted. `forecast` sees the posterior and the features of
 the others, and names the gain in likeness and ability to expect on new objects. Then the closed
 form that `distill` begins with is fitted to the same objects and measured on those taken out:
-likeness against the published map of rocks, the mean person's dissimilarities, or the published
-embedding of THINGS (Hebart et al. 2020, doi:10.1038/s41562-020-00951-3), or, of corrupted
-judgments, the mean of the judgments of the objects taken out, corrupted in the same way. Ability
-is few-shot classification of the objects taken out, among all.
+likeness to a second posterior, of the judgments of these alone (corrupted in the same way), or,
+since few choices of THINGS show three of them, to the dot products of the published embedding
+(Hebart et al. 2020, doi:10.1038/s41562-020-00951-3). Beside it: likeness to the published map of
+rocks and to the mean of the judgments of each pair. Ability is few-shot classification of the
+objects taken out, among all.
 
 The corrupted sets: two objects of each judgment drawn at random; features under other objects'
 ids; ratings at random; twelve objects; half of the people answering the opposite.
@@ -33,7 +34,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.embedding import Posterior, fit
-from twoalike.embedding._intervals import kept_together, pair_odds
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     dissimilarities_table,
@@ -43,6 +43,7 @@ from twoalike.judgments import (
     ratings_table,
     read_judgments,
 )
+from twoalike.tables import classes_of
 from twoalike.teacher import Evidence, Forecast, few_shot, find_frontier, forecast, likeness
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +64,16 @@ class Labels:
     features: FeatureTable
     scored: list[str]  # objects taken out
     truth: np.ndarray  # their similarities, (m, m)
+    others: Posterior | None = None  # fitted to judgments of these in the same way
     classes: dict[str, str] | None = None
+
+    @property
+    def yardstick(self) -> np.ndarray:
+        """Similarities of the objects taken out as a teacher of them would have them, (m, m)."""
+        if self.others is None:
+            return self.truth
+        rows = [self.others.ids.index(name) for name in self.scored]
+        return np.asarray(self.others.similarity())[np.ix_(rows, rows)]
 
     @property
     def learnt(self) -> list[str]:
@@ -124,7 +134,9 @@ def rocks() -> Iterator[Labels]:
         x = places.loc[scored].to_numpy()
         truth = -np.linalg.norm(x[:, None] - x, axis=2)
         fitted = posterior(f"rocks-{k}", lambda ids=learnt: ratings(among(table, ids)))
-        yield (one := Labels(f"rocks, types {k + 1}", True, fitted, base, scored, truth, kinds))
+        others = posterior(f"rocks-{k}-out", lambda ids=scored: ratings(among(table, ids)))
+        one = Labels(f"rocks, types {k + 1}", True, fitted, base, scored, truth, others, kinds)
+        yield one
     order = np.random.default_rng(0).permutation(len(base.ids))
     wrong = FeatureTable(base.ids, base.values[order], base.meta)
     yield replace(one, name="rocks, features of other ids", good=False, features=wrong)
@@ -133,7 +145,9 @@ def rocks() -> Iterator[Labels]:
     guessed["rating"] = np.random.default_rng(0).integers(1, 10, size=len(guessed))
     fitted = posterior("rocks-guessed", lambda: ratings(among(guessed, learnt)))
     truth = mean_similarity(among(guessed, scored), scored, "rating", 1.0)
-    yield replace(one, name="rocks, guessed", good=False, posterior=fitted, truth=truth)
+    others = posterior("rocks-guessed-out", lambda: ratings(among(guessed, scored)))
+    changed = {"posterior": fitted, "truth": truth, "others": others}
+    yield replace(one, name="rocks, guessed", good=False, **changed)
 
 
 def _columns(pairs: pd.DataFrame) -> dict[str, Any]:
@@ -152,6 +166,8 @@ def mur92() -> Iterator[Labels]:
     if not judged.is_file():
         import_dissimilarities([MUR / "behavior_rdms.mat"], objects=WORK / "ids.txt", out=judged)
     table = among(read_judgments(judged, "dissimilarities"), list(base.ids))
+    sort = pd.read_csv(MUR / "stimuli.tsv", sep="\t")["category"]
+    classes = dict(zip(base.ids, sort, strict=True))
     order = np.random.default_rng(0).permutation(base.ids).tolist()
     rng = np.random.default_rng(0)
     shuffled, opposite = table.copy(), table.copy()
@@ -171,13 +187,17 @@ def mur92() -> Iterator[Labels]:
     ):
         learnt, scored = sorted(order[:n]), sorted(order[62:])
         own = FeatureTable((*learnt, *scored), base.select([*learnt, *scored]), base.meta)
-        pairs = among(judgments, learnt)
-        fitted = posterior(
-            f"mur92-{len(name)}",
-            lambda p=pairs, ids=learnt: {"dissimilarities": dissimilarities_table(_columns(p), ids)},
+        fitted, others = (
+            posterior(
+                f"mur92-{len(name)}{part}",
+                lambda j=judgments, ids=ids: {
+                    "dissimilarities": dissimilarities_table(_columns(among(j, ids)), ids)
+                },
+            )
+            for part, ids in (("", learnt), ("-out", scored))
         )
         truth = mean_similarity(among(judgments, scored), scored, "dissimilarity", -1.0)
-        yield Labels(name, good, fitted, own, scored, truth)
+        yield Labels(name, good, fitted, own, scored, truth, others, classes)
 
 
 def things() -> Iterator[Labels]:
@@ -208,16 +228,108 @@ def things() -> Iterator[Labels]:
         return {"choices": table[kept]}
 
     fitted = posterior("things", choices)
-    odds = pair_odds((x := np.load(THINGS / "spose49_embedding.npy")) @ x.T)
-    people = kept_together(odds, slice(0, len(odds)))
-    rows = [ids.index(name) for name in taken]
-    truth = people[np.ix_(rows, rows)]
+    x = np.load(THINGS / "spose49_embedding.npy")[[ids.index(name) for name in taken]]
+    truth = x @ x.T
     images = [name for name in base.ids if (c := name.split(".")[0]) in out or c not in taken]
     scored = sorted(out)
     of = [taken.index(name) for name in scored]
     own = FeatureTable(tuple(images), base.select(images), base.meta)
     names = {name: name.split(".")[0] for name in images}
-    yield Labels("photographs", True, fitted, own, scored, truth[np.ix_(of, of)], names)
+    yield Labels("photographs", True, fitted, own, scored, truth[np.ix_(of, of)], None, names)
     clip = np.load(THINGS / "clip_vit_b32_features.npy")
     table = FeatureTable(tuple(ids), clip, {"backbone": "CLIP"})
     yield Labels("THINGS, features of CLIP", True, fitted, table, taken, truth)
+
+
+def cosine_gram(values: np.ndarray) -> np.ndarray:
+    """Dot products of rows, shape (n, n)."""
+    x = values.astype(np.float64)
+    return np.asarray(x @ x.T)
+
+
+def run(labels: Labels) -> dict[str, Any]:
+    """Forecast from what is known, and measure on what was taken out."""
+    names = None if labels.classes is None else {"class": labels.classes}
+    known = FeatureTable(tuple(labels.learnt), labels.features.select(labels.learnt), {})
+    start = time.process_time()
+    found = forecast(labels.posterior, known, classes=names)
+    seconds = time.process_time() - start
+    every = (*known.ids, *labels.scored)
+    x, m = labels.features.select(every), len(known.ids)
+    classes = classes_of(every, names)
+    place = {name: row for row, name in enumerate(labels.posterior.ids)}
+    judged = np.array([row for row, name in enumerate(known.ids) if name in place])
+    rows = [place[known.ids[row]] for row in judged]
+    similarity = np.asarray(labels.posterior.similarity())[np.ix_(rows, rows)]
+    of = Evidence(x[:m], judged, similarity, None if classes is None else classes[:m])
+    frontier = find_frontier(of)
+    base = replace(frontier.chosen, centred=frontier.centred, whitening=None, balance=0.0)
+    measured = []
+    for settings in (base, frontier.chosen):
+        gram = cosine_gram(settings.fit(of)(x))
+        right = np.array([np.nan])
+        if classes is not None:
+            right = few_shot(gram, classes, np.arange(len(every)) >= m)
+        able = np.nan if np.isnan(right).all() else float(np.nanmean(right))
+        own = gram[m:, m:]
+        measured.append((likeness(own, labels.yardstick), able, likeness(own, labels.truth)))
+    return {"found": found, "measured": np.array(measured), "seconds": seconds, "n": len(judged)}
+
+
+def row(labels: Labels, one: dict[str, Any]) -> tuple[str, bool, bool]:
+    """Line of the table; whether the interval covers what was measured; whether it is named."""
+    found: Forecast = one["found"]
+    (before, able, mean), (after, able_after, mean_after) = one["measured"]
+    gain, ability_gain = after - before, able_after - able
+    cells = [labels.name, str(one["n"]), str(len(labels.scored))]
+    covers = found.likeness is None or found.likeness.test_low <= gain <= found.likeness.test_high
+    cells += [str(found.likeness or "none"), f"{before:.2f} -> {after:.2f} ({gain:+.2f})"]
+    cells += [f"{mean:.2f} -> {mean_after:.2f} ({mean_after - mean:+.2f})"]
+    cells += [str(found.ability or "not estimated")]
+    cells += ["" if np.isnan(able) else f"{able:.2f} -> {able_after:.2f} ({ability_gain:+.2f})"]
+    cells += ["nothing" if found.nothing else "gain", f"{one['seconds']:.1f}"]
+    return "| " + " | ".join(cells) + " |", covers, bool(found.nothing) is not labels.good
+
+
+def main() -> None:
+    """Forecast and measure all sets, and write the table."""
+    if not SHARED.is_dir():
+        sys.exit(f"skipped: no shared data at {SHARED}")
+    WORK.mkdir(parents=True, exist_ok=True)
+    lines, covered, named = [], 0, 0
+    for labels in (*rocks(), *mur92(), *things()):
+        line, covers, right = row(labels, run(labels))
+        lines.append(line)
+        covered, named = covered + covers, named + right
+        print(line, covers, right, flush=True)
+    head = (__doc__ or "").partition("\n")[0]
+    columns = (
+        "labels",
+        "judged objects",
+        "objects taken out",
+        "forecast: likeness, expected gain, in one test (90 %)",
+        "measured",
+        "by map, mean person or embedding",
+        "forecast: ability",
+        "measured",
+        "verdict",
+        "processor s",
+    )
+    text = [
+        f"# {head}",
+        "",
+        f"`python -P benchmarks/forecast.py` with twoalike {version('twoalike')}: its first lines say what was done.",
+        "",
+        "| " + " | ".join(columns) + " |",
+        "|---" * len(columns) + "|",
+        *lines,
+        "",
+        f"The interval of one test covers the measured gain in likeness in {covered} of {len(lines)} "
+        f"sets; {named} of {len(lines)} verdicts are right (good labels: gain; corrupted: nothing).",
+    ]
+    out = ROOT / "benchmarks" / "results" / "forecast.md"
+    out.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

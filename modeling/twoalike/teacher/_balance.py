@@ -233,9 +233,7 @@ def draw_examples(classes: Integers, seed: int) -> list[Examples]:
     return drawn
 
 
-def _rightly(
-    gram: Floats, classes: Integers, asked: Booleans, drawn: Sequence[Examples]
-) -> Floats:
+def _rightly(gram: Floats, classes: Integers, asked: Booleans, drawn: Sequence[Examples]) -> Floats:
     """Share of these draws in which each image asked about is classified rightly, shape (n,)."""
     length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
     right, times = np.zeros(len(gram)), np.zeros(len(gram))

@@ -9,12 +9,13 @@ objects varies about the mean gain as a fold's does, by fewer or more objects, a
 itself is as uncertain as a measurement on all objects.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import t as student_t
 
+from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Floats, TwoalikeError
 from twoalike.tables import LabelSource, classes_of
@@ -37,17 +38,10 @@ MOST_REPEATS, REPEATED = 5, 500
 """Partitions into folds, and objects in all of them together: few objects need more."""
 
 
-class Similarities(Protocol):
-    """Mean similarities of named objects, such as a posterior's."""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The m objects."""
-        ...
-
-    def similarity(self) -> Floats:
-        """Shape (m, m)."""
-        ...
+MOST_UNHEARD = 0.4
+"""Of the people: the fit may follow either half of people who contradict each other."""
+NOISE = {"lapse": 0.5, "pair_noise": 10.0}
+"""Noise of a person's choices or dissimilarities above which the fit takes nothing from them."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,9 @@ class Gain:
     before, after
         Of the network's features and of the vector.
     gain, low, high
-        Their difference, and the interval that holds 90 % of measurements on so many new objects.
+        Their difference, expected over all objects like these, with a 90 % interval.
+    test_low, test_high
+        Interval of 90 % of measurements on as many new objects as a test has.
     """
 
     before: float
@@ -67,11 +63,13 @@ class Gain:
     gain: float
     low: float
     high: float
+    test_low: float
+    test_high: float
 
     def __str__(self) -> str:
-        values = (self.before, self.after, self.low, self.high)
-        before, after, low, high = (_short(value) for value in values)
-        return f"{before} -> {after} ({_short(self.gain, '+')} [{low}, {high}])"
+        before, after, _, low, high, test_low, test_high = map(_short, astuple(self))
+        gain = f"{_short(self.gain, '+')} [{low}, {high}], in one test [{test_low}, {test_high}]"
+        return f"{before} -> {after} ({gain})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +81,7 @@ class Forecast:
     objects
         Judged objects with features.
     tested
-        New objects that the intervals are for.
+        New objects of the test that intervals are for.
     likeness
         Spearman's correlation of cosines with the teacher's similarities; None: too few objects.
     ability
@@ -103,7 +101,9 @@ class Forecast:
             return f"these labels will teach nothing: {self.nothing}"
         ability = self.ability or "not estimated without classes"
         found = f"likeness {self.likeness} on {self.tested} unseen objects; ability {ability}"
-        return f"these labels will teach nothing: {self.nothing}; {found}" if self.nothing else found
+        return (
+            f"these labels will teach nothing: {self.nothing}; {found}" if self.nothing else found
+        )
 
     @property
     def description(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _short(value: float, sign: str = "") -> str:
 
 
 def forecast(
-    posterior: Similarities,
+    posterior: Posterior,
     features: FeatureTable,
     *,
     judged: Booleans | None = None,
@@ -156,24 +156,37 @@ def forecast(
     inside = np.array([name in place for name in posterior.ids]) & wanted
     n = int(inside.sum())
     if n < FEWEST:
-        of = f"{n} of {wanted.sum()} judged objects have features, fewer than {FEWEST}"
-        return Forecast(n, nothing=of)
+        few = f"{n} of {wanted.sum()} judged objects have features, fewer than {FEWEST}"
+        return Forecast(n, nothing=few)
     rows = np.array([place[name] for name in np.array(posterior.ids)[inside]])
     order = np.argsort(rows)
     kept = np.flatnonzero(inside)[order]
     similarity = np.asarray(posterior.similarity(), np.float64)[np.ix_(kept, kept)]
-    of = Evidence(features.values, rows[order], similarity, known).some(MOST)
+    of = Evidence(np.asarray(features.values), rows[order], similarity, known).some(MOST)
     scores = _scores(of, seed)
     tested = min(max(n // FOLDS, LEAST_TESTED), n)
     likeness, ability = (_gain(scores[..., measure], n, tested) for measure in range(2))
     assert likeness is not None
     nothing = ""
-    if likeness.low <= 0:
+    if (unheard := _unheard(posterior)) > MOST_UNHEARD:
+        nothing = f"the fit takes the judgments of {unheard:.0%} of the people for noise"
+    elif likeness.low <= 0:
         nothing = (
-            "their gain in likeness may be none (ids that do not match, judges who guessed or "
-            "disagree, or too few objects or judgments)"
+            "the gain in likeness may be none (ids that do not match, judges who guessed or "
+            "disagree, or too few objects)"
         )
     return Forecast(n, tested, likeness, ability, nothing)
+
+
+def _unheard(posterior: Posterior) -> float:
+    """Share of the people whose judgments are nothing but noise to the fit."""
+    draws = posterior.tree["posterior"].dataset
+    shares = [
+        float((draws[name].mean(("chain", "draw")) > most).mean())
+        for name, most in NOISE.items()
+        if name in draws and draws[name].size
+    ]
+    return max(shares, default=0.0)
 
 
 def _scores(of: Evidence, seed: int) -> Floats:
@@ -207,12 +220,11 @@ def _gain(scores: Floats, n: int, tested: int) -> Gain | None:
     repeats, folds, _ = scores.shape
     each = scores[..., 1] - scores[..., 0]
     variance = np.nanvar(each, axis=1, ddof=1).mean()
-    in_fold = n / folds
     # Partitions share their objects: together they have the freedom of two at most.
-    freedom = min(repeats, 2) * (folds - 1)
-    wide = student_t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(
-        variance * in_fold * (1 / tested + 1 / n)
-    )
-    before, after = np.nanmean(scores, axis=(0, 1))
+    width = student_t.ppf((1 + LEVEL) / 2, min(repeats, 2) * (folds - 1))
+    of_one = variance * n / folds  # of a measurement on one object
+    before, after = np.nanmean(scores, axis=(0, 1)).tolist()
     gain = float(np.nanmean(each))
-    return Gain(float(before), float(after), gain, float(gain - wide), float(gain + wide))
+    expected, test = width * np.sqrt([of_one / n, of_one * (1 / n + 1 / tested)])
+    ends = (gain - expected, gain + expected, gain - test, gain + test)
+    return Gain(before, after, gain, *map(float, ends))
