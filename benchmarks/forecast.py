@@ -1,4 +1,4 @@
-"""A forecast before training, on ten sets of labels of real objects: five good ones, five corrupted.
+"""A forecast before training: five good sets of labels of real objects, five corrupted ones.
 
     python -P benchmarks/forecast.py
 
@@ -252,7 +252,7 @@ def run(labels: Labels) -> dict[str, Any]:
     names = None if labels.classes is None else {"class": labels.classes}
     known = FeatureTable(tuple(labels.learnt), labels.features.select(labels.learnt), {})
     start = time.process_time()
-    found = forecast(labels.posterior, known, classes=names)
+    found = forecast(labels.posterior, known, classes=names, tested=len(labels.scored))
     seconds = time.process_time() - start
     every = (*known.ids, *labels.scored)
     x, m = labels.features.select(every), len(known.ids)
@@ -318,14 +318,16 @@ def main() -> None:
     text = [
         f"# {head}",
         "",
-        f"`python -P benchmarks/forecast.py` with twoalike {version('twoalike')}: its first lines say what was done.",
+        f"`python -P benchmarks/forecast.py` with twoalike {version('twoalike')}; its first lines "
+        "say what was done.",
         "",
         "| " + " | ".join(columns) + " |",
         "|---" * len(columns) + "|",
         *lines,
         "",
-        f"The interval of one test covers the measured gain in likeness in {covered} of {len(lines)} "
-        f"sets; {named} of {len(lines)} verdicts are right (good labels: gain; corrupted: nothing).",
+        f"The interval of one test covers the measured gain in likeness in {covered} of "
+        f"{len(lines)} sets; {named} of {len(lines)} verdicts are right (good labels: gain; "
+        "corrupted: nothing).",
     ]
     out = ROOT / "benchmarks" / "results" / "forecast.md"
     out.write_text("\n".join(text) + "\n", encoding="utf-8")

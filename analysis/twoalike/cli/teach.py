@@ -57,7 +57,7 @@ class Options:
     """Only print what a network will gain on unseen objects, and make no teacher."""
 
 
-def teach(posterior: Path, /, *, options: Options) -> None:
+def teach(posterior: Path, /, *, options: Options = Options()) -> None:
     """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
     The map goes from a network's features into the human space, so that images without judgments

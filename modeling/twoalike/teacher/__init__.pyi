@@ -4,13 +4,13 @@ from ._balance import Frontier as Frontier
 from ._balance import VectorSettings as VectorSettings
 from ._balance import few_shot as few_shot
 from ._balance import find_frontier as find_frontier
-from ._forecast import Forecast as Forecast
-from ._forecast import forecast as forecast
 from ._balance import likeness as likeness
 from ._fit import Choices as Choices
 from ._fit import TeachConfig as TeachConfig
 from ._fit import UninformativeError as UninformativeError
 from ._fit import fit_teacher as fit_teacher
+from ._forecast import Forecast as Forecast
+from ._forecast import forecast as forecast
 from ._labels import ChoiceModel as ChoiceModel
 from ._labels import Mode as Mode
 from ._labels import TeacherKind as TeacherKind

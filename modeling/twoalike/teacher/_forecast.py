@@ -34,7 +34,7 @@ FEWEST = 20
 """Judged objects with features: with fewer, nothing can be learnt that holds for others."""
 LEVEL, FOLDS, LEAST_TESTED = 0.9, 5, 30
 """Of the intervals; of objects; objects that a gain is measured on, or a fifth if these are more"""
-MOST_REPEATS, REPEATED = 5, 500
+MOST_REPEATS, REPEATED = 2, 500
 """Partitions into folds, and objects in all of them together: few objects need more."""
 
 
@@ -121,6 +121,7 @@ def forecast(
     *,
     judged: Booleans | None = None,
     classes: LabelSource | None = None,
+    tested: int | None = None,
     seed: int = 0,
 ) -> Forecast:
     """Forecast the gain in likeness and in ability on unseen objects.
@@ -136,6 +137,8 @@ def forecast(
     classes
         Labels of objects (see :func:`twoalike.tables.read_labels`; the last level), which ability
         is measured by. None: their folders, if the ids have any.
+    tested
+        Objects that a test is of. None: a fifth of those judged, but 30 at least.
     seed
         Of the folds and of the examples of classes.
 
@@ -158,13 +161,18 @@ def forecast(
     if n < FEWEST:
         few = f"{n} of {wanted.sum()} judged objects have features, fewer than {FEWEST}"
         return Forecast(n, nothing=few)
-    rows = np.array([place[name] for name in np.array(posterior.ids)[inside]])
-    order = np.argsort(rows)
-    kept = np.flatnonzero(inside)[order]
-    similarity = np.asarray(posterior.similarity(), np.float64)[np.ix_(kept, kept)]
-    of = Evidence(np.asarray(features.values), rows[order], similarity, known).some(MOST)
+    found = sorted((place[posterior.ids[each]], each) for each in np.flatnonzero(inside))
+    rows, kept = np.array(found[:MOST]).T
+    others = np.setdiff1d(np.arange(len(features.ids)), rows)[: MOST - len(rows)]
+    images = np.sort(np.concatenate([rows, others]))
+    of = Evidence(
+        features.values[images],
+        np.searchsorted(images, rows),
+        np.asarray(posterior.similarity(), np.float64)[np.ix_(kept, kept)],
+        None if known is None else known[images],
+    )
     scores = _scores(of, seed)
-    tested = min(max(n // FOLDS, LEAST_TESTED), n)
+    tested = tested or min(max(n // FOLDS, LEAST_TESTED), n)
     likeness, ability = (_gain(scores[..., measure], n, tested) for measure in range(2))
     assert likeness is not None
     nothing = ""

@@ -121,10 +121,9 @@ def teach(
 
     Returns
     -------
-    The teacher, or the forecast. Its ``description`` is the content of teacher.json: scores on held-out objects
-    under ``validation``, and how labels and kinds compare under ``label_comparison`` and
-    ``kind_comparison``; the forecast of
-    a teacher that maps features under ``forecast``.
+    The teacher, or the forecast. The teacher's ``description`` is the content of teacher.json:
+    scores on held-out objects under ``validation``, how labels and kinds compare under
+    ``label_comparison`` and ``kind_comparison``, and, if it maps features, the ``forecast``.
 
     Raises
     ------
