@@ -32,8 +32,9 @@ def posterior_of(draws: Array, ids: tuple[str, ...], lapses: Array) -> Posterior
     return Posterior(tree)
 
 
-def of(world: World, lapses: Array = np.full(4, 0.02)) -> Posterior:
-    return posterior_of(world.posterior.embedding, world.posterior.ids, lapses)
+def of(world: World, *lapses: float) -> Posterior:
+    people = np.array(lapses or (0.02, 0.02))
+    return posterior_of(world.posterior.embedding, world.posterior.ids, people)
 
 
 def judged(world: World) -> FeatureTable:
@@ -91,12 +92,14 @@ def test_a_dozen_objects_teach_nothing(world: World) -> None:
 
 
 def test_people_who_are_noise_to_the_fit_teach_nothing(world: World) -> None:
-    found = forecast(of(world, np.array([0.02, 0.02, 0.9, 0.95])), judged(world))
+    found = forecast(of(world, 0.02, 0.02, 0.9, 0.95), judged(world))
     assert "the judgments of 50% of the people for noise; likeness" in str(found)
 
 
-def test_ability_is_of_classes(world: World) -> None:
-    names = {name: f"kind {k}" for name, k in zip(world.features.ids, world.truth.argmax(1))}
+def test_ability_is_of_classes(rng: np.random.Generator) -> None:
+    world = make_world(rng, judged=60, unseen=0)
+    kinds = world.truth.argmax(axis=1)
+    names = {name: f"kind {k}" for name, k in zip(world.features.ids, kinds, strict=True)}
     found = forecast(of(world), judged(world), classes={"kind": names})
     assert found.ability is not None
     assert found.ability.before > 0.25  # chance of four
@@ -109,8 +112,9 @@ def test_ability_is_of_classes(world: World) -> None:
 
 
 def test_the_command_forecasts_without_a_teacher_and_a_teacher_keeps_its_forecast(
-    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    rng: np.random.Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    world = make_world(rng, judged=60, unseen=20)
     of(world).save(tmp_path / "posterior.nc")
     write_features(tmp_path / "features.npz", world.features)
     kinds = pd.DataFrame({"id": world.features.ids, "kind": world.truth.argmax(1)})

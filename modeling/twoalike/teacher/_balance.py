@@ -311,7 +311,8 @@ def held_out(
     values, axes, along = _along_axes(_centred(gram, taught), taught)
     human = {}
     for penalty in penalties:
-        mapped = along / (values + penalty * values.mean()) @ (axes.T @ places)
+        shrunk = np.maximum(values + penalty * values.mean(), 1e-300)  # 0: all features are alike
+        mapped = along / shrunk @ (axes.T @ places)
         human[penalty] = _per_length(mapped @ mapped.T, taught)
     features = {}
     for origin in sorted({centred for centred, _ in forms}):
@@ -322,10 +323,10 @@ def held_out(
             variance = values / len(rows)
         for whitening in whitenings:
             made = about
-            if whitening is not None:
-                shrunk = whitening * variance.sum() / min(len(rows), of.features.shape[1])
-                taken = along / (len(rows) * shrunk * (variance + shrunk)) @ along.T
-                made = about / shrunk - taken
+            if whitening is not None and variance.any():
+                least = whitening * variance.sum() / min(len(rows), of.features.shape[1])
+                taken = along / (len(rows) * least * (variance + least)) @ along.T
+                made = about / least - taken
             features[origin, whitening] = _per_length(made, rows)
     return Fold(
         np.resize(out, len(gram)),

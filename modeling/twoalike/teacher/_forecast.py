@@ -112,7 +112,7 @@ class Forecast:
 
 
 def _short(value: float, sign: str = "") -> str:
-    return f"{value:{sign}.2f}".replace("0.", ".", 1)
+    return f"{round(value, 2) + 0.0:{sign}.2f}".replace("0.", ".", 1)  # no minus before 0
 
 
 def forecast(
