@@ -15,8 +15,8 @@ from twoalike.cli._show import plain_table, show_notes, wide_console
 class Options:
     """What the teacher is made of, and how."""
 
-    out: Path
-    """Teacher's folder to make."""
+    out: Path | None = None
+    """Teacher's folder to make; required unless only a --forecast is wanted."""
     features: Path | None = None
     """The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
     the judged objects among them. Without features, the teacher knows judged objects only."""
@@ -50,9 +50,14 @@ class Options:
     (twoalike fit --people weights --groups). --choices of other people are left out."""
     participant: str | None = None
     """Teach the similarities of this participant; the posterior needs weights by person as well."""
+    classes: Path | None = None
+    """Labels of objects (.tsv: id and a column per level): the forecast's ability is few-shot
+    classification of the last level. Without it: of the folders that ids name, if any."""
+    forecast: bool = False
+    """Only print what a network will gain on unseen objects, and make no teacher."""
 
 
-def teach(posterior: Path, /, *, options: Options) -> None:
+def teach(posterior: Path, /, *, options: Options = Options()) -> None:
     """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
     The map goes from a network's features into the human space, so that images without judgments
@@ -64,6 +69,7 @@ def teach(posterior: Path, /, *, options: Options) -> None:
         twoalike teach posterior.nc --features base.npz --out teacher
         twoalike teach posterior.nc --features clip.npy --objects ids.txt --choices new.parquet --out teacher
         twoalike teach posterior.nc --features base.npz --untransformed --out control
+        twoalike teach posterior.nc --features base.npz --classes stimuli.tsv --forecast
         twoalike teach posterior.nc --out teacher
         twoalike teach posterior.nc --features base.npz --group experts --out experts
 
@@ -73,9 +79,17 @@ def teach(posterior: Path, /, *, options: Options) -> None:
         File written by twoalike fit.
     """  # noqa: E501
     from twoalike import teacher
+    from twoalike.study import TwoalikeError
 
+    if options.out is None and not options.forecast:
+        raise TwoalikeError(
+            where="a teacher", expected="`out=...`, a folder to write it to", found="none"
+        )
     made = teacher.teach(posterior, **vars(options))
     description = made.description
+    if options.forecast:
+        show_notes([description["forecast"]["verdict"]])
+        return
     print(f"{options.out}  {_summary(description)}")  # noqa: T201
     of = (what for what in ("group", "participant") if what in description)
     show_notes(f"likeness: {what} {description[what]}" for what in of)
@@ -86,6 +100,8 @@ def teach(posterior: Path, /, *, options: Options) -> None:
     if of_others := description.get("choices_of_others"):
         print(f"{of_others:,} choices of other people are left out")  # noqa: T201
     _show_comparisons(description)
+    if "forecast" in description:
+        show_notes([f"forecast: {description['forecast']['verdict']}"])
     if "validation" in description:
         _show_validation(description)
 

@@ -6,6 +6,7 @@ from ._frame import read_frame as read_frame
 from ._frame import write_frame as write_frame
 from ._labels import Labels as Labels
 from ._labels import LabelSource as LabelSource
+from ._labels import classes_of as classes_of
 from ._labels import read_labels as read_labels
 from ._shared import ANCHORED_CHOICE as ANCHORED_CHOICE
 from ._shared import CHOICE_COLUMNS as CHOICE_COLUMNS

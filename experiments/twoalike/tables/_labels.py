@@ -1,10 +1,10 @@
 """Labels of objects: the categories that they are in, at one or several levels."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from twoalike.study import TwoalikeError
+from twoalike.study import Integers, TwoalikeError
 from twoalike.tables._shared import LABELS
 from twoalike.tables._tsv import check_text, read_tsv
 
@@ -51,3 +51,22 @@ def read_labels(
             found="no column beside the ids",
         )
     return {level: dict(zip(ids, table[level], strict=True)) for level in levels}
+
+
+def classes_of(ids: Sequence[str], source: LabelSource | None) -> Integers | None:
+    """Class of each object by the last level of labels, or by its folder, (n,); -1 for none.
+
+    None if fewer than two classes have several objects.
+    """
+    import numpy as np
+
+    if source is None:
+        folders = [PurePosixPath(name).parent for name in ids]
+        named = ["" if str(folder) == "." else str(folder) for folder in folders]
+    else:
+        last = list(read_labels(source).values())[-1]
+        named = ["" if (label := last.get(name, "")) == "n/a" else label for name in ids]
+    names, codes = np.unique(np.array(["", *named]), return_inverse=True)
+    classes = codes[1:] - 1
+    several = np.bincount(classes[classes >= 0], minlength=len(names)) > 1
+    return classes if several.sum() >= 2 else None

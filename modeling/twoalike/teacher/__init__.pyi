@@ -9,6 +9,8 @@ from ._fit import Choices as Choices
 from ._fit import TeachConfig as TeachConfig
 from ._fit import UninformativeError as UninformativeError
 from ._fit import fit_teacher as fit_teacher
+from ._forecast import Forecast as Forecast
+from ._forecast import forecast as forecast
 from ._labels import ChoiceModel as ChoiceModel
 from ._labels import Mode as Mode
 from ._labels import TeacherKind as TeacherKind

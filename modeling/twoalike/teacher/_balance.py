@@ -89,7 +89,10 @@ class Evidence:
         first[self.judged] -= 2
         if self.classes is not None:
             first[self.classes >= 0] -= 1
-        rows = np.sort(np.argsort(first, kind="stable")[:most])
+        return self.only(np.sort(np.argsort(first, kind="stable")[:most]))
+
+    def only(self, rows: Integers) -> "Evidence":
+        """Keep these images, in ascending order."""
         inside = np.flatnonzero(np.isin(self.judged, rows))
         return Evidence(
             self.features[rows],
@@ -192,6 +195,9 @@ def _correlation(cosine: Floats, similarity: Floats) -> float:
     return float(spearmanr(cosine, similarity).statistic)
 
 
+type Examples = tuple[Integers, Integers]
+
+
 def few_shot(gram: Floats, classes: Integers, asked: Booleans, seed: int = 0) -> Floats:
     """Share of draws in which each image asked about is classified rightly, shape (n,); NaN others.
 
@@ -209,30 +215,46 @@ def few_shot(gram: Floats, classes: Integers, asked: Booleans, seed: int = 0) ->
     seed
         Of the draws.
     """
-    length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
-    cosine = gram / (length[:, None] * length)
+    return _rightly(gram, classes, asked, draw_examples(classes, seed))
+
+
+def draw_examples(classes: Integers, seed: int) -> list[Examples]:
+    """Names of k classes and rows of their examples, (k,) and (k, shots), of each draw."""
     names, counts = np.unique(classes[classes >= 0], return_counts=True)
-    right, times = np.zeros(len(gram)), np.zeros(len(gram))
     rng = np.random.default_rng(seed)
+    drawn = []
     for shots in SHOTS:
         usable = names[counts > shots]
         if len(usable) < 2 or (shots > 1 and len(usable) < len(names[counts > 1]) / 2):
             continue
         members = [np.flatnonzero(classes == name) for name in usable]
         for _ in range(DRAWS):
-            shown = np.stack([rng.permutation(rows)[:shots] for rows in members])
-            inner = cosine[shown[:, :, None], shown[:, None, :]].sum(axis=(1, 2))
-            scores = cosine[:, shown].sum(axis=2) / np.sqrt(np.maximum(inner, 1e-12))
-            answers = usable[scores.argmax(axis=1)]
-            counted = asked & np.isin(classes, usable)
-            counted[shown.ravel()] = False
-            right[counted] += answers[counted] == classes[counted]
-            times += counted
+            drawn.append((usable, np.stack([rng.permutation(rows)[:shots] for rows in members])))
+    return drawn
+
+
+def _rightly(gram: Floats, classes: Integers, asked: Booleans, drawn: Sequence[Examples]) -> Floats:
+    """Share of these draws in which each image asked about is classified rightly, shape (n,)."""
+    length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    right, times = np.zeros(len(gram)), np.zeros(len(gram))
+    rows = np.flatnonzero(asked)
+    cosine = gram[rows] / length  # of each row, but for its own length, which orders nothing
+    for usable, shown in drawn:
+        inner = gram[shown[:, :, None], shown[:, None, :]]
+        size = length[shown]
+        inner = (inner / (size[:, :, None] * size[:, None, :])).sum(axis=(1, 2))
+        scores = sum(cosine[:, each] for each in shown.T) / np.sqrt(np.maximum(inner, 1e-12))
+        answers = usable[np.asarray(scores).argmax(axis=1)]
+        counted = np.isin(classes, usable)
+        counted[shown.ravel()] = False
+        counted = counted[rows]
+        right[rows[counted]] += answers[counted] == classes[rows[counted]]
+        times[rows[counted]] += 1
     return np.where(times > 0, right / np.maximum(times, 1), np.nan)
 
 
 @dataclass(frozen=True, eq=False)
-class _Fold:
+class Fold:
     """Images held out, and dot products of all images by parts fitted without them."""
 
     asked: Booleans  # whose class is asked for, (n,)
@@ -247,37 +269,94 @@ class _Fold:
         return np.asarray(human if form is None else human + self.features[form])
 
 
-def _held_out(of: Evidence, folds: int, seed: int) -> Iterator[_Fold]:
-    """Fit all parts without each fold of the classes, or of the images."""
-    n = len(of.features)
-    group = np.arange(n)
+def _groups(of: Evidence) -> Integers:
+    """Group of each image that is held out together: its class, or the image alone, (n,)."""
+    group = np.arange(len(of.features))
     if of.classes is not None:
         names, counts = np.unique(of.classes[of.classes >= 0], return_counts=True)
         if (counts > 1).sum() >= FEW_GROUPS:
             group = np.where(of.classes >= 0, of.classes, names.max() + 1 + group)
-    _, group = np.unique(group, return_inverse=True)
+    return np.asarray(np.unique(group, return_inverse=True)[1])
+
+
+def folds_of_groups(of: Evidence, folds: int, seed: int) -> Iterator[Booleans]:
+    """Images of each fold of the groups, (n,)."""
+    group = _groups(of)
     fold = object_folds(int(group.max()) + 1, folds, np.random.default_rng(seed))[group]
-    x = of.features if of.crops is None else np.concatenate([of.features, of.crops])
     for k in range(int(fold.max()) + 1):
-        out = fold == k
-        parts = _Parts(of, np.flatnonzero(~out))
-        inside = np.flatnonzero(out[of.judged])
+        yield fold == k
 
-        def gram(of_part: tuple[Floats, Floats]) -> Floats:
-            values = x @ of_part[0].T + of_part[1]
-            return np.asarray(values @ values.T)
 
-        yield _Fold(
-            np.resize(out, len(x)),
-            of.judged[inside],
-            of.similarity[np.ix_(inside, inside)],
-            {form: gram(parts.features(*form)) for form in FORMS},
-            dict(zip(PENALTIES, map(gram, parts.human(PENALTIES)), strict=True)),
-        )
+def gram_of(of: Evidence) -> Floats:
+    """Dot products of the features of all images, and of their crops after these."""
+    x = of.features if of.crops is None else np.concatenate([of.features, of.crops])
+    x = x.astype(np.float64)
+    return np.asarray(x @ x.T)
+
+
+def held_out(
+    of: Evidence,
+    gram: Floats,
+    out: Booleans,
+    forms: Sequence[Form] = FORMS,
+    penalties: Sequence[float] = PENALTIES,
+) -> Fold:
+    """Fit parts without some images.
+
+    Dot products of the features are all that is needed, so the cost hardly depends on their number.
+    """
+    inside = out[of.judged]
+    rows, taught = np.flatnonzero(~out), of.judged[~inside]
+    places, _ = principal_positions(of.similarity[np.ix_(~inside, ~inside)], DIMENSIONS)
+    values, axes, along = _along_axes(_centred(gram, taught), taught)
+    human = {}
+    for penalty in penalties:
+        shrunk = np.maximum(values + penalty * values.mean(), 1e-300)  # 0: all features are alike
+        mapped = along / shrunk @ (axes.T @ places)
+        human[penalty] = _per_length(mapped @ mapped.T, taught)
+    features = {}
+    for origin in sorted({centred for centred, _ in forms}):
+        about = _centred(gram, rows) if origin else gram
+        whitenings = [whitening for centred, whitening in forms if centred == origin]
+        if any(whitenings):
+            values, _, along = _along_axes(about, rows)
+            variance = values / len(rows)
+        for whitening in whitenings:
+            made = about
+            if whitening is not None and variance.any():
+                least = whitening * variance.sum() / min(len(rows), of.features.shape[1])
+                taken = along / (len(rows) * least * (variance + least)) @ along.T
+                made = about / least - taken
+            features[origin, whitening] = _per_length(made, rows)
+    return Fold(
+        np.resize(out, len(gram)),
+        of.judged[inside],
+        of.similarity[np.ix_(inside, inside)],
+        features,
+        human,
+    )
+
+
+def _centred(gram: Floats, rows: Integers) -> Floats:
+    """Dot products about the mean of some rows, (n, n)."""
+    with_mean = gram[:, rows].mean(axis=1)
+    return np.asarray(gram - with_mean[:, None] - with_mean + with_mean[rows].mean())
+
+
+def _along_axes(gram: Floats, rows: Integers) -> tuple[Floats, Floats, Floats]:
+    """Principal axes of r rows, from dot products: squared sizes (r,), axes, all rows by axis."""
+    values, axes = np.linalg.eigh(gram[np.ix_(rows, rows)])
+    return np.maximum(values, 0.0), axes, gram[:, rows] @ axes
+
+
+def _per_length(gram: Floats, rows: Integers) -> Floats:
+    """Dot products in units of the mean squared length of some rows."""
+    square = np.diag(gram)[rows].mean()
+    return np.asarray(gram / square if square > 0 else gram)
 
 
 @dataclass(frozen=True)
-class _Score:
+class Score:
     """Likeness and ability of one vector on held-out objects."""
 
     likeness: float
@@ -287,12 +366,12 @@ class _Score:
     def of(
         cls,
         evidence: Evidence,
-        held: Sequence[_Fold],
+        held: Sequence[Fold],
         form: Form | None,
         penalty: float,
         balance: float,
-        seed: int,
-    ) -> "_Score":
+        drawn: Sequence[Examples],
+    ) -> "Score":
         grams = [fold.gram(form, penalty, balance) for fold in held]
         pairs = [
             _pairs(gram[np.ix_(fold.judged, fold.judged)], fold.similarity)
@@ -303,8 +382,12 @@ class _Score:
         classes = evidence.labels
         if classes is None or form is None:
             return cls(found, None)
-        right = [few_shot(g, classes, f.asked, seed) for g, f in zip(grams, held, strict=True)]
-        return cls(found, float(np.nanmean(np.concatenate(right))))
+        right = [
+            _rightly(gram, classes, fold.asked, drawn)
+            for gram, fold in zip(grams, held, strict=True)
+        ]
+        share = np.concatenate(right)
+        return cls(found, None if np.isnan(share).all() else float(np.nanmean(share)))
 
     def as_dict(self) -> dict[str, float | None]:
         return {"likeness": self.likeness, "ability": self.ability}
@@ -322,11 +405,14 @@ class Frontier:
         Likeness and ability of the network's own features.
     chosen
         The settings chosen.
+    centred
+        Whether the origin of the network's own features is the mean of the images.
     """
 
     points: tuple[Mapping[str, Any], ...]
     base: Mapping[str, Any]
     chosen: VectorSettings
+    centred: bool
 
     def as_dict(self) -> dict[str, Any]:
         """For config.json."""
@@ -351,10 +437,11 @@ def find_frontier(
     """
     balances = BALANCES if balance is None else (0.0, balance)
     of = of.some(MOST_TRIED)
-    held = list(_held_out(of, folds, seed))
-    penalty = max(PENALTIES, key=lambda one: _Score.of(of, held, None, one, 1.0, seed).likeness)
+    gram, drawn = gram_of(of), [] if of.labels is None else draw_examples(of.labels, seed)
+    held = [held_out(of, gram, out) for out in folds_of_groups(of, folds, seed)]
+    penalty = max(PENALTIES, key=lambda one: Score.of(of, held, None, one, 1.0, []).likeness)
     scores = {
-        (form, weight): _Score.of(of, held, form, penalty, weight, seed)
+        (form, weight): Score.of(of, held, form, penalty, weight, drawn)
         for form in FORMS
         for weight in balances
     }
@@ -374,4 +461,5 @@ def find_frontier(
         for (form, weight), score in scores.items()
     )
     (centred, whitening), weight = best
-    return Frontier(points, base.as_dict(), VectorSettings(centred, whitening, weight, penalty))
+    chosen = VectorSettings(centred, whitening, weight, penalty)
+    return Frontier(points, base.as_dict(), chosen, own.index(base) == 1)

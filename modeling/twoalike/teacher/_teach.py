@@ -32,8 +32,11 @@ from twoalike.study import (
     counted,
     provenance,
 )
+from twoalike.tables import LabelSource
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
+from twoalike.teacher._forecast import Forecast
+from twoalike.teacher._forecast import forecast as make_forecast
 from twoalike.teacher._labels import (
     Mode,
     TeacherKind,
@@ -61,7 +64,9 @@ def teach(
     seed: int = 0,
     group: str | None = None,
     participant: str | None = None,
-) -> AffineTeacher | PosteriorTeacher:
+    classes: LabelSource | None = None,
+    forecast: bool = False,
+) -> AffineTeacher | PosteriorTeacher | Forecast:
     """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
     The map takes a network's features to the human space and so places images without judgments.
@@ -108,12 +113,17 @@ def teach(
         Make the teacher of this group's average person, or of this participant, with the noise of a
         typical observer; the posterior needs weights of the dimensions by person. Choices of other
         people are left out and counted. teacher.json records the name.
+    classes
+        Labels of objects, a column per level: the forecast's ability is few-shot classification of
+        the last. None: of the folders that ids name, if any.
+    forecast
+        Only forecast what a network will gain on unseen objects, and make no teacher.
 
     Returns
     -------
-    The teacher. Its ``description`` is the content of teacher.json: scores on held-out objects
-    under ``validation``, and how labels and kinds compare under ``label_comparison`` and
-    ``kind_comparison``.
+    The teacher, or the forecast. The teacher's ``description`` is the content of teacher.json:
+    scores on held-out objects under ``validation``, how labels and kinds compare under
+    ``label_comparison`` and ``kind_comparison``, and, if it maps features, the ``forecast``.
 
     Raises
     ------
@@ -122,8 +132,21 @@ def teach(
         participant, or ``out`` cannot be written.
     """
     _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
+    if forecast and (features is None or kind == "posterior" or untransformed):
+        raise TwoalikeError(
+            where="`forecast=True`",
+            expected="`features=...` of a network to align",
+            found="none" if features is None else "a teacher that aligns none",
+        )
     whole = as_posterior(posterior)
     fitted = as_posterior(whole, group, participant)
+    judged = judged_objects(fitted)
+    table = None if features is None else _table(features, objects)
+    promised: Forecast | None = None
+    if table is not None and kind != "posterior" and not untransformed:
+        promised = make_forecast(fitted, table, judged=judged, classes=classes, seed=seed)
+        if forecast:
+            return promised
     people = _People.of(choices, fitted)
     config = TeachConfig(
         untransformed=untransformed,
@@ -133,21 +156,19 @@ def teach(
         known=not untransformed and kind in {"auto", "mixed"},
         seed=seed,
     )
-    judged = judged_objects(fitted)
     teacher: AffineTeacher | PosteriorTeacher
-    if features is None or kind == "posterior":
+    if table is None or kind == "posterior":
         teacher = make_posterior_teacher(fitted, judged=judged, mode=config.mode, draws=draws)
         why = "requested" if kind == "posterior" else "no features given: judged objects only"
         comparison: dict[str, Any] = {"chosen": "posterior", "why": why}
     else:
-        table = _table(features, objects)
         teacher, comparison = _mapped(fitted, table, config, people, kind, judged)
     config = config.model_copy(update={"known": comparison["chosen"] == "mixed"})
     inputs = {"posterior": whole.path, "features": features, "choices": choices}
     files = {role: Path(it) for role, it in inputs.items() if isinstance(it, str | Path)}
     origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
     origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
-    origin |= fitted.likeness | people.left_out()
+    origin |= fitted.likeness | people.left_out() | (promised.description if promised else {})
     parts = [one for one in (whole.judged, people.codes) if one is not None]
     origin |= {"judged": packed_codes(*parts)} if parts else {}
     if out is None:

@@ -1,0 +1,139 @@
+"""What a network will gain on unseen objects, named before anything is trained."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from tests.teacher.conftest import Array, World, make_world
+
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.features import FeatureTable, write_features
+from twoalike.study import TwoalikeError
+from twoalike.teacher import Evidence, Forecast, find_frontier, likeness, teach
+
+
+def posterior_of(draws: Array, ids: tuple[str, ...], lapses: Array) -> Posterior:
+    """A posterior of one chain, draws (S, m, D), with the lapses of its people."""
+    each, people = ("chain", "draw", "participant"), len(lapses)
+    dataset = xr.Dataset(
+        {
+            "embedding": (("chain", "draw", "object", "dimension"), draws[None]),
+            "temperature": (each, np.ones((1, len(draws), people))),
+            "lapse": (each, np.tile(lapses, (1, len(draws), 1))),
+        },
+        coords={"object": list(ids), "participant": [f"{k:02}" for k in range(people)]},
+    )
+    tree = xr.DataTree.from_dict({"posterior": dataset})
+    tree.attrs = {"schema_version": 1, "provenance": "{}"}
+    return Posterior(tree)
+
+
+def of(world: World, *lapses: float) -> Posterior:
+    people = np.array(lapses or (0.02, 0.02))
+    return posterior_of(world.posterior.embedding, world.posterior.ids, people)
+
+
+def judged(world: World) -> FeatureTable:
+    """Features of the judged objects alone."""
+    table, ids = world.features, world.posterior.ids
+    return FeatureTable(ids, table.select(ids), table.meta)
+
+
+def forecast(posterior: Posterior, features: FeatureTable, **settings: object) -> Forecast:
+    found = teach(posterior, features, forecast=True, **settings)  # type: ignore[arg-type]
+    assert isinstance(found, Forecast)
+    return found
+
+
+def measured(world: World) -> float:
+    """Gain in likeness of the closed form on the objects that nobody judged."""
+    x, n = judged(world).values, world.n_judged
+    evidence = Evidence(np.asarray(x), np.arange(n), world.posterior.similarity())
+    others = np.asarray(world.features.values[n:])
+    truth = world.truth[n:] @ world.truth[n:].T
+    frontier = find_frontier(evidence)
+    after = frontier.chosen.fit(evidence)(others).astype(np.float64)
+    before = others - x.mean(axis=0) * frontier.centred
+    return likeness(after @ after.T, truth) - likeness(before @ before.T, truth)
+
+
+def test_the_forecast_covers_the_gain_on_objects_that_nobody_judged() -> None:
+    covered = 0
+    for seed in range(4):
+        world = make_world(np.random.default_rng(seed))
+        gain = forecast(of(world), judged(world)).likeness
+        assert gain is not None
+        assert 0 < gain.low < gain.gain < gain.high
+        assert gain.test_low < gain.low
+        covered += gain.test_low <= measured(world) <= gain.test_high
+    assert covered >= 3
+
+
+def test_features_of_other_ids_teach_nothing(world: World, rng: np.random.Generator) -> None:
+    table = judged(world)
+    wrong = FeatureTable(table.ids, rng.permutation(table.values), table.meta)
+    found = forecast(of(world), wrong)
+    assert found.likeness is not None
+    assert found.likeness.low <= 0
+    assert str(found).startswith("these labels will teach nothing: the gain in likeness may be")
+    assert "nothing" not in str(forecast(of(world), table))
+
+
+def test_a_dozen_objects_teach_nothing(world: World) -> None:
+    ids = world.posterior.ids[:12]
+    few = FeatureTable(ids, world.features.select(ids), world.features.meta)
+    assert str(forecast(of(world), few)) == (
+        "these labels will teach nothing: 12 of 120 judged objects have features, fewer than 20"
+    )
+
+
+def test_people_who_are_noise_to_the_fit_teach_nothing(world: World) -> None:
+    found = forecast(of(world, 0.02, 0.02, 0.9, 0.95), judged(world))
+    assert "the judgments of 50% of the people for noise; likeness" in str(found)
+
+
+def test_ability_is_of_classes(rng: np.random.Generator) -> None:
+    world = make_world(rng, judged=60, unseen=0)
+    kinds = world.truth.argmax(axis=1)
+    names = {name: f"kind {k}" for name, k in zip(world.features.ids, kinds, strict=True)}
+    found = forecast(of(world), judged(world), classes={"kind": names})
+    assert found.ability is not None
+    assert found.ability.before > 0.25  # chance of four
+    assert found.ability.low > 0  # the human part tells apart what people do
+    assert "ability not estimated without classes" in str(forecast(of(world), judged(world)))
+    with pytest.raises(TwoalikeError, match="two classes or more with several objects"):
+        forecast(of(world), judged(world), classes={"kind": dict.fromkeys(names, "one")})
+    with pytest.raises(TwoalikeError, match="of a network to align, found none"):
+        teach(of(world), forecast=True)
+
+
+def test_the_command_forecasts_without_a_teacher_and_a_teacher_keeps_its_forecast(
+    rng: np.random.Generator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = make_world(rng, judged=60, unseen=20)
+    of(world).save(tmp_path / "posterior.nc")
+    write_features(tmp_path / "features.npz", world.features)
+    kinds = pd.DataFrame({"id": world.features.ids, "kind": world.truth.argmax(1)})
+    kinds.to_csv(tmp_path / "kinds.tsv", sep="\t", index=False)
+    common = ["teach", str(tmp_path / "posterior.nc"), "--features", str(tmp_path / "features.npz")]
+    common += ["--classes", str(tmp_path / "kinds.tsv")]
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit, match="0"):
+        main([*common, "--forecast"])
+    said = capsys.readouterr().out.strip()
+    assert said.startswith("likeness .")
+    assert "on 30 unseen objects; ability ." in said
+    assert sorted(tmp_path.iterdir()) == before
+    with pytest.raises(SystemExit, match="0"):
+        main([*common, "--out", str(tmp_path / "teacher")])
+    stored = json.loads((tmp_path / "teacher" / "teacher.json").read_text())["forecast"]
+    assert stored["verdict"] == said
+    assert stored["likeness"]["low"] > 0
+    assert f"forecast: {said}" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="1"):
+        main(common)
+    assert "--out" in capsys.readouterr().err
