@@ -26,12 +26,6 @@ def balanced_triplets(m: int, n: int, rng: np.random.Generator, size: int = 3) -
     ``size`` asks for larger sets than triplets.
 
     Such a set exists for every n (Baranyai 1975, almost regular hypergraphs).
-
-    Examples
-    --------
-    >>> triplets = balanced_triplets(6, 4, np.random.default_rng(0))
-    >>> np.bincount(triplets.ravel())
-    array([2, 2, 2, 2, 2, 2])
     """
     available = comb(m, size)
     if n > available:

@@ -113,11 +113,6 @@ def ends_block(done: int, size: int, total: int | None) -> bool:
     ----------
     total
         Trials of the session, practice not counted; None where the answers decide.
-
-    Examples
-    --------
-    >>> [ends_block(done, 10, 24) for done in (10, 15, 20)], ends_block(20, 10, 25)
-    ([True, False, False], True)
     """
     return done % size == 0 and (total is None or 2 * (total - done) >= size)
 

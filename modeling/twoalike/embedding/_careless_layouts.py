@@ -82,7 +82,7 @@ def layout_evidence(
     for place, name in enumerate(people):
         if name in of_person:
             done = arranged(of_person[name], posterior.ids)
-            log_p[place] = _log_evidence(done, _views(posterior, name)).T
+            log_p[place] = _log_evidence(done, views_of(posterior, name)).T
             there[place] = [bool(done.items), len(done.pace) > 0, done.moved > 0]
     return log_p, there
 
@@ -110,14 +110,13 @@ def arranged(rows: pd.DataFrame, ids: tuple[str, ...]) -> Arranged:
     )
 
 
-def _views(posterior: Posterior, name: str) -> Floats:
+def views_of(posterior: Posterior, name: str) -> Floats:
     """Give what a person sees under each draw, (S, m, D): the embedding, or their own view."""
     x = posterior.embedding.astype(np.float64)
     if posterior.weights is None or name not in posterior.participants:
         return x
-    return np.asarray(
-        x * np.exp(posterior.weights.log[:, posterior.participants.index(name), None] / 2)
-    )
+    log = posterior.weights.log[:, posterior.participants.index(name), None]
+    return np.asarray(x * np.exp(log / 2))
 
 
 def _log_evidence(done: Arranged, x: Floats) -> Floats:

@@ -144,13 +144,7 @@ def _coordinates(model: "Posterior") -> Floats:
 
 
 def linked(x: Floats) -> Integers:
-    """Cluster points (m, D), at least three, by Ward's linkage: the cluster of each, (m,), from 0.
-
-    Examples
-    --------
-    >>> linked(np.array([[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]])).tolist()
-    [0, 0, 1, 1, 2, 2]
-    """
+    """Cluster at least three points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import pdist, squareform
 

@@ -7,7 +7,7 @@ size draws x judgments is needed. Trials of arrangements follow one another, wit
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from twoalike.embedding._layouts import Layouts
 from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
+    JudgmentKind,
     JudgmentTable,
     in_sets,
     is_scored,
@@ -224,6 +225,20 @@ class KnownPairs:
     left_out: int
 
 
+AXIS_OF: dict[JudgmentKind, str] = {
+    "arrangements": "arranger",
+    "dissimilarities": "source",
+    "ratings": "rater",
+    "sortings": "sorter",
+}
+"""Axis of the draws that those who gave a kind of judgments have."""
+
+
+def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
+    """Leave out the kinds of judgments of which there is no table."""
+    return {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
+
+
 def labels_of(posterior: "Posterior", axis: str) -> tuple[str, ...]:
     """Labels of an axis of the draws; none where the fit had nothing of the kind."""
     group = posterior.tree["posterior"].dataset
@@ -329,8 +344,7 @@ def fitted_on(
             f"The posterior does not record the {role} that it was fitted to: these are predicted, "
             "as new ones would be."
         )
-    axes = ("arranger", "source", "rater", "sorter")
-    others = {person_of(name) for axis in axes for name in labels_of(posterior, axis)}
+    others = {person_of(name) for axis in AXIS_OF.values() for name in labels_of(posterior, axis)}
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
         known = known & is_scored(table)

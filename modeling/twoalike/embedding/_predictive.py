@@ -84,12 +84,6 @@ def below(observed: Floats, mean: Floats, variance: Floats, third: Floats) -> Fl
     """Probability that a sum of independent hits is smaller than observed, ties counted half.
 
     From the sum's mean, variance and third central moment.
-
-    Examples
-    --------
-    >>> moments = [np.array([10 * value]) for value in bernoulli_moments(0.5)]
-    >>> below(np.array([5.0]), *moments)
-    array([0.5])
     """
     from scipy.special import ndtr
 

@@ -250,13 +250,7 @@ type Answer = str | int | tuple[str, ...] | None
 
 
 def read_answer(question: Question, entry: str) -> Answer:
-    """Typed answer as it is stored; None for no answer.
-
-    Examples
-    --------
-    >>> read_answer(Question(id="age", text="How old?", kind="age"), " 93 ")
-    89
-    """
+    """Typed answer as it is stored; None for no answer."""
     text = " ".join(entry.split())
     if not text:
         return None
