@@ -25,11 +25,11 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import norm
 
 from twoalike.embedding._careless_times import ARRANGING, by_kind, log_times
-from twoalike.embedding._judged import labels_of
+from twoalike.embedding._judged import labels_of, none_known
 from twoalike.embedding._layouts import FEWEST
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import trial_numbers
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers
 from twoalike.tables import JUDGED
 
 LAYOUT_EVIDENCE = ("layouts", "pace", "moves")
@@ -69,11 +69,8 @@ def layout_evidence(
     used = table[table["trial_type"].isin(JUDGED)]
     known = used["participant"].isin(people) & used["item"].isin(posterior.ids)
     if not known.any():
-        raise TwoalikeError(
-            f"none of the {len(used)} placements is by a participant and of an object of this "
-            f"posterior ({len(labels_of(posterior, 'arranger'))} participants who arranged, "
-            f"{len(posterior.ids)} objects). Give the arrangements that it was fitted on."
-        )
+        arrangers = labels_of(posterior, "arranger")
+        raise none_known(posterior, "placements", len(used), arrangers)
     posterior = posterior.thinned(LAYOUT_DRAWS)
     rows = used[known]
     of_person = dict(iter(rows.groupby(rows["participant"].astype(str), observed=True)))

@@ -34,11 +34,12 @@ from scipy.stats import beta, norm, rankdata
 
 from twoalike.embedding._careless_layouts import views_of
 from twoalike.embedding._careless_times import ARRANGING, RATING, by_kind, log_times
+from twoalike.embedding._judged import labels_of, none_known
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._rated_checks import SortedTrials
 from twoalike.embedding._sortings import FEWEST, Sortings
 from twoalike.judgments import trial_numbers
-from twoalike.study import Booleans, Floats, TwoalikeError, counted
+from twoalike.study import Booleans, Floats
 from twoalike.tables import JUDGED
 
 RATING_EVIDENCE = ("ratings", "rating_repeats", "rating_checks", "rating_times")
@@ -66,7 +67,8 @@ def rating_evidence(
     own = table["participant"].isin(people)
     known = own & table["item_a"].isin(posterior.ids) & table["item_b"].isin(posterior.ids)
     judged = known & table["trial_type"].isin(JUDGED)
-    _check(judged, "ratings", posterior)
+    if not judged.any():
+        raise none_known(posterior, "ratings", len(table), labels_of(posterior, "rater"))
     checks = own & (table["trial_type"] == "catch") & table["correct"].notna()
     posterior = posterior.thinned(DRAWS)
     log_p = np.zeros((len(people), 4, len(RATING_EVIDENCE)))
@@ -86,7 +88,8 @@ def sorting_evidence(
     """Log-probabilities of the sortings of each person, as :func:`rating_evidence`."""
     judged = table["participant"].isin(people) & table["item"].isin(posterior.ids)
     judged &= table["trial_type"].isin(JUDGED)
-    _check(judged, "sortings", posterior)
+    if not judged.any():
+        raise none_known(posterior, "sortings", len(table), labels_of(posterior, "sorter"))
     posterior = posterior.thinned(DRAWS)
     log_p = np.zeros((len(people), 4, len(SORTING_EVIDENCE)))
     there = np.zeros((len(people), len(SORTING_EVIDENCE)), dtype=bool)
@@ -104,17 +107,6 @@ def sorting_evidence(
             if there[place, 0]:
                 log_p[place, :, 0] = _of_sorter(rows, posterior, name)
     return log_p, there
-
-
-def _check(judged: "pd.Series[bool]", kind: str, posterior: Posterior) -> None:
-    if not judged.any():
-        raise TwoalikeError(
-            where=kind,
-            expected=f"{kind} by participants and of objects of this posterior "
-            f"({len(posterior.ids)} objects)",
-            found=f"none in {counted(len(judged), 'row')}",
-            remedy=f"Give the {kind} that it was fitted on.",
-        )
 
 
 def _similarity(posterior: Posterior, name: str) -> Floats:

@@ -157,15 +157,7 @@ def linked(x: Floats) -> Integers:
 
 
 def mean_silhouette(distances: Floats, codes: Integers) -> float:
-    """Mean silhouette of points, 0 for those alone in their cluster.
-
-    Parameters
-    ----------
-    distances
-        Of each two points, shape (m, m).
-    codes
-        Cluster of each point, shape (m,).
-    """
+    """Mean silhouette of points, by distances (m, m) and clusters (m,); 0 for a point alone."""
     names, codes = np.unique(codes, return_inverse=True)
     if len(names) < 2:
         return -1.0
