@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from twoalike.study import Integers
+from twoalike.study import Integers, TwoalikeError
 
 type Triplets = Integers
 """Object indices, shape (n, 3), ascending in each row."""
@@ -263,3 +263,16 @@ class _Hand:
             if item not in give:
                 change += self.shown[item] - other.shown[item] + 1
         return change
+
+
+def refuse_few_sessions(
+    table: str, what: str, needed: int, per_session: int, sessions: int, *, least: int = 0
+) -> None:
+    """Refuse fewer sessions than it takes to show ``what``, and fewer than ``least``."""
+    least = max(-(-needed // per_session), least)
+    if sessions < least:
+        raise TwoalikeError(
+            f"{table}: to show {what} takes {needed} trials, so {least} sessions of {per_session} "
+            f"trials, found {sessions}. Design so many in one call (`participants=...`, "
+            f"`sessions=...`), or raise the number of trials in [{table}]."
+        )
