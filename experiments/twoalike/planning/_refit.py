@@ -69,11 +69,15 @@ def _prepared[P: PreparedTrials[Any]](sitting: Sitting, *, name: str, made: type
 
 
 prepare_triplets = partial(_prepared, name=ODD_ONE_OUT, made=PreparedTriplets)
+"""Prepare an odd-one-out session; an adaptive one gets its later blocks while it runs."""
 prepare_anchored = partial(_prepared, name=ANCHORED_CHOICE, made=PreparedTriplets)
+"""Prepare an anchored-choice session, as :func:`prepare_triplets`."""
 prepare_odd_of_many = partial(_prepared, name=ODD_ONE_OF_MANY, made=PreparedMany)
+"""Prepare an odd-one-of-many session, as :func:`prepare_triplets`."""
 prepare_alike_pairs = partial(_prepared, name=MOST_ALIKE_PAIR, made=PreparedMany)
+"""Prepare a most-alike-pair session, as :func:`prepare_triplets`."""
 prepare_ratings = partial(_prepared, name=PAIR_RATING, made=PreparedRatings)
-"""Prepare a session of each task whose sessions can adapt."""
+"""Prepare a pair-rating session, as :func:`prepare_triplets`."""
 
 
 def refit(

@@ -114,12 +114,8 @@ def count_judged(trials: Sequence[InBlock]) -> int:
 def ends_block(done: int, size: int, total: int | None) -> bool:
     """Whether a break follows the last of ``done`` trials, in a session with blocks of a size.
 
-    A last block of fewer than half as many trials joins the one before.
-
-    Parameters
-    ----------
-    total
-        Trials of the session, practice not counted; None where the answers decide.
+    A last block of fewer than half as many trials joins the one before; where the answers decide
+    how many there are in all, ``total`` is None.
     """
     return done % size == 0 and (total is None or 2 * (total - done) >= size)
 
@@ -167,13 +163,7 @@ def _between(
 def pages_duration(
     protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
 ) -> Duration:
-    """Time for all pages after the instruction.
-
-    Parameters
-    ----------
-    n_fits
-        Blocks to be chosen during the session, each after a break.
-    """
+    """Time for all pages after the instruction; ``n_fits`` blocks are chosen in later breaks."""
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
     rest = break_duration(protocol) + ready
     between = {
@@ -199,24 +189,10 @@ def listed_script[T: InBlock](
     more: MoreTrials[T] | None = None,
     scanner: Scanner = NO_SCANNER,
 ) -> Generator[Activity | Item, None, str]:
-    """Activities of a session whose trials are listed, of any task.
+    """Activities of a session whose trials are listed; ends as ``completed`` or ``declined``.
 
-    Parameters
-    ----------
-    trials, more
-        Those known at the start, and where later blocks come from; None where there are none.
-    n_done
-        Trials that are over.
-    show
-        Makes the activity of a trial, with the time of the scanner's trigger before it, if any.
-    keys
-        Keys that answer; they turn pages as well.
-    scanner
-        Whose trigger trials wait for.
-
-    Returns
-    -------
-    How it ended: ``completed`` or ``declined`` (the generator's value).
+    ``show`` makes the activity of a trial, with the time of the scanner's trigger before it, if
+    any; ``keys`` answer, and turn pages as well.
     """
     if not (yield from before_trials(protocol, frame, opening, keys)):
         return "declined"

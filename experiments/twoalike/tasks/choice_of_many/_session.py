@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 
 from twoalike.tasks._listed import listed_times
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.choice_of_many._trial import ManyActivity, PairActivity, PairTrial, many_trials
 from twoalike.tasks.odd_one_out import (
     PreparedTriplets,
@@ -41,6 +40,7 @@ class PreparedMany(PreparedTriplets):
     """A session of choices among many images that can start."""
 
     read = staticmethod(many_trials)
+    hands_of = ManyHands
 
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into; in the trial with the most of them.
@@ -55,11 +55,6 @@ class PreparedMany(PreparedTriplets):
     def kind_of(self, trial: Trial) -> type[TripletActivity]:
         """Choose what shows a trial."""
         return PairActivity if isinstance(trial, PairTrial) else ManyActivity
-
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that choose."""
-        assert self.sitting.observer is not None
-        return ManyHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
 
 many_times = partial(listed_times, made=PreparedMany)

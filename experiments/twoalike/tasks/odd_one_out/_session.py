@@ -29,7 +29,7 @@ from twoalike.tasks._listed import (
 )
 from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
 from twoalike.tasks.odd_one_out._protocol import Choosing
 from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
@@ -280,6 +280,7 @@ class PreparedTriplets(PreparedTrials[Trial]):
 
     protocol: Choosing
     read = staticmethod(trials_from_table)
+    hands_of = TripletHands
     times_of = staticmethod(triplet_times)
     find_given = staticmethod(given_masks)
     given: GivenMasks = NO_MASKS
@@ -350,11 +351,6 @@ class PreparedTriplets(PreparedTrials[Trial]):
     def kind_of(self, trial: Trial) -> type[TripletActivity]:
         """Choose what shows a trial."""
         return TripletActivity
-
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that choose."""
-        assert self.sitting.observer is not None
-        return TripletHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
 
 triplet_list_times = partial(listed_times, made=PreparedTriplets)

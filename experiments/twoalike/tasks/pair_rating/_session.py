@@ -17,7 +17,7 @@ from twoalike.tasks._listed import (
     pages_duration,
 )
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks.multi_arrangement import drag
 from twoalike.tasks.pair_rating._layout import lay_out_rating
 from twoalike.tasks.pair_rating._protocol import PairRating
@@ -146,6 +146,7 @@ class PreparedRatings(PreparedTrials[PairTrial]):
 
     protocol: PairRating
     read = staticmethod(pair_trials)
+    hands_of = staticmethod(lambda one, *more: RatingHands(SimulatedRater(one), *more))
     times_of = staticmethod(rating_times)
 
     def image_size(self, view: View) -> int:
@@ -164,11 +165,6 @@ class PreparedRatings(PreparedTrials[PairTrial]):
             n_done=progress.n_done,
             more=self.more,
         )
-
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that rate."""
-        assert self.sitting.observer is not None
-        return RatingHands(SimulatedRater(self.sitting.observer), screen, clock, self.sitting.seed)
 
 
 listed_rating_times = partial(listed_times, made=PreparedRatings)

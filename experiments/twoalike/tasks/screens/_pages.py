@@ -67,13 +67,7 @@ class _BesideTrials:
 
 
 class Turning:
-    """Which page of a text is shown.
-
-    Attributes
-    ----------
-    part
-        Number of the page that is shown, from 0.
-    """
+    """Which page of a text is shown: ``part``, from 0."""
 
     def __init__(
         self,
