@@ -126,7 +126,7 @@ def test_triplets_of_large_batches_take_little_memory(
 
 
 class HostReads(TorchDispatchMode):
-    """Operations whose result's size or value depends on data: a GPU would have to be waited for."""
+    """Operations whose result's size or value depends on data: a GPU must be waited for."""
 
     def __init__(self) -> None:
         super().__init__()
