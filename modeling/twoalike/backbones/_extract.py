@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch.utils.data import Dataset, default_collate
 
 from twoalike.backbones._backbone import Backbone
 from twoalike.backbones._load import load_backbone
-from twoalike.backbones._loading import load_batches
+from twoalike.backbones._loading import load_batches, usual_workers
 from twoalike.backbones._preprocessing import Preprocessing, none_readable, read_image
 from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.collections import Collection, as_collection
@@ -89,7 +90,7 @@ class Forward:
     batch: int = 32
     device: str = "auto"
     film: FilmFrames = "middle"
-    workers: int = 0
+    workers: int | None = None
     precision: Precision = "32"
     skip_unreadable: bool = False
 
@@ -97,7 +98,7 @@ class Forward:
         """Refuse settings that mean nothing."""
         if self.batch < 1:
             raise TwoalikeError(where="`batch=...`", expected="at least 1 image", found=self.batch)
-        if self.workers < 0:
+        if self.workers is not None and self.workers < 0:
             raise TwoalikeError(
                 where="`workers=...`", expected="a number of processes", found=self.workers
             )
@@ -120,9 +121,13 @@ class Forward:
             for start in begin
         )
         pictures = _Pictures(images, backbone.preprocessing, self.film, self.skip_unreadable)
-        prepared = load_batches(pictures, chunks, self.workers, _together)
-        computed = self._computed(backbone, prepared)
-        with progress() as bar:
+        device, workers = choose_device(self.device), self.workers
+        if workers is None:
+            workers = usual_workers(device, sum(map(len, groups)))
+        prepared = load_batches(pictures, chunks, workers, _together)
+        module = backbone.module.to(device).eval()
+        computed = self._computed(backbone, device, prepared)
+        with _channels_last(module), progress() as bar:
             task = bar.add_task("features", total=sum(map(len, groups)), status="")
             for rows, begin in zip(groups, starts, strict=True):
                 found = []
@@ -131,29 +136,81 @@ class Forward:
                     bar.update(task, advance=len(part[0]) + len(part[2]))
                 yield _collected(backbone, len(rows), found)
 
-    def _computed(self, backbone: Backbone, prepared: Iterator[Any]) -> Iterator["_Part"]:
-        """Compute each batch: indices, features (n, p) and unreadable images."""
-        device = choose_device(self.device)
-        module = backbone.module.to(device).eval()
+    def _computed(
+        self, backbone: Backbone, device: torch.device, prepared: Iterator[Any]
+    ) -> Iterator["_Part"]:
+        """Compute each batch: indices, features (n, p) and unreadable images.
+
+        A GPU computes one while the next is prepared.
+        """
+        before = None
+        for indices, frames, pixels, unreadable in prepared:
+            outputs = None if pixels is None else self._outputs(backbone, pixels, device)
+            if before is not None:
+                yield _on_host(*before)
+            before = indices, frames, outputs, unreadable
+        if before is not None:
+            yield _on_host(*before)
+
+    def _outputs(
+        self, backbone: Backbone, pixels: torch.Tensor, device: torch.device
+    ) -> torch.Tensor:
         half = self.precision == "bf16"
-        for indices, frames, inputs, unreadable in prepared:
-            if inputs is None:
-                yield indices, None, unreadable
-                continue
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-                outputs = module(inputs.to(device, non_blocking=True))
-            values = outputs.float().cpu().numpy()
-            if len(values) > len(indices):
-                parts = np.split(values, np.cumsum(frames)[:-1])
-                values = np.stack([part.mean(axis=0) for part in parts])
-            yield indices, values, unreadable
+        with (
+            torch.inference_mode(),
+            _tensor_cores(device),
+            torch.autocast(device.type, torch.bfloat16, enabled=half),
+        ):
+            inputs = backbone.preprocessing.normalized(pixels.to(device, non_blocking=True))
+            return backbone.module(inputs).float()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _tensor_cores(device: torch.device) -> Iterator[None]:
+    """Let a GPU round the factors of float32 products to TF32, several times as fast."""
+    before = torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def _channels_last(module: torch.nn.Module) -> Iterator[None]:
+    """Lay out kernels as images are, which makes convolutions up to 1.6 times as fast."""
+    kernels = [one for one in module.parameters() if one.dim() == 4 and one.is_contiguous()]
+    for one in kernels:
+        one.data = one.data.contiguous(memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        for one in kernels:
+            one.data = one.data.contiguous()
+
+
+def _on_host(
+    indices: list[int],
+    frames: list[int],
+    outputs: torch.Tensor | None,
+    unreadable: list[tuple[int, str]],
+) -> "_Part":
+    """Features of a batch as an array; those of a film's frames are averaged."""
+    if outputs is None:
+        return indices, None, unreadable
+    values = outputs.cpu().numpy()
+    if len(values) > len(indices):
+        parts = np.split(values, np.cumsum(frames)[:-1])
+        values = np.stack([part.mean(axis=0) for part in parts])
+    return indices, values, unreadable
 
 
 type _Part = tuple[list[int], npt.NDArray[np.float32] | None, list[tuple[int, str]]]
 
 
 class _Pictures(Dataset[Any]):
-    """Inputs of the network by the image's number; with it, why an image cannot be read."""
+    """Pixels for the network by the image's number; with them, why an image cannot be read."""
 
     def __init__(
         self, images: Collection, preprocessing: Preprocessing, film: FilmFrames, skip: bool
@@ -171,11 +228,11 @@ class _Pictures(Dataset[Any]):
             if not self.skip:
                 raise
             return index, [], str(error)
-        return index, [self.preprocessing(picture) for picture in pictures], ""
+        return index, [self.preprocessing.pixels(picture) for picture in pictures], ""
 
 
 def _together(items: list[tuple[int, list[torch.Tensor], str]]) -> tuple[Any, ...]:
-    """Stack inputs: with them indices and numbers of frames; and what could not be read."""
+    """Stack pixels: with them indices and numbers of frames; and what could not be read."""
     readable = [(index, inputs) for index, inputs, _ in items if inputs]
     pictures = [one for _, inputs in readable for one in inputs]
     return (
@@ -206,7 +263,7 @@ def pooled_features(
     images: Collection,
     *,
     device: str = "auto",
-    workers: int = 0,
+    workers: int | None = None,
 ) -> npt.NDArray[np.float32]:
     """Features of n images, shape (n, p); of films those of the middle frame.
 
@@ -244,7 +301,7 @@ def extract_features(
     pool: TokenPool | None = None,
     block: int | None = None,
     film: FilmFrames = "middle",
-    workers: int = 0,
+    workers: int | None = None,
     precision: Precision = "32",
 ) -> FeatureTable:
     """Pooled features of all images in a folder.
@@ -272,11 +329,12 @@ def extract_features(
         What stands for a film: its ``middle`` frame, or the ``mean`` of the features of eight
         evenly spaced frames.
     workers
-        Processes that read and prepare images beside the network; 0: none but this one. A script
-        that asks for some needs ``if __name__ == "__main__":``, as always where Python starts
-        processes.
+        Processes that read and prepare images beside the network; 0: none but this one; None: up
+        to eight beside a GPU with many images, else none. A script that asks for some needs
+        ``if __name__ == "__main__":``, as always where Python starts processes.
     precision
-        ``bf16`` computes in bfloat16 where torch's autocast does; features are float32 anyway.
+        ``32`` is float32, in GPUs with products of TF32; ``bf16`` computes in bfloat16 where
+        torch's autocast does. Features are float32 anyway.
 
     Returns
     -------
@@ -323,7 +381,7 @@ def extract_shards(
     pool: TokenPool | None = None,
     block: int | None = None,
     film: FilmFrames = "middle",
-    workers: int = 0,
+    workers: int | None = None,
     precision: Precision = "32",
 ) -> dict[str, Any]:
     """Pooled features of a large folder of images, a file for every ``shard`` of them.
