@@ -18,7 +18,7 @@ from twoalike.backbones._load import load_backbone
 from twoalike.backbones._loading import load_batches, usual_workers
 from twoalike.backbones._preprocessing import Preprocessing, none_readable, read_image
 from twoalike.backbones._tokens import TokenPool, choose_tokens
-from twoalike.collections import Collection, as_collection
+from twoalike.collections import Collection, Images, as_collection
 from twoalike.features import (
     PLAN,
     FeatureTable,
@@ -288,7 +288,7 @@ def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
 
 def extract_features(
     backbone: str | Path | Backbone,
-    images: str | Path | Collection,
+    images: Images,
     *,
     out: str | Path | None = None,
     size: int | None = None,
@@ -312,7 +312,8 @@ def extract_features(
         A :class:`Backbone`, or what :func:`load_backbone` takes: ``efficientnet_lite0``, a
         name of timm's, a student's folder.
     images
-        A collection, or what :func:`twoalike.collections.open_collection` opens.
+        What :func:`twoalike.collections.as_collection` takes: a folder, archives or tables, files,
+        PIL images, a dataset.
     out
         File to write the table to (.npz); None: it is returned only.
     size
@@ -367,7 +368,7 @@ def extract_features(
 def extract_shards(
     out: str | Path,
     backbone: str | Path | Backbone,
-    images: str | Path | Collection,
+    images: Images,
     *,
     shard: int,
     part: str | None = None,

@@ -52,7 +52,7 @@ class Collection:
     ids
         Ids of the images, unique.
     sizes
-        Bytes of each as it is stored, shape (n,).
+        Bytes of each as it is stored, shape (n,); 0 if Python holds it.
     store
         Reads them.
     rows
@@ -73,10 +73,13 @@ class Collection:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of ids and sizes: tells one collection from another without reading an image."""
-        digest = hashlib.sha256()
-        for name, size in zip(self.ids, self.sizes.tolist(), strict=True):
-            digest.update(f"{name} {size};".encode())
+        """Hash of ids and sizes, or of images that are in no file.
+
+        It tells one collection from another without reading a file.
+        """
+        digest, mark = hashlib.sha256(), getattr(self.store, "mark", lambda row: "")
+        for name, size, row in zip(self.ids, self.sizes.tolist(), self.rows.tolist(), strict=True):
+            digest.update(f"{name} {size};{mark(row)}".encode())
         return digest.hexdigest()
 
     def name(self, index: int) -> str:

@@ -119,15 +119,6 @@ def _check_uncompressed(files: Sequence[Path]) -> None:
         )
 
 
-def as_collection(images: str | Path | Sequence[Path] | Collection) -> Collection:
-    """Open a path, or files, whose ids are their names; return a collection as it is."""
-    if isinstance(images, Collection):
-        return images
-    if isinstance(images, str | Path):
-        return open_collection(images)
-    return of_files(Path(), [str(path.with_suffix("")) for path in images], images)
-
-
 @dataclass(frozen=True)
 class Files:
     """Image files by number: their folder, and their paths in it."""
