@@ -40,7 +40,7 @@ from twoalike.backbones import Backbone, extract_features, load_backbone
 from twoalike.backbones._loading import _worker_context
 
 RESULTS = Path(__file__).parent / "results" / "features.md"
-IMAGES, BATCH, TARGET = 256, 32, 0.95
+IMAGES, BATCH, TARGET = 128, 32, 0.95
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,8 @@ def test_processes_help_a_gpu_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert usual_workers(gpu, 5000) == 8
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert usual_workers(gpu, 5000) == 3
-    script = tmp_path / "script.py"
     for text, expected in (("features()", 0), ('if __name__ == "__main__":\n    features()', 3)):
+        script = tmp_path / f"script-{expected}.py"
         script.write_text(text)
         main_module.__file__ = str(script)
         assert usual_workers(gpu, 5000) == expected

@@ -137,8 +137,10 @@ def opened(source: Path | io.BytesIO | Image.Image, where: str) -> Iterator[Imag
         with warnings.catch_warnings():
             # Our own limit is checked below, and reported in one line.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            held = isinstance(source, Image.Image)
-            image = source.copy() if held else Image.open(source, formats=FORMATS)
+            if isinstance(source, Image.Image):
+                image = source.copy()
+            else:
+                image = Image.open(source, formats=FORMATS)
         with image:
             _check_header(image, where)
             yield image

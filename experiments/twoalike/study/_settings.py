@@ -10,15 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAliasType, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic.functional_validators import field_validator, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from twoalike.study._errors import TwoalikeError
@@ -60,21 +53,13 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _name_the_nearest(cls, values: Any) -> Any:
-        """Refuse unknown keys as pydantic does, but with the nearest known one."""
+        """Refuse an unknown key as pydantic does, but with the nearest known one."""
         known = cls.model_fields
-        faults = [
-            InitErrorDetails(
-                type=PydanticCustomError(
-                    "extra_forbidden", "{hint}", {"hint": _nearest(key, known)}
-                ),
-                loc=(key,),
-                input=value,
-            )
-            for key, value in (values.items() if isinstance(values, Mapping) else ())
-            if key not in known
-        ]
-        if faults:
-            raise ValidationError.from_exception_data(cls.__name__, faults)
+        if isinstance(values, Mapping) and (unknown := [key for key in values if key not in known]):
+            hint = {"hint": _nearest(unknown[0], known)}
+            kind = PydanticCustomError("extra_forbidden", "{hint}", hint)
+            fault = InitErrorDetails(type=kind, loc=(unknown[0],), input=values[unknown[0]])
+            raise ValidationError.from_exception_data(cls.__name__, [fault])
         return values
 
 

@@ -3,6 +3,7 @@
 An error that a user can put right reaches the run as one line, from whichever process it comes.
 """
 
+import linecache
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -37,10 +37,7 @@ def usual_workers(device: torch.device, images: int) -> int:
     if device.type != "cuda" or images < MANY:
         return 0
     script = getattr(sys.modules["__main__"], "__file__", None)  # a notebook has none
-    try:
-        if script is not None and "__main__" not in Path(script).read_text(encoding="utf-8"):
-            return 0
-    except (OSError, UnicodeDecodeError):
+    if script is not None and "__main__" not in "".join(linecache.getlines(script)):
         return 0
     runs = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return min(8, max((os.cpu_count() or 1) // runs - 1, 0))

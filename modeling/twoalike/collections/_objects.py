@@ -1,14 +1,10 @@
-"""Images that Python holds: PIL images, files by name, and datasets of other libraries.
-
-Whatever gives an image for a number is a dataset. Its contents have no names or sizes that could
-tell one collection from another, so images are known by the hash of their pixels.
-"""
+"""Images that Python holds: PIL images, files by name, and datasets of other libraries."""
 
 import hashlib
 import os
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +18,17 @@ from twoalike.collections._tables import ID_COLUMNS
 from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, shortened
 
-type Picture = Image.Image | str | Path
-type Images = str | Path | Collection | Mapping[str, Picture] | Sequence[Picture] | Any
-"""What :func:`as_collection` takes; the last are datasets."""
-_KINDS = "a path, PIL images, files, or a dataset of them"
+type Images = str | Path | Collection | Mapping[str, Any] | Sequence[Any] | Any
+"""What :func:`as_collection` takes: a path, PIL images or files, or a dataset of them."""
+_GIVEN = "`images=...`"
 
 
 def as_collection(images: Images, ids: Sequence[str] | None = None) -> Collection:
-    """List images, wherever they are.
+    """List images of a path, PIL images or files, or a dataset that gives them by number.
 
-    ==================================  ==========================================================
-    images                              ids
-    ==================================  ==========================================================
-    path                                those of :func:`open_collection`
-    PIL images or files by id           the keys of the mapping
-    sequence of files                   paths without endings, in the folder that they share
-    sequence of PIL images              places: 0000000, 0000001, ...
-    ``datasets.Dataset`` with images    a column of ids, as in files of it; else places
-    torchvision's ``ImageFolder``       as of its folder, if it has no transform
-    other datasets: an image, or a      places
-    tuple that begins with one, by
-    number
-    ==================================  ==========================================================
+    A dataset gives an image, or a tuple that begins with one (torchvision's), or has a column of
+    them (Hugging Face's). Ids are those of :func:`open_collection`, a mapping's keys, names of
+    files or a column of ids; else places.
 
     Parameters
     ----------
@@ -66,20 +51,18 @@ def as_collection(images: Images, ids: Sequence[str] | None = None) -> Collectio
 def _listed(images: Any) -> Collection:
     if isinstance(images, str | Path):
         return open_collection(images)
-    if not (hasattr(images, "__len__") and hasattr(images, "__getitem__")):
-        raise TwoalikeError(where="`images=...`", expected=_KINDS, found=type(images).__name__)
-    if not len(images):
-        raise TwoalikeError(where="`images=...`", expected="images", found="none")
-    if isinstance(images, Mapping):
-        return _collection(Objects(dict(images), list(images)), list(map(str, images)))
+    if not (hasattr(images, "__len__") and hasattr(images, "__getitem__")) or not len(images):
+        kinds, found = "a path, images, files, or a dataset", type(images).__name__
+        empty = hasattr(images, "__len__")
+        raise TwoalikeError(where=_GIVEN, expected=kinds, found="none" if empty else found)
     if isinstance(images, Sequence) and all(isinstance(one, str | Path) for one in images):
         return _files(list(map(Path, images)))
     if hasattr(images, "samples") and getattr(images, "transform", images) is None:
         return _files([Path(path) for path, *_ in images.samples], Path(images.root))
-    places = [f"{row:07d}" for row in range(len(images))]
     if hasattr(images, "column_names"):
-        return _of_columns(images, places)
-    return _collection(Objects(images, range(len(images))), places)
+        return _rows(images)
+    keys = list(images) if isinstance(images, Mapping) else range(len(images))
+    return _collection(Objects(images, keys), keys)
 
 
 def _files(paths: Sequence[Path], root: Path | None = None) -> Collection:
@@ -90,80 +73,66 @@ def _files(paths: Sequence[Path], root: Path | None = None) -> Collection:
     return of_files(Path(), ids, paths)
 
 
-def _of_columns(images: Any, places: list[str]) -> Collection:
+def _rows(images: Any) -> Collection:
     """Rows of a dataset of Hugging Face."""
-    features = images.features
-    found = [name for name in images.column_names if type(features[name]).__name__ == "Image"]
+    names = list(images.column_names)
+    found = [name for name in names if type(images.features[name]).__name__ == "Image"]
     if len(found) != 1:
         raise TwoalikeError(
-            where="`images=...`",
+            where=_GIVEN,
             expected="a dataset with one column of images",
-            found=", ".join(found) or f"columns {', '.join(images.column_names)}",
+            found=f"{len(found)} among {', '.join(names)}",
             remedy="Choose it with `select_columns`.",
         )
-    named = (list(map(str, images[name])) for name in ID_COLUMNS if name in images.column_names)
-    ids = next((names for names in named if len(set(names)) == len(names)), places)
+    rows = range(len(images))
+    columns = (list(images[name]) for name in ID_COLUMNS if name in names)
+    ids = next((ids for ids in columns if len(set(ids)) == len(ids)), rows)
     version = str(getattr(images, "_fingerprint", ""))
-    return _collection(Objects(images, range(len(images)), found[0], version), ids)
+    return _collection(Objects(images, rows, found[0], version), ids)
 
 
-def _collection(store: "Objects", ids: Sequence[str]) -> Collection:
-    if isinstance(store.source, Mapping | Sequence):
-        for row in range(len(ids)):
-            store.item(row)
-    else:
-        store.item(0)
-    sizes = np.zeros(len(ids), np.int64)
-    return Collection(Path(), checked_ids(ids, "`images=...`"), sizes, store, np.arange(len(ids)))
+def _collection(store: "Objects", keys: Sequence[Any]) -> Collection:
+    rows = np.arange(len(keys))
+    for row in rows if isinstance(store.source, Mapping | Sequence) else rows[:1]:
+        store.item(int(row))
+    names = [f"{key:07d}" if isinstance(keys, range) else str(key) for key in keys]
+    return Collection(Path(), checked_ids(names, _GIVEN), np.zeros_like(rows), store, rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """Images in a mapping, a sequence or a dataset, by number.
+    """Images in a mapping, a sequence or a dataset: of a row, ``source[keys[row]]``.
 
-    Attributes
-    ----------
-    source
-        What holds or gives them.
-    keys
-        Key of each in the source: an id or a place.
-    column
-        Where each is in its row, if rows have names.
-    version
-        Hash of everything by the source itself; empty: images are read and hashed.
+    ``column`` is where an image is in its row if rows have names. ``version`` is the source's own
+    hash of everything; without one, images are read and hashed.
     """
 
     source: Any
     keys: Sequence[Any]
     column: str | None = None
     version: str = ""
-    _marks: dict[int, str] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         try:
             return self.__dict__ | {"source": pickle.dumps(self.source)}
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise TwoalikeError(
-                f"they cannot be sent to other processes ({shortened(error)})",
-                where="`images=...`",
-                remedy="Set `workers=0`.",
-            ) from error
+            problem = f"they cannot be sent to other processes ({shortened(error)})"
+            raise TwoalikeError(problem, where=_GIVEN, remedy="Set `workers=0`.") from error
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state | {"source": pickle.loads(state["source"])})
 
-    def item(self, row: int) -> Picture:
+    def item(self, row: int) -> Image.Image | str | Path:
         """Get a PIL image or a file."""
         found = self.source[self.keys[row]]
         if self.column is not None:
             found = found[self.column]
         if isinstance(found, tuple | list) and found:
             found = found[0]
-        if not isinstance(found, Image.Image | str | Path):
-            raise TwoalikeError(
-                where=self.name(row), expected="a PIL image or a file", found=type(found).__name__
-            )
-        return found
+        if isinstance(found, Image.Image | str | Path):
+            return found
+        kind = type(found).__name__
+        raise TwoalikeError(where=self.name(row), expected="a PIL image or a file", found=kind)
 
     def name(self, row: int) -> str:
         """Place in the source."""
@@ -179,14 +148,11 @@ class Objects:
         return [self.picture(row)]
 
     def mark(self, row: int) -> str:
-        """Hash of an image, by which a collection is known again."""
+        """Hash of an image, or why it cannot be read."""
         if self.version:
             return f"{self.version} {self.keys[row]}"
-        if row not in self._marks:
-            try:
-                picture = self.picture(row)
-                content = repr(picture.size).encode() + picture.tobytes()
-            except TwoalikeError as error:  # left out, or refused, by who reads it
-                content = str(error).encode()
-            self._marks[row] = hashlib.sha256(content).hexdigest()
-        return self._marks[row]
+        try:
+            picture = self.picture(row)
+        except TwoalikeError as error:
+            return str(error)
+        return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()

@@ -127,7 +127,7 @@ class Opinion:
         """Probability that item 1, 2, 3 is the odd one in triplets of the images, shape (n, 3)."""
         matrices = self.similarity(images, device, rng)
         total = torch.zeros(triplets.shape, device=device)
-        for some in matrices.split(max(1, AT_ONCE // max(1, len(triplets)))):
+        for some in torch.split(matrices, max(1, AT_ONCE // max(1, len(triplets)))):
             total += choice_logs(some, triplets).exp().sum(dim=0)
         total /= len(matrices)
         if self.judgments is not None:
