@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from twoalike.collections._collection import Collection
+from twoalike.collections._collection import Collection, Store
 from twoalike.collections._names import checked_ids
 from twoalike.collections._open import of_files, open_collection
 from twoalike.collections._tables import ID_COLUMNS
@@ -100,7 +100,7 @@ def _collection(store: "Objects", keys: Sequence[Any]) -> Collection:
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class Objects(Store):
     """Images in a mapping, a sequence or a dataset: of a row, ``source[keys[row]]``.
 
     ``column`` is where an image is in its row if rows have names. ``version`` is the source's own
@@ -142,10 +142,6 @@ class Objects:
         """Image as people see it."""
         item = self.item(row)
         return read_picture(item, self.name(row) if isinstance(item, Image.Image) else str(item))
-
-    def frames(self, row: int, n: int) -> list[Image.Image]:
-        """Give the image alone."""
-        return [self.picture(row)]
 
     def mark(self, row: int) -> str:
         """Hash of an image, or why it cannot be read."""

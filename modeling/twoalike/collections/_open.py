@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from twoalike.collections._collection import Collection
+from twoalike.collections._collection import Collection, Store
 from twoalike.collections._names import Names
 from twoalike.collections._tables import SPLITS, STATE, open_arrow, open_parquet, split_folders
 from twoalike.collections._tar import open_tars
@@ -120,7 +120,7 @@ def _check_uncompressed(files: Sequence[Path]) -> None:
 
 
 @dataclass(frozen=True)
-class Files:
+class Files(Store):
     """Image files by number: their folder, and their paths in it."""
 
     folder: str
