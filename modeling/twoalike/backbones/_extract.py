@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -148,10 +148,10 @@ class Forward:
                     there = pixels.to(device, non_blocking=True)
                     outputs = backbone.module(backbone.preprocessing.normalized(there)).float()
             if before is not None:
-                yield _on_host(*before)
+                yield _on_host(before)
             before = indices, frames, outputs, unreadable
         if before is not None:
-            yield _on_host(*before)
+            yield _on_host(before)
 
 
 @contextmanager
@@ -171,13 +171,9 @@ def _fast(module: torch.nn.Module, device: torch.device) -> Iterator[None]:
             one.data = one.data.contiguous()
 
 
-def _on_host(
-    indices: list[int],
-    frames: list[int],
-    outputs: torch.Tensor | None,
-    unreadable: list[tuple[int, str]],
-) -> "_Part":
+def _on_host(batch: tuple[Any, ...]) -> "_Part":
     """Features of a batch as an array; those of a film's frames are averaged."""
+    indices, frames, outputs, unreadable = batch
     if outputs is None:
         return indices, None, unreadable
     values = outputs.cpu().numpy()
@@ -336,7 +332,8 @@ def extract_features(
         check_output(Path(out))
         _check_alone()
     seen = as_collection(images)
-    network = _network(backbone, weights, untrained, size, seed, pool, block)
+    source = {"weights": weights, "untrained": untrained, "seed": seed}
+    network = _network(backbone, size, pool, block, **source)
     (rows,) = how.groups(network, seen, [range(len(seen))])
     source = _describe_source(network, seed if untrained else None) | _describe_forward(how)
     source["listing_sha256"] = _kept(seen, rows).digest
@@ -353,18 +350,7 @@ def extract_shards(
     *,
     shard: int,
     part: str | None = None,
-    size: int | None = None,
-    batch: int = 32,
-    device: str = "auto",
-    weights: str | Path | None = None,
-    untrained: bool = False,
-    seed: int = 0,
-    skip_unreadable: bool = False,
-    pool: TokenPool | None = None,
-    block: int | None = None,
-    film: FilmFrames = "middle",
-    workers: int | None = None,
-    precision: Precision = "32",
+    **options: Any,
 ) -> dict[str, Any]:
     """Pooled features of a large folder of images, a file for every ``shard`` of them.
 
@@ -376,10 +362,8 @@ def extract_shards(
     ----------
     out
         Folder to make, or to go on with; :func:`twoalike.features.read_features` reads it.
-    backbone, images, size, batch, device, weights, untrained, seed
-        As in :func:`extract_features`.
-    skip_unreadable, pool, block, film, workers, precision
-        As in :func:`extract_features`.
+    backbone, images, options
+        As in :func:`extract_features`: ``size``, ``batch``, ``device`` and so on.
     shard
         Images a file.
     part
@@ -396,15 +380,17 @@ def extract_shards(
     TwoalikeError
         If ``out`` holds anything else, or the network or an image cannot be read.
     """
-    how = Forward(batch, device, film, workers, precision, skip_unreadable)
+    names = [one.name for one in fields(Forward) if one.name in options]
+    how = Forward(**{name: options.pop(name) for name in names})
     how.check()
     if shard < 1:
         raise TwoalikeError(where="`shard=...`", expected="at least 1 image", found=shard)
     out, (own, of) = Path(out), _share(part)
     seen = as_collection(images)
-    network = _network(backbone, weights, untrained, size, seed, pool, block)
+    network = _network(backbone, **options)
+    seed = options.get("seed", 0) if options.get("untrained") else None
     plan = (
-        _describe_source(network, seed if untrained else None)
+        _describe_source(network, seed)
         | _describe_forward(how)
         | {
             "images": len(seen),
@@ -472,24 +458,14 @@ def _describe_forward(how: Forward) -> dict[str, Any]:
 
 def _network(
     backbone: str | Path | Backbone,
-    weights: str | Path | None,
-    untrained: bool,
-    size: int | None,
-    seed: int,
-    pool: TokenPool | None,
-    block: int | None,
+    size: int | None = None,
+    pool: TokenPool | None = None,
+    block: int | None = None,
+    **source: Any,
 ) -> Backbone:
     if isinstance(backbone, Backbone):
         return choose_tokens(backbone.resized(size), pool, block)
-    return load_backbone(
-        backbone,
-        weights=weights,
-        untrained=untrained,
-        size=size,
-        seed=seed,
-        pool=pool,
-        block=block,
-    )
+    return load_backbone(backbone, size=size, pool=pool, block=block, **source)
 
 
 def _kept(images: Collection, rows: Rows) -> Collection:

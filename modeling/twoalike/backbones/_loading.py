@@ -31,8 +31,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 def usual_workers(device: torch.device, images: int) -> int:
     """Choose how many processes prepare images for a network on ``device``.
 
-    None beside a CPU, which they would slow down (``benchmarks/results/features.md``), for so few
-    images that starting takes longer, and from a script that would run again in each process.
+    None beside a CPU, for few images, and from a script that would run again in each process.
     """
     if device.type != "cuda" or images < MANY:
         return 0

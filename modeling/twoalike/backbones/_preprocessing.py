@@ -135,16 +135,8 @@ class Preprocessing:
         return cast("torch.Tensor", self._transform(image)).permute(1, 2, 0)
 
     def normalized(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Make inputs of the :meth:`pixels` of n images, (n, size, size, 3), on their device.
-
-        Returns
-        -------
-        Shape (n, 3, size, size), float32, channels last in memory.
-        """
-        mean, std = (
-            _row(self.mean, self.size, pixels.device),
-            _row(self.std, self.size, pixels.device),
-        )
+        """Make inputs (n, 3, size, size), float32, of the :meth:`pixels` of n images, stacked."""
+        mean, std = (_row(one, self.size, pixels.device) for one in (self.mean, self.std))
         rows = pixels.reshape(*pixels.shape[:2], -1).float().div_(255).sub_(mean).div_(std)
         return rows.view(pixels.shape).permute(0, 3, 1, 2)
 
