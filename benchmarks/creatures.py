@@ -53,7 +53,6 @@ import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.demo._run import held_out_species, write_ids
-from twoalike.distill import image_similarity
 from twoalike.embedding import Posterior
 from twoalike.evaluation import Candidate, similarity_matrix
 from twoalike.features import FeatureTable, read_features
@@ -159,15 +158,13 @@ def chances_of(similarity: np.ndarray, triplets: np.ndarray) -> np.ndarray:
 
 def student_chances(folder: Path, table: FeatureTable, triplets: np.ndarray) -> np.ndarray:
     """Choice probabilities of a student by its similarity and learnt temperature, shape (n, 3)."""
-    import torch
-
     said = json.loads((folder / "config.json").read_text())
     log = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
     by_step = {row["step"]: row["temperature"] for row in log if "temperature" in row}
     # A student that is no better than its base is the base, which has learnt no temperature.
     temperature = by_step.get(said["selected_step"], said["temperature"])
-    own = image_similarity(torch.from_numpy(table.values), said["similarity"]).numpy()
-    return chances_of(own.astype(float) / temperature, triplets)
+    own = similarity_matrix(table.values, said["similarity"])
+    return chances_of(own / temperature, triplets)
 
 
 def calibration_error(predicted: np.ndarray, true: np.ndarray) -> float:

@@ -320,13 +320,13 @@ def scores(of: World, arm: str, base: FeatureTable) -> dict[str, Any]:
     photographs = [of.photograph(name) for name in names]
 
     def matrix(table: FeatureTable, ids: Sequence[str]) -> np.ndarray:
-        candidate = Candidate.of(arm, table)
+        candidate = Candidate.of(arm, table, "dot" if arm == "teacher" else None)
         return similarity_matrix(candidate.features.select(ids), candidate.similarity)
 
     if arm == "teacher":
         teacher = load_teacher(taught(of, base, control=False))
         x = teacher.embed(FeatureTable(base.ids, base.values, base.meta))
-        table = FeatureTable(base.ids, base.values, {"similarity": "dot"}, x)
+        table = FeatureTable(base.ids, x)
     else:
         table = base if arm == "base" else student(of, arm, base)
     found: dict[str, Any] = likeness(of, matrix(table, shown))

@@ -135,11 +135,12 @@ def test_wrong_requests_are_told_in_one_line(tmp_path: Path) -> None:
 @pytest.fixture
 def student(tmp_path: Path) -> Path:
     """A student's folder, as distill writes it."""
-    module = load_backbone("test_resnet", untrained=True).module
+    module = timm.create_model("test_resnet", num_classes=99)
     (tmp_path / "student").mkdir()
     config = {"kind": "student", "schema_version": 1, "architecture": "test_resnet"}
-    config |= {"num_classes": 0, "pretrained_cfg": Preprocessing(size=32).as_timm()}
-    config |= {"weights_sha256": weights_sha256(module)}
+    config |= {"num_classes": 99, "pretrained_cfg": Preprocessing(size=32).as_timm()}
+    config |= {"num_features": 96, "parts": {"features": [0, 96], "human": [96, 99]}}
+    config |= {"vector": {"file": None}, "weights_sha256": weights_sha256(module)}
     (tmp_path / "student" / "config.json").write_text(json.dumps(config))
     save_file(module.state_dict(), tmp_path / "student" / "model.safetensors")
     return tmp_path / "student"
@@ -168,6 +169,8 @@ def test_students_that_are_not_whole_are_told(student: Path) -> None:
         ({"architecture": "test_rasnet"}, "Did you mean 'test_resnet'"),
         ({"architecture": None}, "module of somebody's own"),
         ({"kind": "teacher"}, "expected kind 'student', found 'teacher'"),
+        ({"parts": {"features": [0, 100]}}, "expected parts of a vector of 99 numbers"),
+        ({"vector": {"file": "vector.safetensors"}}, "no such file"),
     ):
         config.write_text(json.dumps(described | change))
         told(message)

@@ -116,7 +116,7 @@ def test_a_classifier_takes_other_features(tmp_path: Path) -> None:
 
     whole: nn.Module = timm.create_model("test_vit")
     save_file(whole.state_dict(), tmp_path / "w.safetensors")
-    with pytest.raises(TwoalikeError, match="its classifier or head takes the features"):
+    with pytest.raises(TwoalikeError, match="its classifier, or the layer of its vector"):
         load_backbone("test_vit", weights=tmp_path / "w.safetensors", classifier=True, block=2)
 
 

@@ -77,7 +77,6 @@ def test_loss_falls_with_every_kind_of_similarity_head_and_precision(
     config = DistillConfig.model_validate(QUICK.model_dump() | update | {"select": "last"})
     said = run(squares, tmp_path / "student", config)
     assert said["held_out"]["student"]["kl"] < said["held_out"]["base"]["kl"]
-    assert (tmp_path / "student" / "head.safetensors").is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""What a student's folder gives: the trained features by timm, by twoalike and by ONNX."""
+"""What a student's folder gives: the trained vector by timm, by twoalike and by ONNX."""
 
 import builtins
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,12 +25,13 @@ from twoalike.backbones import (
     extract_features,
     load_backbone,
     weights_sha256,
+    with_vector,
+    without_vector,
 )
 from twoalike.cli.app import main
 from twoalike.distill import DistillConfig, distill, export_onnx, label_images
 from twoalike.distill._card import model_card
-from twoalike.distill._trainable import with_map
-from twoalike.features import FeatureTable, write_features
+from twoalike.features import AlignedVector, FeatureTable, join_parts, write_features
 from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import load_teacher, save_teacher
@@ -84,21 +84,20 @@ TRAINED = [
 ]
 
 
-def test_plain_timm_twoalike_and_onnx_give_the_same_features(
+def test_plain_timm_twoalike_and_onnx_give_the_same_vectors(
     squares: Squares, tmp_path: Path
 ) -> None:
     """Of a student of each kind; timm in a process of its own, where twoalike is not imported."""
     paths = images_of(squares)
     tables = []
     for train, name in TRAINED:
-        said = run(squares, tmp_path / train, name, train=train)
+        said = run(squares, tmp_path / train, name, train=train, head="human")
         base = load_backbone(name, untrained=True, size=32)
         assert said["num_features"] == base.n_features
         student = extract_features(tmp_path / train, squares.images)
         assert student.meta["preprocessing"]["input_size"] == [3, 32, 32]
-        table = student.values
-        assert np.abs(table - extract_features(base, squares.images).values).max() > 1e-3
-        tables.append(table[:3])
+        assert student.parts.keys() == {"features", "human"}
+        tables.append(student.values[:3])
     folders = [str(tmp_path / train) for train, _ in TRAINED]
     words = [sys.executable, "-c", PLAIN, ",".join(folders), *map(str, paths)]
     result = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -110,8 +109,11 @@ def test_plain_timm_twoalike_and_onnx_give_the_same_features(
     inputs = torch.stack(
         [load_backbone(tmp_path / "probe").preprocessing(read_picture(p)) for p in paths]
     ).numpy()
-    (values,) = InferenceSession(tmp_path / "p.onnx").run(None, {"images": inputs})
+    (values,) = InferenceSession(tmp_path / "p.onnx").run(["vector"], {"images": inputs})
     np.testing.assert_allclose(values, tables[-1], atol=1e-5)
+    metadata = {entry.key: entry.value for entry in onnx.load(tmp_path / "p.onnx").metadata_props}
+    assert json.loads(metadata["parts"]) == {k: list(v) for k, v in probe.parts.items()}
+    assert metadata["similarity"] == "raw-cosine"
 
 
 def test_vit_with_adapters_and_half_precision_is_exported_in_float32(
@@ -123,27 +125,59 @@ def test_vit_with_adapters_and_half_precision_is_exported_in_float32(
     assert said["check"]["difference"] <= 1e-5
     weights = load_file(tmp_path / "s" / "model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
-    assert weights.keys() == load_backbone("test_vit", untrained=True).module.state_dict().keys()
+    bare = load_backbone("test_vit", untrained=True).module.state_dict().keys()
+    assert weights.keys() == {*bare, "head.weight", "head.bias"}
     assert export_onnx(load_backbone(tmp_path / "s"), tmp_path / "s.onnx")["check"]["random"] < 1e-5
 
 
-def test_a_probe_of_a_probe_is_one_map(squares: Squares, tmp_path: Path) -> None:
+def test_a_student_of_a_student_has_one_layer(squares: Squares, tmp_path: Path) -> None:
+    """The second starts from the network of the first, without the layer of its vector."""
     run(squares, tmp_path / "first", train="probe")
     said = run(squares, tmp_path / "second", tmp_path / "first", train="probe", size=None)
     assert said["check"]["difference"] <= 1e-5
-    assert said["num_classes"] == 96
+    assert said["initial_sha256"] == load_backbone("test_resnet", untrained=True).weights_sha256
     first, second = (load_file(tmp_path / n / "model.safetensors") for n in ("first", "second"))
     assert first.keys() == second.keys()
-    assert not torch.equal(first["fc.weight"], second["fc.weight"])
 
 
-def test_a_map_takes_the_classifiers_place() -> None:
-    backbone = load_backbone("test_vit", untrained=True)
-    head = nn.Linear(64, 64)
+def some_vector(p: int) -> AlignedVector:
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(p, p)), rng.normal(size=p)
+    return join_parts(features, (rng.normal(size=(5, p)), rng.normal(size=5)))
+
+
+@pytest.mark.parametrize(
+    ("name", "within"),
+    [
+        *(("test_vit", True), ("test_resnet", True), ("mine", False)),
+        *(("resnetv2_50x1_bit", False), ("deit_tiny_distilled_patch16_224", False)),
+    ],
+)
+def test_the_layer_is_put_on_a_network_and_taken_off(name: str, within: bool) -> None:
+    """As timm's classifier, or on top where timm has no linear layer there."""
+    torch.manual_seed(1)
+    backbone = (
+        Backbone.of(Own(), Preprocessing(size=24))
+        if name == "mine"
+        else load_backbone(name, untrained=True, size=64 if "resnet" in name else None)
+    )
+    p = backbone.n_features
+    vector, layer = some_vector(p), nn.Linear(p, 4)
     images = torch.randn(2, *backbone.preprocessing.shape)
+    joined = with_vector(replace(backbone, classifier=layer), vector)
+    assert isinstance(joined.module, type(backbone.module)) is within
+    apart = without_vector(joined)
+    assert joined.classifier is not None
+    assert apart.classifier is not None
     with torch.no_grad():
-        expected = head(backbone.module(images))
-        torch.testing.assert_close(with_map(backbone, head)(images), expected, atol=1e-5, rtol=0)
+        features = backbone.module.eval()(images)
+        found = joined.module(images)
+        np.testing.assert_allclose(found, vector(features.numpy()), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(joined.classifier(found), layer(features), atol=1e-2, rtol=1e-3)
+        torch.testing.assert_close(apart.module(images), features)
+        expected = layer(features)
+        torch.testing.assert_close(apart.classifier(features), expected, atol=1e-2, rtol=1e-3)
+    assert apart.weights_sha256 == backbone.weights_sha256 != joined.weights_sha256
 
 
 class Own(nn.Module):
@@ -160,28 +194,20 @@ class Own(nn.Module):
 
 @pytest.mark.parametrize("train", ["full", "last", "lora", "probe"])
 def test_a_module_of_ones_own(squares: Squares, tmp_path: Path, train: str) -> None:
-    """Its state dict has its own names; a probe's map lies beside it."""
+    """Its state dict has its own names; the layer of the vector lies beside it."""
     own = Backbone.of(Own(), Preprocessing(size=24), name="mine", licence="MIT")
     said = run(squares, tmp_path / "s", own, train=train, size=None, steps=20)
     assert said["architecture"] is None
     fresh = Own()
     fresh.load_state_dict(load_file(tmp_path / "s" / "model.safetensors"))
-    assert weights_sha256(fresh) == said["weights_sha256"]
-    assert (said["weights_sha256"] == said["initial_sha256"]) is (train == "probe")
+    assert (weights_sha256(fresh) == said["initial_sha256"]) is (train == "probe")
     card = (tmp_path / "s" / "README.md").read_text()
     assert "license: mit" in card
     again = Backbone.of(fresh, Preprocessing(size=24))
-    if train == "probe":
-        head = load_file(tmp_path / "s" / "head.safetensors")
-        assert said["head"] | {"sha256": ""} == {
-            "kind": "affine",
-            "applied": True,
-            "file": "head.safetensors",
-            "width": 8,
-            "sha256": "",
-        }
-        assert not torch.equal(head["weight"], torch.eye(8))
-        assert "head.safetensors" in card
+    layer = load_file(tmp_path / "s" / "vector.safetensors")
+    assert layer["weight"].shape == (said["num_classes"], 8)
+    assert said["vector"]["file"] == "vector.safetensors"
+    assert 'load_file("vector.safetensors")' in card
     if train == "full":
         exported = export_onnx(again, tmp_path / "own.onnx", images_of(squares))
         assert exported["output"] == {"name": "features", "shape": ["batch", 8]}
@@ -315,7 +341,7 @@ def test_the_verbs_from_control_to_onnx(
     card = (aligned / "README.md").read_text()
     rows = [line for line in card.splitlines() if line.startswith(("| base", "| con", "| alig"))]
     assert [row.split(" | ")[0] for row in rows] == [
-        "| base network",
+        "| base",
         "| control",
         "| aligned",
     ]
@@ -323,7 +349,7 @@ def test_the_verbs_from_control_to_onnx(
     out = tmp_path / "aligned.onnx"
     (squares.images / "torn.png").unlink()
     assert verb("export", "onnx", aligned, "--out", out, "--images", squares.images) == 0
-    assert "96 features of images of 32 pixels" in capsys.readouterr().out
+    assert "vectors of 96 numbers of images of 32 pixels" in capsys.readouterr().out
     assert verb("export", "onnx", tmp_path / "nobody", "--out", out) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -381,9 +407,9 @@ def test_the_card_is_one_that_hubs_read(squares: Squares, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("named", "whose"),
     [
-        ({}, "predict people's odd-one-out choices"),
-        ({"group": "experts"}, "predict odd-one-out choices of the group 'experts'"),
-        ({"participant": "zz-007"}, "predict odd-one-out choices of one participant"),
+        ({}, "predict people's similarity judgments"),
+        ({"group": "experts"}, "predict similarity judgments of the group 'experts'"),
+        ({"participant": "zz-007"}, "predict similarity judgments of one participant"),
     ],
 )
 @pytest.mark.parametrize("by", ["teacher", "labels"])
@@ -407,27 +433,24 @@ def test_the_card_says_whose_choices_and_names_no_participant(
     assert not [name for name, text in written.items() if "zz-007" in text]
 
 
-@pytest.mark.parametrize(
-    ("settings", "vector"),
-    [
-        ({"head": "none"}, "features"),
-        ({"head": "none", "train": "probe"}, "features"),
-        ({"head": "human"}, "positions"),
-        ({"head": "human", "train": "probe"}, "positions"),
-        ({"head": "linear"}, "mapped features"),
-    ],
-)
-def test_the_card_claims_agreement_of_the_vector_that_was_trained(
-    squares: Squares, tmp_path: Path, settings: dict[str, str], vector: str
-) -> None:
-    run(squares, tmp_path / "student", steps=1, **settings)
-    card = " ".join((tmp_path / "student" / "README.md").read_text().split())
-    assert f"Scored are similarities of {vector}" in card
-    assert re.search(rf"imilarit\w+ of (its|the) {vector}( predict| were trained to predict)", card)
-    unscored = "features themselves, which the network returns, were not scored" in card
-    assert unscored == (vector != "features") == ("similarities of its features" not in card)
-    unchanged = settings == {"head": "human", "train": "probe"}
-    assert unchanged == ("the network is unchanged" in card)
+def test_the_card_names_the_output_and_each_of_its_parts(squares: Squares, tmp_path: Path) -> None:
+    said = dict(run(squares, tmp_path / "student", steps=1, head="human", train="probe"))
+    text = (tmp_path / "student" / "README.md").read_text()
+    card = " ".join(text.split())
+    assert f"{said['num_classes']} numbers per image: - `features`, numbers 0 to 95:" in card
+    assert f"- `human`, numbers 96 to {said['num_classes'] - 1}:" in card
+    assert "the network is unchanged" in card
+    assert "odd-one-out" not in text
+    assert "## Likeness" not in text
+    rows = [
+        {"network": "base", "part": "features", "likeness": 0.0781, "ability": 0.4154},
+        {"network": "student", "part": "vector", "likeness": 0.2309, "ability": None},
+    ]
+    measures = {"likeness": "Spearman", "ability": "1-shot accuracy"}
+    said["both_sides"] = {"measures": measures, "rows": rows}
+    card = model_card("student", said)
+    assert "| base | features | 0.078 | 0.415 |\n| student | vector | 0.231 |  |\n" in card
+    assert "Likeness: Spearman. Ability: 1-shot accuracy." in " ".join(card.split())
 
 
 def test_features_of_unreadable_images_are_not_asked_for(squares: Squares, tmp_path: Path) -> None:

@@ -1,19 +1,21 @@
-"""A head into the human space: where it starts, where it ends up, and what the features keep."""
+"""The aligned vector: where its human part starts, where it ends up, what the features keep."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tests.distill.conftest import Squares
 
-from twoalike.backbones import extract_features, load_backbone
+from twoalike.backbones import extract_features, load_backbone, without_vector
 from twoalike.distill import DistillConfig, Student, distill
 from twoalike.distill._head import as_layer
-from twoalike.evaluation import Candidate, similarity_matrix
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.evaluation import Candidate
+from twoalike.features import FeatureTable, read_features
+from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError
 from twoalike.teacher import AffineTeacher, load_teacher
 
@@ -54,38 +56,57 @@ def test_a_layer_gives_the_similarities_of_a_map(rng: np.random.Generator) -> No
         np.testing.assert_allclose(found @ found.T, expected @ expected.T, rtol=1e-4, atol=1e-4)
 
 
-def test_similarities_are_of_positions_and_features_are_for_other_uses(
-    squares: Squares, tmp_path: Path
-) -> None:
-    """The map starts nearer to the teacher than the network; its positions travel in one file."""
+def standard(features: Any) -> np.ndarray:
+    """Features from their mean, in units of their spread."""
+    centred = np.asarray(features) - np.asarray(features).mean(0)
+    return np.asarray(centred / centred.std())
+
+
+def test_a_student_gives_one_vector_of_named_parts(squares: Squares, tmp_path: Path) -> None:
+    """Plain timm, features and what is scored are the same numbers."""
     student = run(squares, tmp_path / "s", head="human", mix=0.5)
-    held_out, head = student["held_out"], student["head"]
-    assert held_out["start"]["kl"] < held_out["base"]["kl"]
-    assert head["start"] == "fitted"
-    assert (head["kind"], head["applied"]) == ("human", False)
+    p, q = student["num_features"], student["num_classes"]
+    assert student["parts"] == {"features": [0, p], "human": [p, q]}
+    assert (p, student["similarity"]) == (96, "raw-cosine")
+    assert not (tmp_path / "s" / "vector.safetensors").exists()
     table = extract_features(tmp_path / "s", squares.images, out=tmp_path / "s.npz")
-    assert table.positions is not None
-    state = load_file(tmp_path / "s" / "head.safetensors")
-    by_hand = table.values @ state["weight"].numpy().T + state["bias"].numpy()
-    np.testing.assert_allclose(table.positions, by_hand, rtol=1e-4, atol=1e-4)
+    model = timm.create_model(f"local-dir:{tmp_path / 's'}", pretrained=True).eval()
+    backbone = load_backbone(tmp_path / "s")
+    shown = [read_picture(squares.images / f"{name}.png") for name in table.ids]
+    inputs = torch.stack([backbone.preprocessing(picture) for picture in shown])
+    with torch.inference_mode():
+        np.testing.assert_allclose(table.values, model(inputs), atol=1e-5)
+        features = model.forward_head(model.forward_features(inputs), pre_logits=True)
+    np.testing.assert_allclose(
+        standard(table.part("features").values), standard(features), atol=1e-4
+    )
     again = read_features(tmp_path / "s.npz")
-    assert again.positions is not None
-    np.testing.assert_array_equal(again.positions, table.positions)
-    own, asked = Candidate.of("s", again), Candidate.of("s", again, "cosine")
-    np.testing.assert_array_equal(own.features.values, table.positions)
-    assert own.similarity == "cosine"
-    np.testing.assert_array_equal(own.other_uses.values, table.values)
-    np.testing.assert_array_equal(asked.features.values, table.values)
-    assert similarity_matrix(own.features.values, "dot").shape == (len(table.ids),) * 2
+    assert again.parts == table.parts
+    whole, *parts = Candidate.of("s", again).with_parts()
+    assert [one.name for one in parts] == ["s:features", "s:human"]
+    assert {one.similarity for one in (whole, *parts)} == {"raw-cosine"}
+    np.testing.assert_array_equal(whole.features.values, table.values)
+    np.testing.assert_array_equal(parts[1].features.values, table.values[:, p:])
+    lengths = [np.square(one.features.values).sum(1).mean() ** 0.5 for one in parts]
+    assert lengths == pytest.approx([1, 0.5], rel=0.2)
 
 
-def test_a_plain_network_has_no_positions(squares: Squares, tmp_path: Path) -> None:
+def test_a_plain_network_has_no_parts(squares: Squares) -> None:
     table = extract_features(load_backbone("test_resnet", untrained=True, size=32), squares.images)
-    write_features(tmp_path / "plain.npz", table)
-    again = read_features(tmp_path / "plain.npz")
-    assert table.positions is None
-    assert again.positions is None
-    assert Candidate.of("plain", again).similarity == "cosine"
+    assert not table.parts
+    (alone,) = Candidate.of("plain", table).with_parts()
+    assert alone.similarity == "cosine"
+
+
+def test_it_is_prepared_alike_by_transformers(squares: Squares, tmp_path: Path) -> None:
+    from transformers import AutoImageProcessor
+
+    run(squares, tmp_path / "s")
+    processor = AutoImageProcessor.from_pretrained(tmp_path / "s")
+    preprocessing = load_backbone(tmp_path / "s").preprocessing
+    picture = read_picture(squares.images / "s00.png").resize((50, 40))
+    (found,) = processor(picture, return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(found, preprocessing(picture))
 
 
 @pytest.mark.parametrize("train", ["full", "lora"])
@@ -98,9 +119,9 @@ def test_weights_are_taken_that_share_of_the_way(
         half = run(squares, tmp_path / "half", head="none", mix=0.25, train=train)
         end, part = (load_file(s.folder / "model.safetensors") for s in (whole, half))
         start = load_backbone("test_resnet", untrained=True).network.state_dict()
-        assert any(not torch.equal(end[name], start[name]) for name in end)
+        assert any(not torch.equal(end[name], start[name]) for name in start)
         for name, weights in part.items():
-            if weights.is_floating_point():
+            if weights.is_floating_point() and name in start:
                 expected = torch.lerp(start[name], end[name], 0.25)
                 torch.testing.assert_close(weights, expected, rtol=1e-5, atol=1e-6)
     else:
@@ -112,11 +133,13 @@ def test_weights_are_taken_that_share_of_the_way(
 
 def test_a_probe_leaves_the_network_as_it_is(squares: Squares, tmp_path: Path) -> None:
     student = run(squares, tmp_path / "s", train="probe")
-    assert student["weights_sha256"] == student["initial_sha256"]
+    bare = without_vector(load_backbone(tmp_path / "s"))
+    assert bare.weights_sha256 == student["initial_sha256"]
     base = extract_features(load_backbone("test_resnet", untrained=True, size=32), squares.images)
     found = extract_features(tmp_path / "s", squares.images)
-    np.testing.assert_allclose(found.values, base.values, rtol=1e-4, atol=1e-5)
-    assert found.positions is not None
+    own = found.part("features").values
+    np.testing.assert_allclose(standard(own), standard(base.values), atol=1e-4)
+    assert "human" in found.parts
 
 
 def test_without_a_map_to_start_from_it_starts_as_the_identity(
@@ -124,28 +147,12 @@ def test_without_a_map_to_start_from_it_starts_as_the_identity(
 ) -> None:
     few = squares.features.ids[:20]
     student = run(squares, tmp_path / "s", only=few)
-    assert student["head"]["start"] == "identity"
+    assert student["head_start"] == "identity"
     assert student["held_out"]["start"]["accuracy"] == student["held_out"]["base"]["accuracy"]
-    assert "identity" in (tmp_path / "s" / "README.md").read_text()
 
 
 def test_a_map_of_this_very_network_is_taken_as_it_is(squares: Squares, tmp_path: Path) -> None:
     teacher = load_teacher(squares.teacher)
     assert isinstance(teacher, AffineTeacher)
     student = run(squares, tmp_path / "s")
-    assert student["head"]["start"] != "teacher"  # it maps colours
-
-
-def test_a_damaged_head_is_refused(squares: Squares, tmp_path: Path) -> None:
-    run(squares, tmp_path / "s")
-    path = tmp_path / "s" / "head.safetensors"
-    state = load_file(path)
-    save_file({name: tensor + 1 for name, tensor in state.items()}, path)
-    with pytest.raises(TwoalikeError, match="other weights"):
-        load_backbone(tmp_path / "s")
-    save_file({"weight": state["weight"][:, :2].contiguous(), "bias": state["bias"]}, path)
-    with pytest.raises(TwoalikeError, match="shape"):
-        load_backbone(tmp_path / "s")
-    path.unlink()
-    with pytest.raises(TwoalikeError, match="head.safetensors"):
-        load_backbone(tmp_path / "s")
+    assert student["head_start"] != "teacher"  # it maps colours

@@ -64,7 +64,7 @@ def test_all_files_have_the_permissions_of_new_files(
     finally:
         os.umask(before)
     files = [path for path in tmp_path.glob("student*/**/*") if path.is_file()]
-    assert {path.name for path in files} >= {"model.safetensors", "head.safetensors", "state.json"}
+    assert {path.name for path in files} >= {"model.safetensors", "state.json"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o666 & ~umask}
 
 

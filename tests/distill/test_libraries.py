@@ -13,6 +13,7 @@ from tests.distill.conftest import Squares
 from twoalike.backbones import load_backbone
 from twoalike.cli.app import main
 from twoalike.features import write_features
+from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError
 
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -88,22 +89,58 @@ def _distil(squares: Squares, name: str, out: Path, *words: str) -> None:
 
 
 @pytest.mark.parametrize("repository", ["dinov2", "clip"], indirect=True)
-def test_a_student_loads_with_transformers_alone(
+def test_a_student_loads_with_transformers_and_its_layer(
     repository: tuple[str, Any], squares: Squares, tmp_path: Path
 ) -> None:
-    from transformers import AutoModel
+    from safetensors.torch import load_file
+    from transformers import AutoImageProcessor, AutoModel
 
     name, network = repository
     _distil(squares, name, tmp_path / "s")
     student = load_backbone(tmp_path / "s")
-    assert student.head is not None
     plain = AutoModel.from_pretrained(tmp_path / "s").eval()
-    images = torch.randn(3, 3, 32, 32)
+    layer = load_file(tmp_path / "s" / "vector.safetensors")
+    processor = AutoImageProcessor.from_pretrained(tmp_path / "s")
+    picture = read_picture(squares.images / "s00.png")
+    images = processor(picture, return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(images[0], student.preprocessing(picture))
     with torch.no_grad():
-        features = student.module(images)
-        torch.testing.assert_close(plain(images).pooler_output, features)
-        assert (features - _expected(network, images)).abs().max() > 1e-4
+        features = plain(images).pooler_output
+        vector = features @ layer["weight"].T + layer["bias"]
+        torch.testing.assert_close(student.module(images), vector)
+        assert (features - _expected(network, images)).abs().max() > 1e-5
+    assert student.parts == {"features": (0, 32), "human": (32, len(layer["bias"]))}
     assert str(tmp_path) not in (tmp_path / "s" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
+def test_another_layer_in_the_folder_is_refused(
+    repository: tuple[str, Any], squares: Squares, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    _distil(squares, repository[0], tmp_path / "s", "--train", "probe")
+    path = tmp_path / "s" / "vector.safetensors"
+    whole, state = path.read_bytes(), load_file(path)
+    for change, message in (
+        ({"weight": state["weight"] + 1}, "vector.safetensors holds other weights"),
+        ({"weight": state["weight"][:, :2].contiguous()}, "expected weight of shape"),
+        ({"more": state["bias"] + 1}, "expected weight of shape"),
+    ):
+        save_file(state | change, path)
+        assert message in _refused(tmp_path / "s")
+    path.write_bytes(whole[:40])
+    assert "cannot be read as network weights" in _refused(tmp_path / "s")
+    path.unlink()
+    assert "found no such file" in _refused(tmp_path / "s")
+
+
+def _refused(folder: Path) -> str:
+    """Say in one line why a student is refused."""
+    with pytest.raises(TwoalikeError) as caught:
+        load_backbone(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
@@ -112,7 +149,7 @@ def test_every_way_of_training(
     repository: tuple[str, Any], train: str, squares: Squares, tmp_path: Path
 ) -> None:
     _distil(squares, repository[0], tmp_path / "s", "--train", train)
-    assert load_backbone(tmp_path / "s").n_features == 32
+    assert load_backbone(tmp_path / "s").parts["features"] == (0, 32)
 
 
 @pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
@@ -181,13 +218,14 @@ def test_a_student_of_open_clip(clip: tuple[str, Any], squares: Squares, tmp_pat
     name, network = clip
     _distil(squares, name, tmp_path / "s", "--size", "48")
     student = load_backbone(tmp_path / "s")
-    assert (student.preprocessing.size, student.n_features) == (48, 24)
+    assert (student.preprocessing.size, student.parts["features"]) == (48, (0, 24))
     _distil(squares, name, tmp_path / "t")
     network.visual.load_state_dict(load_file(tmp_path / "t" / "model.safetensors"))
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
-        features = load_backbone(tmp_path / "t").module(images)
-        torch.testing.assert_close(network.encode_image(images), features)
+        layer = load_file(tmp_path / "t" / "vector.safetensors")
+        vector = network.encode_image(images) @ layer["weight"].T + layer["bias"]
+        torch.testing.assert_close(load_backbone(tmp_path / "t").module(images), vector)
 
 
 def test_names_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +277,7 @@ def test_code_of_a_repository_is_never_run(
     # A network that the library has itself is built by the library, and so is its student.
     path.write_text(json.dumps({**config, "auto_map": code_of}))
     _distil(squares, name, tmp_path / "s")
-    assert load_backbone(tmp_path / "s").n_features == 32
+    assert load_backbone(tmp_path / "s").parts["features"] == (0, 32)
     assert not mark.exists()
 
 
@@ -344,8 +382,8 @@ def test_timm_at_another_size(squares: Squares, tmp_path: Path) -> None:
     with torch.no_grad():
         np.testing.assert_allclose(small.module(images), reference.eval()(images), atol=1e-6)
     _distil(squares, "vit_tiny_patch16_224", tmp_path / "s", "--untrained", "--size", "64")
-    plain = timm.create_model("vit_tiny_patch16_224", num_classes=0, img_size=64)
     student = load_backbone(tmp_path / "s")
+    plain = timm.create_model("vit_tiny_patch16_224", num_classes=student.n_features, img_size=64)
     plain.load_state_dict(student.network.state_dict())
     with torch.no_grad():
         np.testing.assert_allclose(student.module(images), plain.eval()(images), atol=1e-6)

@@ -61,7 +61,7 @@ def test_a_student_ends_with_the_chosen_block(squares: Squares, tmp_path: Path, 
     assert (exported["pool"], exported["block"]) == ("mean", 3)
     assert "the mean patch token of block 3" in (out / "README.md").read_text()
     if train == "probe":  # its map takes these features
-        with pytest.raises(TwoalikeError, match="its classifier or head takes"):
+        with pytest.raises(TwoalikeError, match="its classifier, or the layer of its vector"):
             choose_tokens(student, "cls", None)
     with pytest.raises(TwoalikeError, match="brings its own weights, pooling and blocks"):
         load_backbone(out, block=1)
@@ -70,7 +70,7 @@ def test_a_student_ends_with_the_chosen_block(squares: Squares, tmp_path: Path, 
 def test_the_classes_of_a_network_are_of_its_own_features(squares: Squares, tmp_path: Path) -> None:
     whole = create_network("test_vit", num_classes=5)
     save_file(whole.state_dict(), tmp_path / "w.safetensors")
-    with pytest.raises(TwoalikeError, match="its classifier or head takes the features"):
+    with pytest.raises(TwoalikeError, match="its classifier, or the layer of its vector"):
         distill(
             squares.teacher,
             squares.images,
@@ -174,7 +174,7 @@ def test_the_head_of_a_teacher_of_the_same_tokens(squares: Squares, tmp_path: Pa
     assert verb(*words, *common, *settings, *tokens, "--out", tmp_path / "same") == 0
     assert verb(*words, *common, *settings, "--out", tmp_path / "other") == 0
     starts = [
-        json.loads((tmp_path / name / "config.json").read_text())["head"]["start"]
+        json.loads((tmp_path / name / "config.json").read_text())["head_start"]
         for name in ("same", "other")
     ]
     assert starts == ["teacher", "fitted"]

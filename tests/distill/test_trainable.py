@@ -171,12 +171,6 @@ def test_last_blocks_of_a_module_of_ones_own() -> None:
         prepare_training(own, DistillConfig(train="last", last_blocks=3))
 
 
-def test_a_probe_needs_a_linear_classifier_to_live_in() -> None:
-    distilled = load_backbone("deit_tiny_distilled_patch16_224", untrained=True)
-    with pytest.raises(TwoalikeError, match="one linear layer there, found tuple"):
-        prepare_training(distilled, DistillConfig(train="probe", head="none"))
-
-
 @pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}, {"head": "dense"}])
 def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> None:
     from twoalike.distill import load_recipe

@@ -85,7 +85,7 @@ def test_student_loads_into_plain_timm(demo: Path) -> None:
     printed = _python(
         "import json, sys, timm; from safetensors.torch import load_file\n"
         f"config = json.load(open({str(student / 'config.json')!r}))\n"
-        "model = timm.create_model(config['architecture'], num_classes=0)\n"
+        "model = timm.create_model(config['architecture'], num_classes=config['num_classes'])\n"
         f"model.load_state_dict(load_file({str(student / 'model.safetensors')!r}))\n"
         "print('twoalike' in sys.modules)"
     )

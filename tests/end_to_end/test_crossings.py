@@ -180,7 +180,8 @@ def test_every_kind_goes_through_every_stage(
         assert len(p) == 2 and np.allclose(p.sum(axis=1), 1, atol=1e-4)
     if stage == "evaluate":
         results = json.loads((root / "derived" / "results.json").read_text())
-        assert [model["name"] for model in results["models"]] == ["base", "aligned"]
+        names = ["base", "aligned", "aligned:features", "aligned:human"]
+        assert [model["name"] for model in results["models"]] == names
     if stage == "report":
         html = (root / "report.html").read_text(encoding="utf-8")
         assert "aligned" in html and ("There are no sessions" in html) == (kind == "RDMs")

@@ -25,17 +25,14 @@ from twoalike.study import TwoalikeError, provenance, write_json
 N, P = 50, 7
 
 
-def write_shards(
-    folder: Path, values: np.ndarray, shard: int, positions: np.ndarray | None = None
-) -> Path:
+def write_shards(folder: Path, values: np.ndarray, shard: int, **more: object) -> Path:
     folder.mkdir()
     shards = -(-len(values) // shard)
-    write_json(folder / "features.json", provenance("features") | {"shards": shards})
+    write_json(folder / "features.json", provenance("features") | {"shards": shards} | more)
     for number in range(shards):
         rows = slice(number * shard, (number + 1) * shard)
         ids = tuple(f"i{row:06d}" for row in range(len(values)))[rows]
-        own = None if positions is None else positions[rows]
-        write_features(feature_shard(folder, number), FeatureTable(ids, values[rows], {}, own))
+        write_features(feature_shard(folder, number), FeatureTable(ids, values[rows]))
     return folder
 
 
@@ -98,9 +95,9 @@ def test_mappings_are_given_back(
 def test_large_files_are_mapped_too(
     rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values, places = rng.normal(size=(2, N, P)).astype(np.float32)
+    values = rng.normal(size=(N, P)).astype(np.float32)
     ids = tuple(map(str, range(N)))
-    write_features(tmp_path / "f.npz", FeatureTable(ids, values, {"backbone": "b"}, places))
+    write_features(tmp_path / "f.npz", FeatureTable(ids, values, {"backbone": "b"}))
     np.save(tmp_path / "f.npy", values)
     np.savez_compressed(tmp_path / "small.npz", ids=ids, features=values)
     np.save(tmp_path / "columns.npy", np.asfortranarray(values))
@@ -109,9 +106,7 @@ def test_large_files_are_mapped_too(
     monkeypatch.setattr(_formats, "SMALLEST_MAPPED", 1)
     large = read_features(tmp_path / "f.npz")
     assert isinstance(large.values, MappedRows)
-    assert isinstance(large.positions, MappedRows)
     assert (large.ids, large.meta) == (small.ids, small.meta)
-    assert_array_equal(large.positions[:], places)
     assert_array_equal(large.values[:], values)
     assert "7 features" in repr(large)
     assert large._repr_html_() == small._repr_html_()
@@ -135,11 +130,18 @@ def test_shards_may_be_compressed(rng: np.random.Generator, tmp_path: Path) -> N
     assert_array_equal(values[15:45], expected[15:45])
 
 
-def test_positions_in_shards(rng: np.random.Generator, tmp_path: Path) -> None:
-    values, places = rng.normal(size=(2, N, P)).astype(np.float32)
-    table = read_features(write_shards(tmp_path / "f", values, 20, places[:, :3]))
-    assert table.positions is not None
-    assert_array_equal(table.positions[[3, 41]], places[[3, 41], :3])
+def test_parts_of_vectors_in_shards(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = rng.normal(size=(N, P)).astype(np.float32)
+    parts = {"features": [0, P - 2], "human": [P - 2, P]}
+    monkeypatch.setattr("twoalike.features._table.ROWS", 16)
+    table = read_features(write_shards(tmp_path / "f", values, 20, parts=parts))
+    assert table.parts == {"features": (0, P - 2), "human": (P - 2, P)}
+    human = table.part("human")
+    assert human.ids == table.ids
+    assert not human.parts
+    assert_array_equal(human.values, values[:, P - 2 :])
 
 
 def test_damage_is_found(rng: np.random.Generator, tmp_path: Path) -> None:

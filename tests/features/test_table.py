@@ -25,6 +25,14 @@ def test_round_trip(tmp_path: Path, rng: np.random.Generator) -> None:
         again.select(strangers)
 
 
+@pytest.mark.parametrize("parts", [{"human": [1, 5]}, {"human": [2, 2]}, {"human": "x"}, [1], 3])
+def test_parts_that_do_not_fit_are_refused(tmp_path: Path, parts: object) -> None:
+    write_features(tmp_path / "f.npz", FeatureTable(("a", "b"), np.eye(2, 4), {"parts": parts}))
+    with pytest.raises(TwoalikeError, match="f.npz: expected parts of a vector of 4") as caught:
+        read_features(tmp_path / "f.npz")
+    assert "\n" not in str(caught.value)
+
+
 def test_npy_needs_object_ids(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.eye(2))
     (tmp_path / "ids.txt").write_text("a\nb\n")

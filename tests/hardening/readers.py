@@ -568,18 +568,19 @@ def make_student(root: Path) -> None:
     from twoalike.backbones import create_network, load_backbone, weights_sha256
 
     backbone = load_backbone("test_resnet", untrained=True)
-    network = create_network("test_resnet")
-    network.load_state_dict(backbone.module.state_dict())
+    network = create_network("test_resnet", num_classes=99)
     folder = root / "student"
     folder.mkdir()
     content = provenance("student", seed=0) | {
         "architecture": "test_resnet",
-        "num_classes": 0,
+        "num_classes": 99,
         "num_features": backbone.n_features,
-        "pretrained_cfg": {**backbone.preprocessing.as_timm(), "num_classes": 0},
+        "pretrained_cfg": {**backbone.preprocessing.as_timm(), "num_classes": 99},
         "weights_sha256": weights_sha256(network),
+        "parts": {"features": [0, 96], "human": [96, 99]},
+        "similarity": "raw-cosine",
+        "vector": {"file": None},
         "origin": None,
-        "head": None,
         "classifier": None,
     }
     write_json(folder / "config.json", content)

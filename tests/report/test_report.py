@@ -122,6 +122,10 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
     ):
         assert said in page.text, said
     results = json.loads((finished.derived / "results.json").read_text())
+    one_shot = results["ability"][0]
+    assert f"Likeness and ability ({one_shot['classes']} classes, nearest" in page.text
+    for model in one_shot["models"]:
+        assert f"{model['value']:.3f}" in page.text
     for model in results["models"]:
         assert f"{model['accuracy']['value']:.3f}" in page.text
     figures = [image for image in page.all("img") if str(image["src"]).startswith("data:image/svg")]

@@ -9,10 +9,16 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.evaluation import Candidate
+from twoalike.evaluation import Candidate, similarity_matrix
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import arrangements_table, choices_table, read_judgments, write_judgments
-from twoalike.results import Results, evaluate, lost_abilities, transfer
+from twoalike.judgments import (
+    RdmTable,
+    arrangements_table,
+    choices_table,
+    read_judgments,
+    write_judgments,
+)
+from twoalike.results import Results, evaluate, leaderboard, lost_abilities, transfer
 from twoalike.study import TwoalikeError
 
 IDS = tuple(f"o{k:02d}" for k in range(24))
@@ -279,3 +285,46 @@ def test_results_of_older_versions_are_read(everything: Results, tmp_path: Path)
     del content["of a later version"]
     assert found.as_dict() == content
     assert found.tables()
+
+
+def test_both_sides_of_each_part_of_a_students_vector(
+    networks: list[Candidate], space: np.ndarray, choices: Path, tmp_path: Path
+) -> None:
+    """Likeness and ability stand in one row, and each row is of one named vector."""
+    vectors = np.concatenate([networks[0].features.values, space.astype(np.float32)], axis=1)
+    meta = {"parts": {"features": [0, 8], "human": [8, 16]}, "similarity": "raw-cosine"}
+    for name, table in (
+        ("base", networks[0].features),
+        ("student", FeatureTable(IDS, vectors, meta)),
+    ):
+        write_features(tmp_path / f"{name}.npz", table)
+    files = [(name, tmp_path / f"{name}.npz") for name in ("base", "student")]
+    found = evaluate(files, choices=choices, classes=LABELS, resamples=50)
+    rows = ["base", "student", "student:features", "student:human"]
+    assert [model.name for model in found.models] == rows
+    assert [(of.shots, of.level) for of in found.ability] == [(1, "sort"), (3, "sort")]
+    table = found.tables()[-1]
+    assert table.columns == ("model", "accuracy, odd-one-out", "1-shot, sort", "3-shot, sort")
+    assert [row[0].text for row in table.rows[:-1]] == rows
+    by_name = {of.name: of.value for of in found.ability[0].models}
+    assert by_name["student:human"] > by_name["student"] > by_name["student:features"]
+    assert by_name["student:features"] == pytest.approx(by_name["base"])
+    human = next(model for model in found.models if model.name == "student:human")
+    assert human.similarity == "raw-cosine"
+    assert human.accuracy is not None
+    assert table.rows[3][1].text == f"{human.accuracy.value:.3f}"
+    assert found.transfer is None
+    board = leaderboard(files, choices=choices, classes=LABELS, resamples=50)
+    assert {of.name for of in board.ability[0].models} == set(rows)
+    assert board.tables()[-1].columns[-2:] == ("1-shot, sort", "3-shot, sort")
+
+
+def test_folders_are_classes(rng: np.random.Generator, tmp_path: Path) -> None:
+    ids = tuple(f"k{row % 3}/{row}" for row in range(12))
+    values = (np.eye(3)[np.arange(12) % 3] + 0.01 * rng.normal(size=(12, 3))).astype(np.float32)
+    network = Candidate("net", FeatureTable(ids, values))
+    rdm = RdmTable(-similarity_matrix(values)[None], ids)
+    (one, three) = evaluate([network], rdm=rdm).ability
+    assert (one.level, one.shots, three.shots) == ("level_1", 1, 3)
+    assert one.models[0].value == three.models[0].value == 1
+    assert one.chance == pytest.approx(1 / 3)

@@ -16,8 +16,8 @@ class Options:
     """What is compared with what."""
 
     model: Path | None = None
-    """A student's folder. The network it started from is scored as well, and all others are
-    compared with that network. Needs --images."""
+    """A student's folder: the whole vector and each of its parts are scored. The network it started
+    from is scored as well, and all others are compared with that network. Needs --images."""
     images: Path | None = None
     """Folder with the images of the objects."""
     choices: Path | None = None
@@ -40,10 +40,14 @@ class Options:
     kind of triplet (within, boundary, between) at each level, changes of distances, few-shot
     classification and shifts to new subclasses. These are computed only for the objects in the
     table: leave out those that a network was trained on."""
+    classes: Path | None = None
+    """Table of classes of images, in the form of --labels: adds few-shot classification beside the
+    likeness, of all images that every network has features of. Default: --labels, or else the
+    folders of the images."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """cosine: of features minus their mean over the scored objects. raw-cosine: of unchanged
-    features. dot: dot product. Default: cosine, for students of their positions if they have any;
-    otherwise the similarity that a student was trained with."""
+    features. dot: dot product. Default: raw-cosine for students, whose origin was learnt, and
+    cosine for other networks."""
     exclude_seen: Flag = False
     """Leave out judgments that a student's teacher or the posterior was fitted to."""
 

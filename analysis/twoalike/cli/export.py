@@ -101,9 +101,9 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
 
     The file is run with onnxruntime and compared with torch before it is kept. The preparation of
     images (size, interpolation, mean, std) is stored in the file's metadata and in a JSON file
-    beside it. The input "images" takes a batch of any size, and the output "features" contains the
-    features; for students that have them, "positions" are those in the human space and "classes"
-    are class scores.
+    beside it. The input "images" takes a batch of any size. The output of a student is "vector",
+    whose parts are named in the metadata, and "classes" if it has any; of another network it is
+    "features".
 
     Parameters
     ----------
@@ -125,7 +125,8 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     made = export_onnx(student, out, images)
     differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())
     size = made["preprocessing"]["input_size"][-1]
-    outputs = counted(made["output"]["shape"][1], "feature")
+    width = made["output"]["shape"][1]
+    outputs = f"vectors of {width} numbers" if "parts" in made else counted(width, "feature")
     if "classes" in made:
         outputs += f" and scores of {made['classes']['shape'][1]} classes"
     print(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")  # noqa: T201

@@ -29,6 +29,10 @@ class Options:
     labels: Path | None = None
     """Table of labels (tab-separated, column id, then levels), such as stimuli.tsv. Adds scores by
     kind of triplet (within, boundary, between) at each level."""
+    classes: Path | None = None
+    """Table of classes of images, in the form of --labels: adds few-shot classification beside the
+    likeness, of all images that every network has features of. Default: --labels, or else the
+    folders of the images."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """As in twoalike evaluate."""
     against: str | None = None

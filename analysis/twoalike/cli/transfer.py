@@ -20,7 +20,7 @@ def transfer(
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
     neighbours: int = 10,
-    similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine",
+    similarity: Literal["cosine", "raw-cosine", "dot"] | None = None,
     seed: int = 0,
     out: Path,
 ) -> None:
@@ -55,7 +55,7 @@ def transfer(
     neighbours
         Number of nearest neighbours.
     similarity
-        cosine: of features minus their mean; raw-cosine: of unchanged features; dot: dot product.
+        As in twoalike evaluate.
     seed
         Seed of episodes, folds and halvings.
     out

@@ -6,6 +6,7 @@ from ._choices import candidate_similarities as candidate_similarities
 from ._choices import check_names as check_names
 from ._choices import choice_losses as choice_losses
 from ._choices import fit_temperature as fit_temperature
+from ._choices import named_parts as named_parts
 from ._choices import prepare as prepare
 from ._choices import score_choices as score_choices
 from ._choices import similarity_matrix as similarity_matrix

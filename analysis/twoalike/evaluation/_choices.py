@@ -9,9 +9,9 @@ the reference of an anchored choice is the odd one) has a similarity of -inf. Ev
 scored once, for all measures that need its answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -243,15 +243,13 @@ class Candidate:
     name: str
     """How the results call it."""
     features: FeatureTable
-    """One row an object: of a student with a map into the human space, its positions there."""
+    """One row an object: of a student its vectors, or one part of them."""
     similarity: Similarity = "cosine"
     """How similarities come from the features."""
     role: Literal["model", "ceiling"] = "model"
     """``ceiling`` for the true observer's embedding, where answers were simulated."""
     temperature: float | None = None
     """The choice temperature, where it is known; None to fit it."""
-    general: FeatureTable | None = None
-    """Features for other tasks than similarity; None: the same."""
 
     @classmethod
     def of(
@@ -259,24 +257,24 @@ class Candidate:
     ) -> "Candidate":
         """Take a network's table of features; without ``similarity`` by its own.
 
-        A student's positions in the human space are compared by ``cosine``, which predicted people
-        better than their dot products wherever both were measured: lengths of positions generalise
-        less than directions. Without positions it is the similarity that a student was trained
-        with, and of any other network ``cosine``.
+        A student's vectors are compared as they are (``raw-cosine``), since their origin was
+        learnt; features of any other network by ``cosine``.
         """
-        if similarity is not None:
-            return cls(name, table, similarity)
-        if table.positions is not None:
-            positions = FeatureTable(table.ids, table.positions, table.meta)
-            return cls(name, positions, "cosine", general=table)
-        trained = table.meta.get("similarity")
-        own: Similarity = "dot" if trained in {"dot", "raw-dot"} else "cosine"
-        return cls(name, table, own, general=table)
+        own: Similarity = "raw-cosine" if table.meta.get("similarity") == "raw-cosine" else "cosine"
+        return cls(name, table, similarity or own)
 
-    @property
-    def other_uses(self) -> FeatureTable:
-        """Features for other tasks than similarity."""
-        return self.features if self.general is None else self.general
+    def with_parts(self) -> "list[Candidate]":
+        """Itself and, of a student, each part of its vector as ``NAME:PART``."""
+        parts = [
+            replace(self, name=f"{self.name}:{part}", features=self.features.part(part))
+            for part in self.features.parts
+        ]
+        return [self, *parts]
+
+
+def named_parts(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each network with the parts of its vector beside it, if it has any."""
+    return [one for candidate in candidates for one in candidate.with_parts()]
 
 
 def check_names(candidates: Sequence[Candidate]) -> None:

@@ -327,6 +327,10 @@ def alignment_section(inputs: Inputs) -> Section:
         if results.rdm and results.models:
             blocks += _structure_blocks(results)
         blocks += judged_blocks(results)
+        if results.ability:
+            both = results.both_sides()
+            rows = [[f"{cell.text}\n{cell.faint}".strip() for cell in row] for row in both.rows]
+            blocks.append(Grid(f"{both.title}, of each vector.", both.columns, rows))
     if inputs.card is not None:
         blocks.append(Verbatim("Model card of the aligned network", inputs.card))
     elif results is not None:

@@ -24,9 +24,10 @@ from twoalike.evaluation import (
     ShareEstimate,
 )
 from twoalike.results._model import JudgmentCounts, Network, Saved
-from twoalike.results._tables import Cell, SummaryTable
+from twoalike.results._tables import Cell, SummaryTable, both_sides
 from twoalike.study import TwoalikeError, counted
 from twoalike.tables import Column, Table, write_tsv
+from twoalike.transfer import TransferMeasure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +168,8 @@ class Leaderboard(Saved):
     """People's dissimilarities."""
     boards: tuple[Board, ...]
     """Measures; the first one decides the order."""
+    ability: tuple[TransferMeasure, ...] = ()
+    """Few-shot classification by nearest class means."""
     missing: dict[str, str] = {}
     """Ceiling -> why it is null."""
 
@@ -248,6 +251,9 @@ class Leaderboard(Saved):
             tables.append(self._scores(f"{_capital(MEASURES[first.measure])}, by level", by_level))
         if rest:
             tables.append(self._scores("Other measures", rest))
+        if self.ability:
+            likeness = {first.title: {of.name: of.score for of in first.networks}}
+            tables.append(both_sides(likeness, self.ability))
         return tables
 
     def _ranks(self, one: Board) -> SummaryTable:

@@ -51,7 +51,7 @@ from twoalike.study import (
     read_ids,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
-from twoalike.transfer import TransferSettings, compare_transfer
+from twoalike.transfer import TransferSettings, compare_transfer, few_shot_ability
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -83,6 +83,7 @@ def evaluate(
     posterior: "str | Path | Posterior | None" = None,
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
+    classes: LabelSource | None = None,
     similarity: Similarity | None = None,
     exclude_seen: bool = False,
     seed: int = 0,
@@ -113,7 +114,9 @@ def evaluate(
     baseline
         Name and features of the network that the others are compared with, if it is not the first.
     model, images
-        A student's folder, and the images of the objects: it is scored, and its base network.
+        A student's folder, and the images of the objects: it is scored, and its base network. Of a
+        student the whole vector is scored, and each of its parts as ``NAME:features`` and
+        ``NAME:human``.
     ceiling
         Where answers were simulated: name and embedding of the true observer.
     choices, arrangements
@@ -136,11 +139,13 @@ def evaluate(
         File (tab-separated, column id, then levels from coarse to fine), frame, or level -> object
         id -> label: scores also by kind of triplet and category. Structure and transfer are
         computed for labelled objects only: leave out those that a network learnt from.
+    classes
+        Classes of images, in the same form, for few-shot classification beside the likeness: of all
+        images that every network has features of. None: ``labels``, or else folders in the ids.
     similarity
         ``cosine``: of features minus their mean over the objects scored. ``raw-cosine``: of
-        features as they are. ``dot``: their dot product. None: ``cosine`` of a student's
-        positions in the human space; of a student without positions the similarity that it was
-        trained with; of any other network ``cosine``.
+        features as they are. ``dot``: their dot product. None: ``raw-cosine`` of a student's
+        vectors, whose origin was learnt, and of any other network ``cosine``.
     exclude_seen
         Leave out, and count, judgments that a student, by way of its teacher, or the posterior was
         fitted to: those of the same participant about the same items, whatever the answer.
@@ -172,7 +177,7 @@ def evaluate(
     others = read_networks(features, where, similarity, files)
     if model is not None:
         base, aligned = student_candidates(model, images, similarity)
-        others = [base, *others, aligned]
+        others = [base, *others, *aligned]
     candidates += others
     if ceiling is not None:
         name, source = ceiling
@@ -180,6 +185,7 @@ def evaluate(
         oracle = as_features(source, where, name)
         candidates.append(Candidate(name, oracle, "dot", role="ceiling", temperature=1.0))
     by_level = read_labels(labels, files)
+    by_class = read_labels(classes, files, "classes") or by_level
     _check(candidates, by_level, (choices, ratings, sortings), rdm, arrangements, posterior)
     files |= {"objects": where} if where else {}
     fitted = read_posterior(posterior, files)
@@ -193,6 +199,8 @@ def evaluate(
     judged, seen = recognised(candidates, fitted, given, exclude=exclude_seen)
     people = (rdm, judged["arrangements"], objects)
     measured = _measured(candidates, by_level, judged, people, fitted, seed, resamples, files)
+    nets = [one for one in candidates if one.role == "model"]
+    measured["ability"] = few_shot_ability(nets, by_class, seed=seed) if nets else ()
     config = {"resamples": resamples, "interval": 0.95}
     about = provenance("results", seed=seed, inputs=files, config=config)
     results = Results(**about, **measured, seen=seen)
@@ -209,7 +217,7 @@ def transfer(
     only: str | Path | Sequence[str] | None = None,
     others: Networks = (),
     settings: TransferSettings | None = None,
-    similarity: Similarity = "cosine",
+    similarity: Similarity | None = None,
     seed: int = 0,
     out: str | Path | None = None,
 ) -> TransferResults:

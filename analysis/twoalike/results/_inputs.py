@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.evaluation import Candidate, Similarity, check_names
+from twoalike.evaluation import Candidate, Similarity, check_names, named_parts
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     JudgmentKind,
@@ -37,7 +37,10 @@ type Networks = Mapping[str, FeatureSource] | Iterable[Candidate | tuple[str, Fe
 def read_networks(
     networks: Networks, objects: Path | None, similarity: Similarity | None, files: dict[str, Path]
 ) -> list[Candidate]:
-    """Candidates from tables of features, wherever these are; ``files`` gets those read."""
+    """Candidates from tables of features, wherever these are; ``files`` gets those read.
+
+    Of a student there are several: its vectors, and each part of them.
+    """
     pairs = networks.items() if isinstance(networks, Mapping) else networks
     candidates = []
     for each in pairs:
@@ -46,7 +49,7 @@ def read_networks(
             if isinstance(source, str | Path):
                 files[f"features {name}"] = Path(source)
             each = Candidate.of(name, as_features(source, objects, name), similarity)  # noqa: PLW2901
-        candidates.append(each)
+        candidates += each.with_parts()
     return candidates
 
 
@@ -102,7 +105,7 @@ def read_ranked(
         source = each[1] if isinstance(each, tuple) else each
         if isinstance(source, str | Path):
             files[f"features {one.name}"] = Path(source)
-    return [one for one, _ in both]
+    return named_parts(one for one, _ in both)
 
 
 def _read(
@@ -126,8 +129,8 @@ def _stem(path: Path) -> str:
 
 def student_candidates(
     student: str | Path, images: str | Path | None, similarity: Similarity | None
-) -> tuple[Candidate, Candidate]:
-    """Features of the network that a student started from, and of the student."""
+) -> tuple[Candidate, list[Candidate]]:
+    """Network that a student started from; the student, and each part of its vector."""
     from twoalike.backbones import CONFIG, extract_features  # torch: not before it is needed
     from twoalike.study import read_json
 
@@ -145,7 +148,8 @@ def student_candidates(
             remedy="Compute the features of both networks and give them with `features=...`.",
         )
     aligned = extract_features(Path(student), Path(images))
-    return Candidate.of("base", base, similarity), Candidate.of("aligned", aligned, similarity)
+    student_own = Candidate.of("aligned", aligned, similarity)
+    return Candidate.of("base", base, similarity), student_own.with_parts()
 
 
 def recognised(
@@ -164,7 +168,7 @@ def recognised(
     records = {
         one.name: unpacked_codes(str(one.features.meta["judged"]))
         for one in candidates
-        if "judged" in one.features.meta
+        if "judged" in one.features.meta and "part" not in one.features.meta
     }
     kept, found = dict(judged), {}
     for kind, source in judged.items():

@@ -57,6 +57,7 @@ from twoalike.study import (
     provenance,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
+from twoalike.transfer import few_shot_ability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,7 @@ def leaderboard(
     arrangements: "str | Path | pd.DataFrame | None" = None,
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
+    classes: LabelSource | None = None,
     similarity: Similarity | None = None,
     seed: int = 0,
     resamples: int = 2000,
@@ -118,7 +120,7 @@ def leaderboard(
         As in :func:`evaluate`.
     labels
         As in :func:`evaluate`: scores also by kind of triplet, within, boundary and between.
-    similarity
+    classes, similarity
         As in :func:`evaluate`.
     seed
         Seed of the halves for temperatures and of the resamples.
@@ -164,6 +166,7 @@ def leaderboard(
             where="`labels=...`", expected="choices to sort by them", found="no `choices=...`"
         )
     by_level = read_labels(labels, files)
+    by_class = read_labels(classes, files, "classes") or by_level
     fitted = read_posterior(posterior, files)
     rng = np.random.default_rng(seed)
     found = _measure(
@@ -172,7 +175,11 @@ def leaderboard(
     files |= {"objects": where} if where else {}
     config = LeaderboardConfig(resamples=resamples, interval=_LEVEL, against=against)
     about = provenance("leaderboard", seed=seed, inputs=files, config=config.model_dump())
-    result = Leaderboard(**about, **_ranked(candidates, found, against))
+    ranked = _ranked(candidates, found, against)
+    by_name = {one.name: one for one in candidates}
+    in_order = [by_name[of.name] for of in ranked["networks"]]
+    ability = few_shot_ability(in_order, by_class, seed=seed)
+    result = Leaderboard(**about, **ranked, ability=ability)
     if out is not None:
         result.save(out)
     return result

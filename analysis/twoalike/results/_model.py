@@ -30,7 +30,14 @@ from twoalike.evaluation import (
     SortingResults,
     SubsetScores,
 )
-from twoalike.results._tables import SummaryTable, as_html, results_tables, transfer_tables
+from twoalike.results._tables import (
+    SummaryTable,
+    as_html,
+    both_sides,
+    likeness,
+    results_tables,
+    transfer_tables,
+)
 from twoalike.rsa import Structure
 from twoalike.study import Booleans, TwoalikeError, check_content, read_json, write_json
 from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
@@ -323,6 +330,8 @@ class Results(Saved):
     """Similarity structure."""
     transfer: Transfer | None = None
     """What else the features are good for."""
+    ability: tuple[TransferMeasure, ...] = ()
+    """Few-shot classification by nearest class means, beside the likeness to people."""
     anchored: KindResults | None = None
     """Anchored choices, where networks were scored on odd-one-out choices as well."""
     sets: dict[str, SetKindResults] = {}
@@ -407,6 +416,10 @@ class Results(Saved):
             "sets": {},
         }
         return first, first.model_copy(update=parts)
+
+    def both_sides(self) -> SummaryTable:
+        """Likeness and few-shot ability, a row each vector; only where there is ``ability``."""
+        return both_sides(likeness(self), self.ability)
 
     def tables(self) -> list[SummaryTable]:
         """Tables of the main figures, as ``twoalike evaluate`` shows them."""

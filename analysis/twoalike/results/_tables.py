@@ -154,7 +154,44 @@ def results_tables(results: "Results") -> list[SummaryTable]:
         tables.append(_structure(results.structure))
     if results.transfer and len(names) > 1:
         tables.append(_abilities(results.transfer))
+    if results.ability:
+        tables.append(results.both_sides())
     return tables
+
+
+def likeness(results: "Results") -> dict[str, dict[str, Any]]:
+    """Find the main measure of each kind of judgments, by its name and then by network."""
+    found: dict[str, dict[str, Any]] = {}
+    for of in results.by_kind():
+        if of.judgments:
+            found[f"accuracy, {of.judgments.name}"] = {m.name: m.accuracy for m in of.models}
+    if results.rdm:
+        found["Spearman, mean person"] = {m.name: m.rdm and m.rdm.spearman for m in results.models}
+    names = [model.name for model in results.models]
+    if results.ratings:
+        rated = (of.spearman for of in results.ratings.models)
+        found["Spearman, ratings"] = dict(zip(names, rated, strict=True))
+    if results.sortings:
+        piled = (of.area.mean for of in results.sortings.models)
+        found["area, sortings"] = dict(zip(names, piled, strict=True))
+    return found
+
+
+def both_sides(
+    likeness: Mapping[str, Mapping[str, Any]], ability: "Sequence[TransferMeasure]"
+) -> SummaryTable:
+    """Likeness to people and few-shot ability of the same vectors, a row each."""
+    heads = [f"{of.shots}-shot, {of.level}" for of in ability]
+    first = ability[0]
+    title = f"Likeness and ability ({first.classes} classes, nearest class mean)"
+    table = SummaryTable(title, ("model", *likeness, *heads))
+    for place, network in enumerate(first.models):
+        scores = (_interval(of.get(network.name)) for of in likeness.values())
+        able = (_transferred(of.models[place], of.classes) for of in ability)
+        table.add(network.name, *scores, *able)
+    blank = [""] * len(likeness)
+    table.add(Cell("", "chance"), *blank, *(f"{of.chance:.3f}" for of in ability))
+    return table
 
 
 def _interval(

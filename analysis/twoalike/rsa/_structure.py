@@ -266,7 +266,7 @@ def _against(
         reason = f"needs features of {_FEWEST_OBJECTS} common objects, has {len(ids)}"
         missing.update(dict.fromkeys(_WITH_REFERENCE, reason))
         return dict.fromkeys(_WITH_REFERENCE)
-    before, after = (one.other_uses.select(ids, one.name) for one in (reference, candidate))
+    before, after = (one.features.select(ids, one.name) for one in (reference, candidate))
     result: dict[str, Any] = {}
     for name, function in (("cka", linear_cka), ("debiased_cka", debiased_cka)):
         value = function(before, after)

@@ -18,3 +18,4 @@ from ._transfer import TransferMeasure as TransferMeasure
 from ._transfer import TransferScore as TransferScore
 from ._transfer import TransferSettings as TransferSettings
 from ._transfer import compare_transfer as compare_transfer
+from ._transfer import few_shot_ability as few_shot_ability

@@ -141,7 +141,7 @@ def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
     >>> folder_levels(["animal/cat/1", "animal/dog/1", "tool/2"])["level_2"]
     ['animal/cat', 'animal/dog', 'n/a']
     """
-    levels = folder_labels([PurePosixPath(name).parts[:-1] for name in ids])
+    levels = image_folders(ids)
     if not levels:
         found = f", first {ids[0]!r}" if len(ids) else ""
         raise TwoalikeError(
@@ -150,6 +150,11 @@ def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
             remedy="Give a table of labels with `labels=...`.",
         )
     return levels
+
+
+def image_folders(ids: Sequence[str]) -> dict[str, list[str]]:
+    """Labels of each image by its folders, as :func:`folder_levels`; empty without folders."""
+    return folder_labels([PurePosixPath(name).parts[:-1] for name in ids])
 
 
 def coded(labels: Sequence[str] | npt.NDArray[np.str_]) -> tuple[tuple[str, ...], Integers]:

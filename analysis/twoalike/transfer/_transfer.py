@@ -22,6 +22,7 @@ from twoalike.transfer._classifier import (
     checked_labels,
     checked_values,
     folder_levels,
+    image_folders,
 )
 from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy
 from twoalike.transfer._scores import ClassScores, NotMeasurable
@@ -45,6 +46,9 @@ class TransferSettings:
     """As in :func:`subclass_shift`."""
     neighbours: int = 10
     """As in :func:`neighbour_hierarchy`."""
+
+
+_ABILITY = TransferSettings(shots=(1, 3), classifier="nearest-mean")
 
 
 class TransferDifference(Measured):
@@ -156,7 +160,7 @@ class _Measures:
 
     def __iter__(self) -> Iterator[TransferMeasure]:
         """Make one measure after the other."""
-        yield from self._few_shot()
+        yield from self.few_shot()
         yield from self._linear_probe()
         yield from self._shift()
         yield from self._other_set()
@@ -195,7 +199,8 @@ class _Measures:
             )
         )
 
-    def _few_shot(self) -> Iterator[TransferMeasure]:
+    def few_shot(self) -> Iterator[TransferMeasure]:
+        """Measure few-shot classification at every level."""
         of = self.settings
 
         def score(k: int, labels: list[str], shots: int) -> ClassScores:
@@ -243,18 +248,13 @@ class _Measures:
                 scores = self._of_each(f"other_set of {level}", score, self.levels[level], asked)
                 yield from self._measure("other_set", level, scores, images=len(asked))
 
-    def _similarity(self, k: int) -> str:
-        """Of a network's features as other tasks use them: a student's own is of its positions."""
-        candidate = self.candidates[k]
-        return candidate.similarity if candidate.general is None else "cosine"
-
     def _neighbours(self) -> Iterator[TransferMeasure]:
         if not self.levels:
             return
         n = self.settings.neighbours
 
         def score(k: int) -> NeighbourScores:
-            near: dict[str, Any] = {"neighbours": n, "similarity": self._similarity(k)}
+            near: dict[str, Any] = {"neighbours": n, "similarity": self.candidates[k].similarity}
             return neighbour_hierarchy(self.values[k], self.levels, **near)
 
         scores = self._of_each("neighbours", score)
@@ -321,7 +321,7 @@ def compare_transfer(
     settings = settings or TransferSettings()
     images = _images(candidates, ids)
     values = [
-        checked_values(each.other_uses.select(images, each.name), each.name) for each in candidates
+        checked_values(each.features.select(images, each.name), each.name) for each in candidates
     ]
     levels = _levels(labels, images) if labels else folder_levels(images)
     missing: dict[str, str] = {}
@@ -348,6 +348,48 @@ def compare_transfer(
         measures=measures,
         missing=missing,
     )
+
+
+def few_shot_ability(
+    candidates: Sequence[Candidate],
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[TransferMeasure, ...]:
+    """Accuracy of the nearest class mean of one and of three images, for several networks.
+
+    Parameters
+    ----------
+    candidates
+        The networks; images that all of them have features of are used.
+    labels
+        As in :func:`compare_transfer`; those of the finest level at which classes have enough
+        images are told apart, and images without a label are left out.
+
+    Returns
+    -------
+    A measure for each number of images, as far as there are two classes with enough.
+    """
+    from threadpoolctl import threadpool_limits
+
+    shared = set.intersection(*(set(one.features.ids) for one in candidates))
+    ids = [name for name in candidates[0].features.ids if name in shared]
+    levels = {
+        level: [of.get(name, MISSING) for name in ids] for level, of in (labels or {}).items()
+    }
+    for level, names in reversed((levels or image_folders(ids)).items()):
+        rows = [row for row, name in enumerate(names) if name != MISSING]
+        kept = [names[row] for row in rows]
+        if len(set(kept)) < 2:
+            continue
+        values = [
+            each.features.select([ids[row] for row in rows], each.name) for each in candidates
+        ]
+        with threadpool_limits(1):
+            of = _Measures(candidates, values, {level: kept}, _ABILITY, seed, {})
+            if found := tuple(of.few_shot()):
+                return found
+    return ()
 
 
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
@@ -383,7 +425,7 @@ def _features_of_others(
         )
     images = list(by_name[names[0]].features.ids)
     values = [
-        checked_values(by_name[name].other_uses.select(images, name), f"{name}, other set")
+        checked_values(by_name[name].features.select(images, name), f"{name}, other set")
         for name in names
     ]
     return values, folder_levels(images) if not labels else _levels(labels, images)

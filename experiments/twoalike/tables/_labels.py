@@ -15,8 +15,10 @@ type Labels = Mapping[str, Mapping[str, str]]
 type LabelSource = str | Path | pd.DataFrame | Labels
 
 
-def read_labels(source: LabelSource | None, files: dict[str, Path] | None = None) -> Labels:
-    """Labels of each level by object id; ``files`` gets the one read.
+def read_labels(
+    source: LabelSource | None, files: dict[str, Path] | None = None, role: str = "labels"
+) -> Labels:
+    """Labels of each level by object id; ``files`` gets the one read, under its role.
 
     ``source`` is a table with the ids and a column a level, such as ``stimuli.tsv``, or the labels
     themselves.
@@ -35,7 +37,7 @@ def read_labels(source: LabelSource | None, files: dict[str, Path] | None = None
     where = "labels"
     if isinstance(source, str | Path):
         if files is not None:
-            files["labels"] = Path(source)
+            files[role] = Path(source)
         where = str(source)
         source = read_tsv(Path(source), "labels of objects", LABELS.names)
     table = source.astype(str)

@@ -6,7 +6,8 @@ no torch.
 
 import lazy_loader
 
-CONFIG, WEIGHTS, HEAD = "config.json", "model.safetensors", "head.safetensors"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+VECTOR, CLASSIFIER = "vector.safetensors", "classifier.safetensors"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["CONFIG", "HEAD", "WEIGHTS"]
+__all__ += ["CLASSIFIER", "CONFIG", "VECTOR", "WEIGHTS"]

@@ -11,6 +11,7 @@ from torch import nn
 
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import weights_sha256
+from twoalike.features import Parts
 from twoalike.study import TwoalikeError
 
 Pool = Literal["mean", "first"]
@@ -68,6 +69,18 @@ class Pooled(Wrapped):
         )
 
 
+class Layered(nn.Module):
+    """A network with the layer of the aligned vector on its features, where it cannot hold it."""
+
+    def __init__(self, module: nn.Module, layer: nn.Linear) -> None:
+        super().__init__()
+        self.module, self.layer = module, layer
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Vectors, shape (n, q)."""
+        return torch.as_tensor(self.layer(self.module(images)))
+
+
 @dataclass(frozen=True, eq=False)
 class Backbone:
     """A network with what belongs to it.
@@ -77,8 +90,9 @@ class Backbone:
     name
         What it was asked for by; written into files.
     module
-        Images (n, 3, size, size) to pooled features (n, p). Any ``nn.Module`` that does this
-        can be wrapped and distilled; :meth:`of` wraps one with ``forward_features``.
+        Images (n, 3, size, size) to pooled features (n, p), or to the aligned vector of a student.
+        Any ``nn.Module`` that does this can be wrapped and distilled; :meth:`of` wraps one with
+        ``forward_features``.
     preprocessing
         How images become inputs.
     architecture
@@ -88,13 +102,12 @@ class Backbone:
     origin
         Repository of the weights on a hub where it is known, for the model card.
     classifier
-        Features (n, p) to class scores (n, c): the network's own last layer, where it was asked
-        for.
-    head
-        Features (n, p) to positions in the human space (n, q), of a student that has such a map.
+        What the module gives, (n, p), to class scores (n, c): the network's own last layer, where
+        it was asked for.
+    parts
+        Columns of a student's vector by the name of the part; empty for any other network.
     similarity
-        Of two images by a student, ``dot``, ``raw-dot`` or ``cosine``: of their positions, or of
-        their features where there is no map. None for any other network.
+        Of two images by their vectors, ``raw-cosine``. None for any other network.
     options
         timm's arguments beside the architecture, such as ``depth``, with which it builds the same
         network.
@@ -109,7 +122,7 @@ class Backbone:
     licence: str | None = None
     origin: str | None = None
     classifier: nn.Linear | None = None
-    head: nn.Linear | None = None
+    parts: Parts = field(default_factory=dict)
     similarity: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     judged: str | None = None
@@ -167,7 +180,11 @@ class Backbone:
     @property
     def network(self) -> nn.Module:
         """The network whose weights are written: ``module``, or what it pools the features of."""
-        return self.module.network if isinstance(self.module, Wrapped) else self.module
+        return self._bare.network if isinstance(self._bare, Wrapped) else self._bare
+
+    @property
+    def _bare(self) -> nn.Module:
+        return self.module.module if isinstance(self.module, Layered) else self.module
 
     @property
     def is_fixed(self) -> bool:
@@ -181,8 +198,8 @@ class Backbone:
 
         Weights alone do not determine the features: files name these too.
         """
-        if isinstance(self.module, Pooled):
-            return {} if self.module.pool == "mean" else {"pool": self.module.pool}
+        if isinstance(self._bare, Pooled):
+            return {} if self._bare.pool == "mean" else {"pool": self._bare.pool}
         if "depth" not in self.options:
             return {}
         pool = "cls" if self.options["global_pool"] == "token" else "mean"
@@ -190,12 +207,12 @@ class Backbone:
 
     @property
     def weights_sha256(self) -> str:
-        """Hash of the present weights."""
-        return weights_sha256(self.network)
+        """Hash of the present weights, those of the vector's layer included."""
+        return weights_sha256(self.module if isinstance(self.module, Layered) else self.network)
 
     @cached_property
     def n_features(self) -> int:
-        """Number p of pooled features.
+        """Number of pooled features, or of numbers of a student's vector.
 
         Raises
         ------
@@ -233,7 +250,7 @@ class Backbone:
         resized = replace(self, preprocessing=replace(self.preprocessing, size=size))
         if self.is_fixed:
             return self._with_positions(resized, size)
-        if isinstance(self.module, Wrapped) and not _takes(self.module, size):
+        if isinstance(self._bare, Wrapped) and not _takes(self.module, size):
             raise self._fixed(size)
         return resized
 
@@ -241,12 +258,12 @@ class Backbone:
         """Interpolate the positions of a network that has them for one size (timm's img_size)."""
         if self.architecture is None or not callable(getattr(self.network, "set_input_size", None)):
             raise self._fixed(size)
-        network = copy.deepcopy(self.network)
+        copied = replace(resized, module=copy.deepcopy(self.module))
         try:
-            network.set_input_size(img_size=size)  # type: ignore[operator]
+            copied.network.set_input_size(img_size=size)  # type: ignore[operator]
         except (AssertionError, ValueError, RuntimeError) as error:
             raise self._fixed(size) from error
-        return replace(resized, module=network, options={**self.options, "img_size": size})
+        return replace(copied, options={**self.options, "img_size": size})
 
     def _fixed(self, size: int) -> TwoalikeError:
         return TwoalikeError(

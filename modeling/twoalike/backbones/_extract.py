@@ -255,14 +255,6 @@ def pooled_features(
     return rows.values
 
 
-def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
-    """Positions in the human space by a student's features (n, p), (n, q); None without a map."""
-    if backbone.head is None:
-        return None
-    with torch.inference_mode():
-        return backbone.head.cpu()(torch.from_numpy(features)).numpy()
-
-
 def extract_features(
     backbone: str | Path | Backbone,
     images: Images,
@@ -317,7 +309,8 @@ def extract_features(
     Returns
     -------
     Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``listing_sha256`` in
-    its ``meta``; ``pool``, ``block`` and ``precision``, if they were chosen; and ``unreadable``,
+    its ``meta``; of a student, whose features are its vectors, ``parts`` and ``similarity``;
+    ``pool``, ``block`` and ``precision``, if they were chosen; and ``unreadable``,
     the ids of images that were left out, if there were any. ``listing_sha256`` is of the others.
 
     Raises
@@ -435,8 +428,9 @@ def _check_alone() -> None:
 
 def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
     """Describe the network that features come from; ``seed`` is that of random weights."""
-    own = {"similarity": network.similarity} if network.similarity else {}
-    own |= {"judged": network.judged} if network.judged else {}
+    own: dict[str, Any] = {"judged": network.judged} if network.judged else {}
+    if network.parts:
+        own |= {"similarity": network.similarity, "parts": dict(network.parts)}
     return (
         provenance("features", seed=seed)
         | own
@@ -480,5 +474,4 @@ def _table(
     ids = tuple(images.ids[index] for index in rows.indices.tolist())
     names = [images.ids[index] for index in rows.unreadable]
     left_out = {"unreadable": names} if names else {}
-    positions = positions_of(network, rows.values)
-    return FeatureTable(ids, rows.values, source | left_out, positions)
+    return FeatureTable(ids, rows.values, source | left_out)

@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from twoalike.backbones import CONFIG, HEAD, WEIGHTS
-from twoalike.backbones._backbone import Backbone, Wrapped
+from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
+from twoalike.backbones._backbone import Backbone, Layered
 from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._libraries import build, library_of, load_by_library
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
+from twoalike.backbones._vector import classifier_name, gives_layer, linear_layer, read_layer
 from twoalike.backbones._weights import (
     FOREIGN,
     LITE0,
@@ -33,6 +34,7 @@ from twoalike.backbones._weights import (
     read_weights,
     weights_sha256,
 )
+from twoalike.features import read_parts
 from twoalike.study import TwoalikeError, read_json, shortened
 
 _COPY_AGAIN = "Copy the whole folder again, or distil anew."
@@ -219,79 +221,63 @@ def _load_student(folder: Path) -> Backbone:
             where=folder, expected="a student's folder", found="none", remedy="Check the path."
         )
     config = read_json(folder / CONFIG, "student")
-    module, layer = rebuild(config, folder / WEIGHTS)
-    kept = layer is None or weights_sha256(layer) == config["classifier"]["sha256"]
-    network = module.network if isinstance(module, Wrapped) else module
-    if weights_sha256(network) != config.get("weights_sha256") or not kept:
-        raise TwoalikeError(
-            f"{WEIGHTS} holds other weights than those that {CONFIG} describes",
-            where=folder,
-            remedy=_COPY_AGAIN,
-        )
+    module = rebuild(config, folder / WEIGHTS, folder / VECTOR)
     settings = config["pretrained_cfg"]
     try:
-        preprocessing = Preprocessing.from_timm(settings, whole=False)
+        prepared = {**settings, "antialias": config.get("antialias", True)}
+        preprocessing = Preprocessing.from_timm(prepared, whole=False)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TwoalikeError(
             f"pretrained_cfg does not say how images are prepared ({shortened(error)})",
             where=folder / CONFIG,
             remedy=_COPY_AGAIN,
         ) from error
-    return Backbone(
+    width, kept, classifier = config["num_classes"], config.get("classifier"), None
+    if kept is not None:
+        described = kept if isinstance(kept, dict) else {}
+        classifier = read_layer(folder / CLASSIFIER, described.get("classes"), width)
+        if weights_sha256(classifier) != described.get("sha256"):
+            raise _other_weights(folder, CLASSIFIER)
+    backbone = Backbone(
         folder.name,
         module,
         preprocessing,
         config["architecture"],
         settings.get("license"),
         config.get("origin"),
-        layer,
-        _human_head(folder, config),
+        classifier,
+        read_parts(config["parts"], width, folder / CONFIG),
         config.get("similarity"),
         config.get("model_args", {}),
         (config.get("teacher") or {}).get("judged"),
     )
+    if backbone.weights_sha256 != config.get("weights_sha256"):
+        within = not isinstance(module, Layered)
+        raise _other_weights(folder, WEIGHTS if within else f"{WEIGHTS} or {VECTOR}")
+    return backbone
 
 
-def _human_head(folder: Path, config: Mapping[str, Any]) -> nn.Linear | None:
-    """Read a student's map of its features into the human space, if it has one."""
-    head = config.get("head")
-    if not isinstance(head, Mapping) or head.get("kind") != "human":
-        return None
-    path = folder / HEAD
-    state = read_weights(path)
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    p, q = config.get("num_features"), head.get("width")
-    if shapes != {"weight": (q, p), "bias": (q,)}:
-        raise TwoalikeError(
-            where=path,
-            expected=f"weight of shape ({q}, {p}) and bias of shape ({q},)",
-            found=shapes,
-            remedy=_COPY_AGAIN,
-        )
-    layer = linear_layer(state)
-    if weights_sha256(layer) != head.get("sha256"):
-        raise TwoalikeError(
-            f"{HEAD} holds other weights than those that {CONFIG} describes",
-            where=folder,
-            remedy=_COPY_AGAIN,
-        )
-    return layer
+def _other_weights(folder: Path, name: str) -> TwoalikeError:
+    return TwoalikeError(
+        f"{name} holds other weights than those that {CONFIG} describes",
+        where=folder,
+        remedy=_COPY_AGAIN,
+    )
 
 
-def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Linear | None]:
+def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module:
     """Build a student's network anew from its description and its weights.
 
     Parameters
     ----------
     config
         Content of config.json.
-    weights
-        Its model.safetensors.
+    weights, vector
+        Its model.safetensors, and its vector.safetensors if the network cannot hold that layer.
 
     Returns
     -------
-    Images to the student's features, an affine probe's included; and features to classes, of a
-    student that kept its classifier.
+    Images to the aligned vector.
 
     Raises
     ------
@@ -299,7 +285,8 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
         If no library builds the network, or the weights are missing, damaged or of another one.
     """
     folder, architecture = weights.parent, config.get("architecture")
-    lacking = [key for key in ("pretrained_cfg", "num_classes") if key not in config]
+    needed = ("pretrained_cfg", "num_classes", "num_features", "parts", "vector")
+    lacking = [key for key in needed if key not in config]
     if lacking:
         raise TwoalikeError(
             where=folder / CONFIG,
@@ -308,9 +295,9 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
             remedy="Distil anew.",
         )
     if not architecture and "library" in config:
-        made = build(config, folder / CONFIG)
-        fill(made.network, read_weights(weights), str(weights), str(config.get("backbone")))
-        return made.eval(), None
+        made: nn.Module = build(config, folder / CONFIG)
+        fill(made.network, read_weights(weights), str(weights), str(config.get("backbone")))  # type: ignore[arg-type]
+        return _layered(made, config, vector)
     if not architecture:
         raise TwoalikeError(
             "this student is a module of somebody's own, of none of the libraries",
@@ -326,43 +313,36 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
             remedy="Distil anew.",
         )
     _check_name(str(architecture))
-    state, kept, classes = read_weights(weights), config.get("classifier"), config["num_classes"]
-    # So many classes as rows of some tensor: room for any other number is not made.
-    fits = classes == 0 or any(tensor.ndim and len(tensor) == classes for tensor in state.values())
-    named = not kept or (isinstance(kept, dict) and isinstance(kept.get("name"), str))
-    if type(classes) is not int or not fits or not named:
+    state, width = read_weights(weights), config["num_classes"]
+    described = config["vector"]
+    if not isinstance(described, dict) or described.get("file", "") not in (None, VECTOR):
         raise TwoalikeError(
-            f"num_classes or classifier is damaged, or does not belong to {WEIGHTS}",
+            where=folder / CONFIG,
+            expected="where the layer of the vector is",
+            found=repr(shortened(described, 60)),
+            remedy=_COPY_AGAIN,
+        )
+    within = described["file"] is None
+    # As many outputs as rows of some tensor: room for any other number is not made.
+    fits = not within or any(tensor.ndim and len(tensor) == width for tensor in state.values())
+    if type(width) is not int or not fits:
+        raise TwoalikeError(
+            f"num_classes is damaged, or does not belong to {WEIGHTS}",
             where=folder / CONFIG,
             remedy=_COPY_AGAIN,
         )
-    layer = None
-    if kept:
-        state, own = split_state(state, kept["name"])
-        if own.keys() - {"bias"} != {"weight"}:
-            raise TwoalikeError(
-                where=weights,
-                expected=f"the classifier {kept['name']!r} that {CONFIG} describes",
-                found="none",
-                remedy=_COPY_AGAIN,
-            )
-        layer, classes = linear_layer(own), 0
     module: nn.Module = create_network(
-        str(architecture), num_classes=int(classes), **options_of(config, state, folder / CONFIG)
+        str(architecture),
+        num_classes=width if within else 0,
+        **options_of(config, state, folder / CONFIG),
     )
     fill(module, state, str(weights), str(architecture))
-    return module.eval(), layer
+    return module.eval() if within else _layered(module, config, vector)
 
 
-State = Mapping[str, torch.Tensor]
-SAME = 1e-4
-"""Largest difference of two ways to the same classes, in units of the largest output above 1."""
-
-
-def classifier_name(network: Any) -> str | None:
-    """Name of a timm network's classifier among its modules; None if it is not one module."""
-    layer = network.get_classifier()
-    return next((name for name, module in network.named_modules() if module is layer), None)
+def _layered(module: nn.Module, config: Mapping[str, Any], vector: Path) -> nn.Module:
+    layer = read_layer(vector, config["num_classes"], config["num_features"])
+    return Layered(module, layer).eval()
 
 
 def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, ...]) -> nn.Linear:
@@ -374,18 +354,13 @@ def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, .
     layer = whole.get_classifier()
     if not isinstance(layer, nn.Linear):
         raise no_classifier(name, layer)
-    images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        features, expected = module.eval()(images), whole.eval()(images)
-        fits = features.shape[1:] == (layer.in_features,)
-        unit = max(1.0, float(expected.abs().max()))
-        if not fits or (layer(features) - expected).abs().max() > SAME * unit:
-            raise TwoalikeError(
-                where=name,
-                expected="a classifier that is one linear layer on the features",
-                found="more between the two",
-                remedy="Choose another network, or leave keep_classifier out.",
-            )
+    if not gives_layer(whole, module, layer, shape):
+        raise TwoalikeError(
+            where=name,
+            expected="a classifier that is one linear layer on the features",
+            found="more between the two",
+            remedy="Choose another network, or leave keep_classifier out.",
+        )
     return linear_layer(layer.state_dict())
 
 
@@ -398,33 +373,3 @@ def no_classifier(name: str, found: object = None) -> TwoalikeError:
         found="none" if missing else type(found).__name__,
         remedy="Take a network and weights that have one, or leave keep_classifier out.",
     )
-
-
-def linear_layer(state: State) -> nn.Linear:
-    """Build a frozen linear layer of these weights, of its own memory."""
-    classes, features = state["weight"].shape
-    # Without memory at first: drawing weights would use up random numbers of others.
-    layer = nn.Linear(features, classes, bias="bias" in state, device="meta")
-    copies = {key: value.detach().clone() for key, value in state.items()}
-    layer.load_state_dict(copies, assign=True)
-    return layer.requires_grad_(False)
-
-
-def put_classifier(whole: nn.Module, network: nn.Module, layer: State) -> nn.Module:
-    """Fill a timm network, images to scores (n, c), and return it.
-
-    ``network`` has the weights of everything before the classifier, ``layer`` those of the
-    classifier: ``weight`` (c, p), and ``bias`` (c,) if it has one.
-    """
-    name = classifier_name(whole)
-    last = {f"{name}.{key}": value for key, value in layer.items()}
-    whole.load_state_dict({**network.state_dict(), **last})
-    return whole.eval()
-
-
-def split_state(state: State, name: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """State dict without the module of that name, and that of the module alone."""
-    prefix = f"{name}."
-    rest = {key: value for key, value in state.items() if not key.startswith(prefix)}
-    own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    return rest, own

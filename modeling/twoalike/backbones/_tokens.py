@@ -46,10 +46,10 @@ def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None)
         return backbone
     network: Any = backbone.network
     n = _n_blocks(backbone)
-    layers = (backbone.classifier, backbone.head, network.get_classifier())
-    if any(isinstance(layer, nn.Linear) for layer in layers):
+    layers = (backbone.classifier, network.get_classifier())
+    if backbone.parts or any(isinstance(layer, nn.Linear) for layer in layers):
         raise TwoalikeError(
-            "its classifier or head takes the features that it has",
+            "its classifier, or the layer of its vector, takes the features that it has",
             where=backbone.name,
             remedy="Leave `pool=...` and `block=...` out, or the classifier.",
         )

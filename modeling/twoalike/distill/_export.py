@@ -1,13 +1,15 @@
 """The student's folder, with weights that plain timm loads; and networks as ONNX files.
 
 The written student is read back and compared with the trained network, image by image: merging
-adapters, writing a probe's map as the classifier and the file itself must not change the features.
-An ONNX file takes float32 batches of any size and returns features and, for a student that kept its
-classifier, class scores. It is run and compared with torch before it is renamed into place.
+adapters, writing the layer of the vector as the classifier and the file itself must not change the
+vectors. An ONNX file takes float32 batches of any size and returns vectors (of a network that is no
+student, features) and, for a student that kept its classifier, class scores. It is run and compared
+with torch before it is renamed into place.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -17,25 +19,27 @@ import torch
 from torch import nn
 
 from twoalike.backbones import (
+    CLASSIFIER,
     CONFIG,
-    HEAD,
+    VECTOR,
     WEIGHTS,
     Backbone,
+    Layered,
     Wrapped,
     classifier_name,
-    create_network,
     extract_features,
     load_backbone,
-    put_classifier,
+    read_layer,
     read_weights,
     rebuild,
     weights_sha256,
+    with_vector,
 )
 from twoalike.collections import Collection, as_collection
-from twoalike.distill._card import model_card
+from twoalike.distill._card import model_card, scored_names
 from twoalike.distill._checkpoint import as_lines, plain_state, save_tensors
 from twoalike.distill._student import StudentNetwork
-from twoalike.distill._trainable import TOLERANCE, difference, trained_network, with_map
+from twoalike.distill._trainable import TOLERANCE, difference, trained_network
 from twoalike.features import FeatureTable
 from twoalike.study import (
     TwoalikeError,
@@ -50,14 +54,6 @@ from twoalike.study import (
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASSIFIER = "classifier.safetensors"
-ROWS = (
-    ("base", "base"),
-    ("control", "control"),
-    ("start", "before training"),
-    ("student", "aligned"),
-)
-"""Networks that are scored on held-out images: keys in config.json, and names."""
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
 
@@ -107,10 +103,8 @@ class Student(Mapping[str, Any]):
         import pandas as pd
 
         held_out = self["held_out"] or {}
-        names = dict(ROWS)
-        if self["teacher"]["method"] == "untransformed":
-            names["student"] = names["control"]
-        rows = {name: held_out[key] for key, name in names.items() if key in held_out}
+        names = scored_names(self).items()
+        rows = {name: held_out[key] for key, name in names if key in held_out}
         if held_out:
             rows["teacher itself"] = {"accuracy": held_out["ceiling"], "kl": 0.0}
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -140,23 +134,32 @@ def write_student(
     ``backbone`` is the network it started from, with its classifier if that is kept; ``origin`` the
     provenance, with the settings; ``summary`` goes into config.json and the card.
     """
-    settings = origin["config"]
+    assert student.vector is not None
     few = range(min(CHECKED, len(images)))
     inputs = torch.stack([backbone.preprocessing.read(images, index) for index in few])
-    student.cpu().eval()
-    # Before adapters are merged into the weights: these are the features that were trained.
-    expected = _trained_features(backbone, student, inputs, settings)
-    exported = _exported(backbone, student, settings)
+    is_probe = origin["config"]["train"] == "probe"
+    trained = (backbone.module if is_probe else student.backbone).cpu().eval()
+    with torch.no_grad():
+        # Before adapters are merged into the weights: these are the features that were trained.
+        features = torch.as_tensor(trained(inputs))
+    bare = backbone if is_probe else replace(backbone, module=trained_network(trained))
+    exported = with_vector(bare, student.vector)
     config = _config(backbone, exported, student, origin, summary)
-    with atomic_path(folder / WEIGHTS) as temporary:
-        # One key at most: safetensors writes several in random order, so equal runs would differ.
-        save_tensors(plain_state(_written(exported)), temporary, {"format": "pt"})
+    with ExitStack() as stack:
+        states = _states(exported)
+        paths = {name: stack.enter_context(atomic_path(folder / name)) for name in states}
+        for name, state in states.items():
+            # One key at most: safetensors writes several in random order, so equal runs differ.
+            save_tensors(state, paths[name], {"format": "pt"})
         with torch.no_grad():
-            again = _read_back(config, exported, temporary, student)
-            found = difference(again(inputs).numpy(), expected.numpy())
-            if (classifier := exported.classifier) is not None:
-                scores = _plain_scores(config, exported, temporary, inputs)
-                found = max(found, difference(scores.numpy(), classifier(expected).numpy()))
+            again = _read_back(config, exported, paths)(inputs)
+            found = difference(again.numpy(), student.vector(features.numpy()))
+            if backbone.classifier is not None:
+                layer = read_layer(
+                    paths[CLASSIFIER], backbone.classifier.out_features, again.shape[1]
+                )
+                scores = layer(again).numpy()
+                found = max(found, difference(scores, backbone.classifier(features).numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
                 f"read back, the output differs from the trained network's by {found:.1g}",
@@ -165,96 +168,38 @@ def write_student(
                 remedy="The checkpoints are intact; please report this network.",
             )
         config["check"] = {"images": len(inputs), "difference": found}
-        _write_beside(folder, config, exported, student, log)
+        _write_beside(folder, config, log)
 
 
-def _trained_features(
-    backbone: Backbone,
-    student: StudentNetwork,
-    inputs: torch.Tensor,
-    settings: Mapping[str, Any],
-) -> torch.Tensor:
-    """Features of the network as it was trained, which its user should get."""
-    with torch.no_grad():
-        if settings["train"] != "probe":
-            return torch.as_tensor(student.backbone(inputs))
-        features = backbone.module.cpu().eval()(inputs)
-        if not _is_applied(settings):
-            return torch.as_tensor(features)
-        assert student.head is not None
-        return torch.as_tensor(student.head(features))
-
-
-def _exported(backbone: Backbone, student: StudentNetwork, settings: Mapping[str, Any]) -> Backbone:
-    """Put what was learnt into one network, under the names of its own weights."""
-    if settings["train"] != "probe":
-        return replace(backbone, module=trained_network(student.backbone))
-    if backbone.architecture is None or not _is_applied(settings):
-        return backbone
-    assert student.head is not None
-    return replace(backbone, module=with_map(backbone, student.head))
-
-
-def _is_applied(settings: Mapping[str, Any]) -> bool:
-    """Whether the map that was trained is part of the network: that of a probe without a head."""
-    return bool(settings["train"] == "probe" and settings["head"] == "none")
-
-
-def _written(exported: Backbone) -> nn.Module:
-    """Return the network whose state dict is the file, including any kept classifier."""
-    layer, architecture = exported.classifier, exported.architecture
-    if layer is None or architecture is None:
-        return exported.network
-    whole = create_network(architecture, num_classes=layer.out_features, **exported.options)
-    return put_classifier(whole, exported.network, layer.state_dict())
-
-
-def _plain_scores(
-    config: Mapping[str, Any], exported: Backbone, weights: Path, inputs: torch.Tensor
-) -> torch.Tensor:
-    """Class scores (n, c) of the file, loaded with timm alone."""
-    if exported.architecture is None:
-        assert exported.classifier is not None
-        return torch.as_tensor(exported.classifier(exported.module(inputs)))
-    plain = create_network(
-        exported.architecture, num_classes=config["num_classes"], **exported.options
-    )
-    plain.load_state_dict(read_weights(weights))
-    return torch.as_tensor(plain.eval()(inputs))
+def _states(exported: Backbone) -> dict[str, dict[str, torch.Tensor]]:
+    """Tensors of each file; those of the network first."""
+    modules = {WEIGHTS: exported.network}
+    if isinstance(exported.module, Layered):
+        modules[VECTOR] = exported.module.layer
+    if exported.classifier is not None:
+        modules[CLASSIFIER] = exported.classifier
+    return {name: plain_state(module) for name, module in modules.items()}
 
 
 def _read_back(
-    config: Mapping[str, Any], exported: Backbone, weights: Path, student: StudentNetwork
+    config: Mapping[str, Any], exported: Backbone, paths: Mapping[str, Path]
 ) -> nn.Module:
     """Build the student as its users will; weights are loaded back into a user's own module."""
     if exported.architecture is not None or "library" in config:
-        return rebuild(config, weights)[0]
-    exported.network.load_state_dict(read_weights(weights))
-    applied = config["head"] is not None and config["head"]["applied"]
-    return nn.Sequential(exported.module, student.head) if applied else exported.module  # type: ignore[arg-type]
+        return rebuild(config, paths[WEIGHTS], paths.get(VECTOR, Path(VECTOR)))
+    exported.network.load_state_dict(read_weights(paths[WEIGHTS]))
+    assert isinstance(exported.module, Layered)
+    exported.module.layer.load_state_dict(read_weights(paths[VECTOR]))
+    return exported.module
 
 
-def _write_beside(
-    folder: Path,
-    config: Mapping[str, Any],
-    exported: Backbone,
-    student: StudentNetwork,
-    log: list[dict[str, Any]],
-) -> None:
+def _write_beside(folder: Path, config: Mapping[str, Any], log: list[dict[str, Any]]) -> None:
     """Write everything except the weights."""
     write_json(folder / CONFIG, dict(config))
     with atomic_path(folder / "training.jsonl") as temporary:
         temporary.write_text(as_lines(log), encoding="utf-8")
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(model_card(folder.name, config), encoding="utf-8")
-    if config["head"] is not None and config["head"]["file"]:
-        assert student.head is not None
-        with atomic_path(folder / HEAD) as temporary:
-            save_tensors(plain_state(student.head), temporary)
-    if config["classifier"] is not None and config["classifier"]["file"]:
-        assert exported.classifier is not None
-        with atomic_path(folder / CLASSIFIER) as temporary:
-            save_tensors(plain_state(exported.classifier), temporary)
 
 
 def _config(
@@ -265,77 +210,50 @@ def _config(
     summary: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Content of config.json: timm's keys for a model, and ours."""
-    licence = {"license": backbone.licence} if backbone.licence else {}
-    head = _head(exported, student, origin["config"], summary)
-    # timm builds the classifier that a probe's map is written into, and returns its output.
-    classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
-    settings, kept = backbone.preprocessing.as_timm(), _classifier(exported)
+    assert student.vector is not None
+    settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
+    settings |= {"license": backbone.licence} if backbone.licence else {}
+    antialias = settings.pop("antialias", True)  # timm refuses settings that it does not know
+    within = not isinstance(exported.module, Layered)
+    if within:
+        # timm omits the layer of that name if another number of outputs is asked for.
+        settings |= {"num_classes": width, "classifier": classifier_name(exported.network)}
     if backbone.is_fixed and backbone.architecture is not None:
         # timm builds the network for another size otherwise, and interpolates its positions.
         settings["fixed_input_size"] = True
-    if kept is not None and kept["file"] is None:
-        # timm omits the classifier of that name if the number of classes is 0.
-        classes, settings["classifier"] = kept["classes"], kept["name"]
-    described = backbone.module.description if isinstance(backbone.module, Wrapped) else {}
+    kept, described = exported.classifier, {}
+    if isinstance(backbone.module, Wrapped):
+        described = backbone.module.description
     return {
         **described,
         **origin,
         "architecture": backbone.architecture,
-        "num_classes": classes,
+        "num_classes": width,
         "num_features": backbone.n_features,
         # timm builds the network with these.
         **({"model_args": dict(backbone.options)} if backbone.options else {}),
         **backbone.tokens,
-        "pretrained_cfg": {**settings, "num_classes": classes, **licence},
+        "pretrained_cfg": settings,
+        "antialias": antialias,
+        # By which transformers' AutoImageProcessor reads pretrained_cfg, whatever the network.
+        "image_processor_type": "TimmWrapperImageProcessor",
         "backbone": backbone.name,
         "origin": backbone.origin,
-        "weights_sha256": weights_sha256(exported.network),
-        "similarity": student.similarity,
+        "weights_sha256": exported.weights_sha256,
+        "parts": {name: list(columns) for name, columns in exported.parts.items()},
+        "similarity": exported.similarity,
         "temperature": student.temperature,
-        "head": head,
-        "classifier": kept,
+        "vector": {"file": None if within else VECTOR, **student.vector.description},
+        "classifier": None
+        if kept is None
+        else {"classes": kept.out_features, "sha256": weights_sha256(kept)},
         **summary,
     }
 
 
-def _classifier(exported: Backbone) -> dict[str, Any] | None:
-    """Location of the kept classifier: the network's own file, except for foreign modules."""
-    layer = exported.classifier
-    if layer is None:
-        return None
-    within = exported.architecture is not None
-    return {
-        "classes": layer.out_features,
-        "name": classifier_name(exported.network) if within else None,
-        "file": None if within else CLASSIFIER,
-        "sha256": weights_sha256(layer),
-    }
-
-
-def _head(
-    exported: Backbone,
-    student: StudentNetwork,
-    settings: Mapping[str, Any],
-    summary: Mapping[str, Any],
-) -> dict[str, Any] | None:
-    """Describe where the student's head is, and whether its features passed through it."""
-    if student.head is None:
-        return None
-    applied = _is_applied(settings)
-    within = applied and exported.architecture is not None
-    found = {
-        "kind": "affine" if applied else settings["head"],
-        "applied": applied,
-        "file": None if within else HEAD,
-        "width": student.head.out_features,
-        "sha256": weights_sha256(student.head),
-    }
-    return found | ({"start": summary["head_start"]} if summary.get("head_start") else {})
-
-
-INPUT, OUTPUT, POSITIONS, CLASSES = "images", "features", "positions", "classes"
-"""Names of the input, shape (batch, 3, size, size), and of the outputs: features (batch, p) and,
-if there is a classifier, its scores before the softmax (batch, c)."""
+INPUT, CLASSES = "images", "classes"
+"""Names of the input, shape (batch, 3, size, size), and, if there is a classifier, of its scores
+before the softmax (batch, c)."""
 LARGEST = 2**31 - 2**20
 """Bytes of weights: a protobuf file is limited to two GiB."""
 BATCHES = (1, 2, 5)
@@ -364,13 +282,14 @@ def export_onnx(
 
     Returns
     -------
-    The description: ``preprocessing``, names and shapes of input, output and any ``classes``, and
-    under ``check`` the largest differences from torch (``random`` and, if given, ``images``).
+    The description: ``preprocessing``, names and shapes of input, output (``vector`` of a student,
+    with its ``parts``, or ``features``) and any ``classes``, and under ``check`` the largest
+    differences from torch (``random`` and, if given, ``images``).
 
     Raises
     ------
     TwoalikeError
-        If a package is missing, the network cannot be exported, or ONNX features differ.
+        If a package is missing, the network cannot be exported, or ONNX outputs differ.
     """
     out = Path(out)
     if out.suffix != ".onnx":
@@ -389,18 +308,21 @@ def export_onnx(
             remedy="Use the safetensors file.",
         )
     model = _onnx_model(backbone, module)
+    named = {"parts": dict(backbone.parts), "similarity": backbone.similarity}
     description = provenance("onnx") | {
         "backbone": backbone.name,
         "weights_sha256": backbone.weights_sha256,
         "preprocessing": backbone.preprocessing.as_timm(),
         **backbone.tokens,
+        **(named if backbone.parts else {}),
         "colour": "RGB, values from 0 to 1, less the mean, divided by std",
         "input": {"name": INPUT, "shape": ["batch", *backbone.preprocessing.shape]},
-        "output": {"name": OUTPUT, "shape": ["batch", backbone.n_features]},
+        "output": {"name": module.names[0], "shape": ["batch", backbone.n_features]},
         "licence": backbone.licence,
     }
-    for name, layer in _layers(backbone).items():
-        description[name] = {"name": name, "shape": ["batch", layer.out_features]}
+    if backbone.classifier is not None:
+        shape = ["batch", backbone.classifier.out_features]
+        description[CLASSES] = {"name": CLASSES, "shape": shape}
     for key, value in description.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=key, value=text)
@@ -411,24 +333,18 @@ def export_onnx(
     return description
 
 
-def _layers(backbone: Backbone) -> dict[str, nn.Linear]:
-    """Layers that take the features, by the name of their output."""
-    found = {POSITIONS: backbone.head, CLASSES: backbone.classifier}
-    return {name: layer for name, layer in found.items() if layer is not None}
-
-
 class _Outputs(nn.Module):
-    """All outputs of the file: features, and those of the layers that take them."""
+    """All outputs of the file: the vector or features, and scores of classes."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        layers = _layers(backbone)
-        self.module, self.layers = backbone.module, nn.ModuleList(layers.values())
-        self.names = [OUTPUT, *layers]
+        self.module, self.classifier = backbone.module, backbone.classifier
+        self.names = ["vector" if backbone.parts else "features"]
+        self.names += [] if self.classifier is None else [CLASSES]
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        features = self.module(images)
-        return (features, *(layer(features) for layer in self.layers))
+        output = self.module(images)
+        return (output,) if self.classifier is None else (output, self.classifier(output))
 
 
 def _check_packages() -> None:

@@ -359,7 +359,7 @@ def control_score(
 ) -> dict[str, float]:
     """Agreement of a control with the teacher, at the control's best temperature."""
     backbone = load_backbone(control)
-    student = StudentNetwork(backbone.module, backbone.head, similarity=config.similarity)
+    student = StudentNetwork(backbone.module, similarity=config.similarity)
     student.to(device)
 
     def prepared(agreement: Agreement) -> Agreement:

@@ -19,6 +19,7 @@ from twoalike.backbones import (
     pooled_features,
     weights_sha256,
     without_unreadable,
+    without_vector,
 )
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._alignet import alignet_preprocessing
@@ -50,9 +51,20 @@ from twoalike.distill._student import (
     with_kept_classifier,
 )
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
-from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.study import TwoalikeError, counted, hold_output, provenance, read_ids
+from twoalike.features import (
+    AlignedVector,
+    FeatureTable,
+    join_parts,
+    read_features,
+    write_features,
+)
+from twoalike.study import Floats, TwoalikeError, counted, hold_output, provenance, read_ids
 from twoalike.teacher import AffineTeacher, Teacher, load_teacher
+
+BALANCE = 0.5
+"""Length of the human part of a vector, in units of that of the features."""
+MOST_SEEN = 2000
+"""Training images that the vector's origin and scale are of."""
 
 
 def distill(
@@ -289,10 +301,35 @@ def _start(
             seed=config.seed,
             classifier=config.keep_classifier > 0,
         )
-    sized = with_kept_classifier(student.resized(config.size), config)
+    sized = with_kept_classifier(without_vector(student).resized(config.size), config)
     if config.preprocessing == "alignet":
         sized = replace(sized, preprocessing=alignet_preprocessing(sized.preprocessing.size))
     return choose_tokens(sized, pool, block)
+
+
+def _vector(student: StudentNetwork, lesson: Lesson, config: DistillConfig) -> AlignedVector:
+    """Join the features and the trained map of them, each about its mean over training images."""
+    head, p = student.head, student.output_of(lesson.images.stacked([0])).unmapped.shape[1]
+    eye = np.eye(p)
+    if head is None or config.head in {"linear", "dense"}:
+        return join_parts((eye, np.zeros(p)), None)
+    weight, bias = (x.detach().cpu().numpy().astype(np.float64) for x in head.parameters())
+    if config.head == "none":
+        return join_parts((weight, bias), None)
+    n = len(lesson.images)
+    rows = np.linspace(0, n - 1, min(n, MOST_SEEN)).round().astype(int).tolist()
+    batches = [rows[start : start + config.batch] for start in range(0, len(rows), config.batch)]
+    outputs = [student.output_of(lesson.images.stacked(batch)) for batch in batches]
+    features = torch.cat([output.unmapped for output in outputs]).numpy().astype(np.float64)
+
+    def part(weight: Floats, length: float) -> tuple[Floats, Floats]:
+        mapped = features @ weight.T
+        centre = mapped.mean(axis=0)
+        size = length / np.sqrt(np.mean(np.sum((mapped - centre) ** 2, axis=1)))
+        return size * weight, -size * centre
+
+    human = weight[: len(weight) - p] if len(weight) > p else weight
+    return join_parts(part(eye, 1.0), part(human, BALANCE), {"balance": BALANCE})
 
 
 @dataclass(frozen=True)
@@ -355,8 +392,9 @@ class _Run:
         trainer.run()
         trained, step = trainer.finish()
         if fabric.is_global_zero:
+            trained.vector = _vector(trained, lesson, config)
             summary = self._summary(origin, trainer, step, base)
-            summary |= {"learnt": n_learnt, "head_start": start}
+            summary |= {"learnt": n_learnt, "head_start": start, "both_sides": None}
             summary |= {"idle": idle} if idle else {}
             if control is not None:
                 score = control_score(control, lesson, config, fabric.device)

@@ -15,6 +15,7 @@ from twoalike.distill._config import DistillConfig, Similarity
 from twoalike.distill._fabric import whole
 from twoalike.distill._losses import cka_loss, class_divergence, image_similarity
 from twoalike.distill._sources import ImageSet
+from twoalike.features import AlignedVector
 from twoalike.study import TwoalikeError
 
 CUT_SD = 0.87962566103423978
@@ -66,6 +67,8 @@ class StudentNetwork(nn.Module):
     The backbone maps images (n, 3, h, w) to p pooled features, and the head, if there is one, maps
     these to the features whose similarities are trained.
     """
+
+    vector: AlignedVector | None = None  # what the written student gives, once it is trained
 
     def __init__(
         self,

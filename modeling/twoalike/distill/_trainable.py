@@ -13,8 +13,7 @@ Adapters: a layer's weights W become W + B A, where A has few rows and B as few 
 (arXiv:2106.09685). A is random and B zero at first, so the initial network is unchanged. Decay to
 the initial weights pulls B to zero and thus the sum to W. The adapters are those of peft.
 
-Probe: features are computed once. The map replaces the network's classifier, so that the student,
-loaded with timm alone or with twoalike, outputs the aligned features.
+Probe: features are computed once, and only the map of the vector is trained.
 """
 
 import re
@@ -26,7 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from twoalike.backbones import Backbone, create_network, pooled_features, put_classifier
+from twoalike.backbones import Backbone, pooled_features
 from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._graph import compute_twice, computed_once
@@ -82,8 +81,6 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
             for parameter in block:
                 parameter.requires_grad_(True)
     if config.train == "probe":
-        if config.head == "none" and backbone.architecture is not None:
-            _with_classifier(backbone)  # refuse now, before the map is trained
         return nn.Flatten()
     return module
 
@@ -302,34 +299,3 @@ def frozen_features(
     values = pooled_features(backbone, images, device=device, workers=workers)
     write_features(cache, FeatureTable(ids, values, meta))
     return FrozenFeatures(images, values)
-
-
-def with_map(backbone: Backbone, head: nn.Linear) -> nn.Module:
-    """Replace a timm network's classifier by an affine map of p features to p.
-
-    The result maps images to mapped features (n, p): a network that timm builds with
-    ``num_classes`` = p.
-    """
-    old = backbone.network
-    weight, bias = head.weight.detach(), head.bias.detach()
-    if isinstance(before := old.get_classifier(), nn.Linear):  # type: ignore[operator]
-        # The network is itself a probe's student: two successive maps are one map.
-        weight, bias = weight @ before.weight, weight @ before.bias + bias
-    return put_classifier(_with_classifier(backbone), old, {"weight": weight, "bias": bias})
-
-
-def _with_classifier(backbone: Backbone) -> Any:
-    network = create_network(
-        str(backbone.architecture), num_classes=backbone.n_features, **backbone.options
-    )
-    classifier = network.get_classifier()
-    shape = (backbone.n_features, backbone.n_features)
-    if not isinstance(classifier, nn.Linear) or tuple(classifier.weight.shape) != shape:
-        raise TwoalikeError(
-            "train = 'probe' replaces the classifier by its map",
-            where=backbone.name,
-            expected="one linear layer there",
-            found=type(classifier).__name__,
-            remedy="Use train = 'last', 'lora' or 'full'.",
-        )
-    return network

@@ -12,3 +12,4 @@ from ._vector import HUMAN as HUMAN
 from ._vector import AlignedVector as AlignedVector
 from ._vector import Parts as Parts
 from ._vector import join_parts as join_parts
+from ._vector import read_parts as read_parts

@@ -1,8 +1,7 @@
 """Reading features from the formats that others keep them in.
 
 ==================  ==========================================================================
-``.npz``            arrays ``ids`` and ``features``, of a student also ``positions``: what
-                    ``twoalike features`` writes
+``.npz``            arrays ``ids`` and ``features``: what ``twoalike features`` writes
 ``.npy``            one array; the ids are in a list of their own
 ``.parquet``        one row an object: a column of ids (called ``id``, ``ids`` or ``object``, or
                     the only one of strings), and numeric columns or one column of lists
@@ -25,6 +24,7 @@ import pandas as pd
 
 from twoalike.features._mapped import MappedRows, StoredRows, find_rows
 from twoalike.features._table import PLAN, FeatureTable, Rows, feature_shard
+from twoalike.features._vector import read_parts
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
@@ -83,22 +83,26 @@ def read_features(
     kind = path.suffix.lower()
     meta: dict[str, Any] = {}
     values: Content
-    positions = None
     if kind == ".parquet":
         ids, values = _from_parquet(path, named=objects is None)
     elif kind in {".h5", ".hdf5"}:
         ids, values = _from_hdf5(path)
     else:
-        ids, values, meta, positions = _from_numpy(path, smallest=SMALLEST_MAPPED)
+        ids, values, meta = _from_numpy(path, smallest=SMALLEST_MAPPED)
     if ids is None:
         if objects is None:
             raise TwoalikeError(
                 "this file has no object ids", where=path, remedy="Give them as `objects=...`."
             )
         ids = read_ids(objects) if isinstance(objects, str | Path) else list(objects)
-    if positions is not None:
-        positions = _checked(path, ids, positions)
-    return FeatureTable(tuple(ids), _checked(path, ids, values), meta, positions)
+    return _table(path, ids, values, meta)
+
+
+def _table(path: Path, ids: Sequence[str], values: Content, meta: dict[str, Any]) -> FeatureTable:
+    rows = _checked(path, ids, values)
+    if "parts" in meta:
+        meta = meta | {"parts": read_parts(meta["parts"], rows.shape[1], path)}
+    return FeatureTable(tuple(ids), rows, meta)
 
 
 def _from_shards(folder: Path) -> FeatureTable:
@@ -106,25 +110,17 @@ def _from_shards(folder: Path) -> FeatureTable:
     paths, plan = whole_parts(folder, PLAN, "features", feature_shard)
     ids: list[str] = []
     values: list[Content] = []
-    positions: list[Content] = []
     unreadable: list[str] = []
     for path in paths:
-        own, rows, meta, places = _from_numpy(path, smallest=0)
+        own, rows, meta = _from_numpy(path, smallest=0)
         if own is None:
             raise TwoalikeError(where=path, expected="arrays 'ids' and 'features'", found="one")
         _check_rows(path, own, rows)
         ids += own
         values.append(rows)
-        positions += [] if places is None else [places]
         unreadable += meta.get("unreadable", ())
     meta = plan | ({"unreadable": unreadable} if unreadable else {})
-    complete = len(positions) == len(paths)
-    return FeatureTable(
-        tuple(ids),
-        _checked(folder, ids, _one_below_the_other(folder, values)),
-        meta,
-        _checked(folder, ids, _one_below_the_other(folder, positions)) if complete else None,
-    )
+    return _table(folder, ids, _one_below_the_other(folder, values), meta)
 
 
 def _one_below_the_other(folder: Path, parts: Sequence[Content]) -> MappedRows:
@@ -143,23 +139,20 @@ def _parts_of(rows: Content) -> Sequence[StoredRows | npt.NDArray[Any]]:
     return rows.parts if isinstance(rows, MappedRows) else [rows]
 
 
-def _from_numpy(
-    path: Path, smallest: int
-) -> tuple[list[str] | None, Content, dict[str, Any], Content | None]:
-    """Ids, features, meta and, from a student's file, positions.
+def _from_numpy(path: Path, smallest: int) -> tuple[list[str] | None, Content, dict[str, Any]]:
+    """Ids, features and meta.
 
-    Arrays that take ``smallest`` bytes or more are mapped, if they can be.
+    Features that take ``smallest`` bytes or more are mapped, if they can be.
     """
     mapped: dict[str, MappedRows] = {}
-    for name in ("features", "positions"):
-        rows = find_rows(path, name)
-        if rows is not None and rows.rows * rows.width * rows.dtype.itemsize >= smallest:
-            if rows.crc is None:  # the only array of a .npy
-                return None, MappedRows([rows]), {}, None
-            mapped[name] = MappedRows([rows])
+    rows = find_rows(path)
+    if rows is not None and rows.rows * rows.width * rows.dtype.itemsize >= smallest:
+        if rows.crc is None:  # the only array of a .npy
+            return None, MappedRows([rows]), {}
+        mapped["features"] = MappedRows([rows])
     loaded = load_arrays(path, "features", leave_out=mapped)
     if not isinstance(loaded, dict):
-        return None, loaded, {}, None
+        return None, loaded, {}
     found: dict[str, Any] = loaded | mapped
     if {"ids", "features"} - found.keys():
         raise TwoalikeError(
@@ -174,7 +167,7 @@ def _from_numpy(
         raise TwoalikeError(where=path, expected="one id an object, as text", found=shape)
     if ids.dtype.kind == "S":
         ids = np.char.decode(ids, "utf-8", "backslashreplace")
-    return list(map(str, ids)), found["features"], meta, found.get("positions")
+    return list(map(str, ids)), found["features"], meta
 
 
 def _from_hdf5(path: Path) -> Named:

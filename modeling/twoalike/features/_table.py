@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.features._mapped import MappedRows
+from twoalike.features._mapped import ROWS, MappedRows
+from twoalike.features._vector import Parts
 from twoalike.study import TwoalikeError, atomic_path
 
 type Rows = npt.NDArray[np.float32] | MappedRows
@@ -38,17 +39,13 @@ class FeatureTable:
         stay there (:class:`twoalike.features.MappedRows`) and are read by rows:
         ``values[rows]``; ``numpy.asarray(values)`` reads all.
     meta
-        Provenance; for a backbone's features its name and a hash of its weights.
-    positions
-        In the human space, by a student that maps its features there, shape (m, q): its
-        similarities are those of positions, and features are for other tasks. None: there is no
-        such map.
+        Provenance; for a backbone's features its name and a hash of its weights; for a student's
+        vectors also their ``parts`` and ``similarity``.
     """
 
     ids: tuple[str, ...]
     values: Rows
     meta: Mapping[str, Any] = field(default_factory=dict)
-    positions: Rows | None = None
 
     def __repr__(self) -> str:
         of = f" by {self.meta['backbone']}" if self.meta.get("backbone") else ""
@@ -88,6 +85,20 @@ class FeatureTable:
         """
         return self.values[self.rows_of(ids, where)]
 
+    @property
+    def parts(self) -> Parts:
+        """Columns of the parts of a student's vectors; empty where features have no parts."""
+        parts: Parts = self.meta.get("parts", {})
+        return parts
+
+    def part(self, name: str) -> "FeatureTable":
+        """Table of one part of a student's vectors, such as ``human``, in memory."""
+        start, end = self.parts[name]
+        meta = {key: value for key, value in self.meta.items() if key != "parts"}
+        blocks = range(0, len(self.ids), ROWS)
+        rows = [self.values[first : first + ROWS][:, start:end] for first in blocks]
+        return FeatureTable(self.ids, np.concatenate(rows), meta | {"part": name})
+
 
 def check_features_path(path: Path) -> None:
     """Refuse a file with another ending than ``.npz``, before features are computed for it."""
@@ -105,7 +116,5 @@ def write_features(path: Path, table: FeatureTable) -> None:
         "features": table.values,
         "meta": np.array(json.dumps(dict(table.meta))),
     }
-    if table.positions is not None:
-        arrays["positions"] = table.positions
     with atomic_path(path) as temporary:
         np.savez(temporary, **arrays)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.study import TwoalikeError, shortened
+
 FEATURES, HUMAN = "features", "human"
 """Names of the parts, in their order."""
 type Parts = Mapping[str, tuple[int, int]]
@@ -70,4 +72,26 @@ def join_parts(
         np.concatenate([bias for _, bias in maps.values()]).astype(np.float32),
         dict(zip(maps, zip([0, *ends], ends, strict=False), strict=True)),
         dict(description or {}),
+    )
+
+
+def read_parts(content: Any, width: int, where: object) -> Parts:
+    """Check what a file says of the parts of vectors of ``width`` numbers.
+
+    Raises
+    ------
+    TwoalikeError
+        If they are no names with the columns of each.
+    """
+    try:
+        parts = {name: (int(start), int(end)) for name, (start, end) in content.items()}
+        if all(0 <= start < end <= width for start, end in parts.values()):
+            return parts
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        pass
+    raise TwoalikeError(
+        where=where,
+        expected=f"parts of a vector of {width} numbers, each with its first and last column",
+        found=repr(shortened(content, 60)),
+        remedy="Make the file again.",
     )
