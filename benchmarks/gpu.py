@@ -1,26 +1,31 @@
 """What twoalike reaches on a GPU: fit, features and distillation, against bare loops and the CPU.
 
-    python -P benchmarks/gpu.py [--batch 128] [--workers 8] [--peak TFLOPs]
+    python -P benchmarks/gpu.py [PART ...] [--batch 128] [--workers 8] [--peak TFLOPs]
     python -P benchmarks/gpu.py --quick
 
-Each part runs in a process of its own, so that JAX and torch do not share the card's memory.
+Each part runs in a process of its own, so that JAX and torch do not share the card's memory, and
+its row is in benchmarks/results/gpu.md as soon as it ends. A run that was stopped goes on with the
+parts that have no row of this card and these versions; parts that are named are measured again.
 
-fit          judgments of THINGS if TWOALIKE_SHARED_DATA is set, otherwise as many simulated ones
-             (127,304 of 1,854 objects, sparse dimensions): `vi`, as `fit --quick` runs it, by the
-             clock, compilation included; `nuts`, one chain, by the draw
-features     ViT-B/16 at 224 pixels in bf16 from JPEG files, by the slope between two numbers of
-             images, against a bare loop: timm's transform in torch's DataLoader with as many
-             workers, the network under autocast
-distil       the same network, all weights, bf16, torch.compile, by the slope between two numbers of
-             steps, against a bare loop: forward pass, mean square, backward pass and torch's fused
-             Adam on images in the card's memory; the share of the card's peak counts the
-             operations of forward and backward passes; memory is the most that torch allocated;
-             and the same with checkpointing
-equality     the same seeds on the CPU: choice probabilities of fits of 48 objects (vi, nuts),
-             features (float32, bf16), losses of the first steps (float32, bf16)
+fit            judgments of THINGS if TWOALIKE_SHARED_DATA is set, otherwise as many simulated ones
+               (127,304 of 1,854 objects, sparse dimensions): `vi`, as `fit --quick` runs it, by the
+               clock, compilation included; `nuts`, one chain, by the draw
+features       ViT-B/16 at 224 pixels in bf16 from JPEG files, by the slope between two numbers of
+               images, against a bare loop: timm's transform in torch's DataLoader with as many
+               workers, the network under autocast
+distil         the same network, all weights, bf16, torch.compile, labels of a teacher made by
+               `teach`, by the slope between two numbers of steps, against a bare loop: forward
+               pass, mean square, backward pass and torch's fused Adam on images in the card's
+               memory; the share of the card's peak counts the operations of forward and backward
+               passes; memory is the most that torch allocated; and the same with checkpointing
+ddp            `distill` by torchrun on all cards (two processes on the CPU if there are not two)
+               against one process
+same-fits      the same seeds on the CPU: choice probabilities of fits of 48 objects (vi, nuts)
+same-features  features (float32, bf16)
+same-losses    losses of the first steps (float32, bf16)
 
 With --quick everything runs on the CPU with small networks and few images, which shows that the
-code runs and measures nothing. The table, benchmarks/results/gpu.md, keeps a row for each card.
+code runs and measures nothing.
 """
 
 import argparse
@@ -45,45 +50,26 @@ PEAKS = {"H200": 989, "H100": 989, "A100": 312, "L40S": 362, "L4": 121, "A10": 1
 """Peak of dense bf16 products by NVIDIA's data sheets, TFLOP/s, by a part of the card's name."""
 TOLERANCE = {"vi": 0.02, "nuts": 0.03, "features": 0.01, "features_bf16": 0.05, "loss": 0.01}
 TOLERANCE |= {"loss_bf16": 0.05}
-"""Largest differences from the CPU that count as equal; see ``verdicts``."""
-SPEEDS = ("features", "distil")
-"""Parts that give images a second."""
-NONE_YET = "No card has been used yet."
+"""Largest differences from the CPU that count as equal; see ``differences``."""
+DRY, NONE_YET = "none: dry run", "No card has been used yet."
 
 
 def settings(quick: bool) -> dict[str, Any]:
     """Sizes of everything."""
-    if quick:
-        return {
-            "network": "vit_tiny_patch16_224",
-            "size": 32,
-            "images": 48,
-            "steps": (2, 4),
-            "objects": 12,
-            "judgments": 400,
-            "nuts_draws": 10,
-            "rounds": 1,
-        }
-    return {
-        "network": "vit_base_patch16_224",
-        "size": 224,
-        "images": 4096,
-        "steps": (20, 60),
-        "objects": 1854,
-        "judgments": 127_304,
-        "nuts_draws": 20,
-        "rounds": 3,
-    }
+    keys = "network", "size", "images", "steps", "objects", "judgments", "nuts_draws", "rounds"
+    small = "vit_tiny_patch16_224", 32, 48, (2, 4), 12, 400, 10, 1
+    full = "vit_base_patch16_224", 224, 4096, (20, 60), 1854, 127_304, 20, 3
+    return dict(zip(keys, small if quick else full, strict=True))
 
 
-def judgments(objects: int, number: int) -> Any:
+def judgments(objects: int, number: int, ids: tuple[str, ...] | None = None) -> Any:
     """Judgments of simulated people whose embedding is known."""
     from twoalike.choice import random_triplets
     from twoalike.judgments import choices_table
     from twoalike.observers import SimulatedObserver, sparse_embedding
 
     rng = np.random.default_rng(0)
-    ids = tuple(f"object-{k:04d}" for k in range(objects))
+    ids = ids or tuple(f"object-{k:04d}" for k in range(objects))
     person = SimulatedObserver(ids, sparse_embedding(objects, rng), lapse=0.03)
     shown = np.concatenate([random_triplets(objects, 100, rng) for _ in range(-(-number // 100))])
     shown = shown[:number]
@@ -237,17 +223,24 @@ def recipe(a: argparse.Namespace, **more: Any) -> Any:
     return DistillConfig(**(usual | more))
 
 
-def prepared(folder: Path, number: int) -> Any:
-    """Images, and a teacher that cares for one quality of them."""
+def prepared(a: argparse.Namespace, folder: Path, number: int) -> tuple[Any, Path]:
+    """Images, and a teacher by simulated judgments of some and by the network's features."""
+    from twoalike.backbones import extract_features, load_backbone
     from twoalike.collections import open_collection
-    from twoalike.study import provenance
-    from twoalike.teacher import PosteriorTeacher, save_teacher
+    from twoalike.embedding import FitConfig, fit_embedding
+    from twoalike.teacher import teach
 
+    how = settings(a.quick)
     photographs(folder / "images", number)
     images = open_collection(folder / "images")
-    quality = np.random.default_rng(1).uniform(0, 1, (1, number, 3)).astype(np.float32)
-    teacher = PosteriorTeacher(tuple(images.ids), 3 * quality)
-    save_teacher(folder / "teacher", teacher, provenance("teacher", seed=0))
+    judged = min(number, 256)
+    choices = judgments(judged, 40 * judged, tuple(images.ids[:judged]))
+    steps = {"steps": 100} if a.quick else {}
+    posterior = fit_embedding(choices, config=FitConfig(engine="vi", quick=True, **steps))
+    network = load_backbone(how["network"], untrained=True, seed=0).resized(how["size"])
+    device = "cpu" if a.on == "cpu" else "cuda"
+    table = extract_features(network, images, device=device, out=folder / "base.npz")
+    teach(posterior, table, choices=choices, out=folder / "teacher")
     return images, folder / "teacher"
 
 
@@ -263,14 +256,16 @@ def distil(a: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        images, teacher = prepared(folder, 32 if a.equal else max(4 * batch, how["images"] // 4))
+        n = 32 if a.equal else max(4 * batch, how["images"] // 4)
+        images, teacher = prepared(a, folder, n)
         count = iter(range(10**6))
 
         def run(**more: Any) -> Path:
             out = folder / f"student-{next(count)}"
             network = load_backbone(how["network"], untrained=True, seed=0)
             config = recipe(a, **more)
-            distill(teacher, images, network, out, config, device=device)
+            features = folder / "base.npz"
+            distill(teacher, images, network, out, config, features=features, device=device)
             return out
 
         if a.equal:
@@ -345,21 +340,52 @@ def operations(how: dict[str, Any]) -> float:
     return float(counter.get_total_flops())
 
 
+def ddp(a: argparse.Namespace) -> dict[str, Any]:
+    """Images a second of a distillation by one process and by several."""
+    import torch
+
+    how, cards = settings(a.quick), 0 if a.on == "cpu" else torch.cuda.device_count()
+    many, device = max(cards, 2), "cuda" if cards > 1 else "cpu"
+    batch, (short, long) = min(a.batch, how["images"] // 8), how["steps"]
+    found: dict[str, Any] = {"processes": many, "device": device}
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        _, teacher = prepared(a, folder, max(2 * many * batch, 32))
+        count, recipe_ = iter(range(10**6)), folder / "recipe.toml"
+        recipe_.write_text('train = "full"\nprecision = "bf16"\nheld_out = 0.0\n')
+        for name, processes in {"one": 1, "many": many}.items():
+
+            def run(steps: int, processes: int = processes) -> float:
+                out = folder / f"student-{next(count)}"
+                run_by = f"torch.distributed.run --standalone --nproc-per-node {processes}"
+                what = f"distill --teacher {teacher} --images {folder / 'images'} --out {out}"
+                what += f" --features {folder / 'base.npz'}"
+                how_ = f"--student {how['network']} --untrained --size {how['size']}"
+                how_ += f" --steps {steps} --batch {batch} --device {device} --config {recipe_}"
+                words = f"-m {run_by} -m twoalike.cli.app {what} {how_}".split()
+                command = [sys.executable, "-P", *words]
+                return seconds(lambda: subprocess.run(command, check=True, stdout=sys.stderr))
+
+            slopes = [
+                (long - short) * batch * processes / (run(long) - run(short))
+                for _ in range(how["rounds"])
+            ]
+            found[name] = float(np.median(slopes))
+    return found
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "fit": fit,
-    "fits_to_compare": fits_to_compare,
-    "features": features,
-    "distil": distil,
+    **{"fit": fit, "features": features, "distil": distil, "ddp": ddp},
+    **{"same-fits": fits_to_compare, "same-features": features, "same-losses": distil},
 }
 
 
-def apart(part: str, on: str, a: argparse.Namespace, *more: str) -> dict[str, Any]:
+def apart(part: str, on: str, a: argparse.Namespace) -> dict[str, Any]:
     """Run a part in a process of its own, with or without the card."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "found.json")
-        words = ["--part", part, "--on", on, "--out", str(out), *more]
-        words += ["--batch", str(a.batch), "--workers", str(a.workers), "--nuts-d", str(a.nuts_d)]
-        words += ["--quick"] * a.quick
+        words = ["--part", part, "--on", on, "--out", str(out), "--nuts-d", str(a.nuts_d)]
+        words += ["--batch", str(a.batch), "--workers", str(a.workers)] + ["--quick"] * a.quick
         hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if on == "cpu" else {}
         print(f"{part} on the {on} ...", file=sys.stderr, flush=True)
         command = [sys.executable, "-P", str(Path(__file__)), *words]
@@ -367,111 +393,84 @@ def apart(part: str, on: str, a: argparse.Namespace, *more: str) -> dict[str, An
         return json.loads(out.read_text())  # type: ignore[no-any-return]
 
 
-def verdicts(here: dict[str, Any], cpu: dict[str, Any]) -> dict[str, float]:
-    """Differences between a device and the CPU.
-
-    Fits: mean absolute difference of choice probabilities. Features: norm of the difference by
-    that of the features. Losses: largest difference of a step's loss, relative.
-    """
+def differences(here: dict[str, Any], cpu: dict[str, Any]) -> dict[str, float]:
+    """Differences from the CPU's float32, as the page states them."""
     found = {}
-    for name in ("vi", "nuts"):
-        found[name] = float(np.abs(np.subtract(here[name], cpu[name])).mean())
-    for name in ("features", "features_bf16"):
-        difference = np.linalg.norm(np.subtract(here[name], cpu["features"]))
-        found[name] = float(difference / np.linalg.norm(cpu["features"]))
-    for name in ("loss", "loss_bf16"):
-        relative = np.subtract(here[name], cpu["loss"]) / np.asarray(cpu["loss"])
-        found[name] = float(np.abs(relative).max())
-    return found
+    for name, values in here.items():
+        exact = np.asarray(cpu[name.removesuffix("_bf16")])
+        apart = np.abs(values - exact)
+        if name.startswith("features"):
+            found[name] = np.linalg.norm(apart) / np.linalg.norm(exact)
+        else:
+            found[name] = apart.mean() if name in ("vi", "nuts") else (apart / exact).max()
+    return {name: float(value) for name, value in found.items()}
 
 
-def compared(on: str, a: argparse.Namespace) -> dict[str, Any]:
-    """Everything that is compared between devices, on one of them."""
-    return (
-        apart("fits_to_compare", on, a)
-        | apart("features", on, a, "--equal")
-        | apart("distil", on, a, "--equal")
-    )
+def measured(part: str, a: argparse.Namespace, on: str, peak: float | None) -> str:
+    """Measure a part, and tell what was found."""
+    found = apart(part, on, a)
+    if part.startswith("same"):
+        unlike = differences(found, apart(part, "cpu", a))
+        over = [name for name, value in unlike.items() if value > TOLERANCE[name]]
+        said = ", ".join(f"{name} {value:.2g}" for name, value in unlike.items())
+        return f"{said}: {'above tolerance: ' + ', '.join(over) if over else 'within tolerance'}"
+    if a.quick:  # slopes of so few images may be negative: that they are numbers shows that it ran
+        assert np.isfinite([value for value in found.values() if isinstance(value, float)]).all()
+        return "ran"
+    if part == "fit":
+        whose = "real" if found["real"] else "simulated"
+        draw = f"{1000 * found['nuts_s_a_draw']:.0f} ms"
+        return f"`vi` {found['vi_s']:.0f} s; a draw of `nuts` {draw} ({whose} judgments)"
+    if part == "ddp":
+        where = f"{found['processes']} processes on {found['device']}"
+        return speeds(found["many"], found["one"], f"{where}, one process")
+    said = speeds(found["ours"], found["bare"], "ours, bare loop")
+    if part == "distil":
+        share = f"{found['ours'] * found['flops'] / (peak * 1e12):.0%}" if peak else "not known"
+        said += f"; share of peak {share}; {found['ours_gb']:.1f} GB at {found['batch']} images; "
+        time_, memory = found["ours"] / found["twice"], found["twice_gb"] / found["ours_gb"]
+        said += f"with checkpointing {time_:.2f} of the time, {memory:.2f} of the memory"
+    return said
 
 
-def row(card: str, peak: float | None, found: dict[str, Any], unlike: dict[str, float]) -> str:
-    """Row of the table."""
-    fitted, seen, trained = found["fit"], found["features"], found["distil"]
-    share = trained["ours"] * trained["flops"] / (peak * 1e12) if peak else None
-    wrong = [f"{name} {value:.2g}" for name, value in unlike.items() if value > TOLERANCE[name]]
-    cells = [
-        card,
-        f"{fitted['vi_s']:.0f} s",
-        f"{1000 * fitted['nuts_s_a_draw']:.0f} ms",
-        f"{seen['ours']:,.0f}, {seen['bare']:,.0f}, {seen['ours'] / seen['bare']:.2f}",
-        f"{trained['ours']:,.0f}, {trained['bare']:,.0f}, {trained['ours'] / trained['bare']:.2f}",
-        "not known" if share is None else f"{share:.0%}",
-        f"{trained['ours_gb']:.1f} GB at {trained['batch']} images",
-        f"{trained['ours'] / trained['twice']:.2f}, {trained['twice_gb'] / trained['ours_gb']:.2f}",
-        "; ".join(wrong) or "all within tolerance",
-        f"twoalike {version('twoalike')}, torch {version('torch')}, jax {version('jax')}, "
-        f"{'real' if fitted['real'] else 'simulated'} judgments",
-    ]
-    return f"| {' | '.join(cells)} |"
+def speeds(first: float, second: float, whose: str) -> str:
+    """Two speeds and their ratio."""
+    return f"images a second, {whose}, ratio: {first:,.0f}, {second:,.0f}, {first / second:.2f}"
 
 
-HEAD = (
-    "| card | fit of THINGS' size, `vi` | a draw of `nuts` | features: images a second, bare loop, "
-    "ratio | distillation: images a second, bare loop, ratio | share of peak | memory | with "
-    "checkpointing: time, memory, ratios | equality with the CPU | with |"
-)
+HEAD = "| card | part | found | with |\n|---|---|---|---|"
 
 
-def rows_of(table: str) -> dict[str, str]:
-    """Rows of a table that was written before, by card."""
-    found = {}
-    for line in table.partition(HEAD)[2].splitlines()[2:]:
-        if line.startswith("| "):
-            found[line.split(" | ")[0].removeprefix("| ")] = line
-    return found
+def rows_of(table: str) -> dict[tuple[str, ...], str]:
+    """Read what was found before, by card, part and versions."""
+    lines = table.partition(HEAD)[2].splitlines()
+    cells = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    return {(card, part, using): found for card, part, found, using in cells}
 
 
-def page(rows: dict[str, str], dry: str) -> str:
-    """Write the page of results: a row for each card, or that none was used, and the dry run."""
+def page(rows: dict[tuple[str, ...], str]) -> str:
+    """Write the page of results."""
     limits = ", ".join(f"{name} {limit:g}" for name, limit in TOLERANCE.items())
-    flag = "" if rows else " --quick"
-    lines = [
-        "# On GPUs",
-        "",
-        f"`python -P benchmarks/gpu.py{flag}`. ViT-B/16 at 224 pixels in bf16; distillation of all "
+    none = [] if any(card != DRY for card, *_ in rows) else [f"**{NONE_YET}**", ""]
+    about = (
+        "`python -P benchmarks/gpu.py`. ViT-B/16 at 224 pixels in bf16; distillation of all "
         "weights, with torch.compile. Equality: difference from the CPU at most "
-        f"{limits} (fits: mean absolute difference of choice probabilities; features and losses: "
-        "relative).",
-        "",
-    ]
-    if rows:
-        lines += [HEAD, "|---" * 10 + "|", *rows.values(), ""]
-    else:
-        lines += [f"**{NONE_YET}**", ""]
-    return "\n".join([*lines, dry, ""])
-
-
-def dry_run(a: argparse.Namespace) -> str:
-    """Run all parts on the CPU, and tell that they ran."""
-    found = {name: apart(name, "cpu", a) for name in ("fit", *SPEEDS)}
-    unlike = verdicts(compared("cpu", a), compared("cpu", a))
-    again = max(value for name, value in unlike.items() if "bf16" not in name)
-    # Slopes of so few images may be negative; that they are numbers shows that all of it ran.
-    speeds = [found[part][side] for part in SPEEDS for side in ("ours", "bare")]
-    assert np.isfinite([*speeds, found["distil"]["twice"]]).all()
-    return (
-        f"Dry run: `python -P benchmarks/gpu.py --quick` ran all parts on a CPU (torch "
-        f"{version('torch')}, jax {version('jax')}, Python {platform.python_version()}); a second "
-        f"time on the same CPU, fits, features and losses differed by {again:.1g} at most; bf16 "
-        f"differed from float32 by {unlike['features_bf16']:.1g} in features and by "
-        f"{unlike['loss_bf16']:.1g} in losses."
+        f"{limits} (fits: mean absolute difference of choice probabilities; features: norm of the "
+        "difference by theirs; losses: largest relative one). A dry run (`--quick`) shows that the "
+        "parts run, on a CPU and with small networks."
     )
+    found = [
+        f"| {card} | {part} | {said} | {using} |" for (card, part, using), said in rows.items()
+    ]
+    return "\n".join(["# On GPUs", "", about, "", *none, HEAD, *found, ""])
 
 
 def card_of(a: argparse.Namespace) -> tuple[str, float | None]:
     """Name and peak, TFLOP/s, of the card; ends the script if there is none."""
     import torch
 
+    if a.quick:
+        return DRY, None
     if not torch.cuda.is_available():
         sys.exit("torch finds no GPU here. A dry run on the CPU: --quick")
     card = torch.cuda.get_device_name()
@@ -480,8 +479,9 @@ def card_of(a: argparse.Namespace) -> tuple[str, float | None]:
 
 
 def main() -> None:
-    """Measure, or run dry, and write the table."""
+    """Measure what has no row yet, and write each row when it is known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: what has no row")
     parser.add_argument("--quick", action="store_true", help="dry run on the CPU")
     parser.add_argument("--batch", type=int, default=128, help="images of a batch")
     parser.add_argument("--workers", type=int, default=0, help="processes that decode images")
@@ -489,21 +489,20 @@ def main() -> None:
     parser.add_argument("--nuts-d", type=int, default=20, help="dimensions of the fit by nuts")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--on", choices=("cpu", "card"), help=argparse.SUPPRESS)
-    parser.add_argument("--equal", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.part:
+        a.equal = a.part.startswith("same")
         a.out.write_text(json.dumps(PARTS[a.part](a)))
         return
-    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
-    rows, dry = rows_of(old), "Dry run:" + old.partition("Dry run:")[2].rstrip("\n")
-    if a.quick:
-        dry = dry_run(a)
-    else:
-        card, peak = card_of(a)
-        found = {name: apart(name, "card", a) for name in ("fit", "features", "distil")}
-        rows[card] = row(card, peak, found, verdicts(compared("card", a), compared("cpu", a)))
-    RESULTS.write_text(page(rows, dry), encoding="utf-8")
+    card, peak = card_of(a)
+    names = [f"{name} {version(name)}" for name in ("twoalike", "torch", "jax")]
+    using = ", ".join([*names, f"Python {platform.python_version()}"])
+    rows = rows_of(RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "")
+    for part in a.parts or PARTS:
+        if part in a.parts or (card, part, using) not in rows:
+            rows[card, part, using] = measured(part, a, "cpu" if a.quick else "card", peak)
+            RESULTS.write_text(page(rows), encoding="utf-8")
     print(RESULTS.read_text(encoding="utf-8"))
 
 

@@ -136,12 +136,12 @@ def test_each_session_shows_objects_about_equally_often(
 
 def test_too_few_sessions_say_how_many_it_takes(rng: np.random.Generator) -> None:
     config = DesignConfig(sampler="coverage", trials=100)
-    with pytest.raises(TwoalikeError, match="takes 384 triplets, so 4 sessions of 100 trials, f"):
+    with pytest.raises(TwoalikeError, match="takes 384 trials, so 4 sessions of 100 trials, f"):
         coverage_sessions(48, config, 3, rng)
     assert len(coverage_sessions(48, config, 4, rng)) == 4
     # A pair is in m - 2 = 3 triplets, and no session shows one of them twice.
     config = DesignConfig(sampler="coverage", trials=10, pair_repeats=7)
-    with pytest.raises(TwoalikeError, match="7 times takes 24 triplets, so 3 sessions"):
+    with pytest.raises(TwoalikeError, match="7 times takes 24 trials, so 3 sessions"):
         coverage_sessions(5, config, 2, rng)
 
 

@@ -101,7 +101,7 @@ def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
     cover = [frozenset(row[name] for name in PAIR) for row in rows if row["sampler"] == "coverage"]
     assert sorted(map(sorted, cover)) == sorted(map(sorted, combinations(stimuli.ids, 2)))
     assert [len(table) for table in tables] == [40] * 4
-    with pytest.raises(TwoalikeError, match="takes 4 sessions of 40 pairs, found 2"):
+    with pytest.raises(TwoalikeError, match="so 4 sessions of 40 trials, found 2"):
         PAIR_LISTS.together(study, stimuli, ["01"], 2)
     with pytest.raises(TwoalikeError, match="Sessions of the coverage design share"):
         PAIR_LISTS.one(study, stimuli, "01", 1)

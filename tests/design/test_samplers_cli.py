@@ -64,7 +64,7 @@ def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0) -> Path:
 def test_coverage_is_shared_out(make_study: MakeStudy, capsys: pytest.CaptureFixture[str]) -> None:
     study = make_study(design='sampler = "coverage"\ntrials = 6\npractice = 1\n')
     message = fails(capsys, study, "--participants", "01")
-    assert "takes 11 triplets, so 2 sessions of 6 trials, found 1" in message
+    assert "takes 11 trials, so 2 sessions of 6 trials, found 1" in message
     assert not (study / "design").exists()
     design(study, "--participants", "01", "02", "--summary")
     printed = capsys.readouterr().out

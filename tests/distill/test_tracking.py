@@ -32,14 +32,20 @@ def stopped_and_resumed(
     return before
 
 
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # of mlflow, by SQLAlchemy 2.1
+@pytest.mark.parametrize("kind", ["database", "files"])
 def test_mlflow_has_one_run_of_a_run_that_resumed(
-    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     from mlflow.tracking import MlflowClient
 
     store = (tmp_path / "store").as_uri()
+    if kind == "database":
+        pytest.importorskip("alembic")
+        (tmp_path / "store").mkdir()
+        store = f"sqlite:///{tmp_path / 'store' / 'runs.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # databases need the whole of mlflow
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     out = tmp_path / "student-anna"
     known = stopped_and_resumed(squares, out, {"logger": "mlflow"}, monkeypatch)
     client = MlflowClient(tracking_uri=store)
@@ -82,6 +88,21 @@ def test_wandb_offline_has_one_run_of_a_run_that_resumed(
     assert b"held_out/kl" in content
     assert b"anna" not in content
     assert list((out / "tensorboard").iterdir())
+
+
+def test_a_database_without_its_packages_is_told_in_one_line(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of mlflow-skinny alone."""
+    from mlflow.tracking import MlflowClient
+
+    def without(self: MlflowClient, name: str) -> None:
+        raise ModuleNotFoundError("No module named 'alembic'")
+
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", without)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'runs.db'}")
+    with pytest.raises(TwoalikeError, match=r"pip install 'twoalike\[tracking\]'"):
+        run(squares, tmp_path / "student", QUICK.model_copy(update={"logger": "mlflow"}))
 
 
 def test_a_store_that_cannot_be_reached_is_told_in_one_line(

@@ -143,7 +143,7 @@ def test_what_most_would_be_accused_of_is_not_used(near: Posterior, x: np.ndarra
     found = careless_table(near, ratings=shuffled, sortings=mixed)
     assert found[["evidence_ratings", "evidence_piles"]].isna().all(axis=None)
     assert len(found.attrs["not_used"]) == 2
-    with pytest.raises(TwoalikeError, match="ratings by participants and of objects"):
+    with pytest.raises(TwoalikeError, match="ratings is by a participant and of objects"):
         careless_table(near, ratings=ratings.assign(participant="nobody"))
 
 

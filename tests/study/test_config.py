@@ -1,11 +1,13 @@
 """Settings refuse what they do not know, and say what was meant."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import twoalike.api as ta
 from twoalike.study import SAFE_SEED, Study, TwoalikeError, draw_seed, read_seed, written_seed
 
 GOOD = 'title = "Test"\nseed = 1\n'
@@ -52,6 +54,23 @@ def test_bad_settings_name_key_and_file(tmp_path: Path, text: str, complaint: st
         Study.load(folder)
     assert "study.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("verb", "wrong", "complaint"),
+    [
+        (ta.fit, {"drawz": 3}, "`drawz=...`: unknown setting; did you mean 'draws'?"),
+        (ta.distill, {"stepz": 3}, "`stepz=...`: unknown setting; did you mean 'steps'?"),
+        (ta.distill, {"zzz": 3}, "`zzz=...`: unknown setting; valid keys: seed, steps, "),
+        (ta.distill, {"steps": "3"}, '`steps=...`: expected a whole number, found "3"'),
+    ],
+)
+def test_settings_by_keyword_suggest_close_names(
+    tmp_path: Path, verb: Callable[..., object], wrong: dict[str, object], complaint: str
+) -> None:
+    inputs = [tmp_path] * (3 if verb is ta.distill else 1)
+    with pytest.raises(TwoalikeError, match=re.escape(complaint)):
+        verb(*inputs, out=tmp_path / "out", **wrong)
 
 
 def test_a_folder_without_study_says_how_to_make_one(tmp_path: Path) -> None:

@@ -56,15 +56,7 @@ class MajorityBound:
 
 
 def all_counts(n: int) -> Integers:
-    """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3).
-
-    Examples
-    --------
-    >>> all_counts(1)
-    array([[0, 0, 1],
-           [0, 1, 0],
-           [1, 0, 0]])
-    """
+    """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3)."""
     first, second = np.divmod(np.arange((n + 1) ** 2), n + 1)
     fits = first + second <= n
     return np.stack([first, second, n - first - second], axis=1)[fits].astype(np.int64)
@@ -137,11 +129,6 @@ def mean_leave_one_out(counts: Integers) -> Floats:
 
     The published rule with three tied depends on which votes came first; on average it gives
     1/3. NaN with fewer than two votes.
-
-    Examples
-    --------
-    >>> mean_leave_one_out(np.array([[3, 1, 0], [2, 1, 1]])).round(3)
-    array([0.75 , 0.167])
     """
     n = counts.sum(axis=1)
     total = np.zeros(len(counts))
@@ -204,13 +191,6 @@ def lattice(steps: int = _LATTICE, options: int = 3) -> tuple[Floats, Floats]:
     """Probabilities in descending order, shape (g, 3), and their weights when all are alike.
 
     With two options the third probability is 0.
-
-    Examples
-    --------
-    >>> points, weights = lattice(2)
-    >>> points, weights
-    (array([[0.5, 0.5, 0. ],
-           [1. , 0. , 0. ]]), array([0.5, 0.5]))
     """
     first, second = np.divmod(np.arange((steps + 1) ** 2), steps + 1)
     points = np.stack([first, second, steps - first - second], axis=1)
@@ -325,15 +305,7 @@ class ChoiceDistribution:
 
 
 def sorted_counts(n: int) -> Integers:
-    """Every way to split n votes, in descending order, shape (u, 3).
-
-    Examples
-    --------
-    >>> sorted_counts(3)
-    array([[1, 1, 1],
-           [2, 1, 0],
-           [3, 0, 0]])
-    """
+    """Every way to split n votes, in descending order, shape (u, 3)."""
     points, _ = lattice(n)
     return np.asarray(np.rint(points * n), dtype=np.int64)
 

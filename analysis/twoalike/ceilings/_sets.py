@@ -57,25 +57,13 @@ class SetCeilings(Measured):
 
 
 def mode_range(agreement: float, answers: int) -> tuple[float, float]:
-    """Bound the mean of the largest probability by the probability that two people agree.
-
-    Examples
-    --------
-    >>> mode_range(0.5, 2), mode_range(0.625, 2)
-    ((0.5, 0.5), (0.625, 0.75))
-    """
+    """Bound the mean of the largest probability by the probability that two people agree."""
     c = min(max(agreement, 1 / answers), 1.0)
     return c, float((1 + np.sqrt((answers - 1) * (answers * c - 1))) / answers)
 
 
 def dirichlet_mode(agreement: float, answers: int) -> float:
-    """Mean of the largest of probabilities that are symmetric Dirichlet.
-
-    Examples
-    --------
-    >>> round(dirichlet_mode(2 / 3, 2), 3)  # the uniform distribution
-    0.75
-    """
+    """Mean of the largest of probabilities that are symmetric Dirichlet."""
     c = min(max(agreement, 1 / answers), 1.0)
     if c >= 1 - 1e-9:
         return 1.0

@@ -39,8 +39,9 @@ class Options:
     0, or from the end if negative. Later blocks are left out."""
     film: Literal["middle", "mean"] = "middle"
     """Features of a film: those of its middle frame, or the mean of those of eight frames."""
-    workers: int = 0
-    """Number of processes that read and prepare images beside the network."""
+    workers: int | None = None
+    """Number of processes that read and prepare images beside the network. Default: up to eight
+    beside a GPU with a thousand images or more, else none."""
     precision: Literal["32", "bf16"] = "32"
     """bf16: compute in bfloat16 where that is accurate enough; features are written as float32."""
 

@@ -229,13 +229,7 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig]):
 
 
 def two_sample_size(effect: float, power: float) -> int:
-    """Give the people of two groups that a test of one mean takes, were weights known exactly.
-
-    Examples
-    --------
-    >>> two_sample_size(0.8, 0.8)
-    50
-    """
+    """Give the people of two groups that a test of one mean takes, were weights known exactly."""
     normal = NormalDist()
     z = normal.inv_cdf(1 - LEVEL / 2) + normal.inv_cdf(power)
     return 2 * ceil(2 * (z / effect) ** 2)

@@ -19,7 +19,7 @@ from twoalike.design._assemble import balanced_places, in_order, lines, order_in
 from twoalike.design._list import ANCHORED_LIST
 from twoalike.design._objects import catch_triplets, kinds
 from twoalike.design._session import refuse_too_many
-from twoalike.design._triplets import Chosen, deal_covering
+from twoalike.design._triplets import Chosen, deal_covering, refuse_few_sessions
 from twoalike.study import AnchoredConfig, Integers, TwoalikeError
 from twoalike.tables import STIMULI
 
@@ -260,13 +260,8 @@ def _coverage_sessions(
         cover = covering_questions(m, config.pair_repeats, rng)
     except ValueError as error:
         raise TwoalikeError(f"anchored: {error} Lower anchored.pair_repeats.") from error
-    if len(cover) > sessions * config.trials:
-        raise TwoalikeError(
-            f"anchored: to show each pair of {m} objects {config.pair_repeats} times or more takes "
-            f"{len(cover)} trials, so {-(-len(cover) // config.trials)} sessions of "
-            f"{config.trials} trials, found {sessions}. Design so many in one call "
-            "(`participants=...`, `sessions=...`), or raise anchored.trials."
-        )
+    what = f"each pair of {m} objects {config.pair_repeats} times or more"
+    refuse_few_sessions("anchored", what, len(cover), config.trials, sessions)
     return deal_covering(cover, config.trials, sessions, m, rng, _filling)
 
 

@@ -142,13 +142,7 @@ def _answered_lines(
 
 
 def triplet_id(names: Sequence[str]) -> str:
-    """Id of a triplet that depends on its objects only, not on their order or on the study.
-
-    Examples
-    --------
-    >>> triplet_id(["a", "b", "c"]) == triplet_id(["c", "a", "b"])
-    True
-    """
+    """Id of a triplet that depends on its objects only, not on their order or on the study."""
     return "t" + hashlib.sha256("\t".join(sorted(names)).encode()).hexdigest()[:12]
 
 
@@ -217,13 +211,7 @@ def _insert_repeats(
 def plan_order(
     plan: Sequence[str], rng: np.random.Generator
 ) -> tuple[list[tuple[str, int]], list[int]]:
-    """Order of the trials after the practice as a plan has it.
-
-    Examples
-    --------
-    >>> plan_order(["main 2", "catch 1", "break", "main 1"], np.random.default_rng(0))
-    ([('main', 0), ('main', 1), ('catch', 0), ('main', 2)], [1, 1, 1, 2])
-    """
+    """Order of the trials after the practice as a plan has it."""
     order: list[tuple[str, int]] = []
     blocks: list[int] = []
     done = {"main": 0, "catch": 0}
@@ -272,13 +260,6 @@ def balanced_places(
     at a and b change places along a chain of trials from it to an object of the opposite need;
     each chain lowers the sum of squared counts, so this ends, and with all counts within one
     (an equitable edge colouring; de Werra 1971).
-
-    Examples
-    --------
-    >>> triplets = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3]])
-    >>> places = balanced_places(triplets, 4, np.random.default_rng(0))
-    >>> sorted(places[:, 0].tolist())
-    [0, 1, 2]
     """
     places, size = start, triplets.shape[1]
     if places is None:

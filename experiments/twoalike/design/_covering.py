@@ -14,8 +14,8 @@ from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
-from twoalike.design._triplets import Chosen, Sets, Triplets, deal_covering
-from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.design._triplets import Chosen, Sets, Triplets, deal_covering, refuse_few_sessions
+from twoalike.study import DesignConfig
 
 RESTARTS = 8
 """Climbs tried before a design a little larger is accepted; the first nearly always succeeds."""
@@ -258,15 +258,11 @@ def coverage_sessions(
 
 
 def _require_room(m: int, config: DesignConfig, sessions: int, needed: int) -> None:
+    times = "once" if config.pair_repeats == 1 else f"{config.pair_repeats} times"
     # No session shows a triplet twice, and a pair is in m - 2 triplets.
-    least = max(-(-needed // config.trials), -(-config.pair_repeats // (m - 2)))
-    if sessions < least:
-        times = "once" if config.pair_repeats == 1 else f"{config.pair_repeats} times"
-        raise TwoalikeError(
-            f"design: to show each pair of {m} objects {times} takes {needed} triplets, so "
-            f"{least} sessions of {config.trials} trials, found {sessions}. Design so many in one "
-            "call (`participants=...`, `sessions=...`), or raise design.trials."
-        )
+    least = -(-config.pair_repeats // (m - 2))
+    what = f"each pair of {m} objects {times}"
+    refuse_few_sessions("design", what, needed, config.trials, sessions, least=least)
 
 
 def filling_triplets(taken: Sets, m: int, n: int, rng: np.random.Generator) -> Sets:

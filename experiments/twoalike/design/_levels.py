@@ -24,13 +24,7 @@ type Key = tuple[int, int, int]
 
 
 def level_counts(n: int, shares: LevelShares) -> dict[str, int]:
-    """Split ``n`` trials into levels by largest remainder.
-
-    Examples
-    --------
-    >>> level_counts(330, LevelShares())
-    {'within': 132, 'between': 132, 'boundary': 66}
-    """
+    """Split ``n`` trials into levels by largest remainder."""
     exact = {name: n * float(getattr(shares, name)) for name in CONDITIONS}
     # Rounded first, since .2 is not exact in binary and a remainder of 1 - 1e-16 is none.
     counts = {name: int(round(value, 6)) for name, value in exact.items()}

@@ -28,7 +28,14 @@ from twoalike.design._many_checks import alike_pair_sets, odd_one_sets
 from twoalike.design._many_list import ALIKE_PAIR_LIST, ODD_OF_MANY_LIST
 from twoalike.design._session import refuse_too_many
 from twoalike.design._subsets import covering_sets, schonheim_bound
-from twoalike.design._triplets import Chosen, Sets, balanced_triplets, deal_covering, fresh_triplets
+from twoalike.design._triplets import (
+    Chosen,
+    Sets,
+    balanced_triplets,
+    deal_covering,
+    fresh_triplets,
+    refuse_few_sessions,
+)
 from twoalike.study import Integers, ManyConfig, TwoalikeError
 from twoalike.tables import MANY_STIMULI
 
@@ -203,13 +210,9 @@ def _coverage_sessions(
 
 
 def _require_room(m: int, config: ManyConfig, sessions: int, needed: int, name: str) -> None:
-    if needed > sessions * config.trials:
-        raise TwoalikeError(
-            f"{name}: to show each pair of {m} objects {config.pair_repeats} times or more in sets "
-            f"of {config.n_items} takes {needed} trials, so {-(-needed // config.trials)} sessions "
-            f"of {config.trials} trials, found {sessions}. Design so many in one call "
-            f"(`participants=...`, `sessions=...`), or raise {name}.trials."
-        )
+    what = f"each pair of {m} objects {config.pair_repeats} times or more in sets of "
+    what += f"{config.n_items}"
+    refuse_few_sessions(name, what, needed, config.trials, sessions)
 
 
 def _require_sets(config: ManyConfig, m: int, name: str) -> None:

@@ -13,7 +13,7 @@ from twoalike.design._adaptive import Adapting
 from twoalike.design._assemble import balanced_places, in_order, order_in_blocks
 from twoalike.design._list import TRIAL_LIST, blocks_in_order, count_up, repeats_name_their_first
 from twoalike.design._objects import kinds
-from twoalike.design._triplets import Chosen, deal_covering
+from twoalike.design._triplets import Chosen, deal_covering, refuse_few_sessions
 from twoalike.study import MISSING, Integers, PairRatingConfig, TwoalikeError
 from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults
 
@@ -134,13 +134,9 @@ def _coverage_sessions(
     """Choose pairs of sessions that together show every pair; those left over are random."""
     cover = np.tile(np.column_stack(np.triu_indices(m, 1)), (config.pair_repeats, 1))
     most = min(config.pairs, comb(m, 2))
-    needed = max(-(-len(cover) // most), config.pair_repeats)
-    if needed > sessions:
-        raise TwoalikeError(
-            f"pair_rating: to show each pair of {m} objects {config.pair_repeats} times takes "
-            f"{needed} sessions of {most} pairs, found {sessions}. Design so many in one call "
-            "(`participants=...`, `sessions=...`), or raise pair_rating.pairs."
-        )
+    times = config.pair_repeats
+    what = f"each pair of {m} objects {times} times"
+    refuse_few_sessions("pair_rating", what, len(cover), most, sessions, least=times)
     return deal_covering(
         *(cover, most, sessions, m, rng), lambda taken, m, n, rng: balanced_pairs(m, n, rng, taken)
     )

@@ -18,6 +18,7 @@ from twoalike.design._list import TRIAL_LIST
 from twoalike.design._objects import shown_table
 from twoalike.design._session import session_rng
 from twoalike.design._subsets import covering_sets
+from twoalike.design._triplets import refuse_few_sessions
 from twoalike.stimuli import StimulusSet
 from twoalike.study import FreeSortingConfig, Study, TwoalikeError
 from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, typed
@@ -133,13 +134,8 @@ def _covering_shares(
 ) -> list[list[list[int]]]:
     """Deal sets in which every pair is together to sessions."""
     sets = covering_sets(m, config.items, rng)
-    if len(sets) > sessions * config.trials:
-        raise TwoalikeError(
-            f"free_sorting: to show each pair of {m} objects in sets of {config.items} takes "
-            f"{len(sets)} trials, so {-(-len(sets) // config.trials)} sessions of {config.trials} "
-            f"trials, found {sessions}. Design so many in one call (`participants=...`, "
-            "`sessions=...`), or raise free_sorting.trials or items."
-        )
+    what = f"each pair of {m} objects in sets of {config.items}"
+    refuse_few_sessions("free_sorting", what, len(sets), config.trials, sessions)
     order = rng.permutation(len(sets)).tolist()
     return [[sets[at] for at in order[number::sessions]] for number in range(sessions)]
 

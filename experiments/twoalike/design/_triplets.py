@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from twoalike.study import Integers
+from twoalike.study import Integers, TwoalikeError
 
 type Triplets = Integers
 """Object indices, shape (n, 3), ascending in each row."""
@@ -26,12 +26,6 @@ def balanced_triplets(m: int, n: int, rng: np.random.Generator, size: int = 3) -
     ``size`` asks for larger sets than triplets.
 
     Such a set exists for every n (Baranyai 1975, almost regular hypergraphs).
-
-    Examples
-    --------
-    >>> triplets = balanced_triplets(6, 4, np.random.default_rng(0))
-    >>> np.bincount(triplets.ravel())
-    array([2, 2, 2, 2, 2, 2])
     """
     available = comb(m, size)
     if n > available:
@@ -269,3 +263,16 @@ class _Hand:
             if item not in give:
                 change += self.shown[item] - other.shown[item] + 1
         return change
+
+
+def refuse_few_sessions(
+    table: str, what: str, needed: int, per_session: int, sessions: int, *, least: int = 0
+) -> None:
+    """Refuse fewer sessions than it takes to show ``what``, and fewer than ``least``."""
+    least = max(-(-needed // per_session), least)
+    if sessions < least:
+        raise TwoalikeError(
+            f"{table}: to show {what} takes {needed} trials, so {least} sessions of {per_session} "
+            f"trials, found {sessions}. Design so many in one call (`participants=...`, "
+            f"`sessions=...`), or raise the number of trials in [{table}]."
+        )

@@ -49,13 +49,7 @@ from twoalike.tasks.lettering import check_characters
 
 
 def key_name(symbol_string: str) -> str:
-    """Name of a key as protocols write it, from pyglet's.
-
-    Examples
-    --------
-    >>> key_name("_1"), key_name("LEFT"), key_name("NUM_END")
-    ('1', 'left', 'num_1')
-    """
+    """Name of a key as protocols write it, from pyglet's."""
     name = symbol_string.lower().removeprefix("_")
     return SYNONYMS.get(name, name)
 

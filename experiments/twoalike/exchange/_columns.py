@@ -37,15 +37,7 @@ _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?|true|false")
 
 
 def table_name(path: str) -> str:
-    """Name of a table in the settings: ``participants``, a measure, or the task of a run.
-
-    Examples
-    --------
-    >>> table_name("phenotype/form_oddoneout_ses02.tsv"), table_name("participants.tsv")
-    ('form', 'participants')
-    >>> table_name("sub-1/ses-01/beh/sub-1_ses-01_task-oddoneout_run-01_beh.tsv")
-    'oddoneout'
-    """
+    """Name of a table in the settings: ``participants``, a measure, or the task of a run."""
     file = path.rpartition("/")[2]
     if match := _RUN.fullmatch(file):
         return match[1]

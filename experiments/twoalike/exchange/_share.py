@@ -384,12 +384,6 @@ def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
     Statistical offices publish no cell with fewer than a handful of people: if only one left-handed
     woman of about 60 took part, anyone who knows of her participation can find all her answers.
     ``answers`` are values by person, by column, with ages in groups of ten years.
-
-    Examples
-    --------
-    >>> hands = {str(k): "left" if k < 2 else "right" for k in range(12)}
-    >>> small_cells({"form.hand": hands})
-    ['form.hand: fewer than 5 people have left (2)']
     """
     lines = []
     for column, values in answers.items():
@@ -416,13 +410,7 @@ def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def age_group(cell: str) -> str:
-    """Decade of an age; other text is returned unchanged.
-
-    Examples
-    --------
-    >>> age_group("34"), age_group("n/a")
-    ('30 to 39', 'n/a')
-    """
+    """Decade of an age; other text is returned unchanged."""
     try:
         decade = int(float(cell)) // 10 * 10
     except (ValueError, OverflowError):

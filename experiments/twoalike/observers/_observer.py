@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -190,17 +190,11 @@ class SimulatedObserver:
 
     def describe(self) -> dict[str, Any]:
         """Give the settings besides the embedding, for a manifest."""
-        times = self.response_times
         return {
             "temperature": self.temperature,
             "lapse": self.lapse,
             "placement_noise": self.placement_noise,
-            "response_times": {
-                "base_s": times.base_s,
-                "scale_s": times.scale_s,
-                "slope": times.slope,
-                "sigma": times.sigma,
-            },
+            "response_times": asdict(self.response_times),
         }
 
     def __repr__(self) -> str:

@@ -217,15 +217,7 @@ class Archive:
 
 
 def read_archive(lines: Iterable[tuple[Origin, str | bytes]]) -> Archive:
-    """Sort the lines of an archive by session.
-
-    Examples
-    --------
-    >>> line = {"kind": "session", "session": "s1", "participant": "001", "protocol": "0" * 64}
-    >>> archive = read_archive([(OURS, json.dumps(line)), (OURS, "{")])
-    >>> archive.sessions["s1"].read().head.participant, list(archive.problems)
-    ('001', ['line 2: no JSON of a record: {'])
-    """
+    """Sort the lines of an archive by session."""
     archive = Archive()
     for number, (origin, given) in enumerate(lines, start=1):
         line = given.encode() if isinstance(given, str) else given

@@ -39,9 +39,10 @@ from twoalike.tasks import (
     as_text,
     count_judged,
     page_before,
+    prepared_trials,
     trials_from_table,
 )
-from twoalike.tasks.odd_one_out import Choosing, prepared_choices
+from twoalike.tasks.odd_one_out import Choosing
 
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
@@ -119,7 +120,9 @@ def as_chosen(
         assert isinstance(one, PreparedTriplets)
         own = [block for block in blocks if block.part == number]
         sitting = replace(one.sitting, study=study)
-        made = prepared_choices(sitting, one.protocol, one.stimuli, block_table(own))
+        made = prepared_trials(
+            PreparedTriplets, sitting, one.protocol, one.stimuli, block_table(own)
+        )
         plan = replace(made.plan, n_trials=study.config.design.n_listed)
         sessions[number] = replace(made, settled=one.settled, plan=plan)
         pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})

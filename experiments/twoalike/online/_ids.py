@@ -94,13 +94,7 @@ class Key:
 
 
 def withdrawal_as_typed(code: str) -> str:
-    """Bring a code for withdrawal that a person typed into the form it was given in.
-
-    Examples
-    --------
-    >>> withdrawal_as_typed(" k7qp m2xa9cvbt4rd")
-    'K7QP-M2XA-9CVB-T4RD'
-    """
+    """Bring a code for withdrawal that a person typed into the form it was given in."""
     letters = "".join(mark for mark in code.upper() if mark.isalnum()).translate(_ALPHABET)
     return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))
 

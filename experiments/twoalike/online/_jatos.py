@@ -43,11 +43,6 @@ def with_transport(page: str, transport: str, script: str = "") -> str:
     """Make the page send its records by another transport: ``jatos``, ``pipe`` or ``file``.
 
     The source of a script may be given, which is loaded before the others.
-
-    Examples
-    --------
-    >>> with_transport('<meta name="transport" content="server">', "file")
-    '<meta name="transport" content="file">'
     """
     changed, n = _META.subn(rf"\g<1>{transport}\g<2>", page)
     assert n == 1  # the page is ours

@@ -4,7 +4,6 @@ Each opening of the page is a segment of the manifest, as a resume in the lab. T
 made in a data set of their own; :mod:`twoalike.online._fetch` puts them into the study.
 """
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from twoalike.record import (
     register_participants,
     store_answers,
 )
-from twoalike.study import TwoalikeError, provenance, sync_together, write_json
+from twoalike.study import TwoalikeError, provenance, sha256_file, sync_together, write_json
 from twoalike.tasks import Keeper, Prepared
 
 KIND = "online_session"
@@ -180,15 +179,11 @@ class _Replay:
             "n_records": len(self.read.records),
             "records_sha256": self.read.sha256,
             "n_trials": self.n_trials,
-            "files": {name: _digest(self.root / name) for name in files},
+            "files": {name: sha256_file(self.root / name) for name in files},
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, content)
         return (*files, path.relative_to(self.root).as_posix())
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _asks_consent(part: Part) -> bool:

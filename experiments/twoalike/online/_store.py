@@ -479,13 +479,7 @@ def _unreachable(url: URL, error: SQLAlchemyError) -> TwoalikeError:
 
 
 def iso_time(seconds: float) -> str:
-    """Return a time of the store as text, in UTC and to the second.
-
-    Examples
-    --------
-    >>> iso_time(0.0)
-    '1970-01-01T00:00:00Z'
-    """
+    """Return a time of the store as text, in UTC and to the second."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -16,14 +16,7 @@ _TEXTS = files("twoalike.online") / "texts"
 
 
 def for_browser[P: Protocol](protocol: P) -> P:
-    """Protocol with the sentences of the shipped texts that are different in a browser.
-
-    Examples
-    --------
-    >>> from twoalike.tasks import OddOneOut
-    >>> for_browser(OddOneOut()).texts.instruction[1].rpartition(": ")[2]
-    'close this page.'
-    """
+    """Protocol with the sentences of the shipped texts that are different in a browser."""
     sentences = _sentences(protocol.language)
 
     def worded(text: str) -> str:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,78 +33,51 @@ from twoalike.tables import (
 from twoalike.tasks import (
     Item,
     MoreShown,
-    Prepared,
+    PreparedTrials,
     PreparedTriplets,
     Sitting,
     as_text,
-    trials_from_table,
+    prepare_listed,
 )
-from twoalike.tasks import prepare_alike_pairs as prepare_listed_alike_pairs
-from twoalike.tasks import prepare_anchored as prepare_listed_anchored
-from twoalike.tasks import prepare_odd_of_many as prepare_listed_odd_of_many
-from twoalike.tasks import prepare_ratings as prepare_listed_ratings
-from twoalike.tasks import prepare_triplets as prepare_listed
-from twoalike.tasks.choice_of_many import many_trials
-from twoalike.tasks.pair_rating import PreparedRatings, pair_trials
+from twoalike.tasks.choice_of_many import PreparedMany
+from twoalike.tasks.pair_rating import PreparedRatings
 
 _FIT: Any = {"quick": True, "engine": "nuts", "draws": 100, "chains": 2}
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
 _CHILD = "import json, sys; from twoalike.planning import refit; refit(**json.loads(sys.argv[1]))"
 
 
-def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
-    """Prepare an odd-one-out session; an adaptive one gets its later blocks while it runs.
+def _prepared[P: PreparedTrials[Any]](sitting: Sitting, *, name: str, made: type[P]) -> P:
+    """Prepare a session of a task; an adaptive one gets its later blocks while it runs.
 
     The first block of an adaptive session is random; it is written to the study's ``design``
     folder like any list. A pilot run shows the first block only, and writes no list.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
     """
-    return _prepared(sitting, ODD_ONE_OUT, prepare_listed, trials_from_table)
-
-
-def prepare_anchored(sitting: Sitting) -> PreparedTriplets:
-    """Prepare an anchored-choice session, as :func:`prepare_triplets`."""
-    return _prepared(sitting, ANCHORED_CHOICE, prepare_listed_anchored, trials_from_table)
-
-
-def prepare_odd_of_many(sitting: Sitting) -> PreparedTriplets:
-    """Prepare an odd-one-of-many session, as :func:`prepare_triplets`."""
-    return _prepared(sitting, ODD_ONE_OF_MANY, prepare_listed_odd_of_many, many_trials)
-
-
-def prepare_alike_pairs(sitting: Sitting) -> PreparedTriplets:
-    """Prepare a most-alike-pair session, as :func:`prepare_triplets`."""
-    return _prepared(sitting, MOST_ALIKE_PAIR, prepare_listed_alike_pairs, many_trials)
-
-
-def prepare_ratings(sitting: Sitting) -> PreparedRatings:
-    """Prepare a pair-rating session, as :func:`prepare_triplets`."""
-    return _prepared(sitting, PAIR_RATING, prepare_listed_ratings, pair_trials)
-
-
-def _prepared[P: Prepared](
-    sitting: Sitting,
-    name: str,
-    prepare: Callable[..., P],
-    read: Callable[[pd.DataFrame], Sequence[Any]],
-) -> P:
-    """Prepare a session of a task, as its lists say; ``read`` makes trials of a list."""
     study, who, number, task = sitting.study, sitting.participant, sitting.session, find_task(name)
     if not task.lists.is_adaptive(study):
-        return prepare(sitting)
+        return prepare_listed(made, sitting, name)
     adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), task)
     first = adaptive_blocks(adaptive.settings)[0]
     adaptive.check(first)
     if not study.trial_list(task.label, who, number).exists():
         lists = adaptive_lists(adaptive, [who], number, first)
         if sitting.pilot:
-            return prepare(sitting, table=lists[0].table)
+            return prepare_listed(made, sitting, name, table=lists[0].table)
         write_all(lists, task.lists)
-    return prepare(sitting, more=None if sitting.pilot else NextBlocks(sitting, adaptive, read))
+    more = None if sitting.pilot else NextBlocks(sitting, adaptive, made.read)
+    return prepare_listed(made, sitting, name, more=more)
+
+
+prepare_triplets = partial(_prepared, name=ODD_ONE_OUT, made=PreparedTriplets)
+"""Prepare an odd-one-out session; an adaptive one gets its later blocks while it runs."""
+prepare_anchored = partial(_prepared, name=ANCHORED_CHOICE, made=PreparedTriplets)
+"""Prepare an anchored-choice session, as :func:`prepare_triplets`."""
+prepare_odd_of_many = partial(_prepared, name=ODD_ONE_OF_MANY, made=PreparedMany)
+"""Prepare an odd-one-of-many session, as :func:`prepare_triplets`."""
+prepare_alike_pairs = partial(_prepared, name=MOST_ALIKE_PAIR, made=PreparedMany)
+"""Prepare a most-alike-pair session, as :func:`prepare_triplets`."""
+prepare_ratings = partial(_prepared, name=PAIR_RATING, made=PreparedRatings)
+"""Prepare a pair-rating session, as :func:`prepare_triplets`."""
 
 
 def refit(

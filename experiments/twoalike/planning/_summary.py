@@ -314,13 +314,7 @@ def _count(table: pd.DataFrame, kind: str) -> int:
 
 
 def span(low: int, high: int) -> str:
-    """Range of whole numbers, one number where it is one.
-
-    Examples
-    --------
-    >>> span(3, 20), span(5, 5)
-    ('3 to 20', '5')
-    """
+    """Range of whole numbers, one number where it is one."""
     return str(low) if low == high else f"{low} to {high}"
 
 

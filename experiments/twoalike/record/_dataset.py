@@ -74,11 +74,6 @@ def same_but_for_zeros(code: str, others: Iterable[str]) -> str | None:
     """First of other codes that differs from ``code`` in leading zeros of a number only.
 
     To people, 1 and 001 are the same participant; in file names they are two.
-
-    Examples
-    --------
-    >>> same_but_for_zeros("1", ["002", "001"]), same_but_for_zeros("10", ["1", "10"])
-    ('001', None)
     """
     bare = _ZEROS.sub("", code)
     return next(

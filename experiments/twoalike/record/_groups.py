@@ -13,17 +13,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from twoalike.design import participant_number
 from twoalike.record._dataset import RunName, lock_folder, register_participant
 from twoalike.record._manifest import read_manifest
-from twoalike.record._orders import Assigned, draw_orders, kept_orders, with_orders
+from twoalike.record._orders import (
+    Assigned,
+    draw_orders,
+    kept_orders,
+    listed_cell,
+    others_listed,
+    people_assigned,
+    with_orders,
+)
 from twoalike.record._people import declined, people_listed
 from twoalike.record._read import RawProblem
 from twoalike.record._tables import GROUP
 from twoalike.study import MISSING, Study, TwoalikeError, hold_lock, readable_by
-from twoalike.tables import read_tsv
 
 _PATIENCE_S = 60.0
 
@@ -55,16 +61,8 @@ def balanced_group(
 
 def group_sizes(root: Path, names: Iterable[str], *, simulated: bool = False) -> dict[str, int]:
     """Count the people, or simulated observers, of each group who did not decline."""
-    table, sizes = _people(root), dict.fromkeys(names, 0)
-    if table is None or not {GROUP.name, "simulated"}.issubset(table):
-        return sizes
-    kind = table[table["simulated"] == str(simulated).lower()]
-    found = Counter(
-        group
-        for code, group in zip(kind["participant_id"], kind[GROUP.name], strict=True)
-        if group in sizes and not declined(root, code)
-    )
-    return sizes | found
+    found = Counter(others_listed(root, "", simulated)[GROUP.name])
+    return {name: found[name] for name in names}
 
 
 def describe_groups(study: Study, root: Path) -> list[str]:
@@ -81,18 +79,7 @@ def describe_groups(study: Study, root: Path) -> list[str]:
 
 def group_of(root: Path, participant: str) -> str:
     """Group of a participant in the list; empty if there is none."""
-    table = _people(root)
-    if table is None or GROUP.name not in table:
-        return ""
-    groups = dict(zip(table["participant_id"], table[GROUP.name], strict=True))
-    found = str(groups.get(f"sub-{participant}", MISSING))
-    return "" if found == MISSING else found
-
-
-def _people(root: Path) -> pd.DataFrame | None:
-    """List of participants, which has to be sound if it is there."""
-    path = root / "participants.tsv"
-    return read_tsv(path, "the list of participants", ["participant_id"]) if path.exists() else None
+    return listed_cell(root, participant, GROUP.name)
 
 
 @contextmanager
@@ -168,7 +155,7 @@ def balanced_cohort(
     counts = dict.fromkeys(settings.names, 0)
     found: dict[str, Study] = {}
     others: list[Assigned] = []
-    listed = set() if (table := _people(root)) is None else set(table["participant_id"])
+    listed = set(people_assigned(root)["participant_id"])
     for code in participants:
         known, own, kept = f"sub-{code}" in listed, study, Assigned()
         if known:

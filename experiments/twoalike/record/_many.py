@@ -13,6 +13,8 @@ from twoalike.record._rules import (
     ROUNDING_S,
     Findings,
     TrialRow,
+    check_cells,
+    check_given,
     check_limit,
     check_listed_rows,
 )
@@ -158,17 +160,9 @@ def _check_set(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
             yield column, f"object {name!r} is not among the run's stimuli"
 
 
-def _check_given(row: TrialRow, given: bool, what: str) -> Findings:
-    """Check that there is a time where there is an answer, and that time ran out otherwise."""
-    if row["timed_out"] == given:
-        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {what}"
-    if (row["response_time"] is not None) != given:
-        yield "response_time", f"is {row['response_time']}, but there is {what}"
-
-
 def _check_odd(row: TrialRow) -> Findings:
     response, n = row["response"], row["n_items"]
-    yield from _check_given(row, response is not None, f"response {response or 'n/a'}")
+    yield from check_given(row, response is not None, f"response {response or 'n/a'}")
     if response is not None and response > n:
         yield "response", f"is {response}, but n_items is {n}"
         return
@@ -178,7 +172,7 @@ def _check_odd(row: TrialRow) -> Findings:
         if row["expected_odd"] is not None:
             correct = response == row["expected_odd"]
     expected = {"odd_stimulus": chosen, "response_position": place, "correct": correct}
-    yield from _check_cells(row, expected, str(response or "n/a"))
+    yield from check_cells(row, expected, str(response or "n/a"))
 
 
 def _check_pair(row: TrialRow) -> Findings:
@@ -187,7 +181,7 @@ def _check_pair(row: TrialRow) -> Findings:
         yield "response_2", f"is {other or 'n/a'}, but response_1 is {one or 'n/a'}"
         return
     said = f"{one} and {other}" if one else "n/a"
-    yield from _check_given(row, one is not None, f"response {said}")
+    yield from check_given(row, one is not None, f"response {said}")
     if one is not None and not one < other <= n:
         yield "response_2", f"responses {said} are no ascending pair of the {n} images"
         return
@@ -196,7 +190,7 @@ def _check_pair(row: TrialRow) -> Findings:
     if one is not None and row["expected_1"] is not None:
         correct = (one, other) == (row["expected_1"], row["expected_2"])
     expected = {"alike_1": pair[0], "alike_2": pair[1], "correct": correct}
-    yield from _check_cells(row, expected, said)
+    yield from check_cells(row, expected, said)
     first, taken = row["first_response"], row["first_response_time"]
     if first not in (one, other):
         yield "first_response", f"is {first or 'n/a'}, but the response is {said}"
@@ -204,12 +198,6 @@ def _check_pair(row: TrialRow) -> Findings:
         yield "first_response_time", f"is {taken}, but the response is {said}"
     elif taken is not None and taken > (row["response_time"] or 0.0) + ROUNDING_S:
         yield "first_response_time", f"is {taken}, after the second choice"
-
-
-def _check_cells(row: TrialRow, expected: Mapping[str, object], said: str) -> Findings:
-    for column, value in expected.items():
-        if row[column] != value:
-            yield column, f"is {row[column]}, but the response is {said}: expected {value}"
 
 
 check_many_rows = partial(

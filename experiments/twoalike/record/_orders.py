@@ -101,7 +101,9 @@ def with_orders(
     if study.config.objects_per_person:
         taken = taken_sets(study, root, participant, simulated=simulated)
     kept = kept_orders(study, root, participant, several_tasks=several_tasks)
-    others = [_assigned(row) for row in _people(root, participant, simulated).to_dict("records")]
+    others = [
+        _assigned(row) for row in others_listed(root, participant, simulated).to_dict("records")
+    ]
     return draw_orders(study, participant, kept, others, taken, several_tasks=several_tasks)
 
 
@@ -179,17 +181,14 @@ def first_free(taken: Collection[int]) -> int:
 
 def own_set(study: Study, root: Path, participant: str) -> int:
     """Return the number of a participant's set of objects, listed or designed; 0 for none."""
-    table = _listed(root / "participants.tsv")
-    rows = table[table["participant_id"] == f"sub-{participant}"]
-    found = str(rows[OBJECT_SET.name].iloc[0]) if len(rows) else MISSING
-    if found != MISSING:
+    if found := listed_cell(root, participant, OBJECT_SET.name):
         return int(str(OBJECT_SET.parse(found)))
     return _designed_sets(study).get(participant, 0)
 
 
 def taken_sets(study: Study, root: Path, participant: str, *, simulated: bool) -> set[int]:
     """Numbers of the sets that others of the same kind have, or a trial list is made for."""
-    cells = _people(root, participant, simulated)[OBJECT_SET.name]
+    cells = others_listed(root, participant, simulated)[OBJECT_SET.name]
     listed = {int(str(OBJECT_SET.parse(cell))) for cell in cells if cell != MISSING}
     designed = _designed_sets(study)
     return listed | {number for code, number in designed.items() if code != participant}
@@ -221,16 +220,12 @@ def _kept(
     """Order of a participant in the list; empty if there is none, or nothing to be ordered."""
     if not names:
         return ()
-    path = root / "participants.tsv"
-    table = _listed(path)
-    rows = table[table["participant_id"] == f"sub-{participant}"]
-    found = str(rows[column].iloc[0]) if len(rows) else MISSING
-    if found == MISSING:
+    if not (found := listed_cell(root, participant, column)):
         return ()
     order = tuple(found.split(BETWEEN))
     if sorted(order) != sorted(names):
         raise TwoalikeError(
-            where=f"{path}, {column} of sub-{participant}",
+            where=f"{root / 'participants.tsv'}, {column} of sub-{participant}",
             expected=f"an order of {BETWEEN.join(names)} ({key} of study.toml)",
             found=found,
             remedy="A participant keeps the parts of the first session: restore study.toml, or "
@@ -239,9 +234,16 @@ def _kept(
     return order
 
 
-def _people(root: Path, participant: str, simulated: bool) -> pd.DataFrame:
+def listed_cell(root: Path, participant: str, column: str) -> str:
+    """Cell of a participant in the list; empty if there is none."""
+    table = people_assigned(root)
+    found = [str(cell) for cell in table[column][table["participant_id"] == f"sub-{participant}"]]
+    return found[0] if found and found[0] != MISSING else ""
+
+
+def others_listed(root: Path, participant: str, simulated: bool) -> pd.DataFrame:
     """Others who count: of the same kind, and not those who declined."""
-    table = _listed(root / "participants.tsv")
+    table = people_assigned(root)
     kind = (table["simulated"] == str(simulated).lower()) & (
         table["participant_id"] != f"sub-{participant}"
     )
@@ -250,8 +252,9 @@ def _people(root: Path, participant: str, simulated: bool) -> pd.DataFrame:
     return found[np.array(there, dtype=bool)]
 
 
-def _listed(path: Path) -> pd.DataFrame:
-    """List of participants with all columns that are assigned, as text."""
+def people_assigned(root: Path) -> pd.DataFrame:
+    """List of participants with all columns that are assigned, as text; it has to be sound."""
+    path = root / "participants.tsv"
     columns = ["participant_id", "simulated", *(column.name for column in ASSIGNED)]
     table = (
         read_tsv(path, "the list of participants", ["participant_id"])

@@ -15,7 +15,9 @@ from twoalike.record._rules import (
     Findings,
     NumberedRows,
     TrialRow,
+    check_cells,
     check_each,
+    check_given,
     check_item_trial,
     check_limit,
     check_listed_rows,
@@ -233,21 +235,17 @@ def _check_pair(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
 
 def _check_rating(row: TrialRow, _: Mapping[str, Any]) -> Findings:
     response, points = row["response"], row["scale_points"]
-    if row["timed_out"] != (response is None):
-        state = "no response" if response is None else "a response"
-        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {state}"
-    if (row["response_time"] is None) != (response is None):
-        yield "response_time", f"is {row['response_time']}, but response is {response}"
+    said = "n/a" if response is None else str(response)
+    yield from check_given(row, response is not None, f"response {said}")
     if (row["response_method"] == "none") != (response is None):
-        yield "response_method", f"is {row['response_method']}, but response is {response}"
+        yield "response_method", f"is {row['response_method']}, but the response is {said}"
     if response is not None:
         allowed = 0 <= response <= 1 if points is None else response in range(1, points + 1)
         if not allowed:
             scale = "a slider from 0 to 1" if points is None else f"a scale of 1 to {points}"
             yield "response", f"{response} is not on {scale}"
     right = rating_is_right(response, points, row["expected_rating"])
-    if row["correct"] != right:
-        yield "correct", f"is {row['correct']}, but response is {response}: expected {right}"
+    yield from check_cells(row, {"correct": right}, said)
 
 
 check_rating_rows = partial(

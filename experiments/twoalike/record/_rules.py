@@ -65,9 +65,7 @@ def _check_triplet(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
 
 def _check_response(row: TrialRow, _: Mapping[str, Any]) -> Findings:
     response = row["response"]
-    if row["timed_out"] != (response is None):
-        state = "no response" if response is None else "a response"
-        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {state}"
+    yield from check_given(row, response is not None, f"response {response or 'n/a'}")
     chosen_stimulus, right_answer = choice_columns(row)
     chosen = place = correct = None
     if response is not None:
@@ -75,11 +73,22 @@ def _check_response(row: TrialRow, _: Mapping[str, Any]) -> Findings:
         if row[right_answer] is not None:
             correct = response == row[right_answer]
     expected = {chosen_stimulus: chosen, "response_position": place, "correct": correct}
+    yield from check_cells(row, expected, str(response or "n/a"))
+
+
+def check_given(row: TrialRow, given: bool, what: str) -> Findings:
+    """Check that there is a time where there is an answer, and that time ran out otherwise."""
+    if row["timed_out"] == given:
+        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {what}"
+    if (row["response_time"] is not None) != given:
+        yield "response_time", f"is {row['response_time']}, but there is {what}"
+
+
+def check_cells(row: TrialRow, expected: Mapping[str, object], said: str) -> Findings:
+    """Check cells that follow from the answer."""
     for column, value in expected.items():
         if row[column] != value:
-            yield column, f"is {row[column]}, but response is {response}: expected {value}"
-    if (row["response_time"] is None) != (response is None):
-        yield "response_time", f"is {row['response_time']}, but response is {response}"
+            yield column, f"is {row[column]}, but the response is {said}: expected {value}"
 
 
 def check_each(

@@ -28,13 +28,7 @@ _REFRESH_S = 0.5
 
 
 def _minutes(seconds: float | None) -> str:
-    """Duration as minutes and seconds.
-
-    Examples
-    --------
-    >>> _minutes(125.4), _minutes(None)
-    ('2:05', '')
-    """
+    """Duration as minutes and seconds."""
     return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 

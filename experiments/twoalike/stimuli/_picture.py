@@ -62,7 +62,7 @@ _DAMAGED = (
 """What Pillow raises at damaged files."""
 
 
-def read_picture(source: str | Path | bytes, where: str | None = None) -> Image.Image:
+def read_picture(source: str | Path | bytes | Image.Image, where: str | None = None) -> Image.Image:
     """Read an image file as 8-bit sRGB, upright, transparent parts on white.
 
     Of several pages it is the first; of a film (MP4, WebM, an animated GIF) the middle frame.
@@ -70,7 +70,7 @@ def read_picture(source: str | Path | bytes, where: str | None = None) -> Image.
     Parameters
     ----------
     source
-        A file, or the content of one that is an image.
+        A file, the content of one that is an image, or an image.
     where
         What to call it in errors; a path calls itself.
 
@@ -80,10 +80,12 @@ def read_picture(source: str | Path | bytes, where: str | None = None) -> Image.
         If the file is missing, damaged, no image, has more than :data:`MOST_PIXELS` pixels, or
         values that no screen is defined to show (floating point, 32 bits, Lab).
     """
-    path = None if isinstance(source, bytes) else Path(source)
-    if path is not None and path.suffix.lower() in FILM_SUFFIXES:
-        return film_stills(path)[0]
-    with opened(path or io.BytesIO(source), where or str(path)) as image:  # type: ignore[arg-type]
+    if isinstance(source, str | Path):
+        source, where = Path(source), where or str(source)
+        if source.suffix.lower() in FILM_SUFFIXES:
+            return film_stills(source)[0]
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with opened(file, str(where)) as image:
         if image.format == "GIF":
             image.seek((getattr(image, "n_frames", 1) - 1) // 2)
         return plain_picture(image)[0]
@@ -129,13 +131,16 @@ def read_frames(path: str | Path, n: int) -> list[Image.Image]:
 
 
 @contextmanager
-def opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
+def opened(source: Path | io.BytesIO | Image.Image, where: str) -> Iterator[Image.Image]:
     """Open an image file and check its header; errors in the block are reported as well."""
     try:
         with warnings.catch_warnings():
             # Our own limit is checked below, and reported in one line.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(source, formats=FORMATS)
+            if isinstance(source, Image.Image):
+                image = source.copy()
+            else:
+                image = Image.open(source, formats=FORMATS)
         with image:
             _check_header(image, where)
             yield image
@@ -150,7 +155,7 @@ def opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
     except _DAMAGED as error:
         # Pillow's own text for an unknown format is the path once more.
         unknown = isinstance(error, UnidentifiedImageError)
-        empty = unknown and _size(source) == 0
+        empty = unknown and not isinstance(source, Image.Image) and _size(source) == 0
         reason = "the file is empty" if empty else "damaged, or no image" if unknown else error
         raise TwoalikeError(
             f"{where}: cannot be read as an image ({shortened(reason)}). Replace or remove it; "

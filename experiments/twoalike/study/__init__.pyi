@@ -64,6 +64,7 @@ from ._reading import require_file as require_file
 from ._reading import sha256_file as sha256_file
 from ._settings import Content as Content
 from ._settings import FiniteNumber as FiniteNumber
+from ._settings import Settings as Settings
 from ._settings import Strict as Strict
 from ._settings import WholeNumber as WholeNumber
 from ._settings import check_content as check_content

@@ -459,6 +459,14 @@ def _read_parquet(path: Path, dictionaries: Collection[str]) -> Any:
     return table
 
 
+def _convert(module: str, kind: str, path: Path, copy: Path) -> None:
+    """Have the child convert a file to one that is safe to read."""
+    try:
+        _ask_child(f"twoalike.study.{module}:convert", path, str(copy))
+    except OSError as error:
+        raise TwoalikeError(f"{path}: cannot be read as {kind} ({shortened(error)}).") from error
+
+
 def load_mat(path: str | Path, what: str) -> dict[str, list[Array]]:
     """Read the variables of a MATLAB file (versions 4, 6 and 7, all but ``-v7.3``).
 
@@ -473,12 +481,7 @@ def load_mat(path: str | Path, what: str) -> dict[str, list[Array]]:
     path = require_file(path, what)
     with TemporaryDirectory(prefix="twoalike-") as folder:
         copy = Path(folder) / "arrays.npz"
-        try:
-            _ask_child("twoalike.study._mat:convert", path, str(copy))
-        except OSError as error:
-            raise TwoalikeError(
-                f"{path}: cannot be read as a MATLAB file ({shortened(error)})."
-            ) from error
+        _convert("_mat", "a MATLAB file", path, copy)
         arrays = load_arrays(copy, f"the arrays of {path}")
     assert isinstance(arrays, dict)
     content: dict[str, list[Array]] = {str(name): [] for name in arrays["names"]}
@@ -501,12 +504,7 @@ def load_pickled_data(path: str | Path, what: str) -> Any:
     path = require_file(path, what)
     with TemporaryDirectory(prefix="twoalike-") as folder:
         copy = Path(folder) / "content.json"
-        try:
-            _ask_child("twoalike.study._pickle:convert", path, str(copy))
-        except OSError as error:
-            raise TwoalikeError(
-                f"{path}: cannot be read as a pickle of plain data ({shortened(error)})."
-            ) from error
+        _convert("_pickle", "a pickle of plain data", path, copy)
         return parse_json(copy.read_bytes(), path)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAliasType, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic.functional_validators import field_validator, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._reading import read_text, require_file
@@ -44,10 +45,28 @@ _TYPES = {
 """First part of pydantic's fault types, such as ``int_type`` or ``int_from_float`` -> words."""
 
 
-class Strict(BaseModel):
-    """Settings that are frozen, refuse unknown keys, and convert nothing: "yes" is not true."""
+class Settings(BaseModel):
+    """Settings that are frozen and refuse unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest(cls, values: Any) -> Any:
+        """Refuse an unknown key as pydantic does, but with the nearest known one."""
+        known = cls.model_fields
+        if isinstance(values, Mapping) and (unknown := [key for key in values if key not in known]):
+            hint = {"hint": _nearest(unknown[0], known)}
+            kind = PydanticCustomError("extra_forbidden", "{hint}", hint)
+            fault = InitErrorDetails(type=kind, loc=(unknown[0],), input=values[unknown[0]])
+            raise ValidationError.from_exception_data(cls.__name__, [fault])
+        return values
+
+
+class Strict(Settings):
+    """Settings that also convert nothing: "yes" is not true."""
+
+    model_config = ConfigDict(strict=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -234,6 +253,8 @@ def _fault_in_words(error: ValidationError, model: type[BaseModel]) -> str:
 def plain_words(fault: ErrorDetails) -> str:
     """Describe one error of a :class:`pydantic.ValidationError`: what was expected and found."""
     kind, context = fault["type"], fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown setting; {fault['msg']}"
     if kind == "value_error":
         return fault["msg"].removeprefix("Value error, ")
     if kind == "literal_error":
@@ -277,7 +298,12 @@ def _right_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     places = list(_tables_with(model, name))
     if places:
         return f"its place is {f'in [{places[0]}]' if places[0] else 'above the first [table]'}"
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    return _nearest(name, valid)
+
+
+def _nearest(name: object, valid: Iterable[str]) -> str:
+    valid = list(valid)
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.4)
     return f"did you mean {close[0]!r}?" if close else f"valid keys: {', '.join(valid)}"
 
 

@@ -3,6 +3,7 @@
 import html
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -327,6 +328,15 @@ _PRODUCTS = (
 """Outputs of the stages, by the stem of their usual name in ``derived/``."""
 
 
+def _check_name(what: str, name: str, names: Sequence[str], remedy: str) -> None:
+    """Refuse a group, or a condition, that the study does not have."""
+    if name not in names:
+        expected = f"one of {', '.join(names)}" if names else f"no {what}"
+        raise TwoalikeError(
+            where=f"`{what}={name}`", expected=expected, found=repr(name), remedy=remedy
+        )
+
+
 @dataclass(frozen=True, repr=False)
 class Study:
     """A study folder with its settings; every path of the layout is defined here, once.
@@ -444,14 +454,8 @@ class Study:
         TwoalikeError
             If the study has no such group.
         """
-        names = self.config.groups.names
-        if group not in names:
-            raise TwoalikeError(
-                where=f"`group={group}`",
-                expected=f"one of {', '.join(names)}" if names else "no group",
-                found=repr(group),
-                remedy="Groups are named in the table [groups] of study.toml.",
-            )
+        remedy = "Groups are named in the table [groups] of study.toml."
+        _check_name("group", group, self.config.groups.names, remedy)
         return replace(self, group=group)
 
     def in_condition(self, name: str) -> "Study":
@@ -463,13 +467,8 @@ class Study:
             If the study has no such condition.
         """
         names = [condition.name for condition in self.config.conditions]
-        if name not in names:
-            raise TwoalikeError(
-                where=f"`condition={name}`",
-                expected=f"one of {', '.join(names)}" if names else "no condition",
-                found=repr(name),
-                remedy="Conditions are the tables [[conditions]] of study.toml.",
-            )
+        remedy = "Conditions are the tables [[conditions]] of study.toml."
+        _check_name("condition", name, names, remedy)
         return replace(self, condition=name)
 
     @property

@@ -42,8 +42,11 @@ from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
 from ._listed import MoreTrials as MoreTrials
+from ._listed import PreparedTrials as PreparedTrials
 from ._listed import count_judged as count_judged
 from ._listed import page_before as page_before
+from ._listed import prepare_listed as prepare_listed
+from ._listed import prepared_trials as prepared_trials
 from ._listening import Listening as Listening
 from ._listening import places_of as places_of
 from ._listening import with_sounds as with_sounds
@@ -105,11 +108,8 @@ from ._validate import DataCheck as DataCheck
 from ._validate import StudyCheck as StudyCheck
 from ._validate import validate_study as validate_study
 from .anchored_choice import AnchoredChoice as AnchoredChoice
-from .anchored_choice import prepare_anchored as prepare_anchored
 from .choice_of_many import MostAlikePair as MostAlikePair
 from .choice_of_many import OddOneOfMany as OddOneOfMany
-from .choice_of_many import prepare_alike_pairs as prepare_alike_pairs
-from .choice_of_many import prepare_odd_of_many as prepare_odd_of_many
 from .free_sorting import FreeSorting as FreeSorting
 from .free_sorting import prepare_sortings as prepare_sortings
 from .multi_arrangement import MultiArrangement as MultiArrangement
@@ -117,10 +117,8 @@ from .multi_arrangement import prepare_arrangements as prepare_arrangements
 from .odd_one_out import OddOneOut as OddOneOut
 from .odd_one_out import PreparedTriplets as PreparedTriplets
 from .odd_one_out import Trial as Trial
-from .odd_one_out import prepare_triplets as prepare_triplets
 from .odd_one_out import trials_from_table as trials_from_table
 from .pair_rating import PairRating as PairRating
-from .pair_rating import prepare_ratings as prepare_ratings
 from .screens import Box as Box
 from .screens import Frame as Frame
 from .screens import GridLayout as GridLayout

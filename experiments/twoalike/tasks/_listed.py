@@ -22,7 +22,14 @@ from twoalike.tasks._duration import (
     closing_duration,
     page_duration,
 )
-from twoalike.tasks._prepare import Prepared, Sitting, check_objects, run_plan, session_inputs
+from twoalike.tasks._prepare import (
+    Prepared,
+    Sitting,
+    check_objects,
+    load_listed,
+    run_plan,
+    session_inputs,
+)
 from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks.screens import (
     Frame,
@@ -107,17 +114,8 @@ def count_judged(trials: Sequence[InBlock]) -> int:
 def ends_block(done: int, size: int, total: int | None) -> bool:
     """Whether a break follows the last of ``done`` trials, in a session with blocks of a size.
 
-    A last block of fewer than half as many trials joins the one before.
-
-    Parameters
-    ----------
-    total
-        Trials of the session, practice not counted; None where the answers decide.
-
-    Examples
-    --------
-    >>> [ends_block(done, 10, 24) for done in (10, 15, 20)], ends_block(20, 10, 25)
-    ([True, False, False], True)
+    A last block of fewer than half as many trials joins the one before; where the answers decide
+    how many there are in all, ``total`` is None.
     """
     return done % size == 0 and (total is None or 2 * (total - done) >= size)
 
@@ -165,13 +163,7 @@ def _between(
 def pages_duration(
     protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
 ) -> Duration:
-    """Time for all pages after the instruction.
-
-    Parameters
-    ----------
-    n_fits
-        Blocks to be chosen during the session, each after a break.
-    """
+    """Time for all pages after the instruction; ``n_fits`` blocks are chosen in later breaks."""
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
     rest = break_duration(protocol) + ready
     between = {
@@ -197,24 +189,10 @@ def listed_script[T: InBlock](
     more: MoreTrials[T] | None = None,
     scanner: Scanner = NO_SCANNER,
 ) -> Generator[Activity | Item, None, str]:
-    """Activities of a session whose trials are listed, of any task.
+    """Activities of a session whose trials are listed; ends as ``completed`` or ``declined``.
 
-    Parameters
-    ----------
-    trials, more
-        Those known at the start, and where later blocks come from; None where there are none.
-    n_done
-        Trials that are over.
-    show
-        Makes the activity of a trial, with the time of the scanner's trigger before it, if any.
-    keys
-        Keys that answer; they turn pages as well.
-    scanner
-        Whose trigger trials wait for.
-
-    Returns
-    -------
-    How it ended: ``completed`` or ``declined`` (the generator's value).
+    ``show`` makes the activity of a trial, with the time of the scanner's trigger before it, if
+    any; ``keys`` answer, and turn pages as well.
     """
     if not (yield from before_trials(protocol, frame, opening, keys)):
         return "declined"
@@ -280,8 +258,15 @@ class PreparedTrials[T: OfStimuli](Prepared):
     """Trials known before the session."""
     more: MoreTrials[T] | None = None
     """Where later blocks come from; None where ``trials`` are all."""
+    read: ClassVar[Callable[..., tuple[Any, ...]]]
+    """Makes trials of a list."""
     times_of: ClassVar[Callable[..., Times]]
     """``(protocol, trials, n_done=, further=, per_block=)``: time for trials, and for the pages."""
+
+    @classmethod
+    def find_given(cls, study: Study, protocol: Any, shown: set[str], most: int) -> Any:
+        """Masks of the objects ``shown``, ``most`` in a trial; None in a task that has none."""
+        return None
 
     def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
@@ -304,41 +289,55 @@ def pilot_part(table: pd.DataFrame) -> pd.DataFrame:
     return table[main <= PILOT_TRIALS].reset_index(drop=True)
 
 
+def prepare_listed[P: PreparedTrials[Any]](
+    made: type[P],
+    sitting: Sitting,
+    task: str,
+    *,
+    table: pd.DataFrame | None = None,
+    more: MoreTrials[Any] | None = None,
+) -> P:
+    """Read and check protocol, stimuli and trial list of a session.
+
+    Parameters
+    ----------
+    made
+        What the session becomes.
+    task
+        Name of the task, or its BIDS label.
+    table
+        Trial list to use instead of the study's.
+    more
+        Where later blocks come from, in a session that adapts.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    protocol, stimuli, table = load_listed(sitting, find_task(task).protocol, table)
+    return prepared_trials(made, sitting, protocol, stimuli, table, more)
+
+
 def prepared_trials[P: PreparedTrials[Any]](
     made: type[P],
     sitting: Sitting,
     protocol: PageProtocol,
     stimuli: StimulusSet,
     table: pd.DataFrame,
-    more: MoreTrials[Any] | None,
-    read: Callable[[pd.DataFrame], tuple[Any, ...]],
-    *,
-    given: Callable[[set[str], int], Any] | None = None,
+    more: MoreTrials[Any] | None = None,
 ) -> P:
-    """Put a session together, and check what it shows.
-
-    Parameters
-    ----------
-    made
-        What the session becomes.
-    table, read
-        Trial list, of which a pilot run shows the beginning, and what makes trials of it.
-    more
-        Where later blocks come from, in a session that adapts.
-    given
-        Masks of the objects shown, and of the most images of a trial, in a task that has any.
-    """
-    study, own = sitting.study, dict[str, Any]()
+    """Put a session together, and check what it shows; a pilot run shows the list's beginning."""
+    study = sitting.study
     if sitting.pilot:
         table = pilot_part(table)
-    trials = read(table)
+    trials = made.read(table)
     shown = {name for trial in trials for name in trial.stimuli}
     if more is not None:
         shown |= more.objects
     check_objects(sitting, protocol, stimuli, shown)
-    if given is not None:
-        most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
-        own["given"] = given(shown, most)
+    most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
+    given = made.find_given(study, protocol, shown, most)
     plan = run_plan(
         sitting,
         protocol,
@@ -346,7 +345,7 @@ def prepared_trials[P: PreparedTrials[Any]](
         shown=shown,
         trials=table,
         n_trials=len(table) if more is None else more.n_trials,
-        design=own["given"].settings if own else None,
+        design=None if given is None else given.settings,
     )
     return made(
         sitting=sitting,
@@ -356,7 +355,7 @@ def prepared_trials[P: PreparedTrials[Any]](
         inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
-        **own,
+        **({} if given is None else {"given": given}),
     )
 
 
@@ -367,20 +366,11 @@ def listed_times(
     table: pd.DataFrame,
     simulated: object = None,
     *,
-    read: Callable[[pd.DataFrame], Sequence[Any]],
-    times_of: Callable[..., Times],
+    made: type[PreparedTrials[Any]],
 ) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it.
-
-    Parameters
-    ----------
-    read
-        Makes trials of the list.
-    times_of
-        As :attr:`PreparedTrials.times_of`.
-    """
-    trials, settings = read(table), find_task(protocol.task).lists.settings(study)
+    """Time for the trials of a list, and those that an adaptive session adds to it."""
+    trials, settings = made.read(table), find_task(protocol.task).lists.settings(study)
     further = 0
     if settings.sampler == "adaptive":
         further = max(0, int(settings.n_judged) - count_judged(trials))
-    return times_of(protocol, trials, further=further, per_block=settings.trials_per_block)
+    return made.times_of(protocol, trials, further=further, per_block=settings.trials_per_block)

@@ -2,10 +2,10 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -168,6 +168,8 @@ class Prepared(ABC):
     plan: RunPlan
     inputs: Mapping[str, Path]
     """Files it was made from, by role."""
+    hands_of: ClassVar[Callable[..., Hands]]
+    """``(observer, screen, clock, seed)``: hands that do the trials as an observer would."""
     settled: Opening | None = None
     """Pages before the trials, where they were settled beforehand; None: those that are open by
     what the data set holds."""
@@ -221,9 +223,10 @@ class Prepared(ABC):
     def script(self, view: View, progress: Progress) -> Script:
         """Make the order of what is shown."""
 
-    @abstractmethod
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands of the simulated observer."""
+        assert self.sitting.observer is not None
+        return type(self).hands_of(self.sitting.observer, screen, clock, self.sitting.seed)
 
     def checks_done(self, rows: Sequence[Mapping[str, str]]) -> list[bool | None]:
         """Say of each attention check in raw rows whether it was right; None without an answer."""

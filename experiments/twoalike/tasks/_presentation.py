@@ -208,13 +208,7 @@ class Step:
 def presentation_steps(
     timing: PresentationTiming, order: Sequence[int], counts: Mapping[str, FrameCount]
 ) -> tuple[Step, ...]:
-    """Plan the steps of a trial, from the cross to the last image or mask.
-
-    Parameters
-    ----------
-    order
-        Items in the order in which they are shown one after the other.
-    """
+    """Plan the steps of a trial, from the cross to the last image or mask, items in ``order``."""
     turns = [(item,) for item in order] if timing.in_turn else [tuple(order)]
     steps = [Step("fixation", (), counts["fixation_s"].frames)]
     for turn in turns:
@@ -333,13 +327,7 @@ class Presentation:
         return "several" if len(off) > 1 else next(iter(off), None)
 
     def columns(self, masks: Sequence[str] = ()) -> dict[str, object]:
-        """Cells of the raw row (:func:`twoalike.record.timed_columns`).
-
-        Parameters
-        ----------
-        masks
-            Names of the masks, in the order of the items; empty where there are none.
-        """
+        """Cells of the raw row (:func:`twoalike.record.timed_columns`); masks as the items."""
         n = len(self.items)
         row: dict[str, object] = {"presentation_planned": self.planned("image")}
         kinds = {"image": ("image_onset", "image_duration")}

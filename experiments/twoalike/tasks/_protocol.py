@@ -57,13 +57,7 @@ KEYS = frozenset(
 
 
 def check_key(name: str) -> str:
-    """Return our name of a key.
-
-    Examples
-    --------
-    >>> check_key("left"), check_key("enter")
-    ('left', 'return')
-    """
+    """Return our name of a key."""
     found = SYNONYMS.get(name, name)
     if found in KEYS:
         return found

@@ -8,6 +8,7 @@ from ._load import load_backbone as load_backbone
 from ._load import no_classifier as no_classifier
 from ._load import rebuild as rebuild
 from ._loading import load_batches as load_batches
+from ._loading import usual_workers as usual_workers
 from ._preprocessing import Preprocessing as Preprocessing
 from ._preprocessing import read_image as read_image
 from ._preprocessing import without_unreadable as without_unreadable

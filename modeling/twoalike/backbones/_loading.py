@@ -3,9 +3,11 @@
 An error that a user can put right reaches the run as one line, from whichever process it comes.
 """
 
+import linecache
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,8 +22,24 @@ from twoalike.study import TwoalikeError
 
 LAST_STEP_S = 60
 """How long a worker continues after SIGTERM."""
+MANY = 1000
+"""Images from which on other processes prepare them for a GPU."""
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 """Signals that may reach all processes of a run at once."""
+
+
+def usual_workers(device: torch.device, images: int) -> int:
+    """Choose how many processes prepare images for a network on ``device``.
+
+    None beside a CPU, for few images, and from a script that would run again in each process.
+    """
+    if device.type != "cuda" or images < MANY:
+        return 0
+    script = getattr(sys.modules["__main__"], "__file__", None)  # a notebook has none
+    if script is not None and "__main__" not in "".join(linecache.getlines(script)):
+        return 0
+    runs = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(8, max((os.cpu_count() or 1) // runs - 1, 0))
 
 
 def load_batches[Key](

@@ -6,7 +6,7 @@ a student with plain timm prepares images exactly as it was trained.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -122,19 +122,27 @@ class Preprocessing:
 
         if not self.antialias:
             return self._sampled
-        return create_transform(**self.as_timm(), is_training=False)
+        return create_transform(**self.as_timm(), is_training=False, normalize=False)
 
     def _sampled(self, image: Image.Image) -> torch.Tensor:
         """Prepare an image by the cubic of OpenCV (a = -0.75), rounded to 256 levels."""
         pixels = torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)[None]
         resized = functional.interpolate(pixels, (self.size, self.size), mode="bicubic")[0]
-        levels = resized.round_().clamp_(0, 255) / 255
-        mean, std = (torch.tensor(x).view(3, 1, 1) for x in (self.mean, self.std))
-        return (levels - mean) / std
+        return resized.round_().clamp_(0, 255).to(torch.uint8)
+
+    def pixels(self, image: Image.Image) -> torch.Tensor:
+        """Resized and cropped image, shape (size, size, 3), uint8, from an RGB image."""
+        return cast("torch.Tensor", self._transform(image)).permute(1, 2, 0)
+
+    def normalized(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Make inputs (n, 3, size, size), float32, of the :meth:`pixels` of n images, stacked."""
+        mean, std = (_row(one, self.size, pixels.device) for one in (self.mean, self.std))
+        rows = pixels.reshape(*pixels.shape[:2], -1).float().div_(255).sub_(mean).div_(std)
+        return rows.view(pixels.shape).permute(0, 3, 1, 2)
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Input of the network, shape (3, size, size), float32, from an RGB image."""
-        return cast("torch.Tensor", self._transform(image))
+        return self.normalized(self.pixels(image)[None])[0].contiguous()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -150,6 +158,12 @@ class Preprocessing:
             If the image cannot be read.
         """
         return self(read_image(images, index))
+
+
+@cache
+def _row(values: tuple[float, float, float], size: int, device: torch.device) -> torch.Tensor:
+    """Numbers of the three channels for a row of pixels: arithmetic on long rows is fast."""
+    return torch.tensor(values).repeat(size).to(device)
 
 
 def _three(values: Any) -> tuple[float, float, float]:

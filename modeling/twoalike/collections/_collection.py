@@ -38,7 +38,11 @@ class Store(Protocol):
 
     def frames(self, row: int, n: int) -> list[Image.Image]:
         """``n`` evenly spaced frames of a film; of an image, the image alone."""
-        ...
+        return [self.picture(row)]
+
+    def mark(self, row: int) -> str:
+        """Hash of an image, if ids and sizes do not tell it from others."""
+        return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Collection:
     ids
         Ids of the images, unique.
     sizes
-        Bytes of each as it is stored, shape (n,).
+        Bytes of each as it is stored, shape (n,); 0 if Python holds it.
     store
         Reads them.
     rows
@@ -73,10 +77,13 @@ class Collection:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of ids and sizes: tells one collection from another without reading an image."""
+        """Hash of ids and sizes, or of images that are in no file.
+
+        It tells one collection from another without reading a file.
+        """
         digest = hashlib.sha256()
-        for name, size in zip(self.ids, self.sizes.tolist(), strict=True):
-            digest.update(f"{name} {size};".encode())
+        for name, size, row in zip(self.ids, self.sizes.tolist(), self.rows.tolist(), strict=True):
+            digest.update(f"{name} {size};{self.store.mark(row)}".encode())
         return digest.hexdigest()
 
     def name(self, index: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from twoalike.collections._collection import Collection
+from twoalike.collections._collection import Collection, Store
 from twoalike.collections._names import Names
 from twoalike.collections._tables import SPLITS, STATE, open_arrow, open_parquet, split_folders
 from twoalike.collections._tar import open_tars
@@ -119,17 +119,8 @@ def _check_uncompressed(files: Sequence[Path]) -> None:
         )
 
 
-def as_collection(images: str | Path | Sequence[Path] | Collection) -> Collection:
-    """Open a path, or files, whose ids are their names; return a collection as it is."""
-    if isinstance(images, Collection):
-        return images
-    if isinstance(images, str | Path):
-        return open_collection(images)
-    return of_files(Path(), [str(path.with_suffix("")) for path in images], images)
-
-
 @dataclass(frozen=True)
-class Files:
+class Files(Store):
     """Image files by number: their folder, and their paths in it."""
 
     folder: str

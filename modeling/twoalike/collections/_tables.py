@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from twoalike.collections._collection import Collection
+from twoalike.collections._collection import Collection, Store
 from twoalike.collections._names import Names, checked_ids
 from twoalike.stimuli import read_picture
 from twoalike.study import DAMAGED, TwoalikeError, parse_json_table, read_text, shortened
@@ -31,7 +31,7 @@ GROUPS = 4
 
 
 @dataclass(eq=False)
-class Cells:
+class Cells(Store):
     """Cells of a table's column of images by number, in parts that are opened when needed.
 
     Attributes
@@ -88,10 +88,6 @@ class Cells:
                 remedy="Save the table with its images inside.",
             )
         return read_picture(cell.as_py(), self.name(row))
-
-    def frames(self, row: int, n: int) -> list[Image.Image]:
-        """Give the image alone: tables hold no films."""
-        return [self.picture(row)]
 
     def _part_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1

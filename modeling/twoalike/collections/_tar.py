@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from twoalike.collections._collection import Collection
+from twoalike.collections._collection import Collection, Store
 from twoalike.collections._names import Names, checked_ids
 from twoalike.stimuli import SUFFIXES, read_picture
 from twoalike.study import TwoalikeError, atomic_path, load_arrays, progress, shortened
@@ -30,7 +30,7 @@ LONG = 100_000
 
 
 @dataclass(eq=False)
-class TarShards:
+class TarShards(Store):
     """Images of tar files by number.
 
     Attributes
@@ -68,10 +68,6 @@ class TarShards:
     def picture(self, row: int) -> Image.Image:
         """Image of a member."""
         return read_picture(self._content(row), self.name(row))
-
-    def frames(self, row: int, n: int) -> list[Image.Image]:
-        """Give the image alone: shards hold no films."""
-        return [self.picture(row)]
 
     def _content(self, row: int) -> bytes:
         size = int(self.sizes[row])

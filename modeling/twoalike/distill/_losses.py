@@ -56,12 +56,12 @@ def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
 def choice_logs(
     similarity: torch.Tensor, triplets: torch.Tensor, temperature: torch.Tensor | float = 1.0
 ) -> torch.Tensor:
-    """Log-probability that item 1, 2, 3 is the odd one, shape (n, 3), float32.
+    """Log-probability that item 1, 2, 3 is the odd one, shape (..., n, 3), float32.
 
     Parameters
     ----------
     similarity
-        Similarities of a batch, shape (B, B), float32.
+        Similarities of a batch, shape (..., B, B), float32.
     triplets
         Indices into the batch, shape (n, 3).
     temperature
@@ -69,7 +69,7 @@ def choice_logs(
     """
     with torch.autocast(similarity.device.type, enabled=False):
         pairs = pair_similarities(similarity, triplets)
-        return torch.stack(log_choice(pairs, temperature, xp=torch), dim=1)
+        return torch.stack(log_choice(pairs, temperature, xp=torch), dim=-1)
 
 
 def triplet_loss(

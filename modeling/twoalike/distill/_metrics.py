@@ -186,6 +186,8 @@ def _one_line(logger: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # both have errors of their own, and those of several transports
+        if isinstance(error, ModuleNotFoundError):  # databases need more than mlflow-skinny
+            remedy = "Run `pip install 'twoalike[tracking]'`."
         raise TwoalikeError(
             f"it cannot write ({shortened(error, 200)})",
             where=f"logger = {logger!r}",

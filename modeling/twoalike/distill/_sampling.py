@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError, counted
-from twoalike.teacher import sample_triplets
 
 ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW, HEAD = range(8)
 """Purposes of randomness, each with its own numbers."""
@@ -82,15 +81,29 @@ class BatchStream:
 
 
 def batch_triplets(batch: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """All triplets of a batch in order, or ``most`` of them drawn at random, shape (n, 3).
+    """All triplets of a batch in order, or ``most`` different ones at random, shape (n, 3).
 
     Examples
     --------
     >>> batch_triplets(4, 100, np.random.default_rng(0)).tolist()
     [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]]
     """
-    if comb(batch, 3) > most:
-        return sample_triplets(batch, most, rng)
-    first, second, third = np.meshgrid(*[np.arange(batch)] * 3, indexing="ij")
-    ordered = (first < second) & (second < third)
-    return np.stack([first[ordered], second[ordered], third[ordered]], axis=1)
+    total = comb(batch, 3)
+    if total <= most:
+        return _numbered(np.arange(total), batch)
+    return _numbered(rng.choice(total, most, replace=False, shuffle=False), batch)
+
+
+def _numbered(numbers: npt.NDArray[np.int64], batch: int) -> npt.NDArray[np.int64]:
+    """Triplets by their places in the order of all, shape (n, 3).
+
+    Counted from the end and with items counted from the end too, the triplet i < j < k is number
+    C(i, 1) + C(j, 2) + C(k, 3), the combinatorial number system.
+    """
+    items, left = [], comb(batch, 3) - 1 - numbers
+    for size in (3, 2, 1):
+        below = np.array([comb(item, size) for item in range(batch)])
+        item = np.searchsorted(below, left, side="right") - 1
+        left = left - below[item]
+        items.append(batch - 1 - item)
+    return np.stack(items, axis=1)

@@ -23,6 +23,8 @@ Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
 Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
+AT_ONCE = 2**20
+"""Triplets of all draws whose probabilities are computed together, in some 50 MB."""
 
 
 def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
@@ -132,16 +134,16 @@ class Opinion:
     ) -> torch.Tensor:
         """Probability that item 1, 2, 3 is the odd one in triplets of the images, shape (n, 3)."""
         matrices = self.similarity(images, device, rng)
-        total = choice_logs(matrices[0], triplets).exp()
-        for matrix in matrices[1:]:
-            total += choice_logs(matrix, triplets).exp()
+        total = torch.zeros(triplets.shape, device=device)
+        for some in torch.split(matrices, max(1, AT_ONCE // max(1, len(triplets)))):
+            total += choice_logs(some, triplets).exp().sum(dim=0)
         total /= len(matrices)
         if self.judgments is not None:
             places = images.cpu()
-            judged = torch.from_numpy(self.judged)[places].to(device)
-            inside = judged[triplets].all(dim=1)
-            human = self.judgments[places].to(device)
-            total[inside] = choice_logs(human @ human.T, triplets[inside]).exp()
+            judged = torch.from_numpy(self.judged)[places].to(device, non_blocking=True)
+            human = self.judgments[places].to(device, non_blocking=True)
+            inside = judged[triplets].all(dim=1, keepdim=True)
+            total = torch.where(inside, choice_logs(human @ human.T, triplets).exp(), total)
         return total
 
     def triplets(

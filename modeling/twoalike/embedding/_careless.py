@@ -25,7 +25,8 @@ The posterior was fitted to the same judgments, which favours the careful kind b
 embedding has few parameters a person.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ from twoalike.embedding._careless_rated import (
     sorting_evidence,
 )
 from twoalike.embedding._careless_times import by_kind, log_times
-from twoalike.embedding._judged import known_rows, labels_of
+from twoalike.embedding._judged import AXIS_OF, given_tables, known_rows, labels_of
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import (
     ITEMS,
@@ -71,11 +72,6 @@ CHECKS = {"careful": (9.0, 1.0), "automatic": (1.0, 1.0)}
 HABIT = 0.3
 """Dirichlet parameter of the next position given the last one: below 1, habits are strict."""
 
-_AXES: dict[JudgmentKind, str] = {
-    "arrangements": "arranger",
-    "ratings": "rater",
-    "sortings": "sorter",
-}
 DRAWS = 200  # of the posterior, for the choice probabilities
 
 
@@ -133,12 +129,7 @@ def careless_table(
         raise TwoalikeError(
             where="`share=...`", expected="a share between 0 and 1", found=f"{share:g}"
         )
-    given: dict[JudgmentKind, JudgmentTable | None] = {
-        "arrangements": arrangements,
-        "ratings": ratings,
-        "sortings": sortings,
-    }
-    others = {kind: table for kind, table in given.items() if table is not None}
+    others = given_tables(arrangements=arrangements, ratings=ratings, sortings=sortings)
     if choices is None and not others:
         raise TwoalikeError(
             expected="choices, arrangements, ratings or sortings to look at", found="none of them"
@@ -146,7 +137,7 @@ def careless_table(
     posterior = as_posterior(posterior).thinned(DRAWS)
     people, parts, larger = list(posterior.participants), [], pd.DataFrame()
     for kind in others:
-        labels = map(person_of, labels_of(posterior, _AXES[kind]))
+        labels = map(person_of, labels_of(posterior, AXIS_OF[kind]))
         people = list(dict.fromkeys([*people, *labels]))
     if choices is not None:
         table, larger = split_sets(read_judgments(choices))
@@ -159,13 +150,7 @@ def careless_table(
         if not table.empty:
             parts.append(_of_triplets(posterior, table, people))
     for kind, other in others.items():
-        table = read_judgments(other, kind)
-        if kind == "arrangements":
-            parts.append(Evidence.of_layouts(posterior, table, people))
-        elif kind == "ratings":
-            parts.append(Evidence.of_ratings(posterior, table, people))
-        else:
-            parts.append(Evidence.of_sortings(posterior, table, people))
+        parts.append(Evidence.of(kind, posterior, read_judgments(other, kind), people))
     found = combined(people, parts, share)
     if n := len(larger):
         found.attrs["not_used"].append(f"{counted(n, 'choice')} among more than three items")
@@ -205,8 +190,8 @@ class Evidence:
     log_p: Floats
     known: Booleans
     timed: int
-    not_used: list[str]
-    barred: tuple[str, ...] = ()
+    not_used: list[str] = field(default_factory=list)
+    barred: list[str] = field(default_factory=list)
 
     @classmethod
     def of_choices(cls, table: pd.DataFrame, p: Floats, people: list[str]) -> "Evidence":
@@ -223,70 +208,70 @@ class Evidence:
         own = [trials.take(slice(*ends)) for ends in zip(start, end, strict=True)]
         log_p = np.array([_log_evidence(one) for one in own])  # people x kinds x evidence
         known = np.array([_has_evidence(one) for one in own])
-        careful, _, position, automatic = log_p.swapaxes(0, 1)
-        not_used: list[str] = []
-        barred: tuple[str, ...] = ()
-        by_position = position[:, :3].sum(axis=1) > careful[:, :3].sum(axis=1)
-        if _most(by_position, known[:, :3].any(axis=1)):
-            barred = ("position",)
-            not_used.append("the order of items, which predicts most participants' answers")
-        if _most(automatic[:, 3] > careful[:, 3], known[:, 3]):
-            known[:, 3], log_p[:, :, 3] = False, 0.0
-            not_used.append("response times, which are too fast or regular for most participants")
-        return cls(EVIDENCE, log_p, known, 3, not_used, barred)
+        found = cls(EVIDENCE, log_p, known, 3)
+        reason = "the order of items, which predicts most participants' answers"
+        found._set_aside((0, 1, 2), "position", reason)
+        reason = "response times, which are too fast or regular for most participants"
+        found._set_aside((3,), "automatic", reason)
+        return found
 
     @classmethod
-    def of_layouts(cls, posterior: Posterior, table: pd.DataFrame, people: list[str]) -> "Evidence":
-        """Take arrangements; what most participants would be accused of is not used."""
-        log_p, known = layout_evidence(posterior, table, people)
-        reasons = (
-            "layouts, which the embedding predicts no better than chance for most participants",
-            "durations of arrangements, which are too short or regular for most participants",
-            "numbers of moves: most participants moved hardly any image again",
-        )
-        not_used = []
-        for k, reason in enumerate(reasons):
-            careful, guessing, _, automatic = log_p[:, :, k].T
-            if _most((guessing if k == 0 else automatic) > careful, known[:, k]):
-                known[:, k], log_p[:, :, k] = False, 0.0
-                not_used.append(reason)
-        return cls(LAYOUT_EVIDENCE, log_p, known, 1, not_used)
-
-    @classmethod
-    def of_ratings(cls, posterior: Posterior, table: pd.DataFrame, people: list[str]) -> "Evidence":
-        """Take ratings; what most participants would be accused of is not used."""
-        log_p, known = rating_evidence(posterior, table, people)
-        careful, guessing, position, automatic = log_p.swapaxes(0, 1)
-        not_used: list[str] = []
-        barred: tuple[str, ...] = ()
-        if _most(guessing[:, 0] > careful[:, 0], known[:, 0]):
-            known[:, 0], log_p[:, :, 0] = False, 0.0
-            not_used.append("ratings, which do not follow the embedding for most participants")
-        elif _most(position[:, 0] > careful[:, 0], known[:, 0]):
-            barred = ("position",)
-            not_used.append("the last rating, which predicts the next one of most participants")
-        if _most(automatic[:, 3] > careful[:, 3], known[:, 3]):
-            known[:, 3], log_p[:, :, 3] = False, 0.0
-            not_used.append("times of ratings, too fast or regular for most participants")
-        return cls(RATING_EVIDENCE, log_p, known, 3, not_used, barred)
-
-    @classmethod
-    def of_sortings(
-        cls, posterior: Posterior, table: pd.DataFrame, people: list[str]
+    def of(
+        cls, kind: JudgmentKind, posterior: Posterior, table: pd.DataFrame, people: list[str]
     ) -> "Evidence":
-        """Take sortings; what most participants would be accused of is not used."""
-        log_p, known = sorting_evidence(posterior, table, people)
-        not_used = []
-        for k, (kind, reason) in enumerate(
+        """Take judgments that are no choices."""
+        names, evidence, timed, suspects = _OTHERS[kind]
+        log_p, known = evidence(posterior, table, people)
+        found = cls(names, log_p, known, timed)
+        for place, careless, reason in suspects:
+            found._set_aside((place,), careless, reason)
+        return found
+
+    def _set_aside(self, places: tuple[int, ...], kind: str, reason: str) -> None:
+        """Bar a kind by position, else leave evidence out, if most people would be accused."""
+        log_p, known = self.log_p[:, :, places].sum(axis=2), self.known[:, places].any(axis=1)
+        suspect = log_p[:, KINDS.index(kind)] > log_p[:, 0]
+        if not known.any() or suspect[known].mean() <= 0.5:
+            return
+        self.not_used.append(reason)
+        if kind == "position":
+            self.barred.append(kind)
+        else:
+            self.known[:, places], self.log_p[:, :, places] = False, 0.0
+
+
+_OTHERS: dict[JudgmentKind, tuple[Any, ...]] = {
+    "arrangements": (
+        *(LAYOUT_EVIDENCE, layout_evidence, 1),
+        (
             (
-                (1, "piles, which do not follow the embedding for most participants"),
-                (3, "durations of sortings, too short or regular for most participants"),
-            )
-        ):
-            if _most(log_p[:, kind, k] > log_p[:, 0, k], known[:, k]):
-                known[:, k], log_p[:, :, k] = False, 0.0
-                not_used.append(reason)
-        return cls(SORTING_EVIDENCE, log_p, known, 1, not_used)
+                *(0, "guessing"),
+                "layouts, which the embedding predicts no better than chance for most participants",
+            ),
+            (
+                *(1, "automatic"),
+                "durations of arrangements, which are too short or regular for most participants",
+            ),
+            (2, "automatic", "numbers of moves: most participants moved hardly any image again"),
+        ),
+    ),
+    "ratings": (
+        *(RATING_EVIDENCE, rating_evidence, 3),
+        (
+            (0, "guessing", "ratings, which do not follow the embedding for most participants"),
+            (0, "position", "the last rating, which predicts the next one of most participants"),
+            (3, "automatic", "times of ratings, too fast or regular for most participants"),
+        ),
+    ),
+    "sortings": (
+        *(SORTING_EVIDENCE, sorting_evidence, 1),
+        (
+            (0, "guessing", "piles, which do not follow the embedding for most participants"),
+            (1, "automatic", "durations of sortings, too short or regular for most participants"),
+        ),
+    ),
+}
+"""Evidence of each kind: names, function, place of the times, and what might accuse most people."""
 
 
 def combined(people: list[str], parts: list[Evidence], share: float = SHARE) -> pd.DataFrame:
@@ -316,11 +301,6 @@ def combined(people: list[str], parts: list[Evidence], share: float = SHARE) -> 
         result[f"evidence_{name}"] = np.where(known[:, k], factors[:, k], np.nan)
     result.attrs["not_used"] = [reason for part in parts for reason in part.not_used]
     return result
-
-
-def _most(suspect: Booleans, known: Booleans) -> bool:
-    """Whether more than half of those with evidence are suspect."""
-    return bool(known.any() and suspect[known].mean() > 0.5)
 
 
 @dataclass(frozen=True)

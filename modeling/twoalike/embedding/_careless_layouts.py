@@ -25,11 +25,11 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import norm
 
 from twoalike.embedding._careless_times import ARRANGING, by_kind, log_times
-from twoalike.embedding._judged import labels_of
+from twoalike.embedding._judged import labels_of, none_known
 from twoalike.embedding._layouts import FEWEST
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import trial_numbers
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers
 from twoalike.tables import JUDGED
 
 LAYOUT_EVIDENCE = ("layouts", "pace", "moves")
@@ -69,11 +69,8 @@ def layout_evidence(
     used = table[table["trial_type"].isin(JUDGED)]
     known = used["participant"].isin(people) & used["item"].isin(posterior.ids)
     if not known.any():
-        raise TwoalikeError(
-            f"none of the {len(used)} placements is by a participant and of an object of this "
-            f"posterior ({len(labels_of(posterior, 'arranger'))} participants who arranged, "
-            f"{len(posterior.ids)} objects). Give the arrangements that it was fitted on."
-        )
+        arrangers = labels_of(posterior, "arranger")
+        raise none_known(posterior, "placements", len(used), arrangers)
     posterior = posterior.thinned(LAYOUT_DRAWS)
     rows = used[known]
     of_person = dict(iter(rows.groupby(rows["participant"].astype(str), observed=True)))
@@ -82,7 +79,7 @@ def layout_evidence(
     for place, name in enumerate(people):
         if name in of_person:
             done = arranged(of_person[name], posterior.ids)
-            log_p[place] = _log_evidence(done, _views(posterior, name)).T
+            log_p[place] = _log_evidence(done, views_of(posterior, name)).T
             there[place] = [bool(done.items), len(done.pace) > 0, done.moved > 0]
     return log_p, there
 
@@ -110,14 +107,13 @@ def arranged(rows: pd.DataFrame, ids: tuple[str, ...]) -> Arranged:
     )
 
 
-def _views(posterior: Posterior, name: str) -> Floats:
+def views_of(posterior: Posterior, name: str) -> Floats:
     """Give what a person sees under each draw, (S, m, D): the embedding, or their own view."""
     x = posterior.embedding.astype(np.float64)
     if posterior.weights is None or name not in posterior.participants:
         return x
-    return np.asarray(
-        x * np.exp(posterior.weights.log[:, posterior.participants.index(name), None] / 2)
-    )
+    log = posterior.weights.log[:, posterior.participants.index(name), None]
+    return np.asarray(x * np.exp(log / 2))
 
 
 def _log_evidence(done: Arranged, x: Floats) -> Floats:

@@ -29,15 +29,17 @@ the duration of a trial for each object.
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln, logsumexp
+from scipy.special import betaln, gammaln, logsumexp
 from scipy.stats import beta, norm, rankdata
 
+from twoalike.embedding._careless_layouts import views_of
 from twoalike.embedding._careless_times import ARRANGING, RATING, by_kind, log_times
+from twoalike.embedding._judged import labels_of, none_known
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._rated_checks import SortedTrials
 from twoalike.embedding._sortings import FEWEST, Sortings
 from twoalike.judgments import trial_numbers
-from twoalike.study import Booleans, Floats, TwoalikeError, counted
+from twoalike.study import Booleans, Floats
 from twoalike.tables import JUDGED
 
 RATING_EVIDENCE = ("ratings", "rating_repeats", "rating_checks", "rating_times")
@@ -65,7 +67,8 @@ def rating_evidence(
     own = table["participant"].isin(people)
     known = own & table["item_a"].isin(posterior.ids) & table["item_b"].isin(posterior.ids)
     judged = known & table["trial_type"].isin(JUDGED)
-    _check(judged, "ratings", posterior)
+    if not judged.any():
+        raise none_known(posterior, "ratings", len(table), labels_of(posterior, "rater"))
     checks = own & (table["trial_type"] == "catch") & table["correct"].notna()
     posterior = posterior.thinned(DRAWS)
     log_p = np.zeros((len(people), 4, len(RATING_EVIDENCE)))
@@ -85,7 +88,8 @@ def sorting_evidence(
     """Log-probabilities of the sortings of each person, as :func:`rating_evidence`."""
     judged = table["participant"].isin(people) & table["item"].isin(posterior.ids)
     judged &= table["trial_type"].isin(JUDGED)
-    _check(judged, "sortings", posterior)
+    if not judged.any():
+        raise none_known(posterior, "sortings", len(table), labels_of(posterior, "sorter"))
     posterior = posterior.thinned(DRAWS)
     log_p = np.zeros((len(people), 4, len(SORTING_EVIDENCE)))
     there = np.zeros((len(people), len(SORTING_EVIDENCE)), dtype=bool)
@@ -105,25 +109,10 @@ def sorting_evidence(
     return log_p, there
 
 
-def _check(judged: "pd.Series[bool]", kind: str, posterior: Posterior) -> None:
-    if not judged.any():
-        raise TwoalikeError(
-            where=kind,
-            expected=f"{kind} by participants and of objects of this posterior "
-            f"({len(posterior.ids)} objects)",
-            found=f"none in {counted(len(judged), 'row')}",
-            remedy=f"Give the {kind} that it was fitted on.",
-        )
-
-
 def _similarity(posterior: Posterior, name: str) -> Floats:
     """Mean over draws of the similarity of all objects as a person sees them, (m, m)."""
-    weights, total = posterior.weights, np.zeros((len(posterior.ids),) * 2)
-    for draw, x in enumerate(posterior.embedding.astype(np.float64)):
-        seen = x
-        if weights is not None and name in posterior.participants:
-            place = posterior.participants.index(name)
-            seen = x * np.exp(weights.log[draw, place] / 2)
+    total = np.zeros((len(posterior.ids),) * 2)
+    for seen in views_of(posterior, name):
         total += posterior.kernel.matrix(seen, seen)
     return np.asarray(total / len(posterior.embedding))
 
@@ -149,7 +138,8 @@ def _of_rater(
     habit = _log_habit(rating, points)
     checks = rows.loc[rows["trial_type"] == "catch", "correct"] == "true"
     right, wrong = int(checks.sum()), int((~checks).sum())
-    log_checks = [_log_beta(right, wrong, *of) for of in (CAREFUL_CHECKS, ANY_CHECKS)]
+    priors = (CAREFUL_CHECKS, ANY_CHECKS)
+    log_checks = [betaln(a + right, b + wrong) - betaln(a, b) for a, b in priors]
     chance = len(checks) * np.log(0.5)  # the upper or the lower half of the scale
     seconds = rows["response_time"].to_numpy(np.float64)
     seconds = seconds[seconds > 0]
@@ -167,13 +157,7 @@ def _of_rater(
 
 
 def normal_scores(values: Floats) -> Floats:
-    """Give normal quantiles of mid-ranks, (n,), standardised; zero where all are equal.
-
-    Examples
-    --------
-    >>> normal_scores(np.array([3.0, 1.0, 1.0])).round(2)
-    array([ 1.41, -0.71, -0.71])
-    """
+    """Give normal quantiles of mid-ranks, (n,), standardised; zero where all are equal."""
     if not len(values) or np.ptp(values) == 0:
         return np.zeros(len(values))
     scores = norm.ppf((rankdata(values) - 0.5) / len(values))
@@ -218,18 +202,6 @@ def _log_dirichlet(counts: Floats, alpha: float) -> float:
         gammaln(k * alpha)
         - gammaln(k * alpha + counts.sum())
         + (gammaln(alpha + counts) - gammaln(alpha)).sum()
-    )
-
-
-def _log_beta(right: int, wrong: int, a: float, b: float) -> float:
-    """Log-probability of right and wrong answers whose rate of right ones is Beta(a, b)."""
-    return float(
-        gammaln(a + right)
-        + gammaln(b + wrong)
-        - gammaln(a + b + right + wrong)
-        + gammaln(a + b)
-        - gammaln(a)
-        - gammaln(b)
     )
 
 

@@ -25,10 +25,12 @@ from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._export import check_ending
 from twoalike.embedding._judged import (
+    AXIS_OF,
     Judged,
     answer_probabilities,
     as_table,
     draws_of,
+    given_tables,
     is_own,
     known_judgments,
     known_layouts,
@@ -64,13 +66,7 @@ from twoalike.study import (
 )
 
 MOST_DRAWS = 1000
-AXES_OF: dict[JudgmentKind, str] = {
-    "arrangements": "arranger",
-    "dissimilarities": "source",
-    "ratings": "rater",
-    "sortings": "sorter",
-}
-"""Axis of the draws that those who gave a kind of judgments have."""
+type _Tables = Mapping[JudgmentKind, JudgmentTable]
 
 
 @dataclass(frozen=True)
@@ -244,14 +240,13 @@ def check(
     if out is not None:
         check_ending(Path(out), [".json"], "the numbers")
         check_output(Path(out))
-    given = {
-        "choices": choices,
-        "arrangements": arrangements,
-        "dissimilarities": dissimilarities,
-        "ratings": ratings,
-        "sortings": sortings,
-    }
-    tables = {kind: table for kind, table in given.items() if table is not None}
+    tables = given_tables(
+        choices=choices,
+        arrangements=arrangements,
+        dissimilarities=dissimilarities,
+        ratings=ratings,
+        sortings=sortings,
+    )
     if tables and study is not None:
         raise TwoalikeError(
             expected=f"`{next(iter(tables))}=...` or `study=...`",
@@ -263,20 +258,20 @@ def check(
         tables = _of_study(study if isinstance(study, Study) else Study.load(study), fit)
     found = _checked(fit, tables, fitted, seed)
     if out is not None:
-        inputs = {"posterior": fit.path, **tables}
-        files = {role: Path(one) for role, one in inputs.items() if isinstance(one, str | Path)}
+        inputs = [("posterior", fit.path), *tables.items()]
+        files = {role: Path(one) for role, one in inputs if isinstance(one, str | Path)}
         numbers = {name: part for name, part in asdict(found).items() if name != "remarks"}
         write_json(Path(out), provenance("check", seed=seed, inputs=files) | as_json(numbers))
     return found
 
 
-def _of_study(study: Study, posterior: Posterior) -> dict[str, JudgmentTable]:
+def _of_study(study: Study, posterior: Posterior) -> dict[JudgmentKind, JudgmentTable]:
     """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
-    files = {"choices": study.choices}
-    for kind, axis in AXES_OF.items():
+    files: dict[JudgmentKind, Path] = {"choices": study.choices}
+    for kind, axis in AXIS_OF.items():
         if labels_of(posterior, axis):
             files[kind] = study.derived / f"{kind}.parquet"
-    found: dict[str, JudgmentTable] = {kind: path for kind, path in files.items() if path.is_file()}
+    found = given_tables(**{kind: path for kind, path in files.items() if path.is_file()})
     if not found:
         raise TwoalikeError(
             where=study.choices,
@@ -297,7 +292,7 @@ def as_json(value: Any) -> Any:
 
 
 def _checked(
-    posterior: Posterior, tables: Mapping[str, JudgmentTable], fitted: bool | None, seed: int
+    posterior: Posterior, tables: _Tables, fitted: bool | None, seed: int
 ) -> PosteriorCheck:
     chains, draws = (posterior.tree["posterior"].sizes[axis] for axis in ("chain", "draw"))
     which = thinned(chains, draws, MOST_DRAWS)
@@ -354,14 +349,14 @@ def _checked(
 
 
 def _other_checks(
-    posterior: Posterior, tables: Mapping[str, JudgmentTable], fitted: bool | None, seed: int
+    posterior: Posterior, tables: _Tables, fitted: bool | None, seed: int
 ) -> tuple[dict[str, Any], list[str]]:
     """Check all judgments but choices, and remark on those that are not of the fit."""
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_REPLICATED)
     found: dict[str, Any] = {}
     remarks = []
-    for kind in AXES_OF:
+    for kind in AXIS_OF:
         if (source := tables.get(kind)) is None:
             continue
         read = read_judgments(source, kind)
@@ -382,11 +377,11 @@ def _needed(posterior: Posterior) -> dict[str, str]:
     """Kinds of judgments of the fit, and what needs them."""
     parts = {
         "choices": "Predictive checks and leave-one-out need the judgments: `choices=...`.",
-        **{kind: f"Predictive checks of {kind} need them: `{kind}=...`." for kind in AXES_OF},
+        **{kind: f"Predictive checks of {kind} need them: `{kind}=...`." for kind in AXIS_OF},
     }
     there = {
         "choices": _has_choices(posterior),
-        **{kind: bool(labels_of(posterior, axis)) for kind, axis in AXES_OF.items()},
+        **{kind: bool(labels_of(posterior, axis)) for kind, axis in AXIS_OF.items()},
     }
     return {kind: words for kind, words in parts.items() if there[kind]}
 

@@ -84,11 +84,6 @@ def mean_and_error(
     Judgments of one participant may err together: the standard error is the larger of the one for
     independent judgments and the one for independent participants, given by ``groups`` (the sum of
     a participant's errors counts as one; doi:10.1198/jbes.2010.07136).
-
-    Examples
-    --------
-    >>> mean_and_error(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0, 0, 1, 1]))
-    {'value': 0.5, 'standard_error': 0.28867513459481287}
     """
     n = len(values)
     errors = values - values.mean()

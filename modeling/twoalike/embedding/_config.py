@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from twoalike.study import (
     DAMAGED,
+    Settings,
     TwoalikeError,
     atomic_path,
     load_arrays,
@@ -29,10 +30,8 @@ Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "au
 """A number, or ``auto``, which is stored as None."""
 
 
-class FitConfig(BaseModel):
+class FitConfig(Settings):
     """Every knob of a fit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Literal["auto", "nuts", "vi"] = Field(
         default="auto", description="auto: nuts where a chain ends within ten minutes by estimate"

@@ -175,11 +175,6 @@ def curve_table(scores: Floats) -> pd.DataFrame:
     that to the lowest log-loss and ``difference_se``, of the differences judgment by judgment;
     ``needed``, true in one row: the fewest dimensions with a difference of at most two standard
     errors.
-
-    Examples
-    --------
-    >>> curve_table(np.log([[0.3, 0.6, 0.6], [0.4, 0.7, 0.6], [0.3, 0.5, 0.6]]))["needed"].tolist()
-    [False, True, False]
     """
     n = len(scores)
     loss = -scores.mean(axis=0)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._judged import KnownLayouts, KnownPairs
+from twoalike.embedding._judged import KnownLayouts, KnownPairs, drawn
 from twoalike.embedding._predictive import BINS, Comparison, ReplicateTally, outstanding
 from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, progress
@@ -144,7 +144,7 @@ def check_layouts(
 ) -> DistanceChecks:
     """Check arrangements; ``which`` are positions among all draws of all chains."""
     rng = np.random.default_rng([seed, 3])
-    noise = noise_draws(posterior, "arrangement_noise")
+    noise = drawn(posterior, "arrangement_noise")
     within, n_trials = known.trial[known.pairs[:, 0]], len(known.arranger)
     observed = _relative(_distances(known.places, known.pairs), within)
     follow = Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
@@ -187,9 +187,7 @@ def check_pairs(
 ) -> DistanceChecks:
     """Check dissimilarities, as :func:`check_layouts` does arrangements."""
     rng = np.random.default_rng([seed, 4])
-    object_noise, pair_noise = (
-        noise_draws(posterior, name) for name in ("object_noise", "pair_noise")
-    )
+    object_noise, pair_noise = (drawn(posterior, name) for name in ("object_noise", "pair_noise"))
     first, second = known.pairs.T
     names, source = np.unique(known.source, return_inverse=True)
     cases = np.bincount(known.source, minlength=len(known.names))
@@ -224,12 +222,6 @@ def rounds(which: Integers, n_pairs: int, kind: str) -> Iterator[tuple[int, int]
 def places_among(posterior: "Posterior", people: Sequence[str]) -> Integers:
     """Look people up among the participants, -1 of those who are none, shape (n,)."""
     return np.asarray(pd.Index(posterior.participants).get_indexer(pd.Index(people)))
-
-
-def noise_draws(posterior: "Posterior", name: str) -> Floats:
-    """All draws of a person's noise, shape (S, people)."""
-    values = posterior.tree["posterior"].dataset[name].values
-    return np.asarray(values.reshape(-1, values.shape[-1]), dtype=np.float64)
 
 
 def _distances(places: npt.NDArray[Any], pairs: Integers) -> Floats:

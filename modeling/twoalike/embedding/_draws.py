@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 
 
 def match_columns(reference: Floats, other: Floats) -> Integers:
-    """Order of ``other``'s columns, (d,), that is most like that of ``reference``, by cosine.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 2.0, 1.0]])
-    >>> match_columns(x, x[:, [2, 0, 1]])
-    array([1, 2, 0])
-    """
+    """Order of ``other``'s columns, (d,), that is most like that of ``reference``, by cosine."""
     from scipy.optimize import linear_sum_assignment
 
     def unit(x: Floats) -> Floats:

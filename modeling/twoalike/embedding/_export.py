@@ -18,8 +18,9 @@ from twoalike.choice import (
 )
 from twoalike.embedding._careless import careless_table
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
+from twoalike.embedding._judged import given_tables
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
+from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,
     TwoalikeError,
@@ -299,21 +300,12 @@ def participants_table(
         }
     )
     by, ascending = ["guessed", "agreement"], [False, True]
-    given: dict[JudgmentKind, JudgmentTable | None] = {
-        "choices": choices,
-        "arrangements": arrangements,
-        "ratings": ratings,
-        "sortings": sortings,
-    }
-    tables = {kind: read_judgments(one, kind) for kind, one in given.items() if one is not None}
+    given = given_tables(
+        choices=choices, arrangements=arrangements, ratings=ratings, sortings=sortings
+    )
+    tables = {kind: read_judgments(one, kind) for kind, one in given.items()}
     if tables:
-        careless = careless_table(
-            posterior,
-            tables.get("choices"),
-            arrangements=tables.get("arrangements"),
-            ratings=tables.get("ratings"),
-            sortings=tables.get("sortings"),
-        )
+        careless = careless_table(posterior, **cast("dict[str, Any]", tables))
         table = table.merge(careless, on="participant", how="right")
         table.attrs = careless.attrs
         by, ascending = ["p_careless", *by], [False, *ascending]

@@ -144,13 +144,7 @@ def _coordinates(model: "Posterior") -> Floats:
 
 
 def linked(x: Floats) -> Integers:
-    """Cluster points (m, D), at least three, by Ward's linkage: the cluster of each, (m,), from 0.
-
-    Examples
-    --------
-    >>> linked(np.array([[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]])).tolist()
-    [0, 0, 1, 1, 2, 2]
-    """
+    """Cluster at least three points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import pdist, squareform
 
@@ -163,15 +157,7 @@ def linked(x: Floats) -> Integers:
 
 
 def mean_silhouette(distances: Floats, codes: Integers) -> float:
-    """Mean silhouette of points, 0 for those alone in their cluster.
-
-    Parameters
-    ----------
-    distances
-        Of each two points, shape (m, m).
-    codes
-        Cluster of each point, shape (m,).
-    """
+    """Mean silhouette of points, by distances (m, m) and clusters (m,); 0 for a point alone."""
     names, codes = np.unique(codes, return_inverse=True)
     if len(names) < 2:
         return -1.0

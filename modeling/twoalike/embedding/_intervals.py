@@ -54,14 +54,6 @@ def kept_together(odds: Floats, band: slice) -> Floats:
 
     ``odds`` (m, m) are from :func:`pair_odds`; the result has shape (stop - start, m - start), 1
     where an object meets itself.
-
-    Examples
-    --------
-    >>> odds = pair_odds(np.log([[1.0, 2.0, 1.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]]))
-    >>> kept_together(odds, slice(0, 3)).round(2)
-    array([[1.  , 0.5 , 0.25],
-           [0.5 , 1.  , 0.25],
-           [0.25, 0.25, 1.  ]], dtype=float32)
     """
     m = len(odds)
     height = max(TILE // m, 1)

@@ -5,9 +5,10 @@ table with no others is refused. Probabilities are computed draw by draw, so tha
 size draws x judgments is needed. Trials of arrangements follow one another, without padding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from twoalike.embedding._layouts import Layouts
 from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
+    JudgmentKind,
     JudgmentTable,
     in_sets,
     is_scored,
@@ -110,11 +112,7 @@ def known_rows(posterior: "Posterior", choices: pd.DataFrame) -> tuple[Judged, B
     judge = pd.Index(posterior.participants).get_indexer(pd.Index(people))[own_judge]
     known = np.asarray((items >= 0).all(axis=1) & (judge >= 0))
     if not known.any():
-        raise TwoalikeError(
-            f"none of the {len(triplets)} judgments is by a participant and of objects of this "
-            f"posterior ({len(posterior.participants)} participants, {len(posterior.ids)} "
-            "objects). Give the judgments that it was fitted on."
-        )
+        raise none_known(posterior, "judgments", len(triplets), posterior.participants)
     anchored = (triplets["kind"] == "anchored").to_numpy()
     judged = Judged(
         items[known].astype(np.int32),
@@ -224,10 +222,39 @@ class KnownPairs:
     left_out: int
 
 
+AXIS_OF: dict[JudgmentKind, str] = {
+    "arrangements": "arranger",
+    "dissimilarities": "source",
+    "ratings": "rater",
+    "sortings": "sorter",
+}
+"""Axis of the draws that those who gave a kind of judgments have."""
+
+
+def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
+    """Leave out the kinds of judgments of which there is no table."""
+    return {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
+
+
 def labels_of(posterior: "Posterior", axis: str) -> tuple[str, ...]:
     """Labels of an axis of the draws; none where the fit had nothing of the kind."""
     group = posterior.tree["posterior"].dataset
     return tuple(map(str, group[axis].values)) if axis in group.coords else ()
+
+
+def drawn(posterior: "Posterior", name: str) -> Floats:
+    """All draws of a variable, shape (S, ...)."""
+    values = posterior.tree["posterior"].dataset[name].values
+    return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
+
+
+def none_known(posterior: "Posterior", kind: str, n: int, people: Sequence[str]) -> TwoalikeError:
+    """Error for judgments of people or of objects that a posterior does not know, all of them."""
+    there = f"{counted(len(people), 'participant')} who gave some, {len(posterior.ids)} objects"
+    return TwoalikeError(
+        f"none of the {n} {kind} is by a participant and of objects of this posterior ({there})",
+        remedy=f"Give the {kind} that it was fitted on.",
+    )
 
 
 def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLayouts:
@@ -244,11 +271,7 @@ def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLa
     known = table["item"].isin(posterior.ids) & table["participant"].isin(names)
     strange = np.isin(number, number[~known.to_numpy()])
     if strange.all():
-        raise TwoalikeError(
-            f"none of the {len(np.unique(number))} arrangements is by a participant and of "
-            f"objects of this posterior ({len(names)} participants who arranged, "
-            f"{len(posterior.ids)} objects). Give the arrangements that it was fitted on."
-        )
+        raise none_known(posterior, "arrangements", len(np.unique(number)), names)
     layouts = Layouts.from_arrangements(table[~strange], posterior.ids)
     sizes = [group.shown.sum(axis=1).astype(np.int64) for group in layouts.groups]
     size = np.concatenate(sizes)
@@ -260,7 +283,7 @@ def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLa
         places=np.concatenate([group.places[there] for group, there in grouped]),
         trial=np.repeat(np.arange(len(size)), size),
         pairs=_pairs_within(size),
-        arranger=pd.Index(names).get_indexer(pd.Index(layouts.arrangers))[arranger],
+        arranger=pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger],
         names=names,
         left_out=len(np.unique(number[strange])) + layouts.left_out,
     )
@@ -288,11 +311,7 @@ def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownP
     sources = pair_sources(table, posterior.ids)[0] if len(table) else []
     found = [source for source in sources if source.label in place]
     if not found:
-        raise TwoalikeError(
-            f"none of the {n} dissimilarities is by a participant and of objects of this "
-            f"posterior ({len(names)} participants who gave some, {len(posterior.ids)} objects). "
-            "Give the dissimilarities that it was fitted on."
-        )
+        raise none_known(posterior, "dissimilarities", n, names)
     counts = [len(source.pairs) for source in found]
     strange = sum(len(source.pairs) for source in sources if source.label not in place)
     return KnownPairs(
@@ -329,8 +348,7 @@ def fitted_on(
             f"The posterior does not record the {role} that it was fitted to: these are predicted, "
             "as new ones would be."
         )
-    axes = ("arranger", "source", "rater", "sorter")
-    others = {person_of(name) for axis in axes for name in labels_of(posterior, axis)}
+    others = {person_of(name) for axis in AXIS_OF.values() for name in labels_of(posterior, axis)}
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
         known = known & is_scored(table)

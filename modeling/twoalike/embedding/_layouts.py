@@ -32,7 +32,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._parts import PaddedGroup, in_size_groups, name_axes, pooled_noise
+from twoalike.embedding._parts import (
+    PaddedGroup,
+    PaddedTrials,
+    in_size_groups,
+    name_axes,
+    pooled_noise,
+)
 from twoalike.judgments import Arrangement, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -56,18 +62,10 @@ class LayoutGroup(PaddedGroup):
     arranger: Integers
 
 
-@dataclass(frozen=True, eq=False)
-class Layouts:
-    """All trials, in groups of about one size.
+class Layouts(PaddedTrials[LayoutGroup]):
+    """All trials of those who arranged."""
 
-    ``left_out`` counts trials that carry no information: fewer than three objects, or all in one
-    place.
-    """
-
-    groups: tuple[LayoutGroup, ...]
-    arrangers: tuple[str, ...]
-    ids: tuple[str, ...]
-    left_out: int = 0
+    axis = "arranger"
 
     @classmethod
     def from_arrangements(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Layouts":
@@ -84,31 +82,13 @@ class Layouts:
         index = {name: place for place, name in enumerate(arrangers)}
         groups = in_size_groups(telling, lambda trial: len(trial.items))
         padded = tuple(_padded(group, index) for group in groups)
-        return cls(padded, arrangers, ids, len(used) - len(telling))
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Who each arranger is."""
-        return self.arrangers
-
-    @property
-    def labels(self) -> dict[str, list[str]]:
-        """Axis of the draws that those who arranged have, with its labels."""
-        return {"arranger": list(self.arrangers)}
+        left_out = len(used) - len(telling)
+        return cls(groups=padded, people=arrangers, ids=ids, left_out=left_out)
 
     @property
     def n_trials(self) -> int:
         """Trials in all groups."""
         return sum(group.size for group in self.groups)
-
-    def counts(self) -> tuple[Integers, Integers]:
-        """Trials of each arranger, shape (A,), and placements of each object, shape (m,)."""
-        trials = np.zeros(len(self.arrangers), dtype=np.int64)
-        placed = np.zeros(len(self.ids), dtype=np.int64)
-        for group in self.groups:
-            trials += np.bincount(group.arranger, minlength=len(trials))
-            placed += np.bincount(group.items[group.shown > 0], minlength=len(placed))
-        return trials, placed
 
 
 def _has_shape(trial: Arrangement) -> bool:
@@ -150,7 +130,7 @@ def add_layouts(
     # has .09 times the variance that objects have in its view. What of a layout is no view of the
     # embedding counts as noise, so even an exact hand has some.
     noise = pooled_noise(
-        "arrangement_noise", "arrangement", TYPICAL_NOISE, len(layouts.arrangers), "arranger"
+        "arrangement_noise", "arrangement", TYPICAL_NOISE, len(layouts.people), "arranger"
     )
     for number, group in enumerate(layouts.groups):
         if observed:

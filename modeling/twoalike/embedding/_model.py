@@ -177,11 +177,6 @@ def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
     """Names of all lists, in an order that keeps that of each where they do not contradict.
 
     Two tasks of a study show parts of its manifest, whose order is the order everywhere.
-
-    Examples
-    --------
-    >>> merged_order(["ant", "cat", "oak"], ["ant", "bee", "oak", "yew"])
-    ('ant', 'bee', 'cat', 'oak', 'yew')
     """
     merged: list[str] = []
     for names in lists:

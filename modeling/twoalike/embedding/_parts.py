@@ -12,7 +12,7 @@ is there and how large it is. The Gaussian one is for distances, which know no o
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +126,34 @@ class PaddedGroup:
     def size(self) -> int:
         """Trials, sources or ratings: the last array says whose each is."""
         return len(self.arrays[-1])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PaddedTrials[G: PaddedGroup]:
+    """All trials of a kind of judgments, in groups of about one size.
+
+    ``people`` are those whose numbers the groups hold, and the labels of the draws' ``axis``;
+    ``left_out`` counts trials of too few objects to tell anything.
+    """
+
+    axis: ClassVar[str]
+    groups: tuple[G, ...]
+    people: tuple[str, ...]
+    ids: tuple[str, ...]
+    left_out: int = 0
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """Axis of the draws that these people have, with its labels."""
+        return {self.axis: list(self.people)}
+
+    def counts(self) -> tuple[Integers, Integers]:
+        """Trials of each of the people, shape (P,), and how often each object is there, (m,)."""
+        groups: tuple[Any, ...] = self.groups
+        who = np.concatenate([group.arrays[-1] for group in groups])
+        items = np.concatenate([group.items[group.shown > 0] for group in groups])
+        trials = np.bincount(who, minlength=len(self.people))
+        return trials, np.bincount(items, minlength=len(self.ids))
 
 
 def name_axes(name: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ...]:

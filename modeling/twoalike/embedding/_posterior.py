@@ -276,7 +276,8 @@ class Posterior:
         TwoalikeError
             If triplets or participants have another shape, or no such object or person exists.
         """
-        triplets = self._checked(triplets, participants)
+        triplets = np.asarray(triplets)
+        check_indices(self, triplets, 3, participants, "triplets")
         if mode == "plugin":
             matrices: Any = [self.similarity()]
             observers = self.observers.mean()
@@ -307,31 +308,6 @@ class Posterior:
         x, known = self.embedding[draw], (self.observers, self.weights, self.kernel)
         return weighted_answers(*known, draw, x, triplets, judges, kind, lapse=lapse)
 
-    def _checked(self, triplets: Integers, participants: Integers | None) -> Integers:
-        """Triplets as an array; numpy would take negative indices, and broadcast shapes."""
-        triplets = np.asarray(triplets)
-        n, m = len(triplets), self.embedding.shape[1]
-        if triplets.ndim != 2 or triplets.shape[1] != 3:
-            raise TwoalikeError(
-                where="triplets", expected="shape (n, 3)", found=f"shape {triplets.shape}"
-            )
-        if n and (triplets.min() < 0 or triplets.max() >= m):
-            raise TwoalikeError(
-                where="triplets",
-                expected=f"indices of {m} objects, from 0 to {m - 1}",
-                found=f"{triplets.min()} to {triplets.max()}",
-            )
-        people = self.lapse.shape[1]
-        if participants is not None and (
-            np.shape(participants) != (n,) or (n and np.max(participants) >= people)
-        ):
-            raise TwoalikeError(
-                where="participants",
-                expected=f"one index a triplet, shape ({n},), below {people}",
-                found=f"shape {np.shape(participants)}, at most {np.max(participants)}",
-            )
-        return triplets
-
     def choice_draws(
         self,
         triplets: Integers,
@@ -345,7 +321,8 @@ class Posterior:
         Adaptive designs choose by how far draws disagree; intervals are their quantiles. Arguments
         are those of :meth:`choice_probabilities`.
         """
-        triplets, kernel = self._checked(triplets, participants), self.kernel
+        triplets, kernel = np.asarray(triplets), self.kernel
+        check_indices(self, triplets, 3, participants, "triplets")
         observers = self.observers
         out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
         for draw, x in enumerate(self.embedding):
@@ -355,6 +332,29 @@ class Posterior:
             pairs = kernel.triplets(x, triplets, kernel.whole(x, len(triplets)))
             out[draw] = observers.answers(draw, pairs, participants, kind, lapse=lapse)
         return out
+
+
+def check_indices(
+    posterior: Posterior, items: Integers, k: int, participants: Integers | None, where: str
+) -> None:
+    """Check sets of k objects; numpy would take negative indices, and broadcast shapes."""
+    n, m, people = len(items), posterior.embedding.shape[1], posterior.lapse.shape[1]
+    if items.ndim != 2 or items.shape[1] != k:
+        raise TwoalikeError(where=where, expected=f"shape (n, {k})", found=f"shape {items.shape}")
+    if n and (items.min() < 0 or items.max() >= m):
+        raise TwoalikeError(
+            where=where,
+            expected=f"indices of {m} objects, from 0 to {m - 1}",
+            found=f"{items.min()} to {items.max()}",
+        )
+    if participants is not None and (
+        np.shape(participants) != (n,) or np.max(participants, initial=-1) >= people
+    ):
+        raise TwoalikeError(
+            where="participants",
+            expected=f"one index a row of {where}, shape ({n},), below {people}",
+            found=f"shape {np.shape(participants)}, at most {np.max(participants, initial=-1)}",
+        )
 
 
 def as_posterior(

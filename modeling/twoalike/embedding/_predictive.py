@@ -84,12 +84,6 @@ def below(observed: Floats, mean: Floats, variance: Floats, third: Floats) -> Fl
     """Probability that a sum of independent hits is smaller than observed, ties counted half.
 
     From the sum's mean, variance and third central moment.
-
-    Examples
-    --------
-    >>> moments = [np.array([10 * value]) for value in bernoulli_moments(0.5)]
-    >>> below(np.array([5.0]), *moments)
-    array([0.5])
     """
     from scipy.special import ndtr
 
@@ -100,6 +94,18 @@ def below(observed: Floats, mean: Floats, variance: Floats, third: Floats) -> Fl
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     share = ndtr(z) + third / sd**3 * (1 - z**2) * density / 6
     return np.where(certain, 0.5, np.clip(share, 0.0, 1.0))
+
+
+def most_probable(p: Floats, base: Floats, chosen: Integers) -> tuple[Floats, Any]:
+    """Whether each answer is the most probable one by ``base``, ties shared, (n,); its moments.
+
+    Probabilities of the answers are (n, A): ``p`` under the present draw, and ``base`` where the
+    judgments are not of the fit averaged over draws, since they do not follow the draw.
+    """
+    tied = base >= base.max(axis=1, keepdims=True) - 1e-9
+    share = 1 / tied.sum(axis=1)  # ties count 1 / (number tied)
+    hits = tied[np.arange(len(p)), chosen] * share
+    return hits, bernoulli_moments((p * tied).sum(axis=1), share)
 
 
 class Tally:
@@ -316,10 +322,7 @@ class ChoiceChecks:
         chosen, judge = self.judged.chosen[rows], self.judged.judge[rows]
         here = np.arange(len(p))
         base = p if self.predicted is None else self.predicted[rows]
-        tied = base >= base.max(axis=1, keepdims=True) - 1e-9
-        share = 1 / tied.sum(axis=1)  # ties count 1 / (number tied)
-        hits = tied[here, chosen] * share
-        moments = bernoulli_moments((p * tied).sum(axis=1), share)
+        hits, moments = most_probable(p, base, chosen)
         self._people.add(judge, hits, moments)
         self._agreement.add(np.zeros(len(p), dtype=np.int64), hits, moments)
         possible = p > 0  # the reference of an anchored judgment cannot be chosen

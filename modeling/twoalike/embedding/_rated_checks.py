@@ -18,11 +18,10 @@ from twoalike.embedding._distance_checks import (
     DistanceChecks,
     Follow,
     correlations,
-    noise_draws,
     places_among,
     rounds,
 )
-from twoalike.embedding._judged import labels_of
+from twoalike.embedding._judged import drawn, labels_of, none_known
 from twoalike.embedding._loo import (
     LEAST_DRAWS,
     left_out_weights,
@@ -34,7 +33,7 @@ from twoalike.embedding._predictive import Comparison, ReplicateTally
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import SortingGroup, Sortings, draw_piles, members_known
 from twoalike.judgments import person_of
-from twoalike.study import Floats, Integers, TwoalikeError, counted
+from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
     from twoalike.embedding._posterior import Posterior
@@ -103,7 +102,7 @@ def check_ratings(
     items, low, high, rater = (array[some] for array in group.arrays)
     levels, who = data.levels[rater], own[rater]
     seen = _Similarities(posterior, "rating", list(map(person_of, names)))
-    threshold = _draws(posterior, "rating_threshold")
+    threshold = drawn(posterior, "rating_threshold")
     middle = _middles(rater, low, high, data)
     rng = np.random.default_rng([seed, 5])
     kept = subset_rows(len(some), len(which), seed)
@@ -142,18 +141,8 @@ def _known(
     for item in items:
         known &= table[item].isin(posterior.ids)
     if not known.any():
-        raise TwoalikeError(
-            f"none of the {len(table)} rows of {kind} is by a participant and of objects of this "
-            f"posterior ({counted(len(names), 'participant')} who gave {kind}, "
-            f"{len(posterior.ids)} objects). Give the {kind} that it was fitted on."
-        )
+        raise none_known(posterior, kind, len(table), names)
     return table[known], int((~known).sum())
-
-
-def _draws(posterior: "Posterior", name: str) -> Floats:
-    """All draws of a variable, (S, ...)."""
-    values = posterior.tree["posterior"].dataset[name].values
-    return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
 
 
 class _Similarities:
@@ -162,9 +151,9 @@ class _Similarities:
     def __init__(self, posterior: "Posterior", symbol: str, people: Sequence[str]) -> None:
         self._posterior = posterior
         self._judges = places_among(posterior, people)
-        self.noise = noise_draws(posterior, f"{symbol}_noise")
-        self._origin = _draws(posterior, f"{symbol}_origin")
-        self._unit = _draws(posterior, f"{symbol}_unit")
+        self.noise = drawn(posterior, f"{symbol}_noise")
+        self._origin = drawn(posterior, f"{symbol}_origin")
+        self._unit = drawn(posterior, f"{symbol}_unit")
 
     def pairs(self, draw: int, items: Integers, who: Integers) -> Floats:
         """Of pairs of objects, (n, 2), to ``who``, (n,): shape (n,)."""
@@ -270,10 +259,10 @@ def check_sortings(
     names = labels_of(posterior, "sorter")
     known, left_out = _known(posterior, table, ("item",), names, "sortings")
     data = Sortings.from_table(known, posterior.ids)
-    own = pd.Index(names).get_indexer(pd.Index(data.sorters))
+    own = pd.Index(names).get_indexer(pd.Index(data.people))
     groups = [SortedTrials(group, own[group.sorter]) for group in data.groups]
     seen = _Similarities(posterior, "sorting", names)
-    threshold = _draws(posterior, "sorting_threshold")
+    threshold = drawn(posterior, "sorting_threshold")
     rng = np.random.default_rng([seed, 6])
     who = np.concatenate([group.who for group in groups])
     size = np.concatenate([group.size - 1 for group in groups])

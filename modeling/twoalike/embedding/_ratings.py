@@ -146,13 +146,7 @@ def _between(source: RatingSource) -> tuple[Integers, Integers]:
 
 
 def slider_levels(rating: Floats, levels: int = RATING_LEVELS) -> tuple[Integers, Integers]:
-    """Cut a rater's answers, (n,), at their own quantiles: places of the thresholds around each.
-
-    Examples
-    --------
-    >>> slider_levels(np.array([0.1, 0.5, 0.5, 0.9]), levels=4)
-    (array([0, 1, 1, 3]), array([1, 3, 3, 4]))
-    """
+    """Cut a rater's answers, (n,), at their own quantiles: places of the thresholds around each."""
     value, number, count = np.unique(rating, return_inverse=True, return_counts=True)
     below = np.cumsum(count) - count
     middle = (below + count / 2) / len(rating)

@@ -24,8 +24,14 @@ from twoalike.embedding._loo import (
     subset_rows,
 )
 from twoalike.embedding._parts import ROWS
-from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._predictive import Comparison, Tally, bernoulli_moments, rows_twice
+from twoalike.embedding._posterior import Posterior, check_indices
+from twoalike.embedding._predictive import (
+    Comparison,
+    Tally,
+    bernoulli_moments,
+    most_probable,
+    rows_twice,
+)
 from twoalike.embedding._sets import set_similarities
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError, counted, progress
@@ -149,25 +155,7 @@ def set_probabilities(
         If the items have another shape, or no such object or person exists.
     """
     items = np.asarray(items)
-    m, people = posterior.embedding.shape[1], posterior.lapse.shape[1]
-    if items.ndim != 2 or items.shape[1] != question.items:
-        raise TwoalikeError(
-            where="items", expected=f"shape (n, {question.items})", found=f"shape {items.shape}"
-        )
-    if items.size and (items.min() < 0 or items.max() >= m):
-        raise TwoalikeError(
-            where="items",
-            expected=f"indices of {m} objects, from 0 to {m - 1}",
-            found=f"{items.min()} to {items.max()}",
-        )
-    if participants is not None and (
-        np.shape(participants) != items.shape[:1] or np.max(participants, initial=-1) >= people
-    ):
-        raise TwoalikeError(
-            where="participants",
-            expected=f"one index a set, shape ({len(items)},), below {people}",
-            found=f"shape {np.shape(participants)}",
-        )
+    check_indices(posterior, items, question.items, participants, "items")
     width = len(question.answers)
     parts: list[list[Floats]] = []
     block = len(items) if interval is None else VALUES // (width * len(posterior.embedding)) + 1
@@ -244,7 +232,8 @@ def check_sets(
                 mean[start : start + len(p)] += given / len(which)
                 total[place] += np.log(np.maximum(given, 1e-30)).sum()
                 base = p if predicted is None else predicted[number]
-                _add_agreement(agreement, number, p, base, of.answer)
+                hits = most_probable(p, base, of.answer)
+                agreement.add(np.full(len(p), number), *hits)
                 if loo:
                     first, last = np.searchsorted(kept, [start, start + len(p)])
                     answers[place, first:last, : p.shape[1]] = p[kept[first:last] - start]
@@ -287,18 +276,6 @@ def _mean_answers(
         for place, of in enumerate(groups):
             means[place] += set_answers(draw, of) / len(which)
     return means
-
-
-def _add_agreement(tally: Tally, number: int, p: Floats, base: Floats, answer: Integers) -> None:
-    """Add choices of one question: whether the answer is the most probable one, ties shared.
-
-    The most probable by ``base``: of the draw, or averaged over draws (:mod:`._predictive`).
-    """
-    tied = base >= base.max(axis=1, keepdims=True) - 1e-9
-    share = 1 / tied.sum(axis=1)
-    hits = tied[np.arange(len(p)), answer] * share
-    here = np.full(len(p), number)
-    tally.add(here, hits, bernoulli_moments((p * tied).sum(axis=1), share))
 
 
 class _Twice:

@@ -33,6 +33,7 @@ import pandas as pd
 
 from twoalike.embedding._parts import (
     PaddedGroup,
+    PaddedTrials,
     find_kernel,
     in_size_groups,
     name_axes,
@@ -69,19 +70,12 @@ class SortingGroup(PaddedGroup):
         return int(self.items.size * self.items.shape[1])
 
 
-@dataclass(frozen=True, eq=False)
-class Sortings:
-    """All trials, in groups of about one size.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sortings(PaddedTrials[SortingGroup]):
+    """All trials of those who sorted; ``reference`` pairs (P, 2) are those that trials show."""
 
-    ``reference`` (r, 2) are the pairs over which similarities are standardised; ``left_out`` counts
-    trials of two objects.
-    """
-
-    groups: tuple[SortingGroup, ...]
-    sorters: tuple[str, ...]
+    axis = "sorter"
     reference: Integers
-    ids: tuple[str, ...]
-    left_out: int = 0
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Sortings":
@@ -100,31 +94,12 @@ class Sortings:
             trial.items[np.stack(np.triu_indices(len(trial.items), 1), 1)] for trial in telling
         ]
         return cls(
-            tuple(_padded(group, index, number) for number, group in enumerate(groups)),
-            sorters,
-            reference_pairs(np.concatenate(pairs)),
-            ids,
-            len(trials) - len(telling),
+            groups=tuple(_padded(group, index, number) for number, group in enumerate(groups)),
+            people=sorters,
+            reference=reference_pairs(np.concatenate(pairs)),
+            ids=ids,
+            left_out=len(trials) - len(telling),
         )
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Who each sorter is."""
-        return self.sorters
-
-    @property
-    def labels(self) -> dict[str, list[str]]:
-        """Axis of the draws that sorters have, with its labels."""
-        return {"sorter": list(self.sorters)}
-
-    def counts(self) -> tuple[Integers, Integers]:
-        """Trials of each sorter, shape (A,), and in how many each object was, shape (m,)."""
-        trials = np.zeros(len(self.sorters), dtype=np.int64)
-        sorted_ = np.zeros(len(self.ids), dtype=np.int64)
-        for group in self.groups:
-            trials += np.bincount(group.sorter, minlength=len(trials))
-            sorted_ += np.bincount(group.items[group.shown > 0], minlength=len(sorted_))
-        return trials, sorted_
 
 
 def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) -> SortingGroup:
@@ -157,7 +132,7 @@ def add_sortings(
     """
     import pymc as pm
 
-    n = len(data.sorters)
+    n = len(data.people)
     noise = pooled_noise("sorting_noise", "sorting", TYPICAL_NOISE, n, "sorter")
     threshold = pm.Normal("sorting_threshold_location", 0.5, 1.0)
     if n > 1:
@@ -168,7 +143,7 @@ def add_sortings(
         threshold = threshold[None]
     threshold = pm.Deterministic("sorting_threshold", threshold, dims="sorter")
     form: dict[str, Any] = {"similarity": similarity, "reference": data.reference}
-    add_units("sorting", x, data.reference, similarity, data.sorters, "sorter", log_weight)
+    add_units("sorting", x, data.reference, similarity, data.people, "sorter", log_weight)
     for number, group in enumerate(data.groups):
         name = f"{POTENTIAL}{number}"
         if observed:

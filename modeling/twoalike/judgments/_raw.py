@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.judgments._columns import trial_numbers
-from twoalike.judgments._tables import TABLES, JudgmentKind, arrangements_table
+from twoalike.judgments._tables import TABLES, JudgmentKind
 from twoalike.registry import find_task
 from twoalike.study import Booleans, Integers, Study, TwoalikeError, counted, provenance
 from twoalike.tables import (
@@ -29,6 +29,7 @@ from twoalike.tables import (
     Column,
     Fault,
     Table,
+    make_frame,
     parse_text,
     typed,
     write_frame,
@@ -202,6 +203,22 @@ class LastTrials:
         return pd.DataFrame({**about, **columns, **times})
 
 
+def raw_table(
+    kind: JudgmentKind,
+    parts: Sequence[pd.DataFrame],
+    raw: str | Path,
+    objects: Sequence[str] | None,
+    nothing: str,
+) -> pd.DataFrame:
+    """Make the table of what was read of each session; ``nothing`` says that there is no row."""
+    rows = pd.concat(parts, ignore_index=True)
+    if not len(rows):
+        raise TwoalikeError(f"{len(parts)} sessions, but {nothing}", where=raw)
+    items = [rows[item] for item in TABLES[kind].items if item in rows]
+    seen = pd.unique(pd.concat(items, ignore_index=True).dropna())
+    return make_frame(dict(rows), TABLES[kind], raw, known_order(list(seen), objects, raw))
+
+
 def read_raw_arrangements(
     raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
@@ -217,13 +234,8 @@ def read_raw_arrangements(
     sessions, excluded = raw_sessions(raw, MULTI_ARRANGEMENT, ARRANGEMENT_COLUMNS, unusable)
     counts, last = {"n_outside": 0, "n_alone": 0, "n_torn": 0}, LastTrials()
     parts = [_arrangements_of(session, last, counts) for session in sessions]
-    rows = pd.concat(parts, ignore_index=True)
-    if not len(rows):
-        raise TwoalikeError(
-            f"{len(sessions)} sessions, but no trial has two images inside", where=raw
-        )
-    ids = known_order(list(pd.unique(rows["item"])), objects, raw)
-    table = arrangements_table(dict(rows), ids, raw)
+    nothing = "no trial has two images inside"
+    table = raw_table("arrangements", parts, raw, objects, nothing)
     table.attrs.update(counts)
     if unusable is not None:
         table.attrs["excluded"] = excluded

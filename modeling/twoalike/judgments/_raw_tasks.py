@@ -9,6 +9,7 @@ and ``n_items`` tells how many there are.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._columns import PAIR
-from twoalike.judgments._rated import ratings_table, sortings_table
 from twoalike.judgments._raw import (
     LastTrials,
     RawSession,
     Rule,
-    known_order,
     raw_sessions,
+    raw_table,
     whole_trials,
 )
 from twoalike.judgments._sets import ITEMS, MORE_ITEMS
-from twoalike.judgments._tables import choices_table
-from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
+from twoalike.study import MISSING, Booleans, Integers
 from twoalike.tables import (
     ANCHORED_CHOICE,
     CHOICE_COLUMNS,
@@ -111,32 +109,15 @@ def read_raw(
         If there is no trial, the rule leaves out all sessions, a column is missing, or a value
         does not fit; the message names the file, the row and the column.
     """
-    return _read_choices(raw, ODD_ONE_OUT, objects, unusable)
-
-
-def read_raw_anchored(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
-    return _read_choices(raw, ANCHORED_CHOICE, objects, unusable)
-
-
-def read_raw_odd_of_many(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all choices of the odd one of many, as :func:`read_raw`."""
-    return _read_choices(raw, ODD_ONE_OF_MANY, objects, unusable)
-
-
-def read_raw_alike_pairs(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all choices of the most alike pair, as :func:`read_raw`."""
-    return _read_choices(raw, MOST_ALIKE_PAIR, objects, unusable)
+    return _read_choices(raw, objects, unusable, task=ODD_ONE_OUT)
 
 
 def _read_choices(
-    raw: str | Path, task: str, objects: Sequence[str] | None, unusable: Rule | None
+    raw: str | Path,
+    objects: Sequence[str] | None = None,
+    unusable: Rule | None = None,
+    *,
+    task: str,
 ) -> pd.DataFrame:
     """Choices of one task (its label)."""
     asked = _ASKED[task]
@@ -151,16 +132,25 @@ def _read_choices(
         )
     )
     sessions, excluded = raw_sessions(raw, task, columns, rule)
-    rows = pd.concat([_choices_of(session, asked) for session in sessions], ignore_index=True)
-    rows["kind"] = asked.kind
-    if not len(rows):
-        raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
-    items = [rows[item] for item in (*ITEMS, *MORE_ITEMS) if item in rows]
-    seen = list(pd.unique(pd.concat(items, ignore_index=True).dropna()))
-    table = choices_table(dict(rows), known_order(seen, objects, raw), raw)
-    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
-    table.attrs["n_torn"] = sum(one.torn for one in sessions)
-    table.attrs["excluded"] = excluded
+    parts = [_choices_of(session, asked) for session in sessions]
+    table = raw_table("choices", parts, raw, objects, "no trial has a response")
+    return _with_counts(table, sessions, excluded)
+
+
+read_raw_anchored = partial(_read_choices, task=ANCHORED_CHOICE)
+"""Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
+read_raw_odd_of_many = partial(_read_choices, task=ODD_ONE_OF_MANY)
+"""Read all choices of the odd one of many, as :func:`read_raw`."""
+read_raw_alike_pairs = partial(_read_choices, task=MOST_ALIKE_PAIR)
+"""Read all choices of the most alike pair, as :func:`read_raw`."""
+
+
+def _with_counts(
+    table: pd.DataFrame, sessions: Sequence[RawSession], excluded: object
+) -> pd.DataFrame:
+    """Add how many trials have no answer, how many rows are torn, and whom the rule leaves out."""
+    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(table)
+    table.attrs |= {"n_torn": sum(one.torn for one in sessions), "excluded": excluded}
     return table
 
 
@@ -175,6 +165,7 @@ def _choices_of(session: RawSession, asked: _Asked) -> pd.DataFrame:
         answers = {"chosen": chosen.min(axis=1), "second": chosen.max(axis=1)}
     rows, text = session.rows[answered], session.text[answered]
     about = {
+        "kind": asked.kind,
         "participant": session.participant,
         "session": session.session,
         "trial": rows["trial_index"].to_numpy(),
@@ -278,15 +269,8 @@ def read_raw_ratings(
             "correct": check_verdicts(session.text)[rows.index],
         }
         parts.append(last.add(session, rows, columns))
-    rows = pd.concat(parts, ignore_index=True)
-    if not len(rows):
-        raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a rating", where=raw)
-    seen = pd.unique(pd.concat([rows[name] for name in PAIR], ignore_index=True))
-    table = ratings_table(dict(rows), known_order(list(seen), objects, raw), raw)
-    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
-    table.attrs["n_torn"] = sum(one.torn for one in sessions)
-    table.attrs["excluded"] = excluded
-    return table
+    table = raw_table("ratings", parts, raw, objects, "no trial has a rating")
+    return _with_counts(table, sessions, excluded)
 
 
 def read_raw_sortings(
@@ -313,11 +297,6 @@ def read_raw_sortings(
         rows = session.rows[kept]
         columns = {"item": rows["stimulus"], "pile": rows["pile"], "pile_name": rows["pile_name"]}
         parts.append(last.add(session, rows, columns))
-    rows = pd.concat(parts, ignore_index=True)
-    if not len(rows):
-        raise TwoalikeError(f"{len(sessions)} sessions, but nothing was sorted", where=raw)
-    table = sortings_table(
-        dict(rows), known_order(list(pd.unique(rows["item"])), objects, raw), raw
-    )
+    table = raw_table("sortings", parts, raw, objects, "nothing was sorted")
     table.attrs |= {"n_without_choice": without, "n_torn": torn, "excluded": excluded}
     return table

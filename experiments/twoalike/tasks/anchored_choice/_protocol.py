@@ -3,19 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import pandas as pd
 from pydantic import Field
 
-from twoalike.tasks._listed import MoreTrials
-from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._protocol import KeyNames, preset_texts, shipped_texts
 from twoalike.tasks.odd_one_out import (
     ChoiceProtocol,
     ChoiceTexts,
     PlaceKeys,
-    PreparedTriplets,
-    Trial,
-    prepared_choices,
 )
 from twoalike.tasks.screens import Images
 
@@ -77,11 +71,3 @@ class AnchoredChoice(ChoiceProtocol):
         layout = images.get("layout") if isinstance(images, Mapping) else images.layout
         row = texts and layout == "row"
         return texts | preset_texts("anchored_choice_row", language) if row else texts
-
-
-def prepare_anchored(
-    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
-) -> PreparedTriplets:
-    """Read and check what an anchored-choice session needs, as :func:`prepare_triplets`."""
-    protocol, stimuli, table = load_listed(sitting, AnchoredChoice, table)
-    return prepared_choices(sitting, protocol, stimuli, table, more)

@@ -5,8 +5,6 @@ from ._protocol import many_text_faults as many_text_faults
 from ._session import ManyHands as ManyHands
 from ._session import PreparedMany as PreparedMany
 from ._session import many_times as many_times
-from ._session import prepare_alike_pairs as prepare_alike_pairs
-from ._session import prepare_odd_of_many as prepare_odd_of_many
 from ._trial import ManyActivity as ManyActivity
 from ._trial import ManyResult as ManyResult
 from ._trial import PairActivity as PairActivity

@@ -3,20 +3,14 @@
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from twoalike.tasks._listed import MoreTrials, listed_times
-from twoalike.tasks._prepare import Sitting, load_listed
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
-from twoalike.tasks.choice_of_many._protocol import ManyProtocol, MostAlikePair, OddOneOfMany
+from twoalike.tasks._listed import listed_times
 from twoalike.tasks.choice_of_many._trial import ManyActivity, PairActivity, PairTrial, many_trials
 from twoalike.tasks.odd_one_out import (
     PreparedTriplets,
     Trial,
     TripletActivity,
     TripletHands,
-    prepared_choices,
-    triplet_times,
 )
 from twoalike.tasks.screens import View
 
@@ -45,6 +39,9 @@ class ManyHands(TripletHands):
 class PreparedMany(PreparedTriplets):
     """A session of choices among many images that can start."""
 
+    read = staticmethod(many_trials)
+    hands_of = ManyHands
+
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into; in the trial with the most of them.
 
@@ -59,39 +56,6 @@ class PreparedMany(PreparedTriplets):
         """Choose what shows a trial."""
         return PairActivity if isinstance(trial, PairTrial) else ManyActivity
 
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that choose."""
-        assert self.sitting.observer is not None
-        return ManyHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
-
-def prepare_odd_of_many(
-    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
-) -> PreparedMany:
-    """Read and check what an odd-one-of-many session needs, as :func:`prepare_triplets`."""
-    return _prepare(sitting, OddOneOfMany, table, more)
-
-
-def prepare_alike_pairs(
-    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
-) -> PreparedMany:
-    """Read and check what a most-alike-pair session needs, as :func:`prepare_odd_of_many`."""
-    return _prepare(sitting, MostAlikePair, table, more)
-
-
-def _prepare(
-    sitting: Sitting,
-    model: type[ManyProtocol],
-    table: pd.DataFrame | None,
-    more: MoreTrials[Trial] | None,
-) -> PreparedMany:
-    protocol, stimuli, table = load_listed(sitting, model, table)
-    made = prepared_choices(
-        sitting, protocol, stimuli, table, more, made=PreparedMany, read=many_trials
-    )
-    assert isinstance(made, PreparedMany)
-    return made
-
-
-many_times = partial(listed_times, read=many_trials, times_of=triplet_times)
+many_times = partial(listed_times, made=PreparedMany)
 """Time for the trials of a list, in proportion to the images of each."""

@@ -23,7 +23,7 @@ from twoalike.tasks._prepare import (
     session_inputs,
 )
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks.free_sorting._layout import lay_out_sorting
 from twoalike.tasks.free_sorting._protocol import FreeSorting
 from twoalike.tasks.free_sorting._sorting import SortingActivity
@@ -149,6 +149,7 @@ class SortingHands(SeededHands[SimulatedSorter]):
 class PreparedSortings(Prepared):
     """A session of sorting that can start."""
 
+    hands_of = staticmethod(lambda one, *more: SortingHands(SimulatedSorter(one), *more))
     protocol: FreeSorting
     trials: tuple[ListedSorting, ...]
 
@@ -183,12 +184,6 @@ class PreparedSortings(Prepared):
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction."""
         return sorting_times(self.protocol, self.trials, progress.n_done)
-
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that sort."""
-        assert self.sitting.observer is not None
-        sorter = SimulatedSorter(self.sitting.observer)
-        return SortingHands(sorter, screen, clock, self.sitting.seed)
 
 
 def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,6 @@ from twoalike.tasks._prepare import (
     session_inputs,
 )
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -137,6 +136,7 @@ _FEWEST = 2
 class PreparedArrangements(Prepared):
     """A multi-arrangement session that can start."""
 
+    hands_of = staticmethod(lambda one, *more: ArrangementHands(SimulatedArranger(one), *more))
     protocol: MultiArrangement
     arranging: Arranging
 
@@ -192,12 +192,6 @@ class PreparedArrangements(Prepared):
         return arrangement_times(
             self.protocol, arranging.rest(), len(arranging.ids), arranging.still_listed()
         )
-
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that arrange."""
-        assert self.sitting.observer is not None
-        arranger = SimulatedArranger(self.sitting.observer)
-        return ArrangementHands(arranger, screen, clock, self.sitting.seed)
 
     def _done(self, progress: Progress) -> list[SubmittedTrial]:
         if not progress.n_done:

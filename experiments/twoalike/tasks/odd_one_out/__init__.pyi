@@ -13,8 +13,6 @@ from ._session import PreparedTriplets as PreparedTriplets
 from ._session import TripletHands as TripletHands
 from ._session import answer_keys as answer_keys
 from ._session import given_masks as given_masks
-from ._session import prepare_triplets as prepare_triplets
-from ._session import prepared_choices as prepared_choices
 from ._session import triplet_list_times as triplet_list_times
 from ._session import triplet_script as triplet_script
 from ._session import triplet_times as triplet_times

@@ -11,12 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from twoalike.choice import ChoiceKind
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
-from twoalike.stimuli import StimulusSet, find_images
+from twoalike.stimuli import find_images
 from twoalike.study import Study, TwoalikeError, sha256_file
 from twoalike.tables import STIMULI
 from twoalike.tasks._activity import Activity, Item
@@ -27,14 +26,12 @@ from twoalike.tasks._listed import (
     listed_script,
     listed_times,
     pages_duration,
-    prepared_trials,
 )
-from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._presentation import FrameCount, frame_counts
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
-from twoalike.tasks.odd_one_out._protocol import Choosing, OddOneOut
+from twoalike.tasks.odd_one_out._protocol import Choosing
 from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
 from twoalike.tasks.screens import (
     Frame,
@@ -282,7 +279,10 @@ class PreparedTriplets(PreparedTrials[Trial]):
     """A session of choices that can start."""
 
     protocol: Choosing
+    read = staticmethod(trials_from_table)
+    hands_of = TripletHands
     times_of = staticmethod(triplet_times)
+    find_given = staticmethod(given_masks)
     given: GivenMasks = NO_MASKS
     """Masks, where they are given."""
 
@@ -352,64 +352,6 @@ class PreparedTriplets(PreparedTrials[Trial]):
         """Choose what shows a trial."""
         return TripletActivity
 
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that choose."""
-        assert self.sitting.observer is not None
-        return TripletHands(self.sitting.observer, screen, clock, self.sitting.seed)
 
-
-def prepare_triplets(
-    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
-) -> PreparedTriplets:
-    """Read and check protocol, stimuli and trial list of a session.
-
-    Parameters
-    ----------
-    table
-        Trial list to use instead of the study's.
-    more
-        Where later blocks come from, in a session that adapts.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
-    protocol, stimuli, table = load_listed(sitting, OddOneOut, table)
-    return prepared_choices(sitting, protocol, stimuli, table, more)
-
-
-def prepared_choices(
-    sitting: Sitting,
-    protocol: Choosing,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    more: MoreTrials[Trial] | None = None,
-    *,
-    made: type[PreparedTriplets] = PreparedTriplets,
-    read: Callable[[pd.DataFrame], tuple[Trial, ...]] = trials_from_table,
-) -> PreparedTriplets:
-    """Put a session of a task of choices together, and check what it shows.
-
-    Parameters
-    ----------
-    table
-        Trial list, of which a pilot run shows the beginning.
-    more
-        Where later blocks come from, in a session that adapts.
-    made
-        What the session becomes.
-    read
-        Makes trials of the list.
-
-    Raises
-    ------
-    TwoalikeError
-        If a page or the simulated observer does not fit the objects shown.
-    """
-    given = partial(given_masks, sitting.study, protocol)
-    return prepared_trials(made, sitting, protocol, stimuli, table, more, read, given=given)
-
-
-triplet_list_times = partial(listed_times, read=trials_from_table, times_of=triplet_times)
+triplet_list_times = partial(listed_times, made=PreparedTriplets)
 """Time for the trials of a list of odd-one-out or anchored choices."""

@@ -5,7 +5,6 @@ from ._protocol import PairRating as PairRating
 from ._session import PreparedRatings as PreparedRatings
 from ._session import RatingHands as RatingHands
 from ._session import listed_rating_times as listed_rating_times
-from ._session import prepare_ratings as prepare_ratings
 from ._trial import PairTrial as PairTrial
 from ._trial import RatingActivity as RatingActivity
 from ._trial import RatingResult as RatingResult

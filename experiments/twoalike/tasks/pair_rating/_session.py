@@ -5,23 +5,19 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from twoalike.observers import SimulatedRater
 from twoalike.record import Progress
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._duration import Duration, Times, paced
 from twoalike.tasks._listed import (
-    MoreTrials,
     PreparedTrials,
     listed_script,
     listed_times,
     pages_duration,
-    prepared_trials,
 )
-from twoalike.tasks._prepare import Sitting, load_listed
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands, PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks.multi_arrangement import drag
 from twoalike.tasks.pair_rating._layout import lay_out_rating
 from twoalike.tasks.pair_rating._protocol import PairRating
@@ -58,9 +54,6 @@ def rating_times(
     pages = pages_duration(protocol, trials, n_done=n_done, n_fits=-(-further // per_block))
     return Times(one.times(len(trials) - n_done + further), pages)
 
-
-listed_rating_times = partial(listed_times, read=pair_trials, times_of=rating_times)
-"""Time for the trials of a list, and those that an adaptive session adds to it."""
 
 _AGAIN_S, _SLIDE_STEPS, _TO_DONE_S = 0.3, 8, 0.4
 _MOUSE_SHARE = 0.2
@@ -152,6 +145,8 @@ class PreparedRatings(PreparedTrials[PairTrial]):
     """A session of ratings that can start."""
 
     protocol: PairRating
+    read = staticmethod(pair_trials)
+    hands_of = staticmethod(lambda one, *more: RatingHands(SimulatedRater(one), *more))
     times_of = staticmethod(rating_times)
 
     def image_size(self, view: View) -> int:
@@ -171,29 +166,6 @@ class PreparedRatings(PreparedTrials[PairTrial]):
             more=self.more,
         )
 
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands that rate."""
-        assert self.sitting.observer is not None
-        return RatingHands(SimulatedRater(self.sitting.observer), screen, clock, self.sitting.seed)
 
-
-def prepare_ratings(
-    sitting: Sitting,
-    *,
-    table: pd.DataFrame | None = None,
-    more: MoreTrials[PairTrial] | None = None,
-) -> PreparedRatings:
-    """Read and check protocol, stimuli and trial list of a session.
-
-    Parameters
-    ----------
-    table, more
-        As for :func:`twoalike.tasks.prepare_triplets`.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
-    protocol, stimuli, table = load_listed(sitting, PairRating, table)
-    return prepared_trials(PreparedRatings, sitting, protocol, stimuli, table, more, pair_trials)
+listed_rating_times = partial(listed_times, made=PreparedRatings)
+"""Time for the trials of a list, and those that an adaptive session adds to it."""

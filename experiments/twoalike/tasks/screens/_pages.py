@@ -67,13 +67,7 @@ class _BesideTrials:
 
 
 class Turning:
-    """Which page of a text is shown.
-
-    Attributes
-    ----------
-    part
-        Number of the page that is shown, from 0.
-    """
+    """Which page of a text is shown: ``part``, from 0."""
 
     def __init__(
         self,
@@ -250,13 +244,7 @@ type Answer = str | int | tuple[str, ...] | None
 
 
 def read_answer(question: Question, entry: str) -> Answer:
-    """Typed answer as it is stored; None for no answer.
-
-    Examples
-    --------
-    >>> read_answer(Question(id="age", text="How old?", kind="age"), " 93 ")
-    89
-    """
+    """Typed answer as it is stored; None for no answer."""
     text = " ".join(entry.split())
     if not text:
         return None
