@@ -119,31 +119,6 @@ def predictions(fold: int, name: str, triplets: Path) -> np.ndarray:
     return found
 
 
-def maps_tried() -> list[str]:
-    """Ways to fit the map of the first fold, and what they leave about objects held out of it."""
-    teacher = WORK / "teacher-contrastive"
-    if not teacher.exists():
-        words: tuple[Any, ...] = ("teach", WORK / "posterior-0.nc", *FEATURES)
-        words += ("--choices", WORK / "train-0.parquet", "--regulariser", "contrastive")
-        command(*words, "--out", teacher)
-    penalty = json.loads((teacher / "teacher.json").read_text())["penalty"]
-    lines = [
-        "## Ways to fit the map",
-        "",
-        "`teach --regulariser contrastive` on the first fold's judgments: log-loss of people's "
-        "choices about objects held out of the map (8 folds of the objects that were not removed).",
-        "",
-        "| method | L2 penalty | share of the local term | log-loss (nats) |",
-        "|---|---|---|---|",
-    ]
-    for row in penalty["tried"]:
-        chosen = " (chosen)" if row == penalty["chosen"] else ""
-        share = f"{row['contrastive']:g}" if row["method"] == "gradient" else ""
-        words = (row["method"] + chosen, f"{row['strength']:g}", share, f"{row['log_loss']:.4f}")
-        lines.append("| " + " | ".join(words) + " |")
-    return [*lines, ""]
-
-
 def with_lapses(p: np.ndarray, posterior: Posterior, judge: np.ndarray | None = None) -> np.ndarray:
     """Give probabilities the lapses of a typical observer, or lapse and temperature of each judge.
 
@@ -245,7 +220,6 @@ def main() -> None:
         "",
         *table(f"{some:,} choices with at least one removed object", folds, all_new=False),
         *table(f"{whole:,} choices of three removed objects", folds, all_new=True),
-        *maps_tried(),
     ]
     print("\n".join(lines))
     results = ROOT / "benchmarks" / "results"

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose
 
 from twoalike.rsa import debiased_cka, distance_changes, linear_cka, neighbour_overlap, pair_kinds

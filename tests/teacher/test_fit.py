@@ -165,13 +165,7 @@ def anchored_judgments(world: World, n: int, rng: np.random.Generator) -> Choice
 
 def test_anchored_choices_settle_a_teacher(world: World, rng: np.random.Generator) -> None:
     near, odd = anchored_judgments(world, 3000, rng), judgments(world, 500, rng)
-    config = TeachConfig(
-        regulariser="contrastive",
-        folds=3,
-        gradient_strengths=(0.01,),
-        contrastive=(),
-        triplets=2000,
-    )
+    config = TeachConfig(folds=3, triplets=2000)
     said = fit_teacher(world.posterior, world.features, config, choices=near).description
     assert said["settled_on"] == "choices"
     assert all(np.isfinite(row["log_loss"]) for row in said["penalty"]["tried"])

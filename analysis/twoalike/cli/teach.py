@@ -34,9 +34,6 @@ class Options:
     labels: Literal["auto", "predictive", "plugin"] = "auto"
     """predictive: averaged over the posterior's draws; plugin: from its mean similarities; auto:
     whichever predicts new --choices better (predictive without new choices)."""
-    regulariser: Literal["ridge", "contrastive"] = "ridge"
-    """ridge: the map in closed form; contrastive: the best (on held-out objects) of this and maps
-    fitted by gradient, with and without a term that preserves the network's neighbourhoods."""
     untransformed: bool = False
     """Make the control: the network's own similarities, at the temperature that fits best."""
     draws: int = 50

@@ -1,8 +1,7 @@
 """Fitting a teacher: a map to positions; everything else by cross-entropy on held-out objects.
 
 The target positions are those of the posterior's mean similarities. Ridge regression gives the map
-in closed form for every penalty; a map fitted by gradient starts from the best of these and is
-chosen if it predicts held-out objects better. The penalty, the weight of each human axis and the
+in closed form for every penalty. The penalty, the weight of each human axis and the
 identity block minimise the cross-entropy of triplets whose objects were all placed by maps fitted
 without them: of people's own choices if there are any, otherwise of the posterior's soft labels.
 Choices are the better criterion. A posterior fitted without features treats whatever they could
@@ -12,7 +11,7 @@ features, held-out objects of THINGS are predicted with an accuracy of .539 inst
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,6 @@ from twoalike.teacher._labels import (
 from twoalike.teacher._maps import (
     SoftLabels,
     axis_logits,
-    gradient_map,
     object_folds,
     predicted_without_own_fold,
     principal_positions,
@@ -58,23 +56,10 @@ class TeachConfig(Strict):
     known: bool = Field(default=False, description="judged objects keep the posterior's positions")
     mode: Mode = Field(default="predictive", description="kind of soft labels")
     folds: int = Field(default=8, ge=2, description="of objects")
-    regulariser: Literal["ridge", "contrastive"] = Field(
-        default="ridge",
-        description="ridge: closed form; contrastive: also maps fitted by gradient, with and "
-        "without a term that keeps the network's neighbourhoods; the best of all is taken",
-    )
     strengths: tuple[float, ...] = Field(
         default=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
         min_length=1,
         description="ridge penalties tried, in mean squared norms of the features",
-    )
-    gradient_strengths: tuple[float, ...] = Field(
-        default=(0.0003, 0.003, 0.03, 0.3),
-        min_length=1,
-        description="L2 penalties tried by gradient; decided choices need weak ones",
-    )
-    contrastive: tuple[float, ...] = Field(
-        default=(0.01, 0.1), description="shares of the local term tried by gradient, beside 0"
     )
     triplets: int = Field(default=40_000, ge=100, description="with soft labels")
     seed: int = Field(default=0, ge=0)
@@ -246,18 +231,14 @@ def _describe(
 class _Trial:
     """One way to fit the map, and how well it predicts held-out objects."""
 
-    method: Literal["ridge", "gradient"]
-    strength: float  # L2 penalty
-    contrastive: float  # share of the local term, of a map fitted by gradient
+    strength: float  # of the ridge penalty
     predicted: Floats  # positions of every object by the map without its fold, (m, D)
     shares: Floats  # best multiples of the similarities of these positions and of the network's own
     log_loss: float  # with these multiples
 
     def as_dict(self) -> dict[str, Any]:
         """For teacher.json."""
-        local = {"contrastive": self.contrastive} if self.method == "gradient" else {}
-        found = {"method": self.method, "strength": self.strength}
-        return {**found, **local, "log_loss": self.log_loss}
+        return {"strength": self.strength, "log_loss": self.log_loss}
 
 
 class _Search:
@@ -286,10 +267,6 @@ class _Search:
         self.y, self.main = principal_positions(similarity, posterior.embedding.shape[-1])
         self.deciding = choices if choices and len(choices.chosen) >= ENOUGH_CHOICES else None
         self.settled_on = "choices" if self.deciding else "soft labels"
-        self.learnt = [self.labels]
-        if choices is not None:
-            made = np.eye(3)[choices.chosen]
-            self.learnt.append(SoftLabels(choices.triplets, made, choices.lapse, choices.anchored))
 
     def settle(self, x: Floats | None = None) -> tuple[Floats, float]:
         """Best multiples of what makes objects similar, and the log-loss with these multiples.
@@ -311,54 +288,14 @@ class _Search:
         logits = np.tensordot(shares, parts, axes=1)
         return shares, score_soft(logits, self.labels.probabilities)["log_loss"]
 
-    def _trial(
-        self,
-        method: Literal["ridge", "gradient"],
-        strength: float,
-        contrastive: float,
-        predicted: Floats,
-    ) -> _Trial:
-        shares, log_loss = self.settle(predicted)
-        return _Trial(method, strength, contrastive, predicted, shares, log_loss)
-
-    def ridge_trials(self) -> list[_Trial]:
+    def trials(self) -> list[_Trial]:
         """Try every penalty in closed form."""
         strengths = self.config.strengths
         predicted = predicted_without_own_fold(self.z, self.y, strengths, self.fold)
         return [
-            self._trial("ridge", strength, 0.0, x)
+            _Trial(strength, x, *self.settle(x))
             for strength, x in zip(strengths, predicted, strict=True)
         ]
-
-    def gradient_trials(self, start: float) -> list[_Trial]:
-        """Try penalties by gradient, then shares of the local term at the best of them.
-
-        Each map begins from the ridge regression with the penalty ``start``.
-        """
-        config = self.config
-        trials = [self._by_gradient(s, 0.0, start) for s in config.gradient_strengths]
-        strength = min(trials, key=lambda trial: trial.log_loss).strength
-        return trials + [self._by_gradient(strength, c, start) for c in config.contrastive]
-
-    def _by_gradient(self, strength: float, contrastive: float, start: float) -> _Trial:
-        predicted = np.empty_like(self.y)
-        for k in np.unique(self.fold):
-            out = self.fold == k
-            weight, bias = self._gradient_map(np.flatnonzero(~out), strength, contrastive, start)
-            predicted[out] = self.z[out] @ weight.T + bias - self.main
-        return self._trial("gradient", strength, contrastive, predicted)
-
-    def _gradient_map(
-        self, rows: Integers, strength: float, contrastive: float, start: float
-    ) -> tuple[Floats, Floats]:
-        return gradient_map(
-            self.z[rows],
-            self.y[rows] + self.main,
-            [labels.among(rows, len(self.z)) for labels in self.learnt],
-            start=start,
-            strength=strength,
-            contrastive=contrastive,
-        )
 
     def untransformed(self) -> dict[str, Any]:
         """Return the network's own similarities at the temperature that fits the judgments best."""
@@ -376,17 +313,9 @@ class _Search:
 
     def best(self) -> dict[str, Any]:
         """Fit the map with the settings that predict held-out objects best."""
-        trials = self.ridge_trials()
-        start = min(trials, key=lambda trial: trial.log_loss).strength
-        if self.config.regulariser == "contrastive":
-            trials += self.gradient_trials(start)
+        trials = self.trials()
         best = min(trials, key=lambda trial: trial.log_loss)
-        if best.method == "ridge":
-            ((weight, bias),) = ridge_maps(self.z, self.y, [best.strength])
-        else:
-            everything = np.arange(len(self.z))
-            weight, bias = self._gradient_map(everything, best.strength, best.contrastive, start)
-            bias = bias - self.main
+        ((weight, bias),) = ridge_maps(self.z, self.y, [best.strength])
         (share,), _ = self.settle()
         axes, main, own = best.shares[:-2], best.shares[-2], best.shares[-1]
         _positive(max(float(axes.max(initial=0.0)), float(own)))

@@ -1,32 +1,15 @@
-"""Maps from features to positions: ridge regression in closed form, or by gradient.
-
-Ridge regression minimises the squared error of positions. The map by gradient minimises
-
-    (1 - c) L_global + c L_local + strength * unit * |W|^2 / m
-
-L_global is the cross-entropy of the posterior's soft labels or, if there are choices of people,
-the mean of the cross-entropies of both; ridge regression only approximates its minimum. L_local
-(arXiv:2306.04507) preserves the network's neighbourhoods: it is the cross-entropy between row-wise
-softmaxes of the cosine similarities of features before and after the map, both divided by a
-temperature and without the diagonal.
-"""
+"""Maps from features to positions: ridge regression in closed form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import Booleans, Floats, Integers
-
-if TYPE_CHECKING:
-    import torch
+from twoalike.study import Floats, Integers
 
 LEAST_VARIANCE = 1e-3
-LOCAL_TEMPERATURE = 0.1
-LOCAL_OBJECTS = 1024
-"""Most objects in the local term, as in gLocal's batches: its cost is quadratic in them."""
 
 
 def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
@@ -119,118 +102,4 @@ class SoftLabels:
     """Choice probabilities for triplets."""
 
     triplets: Integers  # rows of the features, (n, 3)
-    probabilities: Floats  # that item 1, 2, 3 is the odd one, (n, 3); choices are one-hot
-    lapse: float = 0.0  # share of guesses among them, which the map need not explain
-    anchored: Booleans | None = None  # where item 1 is never the odd one, (n,); None: nowhere
-
-    def among(self, rows: Integers, m: int) -> "SoftLabels":
-        """Keep triplets whose objects are all among ``rows`` of m, as positions in ``rows``."""
-        triplets, inside = rows_within(self.triplets, rows, m)
-        anchored = None if self.anchored is None else self.anchored[inside]
-        return SoftLabels(triplets, self.probabilities[inside], self.lapse, anchored)
-
-
-def gradient_map(
-    z: Floats,
-    y: Floats,
-    labels: Sequence[SoftLabels],
-    *,
-    start: float,
-    strength: float,
-    contrastive: float,
-    steps: int = 100,
-) -> tuple[Floats, Floats]:
-    """Weight (D, p) and bias (D,) of the map from features z (m, p) to positions.
-
-    The search starts from the ridge regression to y (m, D) with the penalty ``start`` and takes at
-    most ``steps`` steps of L-BFGS; the loss has no noise, so there is no learning rate to choose.
-    All kinds of labels have equal weight. ``strength`` is an L2 penalty in the units of
-    :func:`ridge_maps`, ``contrastive`` the share of the local term, in [0, 1).
-    """
-    import torch
-    from scipy.optimize import minimize
-
-    # Gradients stay in the span of the features, which often has far fewer dimensions.
-    centre = z.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(z - centre, full_matrices=False)
-    basis = directions[sizes > 1e-6 * sizes[0]]  # (r, p)
-    inner = (z - centre) @ basis.T
-    ((weight, bias),) = ridge_maps(inner, y, [start])
-    unit = float((inner**2).sum()) / len(z) ** 2
-    objective = _Objective(torch.from_numpy(inner).float(), labels, contrastive, weight.shape)
-
-    def loss(values: Floats) -> tuple[float, Floats]:
-        free = torch.from_numpy(values).float().requires_grad_()
-        total = objective(free)
-        total = total + strength * unit * (free[: weight.size] ** 2).sum()
-        total.backward()
-        assert free.grad is not None  # backward has been called
-        return float(total.detach()), free.grad.numpy().astype(np.float64)
-
-    begin = np.concatenate([weight.ravel(), bias])
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
-    turned = found[: weight.size].reshape(weight.shape) @ basis
-    return turned, found[weight.size :] - turned @ centre
-
-
-class _Objective:
-    """The two losses of a map, without the penalty."""
-
-    def __init__(
-        self,
-        z: "torch.Tensor",
-        labels: Sequence[SoftLabels],
-        contrastive: float,
-        shape: tuple[int, ...],
-    ) -> None:
-        import torch
-
-        self.z, self.contrastive, self.shape = z, contrastive, shape
-        self.parts = [
-            (
-                torch.from_numpy(np.asarray(part.triplets, dtype=np.int64)),
-                torch.from_numpy(part.probabilities).float(),
-                torch.tensor(part.lapse) if part.lapse > 0 else None,
-                None if part.anchored is None else torch.from_numpy(part.anchored),
-            )
-            for part in labels
-            if len(part.triplets)
-        ]
-        # Evenly spaced, so that the choice of objects is not random.
-        kept = np.linspace(0, len(z) - 1, min(LOCAL_OBJECTS, len(z))).round().astype(np.int64)
-        self.batch = z[torch.from_numpy(kept)]
-        self.wanted = local_logs(self.batch).exp()
-
-    def __call__(self, free: "torch.Tensor") -> Any:
-        """Loss of the flattened weight and bias."""
-        import torch
-
-        from twoalike.choice import log_choice, pair_similarities
-
-        size = self.shape[0] * self.shape[1]
-        weight, bias = free[:size].view(self.shape), free[size:]
-        x = self.z @ weight.T + bias
-        similarity, total = x @ x.T, torch.zeros(())
-        for triplets, probabilities, lapse, anchored in self.parts:
-            pairs = pair_similarities(similarity, triplets)
-            logs = log_choice(pairs, 1.0, lapse, anchored=anchored, xp=torch)
-            if anchored is not None:  # 0 times the log of an impossible answer would be NaN
-                logs = (logs[0].masked_fill(anchored, 0.0), *logs[1:])
-            loss = -(probabilities * torch.stack(logs, dim=1)).sum(dim=1).mean()
-            total = total + loss / len(self.parts)
-        if not self.contrastive:
-            return total
-        local = local_logs(self.batch @ weight.T + bias)
-        local_loss = -(self.wanted * local).sum(dim=1).mean()
-        return (1 - self.contrastive) * total + self.contrastive * local_loss
-
-
-def local_logs(x: "torch.Tensor", temperature: float = LOCAL_TEMPERATURE) -> "torch.Tensor":
-    """Log-probability that each other object is the neighbour: (b, D) -> (b, b - 1)."""
-    import torch
-
-    unit = torch.nn.functional.normalize(x, dim=1)
-    b = len(x)
-    others = ~torch.eye(b, dtype=torch.bool)
-    cosine = (unit @ unit.T)[others].view(b, b - 1)
-    return torch.log_softmax(cosine / temperature, dim=1)
+    probabilities: Floats  # that item 1, 2, 3 is the odd one, (n, 3)

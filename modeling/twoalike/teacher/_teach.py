@@ -57,7 +57,6 @@ def teach(
     out: str | Path | None = None,
     kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto",
     labels: Literal["auto", "predictive", "plugin"] = "auto",
-    regulariser: Literal["ridge", "contrastive"] = "ridge",
     untransformed: bool = False,
     draws: int = DRAWS,
     folds: int = 8,
@@ -98,9 +97,6 @@ def teach(
     labels
         ``predictive``: averaged over the posterior's draws; ``plugin``: from its mean similarities;
         ``auto``: whichever predicts new choices better (predictive without new choices).
-    regulariser
-        ``ridge``: the map in closed form; ``contrastive``: also maps fitted by gradient; the map
-        that predicts held-out objects best is chosen.
     untransformed
         Make the control: the network's own similarities at the temperature that fits best.
     draws
@@ -152,7 +148,6 @@ def teach(
         untransformed=untransformed,
         mode=people.label_comparison.get("chosen", "predictive") if labels == "auto" else labels,
         folds=folds,
-        regulariser=regulariser,
         known=not untransformed and kind in {"auto", "mixed"},
         seed=seed,
     )
