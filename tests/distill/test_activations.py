@@ -90,13 +90,13 @@ def test_each_image_is_read_once_for_all_steps(
 ) -> None:
     """Beside a crop of those that show ability, and the few that try and check the network."""
     opened: list[Image.Image] = []
-    real = Preprocessing.__call__
+    real = Preprocessing.pixels
 
     def counted(self: Preprocessing, image: Image.Image) -> torch.Tensor:
         opened.append(image)
         return real(self, image)
 
-    monkeypatch.setattr(Preprocessing, "__call__", counted)
+    monkeypatch.setattr(Preprocessing, "pixels", counted)
     run(squares, tmp_path / "student", steps=20)
     n, tried, checked = len(squares.features.ids), 3, 8
     assert len(opened) == 2 * n + tried + checked

@@ -71,13 +71,11 @@ class Cropped(Preprocessing):
         """Crop first, and prepare as ``whole`` does."""
         return cls(**{each.name: getattr(whole, each.name) for each in fields(whole)})
 
-    def __call__(self, image: Image.Image) -> torch.Tensor:
-        """Input of the network, from the crop."""
+    def pixels(self, image: Image.Image) -> torch.Tensor:
+        """Resized crop, shape (size, size, 3), uint8."""
         width, height = (max(1, round(CROP * side)) for side in image.size)
         left, top = (image.size[0] - width) // 2, (image.size[1] - height) // 2
-        return super().__call__(
-            ImageOps.mirror(image.crop((left, top, left + width, top + height)))
-        )
+        return super().pixels(ImageOps.mirror(image.crop((left, top, left + width, top + height))))
 
 
 @dataclass(frozen=True, eq=False)
