@@ -1,5 +1,6 @@
 """``twoalike distill``."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -57,7 +58,15 @@ class Options:
     """Leave out images that cannot be read, instead of stopping."""
     train: Literal["full", "last", "lora", "probe"] | None = None
     """What is trained: full (all weights), last (the last blocks), lora (low-rank adapters), or
-    probe (an affine map of the features, which are computed once). The recipe sets the details."""
+    probe (nothing: the aligned vector in closed form). The recipe sets the details."""
+    head: Literal["none", "linear", "dense"] | None = None
+    """Map on the features that is trained with them and then left out: linear, dense, or none."""
+    balance: float | None = None
+    """Length of the vector's human part, in lengths of its features, instead of the most likeness
+    that costs held-out images no ability."""
+    classes: Path | None = None
+    """Table of the images' classes (.tsv: id, and a column per level, of which the last counts), by
+    which ability is judged; otherwise by their folders or, without these, by recognising crops."""
     sampling: Literal["uniform", "scales"] | None = None
     """Triplets of a batch. uniform: any three images. scales: the teacher's nearest neighbours at
     all scales, which also teaches fine distinctions."""
@@ -71,6 +80,10 @@ class Options:
     """Peak learning rate."""
     seed: int | None = None
     """Everything random derives from it."""
+    workers: int | None = None
+    """Number of extra processes that load images."""
+    precision: Literal["32", "bf16"] | None = None
+    """Arithmetic of the network."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     resume: bool = False
@@ -108,12 +121,17 @@ def distill(*, options: Options) -> None:
 
 def _show(student: "Student") -> None:
     """Print the scores on held-out images."""
-    scores = student.scores
+    scores, sides = student.scores, student["both_sides"]
     classes = ["same class"] if "same_class" in scores else []
     title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
-    table = plain_table(title, "", "accuracy", "KL", *classes)
-    for name, score in scores.drop("teacher itself").iterrows():
-        table.add_row(str(name), *(f"{value:.3f}" for value in score.dropna()))
-    ceiling = float(scores["accuracy"]["teacher itself"])
-    table.add_row("[dim]teacher itself", f"{ceiling:.3f}", "0")
+    columns = [name for name in ("likeness", "ability", "accuracy", "kl") if name in scores]
+    table = plain_table(title, "", *columns, *classes)
+    for name, score in scores[[*columns, *(["same_class"] if classes else [])]].iterrows():
+        table.add_row(str(name), *("" if math.isnan(x) else f"{x:.3f}" for x in score))
     wide_console().print(table)
+    if sides:
+        how = "closed form" if not student["mix"] else f"step {student['selected_step']}"
+        share = f", {student['mix']:.0%} of the way from the initial weights"
+        chosen = how + (share if 0 < student["mix"] < 1 else "")
+        print(f"likeness: {sides['measures']['likeness']}\nability: {sides['measures']['ability']}")  # noqa: T201
+        print(f"student: {chosen}")  # noqa: T201

@@ -18,15 +18,15 @@ _LEARNT = {
     "full": "all of its weights",
     "last": "the weights of its last blocks",
     "lora": "low-rank adapters, which were merged into its weights",
-    "probe": "this layer; the network is unchanged",
+    "probe": "this layer alone",
 }
 _PARTS = {
-    "features": "the network's own features, from their mean and at a common scale",
+    "features": "the network's own features, at a common scale",
     "human": "positions in a human space, which are fitted to people's judgments",
 }
 
 
-SCORED = {"base": "base", "control": "control", "start": "before training", "student": "aligned"}
+SCORED = {"base": "base", "control": "control", "start": "closed form", "student": "aligned"}
 """Networks that are scored on held-out images: keys in config.json, and names."""
 
 
