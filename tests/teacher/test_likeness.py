@@ -15,7 +15,7 @@ from twoalike.choice import log_choice, pair_similarities
 from twoalike.distill import label_images
 from twoalike.embedding import Posterior
 from twoalike.features import write_features
-from twoalike.judgments import choices_table, judgment_codes, write_judgments
+from twoalike.judgments import choices_table, judgment_codes, read_judgments, write_judgments
 from twoalike.study import TwoalikeError, provenance, sha256_file
 from twoalike.teacher import sample_triplets, teach
 
@@ -98,6 +98,13 @@ def log_loss(files: Path, teacher: str, choices: pd.DataFrame) -> float:
     return float(-np.log(p[np.arange(len(p)), choices["chosen"].to_numpy() - 1]).mean())
 
 
+def n_new(files: Path, people: list[str]) -> int:
+    """Choices of these people in new.parquet, without triplets that they judged for the fit."""
+    old, new = (read_judgments(files / f"{name}.parquet") for name in ("old", "new"))
+    own = new[new["participant"].isin(people)]
+    return int((~np.isin(judgment_codes(own), judgment_codes(old))).sum())
+
+
 def test_the_teacher_of_a_group_predicts_its_people_best(
     files: Path, world: World, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,7 +117,9 @@ def test_the_teacher_of_a_group_predicts_its_people_best(
         assert "800 choices of other people are left out" in printed
         said = json.loads((files / group / "teacher.json").read_text())
         assert (said["group"], said["choices_of_others"]) == (group, 800)
-        assert said["label_comparison"]["n"] == said["validation"]["choices"]["n"] == 800
+        assert said["validation"]["choices"]["n"] == 800
+        members = [name for name in GROUPS if GROUPS[name] == group]
+        assert said["label_comparison"]["n"] == n_new(files, members)
         assert said["inputs"]["posterior"]["sha256"] == sha256_file(files / "posterior.nc")
     for kind in ("surrogate", "posterior"):
         for group in HEED:
@@ -132,7 +141,7 @@ def test_the_teacher_of_a_participant_is_fitted_to_their_choices(files: Path) ->
     assert not run("teach", *common, *new, "--participant", "n2", "--out", files / "n2")
     said = json.loads((files / "n2" / "teacher.json").read_text())
     assert (said["participant"], said["choices_of_others"]) == ("n2", 1200)
-    assert said["label_comparison"]["n"] == 400
+    assert said["label_comparison"]["n"] == n_new(files, ["n2"])
     assert "group" not in said
 
 
