@@ -266,13 +266,13 @@ def test_a_probe_reads_each_image_once(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Image.Image] = []
-    real = Preprocessing.__call__
+    real = Preprocessing.pixels
 
     def counted(self: Preprocessing, image: Image.Image) -> torch.Tensor:
         opened.append(image)
         return real(self, image)
 
-    monkeypatch.setattr(Preprocessing, "__call__", counted)
+    monkeypatch.setattr(Preprocessing, "pixels", counted)
     run(squares, tmp_path / "student", train="probe", steps=40)
     checked = 8
     assert len(opened) == len(squares.features.ids) + checked
