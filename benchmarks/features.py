@@ -208,9 +208,9 @@ def main() -> None:
 def page(rows: list[str], rounds: int) -> str:
     """Write the page of results."""
     about = (
-        f"`OMP_NUM_THREADS={torch.get_num_threads()} python -P benchmarks/features.py --rounds "
-        f"{rounds}` (twoalike {version('twoalike')}, torch {version('torch')}, timm "
-        f"{version('timm')}, Python {platform.python_version()}; load average "
+        f"`python -P benchmarks/features.py --rounds {rounds}` (OMP_NUM_THREADS="
+        f"{torch.get_num_threads()}, twoalike {version('twoalike')}, torch {version('torch')}, "
+        f"timm {version('timm')}, Python {platform.python_version()}; load average "
         f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, no GPU). {IMAGES} JPEGs of 400 x 300 "
         f"pixels, {BATCH} a batch. Share: images per second of `extract_features` compared with a "
         "bare timm loop, channels last, with as many workers, whose start is included; medians of "

@@ -114,13 +114,11 @@ class Objects(Store):
 
     def __getstate__(self) -> dict[str, Any]:
         try:
-            return self.__dict__ | {"source": pickle.dumps(self.source)}
+            pickle.dumps(self.source)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             problem = f"they cannot be sent to other processes ({shortened(error)})"
             raise TwoalikeError(problem, where=_GIVEN, remedy="Set `workers=0`.") from error
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state | {"source": pickle.loads(state["source"])})
+        return self.__dict__
 
     def item(self, row: int) -> Image.Image | str | Path:
         """Get a PIL image or a file."""
