@@ -93,7 +93,7 @@ class ScoredChoices(Measured):
     scores: ScoredPart
     """Over all choices."""
     groups: dict[str, dict[str, ScoredPart]]
-    """Group (people: known and new, where there are both; level, or level of labels) -> subset."""
+    """Scores by known and new people, where there are both, and by level or level of labels."""
     participants: dict[str, ScoredPerson] | None
     """Participant -> scores; null where participants are not told apart."""
 
