@@ -7,9 +7,7 @@ classes of images (:mod:`twoalike.teacher`), both of images held out from traini
 table's, or the images' folders; where there are none, a crop of each image is to be recognised.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,6 @@ from twoalike.distill._sources import ImageSet
 from twoalike.distill._student import StudentNetwork
 from twoalike.features import AlignedVector
 from twoalike.study import Floats, Integers
-from twoalike.tables import LabelSource, read_labels
 from twoalike.teacher import (
     Evidence,
     VectorSettings,
@@ -39,27 +36,6 @@ CROP = 0.4
 MOST_LEARNT, MOST_CROPPED = 800, 200
 """Training images among the evidence; with crops."""
 BOOTSTRAPS = 400
-FEW_CLASSES = 2
-"""Fewer classes with several images than this are none."""
-
-
-def classes_of(ids: Sequence[str], source: LabelSource | None) -> Integers | None:
-    """Class of each image by the finest level of a table, or by its folder; -1 for none.
-
-    None if fewer than two classes have several images.
-    """
-    if source is None:
-        folders = [PurePosixPath(name).parent for name in ids]
-        named = ["" if str(folder) == "." else str(folder) for folder in folders]
-    else:
-        levels = read_labels(source)
-        finest = levels[list(levels)[-1]]
-        named = [finest.get(name, "") for name in ids]
-    kept = [name if name != "n/a" else "" for name in named]
-    names, codes = np.unique(np.array(["", *kept]), return_inverse=True)
-    classes = codes[1:] - 1
-    several = np.bincount(classes[classes >= 0], minlength=len(names)) > 1
-    return classes if several.sum() >= FEW_CLASSES else None
 
 
 @dataclass(frozen=True)
