@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
-from scipy.stats import rankdata
 
 from twoalike.backbones import Preprocessing
 from twoalike.distill._sources import ImageSet
@@ -35,7 +34,6 @@ CROP = 0.4
 """Side of a crop, as a share of the image's."""
 MOST_LEARNT, MOST_CROPPED = 800, 200
 """Training images among the evidence; with crops."""
-BOOTSTRAPS = 400
 
 
 @dataclass(frozen=True)
@@ -145,8 +143,6 @@ class Found:
             soft["accuracy"],
             soft["kl"],
             temperature,
-            cosine,
-            aside,
         )
 
 
@@ -159,31 +155,11 @@ class Score:
     accuracy: float  # on choices drawn from the teacher, ties 1/k
     kl: float  # from the teacher's choice probabilities, nats, at the best temperature
     temperature: float
-    cosine: Floats
-    similarity: Floats
 
     def as_dict(self) -> dict[str, float | None]:
         """For config.json and the log."""
         keys = ("likeness", "ability", "accuracy", "kl")
         return {key: getattr(self, key) for key in keys}
-
-    def gain(self, other: "Score", seed: int) -> tuple[float, float]:
-        """Difference in likeness, less and more one standard error, over objects like these."""
-        rng, n = np.random.default_rng(seed), len(self.cosine)
-        found = []
-        for _ in range(BOOTSTRAPS):
-            rows = rng.integers(n, size=n)
-            first, second = np.triu_indices(n, 1)
-            apart = rows[first] != rows[second]
-            a, b = rows[first][apart], rows[second][apart]
-            ranks = [rankdata(each[a, b]) for each in (self.similarity, self.cosine, other.cosine)]
-            if len(a) > 2 and min(map(np.ptp, ranks)) > 0:
-                (_, ours, theirs), *_ = np.corrcoef(ranks)
-                found.append(ours - theirs)
-        if not found:
-            return -1.0, 1.0  # too few objects to tell anything
-        low, high = np.quantile(found, (0.16, 0.84))
-        return float(low), float(high)
 
 
 def best_temperature(logits: Floats, labels: Floats) -> float:
