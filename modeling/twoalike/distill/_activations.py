@@ -136,7 +136,7 @@ def _of_both(
     how: tuple[str, int],
     block: nn.Module | None = None,
 ) -> tuple[Activations, Activations | None]:
-    """Inputs of a block, or else features, of the images and of their crops."""
+    """Take inputs of a block, or else features, of the images and of their crops."""
     images, cropped = collections
     of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
 
