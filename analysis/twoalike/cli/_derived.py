@@ -1,0 +1,148 @@
+"""Commands that take their arguments, and what is said of them, from a documented function."""
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+
+from cyclopts import Parameter
+
+_AS_IN = re.compile(r"As in :func:`([\w.]+)`[.:;,]?\s*(.*)", re.DOTALL)
+_ROLE = re.compile(r":[a-z]+:`~?(?:\w+\.)*(\w+)`")
+_WRITTEN = {"Path": Path, "None": NoneType}
+_MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``")
+
+
+def takes[**P](
+    function: Callable[..., Any], *, without: Collection[str] = ()
+) -> Callable[[Callable[P, None]], Callable[..., None]]:
+    """Give a command the parameters of a function, for a body that takes them as ``**given``.
+
+    Parameters that the command itself has replace those of the same name or are added. Of the
+    others the first is an argument and the rest are options. So are the descriptions: those in the
+    command's docstring, else those of the function; a seed is checked.
+    """
+
+    def decorate(command: Callable[P, None]) -> Callable[..., None]:
+        own = {p.name: p for p in _parameters(command)}
+        taken = {p.name: p for p in _parameters(function) if p.name not in without}
+        places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
+        first = next(iter(taken)) if not places else ""
+        shown = [own.get(name) or _shown(taken[name], name == first) for name in taken | own]
+        signature = inspect.Signature(sorted(shown, key=lambda p: p.kind))
+
+        @wraps(command)
+        def run(*words: Any, **options: Any) -> None:
+            bound = signature.bind(*words, **options)
+            bound.apply_defaults()
+            given = bound.arguments
+            if given.get("seed") is not None:
+                from twoalike.study import check_seed
+
+                check_seed(given["seed"])
+            ordered: list[Any] = []
+            for name in places:
+                value = given.pop(name)
+                ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
+            command(*ordered, **given)  # type: ignore[call-arg, arg-type]
+
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in shown}
+        run.__doc__ = _docstring(command, function, [p.name for p in shown])
+        return run
+
+    return decorate
+
+
+def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """All but ``**given``."""
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            yield parameter
+
+
+def _shown(parameter: inspect.Parameter, is_argument: bool) -> inspect.Parameter:
+    kind = parameter.POSITIONAL_ONLY if is_argument else parameter.KEYWORD_ONLY
+    typed = _typed(parameter.annotation, parameter.default)
+    return parameter.replace(kind=kind, annotation=typed)
+
+
+def _typed(annotation: Any, default: Any) -> Any:
+    """Of the types that a function takes, the one that is written on a command line."""
+    kinds = list(_members(annotation))
+    kind = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
+    if get_origin(kind) is Sequence:
+        kind = list[_typed(get_args(kind)[0], ...)]
+    if get_origin(kind) is list or (kind is bool and default is False):
+        kind = Annotated[kind, Parameter(negative=())]
+    return kind | None if NoneType in kinds else kind
+
+
+def _members(kind: Any) -> Iterator[Any]:
+    """Types that a type may be; those whose libraries are not imported are of tables, or files."""
+    if isinstance(kind, str):  # such as "Path | pd.DataFrame | None"
+        yield from (_WRITTEN[name] for name in kind.split(" | ") if name in _WRITTEN)
+    elif isinstance(kind, TypeAliasType):
+        try:
+            yield from _members(kind.__value__)
+        except NameError:
+            yield Path
+    elif get_origin(kind) in (Union, UnionType):
+        for one in get_args(kind):
+            yield from _members(one)
+    else:
+        yield kind
+
+
+def _docstring(command: Callable[..., Any], function: Callable[..., Any], names: list[str]) -> str:
+    """Compose the docstring of a command: its own summary and examples, and the rest of either."""
+    own, of = _parsed(command), _parsed(function)
+    _, marked, examples = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
+    about = {**of[1], **own[1]}
+    parts = [own[0].partition("\n\n")[0], own[0].partition("\n\n")[2] or of[0].partition("\n\n")[2]]
+    lines = ["Parameters", "----------"]
+    for name in names:
+        lines += [name, f"    {' '.join(about[name].split())}"]
+    text = "\n\n".join([*filter(None, parts), "\n".join(lines)])
+    return f"{_words(text, names)}\n\n{marked}{examples}"
+
+
+def _parsed(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """Read the description of a function, and of each of its parameters."""
+    from docstring_parser import DocstringStyle, parse
+
+    parsed = parse(inspect.getdoc(function) or "", DocstringStyle.NUMPYDOC)
+    described = {
+        name: _resolved(name, each.description or "", function)
+        for each in parsed.params
+        for name in each.arg_name.split(", ")
+    }
+    return parsed.description or "", described
+
+
+def _resolved(name: str, text: str, function: Callable[..., Any]) -> str:
+    """Replace a reference to another function by what that one says of the same parameter."""
+    found = _AS_IN.fullmatch(text)
+    if found is None:
+        return text
+    package = import_module(function.__module__.rpartition(".")[0])
+    said = _parsed(getattr(package, found[1]))[1][name]
+    return f"{said} {found[2][:1].upper()}{found[2][1:]}".strip()
+
+
+def _words(text: str, names: Collection[str]) -> str:
+    """Write parameters as options, and None as what it means on a command line."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found[1], found[2] or ""
+        if name not in names:
+            return found[0].strip("`")
+        words = f"--{name.replace('_', '-')} {'' if value == 'True' else value}"
+        return words.strip()
+
+    text = _MARKED.sub(option, _ROLE.sub(r"\1", text))
+    return text.replace("``", "").replace("None: ", "If left out: ")
