@@ -48,7 +48,7 @@ def takes[**P](
             for name in places:
                 value = given.pop(name)
                 ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
-            command(*ordered, **given)  # type: ignore[call-arg, arg-type]
+            command(*ordered, **given)
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in shown}
@@ -74,7 +74,7 @@ def _shown(parameter: inspect.Parameter, is_argument: bool) -> inspect.Parameter
 def _typed(annotation: Any, default: Any) -> Any:
     """Of the types that a function takes, the one that is written on a command line."""
     kinds = list(_members(annotation))
-    kind = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
+    kind: Any = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
     if get_origin(kind) is Sequence:
         kind = list[_typed(get_args(kind)[0], ...)]
     if get_origin(kind) is list or (kind is bool and default is False):
@@ -105,7 +105,7 @@ def _docstring(command: Callable[..., Any], function: Callable[..., Any], names:
     about = {**of[1], **own[1]}
     parts = [own[0].partition("\n\n")[0], own[0].partition("\n\n")[2] or of[0].partition("\n\n")[2]]
     lines = ["Parameters", "----------"]
-    for name in names:
+    for name in filter(about.get, names):
         lines += [name, f"    {' '.join(about[name].split())}"]
     text = "\n\n".join([*filter(None, parts), "\n".join(lines)])
     return f"{_words(text, names)}\n\n{marked}{examples}"
@@ -141,8 +141,8 @@ def _words(text: str, names: Collection[str]) -> str:
         name, value = found[1], found[2] or ""
         if name not in names:
             return found[0].strip("`")
-        words = f"--{name.replace('_', '-')} {'' if value == 'True' else value}"
-        return words.strip()
+        words = f"--{'no-' if value == 'False' else ''}{name.replace('_', '-')}"
+        return words if value in ("", "True", "False") else f"{words} {value}"
 
     text = _MARKED.sub(option, _ROLE.sub(r"\1", text))
     return text.replace("``", "").replace("None: ", "If left out: ")
