@@ -10,7 +10,6 @@ HANDED_ON = {
     "distill": "distill:distill",
     "features": "backbones:extract_features",
     "fit": "embedding:fit",
-    "teach": "teacher:teach",
 }
 """Module of the command line -> the function that takes its options."""
 

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from cyclopts import Parameter
 _AS_IN = re.compile(r"As in :func:`([\w.]+)`[.:;,]?\s*(.*)", re.DOTALL)
 _ROLE = re.compile(r":[a-z]+:`~?(?:\w+\.)*(\w+)`")
 _WRITTEN = {"Path": Path, "None": NoneType}
-_MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``")
+_MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``(?!:)")  # with a colon it is a value
 
 
 def takes[**P](
@@ -31,7 +31,7 @@ def takes[**P](
         own = {p.name: p for p in _parameters(command)}
         taken = {p.name: p for p in _parameters(function) if p.name not in without}
         places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
-        first = next(iter(taken)) if not places else ""
+        first = "" if places else next(iter(taken))
         shown = [own.get(name) or _shown(taken[name], name == first) for name in taken | own]
         signature = inspect.Signature(sorted(shown, key=lambda p: p.kind))
 
@@ -52,7 +52,7 @@ def takes[**P](
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in shown}
-        run.__doc__ = _docstring(command, function, [p.name for p in shown])
+        run.__doc__ = _docstring(command, function, signature.parameters)
         return run
 
     return decorate
@@ -66,9 +66,11 @@ def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
 
 
 def _shown(parameter: inspect.Parameter, is_argument: bool) -> inspect.Parameter:
-    kind = parameter.POSITIONAL_ONLY if is_argument else parameter.KEYWORD_ONLY
-    typed = _typed(parameter.annotation, parameter.default)
-    return parameter.replace(kind=kind, annotation=typed)
+    if not is_argument:
+        parameter = parameter.replace(kind=parameter.KEYWORD_ONLY)
+    elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+        parameter = parameter.replace(kind=parameter.POSITIONAL_ONLY)
+    return parameter.replace(annotation=_typed(parameter.annotation, parameter.default))
 
 
 def _typed(annotation: Any, default: Any) -> Any:
@@ -98,17 +100,21 @@ def _members(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def _docstring(command: Callable[..., Any], function: Callable[..., Any], names: list[str]) -> str:
+def _docstring(
+    command: Callable[..., Any],
+    function: Callable[..., Any],
+    shown: Mapping[str, inspect.Parameter],
+) -> str:
     """Compose the docstring of a command: its own summary and examples, and the rest of either."""
     own, of = _parsed(command), _parsed(function)
     _, marked, examples = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
     about = {**of[1], **own[1]}
     parts = [own[0].partition("\n\n")[0], own[0].partition("\n\n")[2] or of[0].partition("\n\n")[2]]
     lines = ["Parameters", "----------"]
-    for name in filter(about.get, names):
+    for name in filter(about.get, shown):
         lines += [name, f"    {' '.join(about[name].split())}"]
     text = "\n\n".join([*filter(None, parts), "\n".join(lines)])
-    return f"{_words(text, names)}\n\n{marked}{examples}"
+    return f"{_words(text, shown)}\n\n{marked}{examples}"
 
 
 def _parsed(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
@@ -134,13 +140,15 @@ def _resolved(name: str, text: str, function: Callable[..., Any]) -> str:
     return f"{said} {found[2][:1].upper()}{found[2][1:]}".strip()
 
 
-def _words(text: str, names: Collection[str]) -> str:
-    """Write parameters as options, and None as what it means on a command line."""
+def _words(text: str, shown: Mapping[str, inspect.Parameter]) -> str:
+    """Write parameters as on a command line, and None as what it means there."""
 
     def option(found: re.Match[str]) -> str:
         name, value = found[1], found[2] or ""
-        if name not in names:
+        if name not in shown:
             return found[0].strip("`")
+        if shown[name].kind is not inspect.Parameter.KEYWORD_ONLY:
+            return name.upper()
         words = f"--{'no-' if value == 'False' else ''}{name.replace('_', '-')}"
         return words if value in ("", "True", "False") else f"{words} {value}"
 

@@ -1,26 +1,22 @@
 """``twoalike online``: a study in a browser."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from cyclopts import App
 
+from twoalike import online
+from twoalike.cli._derived import takes
 from twoalike.cli._options import Flag, TaskName
 from twoalike.cli._show import show_notes
+from twoalike.study import TwoalikeError, counted
 
 app = App(name="online", help="Run a study in a browser.")
 
 
 @app.command
-def build(
-    study: Path,
-    /,
-    *,
-    participants: int,
-    task: TaskName | None = None,
-    session: int = 1,
-    overwrite: Flag = False,
-) -> None:
+@takes(online.build_online)
+def build(*, participants: int, task: TaskName | None = None, **given: Any) -> None:
     """Compile a study into a page that shows it in a browser, in STUDY/online.
 
     Participants see the same texts, questions and trials as in a window. Building again gives the
@@ -30,27 +26,18 @@ def build(
 
     Parameters
     ----------
-    study
-        Folder of the study.
     participants
         Number of participants; their codes are w0001, w0002, and so on.
     task
         Build only this task. If left out: all tasks of [sitting] in study.toml, one after the
         other; without [sitting], the only task whose protocol is in the study, or odd-one-out.
-    session
-        Number of the session, from 1.
-    overwrite
-        Change the page although people have begun.
 
     Examples
     --------
         twoalike online build my-study --participants 40
         twoalike online build my-study --participants 40 --task multi-arrangement
     """
-    from twoalike.online import build_online
-    from twoalike.study import counted
-
-    built = build_online(study, participants, task=task, session=session, overwrite=overwrite)
+    built = online.build_online(participants=participants, task=task, **given)
     made = built.session
     size, state = made.least_window_px, ", unchanged" if built.state == "unchanged" else ""
     print(  # noqa: T201
@@ -140,15 +127,15 @@ def links(study: Path, /, *, number: int, url: str, store: str | None = None) ->
 
 
 @app.command
+@takes(online.fetch)
 def fetch(
     study: Path,
     source: str | None = None,
     /,
     *,
     token: str | None = None,
-    jatos: Flag = False,
-    unfinished: Flag = False,
     delete_withdrawn: Flag = False,
+    **given: Any,
 ) -> None:
     """Turn sessions in browsers into raw data, in STUDY/data/raw.
 
@@ -159,21 +146,9 @@ def fetch(
 
     Parameters
     ----------
-    study
-        Folder of the study, with the page that people saw.
-    source
-        Where the records are: the address of a server, its store (file or connection string), an
-        archive, results that JATOS exported, or a folder of files. If left out, the store of
-        twoalike online serve in STUDY-online.
     token
         Token of the operator, or of JATOS. If left out, that of the environment variable
         TWOALIKE_TOKEN.
-    jatos
-        SOURCE is the address of a JATOS server.
-    unfinished
-        Also write sessions that are not over. A later fetch adds their new trials.
-    delete_withdrawn
-        Delete the fetched data of people who have withdrawn since.
 
     Examples
     --------
@@ -183,16 +158,12 @@ def fetch(
     """
     import os
 
-    from twoalike.online import fetch
-    from twoalike.study import TwoalikeError, counted
-
-    found = fetch(
+    found = online.fetch(
         study,
         source,
         token=token if token is not None else os.environ.get("TWOALIKE_TOKEN", ""),
-        jatos=jatos,
-        unfinished=unfinished,
         delete_withdrawn=delete_withdrawn,
+        **given,
     )
     n_trials = sum(one.n_trials for one in found.written)
     counts = [f"{counted(len(found.written), 'session')} written ({counted(n_trials, 'trial')})"]
@@ -240,8 +211,6 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
         twoalike online refit my-study
         twoalike online refit my-study --every 120
     """
-    from twoalike import online
-
     where = online.default_store(study) if store is None else store
     arguments = (study, lambda: online.read_store(where))
     if not every:
@@ -275,39 +244,15 @@ def jatos(study: Path, /, *, out: Path) -> None:
 
 
 @app.command
-def static(
-    study: Path,
-    /,
-    *,
-    out: Path,
-    pipe: str = "",
-    codes: Literal["id", "pipe"] = "id",
-    overwrite: Flag = False,
-) -> None:
+@takes(online.write_static)
+def static(**given: Any) -> None:
     """Write the page of a study for a plain web host.
 
     Records go to DataPipe (pipe.jspsych.org), which stores them in a project of the Open Science
     Framework. Without --pipe, people download a file at the end and send it to you.
 
-    Parameters
-    ----------
-    study
-        Folder of the study, with its page.
-    out
-        Folder to write.
-    pipe
-        Id of the experiment at DataPipe.
-    codes
-        Where a participant's code comes from if the address does not contain one
-        (?participant=w0001). id: drawn by the id in the address, so that two people may get the
-        same code; pipe: DataPipe's condition, one after the other.
-    overwrite
-        Replace a page that was written before.
-
     Examples
     --------
         twoalike online static my-study --out site --pipe AbCdEf123456 --codes pipe
     """
-    from twoalike.online import write_static
-
-    print(write_static(study, out, pipe=pipe, codes=codes, overwrite=overwrite))  # noqa: T201
+    print(online.write_static(**given))  # noqa: T201

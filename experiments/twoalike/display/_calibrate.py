@@ -358,15 +358,15 @@ def measure_screen(
     number
         Which screen, 0 is the first.
     width_cm
-        Width of the visible picture; None lets the person match a card.
+        Width of the visible picture, if you measured it with a ruler; no card is shown then.
     distance_cm
         From the participant's eyes to the screen; None keeps the one of an earlier measurement.
     frames
         How many frames to measure.
     windowed
-        A window instead of the whole screen.
+        Use a window instead of the whole screen.
     virtual_display
-        Start an invisible screen (Linux).
+        Use a virtual screen (Linux).
 
     Returns
     -------

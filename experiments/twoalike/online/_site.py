@@ -158,7 +158,7 @@ def build_online(
     session
         Number of the session, from 1.
     overwrite
-        Change what is shown although people have begun.
+        Change the page although people have begun.
 
     Raises
     ------

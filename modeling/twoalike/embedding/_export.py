@@ -147,11 +147,21 @@ def save_similarity(
 
 
 def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool = False) -> None:
-    """Write coordinates, posterior means or every draw.
+    """Write the objects' coordinates: posterior means, or every draw.
 
-    Text (.csv, .tsv) has the rows of :func:`embedding_table`; .npz has ``ids``, ``features`` (the
-    posterior mean, m x D, under the name that every reader of features looks for), ``sd``
-    (posterior standard deviation), ``meta`` (JSON) and, if asked for, ``draws`` (S x m x D).
+    Dimensions are in order of importance, the same in all draws. Coordinates are for inspection;
+    for predictions and similarities, twoalike predict and twoalike similarity average over draws.
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit, or a posterior.
+    out
+        File to write: .csv or .tsv with columns object, dimension_1, ... (with ``draws`` also
+        draw); .npz with ids, features (the means, m x D, so that every reader of features reads
+        it), sd, meta (JSON) and, with ``draws``, draws (draw x object x dimension).
+    draws
+        Write every draw.
 
     Raises
     ------
