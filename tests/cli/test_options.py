@@ -9,7 +9,6 @@ import pytest
 HANDED_ON = {
     "distill": "distill:distill",
     "features": "backbones:extract_features",
-    "fit": "embedding:fit",
 }
 """Module of the command line -> the function that takes its options."""
 

@@ -7,9 +7,12 @@ from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeAliasType, Union, get_args, get_origin
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _AS_IN = re.compile(r"As in :func:`([\w.]+)`[.:;,]?\s*(.*)", re.DOTALL)
 _ROLE = re.compile(r":[a-z]+:`~?(?:\w+\.)*(\w+)`")
@@ -18,18 +21,29 @@ _MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``(?!:)")  # with a colon it 
 
 
 def takes[**P](
-    function: Callable[..., Any], *, without: Collection[str] = ()
+    function: Callable[..., Any],
+    *,
+    settings: type["BaseModel"] | None = None,
+    without: Collection[str] = (),
 ) -> Callable[[Callable[P, None]], Callable[..., None]]:
     """Give a command the parameters of a function, for a body that takes them as ``**given``.
 
     Parameters that the command itself has replace those of the same name or are added. Of the
-    others the first is an argument and the rest are options. So are the descriptions: those in the
-    command's docstring, else those of the function; a seed is checked.
+    others the first is an argument and the rest are options, and so are the fields of ``settings``,
+    of which the body gets those that were given. The descriptions are those in the command's
+    docstring, else those of the function or of the fields; a seed is checked.
     """
+    fields = {} if settings is None else settings.model_fields
 
     def decorate(command: Callable[P, None]) -> Callable[..., None]:
         own = {p.name: p for p in _parameters(command)}
-        taken = {p.name: p for p in _parameters(function) if p.name not in without}
+        taken = {p.name: p for p in _parameters(function)} | {
+            name: inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=field.annotation
+            )
+            for name, field in fields.items()
+        }
+        taken = {name: p for name, p in taken.items() if name not in without}
         places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
         first = "" if places else next(iter(taken))
         shown = [own.get(name) or _shown(taken[name], name == first) for name in taken | own]
@@ -48,11 +62,13 @@ def takes[**P](
             for name in places:
                 value = given.pop(name)
                 ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
-            command(*ordered, **given)
+            unset = [name for name in fields if given.get(name, ...) is None]
+            command(*ordered, **{name: value for name, value in given.items() if name not in unset})
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in shown}
-        run.__doc__ = _docstring(command, function, signature.parameters)
+        said = {name: f"{field.description}." for name, field in fields.items()}
+        run.__doc__ = _docstring(command, function, said, signature.parameters)
         return run
 
     return decorate
@@ -79,9 +95,9 @@ def _typed(annotation: Any, default: Any) -> Any:
     kind: Any = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
     if get_origin(kind) is Sequence:
         kind = list[_typed(get_args(kind)[0], ...)]
-    if get_origin(kind) is list or (kind is bool and default is False):
+    if get_origin(kind) is list or (kind is bool and not default):
         kind = Annotated[kind, Parameter(negative=())]
-    return kind | None if NoneType in kinds else kind
+    return kind | None if default is None else kind
 
 
 def _members(kind: Any) -> Iterator[Any]:
@@ -103,12 +119,13 @@ def _members(kind: Any) -> Iterator[Any]:
 def _docstring(
     command: Callable[..., Any],
     function: Callable[..., Any],
+    said: Mapping[str, str],
     shown: Mapping[str, inspect.Parameter],
 ) -> str:
     """Compose the docstring of a command: its own summary and examples, and the rest of either."""
     own, of = _parsed(command), _parsed(function)
     _, marked, examples = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
-    about = {**of[1], **own[1]}
+    about = {**said, **of[1], **own[1]}
     parts = [own[0].partition("\n\n")[0], own[0].partition("\n\n")[2] or of[0].partition("\n\n")[2]]
     lines = ["Parameters", "----------"]
     for name in filter(about.get, shown):

@@ -1,16 +1,12 @@
 """``twoalike fit``."""
 
 import shlex
-from dataclasses import dataclass
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from twoalike import embedding
 from twoalike.cli._derived import takes
-from twoalike.cli._options import Flag
 from twoalike.cli._show import show_notes, wide_console
 from twoalike.study import TwoalikeError
 
@@ -18,49 +14,10 @@ if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
 _OTHER_KINDS = ("arrangements", "dissimilarities", "ratings", "sortings")
+_NOT_SHOWN = "study_or_choices config announce max_depth batch rate warmup hold".split()
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How the embedding is fitted."""
-
-    people: Literal["noise", "weights"] | None = None
-    """How people differ. noise: in temperature and lapse rate; weights: also in how they weigh the
-    dimensions. If left out, noise, and a pilot tests whether weights would help."""
-    response_times: Flag = False
-    """Let response times inform the embedding, if a pilot shows that they clearly improve the
-    prediction of held-out choices."""
-    dimensions: str = "auto"
-    """A number, or auto: one and a half times as many as matter in a pilot, plus two; empty ones
-    are dropped."""
-    engine: Literal["auto", "nuts", "vi"] = "auto"
-    """nuts samples, vi approximates; auto: nuts if a chain is estimated to take at most ten minutes
-    (two with --quick)."""
-    similarity: Literal["auto", "dot", "distance"] = "auto"
-    """dot: dot product of non-negative coordinates; distance: the closer, the more alike; auto:
-    dot, unless a pilot shows that distances clearly predict held-out judgments better."""
-    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
-    """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, otherwise
-    spike-and-slab."""
-    draws: int | None = None
-    """Draws to keep from each chain: 300 for nuts and 100 for vi if left out."""
-    chains: int | None = None
-    """Independent chains of nuts (2 if left out), or independent fits of vi (4)."""
-    tune: int | None = None
-    """Warm-up draws of each chain of nuts."""
-    steps: int | None = None
-    """Optimiser steps of vi; if left out, the number depends on the number of judgments."""
-    holdout: float | None = None
-    """Share of judgments that are left out of the fit, to measure the log-loss on them; if left
-    out, 0.02 for vi from 20,000 judgments."""
-    quick: Flag = False
-    """Skip the pilot: take the dot product and the largest sensible number of dimensions."""
-    seed: int = 0
-    """The same seed gives the same posterior."""
-
-
-@takes(embedding.fit, without={"study_or_choices", "config", "announce"})
+@takes(embedding.fit, settings=embedding.FitConfig, without=_NOT_SHOWN)
 def fit(
     study: Path | None = None,
     /,
@@ -68,7 +25,7 @@ def fit(
     choices: Path | None = None,
     groups: str | None = None,
     covariates: str | None = None,
-    options: Options = Options(),
+    dimensions: str | None = None,
     **given: Any,
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
@@ -117,8 +74,8 @@ def fit(
         groups=groups,
         covariates=covariates,
         announce=lambda line: show_notes([line]),
+        **({} if dimensions is None else {"dimensions": dimensions}),
         **given,
-        **{name: value for name, value in vars(options).items() if value is not None},
     )
     _show(posterior)
     print(posterior.path)  # noqa: T201
