@@ -1,9 +1,9 @@
 """``twoalike online``: a study in a browser."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from twoalike import online
 from twoalike.cli._derived import takes
@@ -12,6 +12,17 @@ from twoalike.cli._show import show_notes
 from twoalike.study import TwoalikeError, counted
 
 app = App(name="online", help="Run a study in a browser.")
+
+type StudyFolder = Annotated[
+    Path, Parameter(help="Folder of a study that twoalike online build has compiled.")
+]
+type Store = Annotated[
+    str | None,
+    Parameter(
+        help="PostgreSQL instead of the file: postgresql+psycopg://USER@HOST/DATABASE. Several "
+        "machines may serve one study; each needs a copy of STUDY-online/key."
+    ),
+]
 
 
 @app.command
@@ -48,7 +59,7 @@ def build(*, participants: int, task: TaskName | None = None, **given: Any) -> N
 
 @app.command
 def serve(
-    study: Path, /, *, host: str = "127.0.0.1", port: int = 8000, store: str | None = None
+    study: StudyFolder, /, *, host: str = "127.0.0.1", port: int = 8000, store: Store = None
 ) -> None:
     """Serve a built study: show its page, and store people's answers.
 
@@ -58,15 +69,10 @@ def serve(
 
     Parameters
     ----------
-    study
-        Folder of a study that twoalike online build has compiled.
     host
         Address to listen at.
     port
         Port to listen at; 0 takes a free one.
-    store
-        PostgreSQL instead of the file: postgresql+psycopg://USER@HOST/DATABASE. Several machines
-        may serve one study; each needs a copy of STUDY-online/key.
 
     Examples
     --------
@@ -79,15 +85,8 @@ def serve(
 
 
 @app.command
-def token(study: Path, /, *, store: str | None = None) -> None:
+def token(study: StudyFolder, /, *, store: Store = None) -> None:
     """Make a new token for the operator's page; the previous one stops working.
-
-    Parameters
-    ----------
-    study
-        Folder of the study.
-    store
-        As for twoalike online serve.
 
     Examples
     --------
@@ -99,7 +98,7 @@ def token(study: Path, /, *, store: str | None = None) -> None:
 
 
 @app.command
-def links(study: Path, /, *, number: int, url: str, store: str | None = None) -> None:
+def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) -> None:
     """Make one-time links, one per line; each lets one person take part.
 
     People can return with their link until their session is over. With entry = "link" under
@@ -107,14 +106,10 @@ def links(study: Path, /, *, number: int, url: str, store: str | None = None) ->
 
     Parameters
     ----------
-    study
-        Folder of the study.
     number
         Number of links.
     url
         Address of the study as people see it.
-    store
-        As for twoalike online serve.
 
     Examples
     --------
@@ -191,7 +186,7 @@ def fetch(
 
 
 @app.command
-def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> None:
+def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> None:
     """Fit the choices stored so far, for the next blocks of an adaptive study.
 
     Run this beside twoalike online serve. It publishes a numbered snapshot; sessions never wait for
@@ -199,12 +194,8 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
 
     Parameters
     ----------
-    study
-        Folder of the study.
     every
         Fit repeatedly, at most once in this many seconds, until Ctrl-C; 0: once.
-    store
-        As for twoalike online serve.
 
     Examples
     --------
@@ -221,7 +212,7 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
 
 
 @app.command
-def jatos(study: Path, /, *, out: Path) -> None:
+def jatos(study: StudyFolder, /, *, out: Path) -> None:
     """Write the page of a study as a study archive for JATOS.
 
     Import the file into JATOS, and send people the study links. Records go to the result data,
@@ -229,8 +220,6 @@ def jatos(study: Path, /, *, out: Path) -> None:
 
     Parameters
     ----------
-    study
-        Folder of the study, with its page.
     out
         File to write, such as study.jzip.
 
