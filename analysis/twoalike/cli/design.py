@@ -58,7 +58,6 @@ def design(
 
 
 def _line(item: "TrialList", kind: str) -> str:
-    """Report a list, and what became of it."""
     from twoalike.study import counted
 
     state = {
@@ -70,7 +69,6 @@ def _line(item: "TrialList", kind: str) -> str:
 
 
 def _show(summary: "ListSummary") -> None:
-    """Print a summary as a table."""
     from rich.table import Table
 
     table = Table(title=summary.title, caption=summary.note)

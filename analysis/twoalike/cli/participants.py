@@ -91,7 +91,6 @@ def participants(*, out: Path | None = None, **given: Any) -> None:
 
 
 def _careless(table: "pd.DataFrame") -> Any:
-    """Show who is careless, and why."""
     evidence = _evidence(table)
     columns = ("participant", "P(careless)", "likeliest", *evidence.values())
     title = "Careless or no person: log Bayes factors, positive for careless"

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from twoalike import recovery
 from twoalike.cli._derived import takes
+from twoalike.cli._show import bare_table, show_written, wide_console
 from twoalike.study import Study, TwoalikeError, check_output, write_json
 
 if TYPE_CHECKING:
@@ -159,14 +160,12 @@ def _power_of_groups(study: "Study", given: dict[str, Any], out: Path | None) ->
     result = recovery.group_power(study, **given)
     _show(result, f"2 × {result.found.participants // 2}", _GROUP_COLUMNS)
     write_json(out, result.to_json())
-    print(f"Wrote {out}")  # noqa: T201
+    show_written(out)
 
 
 def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -> None:
     """Print the simulated sizes, and the answer, of so many ``people``."""
     from rich.markup import escape
-
-    from twoalike.cli._show import bare_table, wide_console
 
     trials, table = result.analysis.trials, result.table()
     shown = bare_table(f"Simulated studies, {trials} trials a person")
@@ -195,6 +194,5 @@ def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
         draw = to_png if figure.suffix == ".png" else to_svg
         with atomic_path(figure) as temporary:
             temporary.write_bytes(draw(power_curves(result), description=words))
-        print(f"Wrote {figure}")  # noqa: T201
     write_json(out, content)
-    print(f"Wrote {out}")  # noqa: T201
+    show_written(figure, out)

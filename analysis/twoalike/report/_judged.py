@@ -177,7 +177,6 @@ def _picture(
 
 
 def _posterior(found: PredictedJudgments | None, what: str) -> Iterator[Block]:
-    """State how well the embedding predicts."""
     if found is not None:
         left = ", each left out of what predicts it" if found.left_out else ""
         yield Text(

@@ -293,7 +293,6 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
 
 
 def _measure_frames(opened: _Window, n_frames: int) -> FrameTiming:
-    """Show frames and take the times at which they appeared."""
     text = opened.text(_FRAMES_TEXT, 0.03 * opened.size[1])
     times = []
     for _ in range(_WARM_UP + n_frames + 1):

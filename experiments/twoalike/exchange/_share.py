@@ -335,7 +335,6 @@ def _check(
 
 
 def _unpublished(columns: Mapping[str, list[Column]]) -> Iterator[str]:
-    """Columns that are left out, one line each."""
     remedies = {c.name: c.remedy for own in columns.values() for c in own if not c.published}
     for name, remedy in sorted(remedies.items()):
         yield f"{name} ({remedy})"

@@ -370,7 +370,6 @@ class _Job:
 
 
 def _check_records(read: ReadSession, mark: _Marker) -> None:
-    """Check that a session begins with the records that were fetched."""
     n = int(mark.content["n_records"])
     if len(read.records) < n or read.first(n).sha256 != mark.content["records_sha256"]:
         raise TwoalikeError(

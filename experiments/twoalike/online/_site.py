@@ -234,7 +234,6 @@ def _read[Model: (OnlineSession, Person)](path: Path, model: type[Model]) -> Mod
 
 
 def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
-    """Codes of the participants."""
     if isinstance(participants, int):
         if participants < 1:
             raise TwoalikeError(where=f"`participants={participants}`", expected="1 or more")

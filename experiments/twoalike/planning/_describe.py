@@ -268,7 +268,6 @@ def _has_answers(one: _Session) -> bool:
 
 
 def _kinds(one: _Session) -> dict[str, int]:
-    """Count the trials of each kind in the list."""
     if one.table is None:
         return {}
     trials = one.table.drop_duplicates("trial_index")

@@ -234,7 +234,6 @@ def _people(
 
 
 def _labels(participants: Sequence[str]) -> list[str]:
-    """Labels of participants for file names."""
     labels = [participant_label(label) for label in participants]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:

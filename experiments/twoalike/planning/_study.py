@@ -93,7 +93,6 @@ def study_templates() -> tuple[StudyTemplate, ...]:
 
 
 def _find_template(name: str) -> StudyTemplate:
-    """Return a template by its name."""
     known = {template.name: template for template in study_templates()}
     if name not in known:
         raise TwoalikeError(

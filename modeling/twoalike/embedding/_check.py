@@ -271,7 +271,6 @@ def check(
 
 
 def _of_study(study: Study, posterior: Posterior) -> dict[JudgmentKind, JudgmentTable]:
-    """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
     files: dict[JudgmentKind, Path] = {"choices": study.choices}
     for kind, axis in AXIS_OF.items():
         if labels_of(posterior, axis):

@@ -158,7 +158,6 @@ def read_table(path: Path, needed: Sequence[str]) -> Sheet:
 
 
 def _optional(sheet: Sheet, names: Sequence[str], unit: TimeUnit | None) -> dict[str, Any]:
-    """Columns that a file may lack."""
     read: dict[str, Callable[[str], Any]] = {name: sheet.filled for name in names}
     read["trial"] = lambda name: numbers_of(sheet, name)
     read["response_time"] = lambda name: seconds(sheet, name, unit)

@@ -220,7 +220,6 @@ def _with_fields(trial: Any, place: str) -> Trial:
 
 
 def _by_person(trials: Iterable[tuple[str, Any]]) -> list[list[_Placed]]:
-    """Gather trials by participant."""
     people: dict[str, list[_Placed]] = {}
     for place, trial in trials:
         key = next((k for k in PEOPLE if _with_fields(trial, place).get(k)), None)

@@ -67,7 +67,6 @@ class _Task:
 
 
 def _read_tree(path: Path) -> list[_Task]:
-    """Read the tasks of a tree, of all types."""
     require_file(path, "a Meadows tree (JSON)")
     with path.open("rb") as file:
         if file.read(len(_MATLAB)) == _MATLAB:

@@ -434,7 +434,6 @@ class PlacingActivity(ABC):
             self._finish(Ending(time, "done", method))
 
     def _finish(self, ending: Ending) -> None:
-        """End the trial at Done."""
         self._end(ending, Phase.DONE)
 
     def _press_start_over(self, time: float, method: str) -> None:
