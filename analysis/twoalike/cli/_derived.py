@@ -29,9 +29,9 @@ def takes[**P](
     """Give a command the parameters of a function, for a body that takes them as ``**given``.
 
     Parameters that the command itself has replace those of the same name or are added. Of the
-    others the first is an argument and the rest are options, and so are the fields of ``settings``,
-    of which the body gets those that were given. The descriptions are those in the command's
-    docstring, else those of the function or of the fields; a seed is checked.
+    others the first is an argument and the rest are options, and so are the fields of ``settings``.
+    The descriptions are those in the command's docstring, else those of the function or of the
+    fields; a seed is checked.
     """
     fields = {} if settings is None else settings.model_fields
 
@@ -39,7 +39,10 @@ def takes[**P](
         own = {p.name: p for p in _parameters(command)}
         taken = {p.name: p for p in _parameters(function)} | {
             name: inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=field.annotation
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=field.annotation,
             )
             for name, field in fields.items()
         }
@@ -62,8 +65,7 @@ def takes[**P](
             for name in places:
                 value = given.pop(name)
                 ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
-            unset = [name for name in fields if given.get(name, ...) is None]
-            command(*ordered, **{name: value for name, value in given.items() if name not in unset})
+            command(*ordered, **given)
 
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in shown}
@@ -126,11 +128,11 @@ def _docstring(
     own, of = _parsed(command), _parsed(function)
     _, marked, examples = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
     about = {**said, **of[1], **own[1]}
-    parts = [own[0].partition("\n\n")[0], own[0].partition("\n\n")[2] or of[0].partition("\n\n")[2]]
+    (summary, _, more), longer = own[0].partition("\n\n"), of[0].partition("\n\n")[2]
     lines = ["Parameters", "----------"]
     for name in filter(about.get, shown):
         lines += [name, f"    {' '.join(about[name].split())}"]
-    text = "\n\n".join([*filter(None, parts), "\n".join(lines)])
+    text = "\n\n".join([summary, *filter(None, [(more or longer).strip()]), "\n".join(lines)])
     return f"{_words(text, shown)}\n\n{marked}{examples}"
 
 
@@ -144,7 +146,7 @@ def _parsed(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
         for each in parsed.params
         for name in each.arg_name.split(", ")
     }
-    return parsed.description or "", described
+    return (parsed.description or "").strip(), described
 
 
 def _resolved(name: str, text: str, function: Callable[..., Any]) -> str:
@@ -170,4 +172,5 @@ def _words(text: str, shown: Mapping[str, inspect.Parameter]) -> str:
         return words if value in ("", "True", "False") else f"{words} {value}"
 
     text = _MARKED.sub(option, _ROLE.sub(r"\1", text))
-    return text.replace("``", "").replace("None: ", "If left out: ")
+    text = text.replace("``", "").replace("; None: ", "; if left out: ")
+    return text.replace("None: ", "If left out: ")

@@ -3,7 +3,7 @@
 import shlex
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike import embedding
 from twoalike.cli._derived import takes
@@ -25,7 +25,8 @@ def fit(
     choices: Path | None = None,
     groups: str | None = None,
     covariates: str | None = None,
-    dimensions: str | None = None,
+    dimensions: str = "auto",
+    people: Literal["noise", "weights"] | None = None,
     **given: Any,
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
@@ -74,7 +75,8 @@ def fit(
         groups=groups,
         covariates=covariates,
         announce=lambda line: show_notes([line]),
-        **({} if dimensions is None else {"dimensions": dimensions}),
+        dimensions=dimensions,
+        **({} if people is None else {"people": people}),
         **given,
     )
     _show(posterior)
