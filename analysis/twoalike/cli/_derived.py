@@ -96,7 +96,7 @@ def _typed(annotation: Any, default: Any) -> Any:
     kinds = list(_members(annotation))
     kind: Any = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
     if get_origin(kind) is Sequence:
-        kind = list[_typed(get_args(kind)[0], ...)]
+        kind = list[_typed(get_args(kind)[0], ...)]  # type: ignore[misc]
     if get_origin(kind) is list or (kind is bool and not default):
         kind = Annotated[kind, Parameter(negative=())]
     return kind | None if default is None else kind

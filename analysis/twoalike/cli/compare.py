@@ -67,10 +67,10 @@ def compare(
     if groups is None and labels is not None:
         raise TwoalikeError(expected="--labels with --groups", found="--labels alone")
     out, interval = given["out"], given["interval"]
-    if second is None:
+    if groups is not None:
         found = embedding.compare_groups(first, groups, labels=labels, interval=interval, out=out)
         _show_groups(found)
-    else:
+    elif second is not None:
         _compare({"first": first, "second": second}, **given)
     show_written(out)
 
@@ -78,7 +78,7 @@ def compare(
 def _compare(paths: dict[str, Path], **given: Any) -> None:
     """Compare two posteriors, and show how they differ."""
     models = {name: embedding.Posterior.load(path) for name, path in paths.items()}
-    result = embedding.compare(*models.values(), **given)
+    result = embedding.compare(models["first"], models["second"], **given)
     console = wide_console()
     for model in models.values():
         show_doubts(model, intervals=True)

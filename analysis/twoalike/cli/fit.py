@@ -70,13 +70,14 @@ def fit(
         )
     if study is None and given["out"] is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
+    if people is not None:
+        given["people"] = people
     posterior = embedding.fit(
         choices if study is None else study,
         groups=groups,
         covariates=covariates,
         announce=lambda line: show_notes([line]),
         dimensions=dimensions,
-        **({} if people is None else {"people": people}),
         **given,
     )
     _show(posterior)
