@@ -57,7 +57,7 @@ def takes[**P](
             bound = signature.bind(*words, **options)
             bound.apply_defaults()
             given = bound.arguments
-            if given.get("seed") is not None:
+            if "seed" in given:
                 from twoalike.study import check_seed
 
                 check_seed(given["seed"])
@@ -84,11 +84,9 @@ def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
 
 
 def _shown(parameter: inspect.Parameter, is_argument: bool) -> inspect.Parameter:
-    if not is_argument:
-        parameter = parameter.replace(kind=parameter.KEYWORD_ONLY)
-    elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-        parameter = parameter.replace(kind=parameter.POSITIONAL_ONLY)
-    return parameter.replace(annotation=_typed(parameter.annotation, parameter.default))
+    by_place = is_argument and parameter.kind is not parameter.KEYWORD_ONLY
+    kind = parameter.POSITIONAL_ONLY if by_place else parameter.KEYWORD_ONLY
+    return parameter.replace(kind=kind, annotation=_typed(parameter.annotation, parameter.default))
 
 
 def _typed(annotation: Any, default: Any) -> Any:
@@ -133,7 +131,7 @@ def _docstring(
     for name in filter(about.get, shown):
         lines += [name, f"    {' '.join(about[name].split())}"]
     text = "\n\n".join([summary, *filter(None, [(more or longer).strip()]), "\n".join(lines)])
-    return f"{_words(text, shown)}\n\n{marked}{examples}"
+    return f"{_words(text, shown)}\n\n{marked}{examples.partition('\n\nParameters\n')[0]}"
 
 
 def _parsed(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
