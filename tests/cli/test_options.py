@@ -1,6 +1,8 @@
 """Options of commands: what functions take, and what is said of them."""
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
@@ -126,3 +128,16 @@ def test_every_option_is_described(verb: str) -> None:
                 said = argument.parameter.help or ""
                 assert len(said) > 3, (command.name, argument.names)
                 assert "As in" not in said and "``" not in said and ":func:" not in said, said
+
+
+def test_no_command_needs_an_extra_for_its_help() -> None:
+    """A command is made of its function, whose module has to load on every machine of a lab."""
+    places = sorted({place.partition(":")[0] for place, _ in VERBS.values()})
+    code = (
+        "import sys\nfrom importlib import import_module\nfrom twoalike.cli.app import EXTRAS\n"
+        f"for place in {places}:\n"
+        "    import_module(f'twoalike.cli.{place}')\n"
+        "    assert not (found := EXTRAS.keys() & sys.modules.keys()), (place, found)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
