@@ -1,4 +1,4 @@
-"""The trained part of a network: all of it, its last blocks, adapters, or a map on top.
+"""The trained part of a network: all of it, its last blocks, adapters, or nothing.
 
 ===== =============================================== ====================================
 train trained part                                    cost of a step
@@ -6,14 +6,12 @@ train trained part                                    cost of a step
 full  all weights                                     forward and backward pass
 last  the last blocks                                 forward pass, backward through these
 lora  low-rank adapters, merged into the weights      forward and backward pass
-probe an affine map of the features                   one matrix product: no image is read
+probe nothing: the vector in closed form              there are no steps
 ===== =============================================== ====================================
 
 Adapters: a layer's weights W become W + B A, where A has few rows and B as few columns
 (arXiv:2106.09685). A is random and B zero at first, so the initial network is unchanged. Decay to
 the initial weights pulls B to zero and thus the sum to W. The adapters are those of peft.
-
-Probe: features are computed once, and only the map of the vector is trained.
 """
 
 import re
@@ -56,7 +54,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
     """Choose what is trained: the parameters that require a gradient.
 
     The backbone's module, on the CPU, is modified in place. The result maps images to features
-    (n, p) or, for a probe, which is trained on features, features (n, p, 1, 1) to themselves.
+    (n, p).
     """
     module = backbone.module
     module.requires_grad_(config.train in {"full", "lora"})
@@ -77,8 +75,6 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
         for block in blocks[-last:]:
             for parameter in block:
                 parameter.requires_grad_(True)
-    if config.train == "probe":
-        return nn.Flatten()
     return module
 
 
