@@ -173,9 +173,9 @@ def _difference(folds: Sequence[Scores], name: str, other: str, key: str) -> str
     return f"{mean:+.3f}" + ("" if np.isnan(low) else f" [{low:+.3f}, {high:+.3f}]")
 
 
-def scores_table(folds: Sequence[Scores], keys: Sequence[str]) -> list[str]:
+def scores_table(folds: Sequence[Scores], keys: Sequence[str], unit: str = "folds") -> list[str]:
     """Give each network or part a row: means over folds, and differences from the base."""
-    lines = ["| vector | folds | " + " | ".join(keys) + " |", "|---" * (len(keys) + 2) + "|"]
+    lines = [f"| vector | {unit} | " + " | ".join(keys) + " |", "|---" * (len(keys) + 2) + "|"]
     names = dict.fromkeys(name for one in folds for name in one)
     order = ["base", "centred", *ARMS]
     for name in sorted(names, key=lambda name: order.index(name.split(":")[0])):
