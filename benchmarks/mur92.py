@@ -1,6 +1,6 @@
 """Ninety-two photographs: a network aligned on half of them, scored on the other half.
 
-    python -P benchmarks/mur92.py [--splits 10]
+    python -P benchmarks/mur92.py [--splits 10] [--people 2]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside
 the checkout): dissimilarities of 16 people, from multi-arrangement (doi:10.3389/fpsyg.2013.00128),
@@ -12,6 +12,10 @@ default but for the batch, with the images' six categories as classes.
 All scores are of the other half, by the cosine of a vector as it is. Likeness is Spearman's
 correlation with the dissimilarities of the mean person, over 1,035 pairs; ability is classification
 of the categories with 1 and 3 images each (nearest mean, 200 draws), and by a linear probe.
+
+On some splits (`--people`) the fit also has weights of the dimensions by person, and each person
+gets a teacher of their own (`teach --participant`): how its similarities agree with this person's
+own dissimilarities of the other half, and how those of the average person's teacher do.
 
 Finished parts are kept in derived/mur92/ and not run again; the table goes to
 benchmarks/results/mur92.md.
@@ -31,6 +35,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from twoalike.embedding import fit
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import dissimilarities_table, read_judgments, write_judgments
 from twoalike.study import provenance
@@ -93,8 +98,41 @@ def posterior(folder: Path, judged: pd.DataFrame, learnt: list[str]) -> Path:
         columns |= {name: columns[name].astype(str) for name in ITEMS}
         table = dissimilarities_table(columns, learnt)
         write_judgments(train, table, provenance("dissimilarities", seed=0), "dissimilarities")
-        command("fit", "--dissimilarities", train, "--out", out)
+        fit(dissimilarities=train, seed=aligned.SEED, out=out)
     return out
+
+
+def personal(split: int, judged: pd.DataFrame, base: FeatureTable) -> dict[str, list[float]]:
+    """Agreement of own and common teachers with each person on the other half, kept in a file."""
+    learnt, others = halves(split, base.ids)
+    folder = WORK / f"split-{split}"
+    kept, path = folder / "people.json", folder / "weights.nc"
+    if kept.is_file():
+        return dict(json.loads(kept.read_text(encoding="utf-8")))
+    if not path.exists():
+        fit(dissimilarities=folder / "train.parquet", people="weights", seed=aligned.SEED, out=path)
+    _, each = mean_person(judged, others)
+    known, pairs = FeatureTable(tuple(learnt), base.select(learnt), base.meta), _pairs(others)
+
+    def agreement(teacher: Any, one: np.ndarray) -> float:
+        places = teacher.positions(others, base)[0]
+        return float(spearmanr((places @ places.T)[pairs], -one).statistic)
+
+    who = sorted(set(judged["participant"].astype(str)))  # the order of mean_person
+    commons = {name: teach(folder / name, known) for name in ("posterior.nc", "weights.nc")}
+    found: dict[str, list[float]] = {
+        "own": [agreement(teach(path, known, participant=p), each[k]) for k, p in enumerate(who)],
+        "average": [agreement(commons["weights.nc"], one) for one in each],
+        "common": [agreement(commons["posterior.nc"], one) for one in each],
+    }
+    kept.write_text(json.dumps(found), encoding="utf-8")
+    print(split, {name: np.round(np.mean(of), 3) for name, of in found.items()}, flush=True)
+    return found
+
+
+def _pairs(ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.triu_indices(len(ids), 1)
+    return first, second
 
 
 def teacher(folder: Path, base: FeatureTable, learnt: list[str], arm: str) -> Path:
@@ -154,15 +192,33 @@ def run(split: int, judged: pd.DataFrame, base: FeatureTable) -> dict[str, Any]:
     return found
 
 
+def people_line(own: list[dict[str, list[float]]]) -> str:
+    """Say how personal teachers do."""
+    mean = {key: np.mean([one[key] for one in own], axis=0) for key in own[0]}
+    gain, low, high = aligned.interval(mean["own"] - mean["average"])
+    better = int((mean["own"] > mean["average"]).sum())
+    return (
+        f"Personal teachers (`teach --participant`, {len(own)} halves): Spearman of a teacher's "
+        f"similarities with each person's own dissimilarities of the other half, mean of "
+        f"{len(mean['own'])} people: own teacher {mean['own'].mean():.3f}; the average "
+        f"person's by the same posterior {mean['average'].mean():.3f}; by a posterior without "
+        f"weights by person {mean['common'].mean():.3f}. Own less average: {gain:+.3f} "
+        f"[{low:+.3f}, {high:+.3f}] (Student's t over people), above 0 for {better}."
+    )
+
+
 def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--splits", type=int, default=SPLITS, help="how many to run")
-    wanted = parser.parse_args().splits
+    parser.add_argument("--people", type=int, default=2, help="splits with personal teachers")
+    asked = parser.parse_args()
+    wanted = asked.splits
     if not MUR.is_dir():
         sys.exit(f"no real data at {MUR} (set TWOALIKE_SHARED_DATA)")
     judged, base = prepare()
     splits = [run(split, judged, base) for split in range(wanted)]
+    own = [personal(split, judged, base) for split in range(min(asked.people, wanted))]
     found = [one["scores"] for one in splits]
     people = np.mean([one["people"] for one in splits])
     network = np.mean([one["base"]["likeness"] for one in found])
@@ -189,6 +245,8 @@ def main() -> None:
         "",
         f"Defaults chose {chosen} halves. `distill` took {seconds:.0f} s of processor time.",
     ]
+    if own:
+        lines += ["", people_line(own)]
     text = "\n".join([*lines, ""])
     print(text)
     (ROOT / "benchmarks" / "results" / "mur92.md").write_text(text, encoding="utf-8")
