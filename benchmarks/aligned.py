@@ -30,7 +30,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "closed form": {"train": "probe"},
     "default": {},
     "crops": {"train": "probe"},
-    "control": {},
+    "control": {"train": "probe"},
+    "control by defaults": {},
     "trained": {"mix": 1.0, "select": "last", "preserve": 0.0},
 }
 """Settings of each student that differ from the defaults."""
@@ -40,10 +41,16 @@ TITLES = {
     "closed form": 'closed form (`train = "probe"`)',
     "default": "**aligned, defaults**",
     "crops": "closed form chosen by crops, without classes",
-    "control": "control: defaults, objects' names shuffled in the posterior",
+    "control": "control: closed form, objects' names shuffled in the posterior",
+    "control by defaults": "control by defaults",
     "trained": "trained whatever it costs (`mix = 1`, `preserve = 0`, last step)",
 }
 SEED, DRAWS = 0, 200
+
+
+def is_control(arm: str) -> bool:
+    """Whether the arm's teacher knows no people."""
+    return arm.startswith("control")
 
 
 def shuffled(path: Path) -> Posterior:

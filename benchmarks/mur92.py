@@ -47,7 +47,7 @@ MUR = SHARED / "mur92"
 WORK = ROOT / "derived" / "mur92"
 SPLITS = 10
 BATCH = 32  # images a step: a fifth of the 46 are held out by default
-ARMS = ("closed form", "default", "control")
+ARMS = ("default", "closed form", "control")
 KEYS = ("likeness", "1-shot", "3-shot", "probe")
 aligned = SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "aligned.py")))
 ITEMS = ["item_a", "item_b"]
@@ -137,9 +137,12 @@ def _pairs(ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def teacher(folder: Path, base: FeatureTable, learnt: list[str], arm: str) -> Path:
     """Make the teacher, or that of the control, unless it was done."""
-    out, path = folder / ("teacher-control" if arm == "control" else "teacher"), "posterior.nc"
+    out, path = (
+        folder / ("teacher-control" if aligned.is_control(arm) else "teacher"),
+        "posterior.nc",
+    )
     if not (out / "teacher.json").exists():
-        source = aligned.shuffled(folder / path) if arm == "control" else folder / path
+        source = aligned.shuffled(folder / path) if aligned.is_control(arm) else folder / path
         known = FeatureTable(tuple(learnt), base.select(learnt), base.meta)
         teach(source, known, out=out, seed=aligned.SEED)
     return out

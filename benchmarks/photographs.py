@@ -249,7 +249,7 @@ def scores(of: World, arm: str, base: FeatureTable) -> dict[str, dict[str, float
         vectors = {"base": base, "centred": FeatureTable(base.ids, base.values - middle, {})}
     else:
         learnt = of.learning_images()
-        teacher = taught(of, base, control=arm == "control")
+        teacher = taught(of, base, control=aligned.is_control(arm))
         classes = {name: name.split(".")[0] for name in learnt}
         made = (of.own, teacher, images(), learnt, classes, base, of.tested())
         table = aligned.student(arm, *made, lambda: backbone(of.network))
@@ -295,7 +295,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--network", default="lite0", choices=NETWORKS)
     parser.add_argument("--folds", type=int, default=FOLDS, help="of the five, how many to run")
-    most = ["closed form", "default", "crops", "control"]
+    most = ["default", "closed form", "control", "crops"]
     parser.add_argument("--arms", nargs="*", default=most, choices=aligned.ARMS)
     parser.add_argument("--others", type=int, default=1, help="folds of all other arms")
     asked = parser.parse_args()

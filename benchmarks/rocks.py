@@ -88,11 +88,11 @@ class Fold:
 
     def teacher(self, arm: str) -> Path:
         """Make the teacher, or that of the control, unless it was done."""
-        out = self.folder / ("teacher-control" if arm == "control" else "teacher")
+        out = self.folder / ("teacher-control" if aligned.is_control(arm) else "teacher")
         if not (out / "teacher.json").is_file():
             path = self.posterior()
             known = FeatureTable(tuple(self.learnt), self.base.select(self.learnt), self.base.meta)
-            source = aligned.shuffled(path) if arm == "control" else path
+            source = aligned.shuffled(path) if aligned.is_control(arm) else path
             teach(source, known, out=out, seed=aligned.SEED)
         return out
 
