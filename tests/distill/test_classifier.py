@@ -196,7 +196,7 @@ def test_classes_are_those_of_the_vector_that_plain_timm_gives(
     squares: Squares, weights: Path, tmp_path: Path, train: str
 ) -> None:
     out = tmp_path / "student"
-    said = run(squares, out, train=train, weights=weights, head="human")
+    said = run(squares, out, train=train, weights=weights)
     assert said["check"]["difference"] <= 1e-5
     assert said["classifier"]["classes"] == COLOURS
     plain = timm.create_model("test_resnet", num_classes=said["num_classes"])
@@ -302,7 +302,7 @@ def test_a_module_of_ones_own_may_bring_a_classifier(squares: Squares, tmp_path:
 
 
 def test_a_probe_has_nothing_to_keep() -> None:
-    with pytest.raises(TwoalikeError, match="a probe changes neither the network") as caught:
+    with pytest.raises(TwoalikeError, match="closed form, which trains nothing") as caught:
         load_recipe(None, {"train": "probe", "keep_classifier": 1.0})
     assert "\n" not in str(caught.value)
     with pytest.raises(TwoalikeError, match="keep_classifier"):

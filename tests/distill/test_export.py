@@ -37,6 +37,7 @@ from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import load_teacher, save_teacher
 
 QUICK = {"steps": 12, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 6, "rate": 1e-2}
+QUICK |= {"select": "last"}
 PLAIN = """
 import sys, json, torch, timm
 from PIL import Image
@@ -91,7 +92,7 @@ def test_plain_timm_twoalike_and_onnx_give_the_same_vectors(
     paths = images_of(squares)
     tables = []
     for train, name in TRAINED:
-        said = run(squares, tmp_path / train, name, train=train, head="human")
+        said = run(squares, tmp_path / train, name, train=train)
         base = load_backbone(name, untrained=True, size=32)
         assert said["num_features"] == base.n_features
         student = extract_features(tmp_path / train, squares.images)
@@ -434,7 +435,7 @@ def test_the_card_says_whose_choices_and_names_no_participant(
 
 
 def test_the_card_names_the_output_and_each_of_its_parts(squares: Squares, tmp_path: Path) -> None:
-    said = dict(run(squares, tmp_path / "student", steps=1, head="human", train="probe"))
+    said = dict(run(squares, tmp_path / "student", steps=1, train="probe"))
     text = (tmp_path / "student" / "README.md").read_text()
     card = " ".join(text.split())
     assert f"{said['num_classes']} numbers per image: - `features`, numbers 0 to 95:" in card

@@ -163,7 +163,7 @@ def test_no_compiler_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "\n" not in str(at.value)
 
 
-ALL = {"ema": 0.5, "head": "human", "mix": 0.5, "keep": 1, "flip": True, "select": "last"}
+ALL = {"ema": 0.5, "mix": 0.5, "keep": 1, "flip": True, "select": "last"}
 
 
 @pytest.mark.parametrize(

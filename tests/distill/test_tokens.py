@@ -10,7 +10,6 @@ import pytest
 from safetensors.torch import load_file, save_file
 from tests.distill.conftest import Squares
 from tests.distill.test_export import PLAIN, images_of, run, verb
-from twoalike.distill._head import _is_of
 
 from twoalike.backbones import (
     Backbone,
@@ -21,6 +20,7 @@ from twoalike.backbones import (
     load_backbone,
 )
 from twoalike.distill import distill, export_onnx
+from twoalike.distill._run import _is_of
 from twoalike.features import FeatureTable, read_features
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import AffineTeacher, load_teacher, save_teacher

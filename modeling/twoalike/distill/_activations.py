@@ -24,7 +24,7 @@ from twoalike.distill._config import DistillConfig
 from twoalike.distill._evidence import Cropped
 from twoalike.distill._prepared import CACHE_BYTES
 from twoalike.distill._trainable import TOLERANCE, difference, feature_source
-from twoalike.features import FeatureTable, write_features
+from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.study import atomic_path
 
 TRIED = 3
@@ -103,7 +103,7 @@ def frozen_part(
     collections: tuple[Collection, Collection | None],
     folder: Path,
     device: str,
-) -> tuple[LateNetwork, Activations, Activations | None] | None:
+) -> tuple[nn.Module, Activations, Activations | None] | None:
     """Divide a network that was prepared for training, and compute what its frozen part makes.
 
     ``collections`` are all images, and those of which crops are needed as well. Activations are
@@ -111,27 +111,38 @@ def frozen_part(
     does not divide so, where images change from step to step, or where there are too many.
     """
     plain = not (config.flip or config.compile or config.checkpointing)
+    how = device, config.workers
+    if config.train == "probe":
+        of_images, of_crops = (
+            each and Activations(each, _features(network, each, folder / name, how))
+            for network, each, name in _both(backbone, collections, "features.npz")
+        )
+        assert of_images is not None
+        return nn.Flatten(), of_images, of_crops
     if config.train != "last" or not plain or config.parallel != "ddp":
         return None
-    images, cropped = collections
+    images, _ = collections
     some = range(min(TRIED, len(images)))
     examples = torch.stack([backbone.preprocessing.read(images, row) for row in some])
     backbone.module.eval()
     found = _first_trained(backbone.module, examples)
     if found is None or 4 * len(images) * found.inputs[0].numel() > CACHE_BYTES:
         return None
-    how = device, config.workers
-    values, crops = (
-        _stored(backbone, found.block, images, folder / "student_activations.npy", how),
-        None,
+    inputs, crops = (
+        each and Activations(each, _stored(network, found.block, each, folder / name, how))
+        for network, each, name in _both(backbone, collections, "activations.npy")
     )
-    if cropped is not None:
-        preprocessing = Cropped.of(backbone.preprocessing)
-        of_crops = replace(backbone, preprocessing=preprocessing)
-        file = folder / "crop_activations.npy"
-        crops = Activations(cropped, _stored(of_crops, found.block, cropped, file, how))
     late = found.late(examples)
-    return None if late is None else (late, Activations(images, values), crops)
+    return None if late is None or inputs is None else (late, inputs, crops)
+
+
+def _both(
+    backbone: Backbone, collections: tuple[Collection, Collection | None], name: str
+) -> list[tuple[Backbone, Collection | None, str]]:
+    """Network, images and file of images, and of their crops."""
+    images, cropped = collections
+    of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
+    return [(backbone, images, f"student_{name}"), (of_crops, cropped, f"crop_{name}")]
 
 
 @dataclass(frozen=True)
@@ -207,6 +218,20 @@ def _first_trained(module: nn.Module, examples: torch.Tensor) -> _Division | Non
         names[other] for other in names if other in outer and other.rpartition(".")[0] == parent
     ]
     return _Division(module, names[name], beside, siblings, inputs[name], features)
+
+
+def _features(
+    backbone: Backbone, images: Collection, file: Path, how: tuple[str, int]
+) -> npt.NDArray[np.float32]:
+    """Read features (n, p) of all images, or compute and keep them."""
+    table = read_features(file) if file.is_file() else None
+    if table is None or table.meta["listing_sha256"] != images.digest:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        device, workers = how
+        values = pooled_features(backbone, images, device=device, workers=workers)
+        table = FeatureTable(tuple(images.ids), values, feature_source(backbone, images.digest))
+        write_features(file, table)
+    return np.asarray(table.values)
 
 
 def _stored(

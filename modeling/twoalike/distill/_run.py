@@ -26,7 +26,7 @@ from twoalike.distill._activations import frozen_part, restore
 from twoalike.distill._alignet import alignet_preprocessing
 from twoalike.distill._checkpoint import checkpoints_of, find_checkpoints, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
-from twoalike.distill._evidence import Cropped, both_sides, classes_of, plain_vector
+from twoalike.distill._evidence import Cropped, Found, both_sides, classes_of, plain_vector
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import expect_dropped_layers, make_fabric
 from twoalike.distill._graph import TRIALS, find_idle
@@ -518,12 +518,12 @@ class _Run:
         found = sides.features(network, config.batch)
         frontier = find_frontier(found.evidence(), balance=config.balance, seed=config.seed)
         if sides.held_out is None:
-            return Start(None, frontier, {})
+            return Start(None, frontier, {}, found=found)
         base, closed = plain_vector(found), frontier.chosen.fit(found.evidence())
         form = ClosedForm(sides, frontier.chosen, found.score(closed), found.score(base))
         rows = both_sides("base", found, base) + both_sides("closed form", found, closed)
         held_out = {"base": form.base.as_dict(), "start": form.closed.as_dict()}
-        return Start(form, frontier, held_out, rows)
+        return Start(form, frontier, held_out, rows, found)
 
     def _finish(
         self,
@@ -537,14 +537,20 @@ class _Run:
         """Fit the aligned vector of the final weights, describe all, and write the folder."""
         config, sides, student = self.config, lesson.sides, made.student.to(device)
         held_out, rows = dict(start.held_out), list(start.rows)
+        by_step = {row["step"]: row["held_out"] for row in made.log if "held_out" in row}
         p, control = self.backbone.n_features, self.guidance.control
         vector = join_parts((np.eye(p), np.zeros(p)), None)
         if sides is not None and start.frontier is not None:
-            found = sides.features(student, config.batch)
+            found = start.found
+            if found is None or made.mix:
+                found = sides.features(student, config.batch)
             vector = start.frontier.chosen.fit(found.everything())
             if sides.held_out is not None:
                 tested = start.frontier.chosen.fit(found.evidence())
                 held_out["student"] = found.score(tested).as_dict()
+                for name, step in (("start", 0), ("student", made.step)):
+                    kept = "same_class" in by_step.get(step, {})
+                    held_out[name] |= {"same_class": by_step[step]["same_class"]} if kept else {}
                 if config.temperature is None:
                     student.settle(found.score(tested).temperature)
                 rows += both_sides("student", found, tested)
@@ -554,7 +560,6 @@ class _Run:
                 held_out |= {"images": len(sides.held_out), "triplets": len(sides.triplets)}
                 held_out["ceiling"] = sides.ceiling
         elif (agreement := lesson.agreement) is not None:
-            by_step = {row["step"]: row["held_out"] for row in made.log if "held_out" in row}
             held_out |= {"start": by_step[0], "student": by_step[made.step]}
             held_out |= {"images": len(agreement.images), "triplets": len(agreement.triplets)}
             held_out["ceiling"] = agreement.ceiling
@@ -591,6 +596,7 @@ class Start:
     frontier: Frontier | None
     held_out: dict[str, Any]
     rows: list[dict[str, Any]] = field(default_factory=list)
+    found: Found | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ train trained part                                    cost of a step
 full  all weights                                     forward and backward pass
 last  the last blocks                                 forward pass, backward through these
 lora  low-rank adapters, merged into the weights      forward and backward pass
-probe nothing: the vector in closed form              there are no steps
+probe nothing: the closed form of the vector          none: each image is read once
 ===== =============================================== ====================================
 
 Adapters: a layer's weights W become W + B A, where A has few rows and B as few columns
