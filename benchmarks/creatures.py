@@ -13,8 +13,7 @@ Each person judges 1,500 triplets, 20 % coarse, 30 % middle, 40 % fine and 10 % 
 EfficientNet-Lite0 (ImageNet weights) is aligned with the posterior, its species being the classes
 by which `distill` judges ability: `closed form` and `defaults` by the recipe distill_demo; and
 `trained` for likeness above all: all weights learn, at 128 pixels, and the last step is taken.
-`control` is trained in the same way without the human transform; `control, defaults` is the control
-of the defaults.
+`control` is the control of the defaults: its teacher has no human transform.
 
 Scores are on held-out species, by the cosine of each vector as it is. Likeness is over 20,000
 triplets a level, against the observer's own probabilities (no noise of answers): accuracy, ties
@@ -73,9 +72,8 @@ LIKENESS = {
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "closed form": ("posterior", {"train": "probe"}),
     "defaults": ("posterior", {}),
-    "control, defaults": ("control", {}),
+    "control": ("control", {}),
     "trained": ("posterior", LIKENESS),
-    "control": ("control", LIKENESS),
 }
 """Teacher, and settings that differ from the recipe's."""
 ABILITIES = ("1-shot", "3-shot", "probe")
@@ -192,7 +190,7 @@ def make_teachers(folder: Path, seed: int) -> None:
 def make_student(folder: Path, images: Path, arm: str, seed: int) -> FeatureTable:
     """Distil one network; its vectors of all creatures."""
     teacher, more = ARMS[arm]
-    name = aligned.file_of(arm).replace(",", "")
+    name = aligned.file_of(arm)
     features = folder / f"{name}.npz"
     if not features.exists():
         settings = tomllib.loads(RECIPE.read_text()) | more | {"seed": seed}
