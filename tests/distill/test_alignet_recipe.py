@@ -119,7 +119,7 @@ def test_steps_are_the_published_equations(rng: np.random.Generator) -> None:
         (keys,) = source.keys(step, step + 1)
         which = torch.tensor([image for _, image in keys])
         batch = torch.from_numpy(images)[which].view(-1, 3, 2, 2)
-        record = update.take(step, iter([(which, batch)]))
+        record = update.take(step, iter([(which, batch)])).record()
         assert record["rate"] == pytest.approx(rate, abs=1e-12)
         for ours, theirs in zip(learnt, weights, strict=True):
             assert_allclose(ours.detach().numpy(), theirs, rtol=0, atol=1e-9)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.distill.conftest import Squares
-from tests.distill.test_distill import run
+from tests.distill.test_distill import QUICK, run
 
+from twoalike.distill import label_images
 from twoalike.distill._checkpoint import checkpoint_path, checkpoint_step, find_checkpoints
 from twoalike.distill._loop import Trainer
 from twoalike.study import TwoalikeError
@@ -102,8 +103,10 @@ def test_where_the_best_is_damaged_the_next_best_is_taken(
         return finish(trainer)
 
     monkeypatch.setattr(Trainer, "finish", with_damage)
-    out = tmp_path / "student"
-    said = run(squares, out)
+    out, labels = tmp_path / "student", tmp_path / "labels"
+    label_images(squares.teacher, squares.features, labels, number=4000)
+    config = QUICK.model_copy(update={"held_out": 0.3})
+    said = run(squares, out, config, teacher=None, features=None, labels=labels)
     rows = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     kl = {row["step"]: row["held_out"]["kl"] for row in rows if "held_out" in row}
     kept = [checkpoint_step(path) for path in find_checkpoints(Path(f"{out}.checkpoints"))]

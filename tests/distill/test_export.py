@@ -340,7 +340,11 @@ def test_the_verbs_from_control_to_onnx(
     scores = json.loads((aligned / "config.json").read_text())["held_out"]
     assert scores["student"]["kl"] < scores["control"]["kl"]
     card = (aligned / "README.md").read_text()
-    rows = [line for line in card.splitlines() if line.startswith(("| base", "| con", "| alig"))]
+    rows = [
+        line
+        for line in card.split("## Agreement")[1].splitlines()
+        if line.startswith(("| base", "| con", "| alig"))
+    ]
     assert [row.split(" | ")[0] for row in rows] == [
         "| base",
         "| control",
@@ -350,7 +354,7 @@ def test_the_verbs_from_control_to_onnx(
     out = tmp_path / "aligned.onnx"
     (squares.images / "torn.png").unlink()
     assert verb("export", "onnx", aligned, "--out", out, "--images", squares.images) == 0
-    assert "vectors of 96 numbers of images of 32 pixels" in capsys.readouterr().out
+    assert "vectors of 97 numbers of images of 32 pixels" in capsys.readouterr().out
     assert verb("export", "onnx", tmp_path / "nobody", "--out", out) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -408,9 +412,9 @@ def test_the_card_is_one_that_hubs_read(squares: Squares, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("named", "whose"),
     [
-        ({}, "predict people's similarity judgments"),
-        ({"group": "experts"}, "predict similarity judgments of the group 'experts'"),
-        ({"participant": "zz-007"}, "predict similarity judgments of one participant"),
+        ({}, "fitted to people's similarity judgments"),
+        ({"group": "experts"}, "fitted to similarity judgments of the group 'experts'"),
+        ({"participant": "zz-007"}, "fitted to similarity judgments of one participant"),
     ],
 )
 @pytest.mark.parametrize("by", ["teacher", "labels"])
@@ -440,9 +444,9 @@ def test_the_card_names_the_output_and_each_of_its_parts(squares: Squares, tmp_p
     card = " ".join(text.split())
     assert f"{said['num_classes']} numbers per image: - `features`, numbers 0 to 95:" in card
     assert f"- `human`, numbers 96 to {said['num_classes'] - 1}:" in card
-    assert "the network is unchanged" in card
+    assert "The network is `test_resnet` unchanged; nothing was trained" in card
     assert "odd-one-out" not in text
-    assert "## Likeness" not in text
+    assert "## Likeness" not in model_card("student", said | {"both_sides": None})
     rows = [
         {"network": "base", "part": "features", "likeness": 0.0781, "ability": 0.4154},
         {"network": "student", "part": "vector", "likeness": 0.2309, "ability": None},

@@ -76,7 +76,8 @@ def test_they_stay_and_the_student_says_so(
 ) -> None:
     student = blocks()
     before = copy.deepcopy(student.module.state_dict())
-    said = run(squares, tmp_path / "student", student=student, untrained=False)
+    trained = QUICK.model_copy(update={"select": "last"})
+    said = run(squares, tmp_path / "student", trained, student=student, untrained=False)
     assert said["idle"] == ["pooler.weight", "pooler.bias"]
     assert "2 of its weight tensors (backbone.pooler.weight" in capsys.readouterr().err
     assert (

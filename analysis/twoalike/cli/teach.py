@@ -140,14 +140,7 @@ def _show_comparisons(description: Mapping[str, Any]) -> None:
 
 def _show_validation(description: Mapping[str, Any]) -> None:
     """Print how the map was settled and how well it predicts held-out objects."""
-    penalty, validation = description["penalty"], description["validation"]
-    if penalty is not None and len({row["method"] for row in penalty["tried"]}) > 1:
-        least: dict[str, float] = {}
-        for row in penalty["tried"]:
-            method, loss = row["method"], row["log_loss"]
-            least[method] = min(loss, least.get(method, loss))
-        scores = ", ".join(f"{method} {loss:.4f}" for method, loss in least.items())
-        print(f"map: {penalty['chosen']['method']} (log-loss about held-out objects: {scores})")  # noqa: T201
+    validation = description["validation"]
     print(f"penalty and temperature: by {description['settled_on']} about held-out objects")  # noqa: T201
     title = f"Objects held out from the map, {validation['folds']} folds"
     table = plain_table(title, "", "accuracy", "log-loss")

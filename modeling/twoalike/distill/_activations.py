@@ -110,6 +110,7 @@ def frozen_part(
     kept in ``folder``, and so are the features that the same pass makes. None where the network
     does not divide so, where images change from step to step, or where there are too many.
     """
+    backbone.n_features  # noqa: B018  by blank images, which the end of the network cannot take
     plain = not (config.flip or config.compile or config.checkpointing)
     how = device, config.workers
     if config.train == "probe":
@@ -267,7 +268,6 @@ def _computed(
         done += len(batch)
 
     device, workers = how
-    backbone.n_features  # noqa: B018  a pass of blank images, which are not to be kept
     hook = block.register_forward_pre_hook(keep)
     values = pooled_features(backbone, images, device=device, workers=workers)
     hook.remove()

@@ -7,23 +7,19 @@ classes of images (:mod:`twoalike.teacher`), both of images held out from traini
 table's, or the images' folders; where there are none, a crop of each image is to be recognised.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
-from scipy.stats import rankdata
 
 from twoalike.backbones import Preprocessing
 from twoalike.distill._sources import ImageSet
 from twoalike.distill._student import StudentNetwork
 from twoalike.features import AlignedVector
 from twoalike.study import Floats, Integers
-from twoalike.tables import LabelSource, read_labels
 from twoalike.teacher import (
     Evidence,
     VectorSettings,
@@ -38,28 +34,6 @@ CROP = 0.4
 """Side of a crop, as a share of the image's."""
 MOST_LEARNT, MOST_CROPPED = 800, 200
 """Training images among the evidence; with crops."""
-BOOTSTRAPS = 400
-FEW_CLASSES = 2
-"""Fewer classes with several images than this are none."""
-
-
-def classes_of(ids: Sequence[str], source: LabelSource | None) -> Integers | None:
-    """Class of each image by the finest level of a table, or by its folder; -1 for none.
-
-    None if fewer than two classes have several images.
-    """
-    if source is None:
-        folders = [PurePosixPath(name).parent for name in ids]
-        named = ["" if str(folder) == "." else str(folder) for folder in folders]
-    else:
-        levels = read_labels(source)
-        finest = levels[list(levels)[-1]]
-        named = [finest.get(name, "") for name in ids]
-    kept = [name if name != "n/a" else "" for name in named]
-    names, codes = np.unique(np.array(["", *kept]), return_inverse=True)
-    classes = codes[1:] - 1
-    several = np.bincount(classes[classes >= 0], minlength=len(names)) > 1
-    return classes if several.sum() >= FEW_CLASSES else None
 
 
 @dataclass(frozen=True)
@@ -169,8 +143,6 @@ class Found:
             soft["accuracy"],
             soft["kl"],
             temperature,
-            cosine,
-            aside,
         )
 
 
@@ -183,31 +155,11 @@ class Score:
     accuracy: float  # on choices drawn from the teacher, ties 1/k
     kl: float  # from the teacher's choice probabilities, nats, at the best temperature
     temperature: float
-    cosine: Floats
-    similarity: Floats
 
     def as_dict(self) -> dict[str, float | None]:
         """For config.json and the log."""
         keys = ("likeness", "ability", "accuracy", "kl")
         return {key: getattr(self, key) for key in keys}
-
-    def gain(self, other: "Score", seed: int) -> tuple[float, float]:
-        """Difference in likeness, less and more one standard error, over objects like these."""
-        rng, n = np.random.default_rng(seed), len(self.cosine)
-        found = []
-        for _ in range(BOOTSTRAPS):
-            rows = rng.integers(n, size=n)
-            first, second = np.triu_indices(n, 1)
-            apart = rows[first] != rows[second]
-            a, b = rows[first][apart], rows[second][apart]
-            ranks = [rankdata(each[a, b]) for each in (self.similarity, self.cosine, other.cosine)]
-            if len(a) > 2 and min(map(np.ptp, ranks)) > 0:
-                (_, ours, theirs), *_ = np.corrcoef(ranks)
-                found.append(ours - theirs)
-        if not found:
-            return -1.0, 1.0  # too few objects to tell anything
-        low, high = np.quantile(found, (0.16, 0.84))
-        return float(low), float(high)
 
 
 def best_temperature(logits: Floats, labels: Floats) -> float:

@@ -238,17 +238,10 @@ class Trainer:
             else:
                 kept = {}
         score = found.score(self.sides.settings.fit(found.evidence()))
-        gain = score.gain(self.sides.closed, self.config.seed) if mix else (0.0, 0.0)
-        floor = self.sides.base.ability
-        able = floor is None or score.ability is None or score.ability >= floor
-        return {
-            **score.as_dict(),
-            **kept,
-            "mix": mix,
-            "gain_low": gain[0],
-            "gain_high": gain[1],
-            "able": able,
-        }
+        floors = (one.ability for one in (self.sides.base, self.sides.closed))
+        floor = max((ability for ability in floors if ability is not None), default=0.0)
+        able = (score.ability or 0.0) >= floor
+        return {**score.as_dict(), **kept, "mix": mix, "able": able}
 
     @property
     def mixes(self) -> tuple[float, ...]:
@@ -353,13 +346,14 @@ class Trainer:
         order = [best, *(step for step in order if step != best)]
         if self.sides is None:
             return order, scores[best]["mix"]
-        earned = scores[best]["able"] and scores[best]["gain_low"] > 0
+        closed = self.sides.closed.likeness
+        earned = scores[best]["able"] and scores[best]["likeness"] > closed
         return order, scores[best]["mix"] if earned else 0.0
 
 
 def _merit(score: Mapping[str, Any]) -> float:
     """Rank a step, best lowest: by likeness if no ability is lost; of listed labels by KL."""
-    if "gain_low" not in score:
+    if "able" not in score:
         return float(score["kl"])
     return float(1 - score["likeness"] + 2 * (not score["able"]))
 

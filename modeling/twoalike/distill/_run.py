@@ -26,7 +26,7 @@ from twoalike.distill._activations import frozen_part, restore
 from twoalike.distill._alignet import alignet_preprocessing
 from twoalike.distill._checkpoint import checkpoints_of, find_checkpoints, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
-from twoalike.distill._evidence import Cropped, Found, both_sides, classes_of, plain_vector
+from twoalike.distill._evidence import Cropped, Found, both_sides, plain_vector
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import expect_dropped_layers, make_fabric
 from twoalike.distill._graph import TRIALS, find_idle
@@ -55,7 +55,7 @@ from twoalike.distill._student import (
 from twoalike.distill._trainable import feature_source, prepare_training
 from twoalike.features import FeatureTable, join_parts, read_features, write_features
 from twoalike.study import TwoalikeError, counted, hold_output, provenance, read_ids
-from twoalike.tables import LabelSource
+from twoalike.tables import LabelSource, classes_of
 from twoalike.teacher import AffineTeacher, Frontier, Teacher, find_frontier, load_teacher
 
 
