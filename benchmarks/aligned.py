@@ -229,6 +229,12 @@ def asked_table(
     return lines
 
 
+def training_line(folds: Sequence[Scores], keys: Sequence[str]) -> str:
+    """Say what the vector by defaults gains over the closed form."""
+    gains = (f"{key} {_difference(folds, 'default', 'closed form', key)}" for key in keys)
+    return f"Defaults less the closed form: {', '.join(gains)}."
+
+
 def control_row(folds: Sequence[Scores], key: str) -> str:
     """Row of the control: its gain as a share of that by defaults."""
     gains = [
