@@ -177,6 +177,8 @@ def write(found: list[dict[str, Any]], folds: int, arms: list[str]) -> None:
             "",
             f"Defaults chose {chosen} folds. `distill` took {seconds:.0f} s of processor time.",
         ]
+        if "closed form" in arms:
+            lines += ["", aligned.training_line(found, KEYS)]
     text = "\n".join([*lines, ""])
     print(text)
     (ROOT / "benchmarks" / "results" / "rocks.md").write_text(text, encoding="utf-8")
