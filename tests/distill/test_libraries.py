@@ -77,10 +77,12 @@ def test_features_are_those_of_transformers(repository: tuple[str, Any]) -> None
     assert load_backbone(name, size=48).n_features == backbone.n_features
 
 
-def _distil(squares: Squares, name: str, out: Path, *words: str) -> None:
-    features = out.with_suffix(".npz")
+def _distil(squares: Squares, name: str, out: Path, *words: str, recipe: str = "") -> None:
+    features, settled = out.with_suffix(".npz"), out.with_suffix(".toml")
+    settled.write_text(f"select = 'last'\n{recipe}")
     write_features(features, squares.features)
     settings = ["--steps", "4", "--batch", "12", "--out", str(out), "--device", "cpu"]
+    settings += ["--config", str(settled)]
     source = ["--teacher", str(squares.teacher), "--features", str(features)]
     images = ["--images", str(squares.images), "--student", name]
     with pytest.raises(SystemExit) as end:
@@ -109,7 +111,8 @@ def test_a_student_loads_with_transformers_and_its_layer(
         vector = features @ layer["weight"].T + layer["bias"]
         torch.testing.assert_close(student.module(images), vector)
         assert (features - _expected(network, images)).abs().max() > 1e-5
-    assert student.parts == {"features": (0, 32), "human": (32, len(layer["bias"]))}
+    assert student.parts["features"] == (0, 32)
+    assert max(end for _, end in student.parts.values()) == len(layer["bias"])
     assert str(tmp_path) not in (tmp_path / "s" / "README.md").read_text()
 
 
@@ -156,8 +159,7 @@ def test_every_way_of_training(
 def test_the_last_blocks_are_trained(
     repository: tuple[str, Any], squares: Squares, tmp_path: Path
 ) -> None:
-    (tmp_path / "recipe.toml").write_text("last_blocks = 1")
-    _distil(squares, repository[0], tmp_path / "s", "--config", str(tmp_path / "recipe.toml"))
+    _distil(squares, repository[0], tmp_path / "s", recipe="last_blocks = 1")
     after, before = load_backbone(tmp_path / "s").network, repository[1]
     pairs = zip(after.named_parameters(), before.parameters(), strict=True)
     changed = {name for (name, new), old in pairs if not torch.equal(new, old)}

@@ -13,7 +13,13 @@ from PIL import Image
 from tests.distill.conftest import Squares
 from torch import nn
 
-from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
+from twoalike.backbones import (
+    Backbone,
+    Preprocessing,
+    extract_features,
+    load_backbone,
+    without_vector,
+)
 from twoalike.distill import DistillConfig, distill
 from twoalike.distill._trainable import add_adapters, prepare_training, trained_network
 from twoalike.study import TwoalikeError
@@ -201,7 +207,7 @@ def test_a_third_of_the_blocks_learns_unless_a_number_is_given() -> None:
 
 QUICK = {
     **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
-    **{"head": "none", "mix": 1, "train": "full", "last_blocks": 1},
+    **{"head": "none", "mix": 1, "train": "full", "last_blocks": 1, "select": "last"},
 }
 
 
@@ -239,26 +245,25 @@ def test_the_student_learns_and_the_rest_stays(
     base = load_backbone("test_resnet", untrained=True).module.state_dict()
     learnt = load_backbone(tmp_path / "student").module.state_dict()
     assert frozen_names(train) <= {name for name in base if torch.equal(base[name], learnt[name])}
-    assert 0 < said["learnt"] < sum(value.numel() for value in base.values())
+    assert (said["learnt"] > 0) is (train != "probe")
+    assert said["learnt"] < sum(value.numel() for value in base.values())
 
 
-@pytest.mark.parametrize("train", ["lora", "probe"])
-def test_a_strong_pull_keeps_the_network_as_it_was(
-    squares: Squares, tmp_path: Path, train: str
-) -> None:
-    """The pull is to what changes nothing: no adapter, no map."""
+def test_a_strong_pull_keeps_the_network_as_it_was(squares: Squares, tmp_path: Path) -> None:
+    """The pull is to what changes nothing: no adapter."""
+    train = "lora"
     free = run(squares, tmp_path / "free", train=train, steps=20, rate=1e-2, decay_to_init=0.0)
     held = run(squares, tmp_path / "held", train=train, steps=20, rate=1e-2, decay_to_init=90.0)
     base = extract_features("test_resnet", squares.images, untrained=True, size=32).values
     moved = [
-        float(np.abs(extract_features(tmp_path / name, squares.images).values - base).max())
-        for name in ("free", "held")
+        float(np.abs(extract_features(bare, squares.images).values - base).max())
+        for bare in (without_vector(load_backbone(tmp_path / name)) for name in ("free", "held"))
     ]
     assert moved[1] < 0.3 * moved[0]
     assert free["learnt"] == held["learnt"]
 
 
-def test_a_probe_reads_each_image_once(
+def test_a_probe_reads_each_image_and_its_crop_once(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Image.Image] = []
@@ -271,10 +276,10 @@ def test_a_probe_reads_each_image_once(
     monkeypatch.setattr(Preprocessing, "pixels", counted)
     run(squares, tmp_path / "student", train="probe", steps=40)
     checked = 8
-    assert len(opened) == len(squares.features.ids) + checked
+    assert len(opened) == 2 * len(squares.features.ids) + checked
 
 
-@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora", "probe"])
+@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora"])
 def test_a_stopped_run_goes_on_to_the_same_student(
     squares: Squares, tmp_path: Path, train: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

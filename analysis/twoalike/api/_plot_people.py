@@ -68,7 +68,6 @@ def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
 def _by_median(
     draw: Callable[..., None], names: tuple[str, ...], draws: Floats, ax: "Axes | None"
 ) -> "Axes":
-    """Draw participants in the order of their medians."""
     ax = new_axes(ax, participants_height(len(names)))
     order = np.argsort(np.median(draws, axis=0), kind="stable")
     draw(ax, [names[row] for row in order], draws[:, order])

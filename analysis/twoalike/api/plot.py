@@ -254,7 +254,6 @@ def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None"
 
 
 def _measured(results: SomeResults, part: str) -> Results:
-    """Results that have a part."""
     results = results if isinstance(results, Results) else Results.load(results)
     if getattr(results, part) is None:
         reason = (results.missing or {}).get(part, "")

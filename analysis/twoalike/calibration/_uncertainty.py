@@ -301,7 +301,6 @@ def in_context(
 
 
 def _subsets(subset_of: npt.NDArray[np.str_]) -> dict[str, Booleans]:
-    """Members of each subset, in the order of the names."""
     names, code = np.unique(subset_of, return_inverse=True)
     return {name: code == number for number, name in enumerate(names.tolist()) if name}
 

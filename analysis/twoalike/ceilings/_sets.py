@@ -134,7 +134,6 @@ def _oracle(
 def _leave_one_out(
     others: Integers, answer: Integers, people: Integers, number: Integers
 ) -> ShareEstimate:
-    """Score each answer against the majority of the others."""
     top = others == others.max(axis=1, keepdims=True)
     scores = top[np.arange(len(answer)), answer] / top.sum(axis=1)
     return clustered_interval(scores, people, number).within(0.0, 1.0)

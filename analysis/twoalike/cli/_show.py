@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, JustifyMethod
     from rich.table import Table
 
@@ -72,6 +74,12 @@ def show_notes(lines: Iterable[str]) -> None:
 
     for line in lines:
         print(visible(with_options(line)), flush=True)  # noqa: T201
+
+
+def show_written(*paths: "Path | None") -> None:
+    """Print which files were written; None is a file that nobody asked for."""
+    for path in filter(None, paths):
+        print(f"Wrote {path}")  # noqa: T201
 
 
 def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:

@@ -1,24 +1,18 @@
 """``twoalike check``."""
 
 from pathlib import Path
+from typing import Any
 
-from twoalike.cli._show import wide_console
+from twoalike import embedding
+from twoalike.cli._check_page import check_page
+from twoalike.cli._derived import takes
+from twoalike.cli._options import Flag
+from twoalike.cli._show import show_written, wide_console
+from twoalike.study import TwoalikeError
 
 
-def check(
-    posterior: Path,
-    /,
-    *,
-    choices: Path | None = None,
-    arrangements: Path | None = None,
-    dissimilarities: Path | None = None,
-    ratings: Path | None = None,
-    sortings: Path | None = None,
-    study: Path | None = None,
-    json: Path | None = None,
-    strict: bool = False,
-    seed: int = 0,
-) -> None:
+@takes(embedding.check, without={"fitted", "out"})
+def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> None:
     """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out.
 
     Convergence is judged by choice probabilities and similarities. With the judgments that it was
@@ -30,28 +24,11 @@ def check(
 
     Parameters
     ----------
-    posterior
-        Posterior (.nc).
-    choices
-        Table of the choices that it was fitted to (.parquet).
-    arrangements
-        Table of the multi-arrangement trials that it was fitted to (.parquet).
-    dissimilarities
-        Table of the RDMs or rated pairs that it was fitted to (.parquet).
-    ratings
-        Table of the rated pairs that it was fitted to (.parquet).
-    sortings
-        Table of the objects in piles that it was fitted to (.parquet).
-    study
-        Folder of the study whose judgments it was fitted to, instead of the tables.
     json
         File for all numbers (.json).
     strict
         End with exit status 1 if the fit has not converged, or if the file does not show whether it
         has.
-    seed
-        Seed of the triplets by which convergence is judged, of the replicated layouts, and of the
-        subset for leave-one-out when there are many judgments.
 
     Examples
     --------
@@ -60,31 +37,14 @@ def check(
         twoalike check posterior.nc --arrangements arrangements.parquet
         twoalike check mystudy/derived/posterior.nc --study mystudy --strict
     """
-    from twoalike.cli._check_page import check_page
-    from twoalike.embedding import Posterior
-    from twoalike.embedding import check as check_fit
-    from twoalike.study import TwoalikeError, check_seed
-
-    check_seed(seed)
     if json is not None and json.suffix != ".json":
         raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
-    fit = Posterior.load(posterior)
-    found = check_fit(
-        fit,
-        choices,
-        arrangements=arrangements,
-        dissimilarities=dissimilarities,
-        ratings=ratings,
-        sortings=sortings,
-        study=study,
-        seed=seed,
-        out=json,
-    )
+    fit = embedding.Posterior.load(given.pop("posterior"))
+    found = embedding.check(fit, out=json, **given)
     console = wide_console()
     for block in check_page(fit, found):
         console.print(block)
-    if json is not None:
-        print(f"Wrote {json}")  # noqa: T201
+    show_written(json)
     if strict and not found.converged:
         state = "cannot tell whether it has converged" if found.converged is None else "has not"
-        raise TwoalikeError(f"{posterior}: the fit {state} converged (--strict).")
+        raise TwoalikeError(f"{fit.path}: the fit {state} converged (--strict).")

@@ -1,15 +1,19 @@
 """``twoalike compare``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._show import plain, plain_table, show_doubts, wide_console
+from twoalike import embedding
+from twoalike.cli._derived import takes
+from twoalike.cli._show import plain, plain_table, show_doubts, show_written, wide_console
+from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 
+@takes(embedding.compare)
 def compare(
     first: Path,
     second: Path | None = None,
@@ -17,10 +21,7 @@ def compare(
     *,
     groups: Path | None = None,
     labels: Path | None = None,
-    choices: Path | None = None,
-    observers: Literal["own", "new"] = "own",
-    interval: float = 0.9,
-    out: Path | None = None,
+    **given: Any,
 ) -> None:
     """Compare two posteriors, or the groups of people in one.
 
@@ -53,20 +54,10 @@ def compare(
     labels
         With --groups, categories of the objects: a tab-separated file with the column id and one
         column for each level, such as stimuli.tsv.
-    choices
-        Judgments (.parquet) that neither was fitted to.
-    observers
-        own: participants known to a posterior are predicted with their own lapse rate and
-        temperature, others as new people. new: all are predicted as new people.
     interval
         Share of the draws, or of the resamples of people, inside the intervals.
-    out
-        File for all numbers (.json).
     """
-    from twoalike import embedding
-    from twoalike.study import TwoalikeError
-
-    of_posteriors = second is not None or choices is not None
+    of_posteriors = second is not None or given["choices"] is not None
     if (groups is None) == (second is None) or (groups is not None and of_posteriors):
         raise TwoalikeError(
             expected="a second posterior, or --groups without --choices",
@@ -75,26 +66,25 @@ def compare(
         )
     if groups is None and labels is not None:
         raise TwoalikeError(expected="--labels with --groups", found="--labels alone")
+    out, interval = given["out"], given["interval"]
     if groups is not None:
         found = embedding.compare_groups(first, groups, labels=labels, interval=interval, out=out)
         _show_groups(found)
-        if out is not None:
-            print(f"Wrote {out}")  # noqa: T201
-        return
-    assert second is not None
-    paths = {"first": first, "second": second}
+    elif second is not None:
+        _compare({"first": first, "second": second}, **given)
+    show_written(out)
+
+
+def _compare(paths: dict[str, Path], **given: Any) -> None:
+    """Compare two posteriors, and show how they differ."""
     models = {name: embedding.Posterior.load(path) for name, path in paths.items()}
-    result = embedding.compare(
-        models["first"], models["second"], choices, observers=observers, interval=interval, out=out
-    )
+    result = embedding.compare(models["first"], models["second"], **given)
     console = wide_console()
     for model in models.values():
         show_doubts(model, intervals=True)
-    if choices is not None:
+    if given["choices"] is not None:
         _show_predictions(console, result["predictions"], paths)
     _show_similarity(console, result["similarity"], paths)
-    if out is not None:
-        print(f"Wrote {out}")  # noqa: T201
 
 
 def _show_predictions(console: "Console", result: dict[str, Any], paths: dict[str, Path]) -> None:

@@ -42,7 +42,7 @@ def demo(
     ----------
     folder
         Study to make. If left out: demo, or you with --yourself, or you-online with --online. The
-        command writes ``report.html`` or ``you.html`` into it.
+        command writes report.html or you.html into it.
     yourself
         You are the participant, in a window.
     online

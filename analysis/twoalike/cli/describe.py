@@ -1,22 +1,21 @@
 """``twoalike describe``."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from twoalike import planning
+from twoalike.cli._derived import takes
 from twoalike.cli._options import TaskName
 
 
+@takes(planning.describe_study, without={"tasks"})
 def describe(
-    study: Path,
-    /,
     *,
     task: Annotated[list[TaskName] | None, Parameter(negative=())] = None,
-    place: Literal["lab", "server", "jatos", "datapipe", "static"] | None = None,
-    group: str = "",
-    language: Literal["en", "de"] | None = None,
     out: Path | None = None,
+    **given: Any,
 ) -> None:
     """Describe a study for an ethics committee, on about one page.
 
@@ -28,19 +27,9 @@ def describe(
 
     Parameters
     ----------
-    study
-        Folder of the study.
     task
         Tasks to describe; if left out, those of [sitting]; or else those with trial lists, data or
         a built page; or else the one that twoalike run starts.
-    place
-        Where people take part. lab: in a window; the others are in a browser: server (twoalike
-        online serve), jatos, datapipe (a web host and DataPipe), static (a web host alone). If left
-        out: server if it has run, or lab if nothing of the study is online.
-    group
-        Group whose protocols are described, in a study with groups.
-    language
-        Language of the page; that of the protocol if left out.
     out
         File to write: .html, which word processors open, or .md (Markdown). If left out, the
         Markdown is printed.
@@ -52,7 +41,5 @@ def describe(
         twoalike describe my-study --place jatos --out ethics.html
         twoalike describe my-study --task odd-one-out --language de --out ethik.html
     """
-    from twoalike.planning import describe_study
-
-    page = describe_study(study, task or (), place=place, group=group, language=language)
+    page = planning.describe_study(tasks=task or (), **given)
     print(page if out is None else f"{page.save(out)}  {page.title}")  # noqa: T201

@@ -1,10 +1,11 @@
 """``twoalike design``."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from twoalike import planning
+from twoalike.cli._derived import takes
 from twoalike.cli._options import Flag, TaskName
 from twoalike.cli._show import wide_console
 
@@ -12,19 +13,13 @@ if TYPE_CHECKING:
     from twoalike.planning import ListSummary, TrialList
 
 
+@takes(planning.write_lists)
 def design(
-    study: Path,
-    /,
     *,
     task: TaskName,
     participants: Annotated[list[str], Parameter(consume_multiple=True, negative=())],
-    sessions: int = 1,
-    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
-    posterior: Path | None = None,
-    block: int | None = None,
     summary: Flag = False,
-    overwrite: Flag = False,
-    seed: int | None = None,
+    **given: Any,
 ) -> None:
     """Write the trial lists of sessions, and show how well they cover the objects.
 
@@ -35,26 +30,12 @@ def design(
 
     Parameters
     ----------
-    study
-        Folder of the study.
     task
         The task.
     participants
         Codes of the participants, such as 001 002 003.
-    sessions
-        Number of sessions for each participant; with --block, the number of the block's session.
-    sampler
-        Use this sampler instead of the study's. list: only check existing lists.
-    posterior
-        Fitted embedding that the adaptive sampler uses.
-    block
-        Adaptive: append this block of trials to the existing list. Practice is block 1.
     summary
         Also print pair coverage, exposure, balance, levels, checks and expected duration.
-    overwrite
-        Replace lists that differ. The list of a session that has begun is kept.
-    seed
-        Use this seed instead of the study's.
 
     Examples
     --------
@@ -65,19 +46,7 @@ def design(
         twoalike design my-study --task odd-one-out --participants 001 --sampler adaptive \
             --posterior my-study/derived/posterior.nc --block 3
     """
-    from twoalike.planning import write_lists
-
-    made = write_lists(
-        study,
-        participants,
-        task=task,
-        sessions=sessions,
-        sampler=sampler,
-        posterior=posterior,
-        block=block,
-        seed=seed,
-        overwrite=overwrite,
-    )
+    made = planning.write_lists(participants=participants, task=task, **given)
     kind = "fixed trial" if task == "multi-arrangement" else "trial"
     for item in made.lists:
         if item.state != "empty":
@@ -89,7 +58,6 @@ def design(
 
 
 def _line(item: "TrialList", kind: str) -> str:
-    """Report a list, and what became of it."""
     from twoalike.study import counted
 
     state = {
@@ -101,7 +69,6 @@ def _line(item: "TrialList", kind: str) -> str:
 
 
 def _show(summary: "ListSummary") -> None:
-    """Print a summary as a table."""
     from rich.table import Table
 
     table = Table(title=summary.title, caption=summary.note)

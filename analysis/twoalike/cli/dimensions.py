@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from twoalike.cli._show import bare_table, plain, show_doubts, wide_console
+from twoalike.cli._show import bare_table, plain, show_doubts, show_written, wide_console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,9 +90,7 @@ def dimensions(
         )
     if found is not None:
         _show_curve(found)
-    for path in (out, curve):
-        if path is not None:
-            print(f"Wrote {path}")  # noqa: T201
+    show_written(out, curve)
 
 
 def _show_curve(found: "DimensionCurve") -> None:

@@ -1,12 +1,15 @@
 """``twoalike erase``."""
 
 from pathlib import Path
+from typing import Any
 
-from twoalike.cli._options import Flag
+from twoalike import online
+from twoalike.cli._derived import takes
 from twoalike.cli._show import show_notes
 
 
-def erase(study: Path, participant: str, /, *, yes: Flag = False, store: str | None = None) -> None:
+@takes(online.erase)
+def erase(study: Path, participant: str, /, **given: Any) -> None:
     """List or remove everything that a study holds of a person.
 
     This covers raw and pilot data, answers, rows in tables of participants, trial lists, and
@@ -17,12 +20,6 @@ def erase(study: Path, participant: str, /, *, yes: Flag = False, store: str | N
 
     Parameters
     ----------
-    study
-        Folder of the study.
-    participant
-        Code of the person.
-    yes
-        Remove it. Without this option, it is only listed.
     store
         As for twoalike online serve.
 
@@ -31,9 +28,7 @@ def erase(study: Path, participant: str, /, *, yes: Flag = False, store: str | N
         twoalike erase my-study 007
         twoalike erase my-study 007 --yes
     """
-    from twoalike.online import erase as run
-
-    found = run(study, participant, yes=yes, store=store)
+    found, yes = online.erase(study, participant, **given), given["yes"]
     nothing = [f"nothing of participant {participant} is left"]
     show_notes([f"{'removed' if yes else 'holds'}: {one}" for one in found.removed] or nothing)
     show_notes(f"computed from their data, compute again: {path}" for path in found.derived)

@@ -1,52 +1,38 @@
 """``twoalike export``: our data and students in the formats of other tools."""
 
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App
 
-from twoalike.cli._options import Flag
+from twoalike import exchange
+from twoalike.cli._derived import takes
 from twoalike.cli._show import show_notes
+from twoalike.study import counted
 
 app = App(name="export", help="Export data and students in formats of other tools.")
 
 
 @app.command
-def psychds(study: Path, /, *, out: Path, allow_problems: Flag = False) -> None:
+@takes(exchange.export_psychds)
+def psychds(**given: Any) -> None:
     """Export a study's raw data as a Psych-DS data set: CSV files and their description.
 
     There is a file for each session and task, one for the participants, and one for each set of
     answers outside the trials. Only the format changes: codes, times and answers stay the same. For
     publication, make a copy with twoalike share first.
 
-    Parameters
-    ----------
-    study
-        Folder of the study, or a BIDS data set such as a copy made by twoalike share.
-    out
-        Folder to write, new or empty.
-    allow_problems
-        Export the data as they are, even if twoalike validate finds problems in them.
-
     Examples
     --------
         twoalike export psychds my-study --out my-study-psychds
     """
-    from twoalike.exchange import export_psychds
-
-    n_tables, notes = export_psychds(study, out, allow_problems=allow_problems)
-    show_notes([*notes, f"{out}: {n_tables} tables in Psych-DS"])
+    n_tables, notes = exchange.export_psychds(**given)
+    show_notes([*notes, f"{given['out']}: {n_tables} tables in Psych-DS"])
 
 
 @app.command
-def meadows(
-    study: Path | None = None,
-    /,
-    *,
-    out: Path,
-    arrangements: Path | None = None,
-    session: str | None = None,
-    allow_problems: Flag = False,
-) -> None:
+@takes(exchange.export_dissimilarities)
+def meadows(**given: Any) -> None:
     """Export dissimilarities from arrangements in Meadows' format, which rsatoolbox reads.
 
     A participant's dissimilarities are the evidence-weighted, rescaled average of the main trials
@@ -54,37 +40,19 @@ def meadows(
     from the file's name: Meadows_<study>_v_v1_<participant>_1_1D.mat for one participant,
     Meadows_<study>_v_v1_<task>_1D.mat for several.
 
-    Parameters
-    ----------
-    study
-        Folder of the study, or a BIDS data set.
-    out
-        File to write: .mat (stimuli and rdmutv, of each participant) or .npz (ids, rdmutv with
-        one row for each participant, meta).
-    arrangements
-        A table of arrangements (.parquet) instead of a study.
-    session
-        Use this session only, such as 1 (01 and ses-01 are the same), or the name of a task
-        imported from Meadows.
-    allow_problems
-        Export a study's data as they are, even if twoalike validate finds problems in them.
-
     Examples
     --------
         twoalike export meadows my-study --out Meadows_likeness_v_v1_arrangement_1D.mat
         twoalike export meadows --arrangements a.parquet --out dissimilarities.npz
     """
-    from twoalike.exchange import export_dissimilarities
-    from twoalike.study import counted
-
-    found = export_dissimilarities(
-        study, out=out, arrangements=arrangements, session=session, allow_problems=allow_problems
-    )
+    found = exchange.export_dissimilarities(**given)
     table = found.table
     objects, people = counted(len(table.objects), "object"), len(table.participants)
     lines = [*found.notes]
-    lines.append(f"{out}: dissimilarities of {objects} by {counted(people, 'participant')}")
-    if session is None and len(found.sessions) > 1:
+    lines.append(
+        f"{given['out']}: dissimilarities of {objects} by {counted(people, 'participant')}"
+    )
+    if given["session"] is None and len(found.sessions) > 1:
         names = ", ".join(name or "none" for name in found.sessions)
         lines.append(f"sessions {names} together; one alone with --session")
     if table.n_missing:
@@ -120,7 +88,6 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
         twoalike export onnx student --out student.onnx --images photos
     """
     from twoalike.distill import export_onnx
-    from twoalike.study import counted
 
     made = export_onnx(student, out, images)
     differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())

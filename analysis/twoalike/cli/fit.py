@@ -1,77 +1,33 @@
 """``twoalike fit``."""
 
 import shlex
-from dataclasses import dataclass
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
-
-from twoalike.cli._options import Flag
+from twoalike import embedding
+from twoalike.cli._derived import takes
 from twoalike.cli._show import show_notes, wide_console
+from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How the embedding is fitted."""
-
-    people: Literal["noise", "weights"] | None = None
-    """How people differ. noise: in temperature and lapse rate; weights: also in how they weigh the
-    dimensions. If left out, noise, and a pilot tests whether weights would help."""
-    response_times: Flag = False
-    """Let response times inform the embedding, if a pilot shows that they clearly improve the
-    prediction of held-out choices."""
-    dimensions: str = "auto"
-    """A number, or auto: one and a half times as many as matter in a pilot, plus two; empty ones
-    are dropped."""
-    engine: Literal["auto", "nuts", "vi"] = "auto"
-    """nuts samples, vi approximates; auto: nuts if a chain is estimated to take at most ten minutes
-    (two with --quick)."""
-    similarity: Literal["auto", "dot", "distance"] = "auto"
-    """dot: dot product of non-negative coordinates; distance: the closer, the more alike; auto:
-    dot, unless a pilot shows that distances clearly predict held-out judgments better."""
-    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
-    """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, otherwise
-    spike-and-slab."""
-    draws: int | None = None
-    """Draws to keep from each chain: 300 for nuts and 100 for vi if left out."""
-    chains: int | None = None
-    """Independent chains of nuts (2 if left out), or independent fits of vi (4)."""
-    tune: int | None = None
-    """Warm-up draws of each chain of nuts."""
-    steps: int | None = None
-    """Optimiser steps of vi; if left out, the number depends on the number of judgments."""
-    holdout: float | None = None
-    """Share of judgments that are left out of the fit, to measure the log-loss on them; if left
-    out, 0.02 for vi from 20,000 judgments."""
-    quick: Flag = False
-    """Skip the pilot: take the dot product and the largest sensible number of dimensions."""
-    seed: int = 0
-    """The same seed gives the same posterior."""
+_OTHER_KINDS = ("arrangements", "dissimilarities", "ratings", "sortings")
+_NOT_SHOWN = "study_or_choices config announce max_depth batch rate warmup hold".split()
 
 
+@takes(embedding.fit, settings=embedding.FitConfig, without=_NOT_SHOWN)
 def fit(
     study: Path | None = None,
     /,
     *,
     choices: Path | None = None,
-    arrangements: Path | None = None,
-    dissimilarities: Path | None = None,
-    ratings: Path | None = None,
-    sortings: Path | None = None,
-    features: Path | None = None,
-    objects: Path | None = None,
     groups: str | None = None,
     covariates: str | None = None,
-    condition: str | None = None,
-    out: Path | None = None,
-    options: Options = Options(),
-    allow_problems: Flag = False,
+    dimensions: str = "auto",
+    people: Literal["noise", "weights"] | None = None,
+    **given: Any,
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
 
@@ -96,19 +52,6 @@ def fit(
         Folder of a study. Sessions of all tasks are fitted; tables and posterior go into derived/.
     choices
         Table of choices (.parquet) instead of a study.
-    arrangements
-        Table of multi-arrangement trials (.parquet), with other judgments or alone.
-    dissimilarities
-        Table of RDMs (.parquet, see twoalike import rdm), with other judgments or alone.
-    ratings
-        Table of rated pairs (.parquet), with other judgments or alone.
-    sortings
-        Table of objects in piles (.parquet), with other judgments or alone.
-    features
-        Features of every object (.npz, .parquet, .h5, or .npy with --objects): the prior mean of the
-        embedding becomes a learnt map of them.
-    objects
-        Object ids, one per line, for a file of features without ids.
     groups
         Group of each participant: a tab-separated file with columns participant and group or, for
         a study, a column of its participants.tsv. The posterior keeps the groups; with --people
@@ -117,54 +60,32 @@ def fit(
         Numbers, such as age, on which people's temperatures, lapse rates and (with --people
         weights) weights may depend: a tab-separated file with the column participant and a column
         for each covariate or, for a study, columns of its participants.tsv, separated by commas.
-    condition
-        Fit only this condition of a study that has conditions within a session ([[conditions]]),
-        into derived/posterior_CONDITION.nc.
-    out
-        Posterior to write (.nc); for a study derived/posterior.nc if left out.
-    allow_problems
-        Fit a study's data as they are, even if twoalike validate finds problems in them.
     """  # noqa: E501
-    from twoalike import embedding
-    from twoalike.study import TwoalikeError
-
-    tables = {
-        "choices": choices,
-        "arrangements": arrangements,
-        "dissimilarities": dissimilarities,
-        "ratings": ratings,
-        "sortings": sortings,
-    }
-    given = {name: path for name, path in tables.items() if path is not None}
-    if (study is None) == (not given):
+    tables = {"choices": choices, **{kind: given[kind] for kind in _OTHER_KINDS}}
+    fitted = {name: path for name, path in tables.items() if path is not None}
+    if (study is None) == (not fitted):
         raise TwoalikeError(
             "expected either a study's folder, or tables of judgments (one or several of "
             f"{', '.join(f'--{name}' for name in tables)}). See --help."
         )
-    if study is None and out is None:
+    if study is None and given["out"] is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
+    if people is not None:
+        given["people"] = people
     posterior = embedding.fit(
         choices if study is None else study,
-        arrangements=arrangements,
-        dissimilarities=dissimilarities,
-        ratings=ratings,
-        sortings=sortings,
-        features=features,
-        objects=objects,
         groups=groups,
         covariates=covariates,
-        condition=condition,
-        out=out,
-        allow_problems=allow_problems,
         announce=lambda line: show_notes([line]),
-        **{name: value for name, value in vars(options).items() if value is not None},
+        dimensions=dimensions,
+        **given,
     )
     _show(posterior)
     print(posterior.path)  # noqa: T201
-    if study is not None and condition is not None:
+    if study is not None and (condition := given["condition"]) is not None:
         own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}
-        given = {name: path for name, path in own.items() if path.is_file()}
-    words = [word for name, path in given.items() for word in (f"--{name}", path)]
+        fitted = {name: path for name, path in own.items() if path.is_file()}
+    words = [word for name, path in fitted.items() for word in (f"--{name}", path)]
     files = words or ["--study", str(study)]
     print(f"next: twoalike check {shlex.join(map(str, [posterior.path, *files]))}")  # noqa: T201
 

@@ -1,11 +1,15 @@
 """``twoalike merge``."""
 
-from pathlib import Path
+from typing import Any
 
+from twoalike import exchange
+from twoalike.cli._derived import takes
 from twoalike.cli._show import show_notes
+from twoalike.study import Study, counted
 
 
-def merge(studies: list[Path], /, *, out: Path) -> None:
+@takes(exchange.merge_studies)
+def merge(**given: Any) -> None:
     """Merge copies of one study, run on several computers, into a new study.
 
     Participants, answers, sessions, logs, pilot data and trial lists are collected from all copies.
@@ -18,22 +22,13 @@ def merge(studies: list[Path], /, *, out: Path) -> None:
     the message lists every conflict. The merged data pass the checks of twoalike validate. The
     copies are not changed.
 
-    Parameters
-    ----------
-    studies
-        Folders of the studies, two or more.
-    out
-        Folder of the new study, new or empty.
-
     Examples
     --------
         twoalike merge lab-1/my-study lab-2/my-study --out my-study
     """
-    from twoalike.exchange import merge_studies
-    from twoalike.study import Study, counted
     from twoalike.tasks import check_lists
 
-    merged = merge_studies(studies, out)
+    merged, out = exchange.merge_studies(**given), given["out"]
     runs, trials = counted(merged.n_runs, "run"), counted(merged.n_trials, "trial")
     show_notes([f"{out}: {runs} of {counted(merged.n_participants, 'participant')}, {trials}"])
     show_notes(merged.groups)

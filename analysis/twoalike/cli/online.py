@@ -1,26 +1,33 @@
 """``twoalike online``: a study in a browser."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
+from twoalike import online
+from twoalike.cli._derived import takes
 from twoalike.cli._options import Flag, TaskName
 from twoalike.cli._show import show_notes
+from twoalike.study import TwoalikeError, counted
 
 app = App(name="online", help="Run a study in a browser.")
 
+type StudyFolder = Annotated[
+    Path, Parameter(help="Folder of a study that twoalike online build has compiled.")
+]
+type Store = Annotated[
+    str | None,
+    Parameter(
+        help="PostgreSQL instead of the file: postgresql+psycopg://USER@HOST/DATABASE. Several "
+        "machines may serve one study; each needs a copy of STUDY-online/key."
+    ),
+]
+
 
 @app.command
-def build(
-    study: Path,
-    /,
-    *,
-    participants: int,
-    task: TaskName | None = None,
-    session: int = 1,
-    overwrite: Flag = False,
-) -> None:
+@takes(online.build_online)
+def build(*, participants: int, task: TaskName | None = None, **given: Any) -> None:
     """Compile a study into a page that shows it in a browser, in STUDY/online.
 
     Participants see the same texts, questions and trials as in a window. Building again gives the
@@ -30,27 +37,18 @@ def build(
 
     Parameters
     ----------
-    study
-        Folder of the study.
     participants
         Number of participants; their codes are w0001, w0002, and so on.
     task
         Build only this task. If left out: all tasks of [sitting] in study.toml, one after the
         other; without [sitting], the only task whose protocol is in the study, or odd-one-out.
-    session
-        Number of the session, from 1.
-    overwrite
-        Change the page although people have begun.
 
     Examples
     --------
         twoalike online build my-study --participants 40
         twoalike online build my-study --participants 40 --task multi-arrangement
     """
-    from twoalike.online import build_online
-    from twoalike.study import counted
-
-    built = build_online(study, participants, task=task, session=session, overwrite=overwrite)
+    built = online.build_online(participants=participants, task=task, **given)
     made = built.session
     size, state = made.least_window_px, ", unchanged" if built.state == "unchanged" else ""
     print(  # noqa: T201
@@ -61,7 +59,7 @@ def build(
 
 @app.command
 def serve(
-    study: Path, /, *, host: str = "127.0.0.1", port: int = 8000, store: str | None = None
+    study: StudyFolder, /, *, host: str = "127.0.0.1", port: int = 8000, store: Store = None
 ) -> None:
     """Serve a built study: show its page, and store people's answers.
 
@@ -71,15 +69,10 @@ def serve(
 
     Parameters
     ----------
-    study
-        Folder of a study that twoalike online build has compiled.
     host
         Address to listen at.
     port
         Port to listen at; 0 takes a free one.
-    store
-        PostgreSQL instead of the file: postgresql+psycopg://USER@HOST/DATABASE. Several machines
-        may serve one study; each needs a copy of STUDY-online/key.
 
     Examples
     --------
@@ -92,15 +85,8 @@ def serve(
 
 
 @app.command
-def token(study: Path, /, *, store: str | None = None) -> None:
+def token(study: StudyFolder, /, *, store: Store = None) -> None:
     """Make a new token for the operator's page; the previous one stops working.
-
-    Parameters
-    ----------
-    study
-        Folder of the study.
-    store
-        As for twoalike online serve.
 
     Examples
     --------
@@ -112,7 +98,7 @@ def token(study: Path, /, *, store: str | None = None) -> None:
 
 
 @app.command
-def links(study: Path, /, *, number: int, url: str, store: str | None = None) -> None:
+def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) -> None:
     """Make one-time links, one per line; each lets one person take part.
 
     People can return with their link until their session is over. With entry = "link" under
@@ -120,14 +106,10 @@ def links(study: Path, /, *, number: int, url: str, store: str | None = None) ->
 
     Parameters
     ----------
-    study
-        Folder of the study.
     number
         Number of links.
     url
         Address of the study as people see it.
-    store
-        As for twoalike online serve.
 
     Examples
     --------
@@ -140,15 +122,15 @@ def links(study: Path, /, *, number: int, url: str, store: str | None = None) ->
 
 
 @app.command
+@takes(online.fetch)
 def fetch(
     study: Path,
     source: str | None = None,
     /,
     *,
     token: str | None = None,
-    jatos: Flag = False,
-    unfinished: Flag = False,
     delete_withdrawn: Flag = False,
+    **given: Any,
 ) -> None:
     """Turn sessions in browsers into raw data, in STUDY/data/raw.
 
@@ -159,21 +141,9 @@ def fetch(
 
     Parameters
     ----------
-    study
-        Folder of the study, with the page that people saw.
-    source
-        Where the records are: the address of a server, its store (file or connection string), an
-        archive, results that JATOS exported, or a folder of files. If left out, the store of
-        twoalike online serve in STUDY-online.
     token
         Token of the operator, or of JATOS. If left out, that of the environment variable
         TWOALIKE_TOKEN.
-    jatos
-        SOURCE is the address of a JATOS server.
-    unfinished
-        Also write sessions that are not over. A later fetch adds their new trials.
-    delete_withdrawn
-        Delete the fetched data of people who have withdrawn since.
 
     Examples
     --------
@@ -183,16 +153,12 @@ def fetch(
     """
     import os
 
-    from twoalike.online import fetch
-    from twoalike.study import TwoalikeError, counted
-
-    found = fetch(
+    found = online.fetch(
         study,
         source,
         token=token if token is not None else os.environ.get("TWOALIKE_TOKEN", ""),
-        jatos=jatos,
-        unfinished=unfinished,
         delete_withdrawn=delete_withdrawn,
+        **given,
     )
     n_trials = sum(one.n_trials for one in found.written)
     counts = [f"{counted(len(found.written), 'session')} written ({counted(n_trials, 'trial')})"]
@@ -220,7 +186,7 @@ def fetch(
 
 
 @app.command
-def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> None:
+def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> None:
     """Fit the choices stored so far, for the next blocks of an adaptive study.
 
     Run this beside twoalike online serve. It publishes a numbered snapshot; sessions never wait for
@@ -228,20 +194,14 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
 
     Parameters
     ----------
-    study
-        Folder of the study.
     every
         Fit repeatedly, at most once in this many seconds, until Ctrl-C; 0: once.
-    store
-        As for twoalike online serve.
 
     Examples
     --------
         twoalike online refit my-study
         twoalike online refit my-study --every 120
     """
-    from twoalike import online
-
     where = online.default_store(study) if store is None else store
     arguments = (study, lambda: online.read_store(where))
     if not every:
@@ -252,7 +212,7 @@ def refit(study: Path, /, *, every: float = 0.0, store: str | None = None) -> No
 
 
 @app.command
-def jatos(study: Path, /, *, out: Path) -> None:
+def jatos(study: StudyFolder, /, *, out: Path) -> None:
     """Write the page of a study as a study archive for JATOS.
 
     Import the file into JATOS, and send people the study links. Records go to the result data,
@@ -260,8 +220,6 @@ def jatos(study: Path, /, *, out: Path) -> None:
 
     Parameters
     ----------
-    study
-        Folder of the study, with its page.
     out
         File to write, such as study.jzip.
 
@@ -275,39 +233,15 @@ def jatos(study: Path, /, *, out: Path) -> None:
 
 
 @app.command
-def static(
-    study: Path,
-    /,
-    *,
-    out: Path,
-    pipe: str = "",
-    codes: Literal["id", "pipe"] = "id",
-    overwrite: Flag = False,
-) -> None:
+@takes(online.write_static)
+def static(**given: Any) -> None:
     """Write the page of a study for a plain web host.
 
     Records go to DataPipe (pipe.jspsych.org), which stores them in a project of the Open Science
     Framework. Without --pipe, people download a file at the end and send it to you.
 
-    Parameters
-    ----------
-    study
-        Folder of the study, with its page.
-    out
-        Folder to write.
-    pipe
-        Id of the experiment at DataPipe.
-    codes
-        Where a participant's code comes from if the address does not contain one
-        (?participant=w0001). id: drawn by the id in the address, so that two people may get the
-        same code; pipe: DataPipe's condition, one after the other.
-    overwrite
-        Replace a page that was written before.
-
     Examples
     --------
         twoalike online static my-study --out site --pipe AbCdEf123456 --codes pipe
     """
-    from twoalike.online import write_static
-
-    print(write_static(study, out, pipe=pipe, codes=codes, overwrite=overwrite))  # noqa: T201
+    print(online.write_static(**given))  # noqa: T201

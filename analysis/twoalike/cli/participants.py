@@ -4,7 +4,17 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._show import bare_table, plain, show_doubts, show_notes, wide_console
+from twoalike import embedding
+from twoalike.cli._derived import takes
+from twoalike.cli._show import (
+    bare_table,
+    plain,
+    show_doubts,
+    show_notes,
+    show_written,
+    wide_console,
+)
+from twoalike.study import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,18 +23,8 @@ SHOWN = 20
 """Rows on the terminal; the file has all."""
 
 
-def participants(
-    posterior: Path,
-    /,
-    *,
-    choices: Path | None = None,
-    arrangements: Path | None = None,
-    ratings: Path | None = None,
-    sortings: Path | None = None,
-    out: Path | None = None,
-    interval: float = 0.9,
-    bound: float = 0.5,
-) -> None:
+@takes(embedding.participants_table, without={"seed"})
+def participants(*, out: Path | None = None, **given: Any) -> None:
     """Show every participant's temperature and lapse rate, and who probably guessed.
 
     A lapse rate is the share of answers that are guesses. The column guessed is the posterior
@@ -53,17 +53,6 @@ def participants(
 
     Parameters
     ----------
-    posterior
-        File written by twoalike fit.
-    choices
-        The fitted table of choices (.parquet), with response times and attention checks.
-    arrangements
-        The fitted table of arrangements (.parquet), with durations, seats and moves.
-    ratings
-        The fitted table of rated pairs (.parquet), with response times, repeats and attention
-        checks.
-    sortings
-        The fitted table of sortings (.parquet), with durations.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
         temperature_high, and the same for lapse and agreement (medians and intervals); guessed;
@@ -72,38 +61,18 @@ def participants(
         choices evidence_choices, _repeats, _checks and _times; for arrangements evidence_layouts,
         _pace and _moves; for ratings evidence_ratings, _rating_repeats, _rating_checks and
         _rating_times; for sortings evidence_piles and _pace_of_piles.
-    interval
-        Share of the posterior between low and high.
-    bound
-        Lapse rate above which a participant counts as guessing.
     """
     from twoalike.choice import OPTIONS
-    from twoalike.embedding import (
-        Posterior,
-        check_ending,
-        fitted_kinds,
-        participants_table,
-        save_table,
-    )
-    from twoalike.study import counted
 
     if out is not None:
-        check_ending(out, [".csv", ".tsv"], "the participants' table")
-    fitted = Posterior.load(posterior)
-    table = participants_table(
-        fitted,
-        interval,
-        bound=bound,
-        choices=choices,
-        arrangements=arrangements,
-        ratings=ratings,
-        sortings=sortings,
-    )
+        embedding.check_ending(out, [".csv", ".tsv"], "the participants' table")
+    fitted = embedding.Posterior.load(given.pop("posterior"))
+    bound, table = given["bound"], embedding.participants_table(fitted, **given)
     if out is not None:
-        save_table(out, table)
+        embedding.save_table(out, table)
     show_doubts(fitted, intervals=True)
     wide_console().print(_table(table, bound))
-    chances = [f"{1 / OPTIONS[kind]:.2f}" for kind in fitted_kinds(fitted)]
+    chances = [f"{1 / OPTIONS[kind]:.2f}" for kind in embedding.fitted_kinds(fitted)]
     print(f"agreement by chance: {', of anchored choices '.join(chances)}")  # noqa: T201
     suspects = int((table["guessed"] > 0.5).sum())
     print(  # noqa: T201
@@ -118,12 +87,10 @@ def participants(
             f"{careless} of {counted(len(table), 'participant')}: more probably than not careless "
             "or no person"
         )
-    if out is not None:
-        print(f"Wrote {out}")  # noqa: T201
+    show_written(out)
 
 
 def _careless(table: "pd.DataFrame") -> Any:
-    """Show who is careless, and why."""
     evidence = _evidence(table)
     columns = ("participant", "P(careless)", "likeliest", *evidence.values())
     title = "Careless or no person: log Bayes factors, positive for careless"

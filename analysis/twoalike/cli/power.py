@@ -1,14 +1,19 @@
 """``twoalike power``."""
 
-from dataclasses import dataclass, fields
+import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from twoalike import recovery
+from twoalike.cli._derived import takes
+from twoalike.cli._show import bare_table, show_written, wide_console
+from twoalike.study import Study, TwoalikeError, check_output, write_json
+
 if TYPE_CHECKING:
     from twoalike.recovery import GroupPowerResult, PowerResult
-    from twoalike.study import Study
 
 _COLUMNS = (
     "regret: log-loss on new triplets minus that of an observer who knows the truth, in nats; "
@@ -19,48 +24,6 @@ _GROUP_COLUMNS = (
     "all, dimension, pair: percentage of studies that differ at the 5 % level, with its 95 % "
     "interval, by the test of all dimensions together, of any dimension, of any pair of objects."
 )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The target, and the simulated studies."""
-
-    target_information: float | None = None
-    """Share of the attainable gain in log-loss over guessing to be reached, 0.9 by default."""
-    target_regret: float | None = None
-    """Instead: how much the log-loss on new triplets may exceed that of an observer who knows the
-    truth, in nats."""
-    target_log_loss: float | None = None
-    """Instead: log-loss on new triplets, in nats; guessing has 1.099."""
-    target_width: float | None = None
-    """Instead: mean width of the 95 % intervals of choice probabilities."""
-    trials_per_person: int | None = None
-    """Main trials of each person; those of one session in study.toml if left out."""
-    sampler: Literal["random", "coverage", "levels"] | None = None
-    """Use this sampler instead of the study's."""
-    observer: Path | None = None
-    """The space of the simulated people: an observer (.npz), or the posterior (.nc) of a pilot, of
-    which each draw is used. If left out, spaces are drawn at random: from the categories of the
-    stimuli or, without categories, by giving each object some of many qualities."""
-    accuracy: float = 0.69
-    """How predictable people are in a random space: the accuracy of an observer who knows it."""
-    people_differ: bool = True
-    """Whether people differ in how noisy their choices are and in how often they guess (3 % on
-    average). People excluded by attention checks do not count as participants."""
-    worlds: int = 6
-    """Number of spaces to simulate."""
-    assurance: float = 0.8
-    """Share of studies that should reach the target."""
-    most_participants: int = 200
-    """Largest number of participants to try."""
-    engine: Literal["vi", "nuts", "auto"] = "vi"
-    """Engine of the fits. vi, stopped early, comes as close to the truth as nuts (which twoalike
-    fit uses for small studies) in a third of the time."""
-    steps: int | None = None
-    """Steps of each vi fit, 1,500 if left out; with fewer it is faster, but needs more people."""
-    seed: int | None = None
-    """Use this seed instead of one derived from the study's."""
 
 
 @Parameter(name="*")
@@ -95,17 +58,16 @@ _OF_PREDICTIONS = (
 """Options that have no meaning with --groups."""
 
 
+@takes(recovery.power)
 def power(
-    study: Path,
-    /,
     *,
     task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
-    options: Options = Options(),
     groups: bool = False,
     of_groups: GroupOptions = GroupOptions(),
     out: Path | None = None,
     figure: Path | None = None,
     slurm: Annotated[list[str] | None, Parameter(negative=())] = None,
+    **options: Any,
 ) -> None:
     """Estimate how many participants and trials a study needs, before anyone is invited.
 
@@ -138,8 +100,6 @@ def power(
 
     Parameters
     ----------
-    study
-        Folder of the study; what its [design] excludes is left out.
     task
         The task; power is for odd-one-out so far.
     groups
@@ -154,8 +114,6 @@ def power(
         name=value, such as partition=short; repeat for several.
     """
     from twoalike.jobs import slurm_settings
-    from twoalike.recovery import power as find_power
-    from twoalike.study import Study, TwoalikeError, check_output
 
     if task != "odd-one-out":
         raise TwoalikeError(
@@ -164,9 +122,9 @@ def power(
         )
     if figure is not None and figure.suffix not in {".svg", ".png"}:
         raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
+    opened = Study.load(options.pop("study"))
     given = _given(options, of_groups, groups=groups)
     given["slurm"] = slurm_settings(slurm) if slurm else None
-    opened = Study.load(study)
     if groups:
         if figure is not None:
             raise TwoalikeError("--figure draws learning curves, and there are none with --groups.")
@@ -175,20 +133,18 @@ def power(
     out = out or opened.derived / "power.json"
     for path in (out, figure) if figure else (out,):
         check_output(path)
-    result = find_power(opened, **given)
+    result = recovery.power(opened, **given)
     _show(result, str(result.found.participants), _COLUMNS)
     _write(result, out, figure)
 
 
-def _given(options: Options, of_groups: GroupOptions, *, groups: bool) -> dict[str, Any]:
+def _given(options: dict[str, Any], of_groups: GroupOptions, *, groups: bool) -> dict[str, Any]:
     """Collect the arguments of the analysis asked for."""
-    from twoalike.study import TwoalikeError
-
-    usual = {field.name: field.default for field in fields(Options)}
-    shared = {name: value for name, value in vars(options).items() if name not in _OF_PREDICTIONS}
-    foreign = {name: getattr(options, name) for name in _OF_PREDICTIONS}
+    usual = inspect.signature(recovery.power).parameters
+    shared = {name: value for name, value in options.items() if name not in _OF_PREDICTIONS}
+    foreign = {name: options[name] for name in _OF_PREDICTIONS}
     own = {name: value for name, value in vars(of_groups).items() if value is not None}
-    extra = {name: value for name, value in foreign.items() if value != usual[name]}
+    extra = {name: value for name, value in foreign.items() if value != usual[name].default}
     for name, value in (extra if groups else own).items():
         raise TwoalikeError(
             where=f"`{name}={value}`",
@@ -199,22 +155,17 @@ def _given(options: Options, of_groups: GroupOptions, *, groups: bool) -> dict[s
 
 def _power_of_groups(study: "Study", given: dict[str, Any], out: Path | None) -> None:
     """Size two groups, print and write the answer."""
-    from twoalike.recovery import group_power
-    from twoalike.study import check_output, write_json
-
     out = out or study.derived / "group_power.json"
     check_output(out)
-    result = group_power(study, **given)
+    result = recovery.group_power(study, **given)
     _show(result, f"2 × {result.found.participants // 2}", _GROUP_COLUMNS)
     write_json(out, result.to_json())
-    print(f"Wrote {out}")  # noqa: T201
+    show_written(out)
 
 
 def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -> None:
     """Print the simulated sizes, and the answer, of so many ``people``."""
     from rich.markup import escape
-
-    from twoalike.cli._show import bare_table, wide_console
 
     trials, table = result.analysis.trials, result.table()
     shown = bare_table(f"Simulated studies, {trials} trials a person")
@@ -233,7 +184,7 @@ def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
     """Write the result as JSON and, if asked for, the figure, whose description is in both."""
     from twoalike.cli.app import with_options
     from twoalike.figures import power_curves, power_description, to_png, to_svg
-    from twoalike.study import atomic_path, write_json
+    from twoalike.study import atomic_path
 
     content = result.to_json()
     content["target"]["asked"] = with_options(content["target"]["asked"])
@@ -243,6 +194,5 @@ def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
         draw = to_png if figure.suffix == ".png" else to_svg
         with atomic_path(figure) as temporary:
             temporary.write_bytes(draw(power_curves(result), description=words))
-        print(f"Wrote {figure}")  # noqa: T201
     write_json(out, content)
-    print(f"Wrote {out}")  # noqa: T201
+    show_written(figure, out)

@@ -1,23 +1,17 @@
 """``twoalike screen``."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._options import Flag
+from twoalike import display
+from twoalike.cli._derived import takes
 
 if TYPE_CHECKING:
     from twoalike.study import ScreenProfile
 
 
-def screen(
-    *,
-    number: int = 0,
-    width_cm: float | None = None,
-    distance_cm: float | None = None,
-    frames: int = 600,
-    windowed: Flag = False,
-    virtual_display: Flag = False,
-) -> None:
+@takes(display.measure_screen)
+def screen(*, distance_cm: float | None = None, **given: Any) -> None:
     """Measure this computer's screen, once for all studies.
 
     A window shows a blue card. Hold a bank card (or any card of that size) against it, make the
@@ -32,18 +26,8 @@ def screen(
 
     Parameters
     ----------
-    number
-        Which screen, 0 is the first.
-    width_cm
-        Width of the visible picture, if you measured it with a ruler; no card is shown then.
     distance_cm
         From the participant's eyes to the screen; asked for if left out.
-    frames
-        How many frames to measure.
-    windowed
-        Use a window instead of the whole screen.
-    virtual_display
-        Use a virtual screen (Linux).
 
     Examples
     --------
@@ -51,17 +35,10 @@ def screen(
         twoalike screen --number 1 --distance-cm 60
         twoalike screen --width-cm 53.1 --distance-cm 60
     """
-    from twoalike.display import measure_screen
     from twoalike.study import load_profile, profile_path
 
-    found = measure_screen(
-        number=number,
-        width_cm=width_cm,
-        distance_cm=ask_distance(load_profile()) if distance_cm is None else distance_cm,
-        frames=frames,
-        windowed=windowed,
-        virtual_display=virtual_display,
-    )
+    distance = ask_distance(load_profile()) if distance_cm is None else distance_cm
+    found = display.measure_screen(distance_cm=distance, **given)
     if found is None:
         print("left before the card matched; nothing was saved", file=sys.stderr)  # noqa: T201
         sys.exit(130)
@@ -95,8 +72,6 @@ def ask_distance(before: "ScreenProfile") -> float:
 
 def screen_table(profile: "ScreenProfile") -> str:
     """Lines that show a measurement to whoever made it."""
-    from twoalike.display import verdict
-
     width, height = profile.size_px
     how = {"card": "matched with a card", "given": "as given", "none": "not measured"}
     rows = [
@@ -110,5 +85,5 @@ def screen_table(profile: "ScreenProfile") -> str:
     if profile.refresh_hz:
         spread = f"sd {1000 * profile.frame_sd_s:.2f} ms, 99 % within "
         rows.append(("frames", f"{spread}{1000 * profile.frame_p99_s:.2f} ms"))
-    rows.append(("timing", verdict(profile)))
+    rows.append(("timing", display.verdict(profile)))
     return "\n".join(f"{name:<14}{value}" for name, value in rows)

@@ -1,24 +1,18 @@
 """``twoalike share``."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import Flag
+from twoalike import exchange
+from twoalike.cli._derived import takes
 from twoalike.cli._show import show_notes
+from twoalike.study import counted
 
 
+@takes(exchange.share)
 def share(
-    study: Path,
-    /,
-    *,
-    out: Path,
-    with_free_text: Flag = False,
-    times: Literal["shift", "drop"] = "shift",
-    pilot: Flag = False,
-    allow: Annotated[list[str] | None, Parameter(negative=())] = None,
-    allow_problems: Flag = False,
+    *, allow: Annotated[list[str] | None, Parameter(negative=())] = None, **given: Any
 ) -> None:
     """Write a copy of a study's raw data that is fit for publication.
 
@@ -41,43 +35,14 @@ def share(
     trial list was made: do not publish it with the copy. Small seeds can be guessed; a warning
     names them. Read the copy before you publish it: no search finds a name in a text.
 
-    Parameters
-    ----------
-    study
-        Folder of the study.
-    out
-        Folder to write, new or empty.
-    with_free_text
-        Also publish answers in participants' own words (debriefing, comments) from columns that
-        [share] names.
-    times
-        shift: move dates; drop: leave dates and times out.
-    pilot
-        Publish the pilot data instead.
-    allow
-        A text that looks private and is harmless, exactly as the message shows it.
-    allow_problems
-        Publish the data even if twoalike validate finds problems in them.
-
     Examples
     --------
         twoalike share my-study --out my-study-public
         twoalike share my-study --out public --times drop --allow lab@example.org
     """
-    from twoalike.exchange import share as write_copy
-    from twoalike.study import counted
-
-    shared = write_copy(
-        study,
-        out,
-        with_free_text=with_free_text,
-        times=times,
-        pilot=pilot,
-        allow=allow or (),
-        allow_problems=allow_problems,
-    )
+    shared = exchange.share(allow=allow or (), **given)
     runs, people = counted(shared.n_runs, "run"), counted(shared.n_people, "participant")
     show_notes(shared.notes)
-    show_notes([f"{out}: {runs} of {people}"])
+    show_notes([f"{given['out']}: {runs} of {people}"])
     show_notes(f"left out: {what}" for what in shared.left_out)
     show_notes(f"warning: {what}" for what in shared.warnings)

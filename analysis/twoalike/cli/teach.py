@@ -1,65 +1,37 @@
 """``twoalike teach``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from cyclopts import Parameter
-
+from twoalike import teacher
+from twoalike.cli._derived import takes
 from twoalike.cli._show import plain_table, show_notes, wide_console
+from twoalike.study import TwoalikeError
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the teacher is made of, and how."""
-
-    out: Path | None = None
-    """Teacher's folder to make; required unless only a --forecast is wanted."""
-    features: Path | None = None
-    """The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
-    the judged objects among them. Without features, the teacher knows judged objects only."""
-    objects: Path | None = None
-    """Object ids, one per line, for a file of features without ids."""
-    choices: Path | None = None
-    """Judgments (choices.parquet), preferably all of them: they determine the penalty and the
-    temperature, and the map is scored on them. Choices that the posterior was not fitted to also
-    decide the kind of labels and of teacher."""
-    kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto"
-    """posterior: judged objects only, by draws of the posterior; surrogate: all images by their
-    features; mixed: judged objects keep the posterior's positions; auto: posterior without
-    --features, otherwise surrogate or mixed, whichever predicts new --choices better (mixed without
-    new choices)."""
-    labels: Literal["auto", "predictive", "plugin"] = "auto"
-    """predictive: averaged over the posterior's draws; plugin: from its mean similarities; auto:
-    whichever predicts new --choices better (predictive without new choices)."""
-    untransformed: bool = False
-    """Make the control: the network's own similarities, at the temperature that fits best."""
-    draws: int = 50
-    """Number of draws that a teacher of kind posterior keeps."""
-    folds: int = 8
-    """Number of folds of objects."""
-    seed: int = 0
-    """Seed of the folds and of the triplets with labels."""
-    group: str | None = None
-    """Teach the similarities of this group's average person; the posterior needs weights by person
-    (twoalike fit --people weights --groups). --choices of other people are left out."""
-    participant: str | None = None
-    """Teach the similarities of this participant; the posterior needs weights by person as well."""
-    classes: Path | None = None
-    """Labels of objects (.tsv: id and a column per level): the forecast's ability is few-shot
-    classification of the last level. Without it: of the folders that ids name, if any."""
-    forecast: bool = False
-    """Only print what a network will gain on unseen objects, and make no teacher."""
-
-
-def teach(posterior: Path, /, *, options: Options = Options()) -> None:
+@takes(teacher.teach)
+def teach(**given: Any) -> None:
     """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
-    The map goes from a network's features into the human space, so that images without judgments
-    have a position in it. It is fitted to the judged objects; its penalty, temperature and scores
-    come from held-out objects.
+    Parameters
+    ----------
+    out
+        Teacher's folder to make; required unless only a --forecast is wanted.
+    features
+        The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
+        the judged objects among them. Without features, the teacher knows judged objects only.
+    choices
+        Judgments (choices.parquet), preferably all of them: they determine the penalty and the
+        temperature, and the map is scored on them. Choices that the posterior was not fitted to
+        also decide the kind of labels and of teacher.
+    group
+        Teach the similarities of this group's average person; the posterior needs weights by person
+        (twoalike fit --people weights --groups). --choices of other people are left out.
+    participant
+        Teach the similarities of this participant; the posterior needs weights by person as well.
+    classes
+        Labels of objects (.tsv: id and a column per level): the forecast's ability is few-shot
+        classification of the last level. Without it: of the folders that ids name, if any.
 
     Examples
     --------
@@ -69,25 +41,17 @@ def teach(posterior: Path, /, *, options: Options = Options()) -> None:
         twoalike teach posterior.nc --features base.npz --classes stimuli.tsv --forecast
         twoalike teach posterior.nc --out teacher
         twoalike teach posterior.nc --features base.npz --group experts --out experts
-
-    Parameters
-    ----------
-    posterior
-        File written by twoalike fit.
     """  # noqa: E501
-    from twoalike import teacher
-    from twoalike.study import TwoalikeError
-
-    if options.out is None and not options.forecast:
+    if given["out"] is None and not given["forecast"]:
         raise TwoalikeError(
             where="a teacher", expected="`out=...`, a folder to write it to", found="none"
         )
-    made = teacher.teach(posterior, **vars(options))
+    made = teacher.teach(**given)
     description = made.description
-    if options.forecast:
+    if given["forecast"]:
         show_notes([description["forecast"]["verdict"]])
         return
-    print(f"{options.out}  {_summary(description)}")  # noqa: T201
+    print(f"{given['out']}  {_summary(description)}")  # noqa: T201
     of = (what for what in ("group", "participant") if what in description)
     show_notes(f"likeness: {what} {description[what]}" for what in of)
     if left_out := description.get("choices_left_out"):
@@ -139,7 +103,7 @@ def _show_comparisons(description: Mapping[str, Any]) -> None:
 
 
 def _show_validation(description: Mapping[str, Any]) -> None:
-    """Print how the map was settled and how well it predicts held-out objects."""
+    """Print by what the map was settled, and how well it predicts held-out objects."""
     validation = description["validation"]
     print(f"penalty and temperature: by {description['settled_on']} about held-out objects")  # noqa: T201
     title = f"Objects held out from the map, {validation['folds']} folds"

@@ -1,48 +1,35 @@
 """``twoalike transfer``: how features serve other tasks, for networks side by side."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from twoalike import results
+from twoalike.cli._derived import takes
 from twoalike.cli._options import named
-from twoalike.cli._show import show_notes, show_summary, wide_console
+from twoalike.cli._show import show_notes, show_summary, show_written, wide_console
 
 
+@takes(results.transfer, without={"settings"})
 def transfer(
     *,
     features: list[str],
-    objects: Path | None = None,
-    labels: Path | None = None,
-    only: Path | None = None,
     others: Annotated[list[str] | None, Parameter(negative=())] = None,
     shots: str = "1,5,10",
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
     neighbours: int = 10,
-    similarity: Literal["cosine", "raw-cosine", "dot"] | None = None,
-    seed: int = 0,
     out: Path,
+    **given: Any,
 ) -> None:
     """Measure how useful networks' features are for other tasks than similarity.
-
-    The tasks are few-shot classification, a linear probe, new subclasses of known superclasses, and
-    the labels of nearest neighbours. Each score has a 95 % interval, and a difference from the
-    first network on the same images. Intervals are for other classes; with fewer than 6 classes,
-    they have a star and are for other images of the same classes. The file contains both.
 
     Parameters
     ----------
     features
         Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
         option for each network; all are compared with the first.
-    objects
-        Image ids, one per line: the order of features in .npy.
-    labels
-        Table of labels (tab-separated, column id, then levels from coarse to fine), such as
-        stimuli.tsv. Without it, an image's folders are its labels.
-    only
-        Ids of the images to use, one per line.
     others
         Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
         each network. A classifier trained on the images of --features is tested on them.
@@ -54,12 +41,6 @@ def transfer(
         Classifier of few-shot episodes: logistic regression, or the nearest class mean.
     neighbours
         Number of nearest neighbours.
-    similarity
-        As in twoalike evaluate.
-    seed
-        Seed of episodes, folds and halvings.
-    out
-        Results to write (.json).
 
     Examples
     --------
@@ -67,37 +48,29 @@ def transfer(
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
         twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
     """  # noqa: E501
-    from twoalike.results import FEW_CLASSES, lost_abilities
-    from twoalike.results import transfer as measure
-    from twoalike.study import check_seed
     from twoalike.transfer import TransferSettings
 
-    check_seed(seed)
-    found = measure(
+    found = results.transfer(
         [named(text) for text in features],
-        objects=objects,
-        labels=labels,
-        only=only,
         others=[named(text) for text in others or []],
         settings=TransferSettings(
             shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
         ),
-        similarity=similarity,
-        seed=seed,
         out=out,
+        **given,
     )
     show_summary(found.tables())
     console = wide_console()
-    if any(of.classes < FEW_CLASSES for of in found.measures):
+    if any(of.classes < results.FEW_CLASSES for of in found.measures):
         console.print(
-            f"* over other images of the same classes, as fewer than {FEW_CLASSES} tell little "
-            "about others",
+            f"* over other images of the same classes, as fewer than {results.FEW_CLASSES} tell "
+            "little about others",
             highlight=False,
         )
     for name, why in found.missing.items():
         console.print(f"not measured: {name}: {why}", markup=False, highlight=False)
-    show_notes(lost_abilities(found))
-    print(f"Wrote {out}")  # noqa: T201
+    show_notes(results.lost_abilities(found))
+    show_written(out)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

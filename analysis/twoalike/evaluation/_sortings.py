@@ -261,7 +261,6 @@ def _scores(
     trials: Sequence[_Trial],
     rng: np.random.Generator,
 ) -> tuple[SortingScores, ...]:
-    """Score every network."""
     owns = data.similarities(candidates)
     people, areas, gains = _areas(data, trials, owns)
     correlations, _ = data.correlations(owns, rng)

@@ -106,7 +106,6 @@ def draw_estimates(
 
 
 def _rows(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """Lines by the name of their row, in order of appearance."""
     rows: dict[str, list[Line]] = {}
     for line in lines:
         rows.setdefault(line.name, []).append(line)

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 from math import ceil, lcm
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig
@@ -49,7 +49,7 @@ def group_power(
     test: GroupTest = "all",
     studies: int = 40,
     trials_per_person: int | None = None,
-    sampler: str | None = None,
+    sampler: Literal["random", "coverage", "levels"] | None = None,
     observer: str | Path | None = None,
     accuracy: float = 0.69,
     people_differ: bool = True,

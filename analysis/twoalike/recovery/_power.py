@@ -38,7 +38,7 @@ def power(
     target_log_loss: float | None = None,
     target_width: float | None = None,
     trials_per_person: int | None = None,
-    sampler: str | None = None,
+    sampler: Literal["random", "coverage", "levels"] | None = None,
     observer: str | Path | None = None,
     accuracy: float = 0.69,
     people_differ: bool = True,
@@ -61,39 +61,42 @@ def power(
     Parameters
     ----------
     study
-        The study, or its folder; objects that its design excludes are left out.
+        The study, or its folder; what its design excludes is left out.
     target_information
-        Share of the oracle's gain over guessing that predictions are to reach; .9 if no target
-        is given.
+        Share of the attainable gain in log-loss over guessing to be reached, 0.9 by default.
     target_regret
-        Instead: nats by which the log-loss on new triplets may exceed the oracle's.
+        Instead: how much the log-loss on new triplets may exceed that of an observer who knows the
+        truth, in nats.
     target_log_loss
         Instead: log-loss on new triplets, in nats; guessing has 1.099.
     target_width
         Instead: mean width of the 95 % intervals of choice probabilities.
     trials_per_person
-        Main trials of each person; those of a session of the study if None.
+        Main trials of each person; those of one session in study.toml if left out.
     sampler
-        Sampler of triplets instead of the study's.
+        Use this sampler instead of the study's.
     observer
-        Observer (.npz), or posterior (.nc) each draw of which is tried, that people's space comes
-        from; drawn from the stimuli's categories, or of sparse qualities, if None.
+        The space of the simulated people: an observer (.npz), or the posterior (.nc) of a pilot, of
+        which each draw is used. If left out, spaces are drawn at random: from the categories of the
+        stimuli or, without categories, by giving each object some of many qualities.
     accuracy
-        How predictable people are in a drawn space: accuracy of one who knows it.
+        How predictable people are in a random space: the accuracy of an observer who knows it.
     people_differ
-        Whether people differ in how noisy their choices are and in how often they guess.
+        Whether people differ in how noisy their choices are and in how often they guess (3 % on
+        average). People excluded by attention checks do not count as participants.
     worlds
-        Number of spaces that are tried.
+        Number of spaces to simulate.
     assurance
         Share of studies that should reach the target.
     most_participants
-        Where to give up.
+        Largest number of participants to try.
     engine
-        Engine of the fits.
+        Engine of the fits. ``vi``, stopped early, comes as close to the truth as ``nuts`` (which a
+        fit uses for small studies) in a third of the time.
     steps
-        Optimiser steps of each ``vi`` fit, 1,500 if None.
+        Steps of each ``vi`` fit, 1,500 if left out; with fewer it is faster, but needs more people.
     seed
-        Seed instead of one that follows from the study's.
+        Use this seed instead of one derived from the study's.
     slurm
         What each simulated study asks of a SLURM cluster, on which all studies of a step of the
         search then run at the same time; None: one after the other, in this process. The answer

@@ -288,7 +288,6 @@ def similarity_section(inputs: Inputs) -> Section:
 
 
 def _pairs(matrix: Floats, ids: tuple[str, ...]) -> dict[str, list[object]]:
-    """Write a similarity matrix as a line a pair."""
     first, second = np.triu_indices(len(ids), 1)
     return {
         "item_a": [ids[row] for row in first],

@@ -197,7 +197,6 @@ def _weights_picture(
     shown: Sequence[Dimension],
     stimuli: StimulusSet | None,
 ) -> Picture:
-    """Draw the weights of the dimensions: of groups, or of all people."""
     weights, ids = dimension_weights(posterior, views, shown), posterior.ids
     tops = [[ids[row] for row in of.top[:_TOP]] for of in shown]
     if stimuli and not all(stimuli.kind(name) in _PICTURES for top in tops for name in top):
@@ -221,7 +220,6 @@ def _weights_picture(
 
 
 def _weights_alt(weights: DimensionWeights) -> str:
-    """Say the weights of all dimensions, as factors."""
     parts = []
     for k in range(weights.people.shape[1]):
         if weights.names:

@@ -69,6 +69,10 @@ def _lacking(left_out: int, what: str) -> str:
     )
 
 
+def _named[Scored](results: Results, scored: Sequence[Scored]) -> dict[str, Scored]:
+    return dict(zip((model.name for model in results.models), scored, strict=True))
+
+
 def _whose(found: JudgedBy) -> str:
     return f"by {counted(found.participants, 'participant')} of {counted(found.objects, 'object')}"
 
@@ -78,11 +82,8 @@ def _ratings(results: Results) -> Iterator[Block]:
     found = results.ratings
     if found is None:
         return
-    each = {
-        network.name: of.per_person.mean
-        for network, of in zip(results.models, found.models, strict=True)
-        if of.per_person.mean is not None
-    }
+    models = _named(results, found.models)
+    means = {name: of.per_person.mean for name, of in models.items()}
     people = {"the same person again": found.repeats.spearman} if found.repeats else {}
     lead = (
         f"{counted(found.ratings, 'rating')} of {counted(found.pairs, 'pair')} {_whose(found)}."
@@ -90,7 +91,7 @@ def _ratings(results: Results) -> Iterator[Block]:
     )
     yield from _picture(
         results,
-        each,
+        {name: mean for name, mean in means.items() if mean is not None},
         found.ceiling,
         people,
         label="rank correlation with a rater",
@@ -99,17 +100,15 @@ def _ratings(results: Results) -> Iterator[Block]:
         "intervals over raters and objects.",
     )
     rows = [
-        [network.name, _cell(of.spearman), number(of.rho_a), _cell(of.per_person.mean)]
-        for network, of in zip(results.models, found.models, strict=True)
+        [name, _cell(of.spearman), number(of.rho_a), _cell(means[name])]
+        for name, of in models.items()
     ]
     yield Grid(
         "With the mean rater: ranks of each rater's answers, averaged. Rho-a: ties broken at "
         "random.",
         ("network", "with the mean rater", "rho-a", "mean over raters"),
         rows,
-        numbers=estimates(
-            {n.name: of.spearman for n, of in zip(results.models, found.models, strict=True)}
-        ),
+        numbers=estimates({name: of.spearman for name, of in models.items()}),
     )
     yield from _posterior(found.posterior, "a rating")
 
@@ -119,9 +118,8 @@ def _sortings(results: Results) -> Iterator[Block]:
     found = results.sortings
     if found is None:
         return
-    each = {
-        network.name: of.area.mean for network, of in zip(results.models, found.models, strict=True)
-    }
+    models = _named(results, found.models)
+    each = {name: of.area.mean for name, of in models.items()}
     yield from _picture(
         results,
         each,
@@ -135,10 +133,7 @@ def _sortings(results: Results) -> Iterator[Block]:
         "piles, averaged over people. Squares: the same by the share of the other people, and of "
         "all, who put two images together. Lines: 95 % intervals over people and objects.",
     )
-    rows = [
-        [network.name, _cell(of.area.mean), _cell(of.spearman), DASH]
-        for network, of in zip(results.models, found.models, strict=True)
-    ]
+    rows = [[name, _cell(each[name]), _cell(of.spearman), DASH] for name, of in models.items()]
     for words, value in (("two people", found.agreement), ("the same person again", found.repeats)):
         if value is not None:
             rows.append([words, DASH, DASH, _cell(value)])
@@ -147,9 +142,7 @@ def _sortings(results: Results) -> Iterator[Block]:
         "Adjusted Rand index: agreement of two sortings, 0 by chance.",
         ("", "area under the curve", "together", "adjusted Rand index"),
         rows,
-        numbers=estimates(
-            {n.name: of.area.mean for n, of in zip(results.models, found.models, strict=True)}
-        ),
+        numbers=estimates(each),
     )
     yield from _posterior(found.posterior, "the choice of a pile")
 
@@ -184,7 +177,6 @@ def _picture(
 
 
 def _posterior(found: PredictedJudgments | None, what: str) -> Iterator[Block]:
-    """State how well the embedding predicts."""
     if found is not None:
         left = ", each left out of what predicts it" if found.left_out else ""
         yield Text(

@@ -50,13 +50,13 @@ def write_report(
     study
         The study or its folder; whatever its stages have made so far is shown.
     out
-        File to write, ``.html``; None: ``report.html`` in the study.
+        Report to write (.html); report.html in the study if left out.
     seed
-        Seed of the intervals, 0 or more.
+        Seed of the intervals.
     files
-        Folder for every figure as SVG and every number as CSV; None: the report alone.
+        Folder for every figure as .svg and every number as .csv.
     allow_problems
-        Report on the raw data as they are, even if there are problems in them.
+        Report on the data as they are, even if twoalike validate finds problems in them.
 
     Raises
     ------

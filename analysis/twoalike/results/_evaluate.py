@@ -92,17 +92,14 @@ def evaluate(
 ) -> Results:
     """Score networks, side by side, against people's judgments of any kind.
 
-    Without a network, measure how far people's dissimilarities agree: the noise ceiling.
-
-    Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
-    choices, Spearman's correlation with dissimilarities and ratings, area under the curve for being
-    in one pile; each with a 95 % interval over participants and objects, and its difference to the
-    first network. Beside them how well any
-    model could agree with these people, calibration, what changed in the similarity structure and,
-    with ``labels``, what else the features are good for.
-
-    Judgments may name objects without features: those of objects that every network has features
-    of are scored, and the results say how many were left out.
+    The scores are the accuracy of the odd one out (ties count 1/k), the log-loss with a temperature
+    fitted to other choices, Spearman's correlation with dissimilarities and ratings, and the area
+    under the curve for sorting into one pile. Each score has a 95 % interval over participants and
+    objects, and a difference from the first network. The results also show how well any model could
+    agree with these people, calibration, changes of the similarity structure and, with ``labels``,
+    how useful the features are for other tasks. The tables show the main numbers; the file contains
+    all. Judgments of objects that some network has no features of are left out and counted. Without
+    a network, ``rdm`` or ``arrangements`` give people's noise ceiling.
 
     Parameters
     ----------
@@ -113,46 +110,52 @@ def evaluate(
         first network is the one that the others are compared with.
     baseline
         Name and features of the network that the others are compared with, if it is not the first.
-    model, images
-        A student's folder, and the images of the objects: it is scored, and its base network. Of a
-        student the whole vector is scored, and each of its parts as ``NAME:features`` and
-        ``NAME:human``.
+    model
+        A student's folder: the whole vector and each of its parts (NAME:features and NAME:human)
+        are scored. The network it started from is scored as well, and all others are compared with
+        that network. Needs ``images``.
+    images
+        Folder with the images of the objects.
     ceiling
         Where answers were simulated: name and embedding of the true observer.
-    choices, arrangements
-        Tables of judgments, or their files (.parquet). Where choices are odd-one-out and anchored
-        ones, these are scored apart: ``anchored`` holds what is measured of the latter, ``sets``
-        what is of choices among more than three items.
+    choices
+        Judgments (choices.parquet); odd-one-out, anchored and larger ones are scored apart.
+    arrangements
+        Multi-arrangement (arrangements.parquet), instead of ``rdm``.
     rdm
-        People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv,
-        .parquet), or a table that was read before.
-    ratings, sortings
-        Tables of rated pairs and of objects sorted into piles, or their files (.parquet).
+        People's dissimilarities (.mat, .npy, .npz, .csv, or the .parquet of twoalike import rdm).
+    ratings
+        Ratings of pairs (ratings.parquet).
+    sortings
+        Sortings into piles (sortings.parquet).
     posterior
-        A fitted embedding, or its file (.nc): its calibration and its similarities beside those of
-        the networks, and how well it predicts ratings and sortings if it was fitted to such. Those
-        of a frame count as those of the fit, each left out of what predicts it; of a file its
-        checksum tells.
+        Fitted embedding (.nc): its calibration and similarities are shown beside the networks', and
+        its predictions of ratings and sortings if it was fitted to any. Those of a frame count as
+        those of the fit, each left out of what predicts it; of a file its checksum tells.
     objects
-        File of object ids, one a line: the order of ``rdm``, and of features in .npy.
+        Object ids, one per line: the order of ``rdm``, and of features in .npy.
     labels
-        File (tab-separated, column id, then levels from coarse to fine), frame, or level -> object
-        id -> label: scores also by kind of triplet and category. Structure and transfer are
-        computed for labelled objects only: leave out those that a network learnt from.
+        Table of labels (tab-separated, column id, then levels), such as stimuli.tsv. Adds scores by
+        kind of triplet (within, boundary, between) at each level, changes of distances, few-shot
+        classification and shifts to new subclasses. These are computed only for the objects in the
+        table: leave out those that a network was trained on.
     classes
-        Classes of images, in the same form, for few-shot classification beside the likeness: of all
-        images that every network has features of. None: ``labels``, or else folders in the ids.
+        Table of classes of images, in the form of ``labels``: adds few-shot classification beside
+        the likeness, of all images that every network has features of. If left out, ``labels``, or
+        else the folders of the images.
     similarity
-        ``cosine``: of features minus their mean over the objects scored. ``raw-cosine``: of
-        features as they are. ``dot``: their dot product. None: ``raw-cosine`` of a student's
-        vectors, whose origin was learnt, and of any other network ``cosine``.
+        ``cosine``: of features minus their mean over the scored objects. ``raw-cosine``: of
+        unchanged features. ``dot``: dot product. If left out, raw-cosine for students, whose origin
+        was learnt, and cosine for other networks.
     exclude_seen
         Leave out, and count, judgments that a student, by way of its teacher, or the posterior was
         fitted to: those of the same participant about the same items, whatever the answer.
+    seed
+        Seed of the halves for the temperature and of the resamples.
     resamples
         Bootstrap resamples for the scores on choices.
     out
-        File to write (.json).
+        Results to write (.json).
 
     Raises
     ------
@@ -223,22 +226,28 @@ def transfer(
 ) -> TransferResults:
     """Measure how networks' features serve other tasks than similarity.
 
-    Few-shot classification, linear probe, new subclasses of known superclasses, and the labels of
-    nearest neighbours; each with a 95 % interval, and its difference to the first network on the
-    same images.
+    The tasks are few-shot classification, a linear probe, new subclasses of known superclasses, and
+    the labels of nearest neighbours. Each score has a 95 % interval, and a difference from the
+    first network on the same images. Intervals are for other classes; with fewer than 6 classes,
+    they have a star and are for other images of the same classes. The file contains both.
 
     Parameters
     ----------
-    features, objects, similarity, out
+    features, similarity, out
         As in :func:`evaluate`.
+    objects
+        Image ids, one per line: the order of features in .npy.
     labels
-        As in :func:`evaluate`; the folders in the image ids unless given.
+        Table of labels (tab-separated, column id, then levels from coarse to fine), such as
+        stimuli.tsv. Without it, an image's folders are its labels.
     only
-        Ids of the images to use, or a file of them, one a line.
+        Ids of the images to use, one per line.
     others
         The same networks, by name, with features of another set of images of the same classes.
     settings
         How much is measured.
+    seed
+        Seed of episodes, folds and halvings.
 
     Raises
     ------

@@ -96,11 +96,11 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank many networks by their agreement with one set of people's judgments.
 
-    Accuracy and log-loss on choices, at every level; accuracy against majorities; Spearman's
-    correlation with a posterior's dissimilarities, and with people's. Every score has a 95 %
-    interval over participants and objects. Differences to the best network have intervals and
-    p-values that are corrected for all pairs of networks, and each network a range of ranks. Scores
-    above people's own agreement are marked, and :meth:`Leaderboard.notes` explains them.
+    Only judgments of objects that all networks have features of are used. Networks are ordered by
+    accuracy or, without ``choices``, by the correlation with the posterior or with people. Scores
+    have 95 % intervals over participants and objects. Differences from the best network are
+    corrected for all pairs of networks, and each network has a range of ranks. Scores above
+    people's own agreement are marked and explained.
 
     Parameters
     ----------
@@ -109,25 +109,24 @@ def leaderboard(
         alone. A file's network is called as its metadata say, or else as the file; where that is
         the same for several, the file is added.
     against
-        Network that the others are compared with, named before the scores are known: differences
-        are then corrected for those to it only. None: the best one found.
+        Network to compare all others with, if you chose it before you knew the scores. Differences
+        are then corrected only for the comparisons with this network, instead of for all pairs.
     choices
-        Table of choices among three items, or its file (.parquet). Of odd-one-out and anchored
-        choices the first kind decides the order.
+        Judgments (choices.parquet); odd-one-out and anchored ones are scored separately, and the
+        odd-one-out judgments determine the order.
     posterior
-        A fitted embedding, or its file (.nc).
-    rdm, arrangements, objects
+        Fitted embedding (.nc): Spearman's correlation with its dissimilarities.
+    rdm, arrangements, objects, classes, similarity
         As in :func:`evaluate`.
     labels
-        As in :func:`evaluate`: scores also by kind of triplet, within, boundary and between.
-    classes, similarity
-        As in :func:`evaluate`.
+        Table of labels (tab-separated, column id, then levels), such as stimuli.tsv. Adds scores by
+        kind of triplet (within, boundary, between) at each level.
     seed
         Seed of the halves for temperatures and of the resamples.
     resamples
         Bootstrap resamples; corrected p-values are at least 1 / (``resamples`` + 1).
     out
-        File to write (.json).
+        File for all results (.json).
 
     Raises
     ------

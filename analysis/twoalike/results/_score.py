@@ -148,34 +148,40 @@ def score(
 ) -> Scores:
     """Score a posterior on judgments, as a rule on others than those it was fitted to.
 
-    Of choices of any kind the accuracy (ties count 1/k), the log-loss in nats and the expected
-    calibration error, over all, by level, and by participant; with 95 % intervals over participants
-    and objects (of larger sets, over participants and sets). Of ratings and sortings the log-loss.
+    For choices of any kind: accuracy (ties count 1/k), log-loss in nats and expected calibration
+    error, overall, by level and by participant, with 95 % intervals over participants and objects
+    (of larger sets, over participants and sets). For ratings and sortings: log-loss. The titles of
+    the tables state whether judgments were part of the fit. Practice and catch trials, and
+    judgments of objects that the posterior does not know, are left out and counted. Ratings and
+    sortings are scored for participants who gave some in the fit: others have no scale of their
+    own.
 
     Parameters
     ----------
     posterior
-        The posterior or its file (.nc).
-    choices, ratings, sortings
-        Tables of judgments, or their files (.parquet). Practice and catch trials, and judgments of
-        objects that the posterior does not know, are left out and counted. Ratings and sortings are
-        scored for participants who gave some in the fit: others have no scale of their own.
+        Posterior (.nc).
+    choices
+        Judgments (choices.parquet).
+    ratings
+        Ratings of pairs (ratings.parquet).
+    sortings
+        Sortings into piles (sortings.parquet).
     labels
-        File (tab-separated, column id, then levels from coarse to fine), frame, or level -> object
-        id -> label: scores of triplets also by how many different labels they show.
+        Table of labels (tab-separated, column id, then levels), such as stimuli.tsv. Adds scores by
+        kind of triplet (within, boundary, between) at each level.
     people
-        ``auto``: participants of the fit by their own noise and weights, others as new people,
-        averaged over the population. ``known``: choices of participants of the fit only. ``new``:
-        everybody as a new person.
+        ``auto``: participants of the fit are predicted by their own noise and weights, all others
+        as new people, averaged over the population. ``known``: only choices of participants of the
+        fit. ``new``: everybody as a new person.
     exclude_seen
-        Leave out, and count, the judgments that the posterior was fitted to: those of the same
-        participant about the same items, whatever the answer.
+        Leave out, and count, judgments that were part of the fit: those of the same participant on
+        the same items, whatever the answer.
     seed
-        Of the resamples.
+        Seed of the resamples.
     resamples
         Bootstrap resamples of the intervals.
     out
-        File to write (.json).
+        Results to write (.json).
 
     Returns
     -------

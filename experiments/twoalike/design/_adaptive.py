@@ -274,7 +274,6 @@ def with_adaptive_block(
 
 
 def _no_trials(task: Adapting) -> pd.DataFrame:
-    """Trial list without any trial."""
     return typed(pd.DataFrame([], columns=list(task.trial_list.names)), task.trial_list)
 
 

@@ -293,7 +293,6 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
 
 
 def _measure_frames(opened: _Window, n_frames: int) -> FrameTiming:
-    """Show frames and take the times at which they appeared."""
     text = opened.text(_FRAMES_TEXT, 0.03 * opened.size[1])
     times = []
     for _ in range(_WARM_UP + n_frames + 1):
@@ -358,15 +357,15 @@ def measure_screen(
     number
         Which screen, 0 is the first.
     width_cm
-        Width of the visible picture; None lets the person match a card.
+        Width of the visible picture, if you measured it with a ruler; no card is shown then.
     distance_cm
         From the participant's eyes to the screen; None keeps the one of an earlier measurement.
     frames
         How many frames to measure.
     windowed
-        A window instead of the whole screen.
+        Use a window instead of the whole screen.
     virtual_display
-        Start an invisible screen (Linux).
+        Use a virtual screen (Linux).
 
     Returns
     -------

@@ -347,7 +347,6 @@ def _apparatus(
 
 
 def _texts(content: object) -> Iterator[str]:
-    """Every text in the settings of a protocol."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, Mapping):

@@ -165,7 +165,6 @@ def _answers(text: str, where: str) -> list[tuple[str, _Question, str]]:
 
 
 def _table(rows: Mapping[tuple[str, str], Mapping[_Question, str]]) -> tuple[str, str]:
-    """Text of a table and of its sidecar."""
     names: dict[_Question, str] = {}
     for question in dict.fromkeys(question for cells in rows.values() for question in cells):
         names[question] = _free_name(question[0], {*_KEYS, *names.values()})

@@ -64,15 +64,17 @@ def export_dissimilarities(
     Parameters
     ----------
     source
-        A study, or the folder of a BIDS data set.
+        A study, or the folder of one or of a BIDS data set.
     out
-        File to write, ``.mat`` (:func:`as_mat`) or ``.npz`` (:func:`as_npz`).
+        File to write: .mat (stimuli and rdmutv, of each participant) or .npz (ids, rdmutv with one
+        row for each participant, meta).
     arrangements
-        A table of arrangements (``.parquet``) instead of a study.
+        A table of arrangements (.parquet) instead of a study.
     session
-        Use this session only; 1, 01 and ses-01 are the same.
+        Use this session only, such as 1 (01 and ses-01 are the same), or the name of a task
+        imported from Meadows.
     allow_problems
-        Whether to export data in which ``twoalike validate`` finds problems.
+        Export a study's data as they are, even if twoalike validate finds problems in them.
 
     Raises
     ------

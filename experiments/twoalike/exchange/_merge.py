@@ -192,9 +192,9 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
     Parameters
     ----------
     folders
-        Two studies or more; they are not changed.
+        Folders of the studies, two or more; they are not changed.
     out
-        Study to write, a new or empty folder.
+        Folder of the new study, new or empty.
 
     Raises
     ------
@@ -309,7 +309,6 @@ def _files(study: Study) -> Iterator[Path]:
 
 
 def _copy_settings(study: Study, into: Path) -> None:
-    """Copy study.toml, the protocols and the stimuli."""
     shutil.copyfile(study.root / "study.toml", into / "study.toml")
     for file in _protocol_files(study):
         if file.is_file():

@@ -86,11 +86,11 @@ def export_psychds(
     Parameters
     ----------
     source
-        A study, or the folder of a BIDS data set such as a published copy.
+        A study, or the folder of one or of a BIDS data set, such as a copy made by twoalike share.
     out
         Folder to write, new or empty.
     allow_problems
-        Whether to export data in which ``twoalike validate`` finds problems.
+        Export the data as they are, even if twoalike validate finds problems in them.
 
     Returns
     -------

@@ -134,14 +134,17 @@ def share(
         The study, or its folder.
     out
         Folder to write, new or empty.
-    with_free_text, times
-        As in :class:`ShareOptions`.
+    with_free_text
+        Also publish answers in participants' own words (debriefing, comments) from columns that
+        [share] names.
+    times
+        ``shift``: move dates; ``drop``: leave dates and times out.
     pilot
-        Whether to publish the pilot data instead.
+        Publish the pilot data instead.
     allow
-        Texts that look private and are harmless.
+        A text that looks private and is harmless, exactly as the message shows it.
     allow_problems
-        Whether to publish data in which ``twoalike validate`` finds problems.
+        Publish the data even if twoalike validate finds problems in them.
 
     Raises
     ------
@@ -332,7 +335,6 @@ def _check(
 
 
 def _unpublished(columns: Mapping[str, list[Column]]) -> Iterator[str]:
-    """Columns that are left out, one line each."""
     remedies = {c.name: c.remedy for own in columns.values() for c in own if not c.published}
     for name, remedy in sorted(remedies.items()):
         yield f"{name} ({remedy})"

@@ -266,7 +266,6 @@ class _Server:
             await asyncio.sleep(LOOK_S)
 
     def _session(self, request: Request) -> str:
-        """Session of a request's token."""
         known = self.key.session_of(_bearer(request))
         if known is None:
             self.addresses.charge(_address(request), self.limits.guess_cost)

@@ -233,7 +233,6 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
 
 
 def _check_order(items: tuple[Item, ...]) -> None:
-    """Check that an ending comes last."""
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
 

@@ -217,7 +217,6 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
 
 
 def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[Step]:
-    """Yield what a script shows."""
     consent: QuestionActivity | None = None
     for given in script:
         match given:

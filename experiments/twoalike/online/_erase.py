@@ -75,9 +75,9 @@ def erase(
     participant
         Code of the person.
     yes
-        Remove it; otherwise nothing is changed.
+        Remove it. Without this, it is only listed.
     store
-        Connection string, or path of the SQLite file; None: the store beside the study, if any.
+        Connection string, or path of the SQLite file; if left out, that beside the study, if any.
 
     Raises
     ------

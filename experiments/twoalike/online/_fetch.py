@@ -127,19 +127,19 @@ def fetch(
     Parameters
     ----------
     study
-        The study, or its folder, with the page that people saw (``online build``).
+        The study, or its folder, with the page that people saw.
     source
-        Where the records are: the address of a server, a store (path or connection string), an
-        archive (file), results of JATOS (file), or a folder of files; None: the store of
-        ``online serve`` beside the study.
+        Where the records are: the address of a server, its store (file or connection string), an
+        archive, results that JATOS exported, or a folder of files. If left out, the store of
+        twoalike online serve in STUDY-online.
     token
         Of the operator, or of JATOS' API.
     jatos
         ``source`` is the address of a JATOS server.
     unfinished
-        Write sessions that are not over, too; a later fetch writes them again with what is new.
+        Also write sessions that are not over. A later fetch adds their new trials.
     delete_withdrawn
-        Delete what was fetched of people who have withdrawn since.
+        Delete the fetched data of people who have withdrawn since.
 
     Raises
     ------
@@ -370,7 +370,6 @@ class _Job:
 
 
 def _check_records(read: ReadSession, mark: _Marker) -> None:
-    """Check that a session begins with the records that were fetched."""
     n = int(mark.content["n_records"])
     if len(read.records) < n or read.first(n).sha256 != mark.content["records_sha256"]:
         raise TwoalikeError(

@@ -202,7 +202,6 @@ class PartItems:
         return self.part.steps[step]
 
     def _start_trial(self, index: int, onset: float) -> None:
-        """Check the number and the onset of a trial."""
         if index != self.n_done + 1:
             raise ValueError(f"trial {index} follows trial {self.n_done}")
         if onset < self._end - _ROUNDING_S:
@@ -308,7 +307,6 @@ def _later[T: sent.Sent](item: T, by: float) -> T:
 
 
 def _answers_to(asked: AskedQuestion, value: object) -> bool:
-    """Whether a page takes ``value`` as the answer to a question."""
     match asked.kind:
         case "choice":
             return value in asked.options
@@ -323,7 +321,6 @@ def _answers_to(asked: AskedQuestion, value: object) -> bool:
 
 
 def _check_choice(answer: Answer, trial: Trial, prepared: PreparedTriplets) -> None:
-    """Check that a choice is one that the page offers."""
     answers, timing = prepared.protocol.answers, prepared.protocol.timing
     where = f"trial {trial.trial_index}"
     if answer.position not in trial.positions or answer.position not in answers.places:
@@ -361,7 +358,6 @@ def _same(one: float | None, other: float | None) -> bool:
 def _check_arranged(
     item: sent.ArrangementResult, trial: ArrangementTrial, prepared: Prepared
 ) -> None:
-    """Check the number of places, and the times."""
     where, n = f"trial {item.trial_index}", len(trial.items)
     if {len(each) for each in (item.places, item.inside, item.seat_angles, item.handling)} != {n}:
         raise ValueError(f"{where} has {n} images, and more or fewer places")

@@ -184,15 +184,15 @@ def write_static(
     Parameters
     ----------
     study
-        The study, or its folder, with its page (``online build``).
+        The study, or its folder, with its page.
     out
         Folder to write.
     pipe
-        Id of the experiment at DataPipe, which takes the records; empty: people download them.
+        Id of the experiment at DataPipe; without it, people download their records.
     codes
-        Where a participant's code comes from if the address has none (``?participant=w0001``):
-        ``id``, drawn from what else the address says of the person, so that two people may have
-        the same; ``pipe``, DataPipe's condition, one after the other.
+        Where a participant's code comes from if the address does not contain one
+        (?participant=w0001). id: drawn by the id in the address, so that two people may get the
+        same code; pipe: DataPipe's condition, one after the other.
     overwrite
         Replace a page that was written before.
 

@@ -158,7 +158,7 @@ def build_online(
     session
         Number of the session, from 1.
     overwrite
-        Change what is shown although people have begun.
+        Change the page although people have begun.
 
     Raises
     ------
@@ -234,7 +234,6 @@ def _read[Model: (OnlineSession, Person)](path: Path, model: type[Model]) -> Mod
 
 
 def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
-    """Codes of the participants."""
     if isinstance(participants, int):
         if participants < 1:
             raise TwoalikeError(where=f"`participants={participants}`", expected="1 or more")

@@ -67,7 +67,7 @@ def describe_study(
     *,
     place: Place | None = None,
     group: str = "",
-    language: str | None = None,
+    language: Literal["en", "de"] | None = None,
 ) -> DescriptionPage:
     """Describe a study for an ethics committee, as ``twoalike describe`` does.
 
@@ -79,14 +79,15 @@ def describe_study(
         Names of the tasks that participants do. Empty: those of ``[sitting]``; or else those with
         trial lists, data or a built page; or else the one that ``twoalike run`` starts.
     place
-        Where people take part: ``lab``, in a window; ``server``, in a browser, served by ``twoalike
-        online serve``; ``jatos``; ``datapipe``, a web host and DataPipe; ``static``, a web host
-        alone. None: ``server`` if the server has run, or ``lab`` if nothing of the study is online.
+        Where people take part. ``lab``: in a window; the others are in a browser: ``server``
+        (twoalike online serve), ``jatos``, ``datapipe`` (a web host and DataPipe), ``static`` (a
+        web host alone). If left out: server if it has run, or lab if nothing of the study is
+        online.
     group
-        Group of people whose protocols hold; empty: the study's own.
+        Group whose protocols are described, in a study with groups.
     language
-        Language of the page, ``en`` or ``de``. None: that of the first task's protocol where it is
-        one of these, else English. Texts that participants read are quoted as they are.
+        Language of the page; that of the protocol, or else English, if left out. Texts that
+        participants read are quoted as they are.
 
     Raises
     ------
@@ -267,7 +268,6 @@ def _has_answers(one: _Session) -> bool:
 
 
 def _kinds(one: _Session) -> dict[str, int]:
-    """Count the trials of each kind in the list."""
     if one.table is None:
         return {}
     trials = one.table.drop_duplicates("trial_index")

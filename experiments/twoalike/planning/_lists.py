@@ -83,7 +83,7 @@ def write_lists(
     *,
     task: str = "odd-one-out",
     sessions: int = 1,
-    sampler: str | None = None,
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
     posterior: str | Path | None = None,
     block: int | None = None,
     seed: int | None = None,
@@ -99,21 +99,22 @@ def write_lists(
 
     Parameters
     ----------
+    study
+        The study, or its folder.
     participants
         Code of a participant, or codes such as ``["001", "002"]``.
     sessions
-        Sessions of each participant, numbered from 1; with ``block`` the number of the one
-        session meant.
+        Number of sessions for each participant; with ``block``, the number of the block's session.
     sampler
-        Sampler of triplets instead of the study's; ``list``: only check the lists that are there.
+        Use this sampler instead of the study's. ``list``: only check existing lists.
     posterior
-        Fitted embedding that the adaptive sampler chooses by.
+        Fitted embedding that the adaptive sampler uses.
     block
-        Adaptive: put this block of trials behind those of the list that is there.
+        Adaptive: append this block of trials to the existing list. Practice is block 1.
     seed
-        Seed instead of the study's.
+        Use this seed instead of the study's.
     overwrite
-        Replace a list that differs; that of a session which has begun is kept.
+        Replace lists that differ. The list of a session that has begun is kept.
 
     Raises
     ------
@@ -233,7 +234,6 @@ def _people(
 
 
 def _labels(participants: Sequence[str]) -> list[str]:
-    """Labels of participants for file names."""
     labels = [participant_label(label) for label in participants]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:

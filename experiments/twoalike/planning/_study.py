@@ -93,7 +93,6 @@ def study_templates() -> tuple[StudyTemplate, ...]:
 
 
 def _find_template(name: str) -> StudyTemplate:
-    """Return a template by its name."""
     known = {template.name: template for template in study_templates()}
     if name not in known:
         raise TwoalikeError(
@@ -150,25 +149,38 @@ def create_study(
     folder
         Folder to make; may exist if it is empty.
     stimuli
-        Set that twoalike draws: 216 novel creatures, or 64 familiar things. The creatures if
-        no source of stimuli is given.
+        ``creatures`` (the default): 216 novel animals in kingdoms, families and species;
+        ``familiar``: 64 well-known things in realms, domains and groups, drawn by OpenMoji (CC
+        BY-SA 4.0).
     images
-        Folder of images to copy instead; its sub-folders become categories.
+        Folder of your own images to study; its stimuli.tsv is used if there is one.
     words
-        Text file with one word on a line, to be drawn; after a tab each, its categories.
-    sounds, films
-        Folder of sounds (WAV, FLAC, OGG) or of silent films (MP4, WebM, GIF), as ``images``.
+        Text file with one word or phrase per line, in any script; its categories follow after
+        tabs, from coarse to fine. All words are shown in one font size.
+    sounds
+        Folder of sounds (WAV, FLAC, OGG; at most two minutes each), played by the participants.
+    films
+        Folder of short films (MP4, WebM, animated GIF; at most a minute each), shown in a loop
+        without their sound.
     background
-        Colour such as ``#e6e6e6`` behind transparent parts of images; white if None.
+        Colour such as #e6e6e6 behind transparent parts of images, for people and networks; white
+        if left out.
     protocol
-        ``default``: settings and protocols of all tasks with every key; or the name of a
-        template (:func:`study_templates`), whose files hold only what differs from the defaults.
+        Template of the study. default: settings and protocols of all tasks, with every key. The
+        files of the other templates contain only what differs from the defaults. eeg: odd one out
+        with timed images and triggers; faces-2afc: anchored choice among your pictures of faces;
+        levels: AligNet's study of levels of abstraction (images in folders by category);
+        similarity-arrangement: multi-arrangement of a set; things: odd one out, self-paced, in
+        blocks of 20; words: odd one out among words.
     language
-        Language of the texts, ``en`` or ``de``.
+        Language of the texts: en, de. For another one, translate them in the protocols.
     title
-        Title of the study; the folder's name if None.
+        Title of the study; the name of the folder if left out.
     seed
-        Everything random in the study derives from it; drawn by the operating system if None.
+        Everything random in the study derives from it, including the creatures. By default the
+        operating system draws one of 128 bits: a small seed could be guessed, and would reveal the
+        participants' codes behind published trial lists (twoalike share says how). Set it only for
+        studies that must be reproducible, such as tests.
 
     Raises
     ------

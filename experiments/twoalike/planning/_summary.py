@@ -138,7 +138,6 @@ def _sets(made: TrialLists) -> ListSummary:
 
 
 def _one_a_row(table: pd.DataFrame) -> pd.DataFrame:
-    """Make a row of each object of a trial."""
     names = [name for name in table.columns if name.startswith("stimulus_")]
     if not names:
         return table

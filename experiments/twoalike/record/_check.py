@@ -176,7 +176,6 @@ def _check_rows(root: Path, run: _RunFiles, cells: list[list[str]]) -> list[RawP
 
 
 def _rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table by column."""
     names = [str(name) for name in table.columns]
     cells = zip(*(table[name].tolist() for name in names), strict=True)
     return [dict(zip(names, row, strict=True)) for row in cells]
@@ -201,7 +200,6 @@ def _check_owner(run: _RunFiles) -> Iterator[RawProblem]:
 
 
 def _check_condition(run: _RunFiles) -> Iterator[RawProblem]:
-    """Check that rows name the condition of the manifest, in runs that have one."""
     condition = run.manifest.get("condition")
     if condition is None:
         return

@@ -323,7 +323,6 @@ def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instruction
 
 
 def _tables_of(root: Path, plan: RunPlan) -> list[tuple[Path, Table]]:
-    """Tables of a run, with their paths."""
     task = find_task(plan.name.task)
     found = [(plan.name.rows(root), _trials_of(plan))]
     if task.events is not None:

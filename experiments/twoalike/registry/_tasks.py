@@ -304,7 +304,6 @@ def find_task(name: str) -> Task:
 
 
 def _load(point: EntryPoint) -> Task:
-    """Load another package's task."""
     origin = f"task {point.name!r} of {point.value}"
     try:
         task = point.load()

@@ -271,7 +271,6 @@ class Part:
         return stack.enter_context(open_scanner(scanner, screen.now, warn))
 
     def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
-        """Open the trigger output, if the protocol has one."""
         triggers = self.prepared.protocol.triggers
         if triggers.kind == "none":
             return None

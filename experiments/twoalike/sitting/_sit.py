@@ -75,31 +75,32 @@ def sit(
         ``[sitting]`` of study.toml names; where it names none, the only task whose protocol is
         in the study, or odd-one-out.
     session
-        Number of the session, from 1.
+        Number of the session: 1, then 2, without gaps.
     group
-        Group of the participant, where the operator assigns groups (``[groups]`` of study.toml);
-        needed at the first session only.
+        Group of a new participant, in a study whose operator assigns groups ([groups] of
+        study.toml). Later sessions keep it.
     resume
-        Go on with a session that was stopped or broke off; starts it if it has not begun.
+        Continue a session that was stopped or crashed; start it if it has not begun.
     pilot
-        A short try, recorded in data/pilot instead of data/raw.
+        A short trial run, recorded in data/pilot instead of data/raw.
     simulate
         A simulated observer answers: True makes one from the stimuli's categories,
         ``"random"`` one with random similarities; else an observer, or the file of one (.npz).
     window
-        Whether there is a window; only a simulated session runs without.
+        With ``window=False``, a simulated session runs without a window and without PsychoPy.
     windowed
-        A window instead of the whole screen.
+        Use a window instead of the whole screen.
     virtual_display
-        Start an invisible screen (Linux).
+        Use a virtual screen (Linux).
     speed
-        Simulated sessions: seconds of the session in a second; None skips all waiting.
+        For simulated sessions: how many times as fast as real time. If left out, nothing waits.
     seed
         Use this seed instead of the study's.
     elsewhere
-        The participant's earlier sessions were run on another computer.
+        The participant's earlier sessions were run on another computer; combine the studies later
+        with twoalike merge. The design of this session ignores what those sessions showed.
     allow_problems
-        Run even if there are problems in the participant's earlier data.
+        Run even if twoalike validate finds problems in the participant's earlier data.
     panel
         Show how the session goes on the terminal, if there is one.
     show

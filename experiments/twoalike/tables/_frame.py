@@ -245,7 +245,6 @@ def _outside(found: Floats, column: Column) -> Booleans:
 
 
 def _refuse(wrong: Booleans, values: "pd.Series[Any]", column: Column, where: object) -> None:
-    """Refuse the first value that is wrong."""
     if wrong.any():
         row = int(wrong.argmax())
         value = values.iloc[row]
@@ -365,7 +364,6 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
 
 
 def _check_flat(path: str | Path, schema: Any) -> None:
-    """Check that every cell is one value."""
     import pyarrow as pa
 
     for field in schema:

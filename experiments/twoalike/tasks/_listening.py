@@ -287,7 +287,6 @@ class Listening:
         return items
 
     def _stop(self, time: float, items: list[Item]) -> None:
-        """Be silent from ``time`` on."""
         playing, self.playing = self.playing, None
         if playing is not None:
             self._note(playing, time, time - playing.since, items)

@@ -114,12 +114,7 @@ def frozen_part(
     plain = not (config.flip or config.compile or config.checkpointing)
     how = device, config.workers
     if config.train == "probe":
-        of_images, of_crops = (
-            each and Activations(each, _features(network, each, folder / name, how))
-            for network, each, name in _both(backbone, collections, "features.npz")
-        )
-        assert of_images is not None
-        return nn.Flatten(), of_images, of_crops
+        return nn.Flatten(), *_of_both(backbone, collections, folder / "features.npz", how)
     if config.train != "last" or not plain or config.parallel != "ddp":
         return None
     images, _ = collections
@@ -129,21 +124,30 @@ def frozen_part(
     found = _first_trained(backbone.module, examples)
     if found is None or 4 * len(images) * found.inputs[0].numel() > CACHE_BYTES:
         return None
-    inputs, crops = (
-        each and Activations(each, _stored(network, found.block, each, folder / name, how))
-        for network, each, name in _both(backbone, collections, "activations.npy")
-    )
-    late = found.late(examples)
-    return None if late is None or inputs is None else (late, inputs, crops)
+    inputs = _of_both(backbone, collections, folder / "activations.npy", how, found.block)
+    late = found.late(examples)  # changes the network
+    return None if late is None else (late, *inputs)
 
 
-def _both(
-    backbone: Backbone, collections: tuple[Collection, Collection | None], name: str
-) -> list[tuple[Backbone, Collection | None, str]]:
-    """Network, images and file of images, and of their crops."""
+def _of_both(
+    backbone: Backbone,
+    collections: tuple[Collection, Collection | None],
+    file: Path,
+    how: tuple[str, int],
+    block: nn.Module | None = None,
+) -> tuple[Activations, Activations | None]:
+    """Take inputs of a block, or else features, of the images and of their crops."""
     images, cropped = collections
     of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
-    return [(backbone, images, f"student_{name}"), (of_crops, cropped, f"crop_{name}")]
+
+    def of(network: Backbone, seen: Collection, name: str) -> Activations:
+        own = file.with_name(f"{name}_{file.name}")
+        if block is None:
+            return Activations(seen, _features(network, seen, own, how))
+        return Activations(seen, _stored(network, block, seen, own, how))
+
+    crops = None if cropped is None else of(of_crops, cropped, "crop")
+    return of(backbone, images, "student"), crops
 
 
 @dataclass(frozen=True)

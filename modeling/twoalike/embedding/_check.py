@@ -214,21 +214,26 @@ def check(
     Parameters
     ----------
     posterior
-        The posterior or its file.
+        Posterior (.nc).
     choices
-        Judgments that it was fitted on, a file or a frame; practice and catch trials are left out.
-    arrangements, dissimilarities
-        The other judgments that it was fitted on, or others of the same people: they are
-        replicated, and not left out.
-    ratings, sortings
-        The same of these; each rating (sorted trial) is also predicted from the others.
+        The choices that it was fitted to (.parquet); practice and catch trials are left out.
+    arrangements
+        The multi-arrangement trials that it was fitted to (.parquet), or others of the same people.
+    dissimilarities
+        The RDMs or rated pairs that it was fitted to (.parquet), or others of the same people.
+    ratings
+        The rated pairs that it was fitted to (.parquet); each is also predicted from the others.
+    sortings
+        The objects in piles that it was fitted to (.parquet); each trial is also predicted from the
+        others.
     study
-        Folder of the study whose judgments it was fitted on, instead of the tables.
+        Folder of the study whose judgments it was fitted to, instead of the tables.
     fitted
         False if the tables hold other judgments: they are predicted, and nothing is left out.
         None: as the posterior's record says; a remark tells where that is uncertain.
     seed
-        Of the triplets on which convergence is judged, the subset, shuffles and replicates.
+        Seed of the triplets by which convergence is judged, of the replicated layouts, and of the
+        subset for leave-one-out when there are many judgments.
     out
         File to write all numbers to (.json).
 
@@ -266,7 +271,6 @@ def check(
 
 
 def _of_study(study: Study, posterior: Posterior) -> dict[JudgmentKind, JudgmentTable]:
-    """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
     files: dict[JudgmentKind, Path] = {"choices": study.choices}
     for kind, axis in AXIS_OF.items():
         if labels_of(posterior, axis):

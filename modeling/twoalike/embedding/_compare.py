@@ -110,10 +110,10 @@ def compare(
     first, second
         Posteriors or their files; differences are second minus first.
     choices
-        Judgments (file or frame) that neither was fitted to.
+        Judgments (.parquet) that neither was fitted to.
     observers
-        ``own``: participants whom a posterior knows answer with their own lapse and temperature,
-        others as new people. ``new``: all as new people.
+        ``own``: participants known to a posterior are predicted with their own lapse rate and
+        temperature, others as new people. ``new``: all are predicted as new people.
     interval
         Share of the draws inside the intervals.
     out

@@ -34,49 +34,56 @@ class FitConfig(Settings):
     """Every knob of a fit."""
 
     engine: Literal["auto", "nuts", "vi"] = Field(
-        default="auto", description="auto: nuts where a chain ends within ten minutes by estimate"
+        default="auto",
+        description="nuts samples, vi approximates; auto: nuts if a chain is estimated to take at "
+        "most ten minutes (two if quick)",
     )
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
-        description="dot product of non-negative coordinates, or minus the distance; auto: "
-        "dot, unless distances surely predict held-out judgments better in a pilot",
+        description="dot: dot product of non-negative coordinates; distance: the closer, the more "
+        "alike; auto: dot, unless a pilot shows that distances clearly predict held-out judgments "
+        "better",
     )
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = Field(
         default="auto",
-        description="auto: gaussian for distances, softplus with features or for vi, else "
-        "spike-and-slab",
+        description="of the coordinates; auto: gaussian for distances, softplus with features or "
+        "for vi, otherwise spike-and-slab",
     )
     people: Literal["noise", "weights"] = Field(
         default="noise",
-        description="how people differ: in temperature and lapse rate, or also in how they weigh "
-        "the dimensions",
+        description="how people differ. noise: in temperature and lapse rate; weights: also in how "
+        "they weigh the dimensions. If left out, noise, and a pilot tests whether weights would "
+        "help",
     )
     response_times: bool = Field(
         default=False,
-        description="whether response times inform the embedding; dropped unless held-out choices "
-        "are surely predicted better with them in a pilot",
+        description="let response times inform the embedding, if a pilot shows that they clearly "
+        "improve the prediction of held-out choices",
     )
     dimensions: Whole = Field(
         default=None,
         ge=1,
-        description="none: one and a half times those that carry weight in a pilot, and two; empty "
-        "ones dropped",
+        description="a number, or auto: one and a half times as many as matter in a pilot, plus "
+        "two; empty ones are dropped",
     )
     quick: bool = Field(
         default=False,
-        description="no pilot: the dot product, and as many dimensions as there could be",
+        description="skip the pilot: take the dot product and the largest sensible number of "
+        "dimensions",
     )
-    seed: int = Field(default=0, ge=0, description="everything random derives from it")
-    draws: int | None = Field(default=None, ge=2, description="a chain; none: 300 (nuts), 100 (vi)")
+    seed: int = Field(default=0, ge=0, description="the same seed gives the same posterior")
+    draws: int | None = Field(
+        default=None, ge=2, description="draws to keep from each chain; 300 (nuts) or 100 (vi)"
+    )
     chains: int | None = Field(
-        default=None, ge=1, description="independent ones; none: 2 (nuts), 4 fits (vi)"
+        default=None, ge=1, description="independent chains; 2 (nuts), or 4 independent fits (vi)"
     )
-    tune: int = Field(default=400, ge=50, description="warm-up draws a chain, of nuts")
+    tune: int = Field(default=400, ge=50, description="warm-up draws of each chain of nuts")
     max_depth: int = Field(default=8, ge=1, description="of a trajectory, of nuts: 2^8 steps")
     steps: int | None = Field(
         default=None,
         ge=100,
-        description="optimiser steps, of vi; none: 2,000, or 3,000 and more for few judgments",
+        description="optimiser steps of vi; 2,000, or 3,000 and more for few judgments",
     )
     batch: int | None = Field(
         default=None,
@@ -87,8 +94,8 @@ class FitConfig(Settings):
         default=None,
         ge=0,
         lt=1,
-        description="share of judgments not fitted, whose log-loss is shown and stored; none: "
-        "0.02 for vi from 20,000 judgments, else 0",
+        description="share of judgments that are left out of the fit, to measure the log-loss on "
+        "them; 0.02 for vi from 20,000 judgments",
     )
     rate: float | None = Field(
         default=None,

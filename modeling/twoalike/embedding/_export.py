@@ -96,20 +96,29 @@ def save_similarity(
     Parameters
     ----------
     posterior
-        The posterior or its file.
+        File written by twoalike fit, or a posterior.
     out
-        File to write. Text (.csv, .tsv) has the rows of :meth:`SimilarityTable.to_frame`; .npz and
-        .mat have ``ids``, ``similarity``, ``low`` and ``high`` (m x m), ``level``, ``scale`` and
-        ``meta`` (JSON).
-    scale, interval
-        As in :func:`similarity_table`.
+        File to write. Text (.csv, .tsv) has a row for each pair: item_1, item_2, similarity, low,
+        high; .npz and .mat have square matrices: ids, similarity, low, high, and level, scale and
+        meta (JSON).
+    scale
+        ``centred``: in units of log-odds of a choice; 0 is the mean similarity of two of these
+        objects. ``raw``: not centred; dot products, unless the posterior has distances. Choices
+        determine only how pairs differ, not their common level. ``chance``: from 0 to 1, the
+        probability that the two are kept together when a third object is shown with them, as
+        defined by SPoSE and VICE. For 1,854 objects and 100 draws this takes about eight minutes.
+    interval
+        Share of the posterior between low and high.
     objects
-        Ids of the objects to write, in that order, or a file with one a line; None: all.
+        Ids of the objects to write, one per line, in the desired order; all if left out. ``chance``
+        draws the third object from these.
     square
-        For text: the means alone, as a square with names.
-    group, participant
-        Similarities of the average person of this group, or of this participant, in a posterior
-        with weights of the dimensions by person.
+        For text: only the means, as a square table with names.
+    group
+        Similarities of the average person of this group; the posterior needs weights by person
+        (twoalike fit with people weights, and groups).
+    participant
+        Similarities of this participant; the posterior needs weights by person as well.
 
     Raises
     ------
@@ -138,11 +147,21 @@ def save_similarity(
 
 
 def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool = False) -> None:
-    """Write coordinates, posterior means or every draw.
+    """Write the objects' coordinates: posterior means, or every draw.
 
-    Text (.csv, .tsv) has the rows of :func:`embedding_table`; .npz has ``ids``, ``features`` (the
-    posterior mean, m x D, under the name that every reader of features looks for), ``sd``
-    (posterior standard deviation), ``meta`` (JSON) and, if asked for, ``draws`` (S x m x D).
+    Dimensions are in order of importance, the same in all draws. Coordinates are for inspection;
+    for predictions and similarities, twoalike predict and twoalike similarity average over draws.
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit, or a posterior.
+    out
+        File to write: .csv or .tsv with columns object, dimension_1, ... (with ``draws`` also
+        draw); .npz with ids, features (the means, m x D, so that every reader of features reads
+        it), sd, meta (JSON) and, with ``draws``, draws (draw x object x dimension).
+    draws
+        Write every draw.
 
     Raises
     ------
@@ -238,7 +257,7 @@ def covariate_table(posterior: PosteriorSource, level: float = 0.9) -> pd.DataFr
 
 def participants_table(
     posterior: PosteriorSource,
-    level: float = 0.9,
+    interval: float = 0.9,
     *,
     bound: float = BOUND,
     seed: int = 0,
@@ -249,29 +268,48 @@ def participants_table(
 ) -> pd.DataFrame:
     """Temperature and lapse of every participant, most doubtful first.
 
-    ``guessed`` is the posterior probability that the lapse rate is above ``bound``. Temperatures
-    are relative: their geometric mean over participants is 1. The seed is of the triplets on which
-    agreement is averaged. ``choices``, ``arrangements``, ``ratings`` and ``sortings`` are the
-    judgments, files or frames: with any of them, each participant's probability of careless answers
-    is computed; with choices or ratings attention checks are counted.
+    Temperatures are relative: their geometric mean over participants is 1. With any judgments,
+    each participant's probability of careless answers is computed; with choices or ratings
+    attention checks are counted.
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit, or a posterior.
+    interval
+        Share of the posterior between low and high.
+    bound
+        Lapse rate above which a participant counts as guessing.
+    seed
+        Seed of the triplets on which agreement is averaged.
+    choices
+        The fitted table of choices (.parquet), with response times and attention checks.
+    arrangements
+        The fitted table of arrangements (.parquet), with durations, seats and moves.
+    ratings
+        The fitted table of rated pairs (.parquet), with response times, repeats and attention
+        checks.
+    sortings
+        The fitted table of sortings (.parquet), with durations.
 
     Returns
     -------
     One row a participant: ``participant``; ``judgments`` (missing where the file does not say);
     ``temperature``, ``lapse`` and ``agreement`` (see :func:`agreement`), posterior medians, with
-    ``_low`` and ``_high`` ends of the central interval that holds ``level``; ``guessed``. In the
-    order of ``guessed``, then least agreement. ``agreement`` is about choices of the kind that the
-    posterior was fitted to; if it was fitted to both kinds, about odd-one-out choices, and
-    ``agreement_anchored`` about the others. With ``choices`` or ``ratings`` also ``checks``, how
-    many attention checks with a known right answer each participant answered, and ``passed``, how
-    many rightly; with any judgments the columns of :func:`careless_table`, in the order of whose
-    ``p_careless`` the rows then are. People who only arranged, rated or sorted and are no
-    participants of the posterior have no other columns.
+    ``_low`` and ``_high`` ends of the central interval that holds ``interval``; ``guessed``, the
+    posterior probability that the lapse rate is above ``bound``. In the order of that, then least
+    agreement. ``agreement`` is about choices of the kind that the posterior was fitted to; if it
+    was fitted to both kinds, about odd-one-out choices, and ``agreement_anchored`` about the
+    others. With ``choices`` or ``ratings`` also ``checks``, how many attention checks with a known
+    right answer each participant answered, and ``passed``, how many rightly; with any judgments the
+    columns of :func:`careless_table`, in the order of whose ``p_careless`` the rows then are.
+    People who only arranged, rated or sorted and are no participants of the posterior have no other
+    columns.
 
     Raises
     ------
     TwoalikeError
-        If the bound or the level is no share, there are fewer than two draws, or the posterior
+        If the bound or the interval is no share, there are fewer than two draws, or the posterior
         knows none of the judgments of a kind.
     """
     if not 0 < bound < 1:
@@ -288,7 +326,7 @@ def participants_table(
     }
     columns: dict[str, Floats] = {}
     for name, values in draws.items():
-        low, high = central_interval(values, level)
+        low, high = central_interval(values, interval)
         median = np.median(values, axis=0)
         columns |= {name: median, f"{name}_low": low, f"{name}_high": high}
     table = pd.DataFrame(

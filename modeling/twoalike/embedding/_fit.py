@@ -97,13 +97,19 @@ def fit(
         first; where its study.toml declares ``[exclusion] careless``, participants are left out by
         it and the rest is fitted again. Or choices: a Parquet file, or a frame of pandas or polars
         (see :func:`twoalike.judgments.read_judgments`). None: other judgments only.
-    arrangements, dissimilarities, ratings, sortings
-        Files or frames, with choices or alone; not with a study, which has its own.
+    arrangements
+        Table of multi-arrangement trials (.parquet), with other judgments or alone.
+    dissimilarities
+        Table of RDMs (.parquet, see twoalike import rdm), with other judgments or alone.
+    ratings
+        Table of rated pairs (.parquet), with other judgments or alone.
+    sortings
+        Table of objects in piles (.parquet), with other judgments or alone.
     features
-        Features of every object, or their file: the prior mean of the embedding becomes a learnt
-        map of them.
+        Features of every object (.npz, .parquet, .h5, or .npy with ``objects``): the prior mean of
+        the embedding becomes a learnt map of them.
     objects
-        File with object ids, one a line, of a file of features that holds none.
+        Object ids, one per line, for a file of features without ids.
     groups
         Group of each participant: a tab-separated file with the columns ``participant`` and
         ``group``, a column of a study's ``participants.tsv``, or a mapping. They are stored with
@@ -114,13 +120,13 @@ def fit(
         a covariate, columns of a study's ``participants.tsv`` separated by commas, or for each name
         a mapping of participants to values.
     out
-        File to write (.nc); of a study ``derived/posterior.nc`` by default. A fit that was
+        Posterior to write (.nc); for a study derived/posterior.nc if left out. A fit that was
         interrupted continues when it is started again with the same judgments, settings and file.
     condition
-        Of a study with conditions within a session: fit the judgments of this one only. Tables and
-        posterior get its name: ``derived/posterior_shape.nc``.
+        Fit only this condition of a study that has conditions within a session ([[conditions]]),
+        into derived/posterior_CONDITION.nc.
     allow_problems
-        Use a study's data as they are, even if ``twoalike validate`` finds problems in them.
+        Fit a study's data as they are, even if twoalike validate finds problems in them.
     config, settings
         A :class:`FitConfig`, or its fields by name: ``engine``, ``dimensions``, ``seed`` and so on.
     announce

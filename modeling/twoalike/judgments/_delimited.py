@@ -78,47 +78,52 @@ def import_triplets(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read judgments, or numbers of votes, from delimited text.
+    """Read judgments (one per line), or numbers of votes, from delimited text.
+
+    Columns are given by number, from 1, or by their names in the header. The first line is a
+    header if a column is named, or if none of its items is an object or a number. A header whose
+    names contradict the columns used (odd, reference, winner, loser and the like) is refused.
 
     Parameters
     ----------
     path
-        Text split at tabs, commas, semicolons or spaces, one judgment a line. The first line is a
-        header if a column is named below, or if none of its items is an object or a number.
+        Text split at tabs, commas, semicolons or spaces. Items are object ids or indices into the
+        list of objects.
     objects
-        All object ids, or a file with one per line; items are ids or indices into them.
+        All object ids, one per line.
     kind
-        ``odd-one-out``: the chosen item is the odd one. ``anchored``: the first item column
-        is the reference, the chosen item the more similar of the others.
+        ``odd-one-out``: the chosen item is the odd one. ``anchored``: the first item column is the
+        reference, and the chosen item is the more similar one of the other two.
     item_columns
-        The three columns of items. Columns are given by number, from 1, or by name.
+        The three columns of items.
     chosen_column
-        The column that holds the chosen item: one of the item columns, where the file puts the
-        chosen item at a fixed place, or a further column that repeats one of the row's items.
-        None: the last of the item columns (``odd-one-out`` only).
+        Column of the chosen item: one of the item columns, or another column that repeats the item.
+        If left out, the last item is the odd one; anchored judgments need it.
     item_numbers
-        What numbers in the columns of items are: ``ids``, or indices ``from-0`` or ``from-1``.
-        None: ids, or indices from 0, whichever fits, where only one does.
+        What numbers in the columns of items are: object ids, or indices that count from 0 or 1.
+        Needed only where the file could be read in two ways.
     votes_columns
-        Instead of a chosen item, how many people chose item 1, 2 and 3 (of anchored judgments
-        item 2 and 3), not percentages. Each vote becomes a judgment by ``unknown``.
+        Instead of a chosen item, three columns with the number of people who chose item 1, 2 and 3
+        (anchored: two columns, items 2 and 3). Each vote becomes a judgment by ``unknown``.
     participant_column
-        Column of participant labels; None: all rows are by ``unknown``.
-    response_time_column, response_time_unit
-        Column of response times and its unit, ``s`` or ``ms``; an empty cell or ``n/a`` is missing.
+        Column of participant labels; without it all judgments are by ``unknown``.
+    response_time_column
+        Column of response times; needs ``response_time_unit``. An empty cell or n/a is missing.
+    response_time_unit
+        Unit of the response times; times that are implausible in this unit are refused.
     catch_column
-        Column that marks attention checks: 1, true, yes or ``catch``. 0, false, no, ``main`` or
-        nothing mark a judgment; ``repeat`` and ``practice`` are taken as they are.
+        Column that marks attention checks (1, true, yes or catch). 0, false, no, main or nothing
+        mark a judgment; repeat and practice are taken as they are.
     catch_objects
-        Objects by which attention checks are known, or a file with them. One id a line: the object
-        that is obviously the odd one; two: a pair that obviously belongs together. Rows that show
-        them are attention checks, and ``correct`` says whether they were answered right where
-        exactly one answer is.
+        Objects that identify attention checks, or a file of them. A line contains one id, an object
+        that is obviously the odd one, or two ids, a pair that obviously belongs together.
     skip_bad
-        Leave out, and count, rows that cannot be judgments: an object twice, an unknown object, no
-        answer, an answer that is not among the items, a copy of another row.
-    out, overwrite
-        Table of choices to write (``.parquet``), and whether it may replace one.
+        Leave out rows that cannot be judgments, and count them: an object twice, an unknown object,
+        no answer, an answer that is not among the items, a copy of another row.
+    out
+        Table to write (.parquet).
+    overwrite
+        Replace the table if there is one.
 
     Returns
     -------

@@ -38,29 +38,29 @@ def import_ratings(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read rated pairs from delimited text.
+    """Read ratings of pairs, for a fit in which each rater has thresholds of their own.
+
+    The header names item_a, item_b and rating (higher is more alike); participant, session, trial,
+    trial_type, scale_points and response_time are optional, further columns are ignored.
 
     Parameters
     ----------
     file
-        Text split at tabs, commas, semicolons or spaces, one rating a line. Its header names
-        ``item_a``, ``item_b`` and ``rating`` (higher is more alike); ``participant``, ``session``,
-        ``trial``, ``trial_type``, ``scale_points`` and ``response_time`` are optional, further
-        columns are ignored.
+        Text split at tabs, commas, semicolons or spaces, one rating per line.
     objects
-        All object ids, or a file with one a line; None: those that the file names.
+        All object ids, one per line; if left out, those that the file names.
     scale_points
-        Points of the Likert scale, numbered from 1, where the file has no such column; None: a
-        slider.
+        Number of points of the Likert scale, numbered from 1. If left out, the file's column
+        scale_points; without that column, ratings are from a slider.
     slider
         Lowest and highest number of the slider; ratings become 0 to 1.
     response_time_unit
-        ``s`` or ``ms``; needed if there are response times.
+        Unit of the response times, if there are any.
     skip_bad
-        Leave out, and count (``attrs["left_out"]``), rows that cannot be judgments: an object twice
-        (other than in a check), an unknown object, no answer, a copy of another row.
+        Leave out, and count, rows that cannot be judgments: an object twice (other than in a
+        check), an unknown object, no answer, a copy of another row.
     out, overwrite
-        Table of ratings to write (``.parquet``), and whether it may replace one.
+        As in :func:`import_triplets`.
 
     Raises
     ------
@@ -110,15 +110,16 @@ def import_sortings(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read objects sorted into piles from delimited text.
+    """Read objects that people sorted into piles.
+
+    The header names item and pile (a number or a name); participant, session, trial, trial_type,
+    pile_name and response_time are optional, further columns are ignored. Without the column trial,
+    each person sorted once.
 
     Parameters
     ----------
     file
-        Text split at tabs, commas, semicolons or spaces, one object of a trial a line. Its header
-        names ``item`` and ``pile`` (a number or a name); ``participant``, ``session``, ``trial``
-        (1 where it is missing: each person sorted once), ``trial_type``, ``pile_name`` and
-        ``response_time`` are optional, further columns are ignored.
+        Text split at tabs, commas, semicolons or spaces, with a line for each object of a trial.
     objects, response_time_unit, skip_bad, out, overwrite
         As in :func:`import_ratings`.
     """
@@ -157,7 +158,6 @@ def read_table(path: Path, needed: Sequence[str]) -> Sheet:
 
 
 def _optional(sheet: Sheet, names: Sequence[str], unit: TimeUnit | None) -> dict[str, Any]:
-    """Columns that a file may lack."""
     read: dict[str, Callable[[str], Any]] = {name: sheet.filled for name in names}
     read["trial"] = lambda name: numbers_of(sheet, name)
     read["response_time"] = lambda name: seconds(sheet, name, unit)

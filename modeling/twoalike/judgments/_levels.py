@@ -73,27 +73,28 @@ def import_levels(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read the Levels data as a table of choices.
+    """Read the Levels data that were published with AligNet.
 
-    Practice, attention checks and trials without an answer are dropped and counted. Nothing else
-    is: :func:`twoalike.ceilings.published_reliability` drops triplets with fewer than four answers
+    Levels follow from the WordNet ids in the images' names; an object's id is the name of its image
+    without folder and extension. Participants get new labels. Practice, attention checks and
+    trials without an answer are left out and counted. Nothing else is:
+    :func:`twoalike.ceilings.published_reliability` drops triplets with fewer than four answers
     and draws five where there are more.
 
     Parameters
     ----------
     path
-        The published file (``.pkl``), or the same trials as JSON (participant -> list of trials, or
-        a list of trials) or as text with a header (``.csv``, ``.tsv``). A list or a text needs a
-        column ``participant`` (or ``participant_id``, ``prolific_id``, ``subject_id``).
+        The published dictionary of trials by participant (.pkl; only plain data are read, and no
+        code is run), or the same trials as .json (by participant, or a list), .csv or .tsv. A list
+        or a text needs a column participant (or participant_id, prolific_id, subject_id).
     exclude
-        Leave out, as published, people with fewer than 90 % of their attention checks right or more
-        than 10 trials without an answer. The published file holds only the people who remained, and
-        neither kind of trial.
+        Leave out people by the published rules: fewer than 90 % of their attention checks right,
+        or more than 10 trials without an answer. Everybody in the published file has passed.
     skip_bad
-        Leave out, and count (``attrs["left_out"]``), trials that cannot be judgments: an image
+        Leave out, and count, trials that cannot be judgments: an image
         twice, a selected image that was not shown, no level, a copy of another trial.
     out, overwrite
-        Table of choices to write (``.parquet``), and whether it may replace one.
+        As in :func:`import_triplets`.
 
     Returns
     -------
@@ -219,7 +220,6 @@ def _with_fields(trial: Any, place: str) -> Trial:
 
 
 def _by_person(trials: Iterable[tuple[str, Any]]) -> list[list[_Placed]]:
-    """Gather trials by participant."""
     people: dict[str, list[_Placed]] = {}
     for place, trial in trials:
         key = next((k for k in PEOPLE if _with_fields(trial, place).get(k)), None)

@@ -67,7 +67,6 @@ class _Task:
 
 
 def _read_tree(path: Path) -> list[_Task]:
-    """Read the tasks of a tree, of all types."""
     require_file(path, "a Meadows tree (JSON)")
     with path.open("rb") as file:
         if file.read(len(_MATLAB)) == _MATLAB:
@@ -156,16 +155,20 @@ def import_meadows(
 ) -> pd.DataFrame:
     """Read multi-arrangement sessions from Meadows' JSON trees.
 
-    The participant is the person's alias on the platform (``cuddly-bunny``), the session the
-    name of the task. Objects are the stimuli's names without the ending of a media file, in
-    the order of the first person's list, which is the order of the platform's dissimilarities.
+    Reads old and new trees, with one or several participants and tasks. The participant is the
+    person's alias on the platform (cuddly-bunny), the session is the name of the task. Objects are
+    the stimuli's names without the ending of a media file, in the order of the first person's list,
+    which is that of the platform's dissimilarities. Positions are converted to arena diameters,
+    with the centre at 0 and y upward.
 
     Parameters
     ----------
     files
-        Trees as downloaded, old and new ones, of one or several persons and tasks.
-    out, overwrite
-        Table of arrangements to write (``.parquet``), and whether it may replace one.
+        Data in the tree structure, as downloaded.
+    out
+        Table of arrangements to write (.parquet).
+    overwrite
+        Replace the table if there is one.
 
     Returns
     -------

@@ -87,17 +87,21 @@ def import_salmon(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read the responses of Salmon, ``responses.csv`` from its dashboard.
+    """Read anchored judgments from Salmon's responses.csv.
+
+    The head is the reference, and the winner is the more similar one of the other two. An object's
+    id is the text that was shown, or the name of its file without folder and extension.
 
     Parameters
     ----------
     path
-        CSV with a header: head, winner and left and right, or loser; puid; response_time (s).
+        Responses, as downloaded from Salmon's dashboard: CSV with head, winner and left and right,
+        or loser; puid; response_time (s). If they have only indices, ``objects`` must list the
+        targets in order.
     objects
-        All object ids, or a file with one a line. None: those shown, in order of appearance.
-        Needed, in the order of the experiment's targets, if the file has nothing but indices.
+        All object ids, one per line; if left out, those that the file names.
     catch_label
-        Sampler whose questions are attention checks, such as ``Validation``.
+        Sampler (or Alg Label) whose questions are attention checks, such as Validation.
     catch_objects, skip_bad, out, overwrite
         As in :func:`import_triplets`.
 
@@ -127,19 +131,23 @@ def import_next(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read the participants' responses to triplets of NEXT (PoolBasedTripletMDS).
+    """Read anchored judgments from the responses to NEXT's triplets (PoolBasedTripletMDS).
+
+    The centre is the reference, and the answer is the more similar one of left and right. An
+    object's id is the text that was shown, or the name of its file without folder and extension.
 
     Parameters
     ----------
     path
-        CSV with the columns Participant ID, Center, Left, Right, Answer, and perhaps Response Time
+        Participants' responses, as downloaded from NEXT's dashboard or cleaned by tripletTools: CSV
+        with the columns Participant ID, Center, Left, Right, Answer, and perhaps Response Time
         (s) and Alg Label; or participant_uid, target_center, target_left, target_right,
         target_winner, response_time and alg_label; or, from tripletTools, worker_id (or p_id),
         Center, Left, Right, Answer, rt (ms) and sampleAlg.
     response_time_unit
-        ``s``, as NEXT has it; ``ms`` for files that were converted.
+        Unit of the response times: s in NEXT's files, ms in those of tripletTools.
     objects, catch_label, catch_objects, skip_bad, out, overwrite
-        As in :func:`import_salmon`; the label is in Alg Label.
+        As in :func:`import_salmon`.
 
     Returns
     -------

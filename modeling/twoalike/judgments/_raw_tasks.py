@@ -119,7 +119,6 @@ def _read_choices(
     *,
     task: str,
 ) -> pd.DataFrame:
-    """Choices of one task (its label)."""
     asked = _ASKED[task]
     shown = (*asked.stimuli, *asked.places, *(() if asked.order else ("n_items",)))
     columns = ("trial_index", "trial_type", *shown, *asked.numbers, *asked.ids, "response_time")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -302,34 +303,38 @@ def import_dissimilarities(
     files: Sequence[str | Path],
     objects: Sequence[str] | str | Path | None = None,
     *,
-    kind: str | None = None,
+    kind: Literal["rdm", "arrangement", "rating"] | None = None,
     similarity: bool = False,
     skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read RDMs and tables of rated pairs.
+    """Read dissimilarities: RDMs, or rated pairs.
+
+    Matrices may be square, stacked, or upper triangles (row by row, one row for each participant);
+    Meadows' export is one of these. Pairs that are NaN are left out. A long table of pairs has a
+    header with item_a, item_b, dissimilarity (or similarity) and, if several people judged,
+    participant.
 
     Parameters
     ----------
     files
-        ``.mat``, ``.npy``, ``.npz`` or delimited text: square matrices, stacks of them, upper
-        triangles (read row by row, one participant a row), or a long table of pairs. Pairs
-        that are missing (NaN) are left out.
+        .mat, .npy, .npz, or text split at tabs, commas, semicolons or spaces.
     objects
-        All object ids, or a file with one a line, in the order of rows without names; None: those
-        that the files name.
+        All object ids, one per line, in the order of the matrix; needed if the file does not name
+        them.
     kind
-        ``rdm``, ``arrangement`` (RDMs that were computed from arrangements, whose intervals are
-        refused later) or ``rating``; None: matrices are RDMs, those of Meadows of arrangements,
-        long tables ratings.
+        What the numbers are. Use arrangement for RDMs that were computed from arrangements in a
+        plane; fits of these have no intervals. If left out, rdm for a matrix, arrangement for one
+        of Meadows, and rating for a long table.
     similarity
-        Whether large values mean alike: each is taken from its participant's largest.
+        The values are similarities (large means alike). Each value is subtracted from the largest
+        one of its participant.
     skip_bad
-        Leave out, and count (``attrs["left_out"]``), rows of a long table that cannot be judgments:
-        an object twice, an unknown object, no value.
+        Leave out, and count, rows of a long table that cannot be judgments: an object twice, an
+        unknown object, no value.
     out, overwrite
-        Table of dissimilarities to write (``.parquet``), and whether it may replace one.
+        As in :func:`import_triplets`.
 
     Returns
     -------

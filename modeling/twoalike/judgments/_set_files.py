@@ -66,29 +66,28 @@ def import_sets(
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read choices among three to nine items, one a row.
+    """Read choices among three to nine items, one per row.
+
+    Columns are given by number, from 1, or by their names in the header. Without ``item_columns``,
+    the file must have twoalike's own columns: item_1, item_2 and so on, chosen, second and kind.
 
     Parameters
     ----------
     path
-        Text split at tabs, commas, semicolons or spaces, or Parquet. Without ``item_columns`` it
-        has the columns of our own table (``item_1``, ..., ``chosen``, ``second``, ``kind``).
+        Text split at tabs, commas, semicolons or spaces, or Parquet.
     objects
-        All object ids, or a file with one per line; needed where items are indices. None: those
-        shown, in order of appearance.
+        All object ids, one per line; if left out, those that the file names.
     kind
-        What was asked. ``odd-one-out``: which is the odd one. ``most-alike``: which two are most
-        alike. ``anchored``: which candidate is most like the reference, the first item column; with
-        two chosen columns, which comes next as well. ``anchored-pair``: which two candidates are
-        most like the reference, in no order.
+        The question. ``odd-one-out``: which is the odd one. ``most-alike``: which two are most
+        alike. ``anchored``: which is most like the reference (the first item column); with two
+        chosen columns, also which comes second. ``anchored-pair``: which two are most like the
+        reference, in no order.
     item_columns
-        Columns of the items, by number from 1, or by name in the header. Later ones may be empty
-        where a row has fewer items.
+        Columns of the items; the last ones may be empty in rows with fewer items.
     chosen_columns
-        The one or two columns of the chosen items: item columns, where the file puts these at a
-        fixed place, or further columns that repeat an item of the row. None: the last item column
-        is the odd one; the first two are the pair; the one or two after the reference are most like
-        it.
+        The one or two columns of the chosen items: item columns, or other columns that repeat an
+        item. If left out, the last item is the odd one, the first two are the most alike, and the
+        one or two after the reference are most like it.
     item_numbers, participant_column, response_time_column, response_time_unit
         As in :func:`import_triplets`.
     catch_column, skip_bad, out, overwrite

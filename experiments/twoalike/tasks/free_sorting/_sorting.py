@@ -7,7 +7,6 @@ from typing import Any
 from twoalike.design import ListedSorting
 from twoalike.tasks._activity import (
     Event,
-    EventRow,
     KeyPress,
     Nudge,
     Pile,
@@ -81,6 +80,7 @@ class SortingActivity(PlacingActivity):
     '3 images left'
     """
 
+    nowhere = dict.fromkeys(("place_start", "place"))
     trial: ListedSorting
     protocol: FreeSorting
     layout: SortingLayout
@@ -174,30 +174,6 @@ class SortingActivity(PlacingActivity):
     def _order(self) -> list[int]:
         return list(range(len(self.cells)))
 
-    def _row(
-        self,
-        what: str,
-        time: float,
-        *,
-        item: int | None = None,
-        until: float | None = None,
-        pointer: str | None = None,
-        start: int | None = None,
-        end: int | None = None,
-    ) -> None:
-        """Add a row to the table of events; places, from 0 here, are counted from 1 there."""
-        values = {
-            "onset": float(time),
-            "duration": 0.0 if until is None else max(0.0, float(until - time)),
-            "trial_type": what,
-            "trial_index": self.trial.trial_index,
-            "stimulus": None if item is None else self.trial.items[item],
-            "place_start": None if start is None else start + 1,
-            "place": None if end is None else end + 1,
-            "pointer": pointer,
-        }
-        self._items.append(EventRow(values))
-
     def _begin(self, time: float) -> None:
         """Images lie ready where the list has them: nothing to add."""
 
@@ -253,9 +229,9 @@ class SortingActivity(PlacingActivity):
                 self._first_used.setdefault(after, len(self._first_used))
             self.cells[item] = after
             by = self._pointer_of(held)
-            self._row(
-                "drag", held.since, item=item, until=time, start=before, end=after, pointer=by
-            )
+            ends = zip(self.nowhere, (before, after), strict=True)
+            where = {name: None if at is None else at + 1 for name, at in ends}  # counted from 1
+            self._row("drag", held.since, item=item, until=time, where=where, pointer=by)
         self._settle()
         return after != before
 
@@ -300,7 +276,7 @@ class SortingActivity(PlacingActivity):
             self._name_asked = True
             return
         self._names[cell], self.entry, self._name_asked = self._name, "", False
-        self._row("name", time, end=cell, pointer=method)
+        self._row("name", time, where={"place": cell + 1}, pointer=method)
         if self.naming is None:
             self._close(ending, Phase.DONE)
 

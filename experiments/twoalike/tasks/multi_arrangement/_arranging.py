@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twoalike.tasks._activity import Arena, EventRow, Nudge, Scene
+from twoalike.tasks._activity import Arena, Nudge, Scene
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._placing import PlacingActivity
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -39,6 +39,7 @@ class ArrangementActivity(PlacingActivity):
     '2 images left'
     """
 
+    nowhere = dict.fromkeys(("x_start", "y_start", "x", "y", "inside"))
     trial: ArrangementTrial
     protocol: MultiArrangement
     layout: ArenaLayout
@@ -98,39 +99,14 @@ class ArrangementActivity(PlacingActivity):
         """Items around the circle."""
         return [int(item) for item in np.argsort(self.trial.seats.order)]
 
-    def _row(
-        self,
-        what: str,
-        time: float,
-        *,
-        item: int | None = None,
-        until: float | None = None,
-        start: Point | None = None,
-        placed: bool = False,
-        pointer: str | None = None,
-    ) -> None:
-        """Add a row to the table of events; ``placed`` gives the item's place."""
-        place = self.places[item] if placed and item is not None else None
-        x, y = (None, None) if place is None else self.layout.to_arena(*place)
-        x_start, y_start = (None, None) if start is None else self.layout.to_arena(*start)
-        values = {
-            "onset": float(time),
-            "duration": 0.0 if until is None else max(0.0, float(until - time)),
-            "trial_type": what,
-            "trial_index": self.trial.trial_index,
-            "stimulus": None if item is None else self.trial.items[item],
-            "x_start": x_start,
-            "y_start": y_start,
-            "x": x,
-            "y": y,
-            "inside": None if place is None else self.layout.inside(*place),
-            "pointer": pointer,
-        }
-        self._items.append(EventRow(values))
+    def _where(self, item: int) -> dict[str, object]:
+        place = self.places[item]
+        x, y = self.layout.to_arena(*place)
+        return {"x": x, "y": y, "inside": self.layout.inside(*place)}
 
     def _begin(self, time: float) -> None:
         for item in range(len(self.places)):
-            self._row("seat", time, item=item, placed=True)
+            self._row("seat", time, item=item, where=self._where(item))
 
     def _reset(self) -> None:
         self.places = self._seat_places()
@@ -147,15 +123,9 @@ class ArrangementActivity(PlacingActivity):
     def _place(self, held: Hold, time: float) -> bool:
         if not self._apart(self.places[held.item], held.start):
             return False
-        self._row(
-            "drag",
-            held.since,
-            item=held.item,
-            until=time,
-            start=held.start,
-            placed=True,
-            pointer=self._pointer_of(held),
-        )
+        start = dict(zip(("x_start", "y_start"), self.layout.to_arena(*held.start), strict=True))
+        where, by = start | self._where(held.item), self._pointer_of(held)
+        self._row("drag", held.since, item=held.item, until=time, where=where, pointer=by)
         return True
 
     def _make_result(self, ending: Ending) -> ArrangementResult:

@@ -209,7 +209,6 @@ def _round(radius: float, length: npt.NDArray[np.float64]) -> bool:
 
 
 def _widest(lines: Iterable[str], text: int) -> float:
-    """Width of the widest line in pixels."""
     return max(label_size(line, text, math.inf)[0] for line in lines)
 
 

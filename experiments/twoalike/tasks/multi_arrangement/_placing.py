@@ -5,12 +5,14 @@ before it are not the trial's.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from types import MappingProxyType
+from typing import ClassVar, Protocol
 
 from twoalike.tasks._activity import (
     Event,
+    EventRow,
     Focus,
     Item,
     KeyPress,
@@ -97,6 +99,8 @@ class PlacingActivity(ABC):
     """
 
     name = "trial"
+    nowhere: ClassVar[Mapping[str, object]]
+    """Columns of the table of events that say where an item was and is, empty."""
     trial: PlacingTrial
     protocol: PlacingProtocol
     layout: PlacingLayout
@@ -149,7 +153,6 @@ class PlacingActivity(ABC):
     def _order(self) -> list[int]:
         """Items in the order in which a key takes them."""
 
-    @abstractmethod
     def _row(
         self,
         what: str,
@@ -157,9 +160,21 @@ class PlacingActivity(ABC):
         *,
         item: int | None = None,
         until: float | None = None,
+        where: Mapping[str, object] = MappingProxyType({}),
         pointer: str | None = None,
     ) -> None:
-        """Add a row to the table of events."""
+        """Add a row to the table of events; ``where`` are columns of :attr:`nowhere`."""
+        values = {
+            "onset": float(time),
+            "duration": 0.0 if until is None else max(0.0, float(until - time)),
+            "trial_type": what,
+            "trial_index": self.trial.trial_index,
+            "stimulus": None if item is None else self.trial.items[item],
+            **self.nowhere,
+            **where,
+            "pointer": pointer,
+        }
+        self._items.append(EventRow(values))
 
     @abstractmethod
     def _begin(self, time: float) -> None:
@@ -419,7 +434,6 @@ class PlacingActivity(ABC):
             self._finish(Ending(time, "done", method))
 
     def _finish(self, ending: Ending) -> None:
-        """End the trial at Done."""
         self._end(ending, Phase.DONE)
 
     def _press_start_over(self, time: float, method: str) -> None:

@@ -206,7 +206,6 @@ class TripletActivity:
 
     @property
     def _nothing(self) -> tuple[None, ...]:
-        """Empty places."""
         return (None,) * len(self.trial.stimuli)
 
     def _step_scene(self, step: Step) -> Scene:

@@ -226,7 +226,6 @@ class PageActivity(_BesideTrials):
         return []
 
     def _leaves(self, event: Event) -> bool:
-        """Whether an event leaves the last page."""
         match event:
             case KeyPress(key=key):
                 return key in self.keys
@@ -391,7 +390,6 @@ class QuestionActivity(_BesideTrials):
         self._writing = written
 
     def _tick(self, event: Event) -> None:
-        """Tick an answer, or take its tick away."""
         if (chosen := self._option(event)) is not None:
             self._marked ^= {chosen}
             self._remark = ""

@@ -1,0 +1,174 @@
+"""Commands that take their arguments, and what is said of them, from a documented function."""
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAliasType, Union, get_args, get_origin
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_AS_IN = re.compile(r"As in :func:`([\w.]+)`[.:;,]?\s*(.*)", re.DOTALL)
+_ROLE = re.compile(r":[a-z]+:`~?(?:\w+\.)*(\w+)`")
+_WRITTEN = {"Path": Path, "None": NoneType}
+_MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``(?!:)")  # with a colon it is a value
+
+
+def takes[**P](
+    function: Callable[..., Any],
+    *,
+    settings: type["BaseModel"] | None = None,
+    without: Collection[str] = (),
+) -> Callable[[Callable[P, None]], Callable[..., None]]:
+    """Give a command the parameters of a function, for a body that takes them as ``**given``.
+
+    Parameters that the command itself has replace those of the same name or are added. Of the
+    others the first is an argument and the rest are options, and so are the fields of ``settings``.
+    The descriptions are those in the command's docstring, else those of the function or of the
+    fields; a seed is checked.
+    """
+    fields = {} if settings is None else settings.model_fields
+
+    def decorate(command: Callable[P, None]) -> Callable[..., None]:
+        own = {p.name: p for p in _parameters(command)}
+        taken = {p.name: p for p in _parameters(function)} | {
+            name: inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=field.annotation,
+            )
+            for name, field in fields.items()
+        }
+        taken = {name: p for name, p in taken.items() if name not in without}
+        places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
+        first = "" if places else next(iter(taken))
+        shown = [own.get(name) or _shown(taken[name], name == first) for name in taken | own]
+        signature = inspect.Signature(sorted(shown, key=lambda p: p.kind))
+
+        @wraps(command)
+        def run(*words: Any, **options: Any) -> None:
+            bound = signature.bind(*words, **options)
+            bound.apply_defaults()
+            given = bound.arguments
+            if "seed" in given:
+                from twoalike.study import check_seed
+
+                check_seed(given["seed"])
+            ordered: list[Any] = []
+            for name in places:
+                value = given.pop(name)
+                ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
+            command(*ordered, **given)
+
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in shown}
+        said = {name: f"{field.description}." for name, field in fields.items()}
+        run.__doc__ = _docstring(command, function, said, signature.parameters)
+        return run
+
+    return decorate
+
+
+def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """All but ``**given``."""
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            yield parameter
+
+
+def _shown(parameter: inspect.Parameter, is_argument: bool) -> inspect.Parameter:
+    by_place = is_argument and parameter.kind is not parameter.KEYWORD_ONLY
+    kind = parameter.POSITIONAL_ONLY if by_place else parameter.KEYWORD_ONLY
+    return parameter.replace(kind=kind, annotation=_typed(parameter.annotation, parameter.default))
+
+
+def _typed(annotation: Any, default: Any) -> Any:
+    """Of the types that a function takes, the one that is written on a command line."""
+    kinds = list(_members(annotation))
+    kind: Any = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
+    if get_origin(kind) is Sequence:
+        kind = list[_typed(get_args(kind)[0], ...)]  # type: ignore[misc]
+    if get_origin(kind) is list or (kind is bool and not default):
+        kind = Annotated[kind, Parameter(negative=())]
+    return kind | None if default is None else kind
+
+
+def _members(kind: Any) -> Iterator[Any]:
+    """Types that a type may be; those whose libraries are not imported are of tables, or files."""
+    if isinstance(kind, str):  # such as "Path | pd.DataFrame | None"
+        yield from (_WRITTEN[name] for name in kind.split(" | ") if name in _WRITTEN)
+    elif isinstance(kind, TypeAliasType):
+        try:
+            yield from _members(kind.__value__)
+        except NameError:
+            yield Path
+    elif get_origin(kind) in (Union, UnionType):
+        for one in get_args(kind):
+            yield from _members(one)
+    else:
+        yield kind
+
+
+def _docstring(
+    command: Callable[..., Any],
+    function: Callable[..., Any],
+    said: Mapping[str, str],
+    shown: Mapping[str, inspect.Parameter],
+) -> str:
+    """Compose the docstring of a command: its own summary and examples, and the rest of either."""
+    own, of = _parsed(command), _parsed(function)
+    _, marked, examples = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
+    about = {**said, **of[1], **own[1]}
+    (summary, _, more), longer = own[0].partition("\n\n"), of[0].partition("\n\n")[2]
+    lines = ["Parameters", "----------"]
+    for name in filter(about.get, shown):
+        lines += [name, f"    {' '.join(about[name].split())}"]
+    text = "\n\n".join([summary, *filter(None, [(more or longer).strip()]), "\n".join(lines)])
+    return f"{_words(text, shown)}\n\n{marked}{examples.partition('\n\nParameters\n')[0]}"
+
+
+def _parsed(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """Read the description of a function, and of each of its parameters."""
+    from docstring_parser import DocstringStyle, parse
+
+    parsed = parse(inspect.getdoc(function) or "", DocstringStyle.NUMPYDOC)
+    described = {
+        name: _resolved(name, each.description or "", function)
+        for each in parsed.params
+        for name in each.arg_name.split(", ")
+    }
+    return (parsed.description or "").strip(), described
+
+
+def _resolved(name: str, text: str, function: Callable[..., Any]) -> str:
+    """Replace a reference to another function by what that one says of the same parameter."""
+    found = _AS_IN.fullmatch(text)
+    if found is None:
+        return text
+    package = import_module(function.__module__.rpartition(".")[0])
+    said = _parsed(getattr(package, found[1]))[1][name]
+    return f"{said} {found[2][:1].upper()}{found[2][1:]}".strip()
+
+
+def _words(text: str, shown: Mapping[str, inspect.Parameter]) -> str:
+    """Write parameters as on a command line, and None as what it means there."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found[1], found[2] or ""
+        if name not in shown:
+            return found[0].strip("`")
+        if shown[name].kind is not inspect.Parameter.KEYWORD_ONLY:
+            return name.upper()
+        words = f"--{'no-' if value == 'False' else ''}{name.replace('_', '-')}"
+        return words if value in ("", "True", "False") else f"{words} {value}"
+
+    text = _MARKED.sub(option, _ROLE.sub(r"\1", text))
+    text = text.replace("``", "").replace("; None: ", "; if left out: ")
+    return text.replace("None: ", "If left out: ")
