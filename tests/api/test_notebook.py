@@ -144,7 +144,7 @@ def test_the_frontier_of_a_student_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(said))
     axes = ta.plot.frontier(str(tmp_path))
     lines = {line.get_label(): line.get_xydata() for line in axes.lines}
-    np.testing.assert_allclose(lines["features whitened, 1"], [[0.1, 0.7], [0.2, 0.5]])
+    np.testing.assert_allclose(lines["features whitened, 1.0"], [[0.1, 0.7], [0.2, 0.5]])
     np.testing.assert_allclose(lines["chosen"], [[0.2, 0.5]])
     said["frontier"]["base"]["ability"] = None
     (tmp_path / "config.json").write_text(json.dumps(said))

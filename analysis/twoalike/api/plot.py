@@ -430,6 +430,10 @@ def training(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
 
     folder = Path(getattr(student, "folder", student))
     log = pd.read_json(require_file(folder / "training.jsonl", "a student"), lines=True)
+    if "loss" not in log:
+        raise TwoalikeError(
+            where=folder, expected="a student that was trained", found="one of the closed form"
+        )
     steps, scores = log[log["loss"].notna()], log[log["held_out"].notna()]
     ax = new_axes(ax, 3.0, 4.6)
     ax.plot(steps["step"], steps["loss"], label="batches")
@@ -464,21 +468,18 @@ def frontier(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
             expected="a student whose vector was chosen by likeness and ability",
             found="one without " + ("a teacher" if tried is None else "a measure of ability"),
         )
-    form, axes = ["centred", "whitening"], ["likeness", "ability"]
-    points = pd.DataFrame(tried["points"]).sort_values("balance")
-    chosen = said["vector"]
+    points = pd.DataFrame(tried["points"]).fillna({"whitening": 0.0}).sort_values("balance")
+    chosen, axes = said["vector"], ["likeness", "ability"]
     ax = new_axes(ax, 3.4, 4.6)
-    for mark, ((centred, shrunk), line) in zip(
-        MARKERS, points.groupby(form, dropna=False), strict=False
-    ):
-        name = "centred" if centred else "as they are"
-        name = name if pd.isna(shrunk) else f"whitened, {shrunk:g}"
+    forms = points.groupby(["centred", "whitening"])
+    for mark, (form, line) in zip(MARKERS, forms, strict=False):
+        centred, shrunk = form
+        name = f"whitened, {shrunk}" if shrunk else "centred" if centred else "as they are"
         ax.plot(*line[axes].T.to_numpy(), marker=mark, ms=4, lw=0.9, label=f"features {name}")
-        same = (centred, None if pd.isna(shrunk) else shrunk) == tuple(chosen[key] for key in form)
-        if same:
+        if form == (chosen["centred"], chosen["whitening"] or 0.0):
             taken = line[line["balance"] == chosen["balance"]]
             ax.plot(*taken[axes].T.to_numpy(), "o", ms=11, mfc="none", mec="black", label="chosen")
     ax.axhline(tried["base"]["ability"], color="grey", lw=0.9, ls="--", label="network's ability")
     ax.set(xlabel="likeness (Spearman with the teacher)", ylabel="ability (few-shot accuracy)")
-    ax.legend(loc="lower left")
+    ax.legend(loc="best")
     return ax

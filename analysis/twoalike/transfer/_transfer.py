@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span, check_names
+from twoalike.evaluation import Candidate, Count, Measured, Number, Span, check_names
 from twoalike.study import MISSING, TwoalikeError, counted
 from twoalike.transfer._classification import (
     ShiftScores,
@@ -71,8 +71,8 @@ class TransferScore(Measured):
 
     name: str
     """Network."""
-    value: Annotated[float, Quantity("", 0)]
-    """Mean over classes."""
+    value: Number
+    """Mean over classes; of a drop under shift, negative where accuracy rises."""
     low: Number | None = None
     """Lower end, over other classes."""
     high: Number | None = None

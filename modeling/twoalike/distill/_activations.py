@@ -268,7 +268,7 @@ def _computed(
             if not stored.tell():
                 shape = (len(images), *batch.shape[1:])
                 header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_2_0(stored, header)  # type: ignore[no-untyped-call]
+                np.lib.format.write_array_header_2_0(stored, header)
             stored.write(batch.data)
 
         device, workers = how

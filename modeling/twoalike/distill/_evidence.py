@@ -25,6 +25,7 @@ from twoalike.teacher import (
     VectorSettings,
     few_shot,
     fit_mixture,
+    least_ability,
     likeness,
     odd_logits,
     score_soft,
@@ -71,6 +72,13 @@ class BothSides:
         """Accuracy of the teacher itself on choices drawn from its probabilities."""
         with np.errstate(divide="ignore"):
             return score_soft(np.maximum(np.log(self.labels), -1e4), self.labels)["accuracy"]
+
+    @property
+    def least_ability(self) -> float:
+        """Ability up to which it is no evidence: near chance, differences are noise."""
+        if self.classes is not None:
+            return least_ability(self.classes)
+        return least_ability(np.arange(len(self.learnt) + len(self.held_out or ())))
 
     def features(self, student: StudentNetwork, batch: int) -> "Found":
         """Features of all images by a student's present weights."""

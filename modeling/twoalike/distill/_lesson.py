@@ -135,6 +135,12 @@ class Lesson:
     sides: BothSides | None = None  # of a teacher's students
     dropped: int = 0  # labelled triplets that mix training and held-out images
 
+    @property
+    def held_out_sha256(self) -> str | None:
+        """Hash of the images held out from a teacher's students."""
+        held_out = None if self.sides is None else self.sides.held_out
+        return None if held_out is None else held_out.images.digest
+
 
 @dataclass(frozen=True, eq=False)
 class Division:
@@ -152,12 +158,22 @@ class Division:
 
     @classmethod
     def of(
-        cls, config: DistillConfig, images: Collection, judged: Booleans, classes: Integers | None
+        cls,
+        config: DistillConfig,
+        images: Collection,
+        judged: Booleans,
+        classes: Integers | None,
+        *,
+        controlled: bool = False,
     ) -> "Division":
-        """Hold out whole classes, or single images where there are none."""
+        """Hold out whole classes, or single images where there are none.
+
+        With a control, whose teacher knows of no judged images, its division is taken.
+        """
         n, rows = len(images), np.flatnonzero(judged)
         # What people said of an image tests a student; what a map says of it repeats the map.
-        among = judged if len(rows) >= ENOUGH_JUDGED else np.ones(n, bool)
+        enough = len(rows) >= ENOUGH_JUDGED and not controlled
+        among = judged if enough else np.ones(n, bool)
         n_out = min(round(config.held_out * int(among.sum())), MOST_HELD_OUT)
         if 0 < n_out < 3:
             raise TwoalikeError(
@@ -409,11 +425,13 @@ def _first_images(triplets: Integers) -> Integers:
     return np.unique(triplets[:n_triplets])
 
 
-def check_control(control: Path, config: DistillConfig, digest: str, teacher: str) -> None:
+def check_control(
+    control: Path, config: DistillConfig, images: Collection, lesson: Lesson, teacher: str
+) -> None:
     """Check, before training, that a student's folder is a control of this run.
 
     It must not have been trained on people's judgments, nor on images that are held out here.
-    ``digest`` is the hash of this run's images, ``teacher`` that of its teacher.
+    ``images`` are all of this run; ``teacher`` is the hash of its teacher.
     """
     other, where = read_json(control / CONFIG, "student"), f"`control={control}`"
     if config.held_out == 0:
@@ -426,13 +444,15 @@ def check_control(control: Path, config: DistillConfig, digest: str, teacher: st
             "`untransformed=True`)",
             found=f"one of the method {method!r}{', this very teacher' if same else ''}",
         )
-    ours = {"images": digest, "seed": config.seed, "held_out": config.held_out}
+    ours = {"images": images.digest, "seed": config.seed, "held_out": config.held_out}
     theirs = {
-        # Earlier versions hashed the content of the images instead of their listing.
-        "images": other["data"].get("listing_sha256", "those of an earlier version"),
+        "images": other["data"]["listing_sha256"],
         "seed": other["config"]["seed"],
         "held_out": other["config"]["held_out"],
     }
+    if lesson.held_out_sha256 is not None:  # other classes hold out other images
+        ours["set of held-out images"] = lesson.held_out_sha256
+        theirs["set of held-out images"] = other["data"]["held_out_sha256"]
     for key, value in ours.items():
         if theirs[key] != value:
             raise TwoalikeError(

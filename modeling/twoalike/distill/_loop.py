@@ -240,7 +240,7 @@ class Trainer:
         score = found.score(self.sides.settings.fit(found.evidence()))
         floors = (one.ability for one in (self.sides.base, self.sides.closed))
         floor = max((ability for ability in floors if ability is not None), default=0.0)
-        able = (score.ability or 0.0) >= floor
+        able = floor <= self.sides.of.least_ability or (score.ability or 0.0) >= floor
         return {**score.as_dict(), **kept, "mix": mix, "able": able}
 
     @property

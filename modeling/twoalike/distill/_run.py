@@ -335,7 +335,7 @@ class _Run:
                 lesson, module = self._lesson(trained, place)
                 origin = self.guidance.origin
             if (control := self.guidance.control) is not None:
-                check_control(control, config, self.seen.digest, origin["sha256"])
+                check_control(control, config, self.seen, lesson, origin["sha256"])
             fingerprint = {
                 "config": config.model_dump(mode="json"),
                 "teacher": origin["sha256"],
@@ -428,7 +428,8 @@ class _Run:
             prepared = backbone.preprocessing
             return label_lesson(config, seen, prepared, table, tested, **place), module
         judged = np.isin(seen.ids, teacher.known_ids)
-        division = Division.of(config, seen, judged, classes_of(seen.ids, self.classes))
+        classes, controlled = classes_of(seen.ids, self.classes), self.guidance.control is not None
+        division = Division.of(config, seen, judged, classes, controlled=controlled)
         beside = checkpoints_of(self.out)
         same = _is_of(teacher, backbone)
         divided = frozen_part(backbone, config, division.collections(seen), beside, self.device)
@@ -576,6 +577,7 @@ class _Run:
                 "learnt": len(lesson.images),
                 "mixed_triplets_dropped": lesson.dropped,
                 "listing_sha256": self.seen.digest,
+                "held_out_sha256": lesson.held_out_sha256,
                 **unreadable,
             },
             **made.summary,

@@ -4,6 +4,7 @@ from ._balance import Frontier as Frontier
 from ._balance import VectorSettings as VectorSettings
 from ._balance import few_shot as few_shot
 from ._balance import find_frontier as find_frontier
+from ._balance import least_ability as least_ability
 from ._balance import likeness as likeness
 from ._fit import Choices as Choices
 from ._fit import TeachConfig as TeachConfig

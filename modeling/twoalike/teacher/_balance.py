@@ -42,6 +42,8 @@ MOST_TRIED = 800
 """Images that forms and balances are tried on."""
 SHOTS, DRAWS = (1, 3), 20
 """Numbers of examples of a class, and draws of them, whose mean accuracy is the ability."""
+ABOVE_CHANCE = 2.0
+"""Times chance that ability must exceed to be evidence: differences at the floor are noise."""
 FEW_GROUPS = 10
 """With fewer classes, single images are held out instead of classes."""
 WITHOUT_EVIDENCE: tuple[Form, float] = ((True, 3.0), 0.5)
@@ -253,6 +255,11 @@ def _rightly(gram: Floats, classes: Integers, asked: Booleans, drawn: Sequence[E
     return np.where(times > 0, right / np.maximum(times, 1), np.nan)
 
 
+def least_ability(classes: Integers) -> float:
+    """Share of right answers up to which ability is no evidence, of these classes."""
+    return ABOVE_CHANCE / max(len(np.unique(classes[classes >= 0])), 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Fold:
     """Images held out, and dot products of all images by parts fitted without them."""
@@ -450,7 +457,7 @@ def find_frontier(
     floor = base.ability or 0.0
     tried = {key: score for key, score in scores.items() if balance in (None, key[1])}
     able = {key: score for key, score in tried.items() if (score.ability or 0.0) >= floor}
-    if base.ability is None:
+    if of.labels is None or floor <= least_ability(of.labels):
         best = WITHOUT_EVIDENCE[0], WITHOUT_EVIDENCE[1] if balance is None else balance
     elif able:
         best = max(able, key=lambda key: able[key].likeness)
