@@ -1,6 +1,6 @@
 """Ninety-two photographs: a network aligned on half of them, scored on the other half.
 
-    python -P benchmarks/mur92.py [--splits 10] [--people 2]
+    python -P benchmarks/mur92.py [--splits 10] [--people 1]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside
 the checkout): dissimilarities of 16 people, from multi-arrangement (doi:10.3389/fpsyg.2013.00128),
@@ -46,6 +46,11 @@ SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "d
 MUR = SHARED / "mur92"
 WORK = ROOT / "derived" / "mur92"
 SPLITS = 10
+READING = """Not reached, for two reasons. `distill` holds out whole classes, here two of six
+categories, so that form and penalty are chosen on four: with single images held out instead (tried
+on these halves, in closed form) likeness is .438, .547 and .376, mean .454, and 3-shot .718. And
+the cosine of a vector as it is depends on its origin, the mean of the learning half, which is not
+that of the other half: earlier tables centred each network on the objects that were scored."""
 BATCH = 32  # images a step: a fifth of the 46 are held out by default
 ARMS = ("default", "closed form", "crops", "control")
 KEYS = ("likeness", "1-shot", "3-shot", "probe")
@@ -215,7 +220,7 @@ def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--splits", type=int, default=SPLITS, help="how many to run")
-    parser.add_argument("--people", type=int, default=2, help="splits with personal teachers")
+    parser.add_argument("--people", type=int, default=0, help="splits with personal teachers")
     asked = parser.parse_args()
     wanted = asked.splits
     if not MUR.is_dir():
@@ -234,7 +239,7 @@ def main() -> None:
     lines = [
         "# Ninety-two photographs, aligned on half of them",
         "",
-        f"`python -P benchmarks/mur92.py --splits {wanted}` ({aligned.versions()}). Likeness: "
+        f"`python -P benchmarks/mur92.py --splits {wanted} --people {len(own)}` ({aligned.versions()}). Likeness: "
         "Spearman's correlation with the dissimilarities of the mean of 16 people (Mur et al. "
         "2013), over all 1,035 pairs of the 46 objects whose judgments were not used; a person "
         f"with the mean of the others has {people:.3f}. Abilities: classification of the six "
@@ -249,6 +254,7 @@ def main() -> None:
         "",
         f"Defaults chose {chosen} halves. `distill` took {seconds:.0f} s of processor time.",
     ]
+    lines += ["", READING]
     if own:
         lines += ["", people_line(own)]
     text = "\n".join([*lines, ""])
