@@ -239,7 +239,8 @@ def main() -> None:
     lines = [
         "# Ninety-two photographs, aligned on half of them",
         "",
-        f"`python -P benchmarks/mur92.py --splits {wanted} --people {len(own)}` ({aligned.versions()}). Likeness: "
+        f"`python -P benchmarks/mur92.py --splits {wanted} --people {len(own)}` "
+        f"({aligned.versions()}). Likeness: "
         "Spearman's correlation with the dissimilarities of the mean of 16 people (Mur et al. "
         "2013), over all 1,035 pairs of the 46 objects whose judgments were not used; a person "
         f"with the mean of the others has {people:.3f}. Abilities: classification of the six "
