@@ -1,5 +1,6 @@
 """What a notebook does: paths as text, frames of pandas and polars, objects shown."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,28 @@ def test_figures_are_drawn_into_axes(name: str, folder: str, results: Results) -
     own = draw(folder, results, None)
     assert own.figure is not axes.figure
     own.figure.canvas.draw()
+
+
+def test_the_frontier_of_a_student_is_drawn(tmp_path: Path) -> None:
+    forms = [(False, None), (True, 1.0)]
+    points = [
+        {"centred": centred, "whitening": shrunk, "balance": balance, "penalty": 0.1}
+        | {"likeness": 0.1 + 0.1 * balance, "ability": 0.7 - 0.2 * balance}
+        for centred, shrunk in forms
+        for balance in (0.0, 1.0)
+    ]
+    base = {"likeness": 0.1, "ability": 0.5}
+    said = {"kind": "student", "schema_version": 1, "frontier": {"base": base, "points": points}}
+    said["vector"] = points[3]
+    (tmp_path / "config.json").write_text(json.dumps(said))
+    axes = ta.plot.frontier(str(tmp_path))
+    lines = {line.get_label(): line.get_xydata() for line in axes.lines}
+    np.testing.assert_allclose(lines["features whitened, 1"], [[0.1, 0.7], [0.2, 0.5]])
+    np.testing.assert_allclose(lines["chosen"], [[0.2, 0.5]])
+    said["frontier"]["base"]["ability"] = None
+    (tmp_path / "config.json").write_text(json.dumps(said))
+    with pytest.raises(ta.TwoalikeError, match="without a measure of ability"):
+        ta.plot.frontier(tmp_path)
 
 
 def test_what_is_wrong_is_said_in_one_line(folder: str, results: Results, tmp_path: Path) -> None:

@@ -119,3 +119,5 @@ def test_a_probe_leaves_the_network_as_it_is(squares: Squares, tmp_path: Path) -
     own = found.part("features").values
     np.testing.assert_allclose(standard(own), standard(base.values), atol=1e-4)
     assert "human" in found.parts
+    named = extract_features(f"local-dir:{tmp_path / 's'}", squares.images)
+    np.testing.assert_array_equal(named.values, found.values)

@@ -27,6 +27,7 @@ from twoalike.embedding import (
     predict_choices,
 )
 from twoalike.figures import (
+    MARKERS,
     POWER_TITLES,
     Line,
     draw_board,
@@ -54,7 +55,7 @@ from twoalike.report import (
     transfer_lines,
 )
 from twoalike.results import JudgmentCounts, Leaderboard, MeasureName, Results
-from twoalike.study import Floats, TwoalikeError, require_file
+from twoalike.study import Floats, TwoalikeError, read_json, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,7 @@ __all__ = [
     "ceilings",
     "dimensions",
     "distances",
+    "frontier",
     "groups",
     "lapse",
     "leaderboard",
@@ -435,4 +437,48 @@ def training(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
     ax.plot(scores["step"], held_out, "o", label="held-out images")
     ax.set(xlabel="step", ylabel="KL to the teacher (nats)", ylim=(0, None))
     ax.legend()
+    return ax
+
+
+@styled
+def frontier(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+    """Likeness and ability of all vectors that were tried for a student, and the one chosen.
+
+    A line joins vectors of one form of the features, from no human part to the longest one.
+
+    Parameters
+    ----------
+    student
+        The student or its folder.
+    ax
+        Axes to draw into.
+    """
+    import pandas as pd
+
+    folder = Path(getattr(student, "folder", student))
+    said = read_json(folder / "config.json", "student")
+    tried = said["frontier"]
+    if tried is None or tried["base"]["ability"] is None:
+        raise TwoalikeError(
+            where=folder,
+            expected="a student whose vector was chosen by likeness and ability",
+            found="one without " + ("a teacher" if tried is None else "a measure of ability"),
+        )
+    form, axes = ["centred", "whitening"], ["likeness", "ability"]
+    points = pd.DataFrame(tried["points"]).sort_values("balance")
+    chosen = said["vector"]
+    ax = new_axes(ax, 3.4, 4.6)
+    for mark, ((centred, shrunk), line) in zip(
+        MARKERS, points.groupby(form, dropna=False), strict=False
+    ):
+        name = "centred" if centred else "as they are"
+        name = name if pd.isna(shrunk) else f"whitened, {shrunk:g}"
+        ax.plot(*line[axes].T.to_numpy(), marker=mark, ms=4, lw=0.9, label=f"features {name}")
+        same = (centred, None if pd.isna(shrunk) else shrunk) == tuple(chosen[key] for key in form)
+        if same:
+            taken = line[line["balance"] == chosen["balance"]]
+            ax.plot(*taken[axes].T.to_numpy(), "o", ms=11, mfc="none", mec="black", label="chosen")
+    ax.axhline(tried["base"]["ability"], color="grey", lw=0.9, ls="--", label="network's ability")
+    ax.set(xlabel="likeness (Spearman with the teacher)", ylabel="ability (few-shot accuracy)")
+    ax.legend(loc="lower left")
     return ax

@@ -38,6 +38,7 @@ from ._observers import times_by_entropy_chart as times_by_entropy_chart
 from ._similarity import category_order as category_order
 from ._similarity import draw_similarity as draw_similarity
 from ._similarity import similarity_heatmap as similarity_heatmap
+from ._style import MARKERS as MARKERS
 from ._style import NARROW as NARROW
 from ._style import WIDE as WIDE
 from ._style import styled as styled

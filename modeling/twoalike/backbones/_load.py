@@ -84,6 +84,10 @@ def load_backbone(
         classifier.
     """
     text, weights = str(name), None if weights is None else Path(weights)
+    described = Path(text.removeprefix("local-dir:")) / CONFIG
+    if text.startswith("local-dir:") and described.is_file():
+        if '"kind": "student"' in described.read_text(encoding="utf-8"):
+            text = str(described.parent)  # timm would leave the layer of its vector out
     if isinstance(name, Path) or Path(text).is_dir():
         if weights is not None or untrained or pool is not None or block is not None:
             raise TwoalikeError(

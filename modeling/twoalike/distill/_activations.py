@@ -229,14 +229,17 @@ def _features(
     backbone: Backbone, images: Collection, file: Path, how: tuple[str, int]
 ) -> npt.NDArray[np.float32]:
     """Read features (n, p) of all images, or compute and keep them."""
-    table = read_features(file) if file.is_file() else None
-    if table is None or table.meta["listing_sha256"] != images.digest:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_of(file, images):
         device, workers = how
         values = pooled_features(backbone, images, device=device, workers=workers)
-        table = FeatureTable(tuple(images.ids), values, feature_source(backbone, images.digest))
-        write_features(file, table)
-    return np.asarray(table.values)
+        meta = feature_source(backbone, images.digest)
+        write_features(file, FeatureTable(tuple(images.ids), values, meta))
+    return np.asarray(read_features(file).values)
+
+
+def _is_of(file: Path, images: Collection) -> bool:
+    """Whether features are there, and of these images."""
+    return file.is_file() and read_features(file).meta["listing_sha256"] == images.digest
 
 
 def _stored(
@@ -244,8 +247,7 @@ def _stored(
 ) -> npt.NDArray[np.float32]:
     """Read the inputs of a block for all images, or compute them, and features beside them."""
     table = file.with_name(file.name.replace("activations.npy", "features.npz"))
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
+    if not (file.is_file() and _is_of(table, images)):
         with atomic_path(file) as temporary:
             values = _computed(backbone, block, images, temporary, how)
             meta = feature_source(backbone, images.digest)
@@ -259,22 +261,18 @@ def _computed(
     backbone: Backbone, block: nn.Module, images: Collection, file: Path, how: tuple[str, int]
 ) -> npt.NDArray[np.float32]:
     """Write the inputs of a block, and return the features (n, p)."""
-    rows: np.memmap[Any, Any] | None = None
-    done = 0
+    with file.open("wb") as stored:
 
-    def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-        nonlocal rows, done
-        batch = args[0].float().cpu().numpy()
-        if rows is None:
-            shape = (len(images), *batch.shape[1:])
-            rows = np.lib.format.open_memmap(file, "w+", np.float32, shape)
-        rows[done : done + len(batch)] = batch
-        done += len(batch)
+        def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+            batch = np.ascontiguousarray(args[0].float().cpu().numpy())
+            if not stored.tell():
+                shape = (len(images), *batch.shape[1:])
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_2_0(stored, header)  # type: ignore[no-untyped-call]
+            stored.write(batch.data)
 
-    device, workers = how
-    hook = block.register_forward_pre_hook(keep)
-    values = pooled_features(backbone, images, device=device, workers=workers)
-    hook.remove()
-    assert rows is not None
-    rows.flush()
+        device, workers = how
+        hook = block.register_forward_pre_hook(keep)
+        values = pooled_features(backbone, images, device=device, workers=workers)
+        hook.remove()
     return values
