@@ -143,7 +143,7 @@ def spearman(x: np.ndarray, truth: np.ndarray) -> float:
 
 
 def ability(x: np.ndarray, labels: Sequence[str], shots: Iterable[int]) -> dict[str, float]:
-    """Few-shot classification (nearest mean by raw cosine) and a linear probe in five folds."""
+    """Few-shot classification (nearest mean by raw cosine) and a linear probe, up to five folds."""
     rows, classes = prepare(x, "raw-cosine"), np.unique(labels, return_inverse=True)[1]
     members = [np.flatnonzero(classes == k) for k in range(int(classes.max()) + 1)]
     found = {}
@@ -163,8 +163,9 @@ def ability(x: np.ndarray, labels: Sequence[str], shots: Iterable[int]) -> dict[
     axes, sizes, _ = np.linalg.svd(flat.astype(np.float64), full_matrices=False)
     scaled = axes * sizes / flat.std()  # a rotation: the probe is the same, in fewer numbers
     hits = np.zeros(len(x))
-    for k in range(5):
-        out = place % 5 == k
+    parts = min(5, max(map(len, members)))
+    for k in range(parts):
+        out = place % parts == k
         probe = LogisticRegression(C=0.1, max_iter=1000).fit(scaled[~out], classes[~out])
         hits[out] = probe.predict(scaled[out]) == classes[out]
     return found | {"probe": float(hits.mean())}
@@ -241,8 +242,9 @@ def training_line(folds: Sequence[Scores], keys: Sequence[str]) -> str:
 
 def control_row(folds: Sequence[Scores], key: str) -> str:
     """Row of the control: its gain as a share of that by defaults."""
+    having = [one for one in folds if "control" in one]
     gains = [
-        np.mean([one[name][key] - one["base"][key] for one in folds if name in one])
+        np.mean([one[name][key] - one["base"][key] for one in having])
         for name in ("control", "default")
     ]
     share = gains[0] / gains[1]

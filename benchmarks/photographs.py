@@ -306,6 +306,7 @@ def main() -> None:
     most = ["default", "closed form", "control", "crops"]
     parser.add_argument("--arms", nargs="*", default=most, choices=aligned.ARMS)
     parser.add_argument("--others", type=int, default=1, help="folds of all other arms")
+    parser.add_argument("--also", nargs="*", default=None, choices=aligned.ARMS, help="which")
     asked = parser.parse_args()
     if not PHOTOS.is_dir():
         sys.exit(f"no real data at {PHOTOS} (set TWOALIKE_SHARED_DATA)")
@@ -323,6 +324,7 @@ def main() -> None:
     base = features(backbone(asked.network), WORK / f"base{name}.npz")
     found: list[dict[str, Any]] = [{} for _ in worlds]
     rest = [arm for arm in aligned.ARMS if arm not in asked.arms]
+    rest = rest if asked.also is None else asked.also
     for arm in ("base", *asked.arms, *(rest if asked.others else ())):
         for of, all_of in zip(worlds, found, strict=True):
             of.own.mkdir(parents=True, exist_ok=True)
@@ -341,17 +343,20 @@ def write(
 ) -> None:
     """Write benchmarks/results/photographs.md, or that of another network."""
     n = np.mean([one["base"]["n"] for one in found])
-    words = " ".join(f"'{arm}'" if " " in arm else arm for arm in asked.arms)
+    quoted = {arm: f"'{arm}'" if " " in arm else arm for arm in aligned.ARMS}
+    words = " ".join(quoted[arm] for arm in asked.arms)
+    also = "" if asked.also is None else f" --also {' '.join(quoted[arm] for arm in asked.also)}"
     lines = [
         "# Photographs: one vector, more like people and no less able?",
         "",
         f"{NETWORKS[asked.network]}.",
         "",
         f"`python -P benchmarks/photographs.py --network {asked.network} --folds {asked.folds} "
-        f"--arms {words} --others {asked.others}` (seed {aligned.SEED}; {aligned.versions()}). "
-        "All by the cosine of each vector as it is. Likeness: Spearman with the choice similarity "
-        f"of the published embedding, of {len(worlds[0].scored)} concepts a fold that entered "
-        f"nothing; people: accuracy on about {n:.0f} real choices a fold that show one of these. "
+        f"--arms {words} --others {asked.others}{also}` (seed {aligned.SEED}; "
+        f"{aligned.versions()}). All by the cosine of each vector as it is. Likeness: Spearman "
+        "with the choice similarity of the published embedding, of "
+        f"{len(worlds[0].scored)} concepts a fold that entered nothing; people: "
+        f"accuracy on about {n:.0f} real choices a fold that show one of these. "
         f"Abilities: of about {len(worlds[0].unseen)} classes a fold that no student saw. Means "
         "over folds; in brackets the difference from the network, with a 95 % interval "
         "(Student's t over folds).",
@@ -367,7 +372,7 @@ def write(
             "",
             *aligned.asked_table(found, bounds),
         ]
-        if "control" in asked.arms:
+        if any("control" in one for one in found):
             lines += [aligned.control_row(found, "likeness")]
         of = WORK if not name else WORK / "vit"
         chosen, seconds = aligned.how_chosen(of, "default")

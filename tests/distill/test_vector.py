@@ -70,6 +70,16 @@ def test_a_student_gives_one_vector_of_named_parts(squares: Squares, tmp_path: P
     assert lengths == pytest.approx([1, 0.5], rel=0.2)
 
 
+@pytest.mark.parametrize(("classes", "out"), [(2, 6), (20, 6), (10, 8)])
+def test_few_classes_stay_in_training_and_many_are_held_out_whole(
+    squares: Squares, tmp_path: Path, classes: int, out: int
+) -> None:
+    """Of 40 images 6 are to be held out: twenty or ten classes whole, of two none."""
+    kinds = {name: f"k{row % classes}" for row, name in enumerate(squares.features.ids)}
+    student = run(squares, tmp_path / "s", train="probe", classes={"kind": kinds})
+    assert student["held_out"]["images"] == out
+
+
 def test_a_plain_network_has_no_parts(squares: Squares) -> None:
     table = extract_features(load_backbone("test_resnet", untrained=True, size=32), squares.images)
     assert not table.parts

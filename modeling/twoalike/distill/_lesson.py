@@ -40,7 +40,7 @@ from twoalike.distill._sources import (
 from twoalike.distill._student import Base, StudentNetwork
 from twoalike.features import AlignedVector
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
-from twoalike.teacher import odd_logits, score_soft
+from twoalike.teacher import FEW_GROUPS, odd_logits, score_soft
 
 MOST_TRIPLETS = 20_000
 """Most triplets of held-out images to score on."""
@@ -166,7 +166,7 @@ class Division:
         *,
         controlled: bool = False,
     ) -> "Division":
-        """Hold out whole classes, or single images where there are none.
+        """Hold out whole classes, or single images where there are few or none.
 
         With a control, whose teacher knows of no judged images, its division is taken.
         """
@@ -182,7 +182,7 @@ class Division:
                 remedy="Give more images, or set held_out to 0.",
             )
         group = np.arange(n)
-        if classes is not None:
+        if classes is not None and np.sum(np.bincount(classes[classes >= 0]) > 1) >= FEW_GROUPS:
             group = np.where(classes >= 0, classes, classes.max() + 1 + group)
         _, group = np.unique(group, return_inverse=True)
         order = np.random.default_rng([config.seed, HELD_OUT]).permutation(int(group.max()) + 1)

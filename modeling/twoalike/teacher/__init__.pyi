@@ -1,4 +1,5 @@
 from ._affine import AffineTeacher as AffineTeacher
+from ._balance import FEW_GROUPS as FEW_GROUPS
 from ._balance import Evidence as Evidence
 from ._balance import Frontier as Frontier
 from ._balance import VectorSettings as VectorSettings
