@@ -150,6 +150,9 @@ def test_the_frontier_of_a_student_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(said))
     with pytest.raises(ta.TwoalikeError, match="without a measure of ability"):
         ta.plot.frontier(tmp_path)
+    (tmp_path / "training.jsonl").write_text('{"step": 0, "held_out": {"kl": 0.2}}\n')
+    with pytest.raises(ta.TwoalikeError, match="found one of the closed form"):
+        ta.plot.training(tmp_path)
 
 
 def test_what_is_wrong_is_said_in_one_line(folder: str, results: Results, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Options of commands: what functions take, and what is said of them."""
+"""Options of commands and their help, which come from the functions behind them."""
 
 import inspect
 import subprocess

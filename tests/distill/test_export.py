@@ -377,6 +377,9 @@ def test_what_is_no_control_is_told_before_training(
     run(squares, tmp_path / "b", control=control)
     with pytest.raises(TwoalikeError, match="may have been trained.*its seed is 0, here 1"):
         run(squares, tmp_path / "c", control=control, seed=1)
+    kinds = {name: f"k{row % 20}" for row, name in enumerate(squares.features.ids)}
+    with pytest.raises(TwoalikeError, match="its set of held-out images is"):
+        run(squares, tmp_path / "g", control=control, classes={"kind": kinds})
     with pytest.raises(TwoalikeError, match="held_out is 0"):
         run(squares, tmp_path / "d", control=control, held_out=0.0)
     spoil(control / "config.json", lambda c: c["data"].update(listing_sha256="other"))

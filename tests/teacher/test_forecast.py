@@ -1,6 +1,7 @@
 """What a network will gain on unseen objects, named before anything is trained."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,16 @@ def test_the_command_forecasts_without_a_teacher_and_a_teacher_keeps_its_forecas
     with pytest.raises(SystemExit, match="1"):
         main(common)
     assert "--out" in capsys.readouterr().err
+
+
+def test_ability_near_chance_decides_nothing(rng: np.random.Generator) -> None:
+    """The vector is then the one of images without classes, though classes were given."""
+    x = rng.normal(size=(60, 12)).astype(np.float32)
+    places = x[:, :3].astype(np.float64)
+    rows, similarity = np.arange(60), places @ places.T
+    unknown = find_frontier(Evidence(x, rows, similarity)).chosen
+    noise = find_frontier(Evidence(x, rows, similarity, rng.permutation(60) % 20))
+    assert noise.base["ability"] is not None
+    assert noise.base["ability"] < 0.1
+    # The penalty is chosen on folds of classes or of images, so it may differ.
+    assert replace(noise.chosen, penalty=unknown.penalty) == unknown

@@ -1,4 +1,4 @@
-"""Commands that take their arguments, and what is said of them, from a documented function."""
+"""Commands whose arguments and help come from a documented function."""
 
 import inspect
 import re
