@@ -85,6 +85,9 @@ def differences(
     elif isinstance(golden, float) and isinstance(found, float | int):
         if not math.isclose(golden, found, rel_tol=relative, abs_tol=absolute):
             yield f"{where}: {golden} {found}"
+    elif isinstance(golden, list) and isinstance(found, list) and {*map(type, golden)} == {str}:
+        lost, new = ([x for x in a if x not in b] for a, b in ((golden, found), (found, golden)))
+        yield f"{where}: missing {lost}, new {new}, of {len(golden)} and {len(found)}"
     elif golden != found or isinstance(golden, bool) != isinstance(found, bool):
         yield f"{where}: {json.dumps(golden)} {json.dumps(found)}"
 
@@ -110,10 +113,10 @@ def cell(text: str) -> float | str:
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-def text_table(path: Path, separator: str = "\t") -> list[str | list[float | str]]:
-    """Header of a text table as one string, and its rows."""
-    header, *rows = path.read_text(encoding="utf-8").splitlines()
-    return [header, *([cell(each) for each in row.split(separator)] for row in rows)]
+def text_table(path: Path, separator: str = "\t") -> list[list[float | str]]:
+    """Rows of a text table, of which the first are the names of its columns."""
+    rows = path.read_text(encoding="utf-8").splitlines()
+    return [[cell(each) for each in row.split(separator)] for row in rows]
 
 
 def frame(table: pd.DataFrame) -> dict[str, Any]:
