@@ -156,11 +156,6 @@ class Backbone:
         classifier
             Its layer from pooled features to classes, if these are to be kept.
 
-        Raises
-        ------
-        TwoalikeError
-            If there is no ``forward_features``, or it gives anything else.
-
         Examples
         --------
         >>> class Net(nn.Module):
@@ -212,13 +207,7 @@ class Backbone:
 
     @cached_property
     def n_features(self) -> int:
-        """Number of pooled features, or of numbers of a student's vector.
-
-        Raises
-        ------
-        TwoalikeError
-            If the module does not give one row of features an image.
-        """
+        """Number of pooled features, or of numbers of a student's vector."""
         training = self.module.training
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         self.module.eval()
@@ -236,13 +225,7 @@ class Backbone:
         return int(output.shape[1])
 
     def resized(self, size: int | None) -> "Backbone":
-        """Return the same network for inputs of another size in pixels; None keeps its own.
-
-        Raises
-        ------
-        TwoalikeError
-            If the network takes one size only.
-        """
+        """Return the same network for inputs of another size in pixels; None keeps its own."""
         if size is None or size == self.preprocessing.size:
             return self
         if not 16 <= size <= 4096:

@@ -242,13 +242,7 @@ def pooled_features(
     device: str = "auto",
     workers: int | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Features of n images, shape (n, p); of films those of the middle frame.
-
-    Raises
-    ------
-    TwoalikeError
-        If an image cannot be read, or a feature is not finite.
-    """
+    """Features of n images, shape (n, p); of films those of the middle frame."""
     how = Forward(device=device, workers=workers)
     how.check()
     (rows,) = how.groups(backbone, images, [range(len(images))])
@@ -312,11 +306,6 @@ def extract_features(
     its ``meta``; of a student, whose features are its vectors, ``parts`` and ``similarity``;
     ``pool``, ``block`` and ``precision``, if they were chosen; and ``unreadable``,
     the ids of images that were left out, if there were any. ``listing_sha256`` is of the others.
-
-    Raises
-    ------
-    TwoalikeError
-        If the network or an image cannot be read, or ``out`` cannot be written.
     """
     how = Forward(batch, device, film, workers, precision, skip_unreadable)
     how.check()
@@ -367,11 +356,6 @@ def extract_shards(
     Returns
     -------
     The content of features.json.
-
-    Raises
-    ------
-    TwoalikeError
-        If ``out`` holds anything else, or the network or an image cannot be read.
     """
     names = [one.name for one in fields(Forward) if one.name in options]
     how = Forward(**{name: options.pop(name) for name in names})

@@ -76,12 +76,6 @@ def load_backbone(
     block
         Block whose tokens are pooled, from 0, or from the end if negative. The network ends with
         it, and its final norm follows. None: the last.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such network, its weights cannot be loaded or do not fit, or it has no
-        classifier.
     """
     text, weights = str(name), None if weights is None else Path(weights)
     described = Path(text.removeprefix("local-dir:")) / CONFIG
@@ -282,11 +276,6 @@ def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module
     Returns
     -------
     Images to the aligned vector.
-
-    Raises
-    ------
-    TwoalikeError
-        If no library builds the network, or the weights are missing, damaged or of another one.
     """
     folder, architecture = weights.parent, config.get("architecture")
     needed = ("pretrained_cfg", "num_classes", "num_features", "parts", "vector")

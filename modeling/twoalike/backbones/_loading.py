@@ -60,11 +60,6 @@ def load_batches[Key](
         Number of processes. They start when this is called, not with the first batch.
     collate
         Makes a batch of its items, in the process that prepared them.
-
-    Raises
-    ------
-    TwoalikeError
-        What an item raises; or if a process was ended from outside.
     """
     loader = DataLoader(
         _Caught(data),

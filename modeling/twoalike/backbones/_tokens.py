@@ -35,12 +35,6 @@ def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None)
         ``cls`` or ``mean``; None: as timm does.
     block
         Counted from 0, or from the end if negative; None: the last.
-
-    Raises
-    ------
-    TwoalikeError
-        If the network has no such block or no class token, or its features are not the pooled
-        tokens of a block.
     """
     if pool is None and block is None:
         return backbone

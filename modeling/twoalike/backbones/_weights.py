@@ -112,12 +112,6 @@ def read_weights(path: str | Path) -> State:
     ----------
     path
         File, or a folder that holds one, as a copy of a hub's repository does.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such file, or more than one to choose from, it is damaged, or it holds
-        anything but named tensors.
     """
     from safetensors.torch import load_file
 

@@ -27,13 +27,7 @@ class Store(Protocol):
         ...
 
     def picture(self, row: int) -> Image.Image:
-        """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB.
-
-        Raises
-        ------
-        TwoalikeError
-            If it cannot be read.
-        """
+        """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB."""
         ...
 
     def frames(self, row: int, n: int) -> list[Image.Image]:
@@ -91,14 +85,7 @@ class Collection:
         return self.store.name(int(self.rows[index]))
 
     def picture(self, index: int) -> Image.Image:
-        """Image ``index`` as people see it, mode RGB; of a film the middle frame.
-
-        Raises
-        ------
-        TwoalikeError
-            If it is missing, empty, damaged, no image, too large, or has values that no screen is
-            defined to show.
-        """
+        """Image ``index`` as people see it, mode RGB; of a film the middle frame."""
         return self.store.picture(int(self.rows[index]))
 
     def frames(self, index: int, n: int) -> list[Image.Image]:

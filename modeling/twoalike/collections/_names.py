@@ -112,11 +112,6 @@ def located(ids: Sequence[str], names: Sequence[str], where: str) -> npt.NDArray
     -------
     Place of each name among the ids, shape (len(names),).
 
-    Raises
-    ------
-    TwoalikeError
-        If a name is of no image, or its last part is of several.
-
     Examples
     --------
     >>> located(["n01/n01_1", "n01/n01_2"], ["n01_2", "n01/n01_1"], "labels")

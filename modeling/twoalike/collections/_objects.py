@@ -34,11 +34,6 @@ def as_collection(images: Images, ids: Sequence[str] | None = None) -> Collectio
     ----------
     ids
         Other ids for the n images, in their order.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no image, one is neither a PIL image nor a file, or two share an id.
     """
     found = images if isinstance(images, Collection) else _listed(images)
     if ids is None:

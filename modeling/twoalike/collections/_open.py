@@ -38,12 +38,6 @@ def open_collection(path: str | Path) -> Collection:
     ==============================  =====================================================
 
     Paths and columns that name two images alike are passed over.
-
-    Raises
-    ------
-    TwoalikeError
-        If it holds no image or different kinds of files with images, a file is damaged, or two
-        images share an id.
     """
     found = _open(Path(path))
     if not len(found):
@@ -143,13 +137,7 @@ class Files(Store):
 
 
 def of_files(where: Path, ids: Sequence[str], paths: Sequence[Path]) -> Collection:
-    """Make a collection of n image files with these ids; ``where`` is the folder they are in.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such file.
-    """
+    """Make a collection of n image files with these ids; ``where`` is the folder they are in."""
     try:
         sizes = np.fromiter((path.stat().st_size for path in paths), np.int64, len(paths))
     except FileNotFoundError as error:

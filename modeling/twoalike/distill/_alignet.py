@@ -160,12 +160,6 @@ def import_alignet(
     The content of labels.json: ``triplets``, ``images``, and under ``checked`` the number of rows
     whose odd image is not the last (``odd_not_last``) or whose largest similarities are equal
     (``tied``), and whether ``indices`` were checked.
-
-    Raises
-    ------
-    TwoalikeError
-        If the archive is missing, damaged or pickled, the shapes of its arrays do not agree,
-        indices and names disagree, a similarity is not finite, or a row contains an image twice.
     """
     path, out = Path(path), Path(out)
     check_replaceable(out, PLAN, overwrite=overwrite)

@@ -117,11 +117,6 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
         the result may have fewer.
     seed
         The same seed and features give the same clusters.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer images than clusters, or fewer than 3 clusters.
     """
     asked = _checked_k(k, len(features.ids))
     found, inertia = _assigned(features.values, asked, seed)
@@ -178,11 +173,6 @@ def cached_clusters(
         Parquet file, made or replaced.
     features, k, seed
         As in :func:`find_clusters`; if the file was made with others, it is replaced.
-
-    Raises
-    ------
-    TwoalikeError
-        As in :func:`find_clusters`, or if the file is damaged.
     """
     asked = _checked_k(k, len(features.ids))
     if path.exists():
@@ -207,13 +197,7 @@ def write_clusters(path: Path, clusters: Clusters) -> None:
 
 
 def read_clusters(path: str | Path) -> Clusters:
-    """Read clusters written by :func:`write_clusters`, or by a tool with the same columns.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or lacks these columns.
-    """
+    """Read clusters written by :func:`write_clusters`, or by a tool with the same columns."""
     path = Path(path)
     what, remedy = "clusters of images (parquet)", "Remove it; it will be made again."
     content = load_parquet(path, what, remedy=remedy)

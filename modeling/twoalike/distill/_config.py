@@ -214,11 +214,6 @@ def load_recipe(
         TOML file; None: the defaults.
     overrides
         Settings by name; None values are ignored.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file or a value is invalid.
     """
     config = load_toml(path, DistillConfig) if path else DistillConfig()
     changes = {key: value for key, value in (overrides or {}).items() if value is not None}

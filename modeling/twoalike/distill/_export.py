@@ -72,13 +72,7 @@ class Student(Mapping[str, Any]):
 
     @classmethod
     def load(cls, folder: str | Path) -> "Student":
-        """Read a student's folder; weights are read when they are used.
-
-        Raises
-        ------
-        TwoalikeError
-            If the folder holds no student.
-        """
+        """Read a student's folder; weights are read when they are used."""
         return cls(folder, read_json(Path(folder) / CONFIG, "student"))
 
     def __getitem__(self, key: str) -> Any:
@@ -285,11 +279,6 @@ def export_onnx(
     The description: ``preprocessing``, names and shapes of input, output (``vector`` of a student,
     with its ``parts``, or ``features``) and any ``classes``, and under ``check`` the largest
     differences from torch (``random`` and, if given, ``images``).
-
-    Raises
-    ------
-    TwoalikeError
-        If a package is missing, the network cannot be exported, or ONNX outputs differ.
     """
     out = Path(out)
     if out.suffix != ".onnx":

@@ -121,13 +121,7 @@ def write_shard(
 
 
 def read_labels(folder: str | Path) -> LabelTable:
-    """Read a whole folder of labels.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder, a shard or a column is missing, or rows are not labelled triplets.
-    """
+    """Read a whole folder of labels."""
     paths, plan = whole_parts(Path(folder), PLAN, "labels", shard_path)
     places: dict[str, int] = {}
     parts = [_read_shard(path, places) for path in paths]
@@ -250,13 +244,7 @@ def likeness_of(description: Mapping[str, Any]) -> dict[str, str]:
 
 
 def teacher_labeller(teacher: AffineTeacher, features: FeatureTable) -> Labeller:
-    """Labels of a teacher, which places each image once for all the triplets that it is given.
-
-    Raises
-    ------
-    TwoalikeError
-        If the features are not those that the teacher maps.
-    """
+    """Labels of a teacher, which places each image once for all the triplets that it is given."""
     teacher.check(features)
 
     def label(images: Integers, triplets: Integers) -> npt.NDArray[np.float32]:
@@ -302,11 +290,6 @@ def write_labels(
     Returns
     -------
     The content of labels.json, with the number of images and pairs under ``diversity``.
-
-    Raises
-    ------
-    TwoalikeError
-        If ``out`` holds anything else, or there are too few images for the rule.
     """
     out, config = Path(out), config or LabelConfig()
     plan = provenance("labels", seed=config.seed, inputs=inputs, config=config.model_dump())
@@ -425,12 +408,6 @@ def label_images(
         seed; None: the default of :class:`LabelConfig`.
     part
         Make only a part of the shards: ``2/8`` is the second of eight.
-
-    Raises
-    ------
-    TwoalikeError
-        If a setting does not fit, the folder holds something else, or the teacher maps other
-        features.
     """
     settings = {"rule": sample, "triplets": number, "clusters": clusters, "pool": pool}
     given = {name: value for name, value in settings.items() if value is not None}

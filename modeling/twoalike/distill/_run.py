@@ -135,11 +135,6 @@ def distill(
     Returns
     -------
     The student: its folder, and the content of its config.json as a mapping.
-
-    Raises
-    ------
-    TwoalikeError
-        If an input is missing or does not fit, or ``out`` is in use.
     """
     if not isinstance(config, DistillConfig):
         config = load_recipe(config, settings)

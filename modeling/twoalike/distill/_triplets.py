@@ -76,11 +76,6 @@ class TripletStream:
     pool
         Images of a pool, about.
 
-    Raises
-    ------
-    TwoalikeError
-        If there are too few clusters, or they are too small, for the rule.
-
     Examples
     --------
     >>> stream = TripletStream(np.array([0, 0, 0, 1, 1, 2]), "between", seed=0)

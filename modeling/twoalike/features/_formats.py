@@ -69,12 +69,6 @@ def read_features(
     Returns
     -------
     Features of m objects, shape (m, p), float32.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing, damaged or holds a pickle, has no ids or one of them twice, holds
-        NaN or infinite values, or its parts do not fit together.
     """
     path = Path(path)
     if path.is_dir():

@@ -59,13 +59,7 @@ class FeatureTable:
         return f"<p>{escape(repr(self))}</p>{table}"
 
     def rows_of(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.intp]:
-        """Rows of the given objects, as numbers, shape (len(ids),).
-
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features.
-        """
+        """Rows of the given objects, as numbers, shape (len(ids),)."""
         rows = pd.Index(self.ids).get_indexer(pd.Index(list(ids)))
         missing = [name for name, row in zip(ids, rows, strict=True) if row < 0]
         if missing:
@@ -76,13 +70,7 @@ class FeatureTable:
         return np.asarray(rows)
 
     def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
-        """Features of the given objects, in their order, shape (len(ids), p).
-
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features.
-        """
+        """Features of the given objects, in their order, shape (len(ids), p)."""
         return self.values[self.rows_of(ids, where)]
 
     @property

@@ -76,13 +76,7 @@ def join_parts(
 
 
 def read_parts(content: Any, width: int, where: object) -> Parts:
-    """Check what a file says of the parts of vectors of ``width`` numbers.
-
-    Raises
-    ------
-    TwoalikeError
-        If they are no names with the columns of each.
-    """
+    """Check what a file says of the parts of vectors of ``width`` numbers."""
     try:
         parts = {name: (int(start), int(end)) for name, (start, end) in content.items()}
         if all(0 <= start < end <= width for start, end in parts.values()):

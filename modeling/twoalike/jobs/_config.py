@@ -48,11 +48,6 @@ def slurm_settings(words: Sequence[str]) -> SlurmConfig:
     words
         Such as ``cluster.toml``, ``partition=short``, ``options.qos=long``.
 
-    Raises
-    ------
-    TwoalikeError
-        If a word is neither, a file is missing, or a setting is unknown or out of range.
-
     Examples
     --------
     >>> slurm_settings(["partition=short", "minutes=30", "options.qos=long"]).options

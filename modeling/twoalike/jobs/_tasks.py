@@ -59,15 +59,6 @@ def run_tasks(
     title
         What the progress display calls the tasks.
 
-    Raises
-    ------
-    TwoalikeError
-        If tasks have one name, SLURM refuses the jobs, another process waits for jobs in this
-        folder, or a task fails: here at the first that does, on a cluster after the others have
-        ended, with the log of the first.
-    KeyboardInterrupt
-        On Ctrl-C; jobs of the cluster go on.
-
     Examples
     --------
     >>> import tempfile

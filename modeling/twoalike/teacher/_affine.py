@@ -88,13 +88,7 @@ class AffineTeacher:
         return found
 
     def check(self, features: FeatureTable) -> None:
-        """Check that features are those of the network that the map was fitted to.
-
-        Raises
-        ------
-        TwoalikeError
-            If their number differs, or they come from other weights, preprocessing or tokens.
-        """
+        """Check that features are those of the network that the map was fitted to."""
         p = features.values.shape[1]
         name = self.source.get("backbone") or "an unnamed network"
         if p != len(self.mean):
@@ -124,13 +118,7 @@ class AffineTeacher:
                 )
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
-        """Positions in the human space, shape (m, D + p), or (m, D) if ``identity`` is 0.
-
-        Raises
-        ------
-        TwoalikeError
-            If the features are not those of the network that the map was fitted to.
-        """
+        """Positions in the human space, shape (m, D + p), or (m, D) if ``identity`` is 0."""
         self.check(features)
         return _together(self._blocks(features, np.arange(len(features.ids))), self.width)
 
@@ -174,11 +162,6 @@ class AffineTeacher:
             Ids of n objects.
         features
             Features of at least these objects.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features, or they are not those of the map's network.
         """
         if features is None:
             raise TwoalikeError(

@@ -142,11 +142,6 @@ def fit_teacher(
     Returns
     -------
     The teacher; its ``description`` holds the penalty and the scores on held-out objects.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than six judged objects have features, or all have the same.
     """
     config = config or TeachConfig()
     was_judged = np.ones(len(posterior.ids), bool) if judged is None else judged

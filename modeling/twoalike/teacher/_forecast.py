@@ -141,11 +141,6 @@ def forecast(
         Objects that a test is of. None: a fifth of those judged, but 30 at least.
     seed
         Of the folds and of the examples of classes.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than two of the classes given have several objects with features.
     """
     known = classes_of(features.ids, classes)
     if classes is not None and known is None:

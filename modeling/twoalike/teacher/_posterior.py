@@ -95,25 +95,13 @@ class PosteriorTeacher:
         return {}
 
     def check(self, features: FeatureTable) -> None:
-        """Check that these objects were judged; their features are not used.
-
-        Raises
-        ------
-        TwoalikeError
-            If one of them was not judged.
-        """
+        """Check that these objects were judged; their features are not used."""
         known_rows(self.ids, features.ids, "the posterior's teacher", _REMEDY)
 
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
     ) -> npt.NDArray[np.float32]:
-        """Positions of objects under each draw, shape (S, n, D); dot products are log-odds.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object was not judged.
-        """
+        """Positions of objects under each draw, shape (S, n, D); dot products are log-odds."""
         return self.draws[:, known_rows(self.ids, ids, "the posterior's teacher", _REMEDY)]
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
@@ -167,11 +155,6 @@ def make_posterior_teacher(
         Kind of labels.
     draws
         Most draws to keep, evenly spaced over all chains.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than three objects were judged.
     """
     rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
     if len(rows) < 3:

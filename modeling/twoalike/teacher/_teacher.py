@@ -125,11 +125,6 @@ def load_teacher(folder: str | Path, *, any_kind: bool = False) -> AffineTeacher
         Written by :func:`save_teacher`.
     any_kind
         Also accept a teacher of judged objects only; otherwise it must map features.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is missing, damaged, or of another kind.
     """
     folder = Path(folder)
     if not folder.is_dir():

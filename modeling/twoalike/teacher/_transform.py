@@ -54,11 +54,6 @@ def import_transform(
         File of object ids, one per line, if the file of features has none.
     overwrite
         Replace ``out`` if it holds a teacher.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing or does not fit, or ``out`` exists.
     """
     if out is not None:
         check_replaceable(Path(out), "teacher.json", overwrite=overwrite)
@@ -92,11 +87,6 @@ def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeach
     backbone
         The network whose p features it maps, by its name in ``twoalike features``; the file does
         not name it.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or the shapes of its arrays do not agree.
     """
     path = Path(path)
     arrays = _arrays(path)
@@ -144,11 +134,6 @@ def set_temperature_by_choices(
     Returns
     -------
     The same map; its description holds the scores at the old and the new temperature.
-
-    Raises
-    ------
-    TwoalikeError
-        If the features are not the map's, or the map does not predict the choices.
     """
     rows, inverse = np.unique(choices.triplets, return_inverse=True)
     part = FeatureTable(
