@@ -6,6 +6,8 @@ stopped goes on bit by bit.
 """
 
 import hashlib
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,10 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from twoalike.collections._names import Names
-from twoalike.study import Integers
+from twoalike.stimuli import SUFFIXES, escaped, fault_of_name
+from twoalike.study import Integers, TwoalikeError
 
 
 class Store(Protocol):
@@ -58,7 +61,7 @@ class Collection:
     """
 
     where: Path
-    ids: Names
+    ids: tuple[str, ...]
     sizes: Integers
     store: Store
     rows: Integers
@@ -95,6 +98,85 @@ class Collection:
     def only(self, indices: Sequence[int] | Integers) -> "Collection":
         """Keep some of the images, in the order of ``indices``."""
         chosen = np.asarray(indices, dtype=np.int64)
-        return replace(
-            self, ids=self.ids.take(chosen), sizes=self.sizes[chosen], rows=self.rows[chosen]
+        ids = tuple(self.ids[index] for index in chosen.tolist())
+        return replace(self, ids=ids, sizes=self.sizes[chosen], rows=self.rows[chosen])
+
+
+def checked_ids(names: Sequence[str], where: object) -> tuple[str, ...]:
+    """Ids of n images in composed letters, as those of files are."""
+    ids = [name if name.isascii() else unicodedata.normalize("NFC", name) for name in names]
+    for name in ids:
+        if fault := fault_of_name(name) if name else "no character":
+            raise TwoalikeError(
+                where=where,
+                expected="names of images that tables can hold",
+                found=f"'{escaped(name)}' with {fault}",
+                remedy="Rename the image.",
+            )
+    if len(set(ids)) < len(ids):
+        twice = next(name for name, n in Counter(ids).items() if n > 1)
+        raise TwoalikeError(
+            f"two images share the id {twice!r}", where=where, remedy="Rename one of them."
         )
+    return tuple(ids)
+
+
+def located(ids: Sequence[str], names: Sequence[str], where: str) -> npt.NDArray[np.int64]:
+    """Find the images that names from elsewhere mean: by their ids, or by the last part of these.
+
+    Published lists name ImageNet's images flat (``n01440764_10026``), folders hold them by class
+    (``n01440764/n01440764_10026``).
+
+    Parameters
+    ----------
+    ids
+        Ids of the images that there are.
+    names
+        Names to find, with an image's ending or without.
+    where
+        What holds the names, for messages.
+
+    Returns
+    -------
+    Place of each name among the ids, shape (len(names),).
+
+    Examples
+    --------
+    >>> located(["n01/n01_1", "n01/n01_2"], ["n01_2", "n01/n01_1"], "labels")
+    array([1, 0])
+    """
+    wanted = [_bare(name) for name in names]
+    place = {name: row for row, name in enumerate(ids)}
+    if any(name not in place for name in wanted):
+        place = _by_last_part(ids) | place
+    rows = np.array([place.get(name, -1) for name in wanted], np.int64)
+    if len(twice := np.flatnonzero(rows == -2)):
+        raise TwoalikeError(
+            f"{names[twice[0]]!r} is the last part of several images' ids",
+            where=where,
+            remedy="Give the labels whole ids.",
+        )
+    if len(missing := np.flatnonzero(rows == -1)):
+        first = ", ".join(repr(names[row]) for row in missing[:10].tolist())
+        raise TwoalikeError(
+            f"{len(missing)} of {len(names)} labelled images are not among the images, first "
+            f"{first}",
+            where=where,
+            remedy="Give the folder that contains them.",
+        )
+    return rows
+
+
+def _by_last_part(ids: Sequence[str]) -> dict[str, int]:
+    """Place of each image by the last part of its id; -2 where several share one."""
+    places: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        last = name.rpartition("/")[2]
+        places[last] = -2 if last in places else row
+    return places
+
+
+def _bare(name: str) -> str:
+    """Name without an image's ending."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in SUFFIXES["image"] else name

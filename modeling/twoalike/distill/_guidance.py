@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._labels import PLAN, likeness_of
+from twoalike.distill._labels import PLAN
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, read_json, sha256_file
-from twoalike.teacher import Teacher
+from twoalike.teacher import Teacher, likeness_of
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.distill._clusters import features_digest
 from twoalike.features import FeatureTable
 from twoalike.study import atomic_path
 from twoalike.teacher import AffineTeacher
@@ -49,7 +48,7 @@ def shared_positions(
 
 def _digest(teacher: AffineTeacher, ids: Sequence[str], features: FeatureTable) -> str:
     """Hash of all that positions follow from."""
-    digest = hashlib.sha256(features_digest(features).encode())
+    digest = hashlib.sha256(features.digest.encode())
     digest.update("\n".join(ids).encode() + b"\0" + "\n".join(teacher.known_ids).encode())
     for array in (teacher.mean, teacher.weight, teacher.bias, teacher.known):
         digest.update(b"" if array is None else np.ascontiguousarray(array, "<f4").tobytes())

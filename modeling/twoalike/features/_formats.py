@@ -13,7 +13,6 @@ Features in a folder, and large ones in ``.npz`` and ``.npy``, stay in their fil
 (:class:`MappedRows`); they are read once to check them, block by block.
 """
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from twoalike.features._vector import read_parts
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
+    array_bytes,
     check_hdf5,
     load_arrays,
     load_parquet,
@@ -113,24 +113,16 @@ def _from_shards(folder: Path) -> FeatureTable:
         ids += own
         values.append(rows)
         unreadable += meta.get("unreadable", ())
-    meta = plan | ({"unreadable": unreadable} if unreadable else {})
-    return _table(folder, ids, _one_below_the_other(folder, values), meta)
-
-
-def _one_below_the_other(folder: Path, parts: Sequence[Content]) -> MappedRows:
-    """Rows of all shards."""
-    widths = {part.shape[1] for part in parts}
-    if len(widths) > 1:
+    if len(widths := {part.shape[1] for part in values}) > 1:
         raise TwoalikeError(
             f"its shards hold different numbers of features ({sorted(widths)})",
             where=folder,
             remedy="Remove it and compute them again.",
         )
-    return MappedRows([one for part in parts for one in _parts_of(part)])
-
-
-def _parts_of(rows: Content) -> Sequence[StoredRows | npt.NDArray[Any]]:
-    return rows.parts if isinstance(rows, MappedRows) else [rows]
+    # What cannot be mapped, such as a compressed shard, is in memory.
+    parts = [one for part in values for one in getattr(part, "parts", (part,))]
+    meta = plan | ({"unreadable": unreadable} if unreadable else {})
+    return _table(folder, ids, MappedRows(parts), meta)
 
 
 def _from_numpy(path: Path, smallest: int) -> tuple[list[str] | None, Content, dict[str, Any]]:
@@ -140,7 +132,7 @@ def _from_numpy(path: Path, smallest: int) -> tuple[list[str] | None, Content, d
     """
     mapped: dict[str, MappedRows] = {}
     rows = find_rows(path)
-    if rows is not None and rows.rows * rows.width * rows.dtype.itemsize >= smallest:
+    if rows is not None and array_bytes(rows.shape, rows.dtype) >= smallest:
         if rows.crc is None:  # the only array of a .npy
             return None, MappedRows([rows]), {}
         mapped["features"] = MappedRows([rows])
@@ -346,28 +338,11 @@ def _check_rows(path: Path, ids: Sequence[str], values: Content) -> None:
 
 def _odd_rows(values: MappedRows) -> npt.NDArray[np.int64]:
     """Rows with NaN or infinite values; damage is found on the way, as when an archive is read."""
-    found: list[npt.NDArray[np.int64]] = []
-    begin = 0
-    for number, part in enumerate(values.parts):
-        if isinstance(part, StoredRows):
-            crc = part.header
-            for block in values.blocks(number):
-                crc = zlib.crc32(block, crc)
-                begin = _append_odd(found, begin, block.view(part.dtype))
-            if part.crc is not None and crc != part.crc:
-                raise TwoalikeError(
-                    "features differ from their checksum",
-                    where=part.path,
-                    remedy="The file is damaged: compute them again.",
-                )
-        else:
-            begin = _append_odd(found, begin, part)
-    return np.concatenate(found)
-
-
-def _append_odd(found: list[npt.NDArray[np.int64]], begin: int, rows: npt.NDArray[Any]) -> int:
-    """Note which of the rows from ``begin`` on are not finite; return where the next begin."""
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(rows.astype(np.float32, copy=False)).all(axis=1)
-    found.append(begin + np.flatnonzero(~finite))
-    return begin + len(rows)
+    blocks = (
+        block
+        for part in values.parts
+        for block in (part.blocks() if isinstance(part, StoredRows) else [part])
+    )
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        finite = [np.isfinite(one.astype(np.float32, copy=False)).all(axis=1) for one in blocks]
+    return np.flatnonzero(~np.concatenate(finite))

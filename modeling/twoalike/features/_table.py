@@ -1,5 +1,6 @@
 """Feature tables, and how they are written."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,22 @@ class FeatureTable:
         frame = pd.DataFrame(self.values[:5][:, :6], index=list(self.ids[:5]))
         table = frame.to_html(max_cols=6, header=False, float_format="{:.3g}".format, border=0)
         return f"<p>{escape(repr(self))}</p>{table}"
+
+    @property
+    def digest(self) -> str:
+        """Hash of ids and values, which tells whether something was made from these features.
+
+        For features in archives it is made of their CRC-32 checksums, which were compared with the
+        values when they were read: they are not read again.
+        """
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        if (checksums := getattr(self.values, "checksums", None)) is not None:
+            digest.update(json.dumps(checksums).encode())
+            return f"crc32:{digest.hexdigest()}"
+        for start in range(0, len(self.ids), ROWS):
+            block = self.values[start : start + ROWS]
+            digest.update(np.ascontiguousarray(block, dtype="<f4"))
+        return digest.hexdigest()
 
     def rows_of(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.intp]:
         """Rows of the given objects, as numbers, shape (len(ids),)."""

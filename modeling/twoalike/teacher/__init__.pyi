@@ -21,7 +21,6 @@ from ._labels import compare_labels as compare_labels
 from ._labels import fit_mixture as fit_mixture
 from ._labels import matrix_probabilities as matrix_probabilities
 from ._labels import odd_logits as odd_logits
-from ._labels import position_probabilities as position_probabilities
 from ._labels import sample_triplets as sample_triplets
 from ._labels import score_soft as score_soft
 from ._posterior import PosteriorTeacher as PosteriorTeacher
@@ -29,6 +28,7 @@ from ._posterior import make_posterior_teacher as make_posterior_teacher
 from ._predict import predict as predict
 from ._teach import teach as teach
 from ._teacher import Teacher as Teacher
+from ._teacher import likeness_of as likeness_of
 from ._teacher import load_teacher as load_teacher
 from ._teacher import save_teacher as save_teacher
 from ._transform import import_transform as import_transform

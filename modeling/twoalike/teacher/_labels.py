@@ -29,10 +29,6 @@ TeacherKind = Literal["posterior", "surrogate", "mixed"]
 """The posterior, the map, or the map beside the posterior's positions of judged objects."""
 ROWS = 65_536
 """Triplets per block: their similarities stay in the processor's cache."""
-GATHERED = 128
-"""Triplets per block whose positions are gathered: they stay in the cache as well."""
-ENTRIES = 64
-"""Entries of a similarity matrix that take as long as one triplet's three gathered rows."""
 LEAST = 1e-300
 """Lower bound of probabilities: the logarithm of 0 would be infinite."""
 
@@ -121,40 +117,6 @@ def matrix_probabilities(
         first, second, third = (flat.take(rows[:, a] * m + rows[:, b]) for a, b in PAIRS)
         logs = log_choice((first, second, third), np.asarray(temperature, similarity.dtype))
         np.exp(np.stack(logs, axis=1), out=result[start : start + ROWS], casting="same_kind")
-    return result
-
-
-def position_probabilities(
-    x: npt.NDArray[np.float32], triplets: Integers, temperature: float = 1.0
-) -> npt.NDArray[np.float32]:
-    """Probability that item 1, 2, 3 is the odd one, from positions, shape (n, 3).
-
-    From the matrix of all similarities if triplets have many pairs of the images in common,
-    otherwise from the rows of each triplet.
-
-    Parameters
-    ----------
-    x
-        Positions of m images, shape (m, D).
-    triplets
-        Indices into the images, shape (n, 3).
-    temperature
-        Of the observer, > 0.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 1], [1, 1], [0, 0]], np.float32)
-    >>> position_probabilities(x, np.array([[0, 1, 2]])).round(2)
-    array([[0.11, 0.11, 0.79]], dtype=float32)
-    """
-    if len(x) ** 2 <= ENTRIES * len(triplets):
-        return matrix_probabilities(x @ x.T, triplets, temperature)
-    result = np.empty((len(triplets), 3), np.float32)
-    for start in range(0, len(triplets), GATHERED):
-        rows = [x[triplets[start : start + GATHERED, item]] for item in range(3)]
-        first, second, third = (np.einsum("nd,nd->n", rows[a], rows[b]) for a, b in PAIRS)
-        logs = log_choice((first, second, third), np.asarray(temperature, x.dtype))
-        result[start : start + GATHERED] = np.exp(np.stack(logs, axis=1))
     return result
 
 

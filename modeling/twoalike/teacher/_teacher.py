@@ -72,6 +72,20 @@ class Teacher(Protocol):
         ...
 
 
+def likeness_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Say whose likeness a teacher or a posterior is, for the public; nothing if of all people.
+
+    A group is named; a participant is not. With it goes the record of the judgments that it was
+    fitted to (:func:`twoalike.judgments.packed_codes`), which holds no answers.
+    """
+    found = {"judged": description["judged"]} if "judged" in description else {}
+    if "participant" in description:
+        found["likeness"] = "one participant"
+    elif "group" in description:
+        found["likeness"] = f"the group {str(description['group'])!r}"
+    return found
+
+
 def save_teacher(
     folder: str | Path, teacher: AffineTeacher | PosteriorTeacher, provenance: Mapping[str, Any]
 ) -> None:
