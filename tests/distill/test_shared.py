@@ -1,5 +1,6 @@
 """Positions of a large collection: one file for all processes, the same student."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.distill.conftest import Squares
 
-from twoalike.distill import _positions, distill
-from twoalike.distill._positions import shared_positions
+from twoalike.distill import _sources, distill
 from twoalike.distill._sources import Opinion
 from twoalike.features import FeatureTable, MappedRows, feature_shard, read_features, write_features
 from twoalike.study import provenance, write_json
@@ -33,33 +33,6 @@ def teacher(squares: Squares) -> AffineTeacher:
     known = np.full((1, 1), 3.0, np.float32)
     loaded = load_teacher(squares.teacher)
     return replace(loaded, identity=0.5, temperature=2.0, known_ids=("s07",), known=known)
-
-
-def test_file_holds_the_positions(
-    squares: Squares, teacher: AffineTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = squares.features.ids[::-1]
-    expected = teacher.positions(ids, squares.features)
-    assert not list(tmp_path.glob("*.npy"))
-    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
-    assert not (tmp_path / "c").exists()
-    monkeypatch.setattr(_positions, "LEAST_SHARED", 0)
-    found = shared_positions(teacher, ids, squares.features, tmp_path / "c")
-    assert isinstance(found, np.memmap)
-    assert_array_equal(found, expected)
-    (path,) = (tmp_path / "c").iterdir()
-    before = path.stat().st_mtime_ns
-    shared_positions(teacher, ids, squares.features, tmp_path / "c")
-    assert path.stat().st_mtime_ns == before
-    with path.open("rb+") as file:  # as a disk may lose its end
-        file.truncate(100)
-    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
-    hotter = replace(teacher, temperature=3.0)
-    assert not np.array_equal(
-        shared_positions(hotter, ids, squares.features, tmp_path / "c"), expected
-    )
-    found[:] = 0  # of this process alone
-    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
 
 
 def test_blocks_are_the_whole(
@@ -103,6 +76,11 @@ def test_student_is_the_same_with_shared_positions(
         return (out / "model.safetensors").read_bytes()
 
     own = weights(tmp_path / "own", squares.features)
-    monkeypatch.setattr(_positions, "LEAST_SHARED", 0)
+    monkeypatch.setattr(_sources, "LEAST_SHARED", 0)
     mapped = in_shards(tmp_path / "f", squares.features, 9)
-    assert weights(tmp_path / "shared", mapped) == own
+    for _ in range(2):  # the second takes the positions that are there
+        assert weights(tmp_path / "shared", mapped) == own
+        assert len(list((tmp_path / "shared.checkpoints").glob("teacher_positions-*"))) == 1
+        for left in (tmp_path / "shared.checkpoints").glob("step-*"):
+            left.unlink()
+        shutil.rmtree(tmp_path / "shared")

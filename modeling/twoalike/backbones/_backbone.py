@@ -138,23 +138,10 @@ class Backbone:
         licence: str | None = None,
         classifier: nn.Linear | None = None,
     ) -> "Backbone":
-        """Wrap any network with ``forward_features``; its last features are pooled.
+        """Wrap any network with ``forward_features``, as :class:`Pooled` pools these.
 
-        Parameters
-        ----------
-        network
-            ``forward_features`` gives maps (n, p, rows, columns), tokens (n, t, p) or features
-            (n, p) of images (n, 3, h, w).
-        preprocessing
-            How its images are prepared; features mean something with this only.
-        name
-            For files and messages.
-        pool
-            ``mean`` over places or tokens, or the ``first`` token.
-        licence
-            Of its weights.
-        classifier
-            Its layer from pooled features to classes, if these are to be kept.
+        ``name`` is for files and messages, ``classifier`` the network's layer from pooled features
+        to classes, if these are to be kept.
 
         Examples
         --------

@@ -17,7 +17,6 @@ from torch import nn
 
 from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
 from twoalike.backbones._backbone import Backbone, Layered
-from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._libraries import build, library_of, load_by_library
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
@@ -29,6 +28,7 @@ from twoalike.backbones._weights import (
     create_network,
     fault_of,
     fill,
+    hub_or_cache,
     lite0_weights,
     options_of,
     read_weights,
@@ -264,18 +264,9 @@ def _other_weights(folder: Path, name: str) -> TwoalikeError:
 
 
 def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module:
-    """Build a student's network anew from its description and its weights.
+    """Build a student's network, images to the aligned vector, from config.json and its weights.
 
-    Parameters
-    ----------
-    config
-        Content of config.json.
-    weights, vector
-        Its model.safetensors, and its vector.safetensors if the network cannot hold that layer.
-
-    Returns
-    -------
-    Images to the aligned vector.
+    ``vector`` is its vector.safetensors, if the network cannot hold that layer.
     """
     folder, architecture = weights.parent, config.get("architecture")
     needed = ("pretrained_cfg", "num_classes", "num_features", "parts", "vector")

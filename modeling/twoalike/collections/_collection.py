@@ -125,20 +125,8 @@ def located(ids: Sequence[str], names: Sequence[str], where: str) -> npt.NDArray
     """Find the images that names from elsewhere mean: by their ids, or by the last part of these.
 
     Published lists name ImageNet's images flat (``n01440764_10026``), folders hold them by class
-    (``n01440764/n01440764_10026``).
-
-    Parameters
-    ----------
-    ids
-        Ids of the images that there are.
-    names
-        Names to find, with an image's ending or without.
-    where
-        What holds the names, for messages.
-
-    Returns
-    -------
-    Place of each name among the ids, shape (len(names),).
+    (``n01440764/n01440764_10026``). Names may have an image's ending. Gives the place of each among
+    the ids, shape (n,); ``where`` is what holds the names, for messages.
 
     Examples
     --------

@@ -171,12 +171,12 @@ class TripletStream:
         rank[order] = np.arange(len(order))
         dealt = np.argsort(rank[self._part], kind="stable")
         cuts = np.flatnonzero(np.diff(np.repeat(pool_of, sizes))) + 1
-        pools = list(
-            zip(np.split(images[dealt], cuts), np.split(self._part[dealt], cuts), strict=True)
-        )
+        parts: list[Integers] = np.split(self._part[dealt], cuts)
+        pools = list(zip(np.split(images[dealt], cuts), parts, strict=True))
         usable = np.where(sizes >= LEAST[self.rule], sizes, 0)
         _, which = np.unique(pool_of, return_inverse=True)
-        return pools, np.cumsum(self._uses * np.bincount(which, usable).astype(np.int64))
+        ends: Integers = np.cumsum(self._uses * np.bincount(which, usable).astype(np.int64))
+        return pools, ends
 
     def _of_pool(
         self, number: int, pool: int, images: Integers, part: Integers
@@ -340,7 +340,7 @@ def label_images(
     labeller = _labeller(source, features)
     table, folder = labeller.images, Path(out)
     plan = provenance(
-        "labels", seed=seed, inputs=labeller.origin | inputs, config=config.model_dump()
+        "labels", seed=seed, inputs={**labeller.origin, **inputs}, config=config.model_dump()
     ) | {
         "images": len(table.ids),
         "features_sha256": table.digest,

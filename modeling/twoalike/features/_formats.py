@@ -43,6 +43,10 @@ INDEX = "__index_level_"
 """How pandas begins the name of an index that has none."""
 VALUES = ("features", "values")
 _SHAPE = "numbers of shape (objects, features)"
+_NUMBERS = ("integer", "floating")
+_STRINGS = ("string", "large_string", "string_view")
+_LISTS = ("list", "large_list", "fixed_size_list")
+"""Kinds of Arrow's types."""
 
 SMALLEST_MAPPED = 2**28
 """Bytes from which the features of a single file are mapped: smaller ones are faster in memory."""
@@ -120,7 +124,9 @@ def _from_shards(folder: Path) -> FeatureTable:
             remedy="Remove it and compute them again.",
         )
     # What cannot be mapped, such as a compressed shard, is in memory.
-    parts = [one for part in values for one in getattr(part, "parts", (part,))]
+    parts = [
+        one for part in values for one in (part.parts if isinstance(part, MappedRows) else [part])
+    ]
     meta = plan | ({"unreadable": unreadable} if unreadable else {})
     return _table(folder, ids, MappedRows(parts), meta)
 
@@ -197,12 +203,12 @@ def _from_parquet(path: Path, *, named: bool) -> Named:
     ids = None if key is None else _parquet_ids(path, table.column(key), key)
     left_out = {name for name in table.column_names if name.startswith(INDEX)} | {key}
     columns = [name for name in table.column_names if name not in left_out]
-    lists = [name for name in columns if _is_list(table.schema.field(name).type)]
+    lists = [name for name in columns if _is(table.schema.field(name).type, *_LISTS)]
     if lists and len(columns) == 1:
         return ids, _from_lists(path, table.column(lists[0]), lists[0])
     for name in columns:
         kind = table.schema.field(name).type
-        if not _is_number(kind):
+        if not _is(kind, *_NUMBERS):
             raise TwoalikeError(
                 where=path,
                 expected="ids and numbers, or ids and one column of lists",
@@ -219,7 +225,7 @@ def _from_parquet(path: Path, *, named: bool) -> Named:
 def _id_column(path: Path, table: Any, named: bool) -> str | None:
     """Name of the column of ids; None if there is none and ``named`` does not ask for one."""
     found = [name for name in ID_NAMES if name in table.column_names]
-    strings = found or [field.name for field in table.schema if _is_string(field.type)]
+    strings = found or [field.name for field in table.schema if _is(field.type, *_STRINGS)]
     if len(strings) == 1:
         return strings[0]
     if not strings and not named:
@@ -234,9 +240,7 @@ def _id_column(path: Path, table: Any, named: bool) -> str | None:
 
 
 def _parquet_ids(path: Path, column: Any, name: str) -> list[str]:
-    import pyarrow as pa
-
-    if not (_is_string(column.type) or pa.types.is_integer(column.type)):
+    if not _is(column.type, *_STRINGS, "integer"):
         expected = f"object ids as strings in column {name!r}"
         raise TwoalikeError(where=path, expected=expected, found=column.type)
     ids = column.to_pylist()
@@ -254,7 +258,7 @@ def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
     """Features from a column of lists, shape (m, p)."""
     import pyarrow.compute as pc
 
-    if not _is_number(column.type.value_type):
+    if not _is(column.type.value_type, *_NUMBERS):
         raise TwoalikeError(where=path, expected=f"lists of numbers in {name!r}", found=column.type)
     lengths = pc.list_value_length(column).fill_null(-1).to_numpy()
     odd = np.flatnonzero((lengths != lengths[:1]) | (lengths < 0))
@@ -270,28 +274,12 @@ def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
     return values.reshape(len(lengths), -1 if len(values) else 0)
 
 
-def _is_number(kind: Any) -> bool:
+def _is(kind: Any, *names: str) -> bool:
+    """Whether a type of Arrow, or that of a dictionary's values, is of one of these kinds."""
     import pyarrow as pa
 
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
-
-
-def _is_string(kind: Any) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
 
 
 def _checked(path: Path, ids: Sequence[str], values: Content) -> Rows:

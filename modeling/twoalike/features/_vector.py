@@ -56,14 +56,7 @@ def join_parts(
 ) -> AlignedVector:
     """Put two affine maps of p features into one vector; each is a weight and a bias.
 
-    Parameters
-    ----------
-    features
-        Shapes (p, p) and (p,).
-    human
-        Shapes (d, p) and (d,), the balance included; None: a vector without this part.
-    description
-        How they were chosen.
+    ``features`` have the shapes (p, p) and (p,), ``human``, the balance included, (d, p) and (d,).
     """
     maps = {FEATURES: features} | ({HUMAN: human} if human is not None else {})
     ends = np.cumsum([len(bias) for _, bias in maps.values()]).tolist()

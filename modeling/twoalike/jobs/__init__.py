@@ -3,7 +3,6 @@
 Each piece makes one file, so that what is done is known from the files alone.
 """
 
-from twoalike.jobs._config import SlurmConfig, slurm_settings
-from twoalike.jobs._tasks import Task, run_tasks
+from twoalike.jobs._tasks import SlurmConfig, Task, run_tasks, slurm_settings
 
 __all__ = ["SlurmConfig", "Task", "run_tasks", "slurm_settings"]

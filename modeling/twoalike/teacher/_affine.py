@@ -154,15 +154,7 @@ class AffineTeacher:
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
     ) -> npt.NDArray[np.float32]:
-        """Positions of objects, shape (1, n, D + p); their dot products are log-odds.
-
-        Parameters
-        ----------
-        ids
-            Ids of n objects.
-        features
-            Features of at least these objects.
-        """
+        """Positions of n objects with features, shape (1, n, D + p); dot products are log-odds."""
         if features is None:
             raise TwoalikeError(
                 where="this teacher", expected="`features=...` to place objects", found="none"
@@ -174,14 +166,8 @@ class AffineTeacher:
     ) -> npt.NDArray[np.float64]:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
 
-        Parameters
-        ----------
-        triplets
-            Rows of ``features``, shape (n, 3).
-        features
-            Features of the network that the map was fitted to.
-        anchored
-            Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
+        ``triplets`` (n, 3) are rows of ``features``. Where ``anchored`` (n,), item 1 is a reference
+        and never the odd one.
         """
         triplets = np.asarray(triplets)
         rows, inverse = np.unique(triplets, return_inverse=True)

@@ -125,23 +125,9 @@ def fit_teacher(
 ) -> AffineTeacher:
     """Fit the map from features to a posterior's space.
 
-    Parameters
-    ----------
-    posterior
-        Soft labels and similarities of m objects.
-    features
-        Features of some of these objects at least, six or more; the map is fitted to these.
-    config
-        Penalties, folds, seed.
-    judged
-        Which objects people judged, shape (m,); the map is fitted to these. None: all.
-    choices
-        People's choices, ideally all of them: they set penalty, identity block and temperature
-        if there are enough, and the map is scored on them.
-
-    Returns
-    -------
-    The teacher; its ``description`` holds the penalty and the scores on held-out objects.
+    It is fitted to those of the objects ``judged``, (m,), that have features, six or more. People's
+    choices, ideally all of them, set penalty, identity block and temperature if there are enough,
+    and the map is scored on them. The teacher's ``description`` holds the scores.
     """
     config = config or TeachConfig()
     was_judged = np.ones(len(posterior.ids), bool) if judged is None else judged

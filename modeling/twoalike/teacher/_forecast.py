@@ -126,21 +126,9 @@ def forecast(
 ) -> Forecast:
     """Forecast the gain in likeness and in ability on unseen objects.
 
-    Parameters
-    ----------
-    posterior
-        Of m objects.
-    features
-        The network's, of the judged objects and of any other images.
-    judged
-        Which objects people judged, shape (m,). None: all.
-    classes
-        Labels of objects (see :func:`twoalike.tables.read_labels`; the last level), which ability
-        is measured by. None: their folders, if the ids have any.
-    tested
-        Objects that a test is of. None: a fifth of those judged, but 30 at least.
-    seed
-        Of the folds and of the examples of classes.
+    ``features`` are those of the objects ``judged``, (m,), and of any other images; ability is
+    measured by the last level of ``classes`` (None: their folders, if the ids have any). Intervals
+    are for a test of ``tested`` objects (None: a fifth of those judged, but 30 at least).
     """
     known = classes_of(features.ids, classes)
     if classes is not None and known is None:

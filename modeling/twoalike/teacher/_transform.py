@@ -79,14 +79,8 @@ def import_transform(
 def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeacher:
     """Read gLocal's ``transform.npz`` as a teacher at temperature 1.
 
-    Parameters
-    ----------
-    path
-        Arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or shape (p,)), optionally
-        ``bias`` (D,). Pickled arrays are refused.
-    backbone
-        The network whose p features it maps, by its name in ``twoalike features``; the file does
-        not name it.
+    It has arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or (p,)), optionally
+    ``bias`` (D,). The file does not name the network whose p features it maps.
     """
     path = Path(path)
     arrays = _arrays(path)
@@ -119,21 +113,9 @@ def set_temperature_by_choices(
 ) -> AffineTeacher:
     """Return the teacher at the temperature that predicts people's choices best.
 
-    One number is fitted to all choices, so its score on them is close to that on new choices of
-    the same objects. Whether the map itself was fitted to them is not recorded.
-
-    Parameters
-    ----------
-    teacher
-        Any map.
-    features
-        Features of at least the judged objects.
-    choices
-        Choices whose triplets are rows of ``features``.
-
-    Returns
-    -------
-    The same map; its description holds the scores at the old and the new temperature.
+    One number is fitted to all choices, whose triplets are rows of ``features``, so its score on
+    them is close to that on new choices of the same objects. The description holds the scores at
+    the old and the new temperature.
     """
     rows, inverse = np.unique(choices.triplets, return_inverse=True)
     part = FeatureTable(
