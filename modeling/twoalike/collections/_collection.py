@@ -44,27 +44,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """n images in a fixed order.
+    """n images in a fixed order."""
 
-    Attributes
-    ----------
-    where
-        Folder or file that was opened.
-    ids
-        Ids of the images, unique.
-    sizes
-        Bytes of each as it is stored, shape (n,); 0 if Python holds it.
-    store
-        Reads them.
-    rows
-        Place of each image in the store, shape (n,).
-    """
-
-    where: Path
-    ids: tuple[str, ...]
-    sizes: Integers
-    store: Store
-    rows: Integers
+    where: Path  # folder or file that was opened
+    ids: tuple[str, ...]  # ids of the images, unique
+    sizes: Integers  # bytes of each as it is stored, shape (n,); 0 if Python holds it
+    store: Store  # reads them
+    rows: Integers  # place of each image in the store, shape (n,)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -31,24 +31,14 @@ GROUPS = 4
 
 @dataclass(frozen=True, eq=False)
 class Cells(Store):
-    """Cells of a table's column of images by number, in parts that are opened when needed.
+    """Cells of a table's column of images by number, in parts that are opened when needed."""
 
-    Attributes
-    ----------
-    paths
-        Files of the table.
-    column
-        Column of images.
-    starts
-        First row of each part, and after them the number of rows, shape (parts + 1,).
-    parts
-        File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
-        first row in the file, shape (parts, 3).
-    """
-
-    paths: Sequence[str]
-    column: str
+    paths: Sequence[str]  # files of the table
+    column: str  # column of images
+    # First row of each part, and after them the number of rows, shape (parts + 1,)
     starts: npt.NDArray[np.int64]
+    # File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
+    # first row in the file, shape (parts, 3)
     parts: npt.NDArray[np.int64]
 
     def name(self, row: int) -> str:

@@ -22,20 +22,11 @@ from twoalike.study import TwoalikeError, progress, shortened
 
 @dataclass(frozen=True, eq=False)
 class TarShards(Store):
-    """Images of tar files by number.
+    """Images of tar files by number."""
 
-    Attributes
-    ----------
-    paths
-        The shards.
-    members
-        Name of each image within its shard.
-    shards, offsets, sizes
-        Where it is: number of the shard, and bytes in it, each of shape (n,).
-    """
-
-    paths: Sequence[str]
-    members: Sequence[str]
+    paths: Sequence[str]  # the shards
+    members: Sequence[str]  # name of each image within its shard
+    # Where it is: number of the shard, and bytes in it, each of shape (n,)
     shards: npt.NDArray[np.int64]
     offsets: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]

@@ -40,24 +40,13 @@ UNEVEN = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class LabelTable:
-    """Triplets of images with their choice probabilities.
+    """Triplets of images with their choice probabilities."""
 
-    Attributes
-    ----------
-    ids
-        Image ids, in the order in which they first appear.
-    triplets
-        Indices into the ids, shape (n, 3).
-    probabilities
-        Probability that item 1, 2, 3 is called the odd one, shape (n, 3); rows sum to one.
-    meta
-        Content of labels.json.
-    """
-
-    ids: tuple[str, ...]
-    triplets: npt.NDArray[np.int32]
+    ids: tuple[str, ...]  # image ids, in the order in which they first appear
+    triplets: npt.NDArray[np.int32]  # indices into the ids, shape (n, 3)
+    # Probability that item 1, 2, 3 is called the odd one, shape (n, 3); rows sum to one
     probabilities: npt.NDArray[np.float32]
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)  # content of labels.json
 
 
 def shard_path(folder: Path, number: int) -> Path:

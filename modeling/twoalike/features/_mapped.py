@@ -25,26 +25,15 @@ _LOCAL_HEADER = 30
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Where the rows of an array lie in a file.
+    """Where the rows of an array lie in a file."""
 
-    Attributes
-    ----------
-    path, offset
-        File, and number of the array's first byte in it.
-    shape, dtype
-        Of the array, two-dimensional.
-    member, crc
-        In an archive, name of the array's file and its CRC-32; None: no archive.
-    state
-        Size and time of change of the file: another file is not read in its place.
-    """
-
-    path: Path
+    path: Path  # file, and number of the array's first byte in it
     offset: int
-    shape: tuple[int, int]
+    shape: tuple[int, int]  # of the array, two-dimensional
     dtype: np.dtype[Any]
-    member: str | None
+    member: str | None  # in an archive, name of the array's file and its CRC-32; None: no archive
     crc: int | None
+    # Size and time of change of the file: another file is not read in its place
     state: tuple[int, int]
 
     def __len__(self) -> int:

@@ -55,26 +55,14 @@ WITHOUT_EVIDENCE: tuple[Form, float] = ((True, 3.0), 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Images that a vector is fitted to and judged by.
+    """Images that a vector is fitted to and judged by."""
 
-    Attributes
-    ----------
-    features
-        Shape (n, p).
-    judged
-        Rows of the images that people judged, shape (m,).
-    similarity
-        The teacher's similarities of these, shape (m, m).
-    classes
-        Class of each image, -1 for none, shape (n,); None: there are no classes.
-    crops
-        Features of a crop of each image, shape (n, p), where there are no classes.
-    """
-
-    features: npt.NDArray[np.float32]
-    judged: Integers
-    similarity: Floats
+    features: npt.NDArray[np.float32]  # shape (n, p)
+    judged: Integers  # rows of the images that people judged, shape (m,)
+    similarity: Floats  # the teacher's similarities of these, shape (m, m)
+    # Class of each image, -1 for none, shape (n,); None: there are no classes
     classes: Integers | None = None
+    # Features of a crop of each image, shape (n, p), where there are no classes
     crops: npt.NDArray[np.float32] | None = None
 
     @property
@@ -109,24 +97,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class VectorSettings:
-    """How the parts of a vector are made.
+    """How the parts of a vector are made."""
 
-    Attributes
-    ----------
-    centred
-        Whether the origin of the features is the mean of the images.
-    whitening
-        Shrinkage of whitening, in mean variances; None: not whitened.
-    balance
-        Length of the human part, in lengths of the features.
-    penalty
-        Of the ridge regression, in mean squared norms of the features.
-    """
-
-    centred: bool
-    whitening: float | None
-    balance: float
-    penalty: float
+    centred: bool  # whether the origin of the features is the mean of the images
+    whitening: float | None  # shrinkage of whitening, in mean variances; None: not whitened
+    balance: float  # length of the human part, in lengths of the features
+    penalty: float  # of the ridge regression, in mean squared norms of the features
 
     def fit(self, of: Evidence, rows: Integers | None = None) -> AlignedVector:
         """Fit the vector to the images ``rows``, or to all."""
@@ -391,24 +367,13 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """Likeness and ability of all vectors tried, on held-out objects, and the one chosen.
+    """Likeness and ability of all vectors tried, on held-out objects, and the one chosen."""
 
-    Attributes
-    ----------
-    points
-        Settings with likeness and ability (None without classes or crops).
-    base
-        Likeness and ability of the network's own features.
-    chosen
-        The settings chosen.
-    centred
-        Whether the origin of the network's own features is the mean of the images.
-    """
-
+    # Settings with likeness and ability (None without classes or crops)
     points: tuple[Mapping[str, Any], ...]
-    base: Mapping[str, Any]
-    chosen: VectorSettings
-    centred: bool
+    base: Mapping[str, Any]  # likeness and ability of the network's own features
+    chosen: VectorSettings  # the settings chosen
+    centred: bool  # whether the origin of the network's own features is the mean of the images
 
     def as_dict(self) -> dict[str, Any]:
         """For config.json."""

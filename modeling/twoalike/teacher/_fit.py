@@ -67,31 +67,16 @@ class TeachConfig(Strict):
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """People's choices.
+    """People's choices."""
 
-    Attributes
-    ----------
-    triplets
-        Rows of the posterior's objects, or of a table of features, shape (n, 3).
-    chosen
-        Item called the odd one, 0 to 2, shape (n,).
-    lapse
-        Share of guesses among the choices.
-    anchored
-        Which are anchored choices, shape (n,): item 1 is the reference, and the odd one is the item
-        that is not called the more similar to it. None: none.
-    left_out
-        Number of choices that name other objects.
-    of_others
-        Number of choices of people whose likeness the teacher is not.
-    """
-
-    triplets: Integers
-    chosen: Integers
-    lapse: float = 0.0
+    triplets: Integers  # rows of the posterior's objects, or of a table of features, shape (n, 3)
+    chosen: Integers  # item called the odd one, 0 to 2, shape (n,)
+    lapse: float = 0.0  # share of guesses among the choices
+    # Which are anchored choices, shape (n,): item 1 is the reference, and the odd one is the item
+    # that is not called the more similar to it. None: none
     anchored: Booleans | None = None
-    left_out: int = 0
-    of_others: int = 0
+    left_out: int = 0  # number of choices that name other objects
+    of_others: int = 0  # number of choices of people whose likeness the teacher is not
 
     def within(self, rows: Integers, m: int) -> "Choices":
         """Choices whose objects are all among ``rows`` of m, as positions there."""
