@@ -34,11 +34,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 from PIL import Image
 
 from twoalike.choice import PAIRS
-from twoalike.distill import read_clusters, read_labels
+from twoalike.distill import read_labels
 from twoalike.features import read_features
 from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, save_teacher
@@ -202,15 +203,14 @@ def run(
 def last_step(student: Path) -> int:
     """Step of the latest checkpoint of a run; 0 if there is none."""
     found = student.with_name(f"{student.name}.checkpoints").glob("step-*")
-    return max((int(path.name.removeprefix("step-")) for path in found), default=0)
+    return max((int(path.stem.removeprefix("step-")) for path in found), default=0)
 
 
 def diversity(labels: Path, images: int) -> dict[str, float]:
     """Count images and reuse of pairs from the files that were written."""
     table = read_labels(labels)
-    clusters = read_clusters(labels / "clusters.parquet")
-    place = {name: row for row, name in enumerate(clusters.ids)}
-    cluster = clusters.labels[[place[name] for name in table.ids]]
+    clusters = pd.read_parquet(labels / "clusters.parquet")
+    cluster = clusters.set_index("image")["cluster"].loc[list(table.ids)].to_numpy()
     n = len(table.ids)
     pairs = np.concatenate([np.sort(table.triplets[:, pair], axis=1) for pair in PAIRS])
     numbers, times = np.unique(pairs[:, 0].astype(np.int64) * n + pairs[:, 1], return_counts=True)

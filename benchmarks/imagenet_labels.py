@@ -1,4 +1,4 @@
-"""Labels of AligNet's size: time, memory and diversity.
+"""Labels of AligNet's size: time and memory.
 
     python -P benchmarks/imagenet_labels.py [--scale 1] [--folder FOLDER]
 
@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.distill import cached_clusters, label_images, read_labels
+from twoalike.distill import label_images, read_labels
+from twoalike.distill._sampled import find_clusters
 from twoalike.features import FeatureTable, feature_shard, read_features, write_features
 from twoalike.study import provenance, write_json
 from twoalike.teacher import AffineTeacher, save_teacher
@@ -79,11 +80,10 @@ def do_step(step: str, folder: Path, triplets: int, part: str) -> None:
     if step == "clusters":
         features = read_features(folder / "features")
         found["read_s"] = time.perf_counter() - start
-        labels.mkdir()
-        clusters = cached_clusters(labels / "clusters.parquet", features, CLUSTERS)
-        found["clusters"] = np.bincount(clusters.labels).tolist()
+        members = np.bincount(find_clusters(features, CLUSTERS))
+        found["clusters"] = members[members > 0].tolist()
     else:
-        made = label_images(
+        label_images(
             folder / "teacher",
             folder / "features",
             labels,
@@ -91,7 +91,6 @@ def do_step(step: str, folder: Path, triplets: int, part: str) -> None:
             clusters=CLUSTERS,
             part=part,
         )
-        found["diversity"] = vars(made.diversity)
     found["seconds"] = time.perf_counter() - start
     found["gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(json.dumps(found))
@@ -116,17 +115,18 @@ def run(step: str, folder: Path, triplets: int, processes: int) -> list[dict[str
     return [json.loads(words.splitlines()[-1]) for words in said]
 
 
-def check(folder: Path, diversity: dict[str, int], triplets: int) -> None:
-    """Read the labels back: all are there, with as many images as was counted."""
+def check(folder: Path, triplets: int) -> int:
+    """Read the labels back: all are there; gives the number of their images."""
     table = read_labels(folder / "labels")
-    if len(table.triplets) != triplets or len(table.ids) != diversity["images"]:
+    if len(table.triplets) != triplets:
         raise RuntimeError("the labels are not those that were planned")
+    return len(table.ids)
 
 
 def report(scale: float, sizes: dict[str, int], found: dict[str, Any]) -> str:
     """Lay out the table."""
     clusters, labels = found["clusters"][0], found["labels"]
-    members, seen = clusters["clusters"], labels[0]["diversity"]
+    members, seen = clusters["clusters"], found["seen"]
     seconds = clusters["seconds"] + max(part["seconds"] for part in labels)
     most = max(part["gib"] for part in [clusters, *labels])
     packages = ", ".join(
@@ -146,7 +146,7 @@ def report(scale: float, sizes: dict[str, int], found: dict[str, Any]) -> str:
         f"| read and check the features | 1 | {clusters['read_s']:.0f} | |",
         f"| these, and {len(members)} clusters of {min(members):,} to {max(members):,} images "
         f"| 1 | {clusters['seconds']:.0f} | {clusters['gib']:.2f} |",
-        f"| labels, and counts of images and pairs | {len(labels)} "
+        f"| labels, with clusters found by each process | {len(labels)} "
         f"| {max(part['seconds'] for part in labels):.0f} "
         f"| {max(part['gib'] for part in labels):.2f} |",
         f"| together | | {seconds:.0f} | {most:.2f} |",
@@ -154,12 +154,7 @@ def report(scale: float, sizes: dict[str, int], found: dict[str, Any]) -> str:
         "",
         "| | found | possible |",
         "|---|---|---|",
-        f"| different images | {seen['images']:,} ({seen['images'] / sizes['images']:.1%}) "
-        f"| {sizes['images']:,} |",
-        f"| different pairs | {seen['pairs']:,} ({seen['pairs'] / (3 * sizes['triplets']):.1%}) "
-        f"| {3 * sizes['triplets']:,} |",
-        f"| largest reuse of a pair | {seen['largest_reuse']} | |",
-        f"| largest reuse of a pair of one cluster | {seen['largest_reuse_in_cluster']} | |",
+        f"| different images | {seen:,} ({seen / sizes['images']:.1%}) | {sizes['images']:,} |",
         "",
         *found["note"],
     ]
@@ -188,7 +183,7 @@ def main() -> None:
             "labels": run("labels", folder, triplets, 2),
             "note": [],
         }
-        check(folder, found["labels"][0]["diversity"], triplets)
+        found["seen"] = check(folder, triplets)
     if given.scale != 1:
         found["note"] = [
             f"One process labels in proportion to triplets, and memory hardly depends on images: "

@@ -3,13 +3,12 @@
     python -P benchmarks/labels.py [--rounds 15]
 
 All sides label the same triplets with the same choice model: as `twoalike predict --sample` does,
-pool by pool (`TripletStream.blocks`, `position_probabilities`), or from one matrix
-(`matrix_probabilities`); from the rows of each triplet, gathered for all triplets at once, as one
-writes it down first; and from rows gathered in blocks of 128 to 8,192 triplets, whichever size is
-fastest here, as one writes it after a look at the clock. Sides start from the same positions, or
-from the same features: the positions of 1.28 million images in 1,329 dimensions take 6.3 GiB, so
-that at that size each side has to place what it gathers. Numbers are random: what they are does not
-change the time.
+pool by pool (`TripletStream.blocks`), or from one matrix (`matrix_probabilities`); from the rows of
+each triplet, gathered for all triplets at once, as one writes it down first; and from rows gathered
+in blocks of 128 to 8,192 triplets, whichever size is fastest here, as one writes it after a look at
+the clock. Sides start from the same positions, or from the same features: the positions of 1.28
+million images in 1,329 dimensions take 6.3 GiB, so that at that size each side has to place what it
+gathers. Numbers are random: what they are does not change the time.
 
 The sides take turns, on one thread, since gathering knows no more. Times are processor times, which
 other work on the machine disturbs least; ratios are medians over neighbouring turns. The table goes
@@ -34,14 +33,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import PAIRS, log_choice
-from twoalike.distill import LabelConfig, TripletStream, batch_triplets
+from twoalike.distill import LabelConfig, batch_triplets
+from twoalike.distill._sampled import TripletStream
 from twoalike.features import FeatureTable
-from twoalike.teacher import (
-    AffineTeacher,
-    matrix_probabilities,
-    position_probabilities,
-    sample_triplets,
-)
+from twoalike.teacher import AffineTeacher, matrix_probabilities, sample_triplets
 
 RESULTS = Path(__file__).parent / "results" / "labels.md"
 BLOCKS = (128, 512, 2048, 8192)
@@ -80,9 +75,10 @@ class Case:
         every = self.images * (self.images - 1) * (self.images - 2) // 6
         if self.labels is not None:
             clusters = rng.integers(CLUSTERS, size=self.images)
-            stream = TripletStream(clusters, "cluster-boundary", 0, number=self.labels)
-            shard = (0, self.triplets)
-            return x, stream.triplets(*shard), list(stream.blocks(*shard))
+            stream = TripletStream(clusters, LabelConfig(triplets=self.labels))
+            parts = list(stream.blocks(0, self.triplets))
+            ends = np.cumsum([0, *map(len, parts)]).tolist()
+            return x, np.concatenate(parts), list(zip(ends, ends[1:], strict=False))
         if self.triplets == every:
             return x, batch_triplets(self.images, every, rng), []
         return x, sample_triplets(self.images, self.triplets, rng), []
@@ -143,7 +139,7 @@ def by_matrix(
         for start, stop in blocks:
             codes, images = pd.factorize(triplets[start:stop].reshape(-1))
             own = place(draw[images])
-            total[start:stop] += position_probabilities(own, codes.reshape(-1, 3))
+            total[start:stop] += matrix_probabilities(own @ own.T, codes.reshape(-1, 3))
     return total / np.float32(len(x))
 
 

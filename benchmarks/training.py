@@ -50,11 +50,11 @@ from twoalike.distill import (
     triplet_loss,
 )
 from twoalike.distill._fabric import make_fabric
-from twoalike.distill._graph import compute_twice
 from twoalike.distill._lesson import image_lesson
 from twoalike.distill._loop import Trainer
 from twoalike.distill._sources import Opinion
 from twoalike.distill._student import StudentNetwork
+from twoalike.distill._trainable import compute_twice
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, save_teacher
@@ -260,7 +260,7 @@ def resumed(folder: Path, processes: int) -> str:
 
     interrupt(start("stopped"), place / "stopped" / "training.jsonl")
     found = (place / "stopped.checkpoints").glob("step-*")
-    step = max(int(path.name.removeprefix("step-")) for path in found)
+    step = max(int(path.stem.removeprefix("step-")) for path in found)
     for name, more in (("stopped", ("--resume",)), ("whole", ())):
         if start(name, *more).wait():
             raise SystemExit(f"the run {name} failed")

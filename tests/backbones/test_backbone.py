@@ -41,14 +41,6 @@ def test_untrained_networks_follow_their_seed_and_leave_torch_alone() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_hash_sees_every_value_and_every_name() -> None:
-    module = load_backbone("test_resnet", untrained=True).module
-    before = weights_sha256(module)
-    with torch.no_grad():
-        list(module.buffers())[3].view(-1)[0] += 1
-    assert weights_sha256(module) != before
-
-
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_local_weights_with_or_without_classifier(tmp_path: Path, suffix: str) -> None:
     torch.manual_seed(3)

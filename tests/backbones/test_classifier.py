@@ -58,7 +58,7 @@ def test_pretrained_weights_bring_as_many_classes_as_they_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By timm's own way to pretrained weights, here to a folder; no hub is asked."""
-    monkeypatch.setattr("twoalike.backbones._hub._answers", lambda address: False)
+    monkeypatch.setattr("twoalike.backbones._weights._answers", lambda address: False)
     model = timm.create_model("test_resnet", num_classes=10).eval()
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     settings = {**Preprocessing(size=64).as_timm(), "num_classes": 10, "classifier": "fc"}

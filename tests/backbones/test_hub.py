@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import constants
 
 from twoalike.backbones import load_backbone
-from twoalike.backbones._hub import hub_or_cache
+from twoalike.backbones._weights import hub_or_cache
 from twoalike.study import TwoalikeError
 
 
@@ -23,7 +23,7 @@ def test_offline_ends_at_once_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """timm's real way to its weights: the hub's client would try for three quarters of a minute."""
-    monkeypatch.setattr("twoalike.backbones._hub.urlopen", refuses(URLError("no network")))
+    monkeypatch.setattr("twoalike.backbones._weights.urlopen", refuses(URLError("no network")))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     started = time.monotonic()
     with pytest.raises(TwoalikeError, match=r"test_resnet: .*weights=.*untrained=True") as caught:
@@ -42,7 +42,7 @@ def test_offline_ends_at_once_with_what_to_do(
 def test_a_refusal_is_an_answer_and_silence_is_none(
     error: Exception, offline: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.backbones._hub.urlopen", refuses(error))
+    monkeypatch.setattr("twoalike.backbones._weights.urlopen", refuses(error))
     before = constants.HF_HUB_OFFLINE
     with hub_or_cache():
         assert constants.HF_HUB_OFFLINE is (before or offline)
@@ -50,6 +50,6 @@ def test_a_refusal_is_an_answer_and_silence_is_none(
 
 
 def test_a_network_of_which_there_are_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twoalike.backbones._hub.urlopen", refuses(URLError("no network")))
+    monkeypatch.setattr("twoalike.backbones._weights.urlopen", refuses(URLError("no network")))
     with pytest.raises(TwoalikeError, match=r"No pretrained weights exist.*untrained=True"):
         load_backbone("convnext_atto_rms")

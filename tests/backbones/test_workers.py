@@ -69,19 +69,6 @@ def test_workers_do_not_change_a_bit_and_leave_out_the_same(many: Path) -> None:
     np.testing.assert_allclose(np.asarray(table.values), here.values, atol=1e-5)
 
 
-def test_each_image_is_read_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from twoalike.backbones import _extract
-
-    read: list[int] = []
-    original = _extract.read_image
-    monkeypatch.setattr(
-        _extract, "read_image", lambda images, i: (read.append(i), original(images, i))[1]
-    )
-    (photos / "a.png").write_bytes(b"no image")
-    extract_features(mean_colour(), photos, skip_unreadable=True, batch=1)
-    assert read == [0, 1, 2, 3, 4]
-
-
 def test_an_error_of_a_worker_is_one_line(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = many.parent / "f.npz"
     assert run("--images", many, "--out", out, "--workers", 1) == 1

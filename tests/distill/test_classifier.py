@@ -1,8 +1,6 @@
 """The classification head kept: its term, what it holds, and the classifier in the folder."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from twoalike.backbones import (
     load_backbone,
     without_vector,
 )
-from twoalike.distill import DistillConfig, class_divergence, distill, export_onnx, load_recipe
+from twoalike.distill import DistillConfig, class_divergence, distill, export_onnx
 from twoalike.distill._student import Base, StudentNetwork, identity_head
 from twoalike.distill._trainable import TOLERANCE, difference, prepare_training
 from twoalike.distill._update import Update
@@ -96,19 +94,6 @@ def test_divergence_is_that_of_the_softened_probabilities(rng: np.random.Generat
     assert torch.isfinite(class_divergence(sure.flip(1), sure))
 
 
-def test_its_gradient_pulls_towards_the_classes_that_were(rng: np.random.Generator) -> None:
-    before = torch.from_numpy(3 * rng.normal(size=(20, 5))).float()
-    now = torch.from_numpy(3 * rng.normal(size=(20, 5))).float().requires_grad_()
-    (slope,) = torch.autograd.grad(class_divergence(now, before), now)
-    expected = ((now / 2).softmax(1) - (before / 2).softmax(1)) / (2 * len(now))
-    torch.testing.assert_close(slope, expected, atol=1e-7, rtol=1e-4)
-    assert (now.argmax(1) == before.argmax(1)).float().mean() < 0.6
-    for _ in range(200):
-        (slope,) = torch.autograd.grad(class_divergence(now, before), now)
-        now = (now - 40 * slope).detach().requires_grad_()
-    assert torch.equal(now.argmax(1), before.argmax(1))
-
-
 @pytest.mark.parametrize("train", ["full", "last", "lora"])
 @pytest.mark.parametrize("head", ["none", "linear"])
 def test_the_term_is_zero_at_the_start_and_leads_back_to_it(
@@ -171,26 +156,6 @@ def test_classes_stay_with_it_and_go_without(
     assert held["held_out"]["student"]["kl"] < held["held_out"]["base"]["kl"]
     assert free["classifier"] is None
     assert "same_class" not in free["held_out"]["start"]
-
-
-@pytest.mark.slow
-def test_an_imagenet_classifier_still_classifies(squares: Squares, tmp_path: Path) -> None:
-    """EfficientNet-Lite0 with its thousand classes, by few steps."""
-    base = load_backbone("efficientnet_lite0", classifier=True).resized(64)
-    shares = []
-    for weight in (0.0, 10.0):
-        run(
-            squares,
-            tmp_path / f"s{weight:.0f}",
-            "efficientnet_lite0",
-            size=64,
-            steps=12,
-            evaluate_every=12,
-            keep_classifier=weight,
-            rate=1e-4,
-        )
-        shares.append(same_class(squares, tmp_path / f"s{weight:.0f}", base))
-    assert shares[1] > shares[0] + 0.25
 
 
 @pytest.mark.parametrize("train", ["full", "last", "lora"])
@@ -303,14 +268,6 @@ def test_a_module_of_ones_own_may_bring_a_classifier(squares: Squares, tmp_path:
         run(squares, tmp_path / "u", wrong, size=None)
 
 
-def test_a_probe_has_nothing_to_keep() -> None:
-    with pytest.raises(TwoalikeError, match="closed form, which trains nothing") as caught:
-        load_recipe(None, {"train": "probe", "keep_classifier": 1.0})
-    assert "\n" not in str(caught.value)
-    with pytest.raises(TwoalikeError, match="keep_classifier"):
-        load_recipe(None, {"keep_classifier": -1.0})
-
-
 @pytest.mark.parametrize(
     "also", [{"train": "lora"}, {"ema": 0.5, "preserve": 1.0, "precision": "bf16"}]
 )
@@ -346,59 +303,3 @@ def test_a_stopped_run_goes_on_to_the_same_student(
     run(squares, tmp_path / "stopped", weights=weights, resume=True, **also)
     for name in ("model.safetensors", "training.jsonl", "config.json"):
         assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
-
-
-KILLED = """
-import sys
-from twoalike.cli.app import main
-from twoalike.distill._update import Update
-real = Update.take
-def step(self, number, data):
-    if number == 3:
-        sys.exit(3)
-    return real(self, number, data)
-Update.take = step
-main(sys.argv[1:])
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_keep_the_classes_and_resume_exactly(
-    squares: Squares, tmp_path: Path
-) -> None:
-    """Each with the whole network or with its share of it."""
-    torch.manual_seed(4)
-    network = timm.create_model("resnet18", num_classes=5)
-    save_file(network.state_dict(), tmp_path / "r18.safetensors")
-    write_features(tmp_path / "colours.npz", squares.features)
-    (tmp_path / "killed.py").write_text(KILLED)
-    settings = "steps = 4\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\n"
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words = ["distill", "--teacher", squares.teacher, "--images", squares.images]
-    words += ["--student", "resnet18", "--weights", tmp_path / "r18.safetensors"]
-    words += ["--features", tmp_path / "colours.npz", "--device", "cpu"]
-
-    def launch(way: str, name: str, *program: str | Path, more: str = "") -> int:
-        command = [*together, "--nproc-per-node", "2", *program, *words]
-        command += ["--config", tmp_path / f"{way}.toml", "--out", tmp_path / name]
-        return subprocess.run(
-            [*map(str, command), *more.split()], capture_output=True, text=True, check=False
-        ).returncode
-
-    verb = ("-m", "twoalike.cli.app")
-    scores = []
-    for way in ("ddp", "fsdp"):
-        own = f"parallel = '{way}'\nkeep_classifier = 2\npreserve = 0.5\n"
-        (tmp_path / f"{way}.toml").write_text(settings + own)
-        assert launch(way, f"{way}-whole", *verb) == 0
-        if way == "fsdp":
-            assert launch(way, "fsdp-stopped", tmp_path / "killed.py") != 0
-            assert launch(way, "fsdp-stopped", *verb, more="--resume") == 0
-            for name in ("model.safetensors", "training.jsonl", "config.json"):
-                whole, stopped = (tmp_path / f"fsdp-{kind}" / name for kind in ("whole", "stopped"))
-                assert sha256_file(whole) == sha256_file(stopped)
-        said = json.loads((tmp_path / f"{way}-whole" / "config.json").read_text())
-        assert said["classifier"]["classes"] == 5
-        assert said["held_out"]["start"]["same_class"] == 1
-        scores.append(said["held_out"]["student"]["kl"])
-    assert scores[0] == pytest.approx(scores[1], rel=0.02)

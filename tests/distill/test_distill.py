@@ -170,7 +170,7 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
     log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log if "loss" in row] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in log if "held_out" in row] == [0, 2, 4, 6]
-    kept = sorted(path.name for path in (tmp_path / "student.checkpoints").glob("step-*"))
+    kept = sorted(path.stem for path in (tmp_path / "student.checkpoints").glob("step-*"))
     scores = [row["held_out"] | {"step": row["step"]} for row in log if "held_out" in row]
     best = min(scores, key=lambda it: (not it["able"], -it["likeness"]))["step"]
     assert kept == sorted({f"step-{best:07d}", "step-0000004", "step-0000006"})

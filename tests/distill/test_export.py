@@ -30,7 +30,7 @@ from twoalike.backbones import (
 )
 from twoalike.cli.app import main
 from twoalike.distill import DistillConfig, distill, export_onnx, label_images
-from twoalike.distill._card import model_card
+from twoalike.distill._export import model_card
 from twoalike.features import AlignedVector, FeatureTable, join_parts, write_features
 from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, provenance

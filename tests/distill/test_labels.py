@@ -1,81 +1,39 @@
 """Labels in shards: the teacher's own probabilities, the same bytes whoever writes them."""
 
-import json
-from math import comb
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.distill.conftest import Squares
 
-from twoalike.distill import (
-    LabelConfig,
-    batch_triplets,
-    read_clusters,
-    read_labels,
-    teacher_labeller,
-    write_labels,
-)
-from twoalike.distill import _labels as label_run
+from twoalike.distill import LabelConfig, label_images, read_labels
+from twoalike.distill import _sampled as label_run
 from twoalike.distill._labels import write_shard
+from twoalike.distill._sampled import RULES, Rule, TripletStream, find_clusters
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, write_json
-from twoalike.teacher import (
-    AffineTeacher,
-    load_teacher,
-    matrix_probabilities,
-    position_probabilities,
-)
+from twoalike.teacher import load_teacher
 
-CONFIG = LabelConfig(seed=4, triplets=250, shard=60, pool=24, clusters=4)
+KINDS = {"cluster-boundary": 2, "within": 1, "between": 3}
+"""Clusters of a triplet, by rule."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def write(squares: Squares, out: Path, config: LabelConfig = CONFIG, **part: int) -> None:
-    label = teacher_labeller(load_teacher(squares.teacher), squares.features)
-    inputs = {"teacher": squares.teacher / "teacher.json"}
-    write_labels(out, squares.features, label, config, inputs=inputs, **part)
+def write(squares: Squares, out: Path, **settings: object) -> None:
+    given = {"number": 250, "shard": 60, "pool": 24, "clusters": 4, "seed": 4} | settings
+    label_images(squares.teacher, squares.features, out, **given)  # type: ignore[arg-type]
 
 
-def test_matrix_gives_what_rows_give(rng: np.random.Generator) -> None:
-    """All triplets of a batch, by the identity block as well, at another temperature than one."""
-    teacher = AffineTeacher(
-        mean=rng.normal(size=6).astype(np.float32),
-        scale=1.7,
-        weight=rng.normal(size=(3, 6)).astype(np.float32),
-        bias=rng.normal(size=3).astype(np.float32),
-        identity=0.4,
-        temperature=2.5,
-    )
-    values = rng.normal(size=(30, 6)).astype(np.float32)
-    table = FeatureTable(tuple(map(str, range(30))), values, {})
-    triplets = batch_triplets(30, 10_000, rng)
-    assert len(triplets) == comb(30, 3)
-    x = teacher.embed(table)
-    found = matrix_probabilities(x @ x.T, triplets, teacher.temperature)
-    assert found.dtype == np.float32
-    # All triplets take the matrix, a few of many images their rows.
-    both = position_probabilities(x, triplets, teacher.temperature)
-    assert_array_equal(both, found)
-    few = position_probabilities(x, triplets[:9], teacher.temperature)
-    assert_allclose(few, found[:9], atol=1e-6)
-    first, second, third = (x[triplets[:, item]].astype(np.float64) for item in range(3))
-    pairs = [(second * third).sum(1), (first * third).sum(1), (first * second).sum(1)]
-    raised = np.exp(np.stack(pairs, axis=1) / teacher.temperature)
-    assert_allclose(found, raised / raised.sum(axis=1, keepdims=True), atol=1e-5)
-    gap = np.array([[0, 900, 0], [900, 0, 0], [0, 0, 0]], np.float32)
-    assert_array_equal(matrix_probabilities(gap, np.array([[0, 1, 2]])), [[0, 0, 1]])
-
-
-@pytest.mark.parametrize("rule", ["cluster-boundary", "within", "between", "uniform"])
+@pytest.mark.parametrize("rule", RULES)
 def test_labels_are_the_teachers_and_keep_the_rule(
     squares: Squares, tmp_path: Path, rule: str
 ) -> None:
-    write(squares, tmp_path / "labels", CONFIG.model_copy(update={"rule": rule}))
+    write(squares, tmp_path / "labels", sample=rule)
     table = read_labels(tmp_path / "labels")
     assert table.triplets.shape == table.probabilities.shape == (250, 3)
     assert table.meta["config"]["rule"] == rule
@@ -86,12 +44,9 @@ def test_labels_are_the_teachers_and_keep_the_rule(
     if rule == "uniform":
         assert not (tmp_path / "labels" / "clusters.parquet").exists()
         return
-    clusters = read_clusters(tmp_path / "labels" / "clusters.parquet")
-    assert clusters.ids == features.ids
-    kinds = {len(set(row)) for row in clusters.labels[rows].tolist()}
-    assert kinds == {{"cluster-boundary": 2, "within": 1, "between": 3}[rule]}
-    seen = table.meta["diversity"]
-    assert seen["images"] == len(np.unique(rows)) == len(table.ids)
+    clusters = pd.read_parquet(tmp_path / "labels" / "clusters.parquet")
+    assert tuple(clusters["image"]) == features.ids
+    assert {len(set(row)) for row in clusters["cluster"].to_numpy()[rows].tolist()} == {KINDS[rule]}
 
 
 def test_same_bytes_from_one_process_from_three_and_after_a_stop(
@@ -100,10 +55,9 @@ def test_same_bytes_from_one_process_from_three_and_after_a_stop(
     write(squares, tmp_path / "whole")
     whole = contents(tmp_path / "whole")
     assert len(whole) == 7  # five shards, clusters, labels.json
-    for rank in (2, 0, 1):
-        write(squares, tmp_path / "shared", rank=rank, world=3)
+    for part in ("3/3", "1/3", "2/3"):
+        write(squares, tmp_path / "shared", part=part)
     assert contents(tmp_path / "shared") == whole
-
     real = write_shard
 
     def stopped(folder: Path, number: int, *rest: object) -> None:
@@ -121,7 +75,7 @@ def test_same_bytes_from_one_process_from_three_and_after_a_stop(
     write(squares, tmp_path / "stopped")
     assert contents(tmp_path / "stopped") == whole
     assert (tmp_path / "stopped" / "shard-00001.parquet").stat().st_mtime_ns == kept
-    write(squares, tmp_path / "other", CONFIG.model_copy(update={"seed": 5}))
+    write(squares, tmp_path / "other", seed=5)
     assert contents(tmp_path / "other")["shard-00000.parquet"] != whole["shard-00000.parquet"]
 
 
@@ -129,34 +83,18 @@ def test_what_would_mix_or_cannot_be_is_refused(squares: Squares, tmp_path: Path
     out = tmp_path / "labels"
     write(squares, out)
     with pytest.raises(TwoalikeError, match=r"another run \(config\.pool was 24, is 25\)"):
-        write(squares, out, CONFIG.model_copy(update={"pool": 25}))
+        write(squares, out, pool=25)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(TwoalikeError, match=r"thesis\.txt"):
         write(squares, tmp_path / "mine")
     with pytest.raises(TwoalikeError, match="at most one per image, 40, found 41"):
-        write(squares, tmp_path / "a", CONFIG.model_copy(update={"clusters": 41}))
+        write(squares, tmp_path / "a", clusters=41)
     two = FeatureTable(squares.features.ids[:2], squares.features.values[:2], {})
-    label = teacher_labeller(load_teacher(squares.teacher), two)
     with pytest.raises(TwoalikeError, match=r"at least 3 images, found 2") as error:
-        write_labels(tmp_path / "b", two, label, CONFIG.model_copy(update={"rule": "uniform"}))
+        label_images(squares.teacher, two, tmp_path / "b", sample="uniform")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "b" / "labels.json").exists()
-
-
-def test_labels_of_version_0_1_are_read_but_not_continued(squares: Squares, tmp_path: Path) -> None:
-    out = tmp_path / "labels"
-    write(squares, out)
-    plan = json.loads((out / "labels.json").read_text())
-    del plan["diversity"]
-    write_json(out / "labels.json", plan)
-    assert len(read_labels(out).triplets) == 250
-    (out / "shard-00004.parquet").unlink()
-    before = contents(out)
-    with pytest.raises(TwoalikeError, match="earlier version.*Choose another output") as error:
-        write(squares, out)
-    assert "\n" not in str(error.value)
-    assert contents(out) == before
 
 
 def test_shards_that_are_no_labels_are_refused(tmp_path: Path) -> None:
@@ -176,30 +114,82 @@ def test_shards_that_are_no_labels_are_refused(tmp_path: Path) -> None:
         write_shard(tmp_path, 0, ["c", "a", "b"], rows, chances, plan)
         with pytest.raises(TwoalikeError, match=message):
             read_labels(tmp_path)
-    (tmp_path / "shard-00000.parquet").write_bytes(b"PAR1 cut")
+    write_shard(tmp_path, 0, ["c", "a", "b"], triplets, fair, plan)
+    path = tmp_path / "shard-00000.parquet"
+    whole = path.read_bytes()
+    place = whole.index(b"\x28\xb5\x2f\xfd")  # of compressed numbers: their checksum tells
+    path.write_bytes(whole[: place + 8] + bytes([whole[place + 8] ^ 16]) + whole[place + 9 :])
     with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
         read_labels(tmp_path)
 
 
-def test_a_bit_that_a_disk_has_changed_is_noticed(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    triplets = np.argsort(rng.random((500, 30)), axis=1)[:, :3]
-    plan = {"kind": "labels", "schema_version": 1, "triplets": 500, "shards": 1}
-    chances = rng.dirichlet([1, 1, 1], 500).astype(np.float32)
-    ids = [f"image-{number}" for number in range(30)]
-    write_json(tmp_path / "labels.json", plan)
-    write_shard(tmp_path, 0, ids, triplets, chances, plan)
-    expected, path = read_labels(tmp_path), tmp_path / "shard-00000.parquet"
-    whole = path.read_bytes()
-    refused = 0
-    for place in rng.integers(len(whole) - 3000, size=40).tolist():
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
-        try:
-            found = read_labels(tmp_path)
-        except TwoalikeError:
-            refused += 1
-            continue
-        assert found.ids == expected.ids
-        assert_array_equal(found.triplets, expected.triplets)
-        assert_array_equal(found.probabilities, expected.probabilities)
-    assert refused > 20
+CLUSTERS = np.repeat([7, 3, 9, 1, 5], [900, 60, 3, 2, 1])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_triplets_keep_their_rule_and_use_images_evenly(rule: Rule) -> None:
+    """Also where one cluster fills most pools, and others are too small to begin."""
+    n, number = len(CLUSTERS), 10 * len(CLUSTERS)
+    stream = TripletStream(CLUSTERS, LabelConfig(rule=rule, triplets=number, seed=2))
+    blocks = list(stream.blocks(0, number))
+    triplets = np.concatenate(blocks)
+    assert triplets.shape == (number, 3)
+    assert (np.diff(np.sort(triplets, axis=1), axis=1) > 0).all()
+    if rule != "uniform":
+        assert {len(set(row)) for row in CLUSTERS[triplets].tolist()} == {KINDS[rule]}
+        assert all(len(block) <= 4 * 400 for block in blocks)
+    cut = [*stream.blocks(0, 777), *stream.blocks(777, 1500)]
+    assert_array_equal(np.concatenate(cut), triplets[:1500])
+    used = np.bincount(triplets.ravel(), minlength=n)
+    of_large = used[:900]
+    assert of_large.min() > 0
+    assert of_large.max() < 4 * np.median(of_large)
+
+
+def test_place_in_a_triplet_tells_nothing() -> None:
+    clusters = np.repeat([0, 1, 2], 20)
+    stream = TripletStream(clusters, LabelConfig(triplets=30_000))
+    drawn = clusters[np.concatenate(list(stream.blocks(0, 30_000)))]
+    same = [(drawn[:, a] == drawn[:, b]).mean() for a, b in ((1, 2), (0, 2), (0, 1))]
+    assert_allclose(same, 1 / 3, atol=0.01)
+
+
+def test_images_outside_are_any() -> None:
+    """Of one cluster of nine images in ten: each pool has too few others."""
+    clusters = np.repeat([0, 1, 2], [900, 60, 40])
+    stream = TripletStream(clusters, LabelConfig(triplets=30_000, seed=4))
+    triplets = np.concatenate(list(stream.blocks(0, 30_000)))
+    odd = triplets[(clusters[triplets] == 0).sum(axis=1) == 2]
+    used = np.bincount(odd[clusters[odd] != 0] - 900, minlength=100)
+    assert used.min() > 0.3 * used.mean()
+
+
+def test_clusters_are_heaps_of_features(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = rng.integers(5, size=3000)
+    values = (20 * np.eye(5, 6)[true] + rng.normal(size=(3000, 6))).astype(np.float32)
+    table = FeatureTable(tuple(map(str, range(3000))), values)
+    for sampled in (256, 20):  # images a cluster from which centres are found
+        monkeypatch.setattr(label_run, "SAMPLED", sampled)
+        found = find_clusters(table, 5, seed=1)
+        assert len(set(zip(true.tolist(), found.tolist(), strict=True))) == 5
+    flat = FeatureTable(table.ids, np.ones_like(values))
+    with pytest.raises(TwoalikeError, match="features hardly differ"):
+        find_clusters(flat, 4)
+    with pytest.raises(TwoalikeError, match="at least 3, .* found 2"):
+        find_clusters(table, 2)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "rule", "message"),
+    [
+        ([0, 0, 1, 1], "between", "at least 3 clusters with images, found 2"),
+        ([0, 0, 1, 1, 2, 2], "within", "a cluster of at least 3 images, found 2"),
+        ([0, 1, 2], "cluster-boundary", "a cluster of at least 2 images"),
+        ([0, 1], "uniform", "at least 3 images, found 2"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(clusters: list[int], rule: Rule, message: str) -> None:
+    with pytest.raises(TwoalikeError, match=message):
+        TripletStream(np.array(clusters), LabelConfig(rule=rule))

@@ -40,16 +40,6 @@ def test_without_gradient_weights_return_to_where_they_began_and_not_to_zero() -
     assert shrunk.detach().abs().max() < 1e-3
 
 
-def test_a_group_may_be_free_of_the_pull() -> None:
-    theta = parameter()
-    ours = AdamToInit([{"params": [theta], "decay": 0.0}], rate=0.1, decay=1.0)
-    with torch.no_grad():
-        theta.add_(5.0)
-    theta.grad = torch.zeros(3)
-    ours.step()
-    torch.testing.assert_close(theta.detach(), torch.tensor([6.0, 3.0, 8.0]))
-
-
 @pytest.mark.parametrize(("steps", "warmup"), [(1, 0.0), (1, 0.9), (50, 0.1), (7, 0.5)])
 def test_schedule_rises_to_its_peak_and_falls(steps: int, warmup: float) -> None:
     rates = [learning_rate(step, steps, warmup) for step in range(steps)]

@@ -1,6 +1,5 @@
 """Prepared images that the processes of a machine share."""
 
-import os
 import pickle
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from twoalike.distill._prepared import PreparedImages, machine_folder
 from twoalike.features import write_features
 from twoalike.study import TwoalikeError, sha256_file
 
-ROOT = Path(__file__).parents[2]
 SHAPE = (3, 4, 4)
 
 
@@ -77,48 +75,11 @@ def test_a_disk_without_space_is_told(
     assert (tmp_path / "prepared").stat().st_size == 0
 
 
-WAITING = """
-import sys
-from pathlib import Path
-from tests.distill.test_prepared import alone
-from twoalike.distill._prepared import machine_folder
-with machine_folder(alone(), 1) as folder:
-    (folder / "prepared").touch()
-    print(folder, flush=True)
-    sys.stdin.read()
-"""
-
-
 def alone() -> Any:
     """What a Fabric of one process says."""
     return SimpleNamespace(
         world_size=1, local_rank=0, node_rank=0, broadcast=lambda name: name, barrier=lambda: None
     )
-
-
-def test_what_a_killed_run_left_is_removed_but_never_that_of_another_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {
-            "TMPDIR": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
-        },
-    ) as other:  # fmt: skip
-        assert other.stdout is not None
-        theirs = Path(other.stdout.readline().strip())
-        with machine_folder(alone(), 1) as ours:
-            assert ours is not None
-            assert ours.is_dir()
-            assert (theirs / "prepared").is_file()
-        assert not ours.exists()
-        other.kill()
-    assert (theirs / "prepared").is_file()
-    with machine_folder(alone(), 1):
-        assert not theirs.exists()
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_told(
@@ -130,6 +91,11 @@ def test_a_folder_that_cannot_be_made_is_told(
         pass
     with machine_folder(alone(), 0) as none:
         assert none is None
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with machine_folder(alone(), 1) as folder:
+        assert folder is not None
+        (folder / "prepared").touch()
+    assert not folder.exists()
 
 
 @pytest.mark.slow

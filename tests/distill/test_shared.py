@@ -1,5 +1,6 @@
 """Positions of a large collection: one file for all processes, the same student."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.distill.conftest import Squares
 
-from twoalike.distill import _clusters as cluster_run
-from twoalike.distill import _positions, distill, read_clusters
-from twoalike.distill._clusters import cached_clusters, features_digest, find_clusters
-from twoalike.distill._positions import shared_positions
+from twoalike.distill import _sources, distill
 from twoalike.distill._sources import Opinion
 from twoalike.features import FeatureTable, MappedRows, feature_shard, read_features, write_features
 from twoalike.study import provenance, write_json
@@ -35,33 +33,6 @@ def teacher(squares: Squares) -> AffineTeacher:
     known = np.full((1, 1), 3.0, np.float32)
     loaded = load_teacher(squares.teacher)
     return replace(loaded, identity=0.5, temperature=2.0, known_ids=("s07",), known=known)
-
-
-def test_file_holds_the_positions(
-    squares: Squares, teacher: AffineTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = squares.features.ids[::-1]
-    expected = teacher.positions(ids, squares.features)
-    assert not list(tmp_path.glob("*.npy"))
-    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
-    assert not (tmp_path / "c").exists()
-    monkeypatch.setattr(_positions, "LEAST_SHARED", 0)
-    found = shared_positions(teacher, ids, squares.features, tmp_path / "c")
-    assert isinstance(found, np.memmap)
-    assert_array_equal(found, expected)
-    (path,) = (tmp_path / "c").iterdir()
-    before = path.stat().st_mtime_ns
-    shared_positions(teacher, ids, squares.features, tmp_path / "c")
-    assert path.stat().st_mtime_ns == before
-    with path.open("rb+") as file:  # as a disk may lose its end
-        file.truncate(100)
-    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
-    hotter = replace(teacher, temperature=3.0)
-    assert not np.array_equal(
-        shared_positions(hotter, ids, squares.features, tmp_path / "c"), expected
-    )
-    found[:] = 0  # of this process alone
-    assert_array_equal(shared_positions(teacher, ids, squares.features, tmp_path / "c"), expected)
 
 
 def test_blocks_are_the_whole(
@@ -105,44 +76,11 @@ def test_student_is_the_same_with_shared_positions(
         return (out / "model.safetensors").read_bytes()
 
     own = weights(tmp_path / "own", squares.features)
-    monkeypatch.setattr(_positions, "LEAST_SHARED", 0)
+    monkeypatch.setattr(_sources, "LEAST_SHARED", 0)
     mapped = in_shards(tmp_path / "f", squares.features, 9)
-    assert weights(tmp_path / "shared", mapped) == own
-
-
-def test_clusters_of_features_in_files(
-    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in memory; a file of the digest of version 0.1 is still known."""
-    plain = squares.features
-    mapped = in_shards(tmp_path / "f", plain, 9)
-    expected = find_clusters(plain, 4, seed=3)
-    found = cached_clusters(tmp_path / "new.parquet", mapped, 4, seed=3)
-    assert_array_equal(found.labels, expected.labels)
-    assert found.meta["features_sha256"].startswith("crc32:")
-    assert features_digest(mapped) == features_digest(read_features(tmp_path / "f"))
-    again = in_shards(tmp_path / "g", replace(plain, values=np.asarray(plain.values) + 1), 9)
-    assert features_digest(again) != features_digest(mapped)
-
-    cached_clusters(tmp_path / "old.parquet", plain, 4, seed=3)
-    assert not read_clusters(tmp_path / "old.parquet").meta["features_sha256"].startswith("crc")
-    monkeypatch.setattr(cluster_run, "find_clusters", None)
-    for name in ("old", "new"):
-        kept = cached_clusters(tmp_path / f"{name}.parquet", mapped, 4, seed=3)
-        assert_array_equal(kept.labels, expected.labels)
-
-
-def test_clusters_of_more_images_than_centres_are_found_from(
-    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    true = rng.integers(5, size=3000)
-    values = (20 * np.eye(5, 6)[true] + rng.normal(size=(3000, 6))).astype(np.float32)
-    table = FeatureTable(tuple(map(str, range(3000))), values)
-    every = find_clusters(table, 5, seed=1)
-    monkeypatch.setattr(cluster_run, "SAMPLED", 20)
-    some = find_clusters(table, 5, seed=1)
-    pairs = set(zip(true.tolist(), some.labels.tolist(), strict=True))
-    assert len(pairs) == some.k == 5
-    assert some.meta["inertia"] == pytest.approx(every.meta["inertia"], rel=0.05)
-    mapped = in_shards(tmp_path / "f", table, 700)
-    assert_array_equal(find_clusters(mapped, 5, seed=1).labels, some.labels)
+    for _ in range(2):  # the second takes the positions that are there
+        assert weights(tmp_path / "shared", mapped) == own
+        assert len(list((tmp_path / "shared.checkpoints").glob("teacher_positions-*"))) == 1
+        for left in (tmp_path / "shared.checkpoints").glob("step-*"):
+            left.unlink()
+        shutil.rmtree(tmp_path / "shared")

@@ -54,7 +54,7 @@ def test_a_stopped_run_says_where_and_goes_on(
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     step = max(
-        int(p.name.removeprefix("step-")) for p in (Path(f"{out}.checkpoints")).glob("step-*")
+        int(p.stem.removeprefix("step-")) for p in (Path(f"{out}.checkpoints")).glob("step-*")
     )
     assert 4 <= step < 30
     assert said.strip() == (

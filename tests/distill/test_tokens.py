@@ -20,7 +20,7 @@ from twoalike.backbones import (
     load_backbone,
 )
 from twoalike.distill import distill, export_onnx
-from twoalike.distill._run import _is_of
+from twoalike.distill._inputs import maps_features_of
 from twoalike.features import FeatureTable, read_features
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import AffineTeacher, load_teacher, save_teacher
@@ -158,7 +158,7 @@ def test_a_teacher_takes_the_tokens_that_it_maps(squares: Squares, tmp_path: Pat
             teacher.check(of_tokens[other])
         for pool in ("cls", "mean"):
             backbone = load_backbone("test_vit", untrained=True, pool=pool)
-            assert _is_of(teacher, backbone) == (pool == mine)
+            assert maps_features_of(teacher, backbone) == (pool == mine)
 
 
 def test_features_teacher_and_student_are_of_one_block(squares: Squares, tmp_path: Path) -> None:

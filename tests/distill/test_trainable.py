@@ -1,6 +1,5 @@
 """What of a network is trained: the last blocks, adapters, an affine map of frozen features."""
 
-import builtins
 import subprocess
 import sys
 from pathlib import Path
@@ -60,17 +59,6 @@ def test_adapters_change_nothing_at_first_and_are_added_to_the_weights(name: str
     assert list(backbone.module.state_dict()) == names
 
 
-def test_adapters_follow_their_seed() -> None:
-    def first(seed: int) -> torch.Tensor:
-        adapted = add_adapters(network("test_vit").module, 4, (), 160, seed)
-        return next(p for n, p in adapted.named_parameters() if "lora_A" in n)
-
-    state = torch.get_rng_state()
-    assert torch.equal(first(1), first(1))
-    assert not torch.equal(first(1), first(2))
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 def test_layers_are_found_by_the_ends_of_their_names() -> None:
     module = add_adapters(network("test_vit").module, 2, ("attn.qkv", "fc2"), 160, 0)
     layers = {name.split(".lora_")[0].rpartition("blocks.")[2] for name in learning(module)}
@@ -78,19 +66,6 @@ def test_layers_are_found_by_the_ends_of_their_names() -> None:
     everywhere = add_adapters(network("test_resnet").module, 2, (), 160, 0)
     assert not any("conv1.0.lora" in name for name in learning(everywhere)), "the first sees pixels"
     assert any("layer1.0.conv2.lora" in name for name in learning(everywhere))
-
-
-class Scaled(nn.Module):
-    """Divides a layer's weights by their size before it uses them, as some networks do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, 4, 3)
-        self.layer = nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1))
-        self.unused = nn.Linear(4, 4)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layer(self.stem(images)).mean((2, 3))  # type: ignore[no-any-return]
 
 
 class Bare(nn.Module):
@@ -117,19 +92,6 @@ def test_networks_that_adapters_do_not_suit_are_told_before_training() -> None:
         add_adapters(network("test_vit").module, 4, ("qkv", "key"), 160, 0)
     with pytest.raises(TwoalikeError, match="found 'uncalled'"):
         add_adapters(Bare(), 4, ("uncalled",), 32, 0)
-
-
-def test_without_peft_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any) -> Any:
-        if name == "peft":
-            raise ModuleNotFoundError("No module named 'peft'", name="peft")
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(TwoalikeError, match=r"needs the package 'peft'. .*\.\[lora\]"):
-        add_adapters(network("test_vit").module, 4, (), 160, 0)
 
 
 @pytest.mark.parametrize(
@@ -193,16 +155,6 @@ def test_a_width_belongs_to_a_linear_or_dense_head() -> None:
 
     with pytest.raises(TwoalikeError, match="head_width is that of head = 'linear'"):
         load_recipe(None, {"head_width": 8})
-
-
-def test_a_third_of_the_blocks_learns_unless_a_number_is_given() -> None:
-    """Of six groups of test_resnet's weights, the last two."""
-    backbone = load_backbone("test_resnet", untrained=True)
-    module = prepare_training(backbone, DistillConfig())
-    learnt = {name for name, p in module.named_parameters() if p.requires_grad}
-    assert learnt
-    assert not any(name.startswith(("conv1", "layer1", "layer2")) for name in learnt)
-    assert any(name.startswith("layer4") for name in learnt)
 
 
 QUICK = {
@@ -279,40 +231,6 @@ def test_a_probe_reads_each_image_and_its_crop_once(
     assert len(opened) == 2 * len(squares.features.ids) + checked
 
 
-@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora"])
-def test_a_stopped_run_goes_on_to_the_same_student(
-    squares: Squares, tmp_path: Path, train: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from twoalike.distill._update import Update
-    from twoalike.study import sha256_file
-
-    run(squares, tmp_path / "whole", train=train)
-    real = Update.take
-
-    def killed(self: Update, step: int, data: Any) -> Any:
-        if step == 6:
-            raise KeyboardInterrupt
-        return real(self, step, data)
-
-    monkeypatch.setattr(Update, "take", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(squares, tmp_path / "stopped", train=train)
-    monkeypatch.setattr(Update, "take", real)
-    config = DistillConfig.model_validate(QUICK | {"select": "last", "train": train})
-    distill(
-        squares.teacher,
-        squares.images,
-        "test_resnet",
-        tmp_path / "stopped",
-        config,
-        features=squares.features,
-        untrained=True,
-        resume=True,
-    )
-    for name in ("model.safetensors", "training.jsonl", "config.json"):
-        assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
-
-
 LAZY = """
 import sys, twoalike.distill, twoalike.backbones
 assert "torch" not in sys.modules
@@ -323,18 +241,3 @@ assert not {"peft", "transformers", "onnx", "onnxruntime", "onnxscript"} & set(s
 
 def test_extras_are_imported_when_they_are_needed() -> None:
     subprocess.run([sys.executable, "-c", LAZY], check=True)
-
-
-@pytest.mark.parametrize("train", ["last", "lora", "probe"])
-def test_averages_and_what_was_there_go_with_every_kind(
-    squares: Squares, tmp_path: Path, train: str
-) -> None:
-    said = run(squares, tmp_path / "s", train=train, ema=0.5, preserve=0.5)
-    assert said["check"]["difference"] <= 1e-5
-    assert said["weights_sha256"] != said["initial_sha256"]
-
-
-def test_merging_gives_the_same_module_back() -> None:
-    module = network("test_vit").module
-    assert trained_network(add_adapters(module, 2, ("qkv",), 160, 0)) is module
-    assert learning(module) == set(dict(module.named_parameters()))

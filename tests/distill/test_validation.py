@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from twoalike.distill import DistillConfig
-from twoalike.distill._lesson import _check_division, _n_within, _set_aside
-from twoalike.study import TwoalikeError
+from twoalike.distill._lesson import _n_within, _set_aside
 
 
 def drawn(n_images: int, n: int) -> np.ndarray:
@@ -30,12 +29,3 @@ def test_a_thousand_triplets_are_scored_where_there_are_many(n_images: int, n: i
     if n_images > 10**5:
         assert is_out[triplets].any(axis=1).mean() < 0.05  # few are lost to training
     assert np.array_equal(aside, _set_aside(config, triplets))
-
-
-def test_fewer_are_refused_where_there_are_many_labels() -> None:
-    learnt = np.ones(5, bool)
-    with pytest.raises(TwoalikeError, match="leave 999 labelled triplets .* at least 1,000"):
-        _check_division(DistillConfig(), 50, learnt, 999, 100_000)
-    _check_division(DistillConfig(), 50, learnt, 1000, 100_000)
-    with pytest.raises(TwoalikeError, match="99 labelled .* Give more triplets in `validation="):
-        _check_division(DistillConfig(), 50, learnt, 99, None)

@@ -550,18 +550,6 @@ def read_label_folder(root: Path) -> None:
     read_labels(root / "labels")
 
 
-def make_clusters(root: Path) -> None:
-    content = pa.table({"image": list(IDS), "cluster": [0, 0, 1, 1, 2, 2]})
-    meta = {b"twoalike": json.dumps(provenance("clusters"))}
-    pq.write_table(content.replace_schema_metadata(meta), root / "c.parquet")
-
-
-def read_clusters(root: Path) -> None:
-    from twoalike.distill._clusters import read_clusters as of_distill
-
-    of_distill(root / "c.parquet")
-
-
 def make_student(root: Path) -> None:
     from safetensors.torch import save_file
 
@@ -769,7 +757,6 @@ READERS: dict[str, Reader] = {
         {"labels/labels.json": "json", "labels/shard-00001.parquet": "parquet"},
         read_label_folder,
     ),
-    "clusters": Reader(make_clusters, {"c.parquet": "parquet"}, read_clusters),
     "student": Reader(
         make_student,
         {"student/config.json": "json", "student/model.safetensors": "safetensors"},

@@ -17,7 +17,6 @@ from twoalike.teacher._maps import (
     object_folds,
     predicted_without_own_fold,
     ridge_maps,
-    spectral_positions,
 )
 
 
@@ -27,21 +26,6 @@ def test_triplets_hold_three_different_objects(m: int, seed: int) -> None:
     assert triplets.min() >= 0
     assert triplets.max() < m
     assert (np.sort(triplets, axis=1)[:, 1:] > np.sort(triplets, axis=1)[:, :-1]).all()
-
-
-def test_triplets_are_uniform(rng: np.random.Generator) -> None:
-    triplets = np.sort(sample_triplets(5, 20_000, rng), axis=1)
-    _, counts = np.unique(triplets, axis=0, return_counts=True)
-    assert len(counts) == 10
-    assert counts.min() > 1850
-    assert counts.max() < 2150
-
-
-def test_spectral_positions_give_the_similarities_back(rng: np.random.Generator) -> None:
-    x = rng.standard_normal((12, 3))
-    y = spectral_positions(x @ x.T, 5)
-    assert y.shape == (12, 3)
-    np.testing.assert_allclose(y @ y.T, x @ x.T, atol=1e-10)
 
 
 @pytest.mark.parametrize("p", [4, 60])

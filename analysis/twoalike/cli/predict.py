@@ -154,9 +154,3 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
         f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
         f"{counted(made.images, 'image')}, {count}"
     )
-    seen = made.diversity
-    print(  # noqa: T201
-        f"  they contain {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')}; the "
-        f"most frequent pair occurs {counted(seen.largest_reuse, 'time')}, that within a cluster "
-        f"{counted(seen.largest_reuse_in_cluster, 'time')}"
-    )

@@ -138,28 +138,10 @@ class Backbone:
         licence: str | None = None,
         classifier: nn.Linear | None = None,
     ) -> "Backbone":
-        """Wrap any network with ``forward_features``; its last features are pooled.
+        """Wrap any network with ``forward_features``, as :class:`Pooled` pools these.
 
-        Parameters
-        ----------
-        network
-            ``forward_features`` gives maps (n, p, rows, columns), tokens (n, t, p) or features
-            (n, p) of images (n, 3, h, w).
-        preprocessing
-            How its images are prepared; features mean something with this only.
-        name
-            For files and messages.
-        pool
-            ``mean`` over places or tokens, or the ``first`` token.
-        licence
-            Of its weights.
-        classifier
-            Its layer from pooled features to classes, if these are to be kept.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is no ``forward_features``, or it gives anything else.
+        ``name`` is for files and messages, ``classifier`` the network's layer from pooled features
+        to classes, if these are to be kept.
 
         Examples
         --------
@@ -212,13 +194,7 @@ class Backbone:
 
     @cached_property
     def n_features(self) -> int:
-        """Number of pooled features, or of numbers of a student's vector.
-
-        Raises
-        ------
-        TwoalikeError
-            If the module does not give one row of features an image.
-        """
+        """Number of pooled features, or of numbers of a student's vector."""
         training = self.module.training
         device = next((p.device for p in self.module.parameters()), torch.device("cpu"))
         self.module.eval()
@@ -236,13 +212,7 @@ class Backbone:
         return int(output.shape[1])
 
     def resized(self, size: int | None) -> "Backbone":
-        """Return the same network for inputs of another size in pixels; None keeps its own.
-
-        Raises
-        ------
-        TwoalikeError
-            If the network takes one size only.
-        """
+        """Return the same network for inputs of another size in pixels; None keeps its own."""
         if size is None or size == self.preprocessing.size:
             return self
         if not 16 <= size <= 4096:

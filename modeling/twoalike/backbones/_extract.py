@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,23 +64,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Features of some images.
+class Rows(NamedTuple):
+    """Features of some images."""
 
-    Attributes
-    ----------
-    indices
-        Places of the images, shape (n,).
-    values
-        Their features, shape (n, p), float32.
-    unreadable
-        Places of images that were left out.
-    """
-
-    indices: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float32]
-    unreadable: tuple[int, ...]
+    indices: npt.NDArray[np.int64]  # places of the images, (n,)
+    values: npt.NDArray[np.float32]  # (n, p)
+    unreadable: tuple[int, ...]  # places of images that were left out
 
 
 @dataclass(frozen=True)
@@ -242,13 +231,7 @@ def pooled_features(
     device: str = "auto",
     workers: int | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Features of n images, shape (n, p); of films those of the middle frame.
-
-    Raises
-    ------
-    TwoalikeError
-        If an image cannot be read, or a feature is not finite.
-    """
+    """Features of n images, shape (n, p); of films those of the middle frame."""
     how = Forward(device=device, workers=workers)
     how.check()
     (rows,) = how.groups(backbone, images, [range(len(images))])
@@ -312,24 +295,27 @@ def extract_features(
     its ``meta``; of a student, whose features are its vectors, ``parts`` and ``similarity``;
     ``pool``, ``block`` and ``precision``, if they were chosen; and ``unreadable``,
     the ids of images that were left out, if there were any. ``listing_sha256`` is of the others.
-
-    Raises
-    ------
-    TwoalikeError
-        If the network or an image cannot be read, or ``out`` cannot be written.
     """
     how = Forward(batch, device, film, workers, precision, skip_unreadable)
     how.check()
     if out is not None:
         check_features_path(Path(out))
         check_output(Path(out))
-        _check_alone()
+        _, world = _share(None)
+        if world > 1:
+            raise TwoalikeError(
+                where="features of one file",
+                expected="one process",
+                found=f"{world}, started by torchrun",
+                remedy="Give `shard=...`, so that they share the work.",
+            )
     seen = as_collection(images)
     source = {"weights": weights, "untrained": untrained, "seed": seed}
     network = _network(backbone, size, pool, block, **source)
     (rows,) = how.groups(network, seen, [range(len(seen))])
     source = _describe_source(network, seed if untrained else None) | _describe_forward(how)
-    source["listing_sha256"] = _kept(seen, rows).digest
+    all_read = len(rows.indices) == len(seen)
+    source["listing_sha256"] = (seen if all_read else seen.only(rows.indices)).digest
     table = _table(network, seen, rows, source)
     if out is not None:
         write_features(Path(out), table)
@@ -348,30 +334,17 @@ def extract_shards(
     """Pooled features of a large folder of images, a file for every ``shard`` of them.
 
     Each is written when it is complete, and shards that are there stay, so that the same call goes
-    on where it was stopped. Images are known by their ids and the sizes of their files: reading a
-    million to compare them would take as long as the features.
+    on where it was stopped; :func:`twoalike.features.read_features` reads the folder. Images are
+    known by their ids and the sizes of their files. Returns the content of features.json.
 
     Parameters
     ----------
-    out
-        Folder to make, or to go on with; :func:`twoalike.features.read_features` reads it.
     backbone, images, options
         As in :func:`extract_features`: ``size``, ``batch``, ``device`` and so on.
-    shard
-        Images a file.
     part
         Which part of the shards to make, such as ``2/8``, where several processes or machines
         share the work: each makes every eighth shard. None: all. Processes that torchrun starts
         share that part among themselves.
-
-    Returns
-    -------
-    The content of features.json.
-
-    Raises
-    ------
-    TwoalikeError
-        If ``out`` holds anything else, or the network or an image cannot be read.
     """
     names = [one.name for one in fields(Forward) if one.name in options]
     how = Forward(**{name: options.pop(name) for name in names})
@@ -403,27 +376,11 @@ def extract_shards(
     return plan
 
 
-def _processes() -> tuple[int, int]:
-    """Which of the processes that torchrun has started this is, from 0, and of how many."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def _share(part: str | None) -> tuple[int, int]:
-    """Which worker this is, from 0, and of how many."""
-    (number, parts), (rank, world) = part_of(part), _processes()
+    """Which worker this is, from 0, and of how many, those of torchrun included."""
+    number, parts = part_of(part)
+    rank, world = (int(os.environ.get(name, n)) for name, n in (("RANK", 0), ("WORLD_SIZE", 1)))
     return number * world + rank, parts * world
-
-
-def _check_alone() -> None:
-    """Refuse several processes that would write one file."""
-    _, world = _processes()
-    if world > 1:
-        raise TwoalikeError(
-            where="features of one file",
-            expected="one process",
-            found=f"{world}, started by torchrun",
-            remedy="Give `shard=...`, so that they share the work.",
-        )
 
 
 def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
@@ -460,11 +417,6 @@ def _network(
     if isinstance(backbone, Backbone):
         return choose_tokens(backbone.resized(size), pool, block)
     return load_backbone(backbone, size=size, pool=pool, block=block, **source)
-
-
-def _kept(images: Collection, rows: Rows) -> Collection:
-    """Images that could be read; the whole collection if all could."""
-    return images if len(rows.indices) == len(images) else images.only(rows.indices)
 
 
 def _table(

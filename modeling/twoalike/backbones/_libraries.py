@@ -18,9 +18,8 @@ import torch
 from torch import nn
 
 from twoalike.backbones._backbone import Backbone, Wrapped
-from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._preprocessing import INTERPOLATIONS, Preprocessing
-from twoalike.backbones._weights import FOREIGN, fault_of, fill, read_weights
+from twoalike.backbones._weights import FOREIGN, fault_of, fill, hub_or_cache, read_weights
 from twoalike.study import TwoalikeError, shortened
 
 LIBRARIES = ("transformers", "open_clip")

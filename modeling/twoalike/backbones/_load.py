@@ -17,7 +17,6 @@ from torch import nn
 
 from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
 from twoalike.backbones._backbone import Backbone, Layered
-from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._libraries import build, library_of, load_by_library
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
@@ -29,6 +28,7 @@ from twoalike.backbones._weights import (
     create_network,
     fault_of,
     fill,
+    hub_or_cache,
     lite0_weights,
     options_of,
     read_weights,
@@ -76,12 +76,6 @@ def load_backbone(
     block
         Block whose tokens are pooled, from 0, or from the end if negative. The network ends with
         it, and its final norm follows. None: the last.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such network, its weights cannot be loaded or do not fit, or it has no
-        classifier.
     """
     text, weights = str(name), None if weights is None else Path(weights)
     described = Path(text.removeprefix("local-dir:")) / CONFIG
@@ -270,23 +264,9 @@ def _other_weights(folder: Path, name: str) -> TwoalikeError:
 
 
 def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module:
-    """Build a student's network anew from its description and its weights.
+    """Build a student's network, images to the aligned vector, from config.json and its weights.
 
-    Parameters
-    ----------
-    config
-        Content of config.json.
-    weights, vector
-        Its model.safetensors, and its vector.safetensors if the network cannot hold that layer.
-
-    Returns
-    -------
-    Images to the aligned vector.
-
-    Raises
-    ------
-    TwoalikeError
-        If no library builds the network, or the weights are missing, damaged or of another one.
+    ``vector`` is its vector.safetensors, if the network cannot hold that layer.
     """
     folder, architecture = weights.parent, config.get("architecture")
     needed = ("pretrained_cfg", "num_classes", "num_features", "parts", "vector")

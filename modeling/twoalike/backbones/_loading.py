@@ -50,21 +50,8 @@ def load_batches[Key](
 ) -> Iterator[Any]:
     """Batches of ``data``, prepared by ``workers`` processes, or here if that is 0.
 
-    Parameters
-    ----------
-    data
-        Gives an item by its key; it is sent to each process.
-    batches
-        Keys of each batch.
-    workers
-        Number of processes. They start when this is called, not with the first batch.
-    collate
-        Makes a batch of its items, in the process that prepared them.
-
-    Raises
-    ------
-    TwoalikeError
-        What an item raises; or if a process was ended from outside.
+    ``data`` gives an item by its key, ``batches`` are the keys of each batch. Processes start when
+    this is called, not with the first batch.
     """
     loader = DataLoader(
         _Caught(data),

@@ -70,13 +70,7 @@ class Preprocessing:
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any], *, whole: bool = True) -> "Preprocessing":
-        """Take the settings from a ``pretrained_cfg``; the whole image unless ``whole`` is off.
-
-        Raises
-        ------
-        TwoalikeError
-            If the input is not square with three channels, or the interpolation is unknown.
-        """
+        """Take the settings from a ``pretrained_cfg``; the whole image unless ``whole`` is off."""
         channels, height, width = config.get("input_size") or (3, 224, 224)
         if channels != 3 or height != width:
             raise TwoalikeError(
@@ -150,13 +144,7 @@ class Preprocessing:
         return 3, self.size, self.size
 
     def read(self, images: Collection, index: int) -> torch.Tensor:
-        """Input of the network, shape (3, size, size), float32, from an image of a collection.
-
-        Raises
-        ------
-        TwoalikeError
-            If the image cannot be read.
-        """
+        """Input of the network, shape (3, size, size), float32, from an image of a collection."""
         return self(read_image(images, index))
 
 
@@ -172,13 +160,7 @@ def _three(values: Any) -> tuple[float, float, float]:
 
 
 def read_image(images: Collection, index: int) -> Image.Image:
-    """Read an image as people see it, and say in an error how to go on without such images.
-
-    Raises
-    ------
-    TwoalikeError
-        As :meth:`twoalike.collections.Collection.picture`.
-    """
+    """Read an image as people see it, and say in an error how to go on without such images."""
     try:
         return images.picture(index)
     except TwoalikeError as error:
@@ -208,11 +190,6 @@ def without_unreadable(
     Every image is read once, to its last pixel: many files that are damaged begin well. ``workers``
     processes read them beside this one, or none. Where several processes work together by
     ``torch.distributed``, each reads its share, and all of them get the same result.
-
-    Raises
-    ------
-    TwoalikeError
-        If none can be read.
     """
     own = np.array_split(np.arange(len(images)), world)[rank].tolist()
     chunks = [own[start : start + READ_AT_ONCE] for start in range(0, len(own), READ_AT_ONCE)]

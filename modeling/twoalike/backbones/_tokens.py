@@ -27,20 +27,8 @@ _SAME = 1e-4
 def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None) -> Backbone:
     """Take the class token or the mean patch token of a block, after the network's final norm.
 
-    Parameters
-    ----------
-    backbone
-        One of timm's vision transformers; the result has a network of its own.
-    pool
-        ``cls`` or ``mean``; None: as timm does.
-    block
-        Counted from 0, or from the end if negative; None: the last.
-
-    Raises
-    ------
-    TwoalikeError
-        If the network has no such block or no class token, or its features are not the pooled
-        tokens of a block.
+    The network is one of timm's vision transformers, ``pool`` and ``block`` are those of
+    :func:`load_backbone`; the result has a network of its own.
     """
     if pool is None and block is None:
         return backbone

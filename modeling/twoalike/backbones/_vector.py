@@ -110,13 +110,7 @@ def classifier_name(network: Any) -> str | None:
 
 
 def read_layer(path: Path, outputs: Any, inputs: Any) -> nn.Linear:
-    """Read a linear layer of a student's folder.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is none, or it has another number of inputs or outputs.
-    """
+    """Read a linear layer of a student's folder."""
     state = read_weights(path)
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if shapes != {"weight": (outputs, inputs), "bias": (outputs,)}:

@@ -8,11 +8,15 @@ the same features.
 
 import hashlib
 import pickle
+import socket
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import torch
 from safetensors import SafetensorError
@@ -30,6 +34,9 @@ FOREIGN = (
     *(SafetensorError, pickle.UnpicklingError),
 )
 """What other libraries raise if weights or descriptions are missing, damaged, or hold code."""
+
+PATIENCE_S, SILENCE_S = 5.0, 30.0
+"""How long a hub may take to answer, and how long a download may stand still."""
 
 State = dict[str, torch.Tensor]
 _KNOWN: Mapping[str, type] = {
@@ -108,16 +115,7 @@ def lite0_weights(names: Mapping[str, torch.Tensor]) -> State:
 def read_weights(path: str | Path) -> State:
     """Read a state dict from ``.safetensors``, or from a torch file without running its code.
 
-    Parameters
-    ----------
-    path
-        File, or a folder that holds one, as a copy of a hub's repository does.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such file, or more than one to choose from, it is damaged, or it holds
-        anything but named tensors.
+    ``path`` may be a folder that holds one such file, as a copy of a hub's repository does.
     """
     from safetensors.torch import load_file
 
@@ -202,3 +200,34 @@ def weights_sha256(module: torch.nn.Module) -> str:
         digest.update(f"{name} {values.dtype} {tuple(values.shape)};".encode())
         digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def hub_or_cache(*, ask: bool = True) -> Iterator[None]:
+    """Let a library look for weights in the hub's cache only, while the hub is out of reach.
+
+    The hub's client tries for three quarters of a minute otherwise, and writes of it, before it
+    says that it is offline. Without ``ask``, for a folder of this machine, nobody is asked.
+    """
+    from huggingface_hub import constants
+
+    was_offline, was_patient = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
+    # Read by the client at each request; the environment variable is read once, at its import.
+    constants.HF_HUB_OFFLINE = was_offline or not ask or not _answers(constants.ENDPOINT)
+    socket.setdefaulttimeout(SILENCE_S)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = was_offline
+        socket.setdefaulttimeout(was_patient)
+
+
+def _answers(address: str) -> bool:
+    """Whether a server is there; a refusal is an answer."""
+    try:
+        urlopen(Request(address, method="HEAD"), timeout=PATIENCE_S).close()
+    except HTTPError as error:
+        error.close()
+    except OSError:
+        return False
+    return True

@@ -1,9 +1,9 @@
 """Collections of images at any scale, read by number: the inputs of networks.
 
-:func:`open_collection` finds out what a path holds and lists it without reading an image. Names
-are imported on first use (``__init__.pyi`` lists them).
+:func:`open_collection` finds out what a path holds and lists it without reading an image.
 """
 
-import lazy_loader
+from twoalike.collections._collection import Collection, Store, located
+from twoalike.collections._open import Images, as_collection, open_collection
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["Collection", "Images", "Store", "as_collection", "located", "open_collection"]

@@ -6,6 +6,8 @@ stopped goes on bit by bit.
 """
 
 import hashlib
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,10 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from twoalike.collections._names import Names
-from twoalike.study import Integers
+from twoalike.stimuli import SUFFIXES, escaped, fault_of_name
+from twoalike.study import Integers, TwoalikeError
 
 
 class Store(Protocol):
@@ -27,13 +30,7 @@ class Store(Protocol):
         ...
 
     def picture(self, row: int) -> Image.Image:
-        """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB.
-
-        Raises
-        ------
-        TwoalikeError
-            If it cannot be read.
-        """
+        """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB."""
         ...
 
     def frames(self, row: int, n: int) -> list[Image.Image]:
@@ -47,27 +44,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """n images in a fixed order.
+    """n images in a fixed order."""
 
-    Attributes
-    ----------
-    where
-        Folder or file that was opened.
-    ids
-        Ids of the images, unique.
-    sizes
-        Bytes of each as it is stored, shape (n,); 0 if Python holds it.
-    store
-        Reads them.
-    rows
-        Place of each image in the store, shape (n,).
-    """
-
-    where: Path
-    ids: Names
-    sizes: Integers
-    store: Store
-    rows: Integers
+    where: Path  # folder or file that was opened
+    ids: tuple[str, ...]  # ids of the images, unique
+    sizes: Integers  # bytes of each as it is stored, shape (n,); 0 if Python holds it
+    store: Store  # reads them
+    rows: Integers  # place of each image in the store, shape (n,)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -91,14 +74,7 @@ class Collection:
         return self.store.name(int(self.rows[index]))
 
     def picture(self, index: int) -> Image.Image:
-        """Image ``index`` as people see it, mode RGB; of a film the middle frame.
-
-        Raises
-        ------
-        TwoalikeError
-            If it is missing, empty, damaged, no image, too large, or has values that no screen is
-            defined to show.
-        """
+        """Image ``index`` as people see it, mode RGB; of a film the middle frame."""
         return self.store.picture(int(self.rows[index]))
 
     def frames(self, index: int, n: int) -> list[Image.Image]:
@@ -108,6 +84,73 @@ class Collection:
     def only(self, indices: Sequence[int] | Integers) -> "Collection":
         """Keep some of the images, in the order of ``indices``."""
         chosen = np.asarray(indices, dtype=np.int64)
-        return replace(
-            self, ids=self.ids.take(chosen), sizes=self.sizes[chosen], rows=self.rows[chosen]
+        ids = tuple(self.ids[index] for index in chosen.tolist())
+        return replace(self, ids=ids, sizes=self.sizes[chosen], rows=self.rows[chosen])
+
+
+def checked_ids(names: Sequence[str], where: object) -> tuple[str, ...]:
+    """Ids of n images in composed letters, as those of files are."""
+    ids = [name if name.isascii() else unicodedata.normalize("NFC", name) for name in names]
+    for name in ids:
+        if fault := fault_of_name(name) if name else "no character":
+            raise TwoalikeError(
+                where=where,
+                expected="names of images that tables can hold",
+                found=f"'{escaped(name)}' with {fault}",
+                remedy="Rename the image.",
+            )
+    if len(set(ids)) < len(ids):
+        twice = next(name for name, n in Counter(ids).items() if n > 1)
+        raise TwoalikeError(
+            f"two images share the id {twice!r}", where=where, remedy="Rename one of them."
         )
+    return tuple(ids)
+
+
+def located(ids: Sequence[str], names: Sequence[str], where: str) -> npt.NDArray[np.int64]:
+    """Find the images that names from elsewhere mean: by their ids, or by the last part of these.
+
+    Published lists name ImageNet's images flat (``n01440764_10026``), folders hold them by class
+    (``n01440764/n01440764_10026``). Names may have an image's ending. Gives the place of each among
+    the ids, shape (n,); ``where`` is what holds the names, for messages.
+
+    Examples
+    --------
+    >>> located(["n01/n01_1", "n01/n01_2"], ["n01_2", "n01/n01_1"], "labels")
+    array([1, 0])
+    """
+    wanted = [_bare(name) for name in names]
+    place = {name: row for row, name in enumerate(ids)}
+    if any(name not in place for name in wanted):
+        place = _by_last_part(ids) | place
+    rows = np.array([place.get(name, -1) for name in wanted], np.int64)
+    if len(twice := np.flatnonzero(rows == -2)):
+        raise TwoalikeError(
+            f"{names[twice[0]]!r} is the last part of several images' ids",
+            where=where,
+            remedy="Give the labels whole ids.",
+        )
+    if len(missing := np.flatnonzero(rows == -1)):
+        first = ", ".join(repr(names[row]) for row in missing[:10].tolist())
+        raise TwoalikeError(
+            f"{len(missing)} of {len(names)} labelled images are not among the images, first "
+            f"{first}",
+            where=where,
+            remedy="Give the folder that contains them.",
+        )
+    return rows
+
+
+def _by_last_part(ids: Sequence[str]) -> dict[str, int]:
+    """Place of each image by the last part of its id; -2 where several share one."""
+    places: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        last = name.rpartition("/")[2]
+        places[last] = -2 if last in places else row
+    return places
+
+
+def _bare(name: str) -> str:
+    """Name without an image's ending."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in SUFFIXES["image"] else name

@@ -8,9 +8,9 @@ rows, as the hub writes images) suit a random order.
 
 import ntpath
 import posixpath
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from twoalike.collections._collection import Collection, Store
-from twoalike.collections._names import Names, checked_ids
+from twoalike.collections._collection import Collection, Store, checked_ids
 from twoalike.stimuli import read_picture
 from twoalike.study import DAMAGED, TwoalikeError, parse_json_table, read_text, shortened
 
@@ -30,34 +29,17 @@ GROUPS = 4
 """Row groups that a process keeps."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Cells(Store):
-    """Cells of a table's column of images by number, in parts that are opened when needed.
+    """Cells of a table's column of images by number, in parts that are opened when needed."""
 
-    Attributes
-    ----------
-    paths
-        Files of the table.
-    column
-        Column of images.
-    starts
-        First row of each part, and after them the number of rows, shape (parts + 1,).
-    parts
-        File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
-        first row in the file, shape (parts, 3).
-    """
-
-    paths: Sequence[str]
-    column: str
+    paths: Sequence[str]  # files of the table
+    column: str  # column of images
+    # First row of each part, and after them the number of rows, shape (parts + 1,)
     starts: npt.NDArray[np.int64]
+    # File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
+    # first row in the file, shape (parts, 3)
     parts: npt.NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        self._read: OrderedDict[int, Any] = OrderedDict()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave what was read out: each process reads its own."""
-        return self.__dict__ | {"_read": OrderedDict()}
 
     def name(self, row: int) -> str:
         """File and row, from 1."""
@@ -68,18 +50,14 @@ class Cells(Store):
     def picture(self, row: int) -> Image.Image:
         """Image of a row."""
         part = self._part_of(row)
-        if part not in self._read:
-            file, group, _ = self.parts[part].tolist()
-            while group >= 0 and len(self._read) >= GROUPS:  # what is mapped takes no memory
-                self._read.popitem(last=False)
-            try:
-                self._read[part] = _bytes_of(self._table(self.paths[file], group))
-            except DAMAGED as error:
-                raise TwoalikeError(
-                    f"cannot be read ({shortened(error)})", where=self.name(row)
-                ) from error
-        self._read.move_to_end(part)
-        cell = self._read[part][row - int(self.starts[part])]
+        file, group, _ = self.parts[part].tolist()
+        try:
+            read = _mapped_cells if group < 0 else _group_cells
+            cell = read(self.paths[file], self.column, group)[row - int(self.starts[part])]
+        except DAMAGED as error:
+            raise TwoalikeError(
+                f"cannot be read ({shortened(error)})", where=self.name(row)
+            ) from error
         if not cell.is_valid:
             raise TwoalikeError(
                 where=self.name(row),
@@ -92,14 +70,20 @@ class Cells(Store):
     def _part_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1
 
-    def _table(self, path: str, group: int) -> Any:
-        """Column of images of a part."""
-        import pyarrow.parquet as pq
 
-        if group < 0:
-            return _mapped(Path(path)).column(self.column)
-        with pq.ParquetFile(path) as file:
-            return file.read_row_group(group, columns=[self.column]).column(0)
+@cache
+def _mapped_cells(path: str, column: str, _group: int) -> Any:
+    """Bytes of a column of a file of Arrow, which is mapped and takes no memory."""
+    return _bytes_of(_mapped(Path(path)).column(column))
+
+
+@lru_cache(maxsize=GROUPS)
+def _group_cells(path: str, column: str, group: int) -> Any:
+    """Bytes of a column of a row group."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return _bytes_of(file.read_row_group(group, columns=[column]).column(0))
 
 
 def open_arrow(folder: Path) -> Collection:
@@ -224,7 +208,7 @@ def _sizes(cells: Any) -> npt.NDArray[np.int64]:
     return lengths.astype(np.int64)
 
 
-def _ids(tables: Sequence[tuple[str, Any]], column: str, where: Path) -> Names:
+def _ids(tables: Sequence[tuple[str, Any]], column: str, where: Path) -> tuple[str, ...]:
     """Choose ids: the images' paths, a column of ids, or else file and row (from 0)."""
     for names in (_paths(tables, column), *(_texts(tables, name) for name in ID_COLUMNS)):
         if names is not None and len(set(names)) == len(names):

@@ -7,7 +7,8 @@ block takes the stored activation instead. Whether that gives the same features 
 first images; networks of another form read their images at every step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from twoalike.distill._trainable import TOLERANCE, difference, feature_source
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.study import atomic_path
 
+_ENDINGS = ("_features.npz", "_activations.npy")
 TRIED = 3
 """Images on which the end of a network alone is compared with the whole."""
 
@@ -114,7 +116,7 @@ def frozen_part(
     plain = not (config.flip or config.compile or config.checkpointing)
     how = device, config.workers
     if config.train == "probe":
-        return nn.Flatten(), *_of_both(backbone, collections, folder / "features.npz", how)
+        return nn.Flatten(), *_of_both(backbone, collections, folder, how)
     if config.train != "last" or not plain or config.parallel != "ddp":
         return None
     images, _ = collections
@@ -124,7 +126,7 @@ def frozen_part(
     found = _first_trained(backbone.module, examples)
     if found is None or 4 * len(images) * found.inputs[0].numel() > CACHE_BYTES:
         return None
-    inputs = _of_both(backbone, collections, folder / "activations.npy", how, found.block)
+    inputs = _of_both(backbone, collections, folder, how, found.block)
     late = found.late(examples)  # changes the network
     return None if late is None else (late, *inputs)
 
@@ -132,22 +134,17 @@ def frozen_part(
 def _of_both(
     backbone: Backbone,
     collections: tuple[Collection, Collection | None],
-    file: Path,
+    folder: Path,
     how: tuple[str, int],
     block: nn.Module | None = None,
 ) -> tuple[Activations, Activations | None]:
     """Take inputs of a block, or else features, of the images and of their crops."""
     images, cropped = collections
     of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
-
-    def of(network: Backbone, seen: Collection, name: str) -> Activations:
-        own = file.with_name(f"{name}_{file.name}")
-        if block is None:
-            return Activations(seen, _features(network, seen, own, how))
-        return Activations(seen, _stored(network, block, seen, own, how))
-
-    crops = None if cropped is None else of(of_crops, cropped, "crop")
-    return of(backbone, images, "student"), crops
+    crops = None
+    if cropped is not None:
+        crops = Activations(cropped, _read(of_crops, cropped, folder / "crop", how, block))
+    return Activations(images, _read(backbone, images, folder / "student", how, block)), crops
 
 
 @dataclass(frozen=True)
@@ -225,54 +222,46 @@ def _first_trained(module: nn.Module, examples: torch.Tensor) -> _Division | Non
     return _Division(module, names[name], beside, siblings, inputs[name], features)
 
 
-def _features(
-    backbone: Backbone, images: Collection, file: Path, how: tuple[str, int]
+def _read(
+    backbone: Backbone,
+    images: Collection,
+    start: Path,
+    how: tuple[str, int],
+    block: nn.Module | None,
 ) -> npt.NDArray[np.float32]:
-    """Read features (n, p) of all images, or compute and keep them."""
-    if not _is_of(file, images):
+    """Read features (n, p) of all images, or inputs of a block, or compute and keep both."""
+    table, stored = (start.with_name(start.name + end) for end in _ENDINGS)
+    is_there = table.is_file() and read_features(table).meta["listing_sha256"] == images.digest
+    if not (is_there and (block is None or stored.is_file())):
         device, workers = how
-        values = pooled_features(backbone, images, device=device, workers=workers)
+        with nullcontext() if block is None else _keeping(block, len(images), stored):
+            values = pooled_features(backbone, images, device=device, workers=workers)
         meta = feature_source(backbone, images.digest)
-        write_features(file, FeatureTable(tuple(images.ids), values, meta))
-    return np.asarray(read_features(file).values)
-
-
-def _is_of(file: Path, images: Collection) -> bool:
-    """Whether features are there, and of these images."""
-    return file.is_file() and read_features(file).meta["listing_sha256"] == images.digest
-
-
-def _stored(
-    backbone: Backbone, block: nn.Module, images: Collection, file: Path, how: tuple[str, int]
-) -> npt.NDArray[np.float32]:
-    """Read the inputs of a block for all images, or compute them, and features beside them."""
-    table = file.with_name(file.name.replace("activations.npy", "features.npz"))
-    if not (file.is_file() and _is_of(table, images)):
-        with atomic_path(file) as temporary:
-            values = _computed(backbone, block, images, temporary, how)
-            meta = feature_source(backbone, images.digest)
-            write_features(table, FeatureTable(tuple(images.ids), values, meta))
+        write_features(table, FeatureTable(tuple(images.ids), values, meta))
+    if block is None:
+        return np.asarray(read_features(table).values)
     # Changes would stay with this process; torch refuses arrays that cannot be changed.
-    stored: npt.NDArray[np.float32] = np.load(file, mmap_mode="c", allow_pickle=False)
-    return stored
+    activations: npt.NDArray[np.float32] = np.load(stored, mmap_mode="c", allow_pickle=False)
+    return activations
 
 
-def _computed(
-    backbone: Backbone, block: nn.Module, images: Collection, file: Path, how: tuple[str, int]
-) -> npt.NDArray[np.float32]:
-    """Write the inputs of a block, and return the features (n, p)."""
-    with file.open("wb") as stored:
+@contextmanager
+def _keeping(block: nn.Module, n: int, file: Path) -> Iterator[None]:
+    """Write the inputs of a block for n images, which pass through it meanwhile."""
+    made: list[npt.NDArray[np.float32]] = []
+    done = 0
 
-        def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-            batch = np.ascontiguousarray(args[0].float().cpu().numpy())
-            if not stored.tell():
-                shape = (len(images), *batch.shape[1:])
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_2_0(stored, header)
-            stored.write(batch.data)
+    def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        nonlocal done
+        batch = args[0].float().cpu().numpy()
+        if not made:
+            shape = (n, *batch.shape[1:])
+            made.append(np.lib.format.open_memmap(temporary, "w+", np.float32, shape))
+        made[0][done : done + len(batch)] = batch
+        done += len(batch)
 
-        device, workers = how
+    with atomic_path(file) as temporary:
         hook = block.register_forward_pre_hook(keep)
-        values = pooled_features(backbone, images, device=device, workers=workers)
+        yield
         hook.remove()
-    return values
+        made.clear()  # what was mapped is written

@@ -14,7 +14,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -50,43 +50,34 @@ def alignet_preprocessing(size: int = 224) -> Preprocessing:
 
 @dataclass(frozen=True)
 class Member:
-    """One array of an archive, unread; ``by_columns`` if it is stored in column order."""
+    """One array of an archive, unread."""
 
     path: Path
     name: str
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    by_columns: bool
+    by_columns: bool  # as it is stored: it is read as a whole then
 
     def blocks(self, rows: int) -> Generator[npt.NDArray[Any]]:
         """Yield the array in blocks of ``rows`` rows, the last one shorter."""
         n, columns = self.shape
-        streams, width = (columns, 1) if self.by_columns else (1, columns)
         try:
-            with ExitStack() as stack:
-                archive = stack.enter_context(ZipFile(self.path))
-                files = [
-                    stack.enter_context(archive.open(f"{self.name}.npy")) for _ in range(streams)
-                ]
-                for place, file in enumerate(files):
-                    array_header(file)
-                    if place:  # without a seek, zipfile checks the CRC at the end
-                        file.seek(file.tell() + place * n * self.dtype.itemsize)
+            if self.by_columns:
+                with np.load(self.path, allow_pickle=False) as arrays:
+                    whole = arrays[self.name]
+                yield from (whole[start : start + rows] for start in range(0, n, rows))
+                return
+            with ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as file:
+                array_header(file)
                 for start in range(0, n, rows):
-                    count = min(rows, n - start)
-                    parts = [self._read(file, count * width) for file in files]
-                    yield np.stack([part.reshape(count, width) for part in parts], 1).reshape(
-                        count, columns
-                    )
+                    size = min(rows, n - start) * columns * self.dtype.itemsize
+                    content = file.read(size)
+                    if len(content) < size:
+                        raise EOFError(f"{self.name} ends before its last row")
+                    yield np.frombuffer(content, self.dtype).reshape(-1, columns)
+                file.read(1)  # at its end, zipfile compares the checksum
         except DAMAGED as error:
             raise _damaged(self.path, error) from error
-
-    def _read(self, file: IO[bytes], count: int) -> npt.NDArray[Any]:
-        size = count * self.dtype.itemsize
-        content = file.read(size)
-        if len(content) < size:
-            raise EOFError(f"{self.name} ends before its last row")
-        return np.frombuffer(content, dtype=self.dtype)
 
 
 def open_members(path: Path, what: str) -> dict[str, Member]:
@@ -147,25 +138,17 @@ def import_alignet(
     path
         Archive (.npz), compressed or not; ``indices`` may be missing.
     out
-        Folder to make.
+        Folder to make; replaced if it holds labels and ``overwrite`` is on.
     temperature
         Divisor of the similarities, above 0; 1 in AligNet.
     shard
         Triplets per file.
-    overwrite
-        Replace ``out`` if it holds labels.
 
     Returns
     -------
     The content of labels.json: ``triplets``, ``images``, and under ``checked`` the number of rows
     whose odd image is not the last (``odd_not_last``) or whose largest similarities are equal
     (``tied``), and whether ``indices`` were checked.
-
-    Raises
-    ------
-    TwoalikeError
-        If the archive is missing, damaged or pickled, the shapes of its arrays do not agree,
-        indices and names disagree, a similarity is not finite, or a row contains an image twice.
     """
     path, out = Path(path), Path(out)
     check_replaceable(out, PLAN, overwrite=overwrite)

@@ -1,45 +1,36 @@
 """Checkpoints: everything a run needs to continue as if it had not stopped.
 
-A checkpoint is a folder ``step-0000040`` that is renamed into place, with checksums of its files,
-since disks can lose or change data. The last few and the best are kept. Order, triplets and noise
-of each step follow from the seed, so no state of a random generator is stored.
+A checkpoint is a file ``step-0000040.pt`` of ``torch.save``, renamed into place when it is whole:
+a zip archive, whose checksums are verified, since disks can lose or change data. The last few and
+the best are kept. Order, triplets and noise of each step follow from the seed, so no state of a
+random generator is stored.
 """
 
-import hashlib
 import json
 import pickle
 import shutil
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._student import StudentNetwork
 from twoalike.study import (
     DAMAGED,
     TwoalikeError,
-    atomic_directory,
-    find_leftovers,
+    atomic_path,
     flattened,
     is_first_process,
-    read_json,
-    sha256_file,
     shortened,
     usual_permissions,
-    write_json,
 )
-
-WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
-AVERAGE = "average.safetensors"
-_FILES, _DIGEST = "files", "sha256"
-"""Keys of state.json: checksums of the other files, and of the rest of state.json."""
 
 type Weights = dict[str, torch.Tensor]
 
@@ -57,6 +48,18 @@ class Progress:
     best: float | None  # what that step has least of
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run after a step; its tensors are unsharded and on the CPU in every process."""
+
+    progress: Progress
+    fingerprint: dict[str, Any]
+    log: list[dict[str, Any]]
+    weights: Weights
+    optimizer: dict[str, Any]
+    average: Weights | None = None
+
+
 def checkpoints_of(out: Path) -> Path:
     """Folder of a run's checkpoints, beside the student's own, which is published as it is."""
     named = out if out.name not in ("", "..") else out.resolve()
@@ -64,18 +67,18 @@ def checkpoints_of(out: Path) -> Path:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Folder of one checkpoint."""
-    return folder / f"step-{step:07d}"
+    """File of one checkpoint."""
+    return folder / f"step-{step:07d}.pt"
 
 
 def checkpoint_step(path: Path) -> int:
-    """Step of a checkpoint, from the name of its folder."""
-    return int(path.name.removeprefix("step-"))
+    """Step of a checkpoint, from the name of its file."""
+    return int(path.stem.removeprefix("step-"))
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints, earliest first."""
-    return sorted(path for path in folder.glob("step-[0-9]*") if path.is_dir())
+    return sorted(folder.glob("step-[0-9]*.pt"))
 
 
 @contextmanager
@@ -117,23 +120,11 @@ def _remove(made: set[Path], missing: list[Path]) -> None:
             folder.rmdir()
 
 
-@dataclass(frozen=True)
-class State:
-    """A run's tensors, unsharded and on the CPU in every process."""
-
-    weights: Weights
-    optimizer: dict[str, Any]
-    average: Weights | None = None
-
-
 def plain_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """State dict on the CPU in the plain memory layout, as safetensors requires."""
-    return plain_tensors(module.state_dict())
-
-
-def plain_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors on the CPU in the plain memory layout, as safetensors requires."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return {
+        name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()
+    }
 
 
 def save_tensors(
@@ -144,22 +135,12 @@ def save_tensors(
     usual_permissions(path)
 
 
-def save_checkpoint(
-    folder: Path,
-    state: State,
-    progress: Progress,
-    fingerprint: dict[str, Any],
-    log: list[dict[str, Any]],
-    keep: Collection[int] = (),
-) -> None:
-    """Write a checkpoint and delete all others except the best and those of the steps ``keep``.
-
-    So are those that a process had not finished when it was killed.
-    """
-    path = checkpoint_path(folder, progress.step)
+def save_checkpoint(folder: Path, made: Checkpoint, keep: Collection[int] = ()) -> None:
+    """Write a checkpoint, and delete all others but the best and those of the steps ``keep``."""
+    path, progress = checkpoint_path(folder, made.progress.step), made.progress
     try:
-        with atomic_directory(path) as temporary:
-            _write(temporary, state, progress, fingerprint, log)
+        with atomic_path(path) as temporary:
+            torch.save(vars(made) | {"progress": asdict(progress)}, temporary)
     # A full disk raises one of our errors, or a RuntimeError of torch.
     except (TwoalikeError, RuntimeError) as error:
         last = find_checkpoints(folder)
@@ -169,102 +150,29 @@ def save_checkpoint(
             where=path,
             remedy="Free space, then continue with `resume=True`.",
         ) from error
-    kept_paths = {
-        checkpoint_path(folder, step) for step in {progress.step, progress.best_step, *keep}
-    }
-    unfinished = [one.path for one in find_leftovers(folder) if not one.is_aside]
-    for other in [*find_checkpoints(folder), *filter(Path.is_dir, unfinished)]:
-        if other not in kept_paths:
-            shutil.rmtree(other)
-
-
-def _write(
-    folder: Path,
-    state: State,
-    progress: Progress,
-    fingerprint: dict[str, Any],
-    log: list[dict[str, Any]],
-) -> None:
-    """Write a checkpoint's files; state.json comes last and holds the checksums."""
-    save_tensors(plain_tensors(state.weights), folder / WEIGHTS)
-    if state.average is not None:
-        save_tensors(plain_tensors(state.average), folder / AVERAGE)
-    torch.save(state.optimizer, folder / OPTIMIZER)
-    (folder / LOG).write_text(as_lines(log), encoding="utf-8")
-    content = {
-        "kind": "checkpoint",
-        "schema_version": 1,
-        "step": progress.step,
-        "best_step": progress.best_step,
-        "best": progress.best,
-        "fingerprint": fingerprint,
-        _FILES: {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
-    }
-    write_json(folder / STATE, content | {_DIGEST: _digest(content)})
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """SHA-256 of the content of state.json."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _verified_state(path: Path) -> dict[str, Any]:
-    """Content of state.json, once the checksums of all files are verified."""
-    try:
-        content = read_json(path / STATE, "checkpoint")
-    except TwoalikeError as error:
-        raise _damaged(path, str(error).removeprefix(f"{path / STATE}: ")) from error
-    if content.pop(_DIGEST, None) != _digest(content):
-        raise _damaged(path, f"{STATE} has changed")
-    for name, expected in content.pop(_FILES).items():
-        file = path / name
-        if not file.is_file():
-            raise _damaged(path, f"{name} is missing")
-        if sha256_file(file) != expected:
-            raise _damaged(path, f"{name} has changed")
-    return content
-
-
-def read_weights(
-    path: Path, student: StudentNetwork, *, average: bool
-) -> tuple[Weights, Weights | None]:
-    """Weights of a checkpoint and, if asked for, their moving average."""
-    _verified_state(path)
-    weights = _weights(path, student, average=False)
-    return weights, _weights(path, student, average=True) if average else None
-
-
-def _weights(path: Path, student: StudentNetwork, *, average: bool) -> Weights:
-    try:
-        found = load_file(path / (AVERAGE if average else WEIGHTS))
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-    # Names instead of the state dict: a sharded student holds only parts of its weights.
-    expected = student.state_dict().keys()
-    if not average and found.keys() != expected:
-        odd = sorted(found.keys() ^ expected)[0]
-        raise _damaged(path, f"{odd} is missing, or not of this network")
-    return found
+    for other in find_checkpoints(folder):
+        if checkpoint_step(other) not in {progress.step, progress.best_step, *keep}:
+            other.unlink()
 
 
 def read_checkpoint(
-    path: Path, student: StudentNetwork, fingerprint: dict[str, Any], *, average: bool
-) -> tuple[State, Progress, list[dict[str, Any]]]:
-    """Read a checkpoint's tensors, progress and log, if its run had the same settings."""
-    content = _verified_state(path)
-    _compare(path, content.get("fingerprint", {}), fingerprint)
+    path: Path, student: StudentNetwork, fingerprint: dict[str, Any] | None = None
+) -> Checkpoint:
+    """Read a checkpoint, if it is whole, of this network and of a run with the same settings."""
     try:
-        state = State(
-            _weights(path, student, average=False),
-            torch.load(path / OPTIMIZER, map_location="cpu", weights_only=True),
-            _weights(path, student, average=True) if average else None,
-        )
-        lines = (path / LOG).read_text(encoding="utf-8").splitlines()
-        progress = Progress(int(content["step"]), int(content["best_step"]), content["best"])
-        log = [json.loads(line) for line in lines]
+        with ZipFile(path) as archive:
+            if (changed := archive.testzip()) is not None:
+                raise ValueError(f"{changed} has changed")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        made = Checkpoint(**{**content, "progress": Progress(**content["progress"])})
     except (*DAMAGED, TypeError, AttributeError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error
-    return state, progress, log
+    if fingerprint is not None:
+        _compare(path, made.fingerprint, fingerprint)
+    # Names instead of the state dict: a sharded student holds only parts of its weights.
+    if odd := made.weights.keys() ^ student.state_dict().keys():
+        raise _damaged(path, f"{min(odd)} is missing, or not of this network")
+    return made
 
 
 def as_lines(log: list[dict[str, Any]]) -> str:

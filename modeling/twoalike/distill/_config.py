@@ -206,20 +206,7 @@ class DistillConfig(Strict):
 def load_recipe(
     path: str | Path | None, overrides: Mapping[str, Any] | None = None
 ) -> DistillConfig:
-    """Read a recipe and replace some of its settings.
-
-    Parameters
-    ----------
-    path
-        TOML file; None: the defaults.
-    overrides
-        Settings by name; None values are ignored.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file or a value is invalid.
-    """
+    """Read a recipe (TOML; None: the defaults) and replace some of its settings, but by no None."""
     config = load_toml(path, DistillConfig) if path else DistillConfig()
     changes = {key: value for key, value in (overrides or {}).items() if value is not None}
     try:

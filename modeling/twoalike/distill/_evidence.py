@@ -68,12 +68,6 @@ class BothSides:
     crops: tuple[ImageSet, ImageSet] | None  # of both, where there are no classes
 
     @property
-    def ceiling(self) -> float:
-        """Accuracy of the teacher itself on choices drawn from its probabilities."""
-        with np.errstate(divide="ignore"):
-            return score_soft(np.maximum(np.log(self.labels), -1e4), self.labels)["accuracy"]
-
-    @property
     def least_ability(self) -> float:
         """Ability up to which it is no evidence: near chance, differences are noise."""
         if self.classes is not None:
@@ -168,6 +162,12 @@ class Score:
         """For config.json and the log."""
         keys = ("likeness", "ability", "accuracy", "kl")
         return {key: getattr(self, key) for key in keys}
+
+
+def ceiling(labels: Floats) -> float:
+    """Accuracy of the teacher itself on choices drawn from its probabilities (n, 3)."""
+    with np.errstate(divide="ignore"):
+        return score_soft(np.maximum(np.log(labels), -1e4), labels)["accuracy"]
 
 
 def best_temperature(logits: Floats, labels: Floats) -> float:

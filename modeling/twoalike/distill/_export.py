@@ -2,9 +2,10 @@
 
 The written student is read back and compared with the trained network, image by image: merging
 adapters, writing the layer of the vector as the classifier and the file itself must not change the
-vectors. An ONNX file takes float32 batches of any size and returns vectors (of a network that is no
-student, features) and, for a student that kept its classifier, class scores. It is run and compared
-with torch before it is renamed into place.
+vectors. Its model card (templates/card.md) begins with the metadata of Hugging Face. An ONNX file
+takes float32 batches of any size and returns vectors (of a network that is no student, features)
+and, for a student that kept its classifier, class scores. It is run and compared with torch before
+it is renamed into place.
 """
 
 import json
@@ -36,7 +37,6 @@ from twoalike.backbones import (
     with_vector,
 )
 from twoalike.collections import Collection, as_collection
-from twoalike.distill._card import model_card, scored_names
 from twoalike.distill._checkpoint import as_lines, plain_state, save_tensors
 from twoalike.distill._student import StudentNetwork
 from twoalike.distill._trainable import TOLERANCE, difference, trained_network
@@ -56,6 +56,26 @@ if TYPE_CHECKING:
 
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
+HUB_LICENCES = frozenset(
+    "afl-3.0 apache-2.0 apple-amlr apple-ascl artistic-2.0 bsd bsd-2-clause bsd-3-clause bsl-1.0 "
+    "c-uda cc cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-4.0 "
+    "cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 "
+    "cc0-1.0 gemma gpl-2.0 gpl-3.0 lgpl-3.0 mit mpl-2.0 openrail unknown unlicense".split()
+)
+"""Licences of networks for which Hugging Face has a name."""
+
+_LEARNT = {
+    "full": "all of its weights",
+    "last": "the weights of its last blocks",
+    "lora": "low-rank adapters, which were merged into its weights",
+    "probe": "this layer alone",
+}
+_PARTS = {
+    "features": "the network's own features, at a common scale",
+    "human": "positions in a human space, which are fitted to people's judgments",
+}
+SCORED = {"base": "base", "control": "control", "start": "closed form", "student": "aligned"}
+"""Networks that are scored on held-out images: keys in config.json, and names."""
 
 
 class Student(Mapping[str, Any]):
@@ -72,13 +92,7 @@ class Student(Mapping[str, Any]):
 
     @classmethod
     def load(cls, folder: str | Path) -> "Student":
-        """Read a student's folder; weights are read when they are used.
-
-        Raises
-        ------
-        TwoalikeError
-            If the folder holds no student.
-        """
+        """Read a student's folder; weights are read when they are used."""
         return cls(folder, read_json(Path(folder) / CONFIG, "student"))
 
     def __getitem__(self, key: str) -> Any:
@@ -131,8 +145,7 @@ def write_student(
     """Write the files of a finished student; the weights come last and mark it as complete.
 
     The trained student, which is modified, and the written one are compared on the first images.
-    ``backbone`` is the network it started from, with its classifier if that is kept; ``origin`` the
-    provenance, with the settings; ``summary`` goes into config.json and the card.
+    ``backbone`` is the network it started from; ``summary`` goes into config.json and the card.
     """
     assert student.vector is not None
     few = range(min(CHECKED, len(images)))
@@ -251,6 +264,32 @@ def _config(
     }
 
 
+def scored_names(config: Mapping[str, Any]) -> dict[str, str]:
+    """Names of the networks of a student's scores; that of a control is control."""
+    is_control = config["teacher"]["method"] == "untransformed"
+    return SCORED | ({"student": "control"} if is_control else {})
+
+
+def model_card(name: str, config: Mapping[str, Any]) -> str:
+    """README.md of the student in the folder ``name``, from the content of its config.json."""
+    from jinja2 import Environment, PackageLoader
+
+    licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
+    loader = PackageLoader("twoalike.distill")
+    environment = Environment(
+        loader=loader, trim_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    return environment.get_template("card.md").render(
+        config,
+        name=name,
+        licence=licence,
+        known=licence in HUB_LICENCES,
+        meaning=_PARTS,
+        learnt_part=_LEARNT,
+        scored=scored_names(config),
+    )
+
+
 INPUT, CLASSES = "images", "classes"
 """Names of the input, shape (batch, 3, size, size), and, if there is a classifier, of its scores
 before the softmax (batch, c)."""
@@ -285,11 +324,6 @@ def export_onnx(
     The description: ``preprocessing``, names and shapes of input, output (``vector`` of a student,
     with its ``parts``, or ``features``) and any ``classes``, and under ``check`` the largest
     differences from torch (``random`` and, if given, ``images``).
-
-    Raises
-    ------
-    TwoalikeError
-        If a package is missing, the network cannot be exported, or ONNX outputs differ.
     """
     out = Path(out)
     if out.suffix != ".onnx":

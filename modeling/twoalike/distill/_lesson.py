@@ -34,7 +34,6 @@ from twoalike.distill._sources import (
     Inputs,
     LabelSource,
     Opinion,
-    Sampling,
     Source,
 )
 from twoalike.distill._student import Base, StudentNetwork
@@ -68,24 +67,6 @@ class Agreement:
     images: ImageSet
     labels: npt.NDArray[np.float64]  # the teacher's choice probabilities, (n, 3)
     triplets: Integers  # indices into the images, (n, 3)
-
-    @classmethod
-    def of(
-        cls, images: ImageSet, opinion: Opinion, seed: int, sampling: Sampling = "uniform"
-    ) -> "Agreement":
-        """All triplets of the images, or a sample, with the teacher's probabilities."""
-        rng, cpu = np.random.default_rng([seed, TRIPLETS]), torch.device("cpu")
-        everyone = torch.arange(len(images))
-        triplets = opinion.triplets(everyone, MOST_TRIPLETS, cpu, rng, sampling)
-        chances = opinion.probabilities(everyone, triplets, cpu)
-        return cls(images, chances.numpy().astype(np.float64), triplets.numpy())
-
-    @property
-    def ceiling(self) -> float:
-        """Accuracy of the teacher itself on choices drawn from its probabilities."""
-        with np.errstate(divide="ignore"):
-            logits = np.maximum(np.log(self.labels), -1e4)
-        return score_soft(logits, self.labels)["accuracy"]
 
     def _logits(self, student: StudentNetwork, batch: int) -> tuple[Floats, torch.Tensor]:
         """Logits before the temperature, shape (n, 3), and features before any head."""
@@ -227,12 +208,19 @@ def image_lesson(
     return Lesson(
         prepared(images.only(kept), flip=config.flip),
         ImageSource(learnt, stream, config.triplets, config.sampling),
-        Agreement.of(
-            prepared(images.only(kept[few])), learnt.only(few), config.seed, config.sampling
-        ),
+        Agreement(prepared(images.only(kept[few])), *_labelled(learnt.only(few), config)),
         None,
         _sides(config, images, division, opinion, prepared, crops),
     )
+
+
+def _labelled(opinion: Opinion, config: DistillConfig) -> tuple[npt.NDArray[np.float64], Integers]:
+    """Label all triplets of the images, or a sample: probabilities and triplets, (n, 3) each."""
+    rng, cpu = np.random.default_rng([config.seed, TRIPLETS]), torch.device("cpu")
+    everyone = torch.arange(len(opinion))
+    triplets = opinion.triplets(everyone, MOST_TRIPLETS, cpu, rng, config.sampling)
+    chances = opinion.probabilities(everyone, triplets, cpu)
+    return chances.numpy().astype(np.float64), triplets.numpy()
 
 
 def _sides(
@@ -252,11 +240,6 @@ def _sides(
     enough = judged[aside].sum() >= 3
     scored = np.flatnonzero(judged[aside]) if enough else np.arange(len(aside))
     places = np.concatenate([learnt[rows], aside[scored]])
-    rng, cpu = np.random.default_rng([config.seed, TRIPLETS]), torch.device("cpu")
-    those = opinion.only(aside[scored])
-    everyone = torch.arange(len(scored))
-    triplets = those.triplets(everyone, MOST_TRIPLETS, cpu, rng, config.sampling)
-    chances = those.probabilities(everyone, triplets, cpu)
     both = np.concatenate([learnt, aside])
     cropped = None
     if crops is not None and division.classes is None and len(aside):
@@ -271,8 +254,7 @@ def _sides(
         prepared(images.only(aside)) if len(aside) else None,
         scored,
         opinion.only(places).matrix(),
-        chances.numpy().astype(np.float64),
-        triplets.numpy(),
+        *_labelled(opinion.only(aside[scored]), config),
         None if division.classes is None else division.classes[both],
         cropped,
     )

@@ -4,7 +4,6 @@ import copy
 import math
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -16,15 +15,14 @@ from lightning_fabric import Fabric
 
 from twoalike.backbones import load_batches
 from twoalike.distill._checkpoint import (
+    Checkpoint,
     DamagedCheckpointError,
     Progress,
-    State,
     checkpoint_path,
     checkpoint_step,
     checkpoints_of,
     find_checkpoints,
     read_checkpoint,
-    read_weights,
     save_checkpoint,
 )
 from twoalike.distill._config import DistillConfig
@@ -91,12 +89,8 @@ class Trainer:
         found = find_checkpoints(self.checkpoints)
         if not found:
             return
-        averaged = self.average is not None
-        state, self.progress, self.log = self._first_whole(
-            found[::-1],
-            lambda path: read_checkpoint(path, self.student, self.fingerprint, average=averaged),
-            "The run continues from",
-        )
+        state = self._first_whole(found[::-1], "The run continues from", self.fingerprint)
+        self.progress, self.log = state.progress, state.log
         steps = map(checkpoint_step, found)
         self.saved = [step for step in steps if step <= self.progress.step]
         load_whole(self.student, state.weights)
@@ -104,17 +98,19 @@ class Trainer:
         if self.average is not None and state.average is not None:
             self.average.load(state.average)
 
-    def _first_whole[T](self, paths: list[Path], read: Callable[[Path], T], then: str) -> T:
+    def _first_whole(
+        self, paths: list[Path], then: str, fingerprint: dict[str, Any] | None = None
+    ) -> Checkpoint:
         """Read the first intact one of several checkpoints; report those that are damaged."""
         faults: list[str] = []
         for path in paths:
             try:
-                content = read(path)
+                content = read_checkpoint(path, self.student, fingerprint)
             except DamagedCheckpointError as error:
                 faults.append(str(error).rstrip("."))
                 continue
             if faults and self.fabric.is_global_zero:
-                print(f"{'; '.join(faults)}. {then} {path.name}.", file=sys.stderr)  # noqa: T201
+                print(f"{'; '.join(faults)}. {then} {path.stem}.", file=sys.stderr)  # noqa: T201
             return content
         raise TwoalikeError(
             "; ".join(faults),
@@ -145,14 +141,11 @@ class Trainer:
                 self._save()
             keys = source.keys(first * config.accumulate, config.steps * config.accumulate)
             data = load_batches(self.lesson.images, keys, config.workers)
-            started = time.monotonic()
-            a_step = source.images_a_batch * config.accumulate * self.fabric.world_size
             task = bar.add_task("distil", total=config.steps, completed=first, status="")
             for step in range(first, config.steps):
                 self._advance(step, data, metrics)
                 self._stop_if_asked(interrupt, metrics)
-                speed = (step + 1 - first) * a_step / (time.monotonic() - started)
-                bar.update(task, advance=1, status=self._status(speed))
+                bar.update(task, advance=1, status=self._status())
 
     def _advance(self, step: int, data: Any, metrics: Metrics | None) -> None:
         """Take a step; score and save if due."""
@@ -255,30 +248,27 @@ class Trainer:
         if metrics is not None:
             metrics.add(record)
 
-    def _status(self, speed: float) -> str:
+    def _status(self) -> str:
         """Compose the text of the progress bar."""
         name = {"kl": "KL", "jsd": "JSD"}.get(self.config.objective, self.config.objective)
         score = self.last_score
         held_out = f", held out {score['accuracy']:.3f}" if score else ""
         loss = "" if math.isnan(self.loss) else f"{name} {self.loss:.3f}"
-        return f"{loss}{held_out}, {speed:.0f} images/s"
+        return f"{loss}{held_out}"
 
     def _save(self) -> None:
         """Save a checkpoint; one process writes it."""
-        state = State(
+        state = Checkpoint(
+            self.progress,
+            self.fingerprint,
+            self.log,
             whole(self.student.state_dict()),
             whole(self.update.optimizer.state_dict()),
             whole(self.average.values) if self.average is not None else None,
         )
         if self.fabric.is_global_zero:
-            save_checkpoint(
-                self.checkpoints,
-                state,
-                self.progress,
-                self.fingerprint,
-                self.log,
-                self.saved[1 - self.config.keep :] if self.config.keep > 1 else (),
-            )
+            keep = self.saved[1 - self.config.keep :] if self.config.keep > 1 else ()
+            save_checkpoint(self.checkpoints, state, keep)
         self.saved.append(self.progress.step)
         self.fabric.barrier()
 
@@ -303,25 +293,16 @@ class Trainer:
 
         A mix of 0 is the closed form: no step of training improved on it.
         """
-        average = self.average is not None
         chosen, mix = self._selected()
-        step, weights, averaged = self._first_whole(
-            [checkpoint_path(self.checkpoints, step) for step in chosen],
-            lambda path: (
-                checkpoint_step(path),
-                *read_weights(path, self.student, average=average),
-            ),
-            "The student is taken from",
-        )
-        load_whole(self.unsharded, weights)
-        if averaged is not None:
-            load_whole(self.unsharded, {**self.unsharded.state_dict(), **averaged})
+        paths = [checkpoint_path(self.checkpoints, step) for step in chosen]
+        state = self._first_whole(paths, "The student is taken from")
+        load_whole(self.unsharded, state.weights | (state.average or {}))
         if mix < 1:
             self._mix(mix)
         if self.lesson.sides is None and (mix < 1 or self.config.objective in UNCALIBRATED):
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(self.unsharded, self.config.batch)
-        return self.unsharded, step if mix else 0, mix
+        return self.unsharded, state.progress.step if mix else 0, mix
 
     @torch.no_grad()
     def _mix(self, share: float) -> None:

@@ -3,9 +3,6 @@
 Processes that train together on a machine, and those that load their images, map one file among the
 temporary files (``TMPDIR``), which is deleted at the end; a process alone keeps them in its memory.
 The limit holds for the machine. Images to score on come first, then as many others as fit.
-
-The file of a run that was killed is deleted by the next run on that machine: beside each folder is
-a lock, which the operating system releases when the process ends that holds it.
 """
 
 import errno
@@ -16,35 +13,26 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 
-from twoalike.study import Integers, hold_lock, writing
+from twoalike.study import Integers, writing
 
 CACHE_BYTES = 2 * 1024**3
 """Most memory, or disk, for prepared images of a run on one machine."""
-PREFIX = f"twoalike-prepared-{getattr(os, 'getuid', int)()}-"
-"""Of the names of this user's folders."""
 
 
 class PreparedImages:
     """Inputs of a network by row of a collection, float32, made when they are first asked for.
 
-    Parameters
-    ----------
-    rows
-        Rows of the collection, most important first; rows may recur.
-    shape
-        Shape of an input.
-    folder
-        Folder shared by the processes of this machine; None: memory of this process.
+    ``rows`` are the rows of the collection, most important first; rows may recur. ``folder`` is
+    shared by the processes of this machine; None: memory of this process.
     """
 
     def __init__(
@@ -127,40 +115,14 @@ def machine_folder(fabric: Fabric, workers: int) -> Iterator[Path | None]:
         yield None
         return
     token = fabric.broadcast(secrets.token_hex(8))
-    folder = Path(tempfile.gettempdir(), f"{PREFIX}{token}-{fabric.node_rank}")
-    with _held(folder) if fabric.local_rank == 0 else nullcontext():
-        fabric.barrier()
-        yield folder
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Remove the folders of runs that were killed, make this one, and remove it at the end."""
-    for lock in folder.parent.glob(f"{PREFIX}*.lock"):
-        other = FileLock(lock, timeout=0, fallback_to_soft=False)
-        try:
-            other.acquire()
-        except (Timeout, OSError):  # a run uses it, or this file system has no locks
-            continue
-        other.release()
-        _remove(lock)
-    lock = Path(f"{folder}.lock")
+    folder = Path(tempfile.gettempdir(), f"twoalike-prepared-{token}-{fabric.node_rank}")
+    if fabric.local_rank == 0:
+        with writing(folder):
+            folder.mkdir(mode=0o700)
+    fabric.barrier()
     try:
-        with hold_lock(lock, f"{folder}: another run uses it.", patience_s=5):
-            with writing(folder):
-                folder.mkdir(mode=0o700)
-            yield
+        yield folder
     finally:
-        _remove(lock)
-
-
-def _remove(lock: Path) -> None:
-    """Remove a folder, and then its lock; no other folder ever has that name.
-
-    Where processes still map its file, the file exists until they end; on Windows so does the
-    folder, which the next run removes.
-    """
-    folder = lock.with_suffix("")
-    shutil.rmtree(folder, ignore_errors=True)
-    if lock.exists() and not folder.exists():
-        lock.unlink(missing_ok=True)
+        # Where processes still map its file, the file exists until they end.
+        if fabric.local_rank == 0:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -32,27 +32,14 @@ def _order(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class BatchStream:
-    """Batches of image indices: all images once per epoch, none twice in a batch.
+    """Batches of image indices: all images once per epoch, none twice in a batch."""
 
-    Attributes
-    ----------
-    n
-        Number of images.
-    batch
-        Images per process and batch.
-    seed
-        Determines all batches.
-    world, rank
-        Number of processes, and number of this process.
-    of
-        What the indices refer to; a batch of triplets may be a single one, of three images.
-    """
-
-    n: int
-    batch: int
-    seed: int
-    world: int = 1
+    n: int  # number of images
+    batch: int  # images per process and batch
+    seed: int  # determines all batches
+    world: int = 1  # number of processes, and number of this process
     rank: int = 0
+    # What the indices refer to; a batch of triplets may be a single one, of three images
     of: Literal["images", "labelled triplets"] = "images"
 
     def __post_init__(self) -> None:

@@ -4,8 +4,11 @@ A source labels all triplets of a batch, or lists triplets with given labels. It
 seed, step and process alone: batch 1,000 does not depend on whether earlier ones were drawn.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -17,7 +20,9 @@ from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
 from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.features import FeatureTable
+from twoalike.study import Booleans, Floats, Integers, atomic_path
+from twoalike.teacher import AffineTeacher, Teacher
 
 Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
@@ -25,6 +30,8 @@ Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
 AT_ONCE = 2**20
 """Triplets of all draws whose probabilities are computed together, in some 50 MB."""
+LEAST_SHARED = 2**28
+"""Bytes of positions from which they are shared: fewer are faster in each process's memory."""
 
 
 def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
@@ -33,16 +40,8 @@ def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> 
     Three random images are rarely of one class and more rarely of one subclass, so fine
     distinctions hardly affect a loss over random triplets. Here the first image is random and the
     others are two of its k nearest, where k (from 2 to all) is log-uniform: triplets concern coarse
-    and fine distinctions equally, and no number of clusters has to be chosen.
-
-    Parameters
-    ----------
-    distance
-        Distances of all pairs, or any increasing function of them, shape (B, B).
-    n
-        Number of triplets.
-    rng
-        Source of randomness; the draws are the same on any device.
+    and fine distinctions equally, and no number of clusters has to be chosen. ``distance`` (B, B)
+    may be any increasing function of the distances; the draws are the same on any device.
 
     Examples
     --------
@@ -91,6 +90,32 @@ class Opinion:
         self.rows = torch.arange(draws.shape[1])
         self.judged = np.zeros(draws.shape[1], bool) if judged is None else judged
         self.judgments = None if judgments is None else torch.from_numpy(judgments)
+
+    @classmethod
+    def of(
+        cls,
+        teacher: Teacher,
+        ids: Sequence[str],
+        features: FeatureTable | None,
+        average: Average,
+        folder: Path,
+    ) -> "Opinion":
+        """Take a teacher's similarities of images, and people's own where these are known.
+
+        Positions of a large collection are in a file in ``folder``.
+        """
+        judged = np.isin(ids, teacher.known_ids)
+        if not isinstance(teacher, AffineTeacher) or features is None:
+            return cls(teacher.positions(ids, features), average, judged)
+        if teacher.known is None:
+            return cls(_positions(teacher, ids, features, folder), average, judged)
+        row_of = {name: row for row, name in enumerate(teacher.known_ids)}
+        judgments = np.zeros((len(ids), teacher.known.shape[1]), np.float32)
+        known = teacher.known / np.sqrt(np.float32(teacher.temperature))
+        judgments[judged] = known[[row_of[name] for name in ids if name in row_of]]
+        everywhere = replace(teacher, known_ids=(), known=None)
+        positions = _positions(everywhere, ids, features, folder)
+        return cls(positions, average, judged, judgments)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -162,23 +187,32 @@ class Opinion:
         return scale_triplets(own[:, None] + own - 2 * similarity, most, rng)
 
 
-class Source(Protocol):
-    """Images and target choices of each batch."""
+def _positions(
+    teacher: AffineTeacher, ids: Sequence[str], features: FeatureTable, folder: Path
+) -> npt.NDArray[np.float32]:
+    """Positions of n objects, shape (1, n, D); large ones are in a file that processes share.
 
-    @property
-    def images_a_batch(self) -> float:
-        """Mean number of images in a batch of this process."""
-        ...
-
-    def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
-        """(batch number, image) of batches ``start`` to ``stop``, for a DataLoader."""
-        ...
-
-    def labels(
-        self, number: int, images: torch.Tensor, device: torch.device
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Triplets of a batch as places in it, and the teacher's probabilities, each (n, 3)."""
-        ...
+    Eight processes with the positions of 1.28 million images in 1,201 dimensions would hold 46 GiB;
+    mapped, a machine has them once, in the operating system's cache.
+    """
+    shape = (1, len(ids), teacher.width)
+    if 4 * shape[1] * shape[2] < LEAST_SHARED:
+        return teacher.positions(ids, features)
+    numbers = (teacher.scale, teacher.identity, teacher.temperature, teacher.known is None)
+    origin = [features.digest, teacher.description["arrays_sha256"], repr(numbers), *ids]
+    digest = hashlib.sha256("\n".join(origin).encode()).hexdigest()
+    path = folder / f"teacher_positions-{digest[:16]}.npy"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            made, start = np.lib.format.open_memmap(temporary, "w+", np.float32, shape), 0
+            for block in teacher.position_blocks(ids, features):
+                made[0, start : start + len(block)] = block
+                start += len(block)
+            made.flush()
+    # Changes would stay with this process; torch refuses arrays that cannot be changed.
+    positions: npt.NDArray[np.float32] = np.load(path, mmap_mode="c", allow_pickle=False)
+    return positions
 
 
 class ImageSource:
@@ -193,7 +227,6 @@ class ImageSource:
     ) -> None:
         self.opinion, self.stream, self.most = opinion, stream, most
         self.sampling: Sampling = sampling
-        self.images_a_batch = float(stream.batch)
         self.keys = stream.keys
 
     def labels(
@@ -220,11 +253,6 @@ class LabelSource:
     ) -> None:
         self.triplets, self.probabilities, self.stream = triplets, probabilities, stream
 
-    @property
-    def images_a_batch(self) -> float:
-        """Number of images in the first batch, where images of several triplets count once."""
-        return float(len(self._images(0)))
-
     def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
         """(batch number, image) of batches ``start`` to ``stop``."""
         for number in range(start, stop):
@@ -244,6 +272,10 @@ class LabelSource:
     def _images(self, number: int) -> Integers:
         """Images of a batch, each once, in order."""
         return np.unique(self.triplets[self.stream.indices(number)])
+
+
+type Source = ImageSource | LabelSource
+"""Images and target choices of each batch."""
 
 
 class Inputs(Protocol):

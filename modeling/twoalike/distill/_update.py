@@ -12,12 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._fabric import part_like, whole
-from twoalike.distill._graph import compile_training
 from twoalike.distill._losses import choice_logs, relational_loss, triplet_loss
 from twoalike.distill._metrics import Record
 from twoalike.distill._sampling import NOISE, seed_of
 from twoalike.distill._sources import ImageSource, LabelSource, Source
 from twoalike.distill._student import Base, StudentNetwork
+from twoalike.distill._trainable import compile_training
 
 
 class AdamToInit(torch.optim.Adam):
@@ -26,17 +26,8 @@ class AdamToInit(torch.optim.Adam):
         theta <- theta - rate * (adam(gradient) + decay * (theta - theta_0))
 
     AdamW's decay of the same size would shrink pretrained weights towards zero and destroy them
-    within one schedule.
-
-    Parameters
-    ----------
-    params
-        As for any optimiser; a group may set its own ``decay``. The current weights become
-        theta_0, so load pretrained weights before and those of a checkpoint afterwards.
-    rate
-        Learning rate.
-    decay
-        Strength of the pull.
+    within one schedule. A group of ``params`` may set its own ``decay``. The current weights become
+    theta_0, so load pretrained weights before and those of a checkpoint afterwards.
     """
 
     def __init__(self, params: Iterable[Any], rate: float, decay: float) -> None:

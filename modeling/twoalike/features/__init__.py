@@ -1,9 +1,41 @@
 """Features of objects, and the file that holds them: ``ids`` and ``features`` in an npz.
 
-Features that others keep in Parquet or HDF5 are read as well. Names are imported on first use
-(``__init__.pyi`` lists them).
+Features that others keep in Parquet or HDF5 are read as well.
 """
 
-import lazy_loader
+from twoalike.features._formats import read_features
+from twoalike.features._mapped import ROWS, MappedRows
+from twoalike.features._table import (
+    PLAN,
+    FeatureTable,
+    Rows,
+    check_features_path,
+    feature_shard,
+    write_features,
+)
+from twoalike.features._vector import (
+    FEATURES,
+    HUMAN,
+    AlignedVector,
+    Parts,
+    join_parts,
+    read_parts,
+)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [
+    "FEATURES",
+    "HUMAN",
+    "PLAN",
+    "ROWS",
+    "AlignedVector",
+    "FeatureTable",
+    "MappedRows",
+    "Parts",
+    "Rows",
+    "check_features_path",
+    "feature_shard",
+    "join_parts",
+    "read_features",
+    "read_parts",
+    "write_features",
+]

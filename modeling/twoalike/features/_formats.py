@@ -13,7 +13,6 @@ Features in a folder, and large ones in ``.npz`` and ``.npy``, stay in their fil
 (:class:`MappedRows`); they are read once to check them, block by block.
 """
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from twoalike.features._vector import read_parts
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
+    array_bytes,
     check_hdf5,
     load_arrays,
     load_parquet,
@@ -43,6 +43,10 @@ INDEX = "__index_level_"
 """How pandas begins the name of an index that has none."""
 VALUES = ("features", "values")
 _SHAPE = "numbers of shape (objects, features)"
+_NUMBERS = ("integer", "floating")
+_STRINGS = ("string", "large_string", "string_view")
+_LISTS = ("list", "large_list", "fixed_size_list")
+"""Kinds of Arrow's types."""
 
 SMALLEST_MAPPED = 2**28
 """Bytes from which the features of a single file are mapped: smaller ones are faster in memory."""
@@ -69,12 +73,6 @@ def read_features(
     Returns
     -------
     Features of m objects, shape (m, p), float32.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing, damaged or holds a pickle, has no ids or one of them twice, holds
-        NaN or infinite values, or its parts do not fit together.
     """
     path = Path(path)
     if path.is_dir():
@@ -119,24 +117,18 @@ def _from_shards(folder: Path) -> FeatureTable:
         ids += own
         values.append(rows)
         unreadable += meta.get("unreadable", ())
-    meta = plan | ({"unreadable": unreadable} if unreadable else {})
-    return _table(folder, ids, _one_below_the_other(folder, values), meta)
-
-
-def _one_below_the_other(folder: Path, parts: Sequence[Content]) -> MappedRows:
-    """Rows of all shards."""
-    widths = {part.shape[1] for part in parts}
-    if len(widths) > 1:
+    if len(widths := {part.shape[1] for part in values}) > 1:
         raise TwoalikeError(
             f"its shards hold different numbers of features ({sorted(widths)})",
             where=folder,
             remedy="Remove it and compute them again.",
         )
-    return MappedRows([one for part in parts for one in _parts_of(part)])
-
-
-def _parts_of(rows: Content) -> Sequence[StoredRows | npt.NDArray[Any]]:
-    return rows.parts if isinstance(rows, MappedRows) else [rows]
+    # What cannot be mapped, such as a compressed shard, is in memory.
+    parts = [
+        one for part in values for one in (part.parts if isinstance(part, MappedRows) else [part])
+    ]
+    meta = plan | ({"unreadable": unreadable} if unreadable else {})
+    return _table(folder, ids, MappedRows(parts), meta)
 
 
 def _from_numpy(path: Path, smallest: int) -> tuple[list[str] | None, Content, dict[str, Any]]:
@@ -146,7 +138,7 @@ def _from_numpy(path: Path, smallest: int) -> tuple[list[str] | None, Content, d
     """
     mapped: dict[str, MappedRows] = {}
     rows = find_rows(path)
-    if rows is not None and rows.rows * rows.width * rows.dtype.itemsize >= smallest:
+    if rows is not None and array_bytes(rows.shape, rows.dtype) >= smallest:
         if rows.crc is None:  # the only array of a .npy
             return None, MappedRows([rows]), {}
         mapped["features"] = MappedRows([rows])
@@ -211,12 +203,12 @@ def _from_parquet(path: Path, *, named: bool) -> Named:
     ids = None if key is None else _parquet_ids(path, table.column(key), key)
     left_out = {name for name in table.column_names if name.startswith(INDEX)} | {key}
     columns = [name for name in table.column_names if name not in left_out]
-    lists = [name for name in columns if _is_list(table.schema.field(name).type)]
+    lists = [name for name in columns if _is(table.schema.field(name).type, *_LISTS)]
     if lists and len(columns) == 1:
         return ids, _from_lists(path, table.column(lists[0]), lists[0])
     for name in columns:
         kind = table.schema.field(name).type
-        if not _is_number(kind):
+        if not _is(kind, *_NUMBERS):
             raise TwoalikeError(
                 where=path,
                 expected="ids and numbers, or ids and one column of lists",
@@ -233,7 +225,7 @@ def _from_parquet(path: Path, *, named: bool) -> Named:
 def _id_column(path: Path, table: Any, named: bool) -> str | None:
     """Name of the column of ids; None if there is none and ``named`` does not ask for one."""
     found = [name for name in ID_NAMES if name in table.column_names]
-    strings = found or [field.name for field in table.schema if _is_string(field.type)]
+    strings = found or [field.name for field in table.schema if _is(field.type, *_STRINGS)]
     if len(strings) == 1:
         return strings[0]
     if not strings and not named:
@@ -248,9 +240,7 @@ def _id_column(path: Path, table: Any, named: bool) -> str | None:
 
 
 def _parquet_ids(path: Path, column: Any, name: str) -> list[str]:
-    import pyarrow as pa
-
-    if not (_is_string(column.type) or pa.types.is_integer(column.type)):
+    if not _is(column.type, *_STRINGS, "integer"):
         expected = f"object ids as strings in column {name!r}"
         raise TwoalikeError(where=path, expected=expected, found=column.type)
     ids = column.to_pylist()
@@ -268,7 +258,7 @@ def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
     """Features from a column of lists, shape (m, p)."""
     import pyarrow.compute as pc
 
-    if not _is_number(column.type.value_type):
+    if not _is(column.type.value_type, *_NUMBERS):
         raise TwoalikeError(where=path, expected=f"lists of numbers in {name!r}", found=column.type)
     lengths = pc.list_value_length(column).fill_null(-1).to_numpy()
     odd = np.flatnonzero((lengths != lengths[:1]) | (lengths < 0))
@@ -284,28 +274,12 @@ def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
     return values.reshape(len(lengths), -1 if len(values) else 0)
 
 
-def _is_number(kind: Any) -> bool:
+def _is(kind: Any, *names: str) -> bool:
+    """Whether a type of Arrow, or that of a dictionary's values, is of one of these kinds."""
     import pyarrow as pa
 
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
-
-
-def _is_string(kind: Any) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
 
 
 def _checked(path: Path, ids: Sequence[str], values: Content) -> Rows:
@@ -352,28 +326,11 @@ def _check_rows(path: Path, ids: Sequence[str], values: Content) -> None:
 
 def _odd_rows(values: MappedRows) -> npt.NDArray[np.int64]:
     """Rows with NaN or infinite values; damage is found on the way, as when an archive is read."""
-    found: list[npt.NDArray[np.int64]] = []
-    begin = 0
-    for number, part in enumerate(values.parts):
-        if isinstance(part, StoredRows):
-            crc = part.header
-            for block in values.blocks(number):
-                crc = zlib.crc32(block, crc)
-                begin = _append_odd(found, begin, block.view(part.dtype))
-            if part.crc is not None and crc != part.crc:
-                raise TwoalikeError(
-                    "features differ from their checksum",
-                    where=part.path,
-                    remedy="The file is damaged: compute them again.",
-                )
-        else:
-            begin = _append_odd(found, begin, part)
-    return np.concatenate(found)
-
-
-def _append_odd(found: list[npt.NDArray[np.int64]], begin: int, rows: npt.NDArray[Any]) -> int:
-    """Note which of the rows from ``begin`` on are not finite; return where the next begin."""
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(rows.astype(np.float32, copy=False)).all(axis=1)
-    found.append(begin + np.flatnonzero(~finite))
-    return begin + len(rows)
+    blocks = (
+        block
+        for part in values.parts
+        for block in (part.blocks() if isinstance(part, StoredRows) else [part])
+    )
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        finite = [np.isfinite(one.astype(np.float32, copy=False)).all(axis=1) for one in blocks]
+    return np.flatnonzero(~np.concatenate(finite))

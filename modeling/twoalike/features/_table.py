@@ -1,5 +1,6 @@
 """Feature tables, and how they are written."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,14 +59,24 @@ class FeatureTable:
         table = frame.to_html(max_cols=6, header=False, float_format="{:.3g}".format, border=0)
         return f"<p>{escape(repr(self))}</p>{table}"
 
-    def rows_of(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.intp]:
-        """Rows of the given objects, as numbers, shape (len(ids),).
+    @property
+    def digest(self) -> str:
+        """Hash of ids and values, which tells whether something was made from these features.
 
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features.
+        For features in archives it is made of their CRC-32 checksums, which were compared with the
+        values when they were read: they are not read again.
         """
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        if (checksums := getattr(self.values, "checksums", None)) is not None:
+            digest.update(json.dumps(checksums).encode())
+            return f"crc32:{digest.hexdigest()}"
+        for start in range(0, len(self.ids), ROWS):
+            block = self.values[start : start + ROWS]
+            digest.update(np.ascontiguousarray(block, dtype="<f4"))
+        return digest.hexdigest()
+
+    def rows_of(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.intp]:
+        """Rows of the given objects, as numbers, shape (len(ids),)."""
         rows = pd.Index(self.ids).get_indexer(pd.Index(list(ids)))
         missing = [name for name, row in zip(ids, rows, strict=True) if row < 0]
         if missing:
@@ -76,13 +87,7 @@ class FeatureTable:
         return np.asarray(rows)
 
     def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
-        """Features of the given objects, in their order, shape (len(ids), p).
-
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features.
-        """
+        """Features of the given objects, in their order, shape (len(ids), p)."""
         return self.values[self.rows_of(ids, where)]
 
     @property

@@ -56,14 +56,7 @@ def join_parts(
 ) -> AlignedVector:
     """Put two affine maps of p features into one vector; each is a weight and a bias.
 
-    Parameters
-    ----------
-    features
-        Shapes (p, p) and (p,).
-    human
-        Shapes (d, p) and (d,), the balance included; None: a vector without this part.
-    description
-        How they were chosen.
+    ``features`` have the shapes (p, p) and (p,), ``human``, the balance included, (d, p) and (d,).
     """
     maps = {FEATURES: features} | ({HUMAN: human} if human is not None else {})
     ends = np.cumsum([len(bias) for _, bias in maps.values()]).tolist()
@@ -76,13 +69,7 @@ def join_parts(
 
 
 def read_parts(content: Any, width: int, where: object) -> Parts:
-    """Check what a file says of the parts of vectors of ``width`` numbers.
-
-    Raises
-    ------
-    TwoalikeError
-        If they are no names with the columns of each.
-    """
+    """Check what a file says of the parts of vectors of ``width`` numbers."""
     try:
         parts = {name: (int(start), int(end)) for name, (start, end) in content.items()}
         if all(0 <= start < end <= width for start, end in parts.values()):

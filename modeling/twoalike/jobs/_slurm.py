@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from twoalike.jobs._config import SlurmConfig
-from twoalike.jobs._tasks import Task, check_made
+from twoalike.jobs._tasks import SlurmConfig, Task, check_made
 from twoalike.study import (
     TwoalikeError,
     counted,

@@ -3,11 +3,80 @@
 :func:`teach` makes one from a posterior. For judged objects, the posterior itself is the teacher
 (:func:`make_posterior_teacher`). All other images are placed in the human space by an affine map of
 a network's features, which is fitted to the posterior (:func:`fit_teacher`) or read from a
-transform fitted by gLocal (:func:`import_transform`). Both kinds implement :class:`Teacher` and are
-saved as a folder (:func:`save_teacher`, :func:`load_teacher`). Names are imported on first use
-(``__init__.pyi`` lists them).
+transform fitted by gLocal (:func:`import_transform`). Both kinds are saved as a folder
+(:func:`save_teacher`, :func:`load_teacher`).
 """
 
-import lazy_loader
+from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._balance import (
+    FEW_GROUPS,
+    Evidence,
+    Frontier,
+    VectorSettings,
+    few_shot,
+    find_frontier,
+    least_ability,
+    likeness,
+)
+from twoalike.teacher._fit import Choices, TeachConfig, UninformativeError, fit_teacher
+from twoalike.teacher._forecast import Forecast, forecast
+from twoalike.teacher._labels import (
+    ChoiceModel,
+    Mode,
+    TeacherKind,
+    compare_kinds,
+    compare_labels,
+    fit_mixture,
+    matrix_probabilities,
+    odd_logits,
+    sample_triplets,
+    score_soft,
+)
+from twoalike.teacher._posterior import PosteriorTeacher, make_posterior_teacher
+from twoalike.teacher._predict import predict
+from twoalike.teacher._teach import teach
+from twoalike.teacher._teacher import Teacher, likeness_of, load_teacher, save_teacher
+from twoalike.teacher._transform import (
+    import_transform,
+    read_transform,
+    set_temperature_by_choices,
+)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [
+    "FEW_GROUPS",
+    "AffineTeacher",
+    "ChoiceModel",
+    "Choices",
+    "Evidence",
+    "Forecast",
+    "Frontier",
+    "Mode",
+    "PosteriorTeacher",
+    "TeachConfig",
+    "Teacher",
+    "TeacherKind",
+    "UninformativeError",
+    "VectorSettings",
+    "compare_kinds",
+    "compare_labels",
+    "few_shot",
+    "find_frontier",
+    "fit_mixture",
+    "fit_teacher",
+    "forecast",
+    "import_transform",
+    "least_ability",
+    "likeness",
+    "likeness_of",
+    "load_teacher",
+    "make_posterior_teacher",
+    "matrix_probabilities",
+    "odd_logits",
+    "predict",
+    "read_transform",
+    "sample_triplets",
+    "save_teacher",
+    "score_soft",
+    "set_temperature_by_choices",
+    "teach",
+]

@@ -88,13 +88,7 @@ class AffineTeacher:
         return found
 
     def check(self, features: FeatureTable) -> None:
-        """Check that features are those of the network that the map was fitted to.
-
-        Raises
-        ------
-        TwoalikeError
-            If their number differs, or they come from other weights, preprocessing or tokens.
-        """
+        """Check that features are those of the network that the map was fitted to."""
         p = features.values.shape[1]
         name = self.source.get("backbone") or "an unnamed network"
         if p != len(self.mean):
@@ -124,13 +118,7 @@ class AffineTeacher:
                 )
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
-        """Positions in the human space, shape (m, D + p), or (m, D) if ``identity`` is 0.
-
-        Raises
-        ------
-        TwoalikeError
-            If the features are not those of the network that the map was fitted to.
-        """
+        """Positions in the human space, shape (m, D + p), or (m, D) if ``identity`` is 0."""
         self.check(features)
         return _together(self._blocks(features, np.arange(len(features.ids))), self.width)
 
@@ -166,20 +154,7 @@ class AffineTeacher:
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
     ) -> npt.NDArray[np.float32]:
-        """Positions of objects, shape (1, n, D + p); their dot products are log-odds.
-
-        Parameters
-        ----------
-        ids
-            Ids of n objects.
-        features
-            Features of at least these objects.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object has no features, or they are not those of the map's network.
-        """
+        """Positions of n objects with features, shape (1, n, D + p); dot products are log-odds."""
         if features is None:
             raise TwoalikeError(
                 where="this teacher", expected="`features=...` to place objects", found="none"
@@ -191,14 +166,8 @@ class AffineTeacher:
     ) -> npt.NDArray[np.float64]:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
 
-        Parameters
-        ----------
-        triplets
-            Rows of ``features``, shape (n, 3).
-        features
-            Features of the network that the map was fitted to.
-        anchored
-            Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
+        ``triplets`` (n, 3) are rows of ``features``. Where ``anchored`` (n,), item 1 is a reference
+        and never the odd one.
         """
         triplets = np.asarray(triplets)
         rows, inverse = np.unique(triplets, return_inverse=True)

@@ -44,6 +44,8 @@ SHOTS, DRAWS = (1, 3), 20
 """Numbers of examples of a class, and draws of them, whose mean accuracy is the ability."""
 ABOVE_CHANCE = 2.0
 """Times chance that ability must exceed to be evidence: differences at the floor are noise."""
+DECIMALS = 12
+"""Of a cosine: what differs by less is equal."""
 FEW_GROUPS = 10
 """With fewer classes, single images are held out instead of classes."""
 WITHOUT_EVIDENCE: tuple[Form, float] = ((True, 3.0), 0.5)
@@ -53,26 +55,14 @@ WITHOUT_EVIDENCE: tuple[Form, float] = ((True, 3.0), 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Images that a vector is fitted to and judged by.
+    """Images that a vector is fitted to and judged by."""
 
-    Attributes
-    ----------
-    features
-        Shape (n, p).
-    judged
-        Rows of the images that people judged, shape (m,).
-    similarity
-        The teacher's similarities of these, shape (m, m).
-    classes
-        Class of each image, -1 for none, shape (n,); None: there are no classes.
-    crops
-        Features of a crop of each image, shape (n, p), where there are no classes.
-    """
-
-    features: npt.NDArray[np.float32]
-    judged: Integers
-    similarity: Floats
+    features: npt.NDArray[np.float32]  # shape (n, p)
+    judged: Integers  # rows of the images that people judged, shape (m,)
+    similarity: Floats  # the teacher's similarities of these, shape (m, m)
+    # Class of each image, -1 for none, shape (n,); None: there are no classes
     classes: Integers | None = None
+    # Features of a crop of each image, shape (n, p), where there are no classes
     crops: npt.NDArray[np.float32] | None = None
 
     @property
@@ -107,24 +97,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class VectorSettings:
-    """How the parts of a vector are made.
+    """How the parts of a vector are made."""
 
-    Attributes
-    ----------
-    centred
-        Whether the origin of the features is the mean of the images.
-    whitening
-        Shrinkage of whitening, in mean variances; None: not whitened.
-    balance
-        Length of the human part, in lengths of the features.
-    penalty
-        Of the ridge regression, in mean squared norms of the features.
-    """
-
-    centred: bool
-    whitening: float | None
-    balance: float
-    penalty: float
+    centred: bool  # whether the origin of the features is the mean of the images
+    whitening: float | None  # shrinkage of whitening, in mean variances; None: not whitened
+    balance: float  # length of the human part, in lengths of the features
+    penalty: float  # of the ridge regression, in mean squared norms of the features
 
     def fit(self, of: Evidence, rows: Integers | None = None) -> AlignedVector:
         """Fit the vector to the images ``rows``, or to all."""
@@ -173,12 +151,7 @@ def _unit(weight: Floats, bias: Floats, x: Floats) -> tuple[Floats, Floats]:
 def likeness(gram: Floats, similarity: Floats) -> float:
     """Spearman's correlation of cosines with similarities, over all pairs of m objects.
 
-    Parameters
-    ----------
-    gram
-        Dot products of the objects' vectors, shape (m, m).
-    similarity
-        The teacher's, shape (m, m).
+    ``gram`` are the dot products of the objects' vectors, (m, m), ``similarity`` the teacher's.
     """
     return _correlation(*_pairs(gram, similarity))
 
@@ -192,6 +165,8 @@ def _pairs(gram: Floats, similarity: Floats) -> tuple[Floats, Floats]:
 
 
 def _correlation(cosine: Floats, similarity: Floats) -> float:
+    # Cosines in one dimension are 1 or -1, but for a rounding error that has to order nothing.
+    cosine = np.round(cosine, DECIMALS)
     if len(cosine) < 3 or np.ptp(cosine) == 0 or np.ptp(similarity) == 0:
         return 0.0  # no order to agree with
     return float(spearmanr(cosine, similarity).statistic)
@@ -204,18 +179,8 @@ def few_shot(gram: Floats, classes: Integers, asked: Booleans, seed: int = 0) ->
     """Share of draws in which each image asked about is classified rightly, shape (n,); NaN others.
 
     Nearest mean of the cosines of 1 and, where enough images have so many, 3 examples of each
-    class; the examples are never the image itself.
-
-    Parameters
-    ----------
-    gram
-        Dot products of the images' vectors, shape (n, n).
-    classes
-        Class of each image, -1 for none, shape (n,).
-    asked
-        Images to classify, shape (n,); the examples may be any.
-    seed
-        Of the draws.
+    class; the examples may be any images but the one itself. ``gram`` are the dot products of the
+    images' vectors, (n, n), ``classes`` their classes, -1 for none.
     """
     return _rightly(gram, classes, asked, draw_examples(classes, seed))
 
@@ -402,24 +367,13 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """Likeness and ability of all vectors tried, on held-out objects, and the one chosen.
+    """Likeness and ability of all vectors tried, on held-out objects, and the one chosen."""
 
-    Attributes
-    ----------
-    points
-        Settings with likeness and ability (None without classes or crops).
-    base
-        Likeness and ability of the network's own features.
-    chosen
-        The settings chosen.
-    centred
-        Whether the origin of the network's own features is the mean of the images.
-    """
-
+    # Settings with likeness and ability (None without classes or crops)
     points: tuple[Mapping[str, Any], ...]
-    base: Mapping[str, Any]
-    chosen: VectorSettings
-    centred: bool
+    base: Mapping[str, Any]  # likeness and ability of the network's own features
+    chosen: VectorSettings  # the settings chosen
+    centred: bool  # whether the origin of the network's own features is the mean of the images
 
     def as_dict(self) -> dict[str, Any]:
         """For config.json."""
@@ -431,16 +385,8 @@ def find_frontier(
 ) -> Frontier:
     """Try all forms and balances on held-out objects, and choose one.
 
-    Parameters
-    ----------
-    of
-        The images.
-    balance
-        Take this balance instead of the one that costs no ability.
-    folds
-        Of classes, or of images where there are fewer than ten classes.
-    seed
-        Of the folds and of the draws of examples.
+    ``balance`` takes the place of the one that costs no ability. Folds are of classes, or of images
+    where there are fewer than ten classes.
     """
     balances = BALANCES if balance is None else (0.0, balance)
     of = of.some(MOST_TRIED)

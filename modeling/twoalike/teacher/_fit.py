@@ -67,31 +67,16 @@ class TeachConfig(Strict):
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """People's choices.
+    """People's choices."""
 
-    Attributes
-    ----------
-    triplets
-        Rows of the posterior's objects, or of a table of features, shape (n, 3).
-    chosen
-        Item called the odd one, 0 to 2, shape (n,).
-    lapse
-        Share of guesses among the choices.
-    anchored
-        Which are anchored choices, shape (n,): item 1 is the reference, and the odd one is the item
-        that is not called the more similar to it. None: none.
-    left_out
-        Number of choices that name other objects.
-    of_others
-        Number of choices of people whose likeness the teacher is not.
-    """
-
-    triplets: Integers
-    chosen: Integers
-    lapse: float = 0.0
+    triplets: Integers  # rows of the posterior's objects, or of a table of features, shape (n, 3)
+    chosen: Integers  # item called the odd one, 0 to 2, shape (n,)
+    lapse: float = 0.0  # share of guesses among the choices
+    # Which are anchored choices, shape (n,): item 1 is the reference, and the odd one is the item
+    # that is not called the more similar to it. None: none
     anchored: Booleans | None = None
-    left_out: int = 0
-    of_others: int = 0
+    left_out: int = 0  # number of choices that name other objects
+    of_others: int = 0  # number of choices of people whose likeness the teacher is not
 
     def within(self, rows: Integers, m: int) -> "Choices":
         """Choices whose objects are all among ``rows`` of m, as positions there."""
@@ -125,28 +110,9 @@ def fit_teacher(
 ) -> AffineTeacher:
     """Fit the map from features to a posterior's space.
 
-    Parameters
-    ----------
-    posterior
-        Soft labels and similarities of m objects.
-    features
-        Features of some of these objects at least, six or more; the map is fitted to these.
-    config
-        Penalties, folds, seed.
-    judged
-        Which objects people judged, shape (m,); the map is fitted to these. None: all.
-    choices
-        People's choices, ideally all of them: they set penalty, identity block and temperature
-        if there are enough, and the map is scored on them.
-
-    Returns
-    -------
-    The teacher; its ``description`` holds the penalty and the scores on held-out objects.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than six judged objects have features, or all have the same.
+    It is fitted to those of the objects ``judged``, (m,), that have features, six or more. People's
+    choices, ideally all of them, set penalty, identity block and temperature if there are enough,
+    and the map is scored on them. The teacher's ``description`` holds the scores.
     """
     config = config or TeachConfig()
     was_judged = np.ones(len(posterior.ids), bool) if judged is None else judged

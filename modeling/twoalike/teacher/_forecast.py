@@ -46,24 +46,14 @@ NOISE = {"lapse": 0.5, "pair_noise": 10.0}
 
 @dataclass(frozen=True)
 class Gain:
-    """Change of a measure, expected on new objects.
+    """Change of a measure, expected on new objects."""
 
-    Attributes
-    ----------
-    before, after
-        Of the network's features and of the vector.
-    gain, low, high
-        Their difference, expected over all objects like these, with a 90 % interval.
-    test_low, test_high
-        Interval of 90 % of measurements on as many new objects as a test has.
-    """
-
-    before: float
+    before: float  # of the network's features and of the vector
     after: float
-    gain: float
+    gain: float  # their difference, expected over all objects like these, with a 90 % interval
     low: float
     high: float
-    test_low: float
+    test_low: float  # interval of 90 % of measurements on as many new objects as a test has
     test_high: float
 
     def __str__(self) -> str:
@@ -74,27 +64,14 @@ class Gain:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """Gains that the aligned vector promises on unseen objects.
+    """Gains that the aligned vector promises on unseen objects."""
 
-    Attributes
-    ----------
-    objects
-        Judged objects with features.
-    tested
-        New objects of the test that intervals are for.
-    likeness
-        Spearman's correlation of cosines with the teacher's similarities; None: too few objects.
-    ability
-        Few-shot accuracy on classes; None: not estimated without classes.
-    nothing
-        Why these labels will teach nothing; empty if they will teach something.
-    """
-
-    objects: int
-    tested: int = 0
+    objects: int  # judged objects with features
+    tested: int = 0  # new objects of the test that intervals are for
+    # Spearman's correlation of cosines with the teacher's similarities; None: too few objects
     likeness: Gain | None = None
-    ability: Gain | None = None
-    nothing: str = ""
+    ability: Gain | None = None  # few-shot accuracy on classes; None: not estimated without classes
+    nothing: str = ""  # why these labels will teach nothing; empty if they will teach something
 
     def __str__(self) -> str:
         if self.likeness is None:
@@ -126,26 +103,9 @@ def forecast(
 ) -> Forecast:
     """Forecast the gain in likeness and in ability on unseen objects.
 
-    Parameters
-    ----------
-    posterior
-        Of m objects.
-    features
-        The network's, of the judged objects and of any other images.
-    judged
-        Which objects people judged, shape (m,). None: all.
-    classes
-        Labels of objects (see :func:`twoalike.tables.read_labels`; the last level), which ability
-        is measured by. None: their folders, if the ids have any.
-    tested
-        Objects that a test is of. None: a fifth of those judged, but 30 at least.
-    seed
-        Of the folds and of the examples of classes.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than two of the classes given have several objects with features.
+    ``features`` are those of the objects ``judged``, (m,), and of any other images; ability is
+    measured by the last level of ``classes`` (None: their folders, if the ids have any). Intervals
+    are for a test of ``tested`` objects (None: a fifth of those judged, but 30 at least).
     """
     known = classes_of(features.ids, classes)
     if classes is not None and known is None:

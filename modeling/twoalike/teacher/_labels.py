@@ -29,10 +29,6 @@ TeacherKind = Literal["posterior", "surrogate", "mixed"]
 """The posterior, the map, or the map beside the posterior's positions of judged objects."""
 ROWS = 65_536
 """Triplets per block: their similarities stay in the processor's cache."""
-GATHERED = 128
-"""Triplets per block whose positions are gathered: they stay in the cache as well."""
-ENTRIES = 64
-"""Entries of a similarity matrix that take as long as one triplet's three gathered rows."""
 LEAST = 1e-300
 """Lower bound of probabilities: the logarithm of 0 would be infinite."""
 
@@ -95,17 +91,8 @@ def matrix_probabilities(
 ) -> npt.NDArray[np.float32]:
     """Probability that item 1, 2, 3 is the odd one, from a matrix, shape (n, 3).
 
-    The matrix of m images is computed once for all their m(m-1)(m-2)/6 triplets, instead of three
-    rows of features being read for each triplet (``benchmarks/results/labels.md``).
-
-    Parameters
-    ----------
-    similarity
-        Similarities of all pairs of m images, shape (m, m).
-    triplets
-        Indices into the images, shape (n, 3).
-    temperature
-        Of the observer, > 0.
+    The similarities (m, m) are computed once for all m(m-1)(m-2)/6 triplets of m images, instead of
+    three rows of features being read for each triplet (``benchmarks/results/labels.md``).
 
     Examples
     --------
@@ -121,40 +108,6 @@ def matrix_probabilities(
         first, second, third = (flat.take(rows[:, a] * m + rows[:, b]) for a, b in PAIRS)
         logs = log_choice((first, second, third), np.asarray(temperature, similarity.dtype))
         np.exp(np.stack(logs, axis=1), out=result[start : start + ROWS], casting="same_kind")
-    return result
-
-
-def position_probabilities(
-    x: npt.NDArray[np.float32], triplets: Integers, temperature: float = 1.0
-) -> npt.NDArray[np.float32]:
-    """Probability that item 1, 2, 3 is the odd one, from positions, shape (n, 3).
-
-    From the matrix of all similarities if triplets have many pairs of the images in common,
-    otherwise from the rows of each triplet.
-
-    Parameters
-    ----------
-    x
-        Positions of m images, shape (m, D).
-    triplets
-        Indices into the images, shape (n, 3).
-    temperature
-        Of the observer, > 0.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 1], [1, 1], [0, 0]], np.float32)
-    >>> position_probabilities(x, np.array([[0, 1, 2]])).round(2)
-    array([[0.11, 0.11, 0.79]], dtype=float32)
-    """
-    if len(x) ** 2 <= ENTRIES * len(triplets):
-        return matrix_probabilities(x @ x.T, triplets, temperature)
-    result = np.empty((len(triplets), 3), np.float32)
-    for start in range(0, len(triplets), GATHERED):
-        rows = [x[triplets[start : start + GATHERED, item]] for item in range(3)]
-        first, second, third = (np.einsum("nd,nd->n", rows[a], rows[b]) for a, b in PAIRS)
-        logs = log_choice((first, second, third), np.asarray(temperature, x.dtype))
-        result[start : start + GATHERED] = np.exp(np.stack(logs, axis=1))
     return result
 
 
@@ -279,23 +232,14 @@ def odd_probabilities(
 def compare_labels(
     posterior: ChoiceModel, triplets: Integers, chosen: Integers, anchored: Booleans | None = None
 ) -> dict[str, Any]:
-    """Log-loss of both kinds of labels on choices, and the better kind.
+    """Log-loss of both kinds of labels on choices that a posterior was not fitted to.
 
-    Parameters
-    ----------
-    posterior
-        A posterior that was not fitted to these choices.
-    triplets
-        Object indices, shape (n, 3).
-    chosen
-        Item called the odd one, 0 to 2, shape (n,).
-    anchored
-        Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
+    ``triplets`` (n, 3) are object indices, ``chosen`` (n,) the item called the odd one, 0 to 2.
 
     Returns
     -------
     ``log_loss`` by kind, their ``difference`` (plugin minus predictive) with its standard
-    error, ``n`` and the kind ``chosen``.
+    error, ``n`` and the better kind as ``chosen``.
     """
     # People lapse occasionally; without lapses the less confident labels would win.
     losses = {
@@ -318,18 +262,10 @@ def compare_kinds(
     lapse: float,
     anchored: Booleans | None = None,
 ) -> dict[str, Any]:
-    """Log-loss of each kind of teacher on choices, and the lead of the best.
+    """Log-loss of each kind of teacher on choices it was not fitted to, and the lead of the best.
 
-    Parameters
-    ----------
-    predicted
-        Probability that item 1, 2, 3 is the odd one by kind, without lapses, shape (n, 3) each.
-    chosen
-        Item called the odd one, 0 to 2, shape (n,); no kind was fitted to these choices.
-    lapse
-        Share of guesses: people lapse, and without lapses the least confident teacher would win.
-    anchored
-        Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
+    ``predicted`` are the probabilities that item 1, 2, 3 is the odd one, without lapses, (n, 3).
+    People lapse, and without a share of guesses the least confident teacher would win.
 
     Returns
     -------

@@ -95,25 +95,13 @@ class PosteriorTeacher:
         return {}
 
     def check(self, features: FeatureTable) -> None:
-        """Check that these objects were judged; their features are not used.
-
-        Raises
-        ------
-        TwoalikeError
-            If one of them was not judged.
-        """
+        """Check that these objects were judged; their features are not used."""
         known_rows(self.ids, features.ids, "the posterior's teacher", _REMEDY)
 
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
     ) -> npt.NDArray[np.float32]:
-        """Positions of objects under each draw, shape (S, n, D); dot products are log-odds.
-
-        Raises
-        ------
-        TwoalikeError
-            If an object was not judged.
-        """
+        """Positions of objects under each draw, shape (S, n, D); dot products are log-odds."""
         return self.draws[:, known_rows(self.ids, ids, "the posterior's teacher", _REMEDY)]
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
@@ -125,12 +113,7 @@ class PosteriorTeacher:
     ) -> npt.NDArray[np.float64]:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
 
-        Parameters
-        ----------
-        triplets
-            Indices into ``ids``, or into the rows of ``features`` if given, shape (n, 3).
-        features
-            A table of features whose objects the triplets refer to.
+        ``triplets`` (n, 3) are indices into ``ids``, or into the rows of ``features`` if given.
         """
         triplets = np.asarray(triplets)
         rows, inverse = np.unique(triplets, return_inverse=True)
@@ -155,23 +138,9 @@ def make_posterior_teacher(
     mode: Mode = "predictive",
     draws: int = DRAWS,
 ) -> PosteriorTeacher:
-    """Make a teacher of a posterior's judged objects and some of its draws.
+    """Make a teacher of the objects of a posterior that were judged, (m,); None: all.
 
-    Parameters
-    ----------
-    posterior
-        Posterior of m objects.
-    judged
-        Which of them people judged, shape (m,). None: all.
-    mode
-        Kind of labels.
-    draws
-        Most draws to keep, evenly spaced over all chains.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than three objects were judged.
+    It keeps at most ``draws`` draws, evenly spaced over all chains.
     """
     rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
     if len(rows) < 3:

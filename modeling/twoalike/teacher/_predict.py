@@ -81,12 +81,6 @@ def predict(
     ``attrs["new_people"]`` of the table maps each person named that the posterior does not know to
     the number of their triplets, which a new person answers; ``attrs["question"]`` says what was
     asked, in words.
-
-    Raises
-    ------
-    TwoalikeError
-        If a triplet or object is unknown, or all participants named, or an option needs a
-        posterior and the source is a teacher.
     """
     names = [f"item_{k}" for k in (1, 2, 3)]
     new_people: dict[str, int] = {}

@@ -120,12 +120,6 @@ def teach(
     The teacher, or the forecast. The teacher's ``description`` is the content of teacher.json:
     scores on held-out objects under ``validation``, how labels and kinds compare under
     ``label_comparison`` and ``kind_comparison``, and, if it maps features, the ``forecast``.
-
-    Raises
-    ------
-    TwoalikeError
-        If settings contradict each other, an input does not fit, there is no such group or
-        participant, or ``out`` cannot be written.
     """
     _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
     if forecast and (features is None or kind == "posterior" or untransformed):

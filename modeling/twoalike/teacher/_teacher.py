@@ -1,17 +1,16 @@
-"""The interface of teachers, and their folders.
+"""Teachers of both kinds, and their folders.
 
 ``teacher.json`` describes the teacher, ``teacher.safetensors`` holds its arrays. Both are read
 without torch, which predicting choices does not need.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.features import FeatureTable
 from twoalike.study import (
     TwoalikeError,
     atomic_directory,
@@ -27,64 +26,34 @@ from twoalike.teacher._posterior import PosteriorTeacher
 ARRAYS = ("mean", "weight", "bias")
 
 
-class Teacher(Protocol):
-    """Similarities of objects, one set or one per posterior draw.
+type Teacher = AffineTeacher | PosteriorTeacher
+"""Similarities of objects, one set or one per posterior draw.
 
-    Training needs only positions: the dot products of a draw's positions are the logits of the
-    choice model. With one draw per step a student learns the posterior's uncertainty over time;
-    averaged over draws, probabilities are predictive. The dot products of all draws' positions,
-    concatenated and divided by the root of their number, are the mean similarities.
+Training needs only ``positions``: the dot products of a draw's positions are the logits of the
+choice model. With one draw per step a student learns the posterior's uncertainty over time;
+averaged over draws, probabilities are predictive. The dot products of all draws' positions,
+concatenated and divided by the root of their number, are the mean similarities.
+"""
+
+
+def likeness_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Say whose likeness a teacher or a posterior is, for the public; nothing if of all people.
+
+    A group is named; a participant is not. With it goes the record of the judgments that it was
+    fitted to (:func:`twoalike.judgments.packed_codes`), which holds no answers.
     """
-
-    @property
-    def needs_features(self) -> bool:
-        """Whether objects are placed by features; otherwise judged objects are found by id."""
-        ...
-
-    @property
-    def source(self) -> Mapping[str, Any]:
-        """The network whose features are needed: backbone, weights_sha256, preprocessing."""
-        ...
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """Content of teacher.json."""
-        ...
-
-    @property
-    def known_ids(self) -> tuple[str, ...]:
-        """Objects in the posterior's own positions."""
-        ...
-
-    @property
-    def folder(self) -> Path | None:
-        """Folder it was saved in; None before it is saved."""
-        ...
-
-    def check(self, features: FeatureTable) -> None:
-        """Check that these objects can be placed."""
-        ...
-
-    def positions(
-        self, ids: Sequence[str], features: FeatureTable | None = None
-    ) -> npt.NDArray[np.float32]:
-        """Positions of n objects by draw, shape (S, n, D), over the root of the temperature."""
-        ...
+    found = {"judged": description["judged"]} if "judged" in description else {}
+    if "participant" in description:
+        found["likeness"] = "one participant"
+    elif "group" in description:
+        found["likeness"] = f"the group {str(description['group'])!r}"
+    return found
 
 
-def save_teacher(
-    folder: str | Path, teacher: AffineTeacher | PosteriorTeacher, provenance: Mapping[str, Any]
-) -> None:
-    """Write a teacher, all or nothing.
+def save_teacher(folder: str | Path, teacher: Teacher, provenance: Mapping[str, Any]) -> None:
+    """Write a teacher to a folder, all or nothing; an earlier one is replaced.
 
-    Parameters
-    ----------
-    folder
-        Folder to make or replace.
-    teacher
-        The teacher; its description goes into teacher.json.
-    provenance
-        From :func:`twoalike.study.provenance`, kind ``teacher``.
+    Its description goes into teacher.json, with ``provenance`` of the kind ``teacher``.
     """
     from safetensors.numpy import save_file
 
@@ -113,24 +82,9 @@ def save_teacher(
 @overload
 def load_teacher(folder: str | Path) -> AffineTeacher: ...
 @overload
-def load_teacher(
-    folder: str | Path, *, any_kind: Literal[True]
-) -> AffineTeacher | PosteriorTeacher: ...
-def load_teacher(folder: str | Path, *, any_kind: bool = False) -> AffineTeacher | PosteriorTeacher:
-    """Read a teacher's folder.
-
-    Parameters
-    ----------
-    folder
-        Written by :func:`save_teacher`.
-    any_kind
-        Also accept a teacher of judged objects only; otherwise it must map features.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is missing, damaged, or of another kind.
-    """
+def load_teacher(folder: str | Path, *, any_kind: Literal[True]) -> Teacher: ...
+def load_teacher(folder: str | Path, *, any_kind: bool = False) -> Teacher:
+    """Read a teacher's folder; with ``any_kind`` also one that maps no features."""
     folder = Path(folder)
     if not folder.is_dir():
         raise TwoalikeError(

@@ -54,11 +54,6 @@ def import_transform(
         File of object ids, one per line, if the file of features has none.
     overwrite
         Replace ``out`` if it holds a teacher.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing or does not fit, or ``out`` exists.
     """
     if out is not None:
         check_replaceable(Path(out), "teacher.json", overwrite=overwrite)
@@ -84,19 +79,8 @@ def import_transform(
 def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeacher:
     """Read gLocal's ``transform.npz`` as a teacher at temperature 1.
 
-    Parameters
-    ----------
-    path
-        Arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or shape (p,)), optionally
-        ``bias`` (D,). Pickled arrays are refused.
-    backbone
-        The network whose p features it maps, by its name in ``twoalike features``; the file does
-        not name it.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or the shapes of its arrays do not agree.
+    It has arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or (p,)), optionally
+    ``bias`` (D,). The file does not name the network whose p features it maps.
     """
     path = Path(path)
     arrays = _arrays(path)
@@ -129,26 +113,9 @@ def set_temperature_by_choices(
 ) -> AffineTeacher:
     """Return the teacher at the temperature that predicts people's choices best.
 
-    One number is fitted to all choices, so its score on them is close to that on new choices of
-    the same objects. Whether the map itself was fitted to them is not recorded.
-
-    Parameters
-    ----------
-    teacher
-        Any map.
-    features
-        Features of at least the judged objects.
-    choices
-        Choices whose triplets are rows of ``features``.
-
-    Returns
-    -------
-    The same map; its description holds the scores at the old and the new temperature.
-
-    Raises
-    ------
-    TwoalikeError
-        If the features are not the map's, or the map does not predict the choices.
+    One number is fitted to all choices, whose triplets are rows of ``features``, so its score on
+    them is close to that on new choices of the same objects. The description holds the scores at
+    the old and the new temperature.
     """
     rows, inverse = np.unique(choices.triplets, return_inverse=True)
     part = FeatureTable(

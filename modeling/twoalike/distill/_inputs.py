@@ -1,0 +1,287 @@
+"""What a distillation begins with, read and checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twoalike.backbones import (
+    WEIGHTS,
+    Backbone,
+    TokenPool,
+    choose_tokens,
+    load_backbone,
+    pooled_features,
+    without_vector,
+)
+from twoalike.collections import Collection
+from twoalike.distill._alignet import alignet_preprocessing
+from twoalike.distill._checkpoint import checkpoints_of, find_checkpoints
+from twoalike.distill._config import DistillConfig
+from twoalike.distill._labels import PLAN
+from twoalike.distill._metrics import FILE
+from twoalike.distill._student import with_kept_classifier
+from twoalike.distill._trainable import feature_source
+from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.study import TwoalikeError, counted, read_ids, read_json, sha256_file
+from twoalike.tables import LabelSource
+from twoalike.teacher import Teacher, likeness_of, load_teacher
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """The source of labels (a teacher with features, or labelled triplets) and a control."""
+
+    teacher: Teacher | None
+    features: FeatureTable | None
+    labels: Path | None
+    validation: Path | None
+    control: Path | None
+
+    def check(self, config: DistillConfig) -> None:
+        """Check that there is exactly one source of labels, suitable for the objective."""
+        if (self.teacher is None) == (self.labels is None):
+            raise TwoalikeError(
+                where="distill",
+                expected="either `teacher=...` or `labels=...` to learn from",
+                found="neither" if self.teacher is None else "both",
+            )
+        if self.labels is None and self.validation is not None:
+            raise TwoalikeError(
+                "labelled triplets score a student of `labels=...` only; a teacher labels the "
+                "held-out images itself",
+                where="`validation=...`",
+            )
+        if self.labels is not None and config.objective == "relational":
+            raise TwoalikeError(
+                "objective = 'relational' compares similarity matrices, which labelled triplets do "
+                "not contain",
+                remedy="Give `teacher=...`, or use 'kl', 'jsd' or 'hard'.",
+            )
+        if self.labels is not None and config.sampling != "uniform":
+            raise TwoalikeError(
+                f"sampling = {config.sampling!r} chooses a batch's triplets by a teacher's "
+                "similarities, but `labels=...` lists the triplets",
+                remedy="Give `teacher=...`, or leave sampling out.",
+            )
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Description of the source of labels, for the student's config and card."""
+        if self.teacher is not None:
+            return {
+                "method": self.teacher.description.get("method"),
+                "backbone": self.teacher.source.get("backbone"),
+                "objects": self.teacher.description.get("to", {}).get("objects"),
+                "sha256": self.teacher.description["arrays_sha256"],
+                **likeness_of(self.teacher.description),
+            }
+        plans = self.files
+        scored = {"validation_sha256": sha256_file(plans["validation"])} if self.validation else {}
+        plan = read_json(plans["labels"], "labels")
+        return {
+            "method": "labelled triplets",
+            "backbone": None,
+            "objects": None,
+            **{key: plan[key] for key in ("triplets", "likeness", "judged") if key in plan},
+            "sha256": sha256_file(plans["labels"]),
+            **scored,
+        }
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files that describe the source of labels, by role."""
+        if self.teacher is not None and self.teacher.folder is not None:
+            return {"teacher": self.teacher.folder / "teacher.json"}
+        folders = {"labels": self.labels, "validation": self.validation}
+        return {role: folder / PLAN for role, folder in folders.items() if folder is not None}
+
+    @classmethod
+    def of(
+        cls,
+        teacher: str | Path | Teacher | None,
+        features: FeatureTable | str | Path | None,
+        objects: str | Path | None,
+        labels: str | Path | None,
+        validation: str | Path | None,
+        control: str | Path | None,
+    ) -> "Guidance":
+        """Read the teacher, and features of the images by its network."""
+        labels, validation, control = (
+            None if path is None else Path(path) for path in (labels, validation, control)
+        )
+        return cls(_loaded(teacher), _table(features, objects), labels, validation, control)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """All inputs of a distillation."""
+
+    config: DistillConfig
+    guidance: Guidance
+    images: Collection
+    unreadable: tuple[str, ...]  # ids of images that were left out
+    backbone: Backbone
+    out: Path
+    device: str
+    classes: LabelSource | None
+
+
+def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
+    """Read the teacher from its folder; one without a folder has no hash to refer to."""
+    if teacher is None or isinstance(teacher, str | Path):
+        return None if teacher is None else load_teacher(teacher, any_kind=True)
+    if teacher.folder is None:
+        raise TwoalikeError(
+            where="`teacher=...`",
+            expected="a teacher that was saved in a folder",
+            found="one that was not",
+            remedy="Teach with `out=...`.",
+        )
+    return teacher
+
+
+def _table(
+    features: FeatureTable | str | Path | None, objects: str | Path | None
+) -> FeatureTable | None:
+    """Read features, whose numbers are checked then, or check and take those of a table."""
+    if isinstance(features, str | Path):
+        return read_features(Path(features), None if objects is None else Path(objects))
+    if features is not None and isinstance(features.values, np.ndarray):
+        wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
+        if len(wrong):
+            first = features.ids[wrong[0]]
+            raise TwoalikeError(
+                where="`features=...`",
+                expected="finite numbers",
+                found=f"others for {counted(len(wrong), 'object')}, first {first!r}",
+                remedy="Compute them again.",
+            )
+    return features
+
+
+def claim_folder(out: Path, resume: bool) -> bool:
+    """Check that ``out`` may be written; return False if it already holds a finished student."""
+    if out.exists() and not out.is_dir():
+        raise TwoalikeError(
+            where=out,
+            expected="a folder for the student",
+            found="a file",
+            remedy="Choose another output.",
+        )
+    if (out / WEIGHTS).is_file():
+        if resume:
+            return False
+        raise TwoalikeError(
+            "already holds a student", where=out, remedy="Remove it or choose another output."
+        )
+    if resume:
+        return True
+    beside = checkpoints_of(out)
+    if find_checkpoints(beside) or (out / FILE).is_file():
+        raise TwoalikeError(
+            "there is an unfinished run",
+            where=out,
+            remedy=f"Continue with `resume=True`, or remove this folder and {beside}.",
+        )
+    if foreign := [path.name for path in out.glob("*")]:
+        raise TwoalikeError(
+            where=out,
+            expected="a new folder for the student",
+            found=f"{foreign[0]} in it",
+            remedy="Choose another output.",
+        )
+    return True
+
+
+def chosen_images(images: Collection, only: str | Path | Sequence[str] | None) -> Collection:
+    """Images of a collection in order, or those named by ``only``."""
+    if only is None:
+        return images
+    wanted = read_ids(Path(only)) if isinstance(only, str | Path) else only
+    unknown = sorted(set(wanted) - set(images.ids))
+    if unknown:
+        raise TwoalikeError(
+            f"{len(unknown)} of {len(wanted)} ids have no image in {images.where}, first "
+            f"{', '.join(map(repr, unknown[:10]))}",
+            where=only if isinstance(only, str | Path) else "`only=...`",
+        )
+    kept = set(wanted)
+    return images.only([row for row, name in enumerate(images.ids) if name in kept])
+
+
+def starting_network(
+    student: str | Path | Backbone,
+    config: DistillConfig,
+    weights: str | Path | None,
+    untrained: bool,
+    pool: TokenPool | None,
+    block: int | None,
+) -> Backbone:
+    """Load the network to train, at its training size, and its classifier if kept."""
+    if not isinstance(student, Backbone):
+        student = load_backbone(
+            student,
+            weights=weights,
+            untrained=untrained,
+            size=config.size,
+            seed=config.seed,
+            classifier=config.keep_classifier > 0,
+        )
+    sized = with_kept_classifier(without_vector(student).resized(config.size), config)
+    if config.preprocessing == "alignet":
+        sized = replace(sized, preprocessing=alignet_preprocessing(sized.preprocessing.size))
+    return choose_tokens(sized, pool, block)
+
+
+def teacher_features(given: Given, teacher: Teacher, same: bool) -> FeatureTable:
+    """Features of the teacher's own network, saved beside the checkpoints.
+
+    Where that is the student's (``same``), the pass that divided it has made them.
+    """
+    seen, beside = given.images, checkpoints_of(given.out)
+    cache = beside / ("student_features.npz" if same else "teacher_features.npz")
+    if cache.is_file():
+        table = read_features(cache)
+        same = table.meta.get("listing_sha256") == seen.digest
+        if same and table.ids == tuple(seen.ids):
+            teacher.check(table)
+            return table
+    name, remedy = teacher.source.get("backbone"), "give them with `features=...`."
+    if name is None:
+        raise TwoalikeError(
+            "the teacher maps features of an unnamed network",
+            remedy=f"Compute them for these images and {remedy}",
+        )
+    size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
+    pool, block = teacher.source.get("pool"), teacher.source.get("block")
+    try:
+        network = load_backbone(str(name), size=size, pool=pool, block=block)
+    except TwoalikeError as error:
+        raise TwoalikeError(
+            f"the teacher maps features of {name}, which cannot be loaded here: "
+            f"{error.problem or error}",
+            remedy=f"Compute the features of these images with its weights and {remedy}",
+        ) from error
+    meta = feature_source(network, seen.digest)
+    if teacher.source.get("weights_sha256") not in (None, meta["weights_sha256"]):
+        raise TwoalikeError(
+            f"the teacher maps features of {name} with other weights than those available here",
+            remedy=f"Compute the features of these images elsewhere and {remedy}",
+        )
+    values = pooled_features(network, seen, device=given.device, workers=given.config.workers)
+    table = FeatureTable(tuple(seen.ids), values, meta)
+    write_features(cache, table)
+    return table
+
+
+def maps_features_of(teacher: Teacher, backbone: Backbone) -> bool:
+    """Whether a teacher maps the features of this very network, prepared and pooled like this."""
+    source, tokens = teacher.source, backbone.tokens
+    return (
+        source.get("weights_sha256") == backbone.weights_sha256
+        and source.get("preprocessing") == backbone.preprocessing.as_timm()
+        and all(source.get(key) == tokens.get(key) for key in ("pool", "block"))
+    )
