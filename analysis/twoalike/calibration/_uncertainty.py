@@ -150,6 +150,7 @@ class ModelEntropy(Measured):
 class WithinPeople(Measured):
     """Each participant's own rank correlation over their trials."""
 
+    n_of = "participants"
     spearman: CorrelationEstimate
     """Mean over participants; the interval is over them (Student's t)."""
     participants: Count
@@ -185,6 +186,7 @@ class ModelUncertainty(Measured):
 class VoteEntropy(Measured):
     """Entropy of people's votes on a triplet."""
 
+    n_of = "triplets"
     triplets: Count
     """Triplets with enough votes."""
     plug_in: NatsEstimate

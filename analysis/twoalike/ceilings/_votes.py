@@ -381,6 +381,7 @@ def candidate_majority_scores(
 class MajorityAgreement(Measured):
     """Agreement of a network with majorities as published."""
 
+    n_of = "triplets"
     triplets: Count
     """Triplets with enough votes."""
     accuracy: ShareEstimate | None
