@@ -79,6 +79,7 @@ from ._sortings import score_sortings as score_sortings
 from ._structure import NoiseCeiling as NoiseCeiling
 from ._structure import centred_ranks as centred_ranks
 from ._structure import jackknife_covariance as jackknife_covariance
+from ._structure import jackknife_variance as jackknife_variance
 from ._structure import mean_person as mean_person
 from ._structure import noise_ceiling as noise_ceiling
 from ._structure import object_changes as object_changes

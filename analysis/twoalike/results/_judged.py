@@ -63,7 +63,7 @@ def on_choices(
     rng: np.random.Generator,
 ) -> tuple[list[ChoiceScores], dict[str, Any]]:
     """Scores of every model on one kind of choices, and the parts of the results that need them."""
-    on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
+    on_halves, on_resamples, _, on_ceilings, on_uncertainty = rng.spawn(5)
     judged, left_out, rows = judgments_of(table, name, kind, shared)
     check_labels(judged, labels)
     judged = judged.with_labels(
@@ -77,7 +77,7 @@ def on_choices(
     with ThreadPoolExecutor() as pool:
         parts: dict[str, Future[Any]] = {
             "agreement": pool.submit(
-                agreement_parts, scored, judged, participant_index(rows)[1], labels, boot, on_parts
+                agreement_parts, scored, judged, participant_index(rows)[1], labels, boot
             ),
             "ceilings": pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest),
             "uncertainty": pool.submit(
@@ -153,7 +153,6 @@ def agreement_parts(
     people: Sequence[str],
     labels: Labels,
     boot: TwoWayBootstrap,
-    rng: np.random.Generator,
 ) -> tuple[AgreementParts, ...]:
     """Agreement of every model by participant and category, and with majorities."""
     scores = [(of.hits, of.losses) for of in scored]
@@ -164,11 +163,9 @@ def agreement_parts(
         ):
             own[level] = found
     cast = votes_of(judged)
-    draws = int(rng.integers(2**63))  # the same majorities for every candidate
     parts = []
     for of, by_level in zip(scored, categories, strict=True):
-        of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        named = candidate_majority_scores(of.candidate, judged, cast, of_votes)
+        named = candidate_majority_scores(of.candidate, judged, cast)
         by_person = None
         if judged.known_people:
             by_person = by_participant(of.hits, of.losses, judged.participants, people)
@@ -176,7 +173,7 @@ def agreement_parts(
             AgreementParts(
                 participants=by_person,
                 categories=by_level,
-                majority=majority_agreement(named, cast, of_resamples),
+                majority=majority_agreement(named, cast),
             )
         )
     return tuple(parts)
