@@ -10,19 +10,18 @@ from numpy.testing import assert_allclose
 from twoalike.calibration import (
     Uncertainty,
     lacking,
-    model_entropy,
     people_entropy,
     rank_correlation,
     uncertainty,
 )
-from twoalike.ceilings import votes
+from twoalike.ceilings import votes_of
 from twoalike.choice import entropy, log_choice
 from twoalike.evaluation import (
     Candidate,
     Judgments,
     TwoWayBootstrap,
     score_choices,
-    triplet_similarities,
+    set_similarities,
 )
 from twoalike.features import FeatureTable
 
@@ -38,7 +37,7 @@ class World:
         unique = np.unique(np.sort(np.argsort(rng.random((triplets, M)), axis=1)[:, :3]), axis=0)
         shown = np.repeat(unique, n, axis=0)
         people = np.argsort(rng.random((len(unique), PEOPLE)), axis=1)[:, :n].ravel()
-        sides = triplet_similarities(self.values, shown, "dot")
+        sides = set_similarities(self.values, shown, "dot")
         logs = np.stack(log_choice(tuple(sides.T), 1.5), axis=1)
         self.p = np.exp(logs)
         chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
@@ -63,8 +62,8 @@ def told(
 ) -> Uncertainty:
     """Uncertainty of candidates, from their features."""
     scored = score_choices(candidates, judged, rng)
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, rng, resamples=resamples)
-    return uncertainty(scored, judged, boot, rng, resamples=resamples, **more)
+    boot = TwoWayBootstrap(judged.participants, judged.items, rng, resamples=resamples)
+    return uncertainty(scored, judged, boot, **more)
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_a_model_that_sees_as_people_do_is_unsure_where_they_are(
     for unit in ("triplets", "trials"):
         assert getattr(true.response_time, unit).all.low > 0
         assert getattr(true.response_time, unit).groups["level"]["fine"].value > 0
-    assert true.response_time.trials.all.n <= len(world.judged.chosen)
+    assert true.response_time.trials.all.n <= len(world.judged.answer)
     error = true.calibration.error.all
     assert error.debiased.low == 0
     assert_allclose(
@@ -109,17 +108,6 @@ def test_people_take_longer_where_they_disagree(world: World, rng: np.random.Gen
     own = found.people.entropy
     assert own.plug_in.high < truth  # too sure by chance
     assert abs(own.posterior.value - truth) < 0.06
-
-
-def test_entropy_of_a_contrary_model_has_the_other_sign(
-    world: World, rng: np.random.Generator
-) -> None:
-    """Sure where people are not, and the other way round."""
-    unsure = entropy(world.p)
-    share = 1 / 3 + 0.6 * np.exp(unsure - np.log(3))
-    turned = np.stack([share, (1 - share) / 2, (1 - share) / 2], axis=1)
-    found = told([], world.judged, rng, posterior=turned, resamples=200)
-    assert found.posterior.entropy.people.plug_in.all.high < 0
 
 
 def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generator) -> None:
@@ -167,15 +155,10 @@ def test_rank_correlation_says_what_is_lacking(rng: np.random.Generator) -> None
     assert_allclose([found.value, found.low, found.high], 1.0, atol=1e-6)
 
 
-def test_entropy_of_triplets_does_not_depend_on_the_order_shown() -> None:
-    p = np.array([[0.7, 0.2, 0.1], [0.1, 0.7, 0.2], [1.0, 0.0, 0.0]])
-    found = model_entropy(p, np.array([0, 0, 1]), 2)
-    assert_allclose(found, [entropy(p[:1])[0], 0.0])
-
-
-def test_few_votes_have_no_entropy(rng: np.random.Generator) -> None:
-    table = votes(np.repeat([[0, 1, 2], [0, 1, 3]], [2, 4], axis=0), np.array([0, 1, 2, 2, 0, 0]))
-    found = people_entropy(table, rng)
+def test_few_votes_have_no_entropy() -> None:
+    shown = np.repeat([[0, 1, 2], [0, 1, 3]], [2, 4], axis=0)
+    judged = Judgments(shown, np.array([0, 1, 2, 2, 0, 0]), np.arange(6), tuple("abcd"))
+    found = people_entropy(votes_of(judged))
     assert np.isnan(found.plug_in[0])
     assert np.isnan(found.posterior[0])
     assert_allclose([found.plug_in[1], found.published[1]], np.log(2))

@@ -15,7 +15,7 @@ from tests.conftest import call
 from twoalike.backbones import CONFIG
 from twoalike.choice import log_choice
 from twoalike.cli.app import main
-from twoalike.evaluation import Candidate, triplet_similarities
+from twoalike.evaluation import Candidate, set_similarities
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.results import evaluate
@@ -30,7 +30,7 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Judgments by four people who see ``truth.npz``; networks see it through noise."""
     truth = rng.normal(size=(M, 4))
     triplets = np.stack([rng.permutation(M)[:3] for _ in range(800)])
-    logs = np.stack(log_choice(tuple(triplet_similarities(truth, triplets, "dot").T)), axis=1)
+    logs = np.stack(log_choice(tuple(set_similarities(truth, triplets, "dot").T)), axis=1)
     chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) + 1
     table = choices_table(
         {

@@ -79,7 +79,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
 
     def simulated(*arguments: Any, **more: Any) -> GroupOutcome:
-        number, people = arguments[3], arguments[4]
+        _, people, number = arguments
         sizes.append(people)
         p = 0.01 if np.random.default_rng(number).random() < people / (people + 20) else 0.3
         return GroupOutcome(
@@ -92,7 +92,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             effect=0.4,
         )
 
-    monkeypatch.setattr("twoalike.recovery._group_power.simulate_group_study", simulated)
+    monkeypatch.setattr("twoalike.recovery.GroupPowerAnalysis._simulated", simulated)
     return sizes
 
 
@@ -127,7 +127,7 @@ def test_ctrl_c_says_that_it_goes_on(
     def stopped(*arguments: Any, **more: Any) -> GroupOutcome:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("twoalike.recovery._group_power.simulate_group_study", stopped)
+    monkeypatch.setattr("twoalike.recovery.GroupPowerAnalysis._simulated", stopped)
     status, said = run("power", make_study(), *SMALL)
     assert status == 130
     assert "the same command goes on" in said
@@ -146,7 +146,7 @@ def test_ctrl_c_says_that_it_goes_on(
         (["--groups", "--studies", "5"], "--studies 5: expected a number from 10"),
         (["--groups", "--steps", "5"], "--steps 5: expected a number from 100"),
         (["--groups", "--assurance", "0.1"], "--assurance 0.1: expected a share from 0.2"),
-        (["--groups", "--most-participants", "4"], "expected 6 or more, which two groups"),
+        (["--groups", "--most-participants", "4"], "the design takes at least 6 participants"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(

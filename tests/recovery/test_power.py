@@ -2,25 +2,24 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from twoalike.design import study_with
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import (
-    FoundSize,
     Outcome,
     PowerAnalysis,
     PowerConfig,
     PowerResult,
     SearchPlan,
     Target,
-    draw_world,
     find_size,
     make_target,
-    simulate_study,
 )
 from twoalike.study import Study
 
@@ -72,19 +71,10 @@ def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy
     target = make_target(analysis.oracle, information=0.7)
     people = analysis.run(target).found.participants
     assert people > 1
-    regrets = [
-        simulate_study(
-            analysis.planned,
-            analysis.stimuli,
-            draw_world(analysis.source, 999, number),
-            number,
-            people,
-            999,
-            analysis.config.fit,
-            people_differ=True,
-        ).regret
-        for number in range(6)
-    ]
+    anew = PowerAnalysis(
+        study_with(analysis.study, seed=999, sampler=None), replace(analysis.config, worlds=6)
+    )
+    regrets = [outcome.regret for outcome in anew.simulate(people, 6)]
     assert sum(regret <= target.value for regret in regrets) >= 3  # of 6 about 5 are promised
 
 
@@ -94,7 +84,7 @@ def test_ctrl_c_says_that_it_goes_on(
     def stopped(*arguments: Any, **more: Any) -> Outcome:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("twoalike.recovery._power.simulate_study", stopped)
+    monkeypatch.setattr("twoalike.recovery.PowerAnalysis._simulated", stopped)
     study = make_study()
     status, said = run("power", study, *SMALL)
     assert status == 130
@@ -138,14 +128,15 @@ def test_without_a_study_or_stimuli(make_study: MakeStudy, run: Run, tmp_path: P
 @pytest.fixture
 def result(make_study: MakeStudy, simulate: Any) -> PowerResult:
     """An answer from outcomes with a known curve."""
-    plan = SearchPlan(start=3, fewest=1, most=99, unit=1, worlds=5, assurance=0.8)
+    bounds = {"start": 3, "fewest": 1, "most": 99, "unit": 1, "studies": 5, "probes": 2}
+    plan = SearchPlan(**bounds, assurance=0.8)
     target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")
-    found: FoundSize = find_size(simulate, target, plan, seed=1)
+    found = find_size(simulate, target, plan)
     return PowerResult(PowerAnalysis(Study.load(make_study())), target, found)
 
 
 def test_other_splits_have_enough_judgments(result: PowerResult) -> None:
-    needed = result.found.judgments
+    needed = result.judgments
     for people, trials in result.splits((50, 100, 400)):
         assert people * trials >= needed > (people - 1) * trials
     assert any("participants × trials: " in line for line in result.reasons())

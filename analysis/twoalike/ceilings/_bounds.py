@@ -27,10 +27,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
-from scipy.special import binom, gammaln
+from scipy.special import gammaln
 
 from twoalike.ceilings._interval import TripletIntervals
-from twoalike.ceilings._votes import DRAWN, count_types, largest_share, plug_in_entropy
+from twoalike.ceilings._votes import DRAWN, all_counts, count_types
 from twoalike.choice import entropy
 from twoalike.evaluation import Interval, Span
 from twoalike.study import Floats, Integers
@@ -39,27 +39,6 @@ _CELLS = 4_000_000
 """Outcomes times triplets worked out at once (32 MB of doubles)."""
 _LEAST_LOG = -745.0
 """Stands for the logarithm of 0: its exponential is 0, and 0 times it is 0."""
-
-
-@dataclass(frozen=True)
-class MajorityBound:
-    """Expected score of the mode against the majority of n votes, on each of m triplets.
-
-    Any of tied answers counts as right (``accepted``), wrong (``wrong``), or 1/k (``shared``);
-    ``tied`` is the probability of a tie for the most votes.
-    """
-
-    accepted: Floats
-    wrong: Floats
-    shared: Floats
-    tied: Floats
-
-
-def all_counts(n: int) -> Integers:
-    """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3)."""
-    first, second = np.divmod(np.arange((n + 1) ** 2), n + 1)
-    fits = first + second <= n
-    return np.stack([first, second, n - first - second], axis=1)[fits].astype(np.int64)
 
 
 def count_probabilities(probabilities: Floats, counts: Integers) -> Floats:
@@ -89,90 +68,23 @@ def expected_value(probabilities: npt.ArrayLike, n: int, values: Floats) -> Floa
 
 
 def oracle_bound(probabilities: npt.ArrayLike) -> Floats:
-    """Return the best predictor's expected accuracy on single responses: max p, shape (m,).
-
-    Examples
-    --------
-    >>> oracle_bound([[0.2, 0.7, 0.1]])
-    array([0.7])
-    """
+    """Return the best predictor's expected accuracy on single responses: max p, shape (m,)."""
     return np.asarray(np.asarray(probabilities, dtype=np.float64).max(axis=1))
 
 
-def majority_bound(probabilities: npt.ArrayLike, n: int) -> MajorityBound:
+def majority_bound(probabilities: npt.ArrayLike, n: int) -> Floats:
     """Score the best predictor against the majority of n votes, on average over votes.
 
-    Parameters
-    ----------
-    probabilities
-        Choice probabilities, shape (m, 3).
-    n
-        Votes on each triplet, at least one.
+    Any of tied answers counts as right. Of choice probabilities (m, 3), shape (m,).
 
     Examples
     --------
-    >>> bound = majority_bound([[0.5, 0.5, 0.0]], 2)
-    >>> bound.accepted, bound.wrong, bound.shared, bound.tied
-    (array([0.75]), array([0.25]), array([0.5]), array([0.5]))
+    >>> majority_bound([[0.5, 0.5, 0.0]], 2)
+    array([0.75])
     """
     p = -np.sort(-np.asarray(probabilities, dtype=np.float64), axis=1)  # the mode comes first
     counts = all_counts(n)
-    top = counts == counts.max(axis=1, keepdims=True)
-    k = top.sum(axis=1)
-    hit = top[:, 0]
-    scores = np.stack([hit, hit & (k == 1), hit / k, k > 1], axis=1).astype(np.float64)
-    return MajorityBound(*expected_value(p, n, scores).T)
-
-
-def mean_leave_one_out(counts: Integers) -> Floats:
-    """Leave-one-out agreement averaged over the order of the votes, shape (m,).
-
-    The published rule with three tied depends on which votes came first; on average it gives
-    1/3. NaN with fewer than two votes.
-    """
-    n = counts.sum(axis=1)
-    total = np.zeros(len(counts))
-    for item in range(3):
-        others = counts - np.eye(3, dtype=np.int64)[item]
-        top = others == others.max(axis=1, keepdims=True)
-        total += counts[:, item] * top[:, item] / top.sum(axis=1)
-    return np.where(n > 1, total / np.maximum(n, 1), np.nan)
-
-
-def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
-    """Mean of a function of the counts over all draws of some of the votes, shape (u,).
-
-    ``values`` holds it at each row of :func:`all_counts` of ``drawn``.
-    """
-    outcomes = all_counts(drawn)
-    ways = np.prod([binom(counts[:, [k]], outcomes[:, k]) for k in range(3)], axis=0)
-    return np.asarray((ways @ values) / binom(counts.sum(axis=1), drawn))
-
-
-def expected_reliability(probabilities: npt.ArrayLike, n: int) -> dict[str, Floats]:
-    """Average the published measures over all outcomes of n votes, all of them used.
-
-    Parameters
-    ----------
-    probabilities
-        Choice probabilities, shape (m, 3).
-    n
-        Votes on each triplet, at least two.
-
-    Returns
-    -------
-    ``leave_one_out``, ``vanilla`` and ``entropy``, shape (m,) each.
-
-    Examples
-    --------
-    >>> found = expected_reliability([[0.5, 0.5, 0.0]], 2)
-    >>> {name: value.round(3).tolist() for name, value in found.items()}
-    {'leave_one_out': [0.5], 'vanilla': [0.75], 'entropy': [0.347]}
-    """
-    counts = all_counts(n)
-    measures = (mean_leave_one_out(counts), largest_share(counts), plug_in_entropy(counts))
-    means = expected_value(probabilities, n, np.stack(measures, axis=1))
-    return dict(zip(("leave_one_out", "vanilla", "entropy"), means.T, strict=True))
+    return expected_value(p, n, (counts[:, 0] == counts.max(axis=1)).astype(np.float64))
 
 
 _LATTICE = 60
@@ -231,37 +143,19 @@ class ChoiceDistribution:
         return np.asarray(self.weights @ values)
 
     def posterior_mean(self, counts: Integers, values: Floats) -> Floats:
-        """Mean of a function of a triplet's probabilities, given its votes.
+        """Mean of a function of a triplet's probabilities, given its votes, shape (m,).
 
-        Parameters
-        ----------
-        counts
-            Votes for its objects in any order, shape (m, 3).
-        values
-            The function at each point, shape (g,).
-
-        Returns
-        -------
-        Shape (m,).
+        The votes for its answers in any order are (m, A), the function at each point is (g,).
         """
         types, of = count_types(np.asarray(counts, dtype=np.int64))
         joint = self.weights[:, None] * type_probabilities(self.points, types)
         return np.asarray((values @ joint / joint.sum(axis=0))[of])
 
     def influence(self, values: Floats) -> Floats:
-        """Differentiate means with respect to the shares of the types of votes.
+        """Differentiate means of functions (g, f) by the shares of the types of votes, (u, f).
 
         Exact, by going back through the steps of the fit; how the means change when a
         triplet's votes change or a triplet is left out.
-
-        Parameters
-        ----------
-        values
-            Functions of the probabilities at each point, shape (g, f).
-
-        Returns
-        -------
-        Shape (u, f).
         """
         slope = np.asarray(values, dtype=np.float64)
         total = np.zeros((len(self.types), slope.shape[1]))
@@ -275,15 +169,10 @@ class ChoiceDistribution:
         return total
 
     def identified(self, values: Floats) -> tuple[float, float]:
-        """Smallest and largest mean of a function under distributions that fit equally well.
+        """Smallest and largest mean of a function (g,) under distributions that fit equally well.
 
         Those have in common with this one how often votes of each type are expected, for the
         number of votes that at least a tenth of the triplets have.
-
-        Parameters
-        ----------
-        values
-            The function at each point, shape (g,).
         """
         votes = self.types.sum(axis=1)
         reached = [n for n in np.unique(votes) if self.shares[votes >= n].sum() >= _REACHED]
@@ -297,8 +186,6 @@ class ChoiceDistribution:
         ends = []
         for sign in (1, -1):
             found = linprog(sign * values, A_ub=both, b_ub=most)
-            if found.x is None:
-                raise RuntimeError(f"range of the mean of a function: {found.message}")
             ends.append(float(values @ found.x))
         value = float(self.mean(values))
         return min(ends[0], value), max(ends[1], value)
@@ -313,33 +200,18 @@ def sorted_counts(n: int) -> Integers:
 def fit_distribution(
     types: Integers, triplets: Integers, *, options: int = 3, steps: int = _STEPS
 ) -> ChoiceDistribution:
-    """Fit the distribution of choice probabilities to votes.
+    """Fit the distribution of choice probabilities to the votes on some triplets.
 
-    Parameters
-    ----------
-    types
-        Counts in descending order, shape (u, 3), as :func:`count_types` gives them.
-    triplets
-        Number of triplets with each, shape (u,); may be 0.
-    options
-        Number of answers to choose from, 2 or 3.
-    steps
-        Steps of EM.
-
-    Raises
-    ------
-    ValueError
-        If there is no triplet.
+    ``types`` are counts in descending order, (u, 3), as :func:`count_types` gives them,
+    ``triplets`` the number of triplets with each, ``options`` the number of answers, ``steps``
+    those of EM.
 
     Examples
     --------
-    >>> from twoalike.choice import entropy
     >>> certain = fit_distribution(np.array([[5, 0, 0]]), np.array([100]))
     >>> float(certain.mean(certain.points.max(axis=1)).round(2))
     1.0
     """
-    if np.sum(triplets) == 0:
-        raise ValueError("the distribution of choice probabilities needs votes on some triplets")
     shares = np.asarray(triplets / np.sum(triplets), dtype=np.float64)
     points, weights = lattice(options=options)
     likelihood = type_probabilities(points, types)
@@ -350,23 +222,6 @@ def fit_distribution(
     return ChoiceDistribution(points, weights, likelihood, types, shares, np.stack(path))
 
 
-def posterior_entropy(distribution: ChoiceDistribution, counts: Integers) -> Floats:
-    """Entropy of each triplet's choice probabilities in nats, given its votes, shape (m,).
-
-    The posterior mean, with the distribution over triplets as the prior: unlike the plug-in
-    entropy it is not zero where a few votes happen to agree.
-
-    Parameters
-    ----------
-    distribution
-        Of the choice probabilities.
-    counts
-        Votes for the objects of each triplet, shape (m, 3).
-    """
-    return distribution.posterior_mean(counts, entropy(distribution.points))
-
-
-SCORES = ("accepted", "wrong", "shared", "tied")
 _MOST_VOTES = 300
 """Majorities of more votes count as of so many, which the mode misses hardly more often."""
 
@@ -387,37 +242,18 @@ class VoteEstimate(Interval):
 class VoteBounds:
     """What the best possible predictor scores, and how uncertain people's answers are.
 
-    ``majority`` is against the majority of as many votes as there are: with ties ``accepted``,
-    ``wrong`` or ``shared`` (1/k), and how often votes are ``tied``; ``majority_drawn`` against that
-    of four votes, as models of the Levels data were scored.
+    ``majority`` is against the majority of as many votes as there are, any of tied answers counting
+    as right; ``majority_drawn`` against that of four votes, as models of the Levels data were.
     """
 
     oracle: VoteEstimate
     entropy: VoteEstimate
-    majority: dict[str, VoteEstimate]
-    majority_drawn: dict[str, VoteEstimate]
-    distribution: ChoiceDistribution
-
-
-def _majority_scores(points: Floats, n: int) -> Floats:
-    """Scores against the majority of n votes, shape (g, 4), in the order of SCORES."""
-    bound = majority_bound(points, n)
-    return np.stack([getattr(bound, name) for name in SCORES], axis=1)
+    majority: VoteEstimate
+    majority_drawn: VoteEstimate
 
 
 def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
-    """Estimate the bounds and the entropy from the votes of all triplets with two or more.
-
-    Parameters
-    ----------
-    intervals
-        Votes by type, and how means over them vary.
-
-    Raises
-    ------
-    ValueError
-        If no triplet has two votes.
-    """
+    """Estimate the bounds and the entropy from the votes of all triplets with two or more."""
     votes = intervals.types.sum(axis=1)
     used = votes > 1
     types, triplets = intervals.types[used], intervals.triplets[used]
@@ -425,28 +261,22 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
     points = fitted.points
     numbers, of = np.unique(types.sum(axis=1), return_inverse=True)
     shares = np.bincount(of, weights=fitted.shares)
-    collected = np.zeros((len(points), len(SCORES)))
+    collected = np.zeros(len(points))
     for n, share in zip(numbers[shares > 0], shares[shares > 0], strict=True):
-        collected += share * _majority_scores(points, min(int(n), _MOST_VOTES))
-    columns = [oracle_bound(points)[:, None], entropy(points)[:, None], collected]
-    functions = np.hstack([*columns, _majority_scores(points, DRAWN)])
+        collected += share * majority_bound(points, min(int(n), _MOST_VOTES))
+    each = (oracle_bound(points), entropy(points), collected, majority_bound(points, DRAWN))
+    functions = np.stack(each, axis=1)
     influence = np.full((len(votes), functions.shape[1]), np.nan)
     influence[used] = fitted.influence(functions)
 
-    def estimate(column: int, largest: float = 1.0) -> VoteEstimate:
+    def estimate(column: int) -> VoteEstimate:
         values = functions[:, column]
         value = float(fitted.mean(values))
         sampled = intervals.interval(influence[:, column], value)
-        if sampled is None:
-            raise ValueError("bounds from votes need triplets with at least two votes")
+        assert sampled is not None  # there are triplets with two votes
         low, high = fitted.identified(values)
         ends = low - (value - sampled.low), high + (sampled.high - value)
+        largest = float(np.log(intervals.options)) if column == 1 else 1.0
         return VoteEstimate(value, max(ends[0], 0.0), min(ends[1], largest), Span(low, high))
 
-    return VoteBounds(
-        oracle=estimate(0),
-        entropy=estimate(1, float(np.log(intervals.options))),
-        majority={name: estimate(2 + k) for k, name in enumerate(SCORES)},
-        majority_drawn={name: estimate(6 + k) for k, name in enumerate(SCORES)},
-        distribution=fitted,
-    )
+    return VoteBounds(*map(estimate, range(len(each))))

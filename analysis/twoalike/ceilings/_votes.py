@@ -1,15 +1,14 @@
-"""Judgments gathered by triplet, and the published measures of how their votes agree.
+"""Judgments gathered by triplet, and measures of how their votes agree.
 
-None of the published measures (Levels data) is an upper bound for a model: leaving one out compares
-a person with the majority of three or four others, which is itself a noisy guess at what most
-people would choose, and the largest share of a few votes is largest by chance as well. Bounds are
-in :mod:`twoalike.ceilings._bounds`. The definitions (doi:10.1038/s41586-025-09631-6, analysis of
-the odd-one-out data):
+None of the published measures (Levels data, doi:10.1038/s41586-025-09631-6, analysis of the
+odd-one-out data) is an upper bound for a model: leaving one out compares a person with the majority
+of three or four others, which is itself a noisy guess at what most people would choose, and the
+largest share of a few votes is largest by chance as well. Bounds are in
+:mod:`twoalike.ceilings._bounds`. The published definitions draw votes, and some go by their order;
+here each is its mean over all draws and orders:
 
 leave one out
-    Each response against the majority of the others: 1 if it is the majority's; where the two
-    largest counts tie, 1/2 if it is one of the two; where three tie, only the two that were seen
-    first count as tied.
+    Each of five responses against the majority of the others; of k tied answers each counts 1/k.
 vanilla
     The largest share among four of the responses, drawn without replacement.
 entropy
@@ -19,15 +18,16 @@ majority
     higher for every model, however little it knows: compare it with published figures and with
     :func:`~twoalike.ceilings.majority_bound` only.
 
-Triplets with fewer than four responses are dropped, of more than five five are drawn.
+Triplets with fewer than four responses are dropped.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import binom
 
-from twoalike.choice import entropy
+from twoalike.choice import entropy, log_set_choice
 from twoalike.evaluation import (
     Candidate,
     Count,
@@ -35,119 +35,75 @@ from twoalike.evaluation import (
     Measured,
     ShareEstimate,
     TwoWayBootstrap,
+    candidate_similarities,
     first_of,
     group_numbers,
-    triplet_numbers,
-    triplet_similarities,
 )
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.study import Floats, Integers
+
+FEWEST, MOST, DRAWN = 4, 5, 4
+"""Responses a triplet needs, responses left out in turn at most, and responses drawn."""
+_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
 
 
 @dataclass(frozen=True)
 class Votes:
-    """Votes on m different triplets, from n judgments."""
+    """Votes on m different sets of items; of several answers of a person on a set the first."""
 
-    triplets: Integers
-    """Objects of each triplet as :func:`~twoalike.evaluation.triplet_numbers` orders them, shape
-    (m, 3)."""
+    sets: Integers
+    """Objects of each set, ascending, a reference first, shape (m, k)."""
     counts: Integers
-    """Votes for each object of the triplet, shape (m, 3)."""
-    triplet: Integers
-    """Triplet of each vote, 0..m-1, in the order of the judgments, shape (n,)."""
-    item: Integers
-    """Object voted for, its place 0..2 in the row of ``triplets``, shape (n,)."""
+    """Votes for each answer to the question about it, shape (m, A)."""
+    set: Integers
+    """Set of each vote, 0..m-1, in the order of the judgments, shape (n,)."""
+    answer: Integers
+    """Answer voted for, shape (n,)."""
     participants: Integers
     """Who voted, shape (n,)."""
-    options: int = 3
-    """Number of answers to choose from; with 2 the first object is a reference without votes."""
 
     def __len__(self) -> int:
-        """Return the number of triplets."""
-        return len(self.triplets)
+        """Return the number of sets."""
+        return len(self.sets)
 
     @property
     def n_votes(self) -> Integers:
-        """Votes on each triplet, shape (m,)."""
+        """Votes on each set, shape (m,)."""
         return np.asarray(self.counts.sum(axis=1))
 
-    def keep(self, kept: Booleans) -> "Votes":
-        """Only some of the votes, shape (n,); all triplets stay, some perhaps without a vote."""
-        triplet, item = self.triplet[kept], self.item[kept]
-        counts = count_votes(triplet, item, len(self))
-        return replace(
-            self, counts=counts, triplet=triplet, item=item, participants=self.participants[kept]
-        )
-
-
-def count_votes(triplet: Integers, item: Integers, m: int) -> Integers:
-    """Votes for each object of m triplets, shape (m, 3)."""
-    return np.bincount(3 * triplet + item, minlength=3 * m).reshape(m, 3).astype(np.int64)
-
-
-def votes(triplets: Integers, chosen: Integers, participants: Integers | None = None) -> Votes:
-    """Gather judgments by triplet, whatever the order in which its objects were shown.
-
-    Parameters
-    ----------
-    triplets
-        Objects shown, shape (n, 3).
-    chosen
-        Place of the odd one in 0..2, shape (n,).
-    participants
-        Who judged, 0..P-1, shape (n,). Of several answers of one person to one triplet only the
-        first is a vote, since people agree with themselves more than with others. None where
-        that is not known: every judgment is a vote.
-
-    Examples
-    --------
-    >>> table = votes(np.array([[5, 2, 9], [9, 5, 2], [2, 5, 9]]), np.array([0, 1, 0]))
-    >>> table.triplets, table.counts
-    (array([[2, 5, 9]]), array([[1, 2, 0]]))
-    """
-    shown = np.asarray(triplets, dtype=np.int64)
-    return _gathered(triplet_numbers(shown), shown, chosen, participants, 3)
+    @property
+    def options(self) -> int:
+        """Number of answers."""
+        return self.counts.shape[1]
 
 
 def votes_of(judged: Judgments) -> Votes:
-    """Gather judgments by triplet (:func:`votes`); all are votes if participants are unknown."""
-    people = judged.participants if judged.known_people else None
-    return _gathered(judged.numbers, judged.triplets, judged.chosen, people, judged.options)
+    """Gather judgments by the set that they are about, whatever the order it was shown in.
 
+    Since people agree with themselves more than with others, only the first of several answers of
+    a person to a set is a vote; where people are not known, every judgment is.
 
-def _gathered(
-    numbers: tuple[Integers, Integers],
-    shown: Integers,
-    chosen: Integers,
-    participants: Integers | None,
-    options: int,
-) -> Votes:
-    unique, triplet = numbers
-    odd = shown[np.arange(len(shown)), chosen]
-    person = np.arange(len(shown))
-    if participants is not None:
-        once = np.sort(first_of(group_numbers(triplet, participants)))
-        triplet, odd = triplet[once], odd[once]
-        person = np.asarray(participants, dtype=np.int64)[once]
-    first = 3 - options  # of the objects in ascending order
-    item = first + (unique[triplet, first:] < odd[:, None]).sum(axis=1)
-    counts = count_votes(triplet, item, len(unique))
-    return Votes(unique, counts, triplet, item, person, options)
+    Examples
+    --------
+    >>> shown = np.array([[5, 2, 9], [9, 5, 2], [2, 5, 9]])
+    >>> table = votes_of(Judgments(shown, np.array([0, 1, 0]), np.arange(3), ("",) * 10))
+    >>> table.sets, table.counts
+    (array([[2, 5, 9]]), array([[1, 2, 0]]))
+    """
+    number, answer, m, a = judged.number, judged.given, len(judged.sets), judged.options
+    person = np.arange(len(number))
+    if judged.known_people:
+        once = np.sort(first_of(group_numbers(number, judged.participants)))
+        number, answer, person = number[once], answer[once], judged.participants[once]
+    counts = np.bincount(a * number + answer, minlength=a * m).reshape(m, a).astype(np.int64)
+    return Votes(judged.sets, counts, number, answer, person)
 
 
 def count_types(counts: Integers) -> tuple[Integers, Integers]:
-    """Sort the counts of each triplet, and find the different ones.
+    """Sort the counts of each triplet, (m, A) of two or three answers, and find the different ones.
 
-    The order of objects in a row means nothing, so that measures of agreement depend on the
-    sorted counts alone; of those there are few, and each has to be worked out once.
-
-    Parameters
-    ----------
-    counts
-        Votes for each object, shape (m, 3).
-
-    Returns
-    -------
-    Different counts, each in descending order, shape (u, 3); the row of each triplet, shape (m,).
+    The order of answers means nothing, so that measures of agreement depend on the sorted counts
+    alone; of those there are few, and each has to be worked out once. Returns the different ones in
+    descending order, of two answers with a 0 behind, (u, 3), and the row of each triplet, (m,).
 
     Examples
     --------
@@ -155,231 +111,102 @@ def count_types(counts: Integers) -> tuple[Integers, Integers]:
     (array([[3, 2, 0],
            [5, 0, 0]]), array([0, 0, 1]))
     """
-    rows = -np.sort(-np.asarray(counts, dtype=np.int64), axis=1)
+    rows = np.zeros((len(counts), 3), dtype=np.int64)
+    rows[:, : counts.shape[1]] = -np.sort(-counts, axis=1)
     base = int(rows.max(initial=0)) + 1
     code = (rows[:, 0] * base + rows[:, 1]) * base + rows[:, 2]
     _, first, number = np.unique(code, return_index=True, return_inverse=True)
     return rows[first], number.astype(np.int64)
 
 
-FEWEST, MOST, DRAWN = 4, 5, 4
-"""Responses a triplet needs, responses kept at most, and responses drawn for vanilla."""
-_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
-
-
-@dataclass(frozen=True)
-class Published:
-    """Agreement on each triplet by the published definitions; NaN where it was dropped."""
-
-    leave_one_out: Floats
-    vanilla: Floats
-    entropy: Floats
-    """``leave_one_out``, ``vanilla``, ``entropy``: Shape (m,) each."""
-
-
-def draw_votes(votes: Votes, most: int, rng: np.random.Generator) -> Votes:
-    """Keep ``most`` votes of each triplet, drawn without replacement; fewer where there are."""
-    if len(votes) == 0 or votes.n_votes.max() <= most:
-        return votes
-    order = np.lexsort((rng.random(len(votes.triplet)), votes.triplet))
-    starts = np.cumsum(votes.n_votes) - votes.n_votes
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - starts[votes.triplet[order]]
-    return votes.keep(rank < most)
-
-
-def _seen_first(votes: Votes) -> tuple[Integers, Integers]:
-    """When each object of each triplet got its first vote and its second, shape (m, 3) each."""
-    n, cells = len(votes.triplet), 3 * len(votes)
-    cell = 3 * votes.triplet + votes.item
-    order = np.argsort(cell, kind="stable")
-    counts = votes.counts.ravel()
-    starts = np.cumsum(counts) - counts
-    times = []
-    for turn in (0, 1):
-        time = np.full(cells, n)  # never: after all votes
-        time[counts > turn] = order[starts[counts > turn] + turn]
-        times.append(time.reshape(-1, 3))
-    return times[0], times[1]
-
-
-def leave_one_out(votes: Votes) -> Floats:
-    """Share of each triplet's votes that agree with the majority of its other votes.
-
-    By the published rules for ties, on all votes given; NaN with fewer than two.
-
-    Examples
-    --------
-    >>> from twoalike.ceilings import votes
-    >>> triplets = np.tile([0, 1, 2], (4, 1))
-    >>> leave_one_out(votes(triplets, np.array([0, 0, 0, 1])))  # three agree, the fourth does not
-    array([0.75])
-    """
-    rows, of = votes.triplet, votes.item
-    every = np.arange(len(rows))
-    others = votes.counts[rows]
-    others[every, of] -= 1
-    top = others == others.max(axis=1, keepdims=True)
-    tied = top.sum(axis=1)
-    score = np.where(tied == 1, 1.0, 0.5) * top[every, of]
-    three = np.flatnonzero(tied == 3)
-    first, second = _seen_first(votes)
-    times = first[rows[three]]
-    own = of[three]
-    picked = np.arange(len(three))
-    is_first = times[picked, own] == three
-    times[picked, own] = np.where(is_first, second[rows[three], own], times[picked, own])
-    score[three] = 0.5 * (times[picked, own] < times.max(axis=1))
-    n = votes.n_votes
-    total = np.bincount(rows, weights=score, minlength=len(votes))
-    return np.where(n > 1, total / np.maximum(n, 1), np.nan)
-
-
 def largest_share(counts: Integers) -> Floats:
-    """Share of the votes that the most chosen object has, shape (m,); NaN without votes.
-
-    Examples
-    --------
-    >>> largest_share(np.array([[3, 1, 0], [0, 0, 0]]))
-    array([0.75,  nan])
-    """
+    """Share of the votes that the most chosen object has, shape (m,); NaN without votes."""
     n = counts.sum(axis=1)
     return np.where(n > 0, counts.max(axis=1) / np.maximum(n, 1), np.nan)
 
 
 def plug_in_entropy(counts: Integers) -> Floats:
-    """Entropy of the shares of the votes in nats, shape (m,); too low by chance, NaN without votes.
-
-    Examples
-    --------
-    >>> plug_in_entropy(np.array([[2, 2, 0], [4, 0, 0]])).round(3)
-    array([0.693, 0.   ])
-    """
+    """Entropy of the shares of the votes in nats, (m,); too low by chance, NaN without votes."""
     n = counts.sum(axis=1)
     shares = counts / np.maximum(n, 1)[:, None]
     return np.where(n > 0, entropy(shares), np.nan)
 
 
-def miller_madow(counts: Integers) -> Floats:
-    """Plug-in entropy plus (objects chosen - 1) / (2 votes), in nats, shape (m,).
+def pair_agreement(counts: Integers) -> Floats:
+    """Share of the pairs of votes on a triplet that agree, (m,); NaN with one vote or none."""
+    n = counts.sum(axis=1)
+    agreeing = (counts * (counts - 1)).sum(axis=1)
+    return np.where(n > 1, agreeing / np.maximum(n * (n - 1), 1), np.nan)
 
-    The first-order correction of its bias (Miller 1955); with a handful of votes much is left.
 
-    Examples
-    --------
-    >>> miller_madow(np.array([[2, 2, 0], [4, 0, 0]])).round(3)
-    array([0.818, 0.   ])
+def leave_one_out(counts: Integers) -> Floats:
+    """Share of the votes that agree with the majority of the others, shape (m,).
+
+    Of k tied answers each counts 1/k; NaN with fewer than two votes.
     """
     n = counts.sum(axis=1)
-    extra = ((counts > 0).sum(axis=1) - 1) / (2 * np.maximum(n, 1))
-    return np.asarray(plug_in_entropy(counts) + extra)
+    total = np.zeros(len(counts))
+    for item, own in enumerate(np.eye(counts.shape[1], dtype=np.int64)):
+        others = counts - own
+        top = others == others.max(axis=1, keepdims=True)
+        total += counts[:, item] * top[:, item] / top.sum(axis=1)
+    return np.where(n > 1, total / np.maximum(n, 1), np.nan)
 
 
-def published_reliability(
-    votes: Votes,
-    rng: np.random.Generator,
-    *,
-    fewest: int = FEWEST,
-    most: int | None = MOST,
-    drawn: int | None = DRAWN,
-) -> Published:
-    """Leave-one-out, vanilla and entropy of each triplet.
+def all_counts(n: int) -> Integers:
+    """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3)."""
+    first, second = np.divmod(np.arange((n + 1) ** 2), n + 1)
+    fits = first + second <= n
+    return np.stack([first, second, n - first - second], axis=1)[fits].astype(np.int64)
 
-    Parameters
-    ----------
-    votes
-        Votes on m triplets.
-    fewest
-        Triplets with fewer votes are dropped.
-    most
-        Votes kept of each triplet; None for all.
-    drawn
-        Of the votes kept, those that vanilla and entropy see; None for all.
 
-    Examples
-    --------
-    >>> from twoalike.ceilings import votes
-    >>> rng = np.random.default_rng(42)
-    >>> table = votes(np.tile([0, 1, 2], (5, 1)), np.array([2, 2, 2, 2, 2]))
-    >>> published_reliability(table, rng).vanilla
-    array([1.])
+def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
+    """Mean of a function of the counts over all draws of some of the votes, shape (u,) or (u, f).
+
+    ``values`` holds it at each row of :func:`all_counts` of ``drawn``; fewer votes give NaN.
     """
-    kept = votes if most is None else draw_votes(votes, most, rng)
-    shown = kept if drawn is None else draw_votes(kept, drawn, rng)
-    dropped = votes.n_votes < fewest
-    measures = (leave_one_out(kept), largest_share(shown.counts), plug_in_entropy(shown.counts))
-    return Published(*(np.where(dropped, np.nan, values) for values in measures))
+    n, outcomes = counts.sum(axis=1), all_counts(drawn)
+    ways = np.prod([binom(counts[:, [k]], outcomes[:, k]) for k in range(3)], axis=0)
+    all_ways = np.where(n >= drawn, binom(n, drawn), np.nan)
+    return np.asarray(((ways @ values).T / all_ways).T)
 
 
-def majority_scores(
-    probabilities: npt.ArrayLike,
-    votes: Votes,
-    rng: np.random.Generator,
-    *,
-    fewest: int = FEWEST,
-) -> Floats:
-    """Whether a model names the majority's answer to each triplet; of tied votes, any.
+def drawn_entropy(counts: Integers) -> Floats:
+    """Plug-in entropy of four votes drawn from each triplet's, as published, shape (m,)."""
+    types, of = count_types(counts)
+    return over_draws(types, DRAWN, plug_in_entropy(all_counts(DRAWN)))[of]
 
-    Of triplets with more than five votes five are drawn, and four of these make the majority. Where the model's own answers tie, it scores the share of them that are right.
 
-    Parameters
-    ----------
-    probabilities
-        Of the objects of each triplet in the order of ``votes.triplets``, or any increasing
-        function of them, shape (m, 3).
-    votes
-        Votes on m triplets.
-    fewest
-        Triplets with fewer votes are dropped.
+def majority_scores(probabilities: npt.ArrayLike, votes: Votes, drawn: int = DRAWN) -> Floats:
+    """How often a model names an answer of the majority of some votes drawn; of tied ones, any.
 
-    Returns
-    -------
-    Scores in [0, 1], NaN where a triplet is dropped, shape (m,).
-
-    Examples
-    --------
-    >>> from twoalike.ceilings import votes
-    >>> table = votes(np.tile([0, 1, 2], (4, 1)), np.array([0, 0, 1, 1]))
-    >>> rng = np.random.default_rng(0)
-    >>> majority_scores([[0.5, 0.3, 0.2]], table, rng), majority_scores([[0.2, 0.2, 0.6]], table, rng)
-    (array([1.]), array([0.]))
-    """  # noqa: E501
-    shown = draw_votes(draw_votes(votes, MOST, rng), DRAWN, rng)
-    majority = shown.counts == shown.counts.max(axis=1, keepdims=True)
+    ``probabilities`` are those of the answers to each of ``votes.sets``, or any increasing function
+    of them, (m, A); of answers tied for the model each counts its share. Scores are in [0, 1], NaN
+    where there are fewer votes than ``drawn``, shape (m,).
+    """
+    outcomes = all_counts(drawn)
+    top = (outcomes == outcomes.max(axis=1, keepdims=True)).astype(np.float64)
+    types, of = count_types(votes.counts)
+    places = np.argsort(-votes.counts, axis=1, kind="stable")
+    majority = np.empty(places.shape)
+    drawn_top = over_draws(types, drawn, top)[of, : votes.options]
+    np.put_along_axis(majority, places, drawn_top, axis=1)
     values = np.asarray(probabilities, dtype=np.float64)
     named = values >= values.max(axis=1, keepdims=True) - 1e-9
-    scores = (named & majority).sum(axis=1) / named.sum(axis=1)
-    return np.where(votes.n_votes < fewest, np.nan, scores)
+    return np.asarray((named * majority).sum(axis=1) / named.sum(axis=1))
 
 
-def candidate_majority_scores(
-    candidate: Candidate, judged: Judgments, votes: Votes, rng: np.random.Generator
-) -> Floats:
-    """Whether a network names the majority's answer to each triplet, as :func:`majority_scores`.
-
-    Parameters
-    ----------
-    candidate
-        The network, with features of all judged objects.
-    judged
-        Choices of one kind.
-    votes
-        The same by triplet (:func:`votes_of`).
-    rng
-        Of the votes drawn; equal generators give networks the same majorities.
-
-    Returns
-    -------
-    Shape (m,).
-    """
-    values = candidate.features.select(judged.ids, candidate.name)
-    alike = judged.only_options(triplet_similarities(values, votes.triplets, candidate.similarity))
-    # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
-    return majority_scores(alike[:, ::-1], votes, rng)
+def candidate_majority_scores(candidate: Candidate, judged: Judgments, votes: Votes) -> Floats:
+    """:func:`majority_scores` of a network, of the votes of these judgments (:func:`votes_of`)."""
+    similarities = candidate_similarities(candidate, judged, votes.sets)
+    scale = np.abs(similarities).max(initial=0.0) or 1.0
+    return majority_scores(log_set_choice(similarities / scale, judged.question), votes)
 
 
 class MajorityAgreement(Measured):
     """Agreement of a network with majorities as published."""
+
+    n_of = "triplets"
 
     triplets: Count
     """Triplets with enough votes."""
@@ -389,22 +216,12 @@ class MajorityAgreement(Measured):
     """Rule by which majorities were scored."""
 
 
-def majority_agreement(
-    scores: Floats, votes: Votes, rng: np.random.Generator, *, resamples: int = 1000
-) -> MajorityAgreement:
-    """Mean of :func:`majority_scores` with an interval.
-
-    Parameters
-    ----------
-    scores
-        NaN where a triplet was dropped, shape (m,).
-    votes
-        Votes on the m triplets.
-    """
+def majority_agreement(scores: Floats, votes: Votes) -> MajorityAgreement:
+    """Mean of :func:`majority_scores`, (m,), with an interval."""
     kept = ~np.isnan(scores)
     if not kept.any():
         return MajorityAgreement(triplets=0, accuracy=None, scoring=_SCORING)
-    rows = votes.triplets[kept]
-    boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows, rng, resamples=resamples)
+    rows = votes.sets[kept]
+    boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows)
     agreed = boot.interval(scores[kept]).within(0.0, 1.0)
     return MajorityAgreement(triplets=int(kept.sum()), accuracy=agreed, scoring=_SCORING)

@@ -14,6 +14,7 @@ import pandas as pd
 from twoalike.ceilings import repeated_answers
 from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
 from twoalike.embedding import Posterior
+from twoalike.evaluation import Judgments
 from twoalike.figures import MapLayout, map_layout
 from twoalike.judgments import object_index, read_judgments
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -89,7 +90,8 @@ def tree_shares(categories: pd.DataFrame, triplets: Integers, chosen: Integers) 
 
 def repeat_share(triplets: Integers, chosen: Integers) -> Share:
     """How often a triplet shown again got the same odd one; trials in the order shown."""
-    _, same = repeated_answers(triplets, chosen, np.zeros(len(chosen), dtype=np.int64))
+    nobody = np.zeros(len(chosen), dtype=np.int64)
+    _, same = repeated_answers(Judgments(triplets, chosen, nobody, ()))
     return Share(float(same.sum()), len(same))
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from twoalike.evaluation._choices import Candidate, candidate_pairs
-from twoalike.evaluation._interval import (
+from twoalike.evaluation._clusters import TwoWayBootstrap
+from twoalike.evaluation._estimates import (
     Correlation,
     CorrelationEstimate,
     Count,
@@ -20,9 +21,7 @@ from twoalike.evaluation._interval import (
     Quantity,
     Span,
 )
-from twoalike.evaluation._judgments import group_numbers
 from twoalike.evaluation._structure import (
-    Z95,
     object_changes,
     paired_intervals,
     spearman,
@@ -75,16 +74,11 @@ class PersonCeiling(Measured):
     people: dict[str, Span]
     """Person -> both."""
 
-    @classmethod
-    def of(cls, people: Mapping[str, Span]) -> Self:
-        """Average both over people."""
-        lower, upper = ([getattr(one, end) for one in people.values()] for end in ("low", "high"))
-        return cls(lower=float(np.mean(lower)), upper=float(np.mean(upper)), people=dict(people))
-
 
 class PredictedJudgments(Measured):
     """Log-loss of judgments under a fitted embedding, with people's own thresholds and noise."""
 
+    n_of = "judgments"
     judgments: Count
     """Ratings, or decisions in which pile an object goes."""
     log_loss: Annotated[Interval, Quantity("nats", 0)]
@@ -117,14 +111,8 @@ def with_features(
 class PairShares:
     """What people say of N different pairs of objects: a number for each pair that one judged.
 
-    Attributes
-    ----------
-    ids
-        The objects that were judged.
-    pairs
-        Both objects of each pair, indices into ``ids``, shape (N, 2).
-    own
-        Person -> places among the pairs, ascending, and the numbers, shape (n,) each.
+    ``pairs`` (N, 2) are indices into ``ids``; ``own`` gives each person's places among the pairs,
+    ascending, and numbers, (n,) each.
     """
 
     ids: tuple[str, ...]
@@ -203,72 +191,73 @@ class PairShares:
         return paired_intervals(values, left_out, values + changes.T)
 
 
-_LEAST_REMAINDER = 0.1
-"""With few people and objects any two answers share one, and nothing would be left to divide by."""
-
-
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """Answers about pairs of objects, of which estimates are means over people.
+class Trial:
+    """What a person said in a trial: places among all pairs, and answers, shape (n,) each."""
 
-    Two answers depend on each other if they share a person or an object; each such two count once
-    in the variance of an estimate, the sum of the products of their influences (multiway
-    clustering: doi:10.1198/jbes.2010.07136; of pairs: doi:10.1093/pan/mpv018). Influences are from
-    the sample's own mean, which shrinks that sum by the weight of the answers that it runs over; it
-    is divided by the rest.
-
-    Attributes
-    ----------
-    person, pairs
-        Who answered, shape (n,), and the two objects, shape (n, 2).
-    weight
-        Weight of each answer in the mean, shape (n,); they sum to one.
-    """
-
-    person: Integers
+    person: str
     pairs: Integers
-    weight: Floats
-
-    def intervals(self, values: Floats, influence: Floats) -> tuple[list[Interval], list[Interval]]:
-        """Give 95 % intervals of k estimates, and of their differences to the first.
-
-        Parameters
-        ----------
-        values
-            Estimates, shape (k,).
-        influence
-            What each answer adds to each estimate, shape (n, k); they sum to zero.
-        """
-        rest = max(1 - self._dependent(self.weight[:, None])[0], _LEAST_REMAINDER)
-
-        def found(centre: Floats, of: Floats) -> list[Interval]:
-            half = Z95 * np.sqrt(self._dependent(of) / rest)
-            ends = zip(centre, centre - half, centre + half, strict=True)
-            return [Interval(*map(float, row)) for row in ends]
-
-        gains = influence - influence[:, :1]
-        return found(values, influence), found(values - values[0], gains)
-
-    def _dependent(self, of: Floats) -> Floats:
-        """Sum of products of all two answers that share a person or an object, (k,)."""
-        first, second = np.sort(self.pairs, axis=1).T
-        ends, twice = np.concatenate([first, second]), np.concatenate([self.person, self.person])
-        both = np.concatenate([of, of])
-        # Two answers about one pair share two objects, and would count twice.
-        by_object = _squares(both, ends) - _squares(of, first, second)
-        if (self.person == self.person[0]).all():  # nothing is known of other people
-            return by_object
-        by_person = _squares(of, self.person)
-        shared = _squares(both, twice, ends) - _squares(of, self.person, first, second)
-        # By chance the difference may fall below either source alone; in truth it cannot.
-        return np.maximum(by_person + by_object - shared, np.maximum(by_person, by_object))
+    answers: Any
 
 
-def _squares(of: Floats, *columns: Integers) -> Floats:
-    """Sum of squares of the sums within groups of equal columns, (k,)."""
-    group = group_numbers(*columns)
-    sums = np.stack([np.bincount(group, column) for column in of.T])
-    return np.asarray((sums**2).sum(axis=1))
+type Agreement = Callable[[Floats, Any], tuple[float, Floats, Floats]]
+"""Of predictions and answers of a trial, (n,) each: how well they agree, the influence of each pair
+on that, and its weight; weights sum to one, and weighted influences to zero."""
+
+
+def over_people(
+    data: PairShares, trials: Sequence[Trial], owns: Floats, agreement: Agreement
+) -> tuple[dict[str, Floats], list[Interval], list[Interval]]:
+    """Agreement of k networks, whose similarities are (k, N), with people's trials.
+
+    Returns
+    -------
+    Mean over the trials of each person, (k,); intervals of the means over people, and of their
+    differences to the first network, for other people and other objects.
+    """
+    names = {name: k for k, name in enumerate(dict.fromkeys(of.person for of in trials))}
+    people = np.array([names[of.person] for of in trials])
+    of_person = np.bincount(people)
+    values, influences, weights = np.empty((len(trials), len(owns))), [], []
+    for row, of in enumerate(trials):
+        found = [agreement(own[of.pairs], of.answers) for own in owns]
+        values[row] = [value for value, *_ in found]
+        weight = found[0][2] / (of_person[people[row]] * len(names))
+        influence = np.stack([each for _, each, _ in found], axis=1) + values[row]
+        influences.append(weight[:, None] * influence)
+        weights.append(weight)
+    each = {name: values[people == k].mean(axis=0) for name, k in names.items()}
+    mean, weight = np.mean(list(each.values()), axis=0), np.concatenate(weights)
+    pairs = data.pairs[np.concatenate([of.pairs for of in trials])]
+    boot = TwoWayBootstrap(np.repeat(people, [len(of.pairs) for of in trials]), pairs)
+    influence = np.concatenate(influences) - weight[:, None] * mean
+    return each, *boot.intervals(mean, influence, weight)
+
+
+def person_ceiling(
+    data: PairShares,
+    trials: Sequence[Trial],
+    agreement: Agreement,
+    enough: Callable[[Any], bool],
+) -> PersonCeiling | None:
+    """Agreement of the mean of the others, and of all, with each person's own trials.
+
+    Over the pairs that others judged too, where these are ``enough``; None where nobody has any.
+    """
+    ends: dict[str, list[tuple[float, float]]] = {}
+    for of in trials:
+        own = np.searchsorted(data.own[of.person][0], of.pairs)
+        others = data.of_others(of.person)[own]
+        shared = ~np.isnan(others)
+        if enough(of.answers[shared]):
+            low = agreement(others[shared], of.answers[shared])[0]
+            high = agreement(data.mean[of.pairs], of.answers)[0]
+            ends.setdefault(of.person, []).append((low, high))
+    if not ends:
+        return None
+    people = {name: Span(*np.mean(each, axis=0).tolist()) for name, each in ends.items()}
+    lower, upper = np.mean([(of.low, of.high) for of in people.values()], axis=0).tolist()
+    return PersonCeiling(lower=lower, upper=upper, people=people)
 
 
 def groups_left_out(

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import excluded
-from twoalike.evaluation import adjusted_rand
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import DASH, Block, Grid, Section, Text, number, percent
 from twoalike.report._people import ending, groups_texts, session_name, share_of
@@ -201,6 +200,8 @@ def _spread(values: "pd.Series[int]") -> str:
 
 def repeat_agreement(rows: pd.DataFrame) -> list[float]:
     """Return the adjusted Rand index of each repeated trial with its first showing."""
+    from sklearn.metrics import adjusted_rand_score
+
     sorted_rows = rows[rows["pile"].notna()]
     piles: dict[object, dict[str, int]] = {
         index: dict(zip(trial["stimulus"], trial["pile"].astype(int), strict=True))
@@ -213,5 +214,5 @@ def repeat_agreement(rows: pd.DataFrame) -> list[float]:
         both = [name for name in first if name in second]
         if len(both) > 1:
             labels = [np.array([one[name] for name in both]) for one in (first, second)]
-            found.append(adjusted_rand(*labels))
+            found.append(float(adjusted_rand_score(*labels)))
     return found

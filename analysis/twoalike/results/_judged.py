@@ -63,21 +63,21 @@ def on_choices(
     rng: np.random.Generator,
 ) -> tuple[list[ChoiceScores], dict[str, Any]]:
     """Scores of every model on one kind of choices, and the parts of the results that need them."""
-    on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
+    on_halves, on_resamples, _, on_ceilings, _ = rng.spawn(5)
     judged, left_out, rows = judgments_of(table, name, kind, shared)
     check_labels(judged, labels)
     judged = judged.with_labels(
         {level: labels_of(judged, by_id) for level, by_id in labels.items()}
     )
     scored = score_choices(candidates, judged, on_halves)
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
+    boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
     seconds = rows["response_time"].to_numpy(np.float64, na_value=np.nan)
     coarsest = next(iter(labels.values()), None)
     # Independent of each other, each seconds of sorting and counting for a million choices.
     with ThreadPoolExecutor() as pool:
         parts: dict[str, Future[Any]] = {
             "agreement": pool.submit(
-                agreement_parts, scored, judged, participant_index(rows)[1], labels, boot, on_parts
+                agreement_parts, scored, judged, participant_index(rows)[1], labels, boot
             ),
             "ceilings": pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest),
             "uncertainty": pool.submit(
@@ -85,7 +85,6 @@ def on_choices(
                 scored,
                 judged,
                 boot,
-                on_uncertainty,
                 response_times=None if np.isnan(seconds).all() else seconds,
                 posterior=_odd_probabilities(posterior, judged, rows["participant"]),
             ),
@@ -102,7 +101,7 @@ def labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
 
 def check_labels(judged: Judgments, labels: Labels) -> None:
     """Refuse labels of other objects than those judged."""
-    names = [judged.ids[row] for row in np.unique(judged.triplets)]
+    names = [judged.ids[row] for row in np.unique(judged.items)]
     for level, by_id in labels.items():
         if not any(name in by_id for name in names):
             raise TwoalikeError(
@@ -123,7 +122,7 @@ def _odd_probabilities(
     if posterior is None:
         return None
     place = {name: row for row, name in enumerate(posterior.ids)}
-    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.triplets]
+    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.items]
     known = (triplets >= 0).all(axis=1)
     person = {name: row for row, name in enumerate(posterior.participants)}
     judges = np.array([person.get(name, -1) for name in people.astype(str)])
@@ -131,18 +130,18 @@ def _odd_probabilities(
     found[known] = posterior.choice_probabilities(
         triplets[known], lapse=True, participants=judges[known], kind=judged.kind
     )
-    return found[:, [0, 2, 1]] if judged.kind == "anchored" else found
+    return found[:, 3 - judged.options :]  # the reference of an anchored choice is no answer
 
 
 def counts_of(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
     kind: dict[str, Any] = {} if judged.kind == "odd_one_out" else {"kind": judged.kind}
     return JudgmentCounts(
-        choices=len(judged.chosen),
+        choices=len(judged.answer),
         participants=int(judged.participants.max()) + 1,
-        objects=len(np.unique(judged.triplets)),
-        triplets=len(judged.numbers[0]),
+        objects=len(np.unique(judged.items)),
+        triplets=len(judged.sets),
         left_out=left_out,
-        chance=Chance(accuracy=judged.chance, log_loss=float(np.log(judged.options))),
+        chance=Chance(accuracy=judged.question.chance, log_loss=float(np.log(judged.options))),
         **kind,
     )
 
@@ -153,22 +152,19 @@ def agreement_parts(
     people: Sequence[str],
     labels: Labels,
     boot: TwoWayBootstrap,
-    rng: np.random.Generator,
 ) -> tuple[AgreementParts, ...]:
     """Agreement of every model by participant and category, and with majorities."""
     scores = [(of.hits, of.losses) for of in scored]
     categories: list[dict[str, Any]] = [{} for _ in scored]
     for level, names in _of_few(labels, judged):
         for own, found in zip(
-            categories, by_category(scores, judged.triplets, names, boot), strict=True
+            categories, by_category(scores, judged.items, names, boot), strict=True
         ):
             own[level] = found
     cast = votes_of(judged)
-    draws = int(rng.integers(2**63))  # the same majorities for every candidate
     parts = []
     for of, by_level in zip(scored, categories, strict=True):
-        of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        named = candidate_majority_scores(of.candidate, judged, cast, of_votes)
+        named = candidate_majority_scores(of.candidate, judged, cast)
         by_person = None
         if judged.known_people:
             by_person = by_participant(of.hits, of.losses, judged.participants, people)
@@ -176,7 +172,7 @@ def agreement_parts(
             AgreementParts(
                 participants=by_person,
                 categories=by_level,
-                majority=majority_agreement(named, cast, of_resamples),
+                majority=majority_agreement(named, cast),
             )
         )
     return tuple(parts)
@@ -199,10 +195,10 @@ def on_sets(
 ) -> dict[str, SetKindResults]:
     """Score choices among more than three items, by question."""
     found = {}
-    for judged in judged_sets(candidates, choices):
-        scores, answers = score_question(candidates, judged, rng)
+    for judged, left_out in judged_sets(candidates, choices):
+        scores, answers = score_question(candidates, judged, left_out, rng)
         calibrated = "log_loss" not in scores.missing
-        found[judged.name] = SetKindResults(
+        found[f"{judged.kind}_{judged.question.items}"] = SetKindResults(
             **dict(scores),
             ceilings=set_ceilings(judged),
             calibration=tuple(set_calibration(p, judged) for p in answers) if calibrated else None,

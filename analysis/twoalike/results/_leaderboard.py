@@ -265,18 +265,14 @@ def _on_choices(
     scored: Sequence[Scored], judged: Judgments, rng: np.random.Generator, resamples: int
 ) -> tuple[list[_Measured], dict[str, str]]:
     """Measure agreement with choices and majorities, over all and in parts; what is missing."""
-    on_resamples, on_ceilings, on_votes, on_triplets = rng.spawn(4)
+    on_resamples, on_ceilings, _, on_triplets = rng.spawn(4)
     limits = ceilings(judged, on_ceilings)
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
+    boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
     hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
     cast = votes_of(judged)
-    draws = int(on_votes.integers(2**63))  # the same majorities for every network
-    named = [
-        candidate_majority_scores(of.candidate, judged, cast, np.random.default_rng(draws))
-        for of in scored
-    ]
-    votes = _OfTriplets.of(np.stack(named), cast.triplets, on_triplets, resamples)
-    first = first_of(judged.numbers[1])
+    named = [candidate_majority_scores(of.candidate, judged, cast) for of in scored]
+    votes = _OfTriplets.of(np.stack(named), cast.sets, on_triplets, resamples)
+    first = first_of(judged.number)
     found: list[_Measured] = []
     for group, subset, rows in _parts(judged):
         part = boot.within(rows)
@@ -325,7 +321,7 @@ class _OfTriplets:
 
 def _parts(judged: Judgments) -> Iterator[tuple[str | None, str | None, Booleans]]:
     """All choices, and every part of every group."""
-    yield None, None, np.ones(len(judged.chosen), dtype=bool)
+    yield None, None, np.ones(len(judged.answer), dtype=bool)
     for group, subset_of in judged.groups.items():
         for subset in subset_names(subset_of):
             yield group, subset, subset_of == subset

@@ -52,16 +52,12 @@ TRANSFER = {
     "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
     "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
     "other_set": ("Another set of images, balanced accuracy", "{level}, {images} images"),
-    "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
-    "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
-    "hierarchical_precision": ("The {neighbours} nearest neighbours", "hierarchical precision"),
 }
 """Measure -> title of its table, and what its row is called."""
 ABILITIES = {
     "few_shot": "{level}, {shots} a class",
     "linear_probe": "{level}, linear probe",
     "shift_new": "{level} of new {subclasses}",
-    "hierarchical_precision": "hierarchical precision at {neighbours}",
 }
 """Measures of transfer that a summary shows, and what their rows are called."""
 LOSS = 0.01

@@ -1,10 +1,17 @@
 """How features serve other tasks than similarity, and whether they shift better.
 
-Measures are functions on features and labels: few-shot classification, linear probe, new
-subclasses of known superclasses, other sets of images, nearest neighbours in a hierarchy.
-:func:`compare_transfer` makes all of them for several networks side by side.
+:func:`compare_transfer` asks classifiers on the features of several networks: few-shot
+classification, linear probe, new subclasses of known superclasses, other sets of images.
 """
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.transfer._scores import ClassScores as ClassScores
+from twoalike.transfer._scores import class_interval as class_interval
+from twoalike.transfer._scores import image_interval as image_interval
+from twoalike.transfer._tasks import TransferSettings as TransferSettings
+from twoalike.transfer._transfer import Transfer as Transfer
+from twoalike.transfer._transfer import TransferDifference as TransferDifference
+from twoalike.transfer._transfer import TransferMeasure as TransferMeasure
+from twoalike.transfer._transfer import TransferScore as TransferScore
+from twoalike.transfer._transfer import compare_transfer as compare_transfer
+from twoalike.transfer._transfer import few_shot_ability as few_shot_ability
+from twoalike.transfer._transfer import folder_levels as folder_levels
