@@ -184,11 +184,6 @@ def adaptive_trial_list(
     checks_before
         Attention checks that the participant had in earlier sessions, where their sides take
         turns.
-
-    Raises
-    ------
-    TwoalikeError
-        If the objects do not allow the trials asked for.
     """
     shown = shown_table(stimuli, config.exclude, task.table)
     task.require(config, len(shown))
@@ -236,11 +231,6 @@ def with_adaptive_block(
         Other trial lists whose main trials are not to come again.
     candidates
         Gives the trials to choose from; None: as :func:`adaptive_trials` does by itself.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such block, the one before is missing, or the objects do not allow it.
     """
     blocks = adaptive_blocks(config)
     if block not in blocks:

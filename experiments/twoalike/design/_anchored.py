@@ -45,11 +45,6 @@ def balanced_questions(
     Reference and candidates, shape (n, 3). With those taken each object is the reference within one
     of equally often, while there are enough questions left.
 
-    Raises
-    ------
-    ValueError
-        If fewer than n are left.
-
     Examples
     --------
     >>> drawn = balanced_questions(6, 12, np.random.default_rng(0))
@@ -91,11 +86,6 @@ def covering_questions(m: int, repeats: int, rng: np.random.Generator) -> Intege
     -------
     Reference and candidates, shape (n, 3), n = ceil(repeats m (m - 1) / 4). Objects are the
     reference about equally often.
-
-    Raises
-    ------
-    ValueError
-        If so many repeats cannot be had without asking a question twice.
 
     Examples
     --------

@@ -163,12 +163,6 @@ def arrangement_trial_list(
     -------
     One row an item of a trial, with the columns of :data:`twoalike.design.ARRANGEMENT_LIST`; no
     rows where nothing is fixed.
-
-    Raises
-    ------
-    TwoalikeError
-        If the objects and their categories do not allow what is asked for, or the scheduler
-        is ``list``.
     """
     if config.scheduler == "list":
         raise TwoalikeError(

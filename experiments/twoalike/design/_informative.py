@@ -101,13 +101,7 @@ class TrialForm:
     def draw(
         self, m: int, n: int, used: set[tuple[int, ...]], rng: np.random.Generator
     ) -> Integers:
-        """Draw ``n`` distinct trials that are not in ``used``, and add them to it.
-
-        Raises
-        ------
-        ValueError
-            If fewer than n are left.
-        """
+        """Draw ``n`` distinct trials that are not in ``used``, and add them to it."""
         if not self.anchored:
             return fresh_triplets(m, n, used, rng, self.items)
         if n > self.count(m) - len(used):
@@ -205,12 +199,6 @@ def adaptive_trials(
         Trials to score, shape (c, k), in the order of the form in each row; those ``shown`` are
         passed over. Or how many, at least; drawn at random where there are more. None: as many as
         the form says.
-
-    Raises
-    ------
-    ValueError
-        If fewer than n trials are left, too few are among ``candidates``, or ``random_share`` is
-        no share.
     """
     if not 0 <= random_share <= 1:
         raise ValueError(f"random_share must be in [0, 1], found {random_share}.")

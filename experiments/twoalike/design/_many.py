@@ -64,11 +64,6 @@ def pair_covering(m: int, size: int, repeats: int, rng: np.random.Generator) -> 
     Shape (n, size), ascending in each row, in random order. Of sets of four and more, some may be
     there to tie groups of trials together (see :func:`covering_sets`).
 
-    Raises
-    ------
-    ValueError
-        If none are found without showing a set twice.
-
     Examples
     --------
     >>> pair_covering(6, 6, 1, np.random.default_rng(0))

@@ -107,13 +107,7 @@ def set_counts(sets: Integers, m: int) -> tuple[Integers, Integers]:
 
 
 def for_person(study: Study, stimuli: StimulusSet) -> Study:
-    """Return the study with the objects of a participant's set only.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are not as many objects as each person is to see.
-    """
+    """Return the study with the objects of a participant's set only."""
     size, number = study.config.objects_per_person, study.object_set
     if not (size and number):
         return study

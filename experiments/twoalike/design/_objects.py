@@ -115,13 +115,7 @@ def shown_objects(
     | PairRatingConfig
     | FreeSortingConfig,
 ) -> tuple[str, ...]:
-    """Objects that ``config.exclude`` leaves, in manifest order.
-
-    Raises
-    ------
-    TwoalikeError
-        If a column or a value to exclude does not exist, or fewer than three objects are left.
-    """
+    """Objects that ``config.exclude`` leaves, in manifest order."""
     names = {
         AnchoredConfig: "anchored",
         OddOneOfManyConfig: "odd_one_of_many",

@@ -15,11 +15,6 @@ def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
 
     It shows the condition's objects only, and draws from a seed of its own: two conditions that
     show the same objects would otherwise show the same trials in the same order.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such condition, or it asks for objects that do not exist.
     """
     there = study.in_condition(name)
     own = there.own_condition

@@ -155,11 +155,6 @@ def random_trial_list(
     -------
     Trial list, one row a trial in the order shown; columns as in
     :data:`twoalike.design.TRIAL_LIST`.
-
-    Raises
-    ------
-    TwoalikeError
-        If the objects and their categories do not allow the trials asked for.
     """
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))

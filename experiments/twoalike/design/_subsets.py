@@ -51,11 +51,6 @@ def covering_sets(
     -------
     Sets of ascending indices. Each but the first shares a pair with one before it, so that
     all trials can be brought to one scale.
-
-    Raises
-    ------
-    ValueError
-        If ``size`` is below 4.
     """
     if size < SMALLEST:
         raise ValueError(f"expected sets of at least {SMALLEST} items, found {size}.")

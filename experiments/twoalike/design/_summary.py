@@ -63,11 +63,6 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
         :data:`twoalike.design.TRIAL_LIST`.
     ids
         Objects of the design, m of them; those never shown count as such.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no trial but practice, or a trial shows an object not in ``ids``.
     """
     table = pd.concat(tables, ignore_index=True)
     judged = table[table["trial_type"] != "practice"]
@@ -193,11 +188,6 @@ def summarize_arrangements(
         Lists with the columns of :data:`twoalike.design.ARRANGEMENT_LIST`.
     ids
         Objects of the design, m of them; those never shown count as such.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are no trials, or one shows an object not in ``ids``.
     """
     rows = [table.assign(list=number) for number, table in enumerate(tables) if len(table)]
     if not rows:

@@ -104,14 +104,7 @@ class ListDesign:
     def one(
         self, study: Study, stimuli: StimulusSet, participant: str, session: int
     ) -> pd.DataFrame:
-        """Make the list of one session that stands alone, always the same for a study.
-
-        Raises
-        ------
-        TwoalikeError
-            If the stimuli do not allow the design of the study, or its list has to be made
-            beforehand.
-        """
+        """Make the list of one session that stands alone, always the same for a study."""
         if not self.alone(self.settings(study)):
             raise self._missing(study, participant, session)
         shared = group_rng(study.config.seed, [participant], session)
@@ -125,11 +118,6 @@ class ListDesign:
         Returns
         -------
         All sessions of the first participant, then of the second, and so on.
-
-        Raises
-        ------
-        TwoalikeError
-            If the stimuli do not allow the design of the study.
         """
         wanted = [(who, number) for who in participants for number in range(1, sessions + 1)]
         if self.is_own(study):
@@ -269,11 +257,6 @@ def study_with(
     ----------
     table
         Table of study.toml with the sampler.
-
-    Raises
-    ------
-    TwoalikeError
-        If the seed is negative, or there is no such sampler.
     """
     check_seed(seed)
     settings = getattr(study.config, table)
@@ -299,11 +282,6 @@ def check_list_is_current(
     ----------
     task
         Name of the task, or its BIDS label.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming what changed since, with the command that makes the list again.
     """
     lists: ListDesign | None = find_task(task).lists
     path = study.trial_list(find_task(task).label, participant, session)

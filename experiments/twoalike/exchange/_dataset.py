@@ -34,13 +34,7 @@ class Texts:
 
 
 def read_texts(root: Path, wanted: Callable[[str], bool]) -> Texts:
-    """Read the files of a data set that are wanted.
-
-    Raises
-    ------
-    TwoalikeError
-        If one of them is not UTF-8 text.
-    """
+    """Read the files of a data set that are wanted."""
     files: dict[str, str] = {}
     folders, others = [], []
     for path in sorted(root.rglob("*")):

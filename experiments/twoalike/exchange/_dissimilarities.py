@@ -75,12 +75,6 @@ def export_dissimilarities(
         imported from Meadows.
     allow_problems
         Export a study's data as they are, even if twoalike validate finds problems in them.
-
-    Raises
-    ------
-    TwoalikeError
-        If the name ends otherwise, not one of ``source`` and ``arrangements`` is given, the data
-        have problems, or there is no main trial.
     """
     from twoalike.judgments import trials_of
     from twoalike.tables import JUDGED
@@ -175,11 +169,6 @@ def as_mat(table: Dissimilarities, meta: Mapping[str, Any]) -> bytes:
     ``rdmutv_<code>`` for each of several, with underscores for hyphens. As on Meadows, stimuli
     have the ending of an image: their names are padded to one length, and readers cut at the
     point. ``twoalike`` holds ``meta`` as JSON.
-
-    Raises
-    ------
-    TwoalikeError
-        If a code cannot be part of a variable's name, or two codes give the same one.
     """
     content: dict[str, Any] = {}
     stimuli = np.array([f"{name}.png" for name in table.objects])

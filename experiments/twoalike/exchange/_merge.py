@@ -187,7 +187,8 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
 
     Participants, answers, sessions, logs, pilot data and trial lists come from all studies;
     settings, protocols and stimuli, which must be the same, from the first. Files that two studies
-    share are taken once.
+    share are taken once. The merged data are checked as ``twoalike validate`` does; if the studies
+    differ, or a check fails, nothing is written.
 
     Parameters
     ----------
@@ -195,14 +196,6 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
         Folders of the studies, two or more; they are not changed.
     out
         Folder of the new study, new or empty.
-
-    Raises
-    ------
-    TwoalikeError
-        If the studies differ in settings, protocols or stimuli, hold different data of the same
-        session or codes that differ in leading zeros only, if one holds data of a person whom
-        another has erased, or if the merged data do not pass the checks of ``twoalike validate``.
-        Nothing is written in these cases.
     """
     roots, out = [Path(folder) for folder in folders], Path(out)
     if len({root.resolve() for root in roots}) < max(2, len(roots)):

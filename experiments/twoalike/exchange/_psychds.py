@@ -95,11 +95,6 @@ def export_psychds(
     Returns
     -------
     Number of tables, and what the checks of the raw data had to say, one line each.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are no data, they have problems, or a file is damaged.
     """
     root, out = raw_data(source), Path(out)
     check_new_folder(out, root)
@@ -122,11 +117,6 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
     Missing values become empty cells; text that a spreadsheet would run gets an apostrophe in front
     (:func:`twoalike.study.inert_cell`); columns ``subject``, ``session`` and ``run`` are put before
     those of a run. A torn last row is left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is damaged, or two would get the same name.
     """
     tables = list(_tables(answers_as_tables(files)))
     exported = {path: files[path] for path in ("README.md", "README") if path in files}

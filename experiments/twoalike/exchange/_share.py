@@ -126,7 +126,8 @@ def share(
     """Write a copy of a study's raw data that is fit for publication.
 
     Beside the columns that twoalike writes, it has those that the study's settings name
-    (``share.columns``). Which new code belongs to which old one is random and kept nowhere.
+    (``share.columns``). If something private is left or the copy would not be valid BIDS, nothing
+    is written. Which new code belongs to which old one is random and kept nowhere.
 
     Parameters
     ----------
@@ -145,12 +146,6 @@ def share(
         A text that looks private and is harmless, exactly as the message shows it.
     allow_problems
         Publish the data even if twoalike validate finds problems in them.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are no data, they have problems, something private is left, or the copy would not
-        be valid BIDS. Nothing is written in these cases.
     """
     opened, out = study if isinstance(study, Study) else Study.load(study), Path(out)
     root = opened.pilot if pilot else opened.raw
@@ -197,11 +192,6 @@ def share_files(
     Answers become tables with one row per participant, as BIDS requires. ``rng`` draws codes and
     shifts: seed it from the operating system, and keep no seed, since whoever has it can undo the
     copy.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is damaged, or something private is left in the copy.
     """
     files = answers_as_tables(files)
     kinds = {path: kind for path in files if (kind := file_kind(path))}

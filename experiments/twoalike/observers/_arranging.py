@@ -151,13 +151,7 @@ class SimulatedArranger:
     """How long it takes."""
 
     def distances(self, items: Sequence[str]) -> Floats:
-        """Distances of the observer's space, shape (n, n).
-
-        Raises
-        ------
-        TwoalikeError
-            If the observer does not know an object.
-        """
+        """Distances of the observer's space, shape (n, n)."""
         embedding = self.observer.embedding[self.observer.rows(items)]
         similarity = embedding @ embedding.T
         own = np.diag(similarity)
@@ -171,11 +165,6 @@ class SimulatedArranger:
         Returns
         -------
         Final places in arena units (diameter 1), all inside; shape (n, 2).
-
-        Raises
-        ------
-        TwoalikeError
-            If the observer does not know an object.
         """
         points = _turn(_fill(flatten(self.distances(items), rng)), rng)
         points = points + self.observer.placement_noise * rng.standard_normal(points.shape)

@@ -105,13 +105,7 @@ class SimulatedObserver:
         return {name: index for index, name in enumerate(self.ids)}
 
     def rows(self, names: Sequence[str]) -> list[int]:
-        """Rows of objects in the embedding.
-
-        Raises
-        ------
-        TwoalikeError
-            If the observer does not know one.
-        """
+        """Rows of objects in the embedding."""
         unknown = [name for name in names if name not in self._index]
         if unknown:
             raise TwoalikeError(
@@ -153,11 +147,6 @@ class SimulatedObserver:
         Returns
         -------
         Which item (0, 1, ...), and the response time in s.
-
-        Raises
-        ------
-        TwoalikeError
-            If the observer does not know an object.
         """
         if len(items) > 3:
             ((item,), taken) = self._answer(Question(kind, len(items)), items, rng)
@@ -221,13 +210,7 @@ class SimulatedObserver:
 
     @classmethod
     def load(cls, path: str | Path) -> "SimulatedObserver":
-        """Read an observer; temperature 1, lapse 0, placement noise .1 where the file has none.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file is missing, damaged, or its arrays do not fit.
-        """
+        """Read an observer; temperature 1, lapse 0, placement noise .1 where the file has none."""
         path = Path(path)
         content = load_arrays(path, "a simulated observer (.npz)")
         if not isinstance(content, dict):
@@ -312,11 +295,6 @@ def hierarchical_embedding(
     Returns
     -------
     Non-negative coordinates, shape (m, D), rows in the order of ``stimuli.ids``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli have no category levels, or no scale gives that accuracy.
     """
     levels = stimuli.levels
     if not levels:
@@ -405,11 +383,6 @@ def simulated_people(
     Returns
     -------
     Observer of each participant.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`hierarchical_embedding`.
     """
     if isinstance(stimuli, str | Path) and Path(stimuli, "study.toml").is_file():
         stimuli = Study.load(stimuli)
@@ -445,11 +418,6 @@ def simulate_choices(
     Returns
     -------
     One row a choice: participant, item_1 to item_3, chosen (1 to 3), response_time (NaN).
-
-    Raises
-    ------
-    TwoalikeError
-        If an observer does not know an object.
     """
     rng = np.random.default_rng(seed)
     people = {"1": observers} if isinstance(observers, SimulatedObserver) else observers

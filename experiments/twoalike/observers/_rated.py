@@ -41,11 +41,6 @@ class SimulatedRater:
         -------
         Place on the scale, from 0 (nothing in common) to 1, and the response time in s. Two
         identical images are at 1.
-
-        Raises
-        ------
-        TwoalikeError
-            If the observer does not know an object.
         """
         one, other = self.observer.rows(pair)
         embedding, guess = self.observer.embedding, rng.random() < self.observer.lapse
@@ -80,11 +75,6 @@ class SimulatedSorter:
         Returns
         -------
         Pile of each item, from 0, shape (n,).
-
-        Raises
-        ------
-        TwoalikeError
-            If the observer does not know an object.
         """
         from scipy.cluster.hierarchy import average, fcluster
 

@@ -173,11 +173,6 @@ def read_choice_draws(
     Returns
     -------
     Function from trials, shape (n, k), to probabilities, shape (S, n, A).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is no posterior or does not know all objects.
     """
     posterior, where, kept = _read(path, ids)
     embedding, lapse = posterior.embedding[kept][:, where], posterior.typical_lapse[kept]
@@ -199,11 +194,6 @@ def read_rating_draws(path: str | Path, ids: Sequence[str], points: int | None) 
     Returns
     -------
     Function from pairs, shape (n, 2), to probabilities, shape (S, n, levels).
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_choice_draws`, and if nobody in the posterior has rated on such a scale.
     """
     from twoalike.embedding import RATING_LEVELS
 

@@ -88,12 +88,6 @@ def describe_study(
     language
         Language of the page; that of the protocol, or else English, if left out. Texts that
         participants read are quoted as they are.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such study, task, group or language, a session cannot be designed, or the
-        study is online and only ``place`` could say where.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     opened = opened.for_group(group) if group else opened

@@ -91,7 +91,8 @@ def write_lists(
 ) -> TrialLists:
     """Design the trial lists of sessions and write them into the study's ``design`` folder.
 
-    Every session is designed before any file is written. Writing a list again gives the same
+    Every session is designed before any file is written; if one cannot be, or a different list is
+    there, none is written. Writing a list again gives the same
     file. Sessions of the coverage design, and of the levels design with ``lists_per_triplet``,
     share their triplets out: name all participants in one call. No two adaptive lists of one call
     share a judged trial, nor do the sessions of a participant; pairs that are rated come again
@@ -115,12 +116,6 @@ def write_lists(
         Use this seed instead of the study's.
     overwrite
         Replace lists that differ. The list of a session that has begun is kept.
-
-    Raises
-    ------
-    TwoalikeError
-        If a code is invalid or listed twice, the stimuli do not allow the design, the posterior
-        is missing or does not know the objects, or a different list is there. Then none is written.
     """
     kind = find_task(task)
     design = _list_design(kind)

@@ -81,13 +81,7 @@ class DescriptionPage:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file, in the format that the ending of its name says.
-
-        Raises
-        ------
-        TwoalikeError
-            If the name ends neither in ``.md`` nor in ``.html``.
-        """
+        """Write the page to a file, in the format that the ending of its name says."""
         path = Path(path)
         formats = {".md": self.markdown, ".html": self.html}
         if path.suffix not in formats:

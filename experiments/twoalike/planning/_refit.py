@@ -103,11 +103,6 @@ def refit(
         Seed of the study, or the one that the session was given instead.
     task
         Name of the session's task; all judgments of the study are fitted, those of others as well.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`twoalike.embedding.fit` and :func:`write_lists`.
     """
     from twoalike.embedding import fit
 
@@ -187,13 +182,7 @@ class NextBlocks:
         )
 
     def ready(self) -> bool:
-        """Whether the next block is there.
-
-        Raises
-        ------
-        TwoalikeError
-            If fit or design failed; the message is theirs.
-        """
+        """Whether the next block is there."""
         if self._process is None:
             return True
         code = self._process.poll()

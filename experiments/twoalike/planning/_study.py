@@ -142,7 +142,7 @@ def create_study(
     title: str | None = None,
     seed: int | None = None,
 ) -> CreatedStudy:
-    """Make a study folder: settings, stimuli and protocols, ready to run.
+    """Make a study folder: settings, stimuli and protocols, ready to run; or nothing, on an error.
 
     Parameters
     ----------
@@ -181,13 +181,6 @@ def create_study(
         operating system draws one of 128 bits: a small seed could be guessed, and would reveal the
         participants' codes behind published trial lists (twoalike share says how). Set it only for
         studies that must be reproducible, such as tests.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder holds files or its name is not portable, the title is empty, there is no
-        such template, two sources of stimuli are given, or the images cannot be used. Nothing is
-        left behind then.
     """
     folder = Path(folder)
     sources = {"images": images, "words": words, "sounds": sounds, "films": films}

@@ -241,13 +241,7 @@ def first_session(study: Study, stimuli: StimulusSet, task: str) -> tuple[Study,
 
 
 def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Duration:
-    """Time for a first session as in :func:`first_session`.
-
-    Raises
-    ------
-    TwoalikeError
-        If the stimuli do not allow the design.
-    """
+    """Time for a first session as in :func:`first_session`."""
     likely, table = first_session(study, stimuli, task)
     return session_duration(likely, stimuli, task, table)
 

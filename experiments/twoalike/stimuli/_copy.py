@@ -88,12 +88,6 @@ def copy_images(
         Folder of images, and the folder to make.
     background
         Colour under transparent parts.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three images, one cannot be read, names collide on other systems,
-        or a manifest in ``source`` does not fit them.
     """
     source, target = Path(source), Path(target)
     listed = (source / MANIFEST).is_file()
@@ -111,12 +105,6 @@ def copy_media(source: str | Path, target: str | Path, kind: str) -> CopiedImage
         Folder of files, and the folder to make.
     kind
         ``sound`` or ``film``. A manifest in ``source`` says itself what its objects are.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three files, one cannot be decoded or is too long, names collide on
-        other systems, or a manifest in ``source`` does not fit them.
     """
     source, target = Path(source), Path(target)
     listed = (source / MANIFEST).is_file()
@@ -125,13 +113,7 @@ def copy_media(source: str | Path, target: str | Path, kind: str) -> CopiedImage
 
 
 def write_words(file: str | Path, target: str | Path) -> StimulusSet:
-    """Write the manifest of a list of words into a new folder.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`twoalike.stimuli.word_table`.
-    """
+    """Write the manifest of a list of words into a new folder."""
     table = word_table(file)
     Path(target).mkdir(parents=True)
     return StimulusSet.write(target, table)

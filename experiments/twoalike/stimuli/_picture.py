@@ -73,12 +73,6 @@ def read_picture(source: str | Path | bytes | Image.Image, where: str | None = N
         A file, the content of one that is an image, or an image.
     where
         What to call it in errors; a path calls itself.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, damaged, no image, has more than :data:`MOST_PIXELS` pixels, or
-        values that no screen is defined to show (floating point, 32 bits, Lab).
     """
     if isinstance(source, str | Path):
         source, where = Path(source), where or str(source)
@@ -102,11 +96,6 @@ def shown_as_it_is(path: str | Path) -> str:
 
     That is a still picture of 8 bits a channel, upright, opaque, without a colour profile, in a
     format that all browsers have.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_picture`.
     """
     with opened(Path(path), str(path)) as image:
         plain = is_still(image) and image.format in _IN_BROWSERS and not _COLOUR & set(image.info)
@@ -115,13 +104,7 @@ def shown_as_it_is(path: str | Path) -> str:
 
 
 def read_frames(path: str | Path, n: int) -> list[Image.Image]:
-    """Read ``n`` evenly spaced frames of a film; of an image, the image alone.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_picture`.
-    """
+    """Read ``n`` evenly spaced frames of a film; of an image, the image alone."""
     path = Path(path)
     moving = path.suffix.lower() in FILM_SUFFIXES
     if path.suffix.lower() == ".gif":

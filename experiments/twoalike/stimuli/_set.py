@@ -66,11 +66,6 @@ class Words:
     texts
         Text by object.
 
-    Raises
-    ------
-    TwoalikeError
-        If no font of this computer has a character of a word; the message names both.
-
     Examples
     --------
     >>> words = Words({"cat": "cat", "big": "thunderstorm"})
@@ -189,13 +184,7 @@ class StimulusSet:
         return [tuple(group) for _, group in groups if len(group) > 1]
 
     def path(self, name: str) -> Path:
-        """File of an object.
-
-        Raises
-        ------
-        TwoalikeError
-            If the manifest has no such object, or it is a word.
-        """
+        """File of an object."""
         one = self._object(name)
         if one.kind == "word":
             raise TwoalikeError(f"{self.folder / MANIFEST}: {name!r} is a word, which has no file.")
@@ -229,12 +218,6 @@ class StimulusSet:
         ----------
         ink, paper
             Colours of words and loudspeakers, and behind them.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is no such object, its file cannot be read, or no font of this computer has a
-            character of a word of the set.
         """
         match self.kind(name):
             case "word":
@@ -250,13 +233,7 @@ class StimulusSet:
         return {name: sound_length(self.path(name)) for name in self.of_kind("sound")}
 
     def check_letters(self) -> None:
-        """Check that this computer has fonts for all words and labels.
-
-        Raises
-        ------
-        TwoalikeError
-            Naming the first word with a character that no font has.
-        """
+        """Check that this computer has fonts for all words and labels."""
         _ = self._words, self._labels
 
     @classmethod
@@ -270,13 +247,6 @@ class StimulusSet:
         verify
             Also open every image and compare its checksum; leave out only where the images
             themselves are not needed.
-
-        Raises
-        ------
-        TwoalikeError
-            If the manifest is missing or malformed, has fewer than three objects, an id twice
-            or a file outside the folder, or (``verify``) an image is missing, cannot be read
-            or differs from its checksum.
         """
         folder = Path(folder)
         path = folder / MANIFEST
@@ -302,11 +272,6 @@ class StimulusSet:
         Sub-folders become the category levels ``level_1``, ``level_2``, ...; a category is
         named by its path, so that two folders of one name stay apart. The id of an image is
         its name without the ending, with its folders in front where that name is not unique.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is a manifest already, fewer than three images, or one cannot be read.
         """
         folder = Path(folder)
         path = folder / MANIFEST
@@ -317,13 +282,7 @@ class StimulusSet:
 
     @classmethod
     def write(cls, folder: str | Path, table: pd.DataFrame) -> Self:
-        """Write ``table`` as the manifest of ``folder``, all or nothing, and load it.
-
-        Raises
-        ------
-        TwoalikeError
-            As in :meth:`load`; then no manifest is written.
-        """
+        """Write ``table`` as the manifest of ``folder``, all or nothing, and load it."""
         folder = Path(folder)
         path = folder / MANIFEST
         check_rows(path, table)
@@ -359,12 +318,6 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
 
     Films of a manifest are among the files, since networks take their frames; words and sounds
     are refused.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder holds no image, its manifest is wrong or lists words or sounds, or two images
-        share an id.
     """
     folder = Path(folder)
     if (folder / MANIFEST).is_file():

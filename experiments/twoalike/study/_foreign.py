@@ -260,13 +260,7 @@ def _limit_memory(more: int | None) -> None:
 
 
 def check_unfolded(path: Path, size: int) -> None:
-    """Refuse a file whose content would take ``size`` bytes, before memory is allocated for it.
-
-    Raises
-    ------
-    TwoalikeError
-        If that is more than a gigabyte and more than 200 times the size of the file.
-    """
+    """Refuse a file whose content would take ``size`` bytes, before memory is allocated for it."""
     if size > max(SMALL, FOLD * path.stat().st_size):
         raise TwoalikeError(
             f"would unfold from {path.stat().st_size:,} bytes to {size:,}",
@@ -276,13 +270,7 @@ def check_unfolded(path: Path, size: int) -> None:
 
 
 def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type of an array in numpy's format that begins here.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or of a version for structured types; and others of :data:`DAMAGED`.
-    """
+    """Shape, whether columns come first, and type of an array in numpy's format."""
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"numpy format {version[0]}.{version[1]}")
@@ -308,12 +296,6 @@ def load_arrays(
     """Read numpy's ``.npy`` (one array) or ``.npz`` (arrays by name), whatever the file is called.
 
     Arrays of an archive named in ``leave_out`` are not read.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, holds a pickle, or declares more than it holds; the
-        message says ``what`` was expected.
     """
     path = require_file(path, what)
     try:
@@ -351,15 +333,7 @@ def _array(file: IO[bytes], size: int) -> Array:
 
 
 def check_hdf5(path: Path) -> None:
-    """Check, in a child process, that the whole of an HDF5 or netCDF-4 file can be read.
-
-    Raises
-    ------
-    TwoalikeError
-        If a part of it lies in another file, or its datasets would fill the memory.
-    Exception
-        One of :data:`DAMAGED_HDF5`, if it cannot be read, or not in time.
-    """
+    """Check, in a child process, that the whole of an HDF5 or netCDF-4 file can be read."""
     read_in_child(f"{__name__}:_read_hdf5", path)
 
 
@@ -414,12 +388,6 @@ def load_parquet(
     """Read a Parquet file as an Arrow table.
 
     Columns named in ``dictionaries`` are read as dictionaries of strings where they exist.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, a column is listed twice, or its metadata declare an
-        implausible size.
     """
     import pyarrow as pa
 
@@ -472,11 +440,6 @@ def load_mat(path: str | Path, what: str) -> dict[str, list[Array]]:
 
     Each variable's numbers and texts are listed in MATLAB's order: its own array, or those in its
     cells and struct fields.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or of version 7.3.
     """
     path = require_file(path, what)
     with TemporaryDirectory(prefix="twoalike-") as folder:
@@ -495,11 +458,6 @@ def load_pickled_data(path: str | Path, what: str) -> Any:
 
     No name in it is looked up, so nothing in it can run. Scalars of numpy are numbers, tuples are
     lists, keys are texts, and NaN is None.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, names anything else, or would fill the memory.
     """
     path = require_file(path, what)
     with TemporaryDirectory(prefix="twoalike-") as folder:

@@ -81,13 +81,7 @@ def syncing_together() -> bool:
 
 
 def sync_file(handle: int, path: Path) -> None:
-    """Wait until an open file is on the disk, if the file system offers that.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or failing.
-    """
+    """Wait until an open file is on the disk, if the file system offers that."""
     if _together.get():
         return
     try:
@@ -126,13 +120,7 @@ def sync_tree(root: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk: POSIX needs that to make a rename durable.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or failing.
-    """
+    """Wait until the names in a folder are on the disk: POSIX needs that for a rename to last."""
     if os.name != "posix" or _together.get():
         return
     try:
@@ -159,12 +147,6 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
     when it is killed, so no stale lock ever has to be removed by hand. The file is left behind,
     since removing it would race with the next process. Where a file system has no locks, that is
     reported once and the block runs without.
-
-    Raises
-    ------
-    TwoalikeError
-        With the message ``busy`` if another process holds the lock, or if the file cannot be made
-        or locked.
     """
     from filelock import FileLock, Timeout
 
@@ -212,11 +194,6 @@ def hold_output(out: Path) -> Iterator[None]:
 
     Of several processes that work together the first holds it for all. The lock lies among the
     temporary files, not beside the output.
-
-    Raises
-    ------
-    TwoalikeError
-        If another process makes it, or no temporary file can be made.
     """
     if not is_first_process():
         yield
@@ -279,13 +256,7 @@ def _parent_of(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn errors of the system about an output into one line.
-
-    Raises
-    ------
-    TwoalikeError
-        If the disk is full, or the folder cannot be written to.
-    """
+    """Turn errors of the system about an output into one line."""
     try:
         yield
     except Exception as error:
@@ -301,13 +272,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_replaceable(folder: Path, mark: str, *, overwrite: bool) -> None:
-    """Check that a folder may be made; only one that holds ``mark`` is ever replaced.
-
-    Raises
-    ------
-    TwoalikeError
-        If it holds anything else, or its like and may not be replaced.
-    """
+    """Check that a folder may be made; only one that holds ``mark`` is ever replaced."""
     if not folder.exists():
         return
     if not (folder / mark).is_file():
@@ -326,13 +291,7 @@ def check_replaceable(folder: Path, mark: str, *, overwrite: bool) -> None:
 
 
 def check_output(path: str | Path) -> None:
-    """Check before long work that a file can be written in its place.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is a folder, or the folder above cannot be made or written to.
-    """
+    """Check before long work that a file can be written in its place."""
     path = Path(path)
     if path.is_dir():
         raise TwoalikeError(f"{path}: expected a file to write, found a folder. Choose another.")
@@ -345,11 +304,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that becomes ``path`` when the block succeeds.
 
     A file that was at ``path`` before stays as it was if the block raises.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder cannot be written to or the disk is full.
     """
     path = Path(path)
     # The name keeps the ending, by which many writers choose the format.
@@ -372,11 +326,6 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
 
     Two renames cannot be one step on every system: the old folder is set aside first, and put
     back if the second rename fails, or by the next call if the process is killed between them.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is a file in its place, the folder above cannot be written to or the disk is full.
     """
     path = Path(path)
     if path.is_file():

@@ -74,11 +74,6 @@ class ScreenProfile(Strict):
         """Pixels per metre at the present resolution.
 
         ``full_width_px`` is the width of the whole screen, also where the window is smaller.
-
-        Raises
-        ------
-        TwoalikeError
-            If the width of the screen was never measured.
         """
         if not self.width_m:
             raise TwoalikeError(
@@ -91,13 +86,6 @@ class ScreenProfile(Strict):
 
         Its size is 2 d tan(angle / 2) at distance d; the usual "pixels in one degree, times
         degrees" is 0.4 % too small at 12 degrees.
-
-        Raises
-        ------
-        TwoalikeError
-            If the screen was never measured.
-        ValueError
-            If the angle is not between 0 and 180 degrees.
         """
         if not 0 < degrees < 180:
             raise ValueError(f"visual angle {degrees}: expected degrees between 0 and 180")
@@ -121,13 +109,7 @@ def profile_path() -> Path:
 
 
 def load_profile(path: Path | None = None) -> ScreenProfile:
-    """Read the profile of this computer; one that says "not measured" where there is none.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is there and cannot be read, or is no valid profile.
-    """
+    """Read the profile of this computer; one that says "not measured" where there is none."""
     found = path or profile_path()
     try:
         return load_toml(found, ScreenProfile) if found.exists() else ScreenProfile()

@@ -43,13 +43,7 @@ def draw_seed() -> int:
 
 
 def check_seed(seed: int | None) -> None:
-    """Refuse a seed that no generator takes; None is the study's own.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is negative.
-    """
+    """Refuse a seed that no generator takes; None is the study's own."""
     if seed is not None and seed < 0:
         raise TwoalikeError(where=f"`seed={seed}`", expected="a whole number from 0")
 
@@ -131,13 +125,7 @@ def _digest(path: Path) -> str:
 
 
 def read_json(path: Path, kind: str) -> dict[str, Any]:
-    """Read a JSON file with a :func:`provenance` and check that it is a ``kind``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, not JSON, of another kind or of a newer schema.
-    """
+    """Read a JSON file with a :func:`provenance` and check that it is a ``kind``."""
     require_file(path, f"a {kind} description (JSON)")
     content = parse_json(path.read_bytes(), path)
     if not isinstance(content, dict) or content.get("kind") != kind:
@@ -165,11 +153,6 @@ def claim_parts(
     A folder of parts holds files that several machines make, each whole or absent, and a plan: a
     JSON file called ``name`` that says how many there will be (``shards``) and what they are made
     from. Files listed in ``beside`` may be there before the plan is.
-
-    Raises
-    ------
-    TwoalikeError
-        If it holds anything else.
     """
     kind = plan["kind"]
     if folder.exists() and not folder.is_dir():
@@ -193,11 +176,6 @@ def claim_parts(
 def part_of(words: str | None) -> tuple[int, int]:
     """Turn ``2/8`` into (1, 8): which worker this is, from 0, and of how many; None: the only one.
 
-    Raises
-    ------
-    TwoalikeError
-        If it is no part.
-
     Examples
     --------
     >>> part_of("2/8")
@@ -217,11 +195,6 @@ def whole_parts(
     """Files of a folder of parts (:func:`claim_parts`) that is complete, in order, and its plan.
 
     ``part`` gives the file of a part by its number, from 0.
-
-    Raises
-    ------
-    TwoalikeError
-        If the plan or a part is missing.
     """
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of {kind}, found none. Check the path.")

@@ -18,14 +18,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def require_file(path: str | Path, what: str) -> Path:
-    """Return ``path`` if it is a readable, non-empty file.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is missing, a folder, closed to you or empty; the message names ``what`` was
-        expected there.
-    """
+    """Return ``path`` if it is a readable, non-empty file."""
     path = Path(path)
     if path.is_dir():
         raise TwoalikeError(
@@ -47,13 +40,7 @@ def require_file(path: str | Path, what: str) -> Path:
 
 
 def read_text(path: Path, remedy: str = "Save as UTF-8.") -> str:
-    """Text of a file, without a byte order mark.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is not UTF-8; the message ends with ``remedy``.
-    """
+    """Text of a file, without a byte order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,13 +56,7 @@ def sha256_file(path: Path) -> str:
 
 
 def read_ids(path: str | Path) -> list[str]:
-    """Read object ids, one a line, in their order.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, not UTF-8, holds no id, or an id twice.
-    """
+    """Read object ids, one a line, in their order."""
     path = require_file(path, "object ids, one a line")
     ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not ids:
@@ -92,11 +73,6 @@ def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
     """Read a text table without a header, split at tabs, commas, semicolons or spaces, as strings.
 
     Columns are numbered from 0. Lines that are blank or remarks (``# ...``) are skipped.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, empty, not UTF-8, or its rows differ in length.
     """
     import pandas as pd
 
@@ -126,15 +102,7 @@ def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
 
 
 def parse_json(text: str | bytes, where: object, remedy: str = "The file is damaged.") -> Any:
-    """Parse JSON; bytes are UTF-8.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is not JSON, or JSON that no program writes: nested a thousand levels deep, a number
-        of thousands of digits, or half a character (a lone surrogate). The message begins with
-        ``where`` and ends with ``remedy``.
-    """
+    """Parse JSON; bytes are UTF-8."""
     try:
         content = json.loads(text)
         if _HALF.search(text if isinstance(text, str) else text.decode()):
@@ -149,13 +117,7 @@ def parse_json(text: str | bytes, where: object, remedy: str = "The file is dama
 def parse_json_table(
     text: str | bytes, where: object, remedy: str = "The file is damaged."
 ) -> dict[str, Any]:
-    """Parse JSON that must hold keys and values.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`parse_json`, and if it holds anything else.
-    """
+    """Parse JSON that must hold keys and values."""
     content = parse_json(text, where, remedy)
     if not isinstance(content, dict):
         problem = f"not valid JSON (expected keys and values, found {type(content).__name__})"

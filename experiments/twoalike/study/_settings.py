@@ -95,11 +95,6 @@ def check_content[Model: BaseModel](
 ) -> Model:
     """Return parsed JSON as a model, or name the first place where it differs.
 
-    Raises
-    ------
-    TwoalikeError
-        If it differs.
-
     Examples
     --------
     >>> class Counts(Content):
@@ -140,12 +135,6 @@ def load_toml[Model: BaseModel](
     ----------
     over
         Further files, whose keys replace those before; tables are joined, lists replaced.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or not TOML, or a key is unknown, missing or out of range; the
-        message names the key, the file and, for an unknown key, the nearest valid one.
     """
     content = _parse_toml(Path(path))
     settings = check_settings(content, model, path)
@@ -179,13 +168,7 @@ def _parse_toml(path: Path) -> dict[str, Any]:
 def check_settings[Model: BaseModel](
     content: Mapping[str, Any], model: type[Model], where: object
 ) -> Model:
-    """Return settings, parsed from TOML, as a model.
-
-    Raises
-    ------
-    TwoalikeError
-        If a key is unknown, missing or out of range; ``where`` names the place of the settings.
-    """
+    """Return settings, parsed from TOML, as a model."""
     try:
         return model.model_validate(content)
     except ValidationError as error:

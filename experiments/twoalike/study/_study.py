@@ -359,13 +359,7 @@ class Study:
 
     @classmethod
     def load(cls, root: str | Path) -> "Study":
-        """Open the study in ``root``.
-
-        Raises
-        ------
-        TwoalikeError
-            If ``root`` is no folder with a valid ``study.toml``, or its data are closed to you.
-        """
+        """Open the study in ``root``."""
         root = Path(root)
         if not (root / "study.toml").is_file():
             raise TwoalikeError(
@@ -393,11 +387,6 @@ class Study:
         """Protocol of a task (its BIDS label, such as ``oddoneout``).
 
         study.toml may name two of them; that of another package is protocols/LABEL.toml.
-
-        Raises
-        ------
-        ValueError
-            If ``task`` is no label.
         """
         if not task.isalnum():
             raise ValueError(f"expected a label such as oddoneout, found {task!r}.")
@@ -447,25 +436,13 @@ class Study:
         return tuple(name for name in order if not named[name] or task in named[name])
 
     def for_group(self, group: str) -> "Study":
-        """Return the study as a group of people does it.
-
-        Raises
-        ------
-        TwoalikeError
-            If the study has no such group.
-        """
+        """Return the study as a group of people does it."""
         remedy = "Groups are named in the table [groups] of study.toml."
         _check_name("group", group, self.config.groups.names, remedy)
         return replace(self, group=group)
 
     def in_condition(self, name: str) -> "Study":
-        """Return the study in a condition, with the settings of the study.
-
-        Raises
-        ------
-        TwoalikeError
-            If the study has no such condition.
-        """
+        """Return the study in a condition, with the settings of the study."""
         names = [condition.name for condition in self.config.conditions]
         remedy = "Conditions are the tables [[conditions]] of study.toml."
         _check_name("condition", name, names, remedy)

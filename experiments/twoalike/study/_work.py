@@ -97,11 +97,6 @@ def held_interrupt(*others: signal.Signals) -> Iterator[Interrupt]:
 
     It is raised at the end at the latest. Outside the main thread, which alone receives signals,
     nothing is held.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        At the end, if it was pressed and not raised before.
     """
     interrupt = Interrupt()
 

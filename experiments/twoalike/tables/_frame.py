@@ -40,11 +40,6 @@ def check_columns(
     """Check that all columns are there, but for those that version 0.1 lacks.
 
     ``made_as`` is what the file itself says that it holds.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the first that is missing.
     """
     needed = [one.name for one in table.columns if not (one.added or one.optional)]
     missing = [name for name in needed if name not in names]
@@ -80,11 +75,6 @@ def make_frame(
         All object ids, in the order to keep; may name objects that no row has. None: the list that
         all columns of items share, or the numbers of objects from 0 where items are integers, or
         else the ids in order of first appearance.
-
-    Raises
-    ------
-    TwoalikeError
-        If a column is missing, an item is not among ``objects``, or a value is not allowed.
     """
     import pandas as pd
 
@@ -177,12 +167,6 @@ def check_frame(
     -------
     The columns of the table, in order, with rows numbered from 0; optional ones only where a row
     has a value.
-
-    Raises
-    ------
-    TwoalikeError
-        If a column is missing, there is no row, or a value is not allowed; the message names row
-        and column.
     """
     check_columns(list(frame.columns), table, where)
     if not len(frame):
@@ -292,11 +276,6 @@ def item_indices(
     Returns
     -------
     Indices, shape (n, k); the ids they point into.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object of a row is not among ``ids``.
     """
     import pandas as pd
 
@@ -318,13 +297,7 @@ def item_indices(
 def write_frame(
     path: str | Path, frame: "pd.DataFrame", table: Table, provenance: Mapping[str, Any]
 ) -> None:
-    """Check a data frame and write it as Parquet, all or nothing; strings become categories.
-
-    Raises
-    ------
-    TwoalikeError
-        If a value is not allowed, or the file cannot be written.
-    """
+    """Check a data frame and write it as Parquet, all or nothing; strings become categories."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -344,11 +317,6 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
 
     Any Parquet file with the right columns will do: strings become categories, and the order of
     objects is the file's list or, in a file of another tool, that of first appearance.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or a value is not allowed.
     """
     strings = [column.name for column in table.columns if column.dtype == "category"]
     content = load_parquet(path, f"a table of {table.name} (parquet)", dictionaries=strings)

@@ -22,11 +22,6 @@ def read_labels(
 
     ``source`` is a table with the ids and a column a level, such as ``stimuli.tsv``, or the labels
     themselves.
-
-    Raises
-    ------
-    TwoalikeError
-        If the table has no level, or an object twice.
     """
     import pandas as pd
 

@@ -121,13 +121,7 @@ class Column:
         return f"{self.allowed}{separator}{MISSING}" if self.missing else self.allowed
 
     def format(self, value: object) -> str:
-        """Text of ``value`` in the table.
-
-        Raises
-        ------
-        ValueError
-            If the column does not allow it: a defect of the caller, never of a participant.
-        """
+        """Text of ``value`` in the table."""
         text = MISSING if value is None else self._text(value)
         self.parse(text)
         return text
@@ -138,13 +132,7 @@ class Column:
         return f"{value:.{self.decimals}f}" if isinstance(value, float) else str(value)
 
     def parse(self, text: str) -> Any:
-        """Value behind ``text``; None where it is missing.
-
-        Raises
-        ------
-        ValueError
-            If the column does not allow it; the message says what it allows.
-        """
+        """Value behind ``text``; None where it is missing."""
         if text == MISSING and self.missing:
             return None
         value = None if text == MISSING else self._value(text)
@@ -322,13 +310,7 @@ class Table:
         return replace(self, columns=tuple(kept))
 
     def format_row(self, values: Mapping[str, object]) -> str:
-        """One line, with its line end; conditional columns may be left out.
-
-        Raises
-        ------
-        ValueError
-            If the names are not exactly those of the columns, or a value is not allowed.
-        """
+        """One line, with its line end; conditional columns may be left out."""
         if odd := (set(values) ^ set(self.names)) - self._conditional:
             raise ValueError(f"row differs in {sorted(odd)}")
         cells = []

@@ -34,12 +34,6 @@ def read_tsv(
     Returns
     -------
     Table of strings, with at least one row unless it may be ``empty``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, empty or not UTF-8, lacks a column or has one twice, has no
-        rows, or a row has too few or too many cells or an empty one.
     """
     import pandas as pd
 
@@ -83,13 +77,7 @@ def _checked_row(row: list[str], header: Sequence[str], where: str) -> list[str]
 
 
 def write_tsv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table, all or nothing; missing values become ``n/a``, line ends are LF.
-
-    Raises
-    ------
-    ValueError
-        If a cell holds a tab or a line break, which the format cannot hold.
-    """
+    """Write a table, all or nothing; missing values become ``n/a``, line ends are LF."""
     columns = [
         [str(value) if there else MISSING for value, there in zip(cells, known, strict=True)]
         for cells, known in (
@@ -188,11 +176,6 @@ def check_text(
     Returns
     -------
     The columns of the table in order, with the types of :func:`typed`.
-
-    Raises
-    ------
-    TwoalikeError
-        If a value is not allowed; the message names row and column.
     """
     parsed, found = parse_text(table, text, objects)
     for fault in found:
@@ -220,11 +203,5 @@ def read_table(
     Returns
     -------
     The columns of the table in order, with the types of :func:`typed`.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or malformed, or a value is not allowed; the message names file,
-        row and column.
     """
     return check_text(table, read_tsv(path, what, table.names), path, objects=objects)
