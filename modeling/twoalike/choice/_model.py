@@ -98,11 +98,6 @@ def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     Returns
     -------
     Three arrays of shape (..., n).
-
-    Raises
-    ------
-    TwoalikeError
-        If the triplets have another shape.
     """
     if getattr(triplets, "ndim", 2) != 2 or triplets.shape[1] not in (3, None):
         raise TwoalikeError(
@@ -157,11 +152,6 @@ def log_choice(
     Returns
     -------
     Three arrays in item order; their exponentials sum to one.
-
-    Raises
-    ------
-    TwoalikeError
-        If the similarities are one array, whose rows would be taken for pairs.
 
     Examples
     --------

@@ -45,11 +45,6 @@ def expected_accuracy(
     -------
     Scores in [0, 1], shape (n,).
 
-    Raises
-    ------
-    TwoalikeError
-        If the shapes are others; the same holds for the functions below.
-
     Examples
     --------
     >>> expected_accuracy([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]], np.array([0, 2])).round(2)

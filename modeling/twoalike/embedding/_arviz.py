@@ -60,11 +60,6 @@ def inference_data(
     and ``observed_data``, each with the variable ``choices``: log-probability of the answer given,
     in nats, and position of the chosen item, 0 to 2. The coordinate ``judgment`` is the row in the
     table of choices, from 0. Draws keep their numbers.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the choices.
     """
     import xarray as xr
 

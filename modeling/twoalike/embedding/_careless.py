@@ -119,11 +119,6 @@ def careless_table(
     ``evidence_pace_of_piles`` (duration of a trial for each object). ``attrs["not_used"]`` says
     what would have accused most participants: that is a property of the table, such as the odd item
     always in last place, and was not used.
-
-    Raises
-    ------
-    TwoalikeError
-        If the share is not between 0 and 1, there are no judgments, or the posterior knows none.
     """
     if not 0 < share < 1:
         raise TwoalikeError(

@@ -236,11 +236,6 @@ def check(
         subset for leave-one-out when there are many judgments.
     out
         File to write all numbers to (.json).
-
-    Raises
-    ------
-    TwoalikeError
-        If a file cannot be read, or the posterior knows none of the judgments of a kind.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "the numbers")

@@ -124,11 +124,6 @@ def compare(
     Provenance; ``similarity`` as :func:`compare_similarity` gives it; with choices also
     ``predictions`` as :func:`compare_predictions` does, and in it ``fitted_to_them``, which of
     ``first`` and ``second`` was fitted to these choices.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file cannot be read, or the two have too few objects or judgments in common.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")

@@ -59,11 +59,6 @@ def dimension_table(
     ``objects``, those with the highest mean coordinates, and ``coordinates``, these, separated by
     semicolons: both are empty of a dimension that is not stable, since its axis is an accident of
     the fit.
-
-    Raises
-    ------
-    TwoalikeError
-        If ``top`` is below 1, or another fit has fewer than three of the objects.
     """
     if top < 1:
         raise TwoalikeError(where="`top=...`", expected="at least 1 object", found=str(top))
@@ -216,11 +211,6 @@ def dimension_curve(
         uncertain.
     seed
         Of the subset that is scored where there are many judgments.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the judgments, or has too few draws to leave one out.
     """
     posterior = as_posterior(posterior)
     table = as_table(choices)

@@ -84,11 +84,6 @@ def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) ->
         :func:`twoalike.judgments.read_sets`.
     ids
         All objects.
-
-    Raises
-    ------
-    TwoalikeError
-        If the shape is another, an object is unknown, or one comes twice in a row.
     """
     if isinstance(triplets, str | Path):
         return read_sets(Path(triplets), ids)
@@ -214,13 +209,7 @@ class OddOneOutEmbedding:
         return {name: getattr(self, name) for name in self._names()}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name.
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter.
-        """
+        """Set parameters by name."""
         for name, value in params.items():
             if name not in self._names():
                 raise ValueError(
@@ -274,12 +263,6 @@ class OddOneOutEmbedding:
             THINGS, or the second is more like the reference than the third.
         participants
             Who judged, shape (n,); None: all by one.
-
-        Raises
-        ------
-        TwoalikeError
-            If triplets, answers or settings do not fit; wrong triplets and answers are also a
-            ValueError.
         """
         labels, ids = self._objects(X)
         triplets = as_indices(labels, ids)

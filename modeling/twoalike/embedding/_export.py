@@ -35,13 +35,7 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
-    """Check the ending of a file to write, before anything is computed.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is none of ``endings``, or the path is a folder.
-    """
+    """Check the ending of a file to write, before anything is computed."""
     if path.suffix not in endings:
         raise TwoalikeError(
             f"{path}: {what} is written as {' or '.join(endings)}; choose such an ending."
@@ -119,12 +113,6 @@ def save_similarity(
         (twoalike fit with people weights, and groups).
     participant
         Similarities of this participant; the posterior needs weights by person as well.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`similarity_table`, or if there is no such group or participant, or the file cannot
-        be written.
     """
     out = Path(out)
     check_ending(out, [".csv", ".tsv", ".npz", ".mat"], "similarity")
@@ -162,11 +150,6 @@ def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool =
         it), sd, meta (JSON) and, with ``draws``, draws (draw x object x dimension).
     draws
         Write every draw.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file cannot be written.
     """
     out = Path(out)
     check_ending(out, [".csv", ".tsv", ".npz"], "an embedding")
@@ -220,11 +203,6 @@ def covariate_table(posterior: PosteriorSource, level: float = 0.9) -> pd.DataFr
     weights); ``slope``, the posterior mean of the change for one standard deviation ``sd`` of the
     covariate; ``low`` and ``high``, the central interval that holds ``level``; ``positive``, the
     posterior probability that the slope is.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior was fitted without covariates, or the level is no share.
     """
     posterior = as_posterior(posterior)
     group, known = posterior.tree["posterior"].to_dataset(), posterior.attrs.get("covariates")
@@ -305,12 +283,6 @@ def participants_table(
     columns of :func:`careless_table`, in the order of whose ``p_careless`` the rows then are.
     People who only arranged, rated or sorted and are no participants of the posterior have no other
     columns.
-
-    Raises
-    ------
-    TwoalikeError
-        If the bound or the interval is no share, there are fewer than two draws, or the posterior
-        knows none of the judgments of a kind.
     """
     if not 0 < bound < 1:
         raise TwoalikeError(

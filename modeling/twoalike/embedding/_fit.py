@@ -136,12 +136,6 @@ def fit(
     Returns
     -------
     The posterior; it is saved if there is a file to write.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is nothing to fit, a table, a setting or the study's data have a problem, or the
-        file cannot be written.
     """
     config = fit_settings(config, settings)
     tables: dict[JudgmentKind, JudgmentTable | None] = {
@@ -289,11 +283,6 @@ def fit_embedding(
     -------
     The posterior, its draws aligned and its dimensions ordered by importance; ``attrs`` say which
     engine was used and why, and whether it converged.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is nothing to fit, an object has no features, or a participant no group.
     """
     config = config or FitConfig()
     others = (arrangements, dissimilarities, ratings, sortings)

@@ -226,12 +226,6 @@ def compare_groups(
     or pairs. Differences are of mean log weights; of the mean similarity of the pairs in a cluster
     less that of all pairs; and of a pair's similarity less that of all pairs, for the pairs
     (``items``) with the smallest p, the largest differences first where it is the same.
-
-    Raises
-    ------
-    TwoalikeError
-        If people have no weights, or the fit knew groups or covariates; if a participant has no
-        group, a group has fewer than three people, or no category holds two objects, and not all.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")

@@ -123,11 +123,6 @@ def view_groups(
         Number of resamples.
     seed
         Of the resamples.
-
-    Raises
-    ------
-    TwoalikeError
-        If a participant has no group, or all have the same.
     """
     weights, views = model.weights, Views(model)
     assert weights is not None

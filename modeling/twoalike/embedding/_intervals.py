@@ -96,11 +96,6 @@ def central_interval(
 
     With ``overwrite`` the draws are sorted in place, which saves their copy.
 
-    Raises
-    ------
-    TwoalikeError
-        If the level is no such share or there are fewer than two draws.
-
     Examples
     --------
     >>> low, high = central_interval(np.arange(101.0), 0.9)
@@ -147,12 +142,6 @@ def choice_intervals(
 
     Arguments are those of :meth:`twoalike.embedding.Posterior.choice_probabilities`; ``level`` is
     the share of the posterior inside.
-
-    Raises
-    ------
-    TwoalikeError
-        If the level is no share, the posterior has one draw only, or it was fitted to RDMs that
-        were computed from arrangements, where intervals would be far too narrow.
     """
     posterior = as_posterior(posterior)
     if has_no_intervals(posterior):
@@ -259,12 +248,6 @@ def similarity_table(
     -------
     The table; ``low`` and ``high`` are NaN where the posterior was fitted to RDMs that were
     computed from arrangements. Memory: three matrices and :data:`VALUES` numbers.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object is unknown, the level is no share, there are too few draws or, for
-        ``chance``, fewer than three objects.
     """
     posterior = as_posterior(posterior)
     ids = posterior.ids if objects is None else tuple(objects)

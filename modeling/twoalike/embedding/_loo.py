@@ -252,11 +252,6 @@ def predict_choices(
     With ``fitted=False`` they are others than those of the fit, and nothing is left out; nor is it
     with fewer than ``LEAST_DRAWS`` draws. Practice and catch trials are left out; the seed is of
     the subset that is predicted if there are many judgments.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the judgments.
     """
     posterior = as_posterior(posterior)
     table = as_table(choices)

@@ -93,11 +93,6 @@ def build_model(
     Returns
     -------
     The model; its initial point is finite.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are no judgments, or a table or a setting has a problem.
     """
     config = fit_settings(config, settings)
     tables: dict[JudgmentKind, JudgmentTable | None] = {

@@ -129,11 +129,6 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
     ``source`` is a tab-separated file with the columns ``participant`` (or BIDS's
     ``participant_id``) and ``group``; or, of a study, a column of its ``participants.tsv``. People
     of whom it says ``n/a`` have no group.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such file or column, or a participant is listed twice.
     """
     if study is None or Path(source).is_file():
         path, what = Path(source), "groups of participants"

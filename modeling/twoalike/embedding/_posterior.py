@@ -57,13 +57,7 @@ class Posterior:
 
     @classmethod
     def load(cls, path: str | Path) -> "Posterior":
-        """Read ``posterior.nc``.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file is missing, truncated, or no posterior of ours.
-        """
+        """Read ``posterior.nc``."""
         return cls(read_tree(Path(path)), Path(path))
 
     def save(self, path: str | Path) -> None:
@@ -191,11 +185,6 @@ class Posterior:
 
         Its embedding is x sqrt(w). The participant keeps their temperature, relative to that of the
         others, and lapse rate.
-
-        Raises
-        ------
-        TwoalikeError
-            If people have no weights of their own, or there is no such participant.
         """
         return Posterior(view_of_person(self.tree, name))
 
@@ -203,11 +192,6 @@ class Posterior:
         """Give the posterior of a group: the embedding at the mean log weights of its population.
 
         Its participants are those of the group, and a new person is one of the group.
-
-        Raises
-        ------
-        TwoalikeError
-            If people have no weights of their own, or there is no such group.
         """
         return Posterior(view_of_group(self.tree, name))
 
@@ -270,11 +254,6 @@ class Posterior:
         Returns
         -------
         Shape (n, 3), rows sum to one.
-
-        Raises
-        ------
-        TwoalikeError
-            If triplets or participants have another shape, or no such object or person exists.
         """
         triplets = np.asarray(triplets)
         check_indices(self, triplets, 3, participants, "triplets")
@@ -360,13 +339,7 @@ def check_indices(
 def as_posterior(
     source: PosteriorSource, group: str | None = None, participant: str | None = None
 ) -> Posterior:
-    """Read a posterior, where its file is given; of a group or a participant, where one is named.
-
-    Raises
-    ------
-    TwoalikeError
-        If both are named, people have no weights of their own, or there is no such name.
-    """
+    """Read a posterior, where its file is given; of a group or participant, where one is named."""
     if group is not None and participant is not None:
         raise TwoalikeError(expected="`group=...` or `participant=...`", found="both")
     posterior = source if isinstance(source, Posterior) else Posterior.load(source)

@@ -148,11 +148,6 @@ def set_probabilities(
     Returns
     -------
     Shape (n, A), rows sum to one; with ``interval`` also the low and the high end, (n, A) each.
-
-    Raises
-    ------
-    TwoalikeError
-        If the items have another shape, or no such object or person exists.
     """
     items = np.asarray(items)
     check_indices(posterior, items, question.items, participants, "items")

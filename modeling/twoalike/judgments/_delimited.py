@@ -131,13 +131,6 @@ def import_triplets(
     ``attrs["header"]`` has the names of the columns, None where there is no header;
     ``attrs["left_out"]`` the number of rows left out, by reason.
 
-    Raises
-    ------
-    TwoalikeError
-        If the file or a column is missing, rows cannot be judgments, a cell does not fit, times are
-        implausible in their unit, votes are percentages, the header contradicts the columns used,
-        or numbers may be ids or indices. Rows are numbered from 1, the header counted.
-
     Warns
     -----
     ImportNote

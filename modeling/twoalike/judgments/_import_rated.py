@@ -61,12 +61,6 @@ def import_ratings(
         check), an unknown object, no answer, a copy of another row.
     out, overwrite
         As in :func:`import_triplets`.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, a column is missing, rows cannot be judgments, or a value does not
-        fit; the message names row and column.
     """
     target, sheet = check_new_table(out, overwrite), read_table(Path(file), (*PAIR, "rating"))
     sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)

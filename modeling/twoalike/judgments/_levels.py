@@ -102,13 +102,6 @@ def import_levels(
     images their files' names without folder and ending. ``attrs["left_out"]`` counts trials that
     were left out by reason; ``n_excluded`` people, and ``n_other_level`` trials whose
     ``triplet_type`` is another than that of their WordNet ids.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is damaged or of another kind, a pickle holds more than plain data, a trial
-        lacks a field or has an image twice, the selected image was not shown, response times are
-        not milliseconds, or nobody can be excluded or remains.
     """
     path, target = Path(path), check_new_table(out, overwrite)
     trials = _trials(_read(path))

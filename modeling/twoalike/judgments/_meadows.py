@@ -175,12 +175,6 @@ def import_meadows(
     Table of arrangements. ``attrs["left_out"]`` counts items outside the arena, and items then
     alone in their trial; ``attrs["n_other_tasks"]`` tasks of other types.
 
-    Raises
-    ------
-    TwoalikeError
-        If a file is no such tree, has no multi-arrangement task, or contradicts itself; or if an
-        alias looks like an e-mail address.
-
     References
     ----------
     https://docs.meadows-research.com/downloads/structures/tree

@@ -109,12 +109,6 @@ def import_salmon(
     -------
     Table of choices, all anchored: item 1 is the head. Where the file does not say what was left
     and right, item 2 is the winner.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is no such table, an object is unknown or shown twice in a row, a response time
-        is implausible, or no row has the label; the message names row and column.
     """
     options: dict[str, Any] = {"skip_bad": skip_bad, "out": out, "overwrite": overwrite}
     return _import(SALMON, path, objects, "s", catch_label, catch_objects, **options)

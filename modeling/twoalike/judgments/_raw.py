@@ -111,12 +111,6 @@ def raw_sessions(
     Returns
     -------
     The sessions in the order of their names; participant, session and reason of those left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no session, or the rule leaves out all of them, or a table cannot be read, lacks
-        a column, or holds a value that is not allowed.
     """
     raw, found = Path(raw), find_task(task)
     files = [(path, match) for path, match in _raw_tables(raw) if match["task"] == found.label]
@@ -340,11 +334,6 @@ def collect_judgments(
     Returns
     -------
     File of each kind of judgments that the study has.
-
-    Raises
-    ------
-    TwoalikeError
-        If the raw data have problems, or there are none.
     """
     from twoalike.record import check_raw
     from twoalike.registry import find_task

@@ -102,12 +102,6 @@ def read_raw(
         Rule by which a session is left out, such as :func:`twoalike.design.excluded`: from its
         raw rows, as text, to the reason; None keeps it. ``table.attrs["excluded"]`` lists
         participant, session and reason of those left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no trial, the rule leaves out all sessions, a column is missing, or a value
-        does not fit; the message names the file, the row and the column.
     """
     return _read_choices(raw, objects, unusable, task=ODD_ONE_OUT)
 

@@ -63,13 +63,7 @@ class RdmTable:
     kind: str = _MATRIX
 
     def select(self, ids: Sequence[str], where: str) -> "RdmTable":
-        """Name the objects, or check that the file and the list agree on them.
-
-        Raises
-        ------
-        TwoalikeError
-            If their number differs, or the file names other objects.
-        """
+        """Name the objects, or check that the file and the list agree on them."""
         if len(ids) != self.values.shape[1]:
             raise TwoalikeError(
                 f"{where}: dissimilarities of {self.values.shape[1]} objects, the list of objects "
@@ -255,13 +249,6 @@ def read_rdms(
         Object ids in the order of its rows; needed unless the file names them.
     gaps
         Whether pairs may be missing (NaN).
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, holds no such matrix, a matrix is not symmetric or its
-        diagonal not zero, a pair is missing that may not be, or the objects are unknown or do
-        not fit.
     """
     if Path(path).suffix == ".parquet":
         table = _from_pairs(read_judgments(path, "dissimilarities"))
@@ -340,13 +327,6 @@ def import_dissimilarities(
     -------
     Table of dissimilarities. Who judged is called as in the file; where it does not say, by the
     file's name and the number of the matrix, or ``unknown`` where there is nobody else.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing or damaged, holds no dissimilarities, names unknown objects or none
-        at all, or a value is missing from a long table or negative; if a diagonal contradicts
-        ``similarity``; or if two files are of one participant.
     """
     target = check_new_table(out, overwrite)
     paths, parts = [Path(file) for file in files], []

@@ -146,13 +146,7 @@ def split_sets(choices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def refuse_sets(choices: pd.DataFrame, purpose: str) -> None:
-    """Refuse choices of larger sets where only triplets will do.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are any.
-    """
+    """Refuse choices of larger sets where only triplets will do."""
     if n := int(in_sets(choices).sum()):
         raise TwoalikeError(
             where=purpose,
@@ -191,11 +185,6 @@ def set_choices(
     Returns
     -------
     The choices of each question; the ids that their items point into.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object shown is not among ``ids``.
     """
     kinds = choices["kind"].astype(str).to_numpy(dtype=object)
     second: Integers = np.zeros(len(choices), dtype=np.int64)

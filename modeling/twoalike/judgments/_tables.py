@@ -224,11 +224,6 @@ def choices_table(
     where
         What to name in errors.
 
-    Raises
-    ------
-    TwoalikeError
-        If an item is not among ``objects``, or a value is not allowed.
-
     Examples
     --------
     >>> table = choices_table(
@@ -280,13 +275,7 @@ def write_judgments(
     provenance: Mapping[str, Any],
     kind: JudgmentKind = "choices",
 ) -> None:
-    """Write a table of judgments as Parquet, all or nothing; strings become categories.
-
-    Raises
-    ------
-    TwoalikeError
-        If a value is not allowed, or the file cannot be written.
-    """
+    """Write a table of judgments as Parquet, all or nothing; strings become categories."""
     write_frame(path, table, TABLES[kind], provenance)
 
 
@@ -336,12 +325,6 @@ def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.
     -------
     The tidy table. Objects are in the order of the file's or frame's own list (its categories),
     or else in order of first appearance. ``attrs["provenance"]`` says how a file of ours was made.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or a value breaks the schema; the message names row and
-        column.
     """
     if isinstance(source, str | Path):
         return read_frame(source, TABLES[kind])

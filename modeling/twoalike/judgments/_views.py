@@ -37,11 +37,6 @@ def object_index(
     -------
     Object indices of the items shown, shape (n, 3); position of the chosen item in 0..2,
     shape (n,); the ids the indices point into.
-
-    Raises
-    ------
-    TwoalikeError
-        If a judged object is not among ``ids``, or a choice is among more than three items.
     """
     refuse_sets(choices, "a table of triplets")
     triplets, names = item_indices(choices, ITEMS, ids)
@@ -100,13 +95,7 @@ def packed_codes(*parts: Integers) -> str:
 
 
 def unpacked_codes(text: str) -> Integers:
-    """Read what :func:`packed_codes` wrote, in ascending order, shape (n,).
-
-    Raises
-    ------
-    TwoalikeError
-        If the text is damaged.
-    """
+    """Read what :func:`packed_codes` wrote, in ascending order, shape (n,)."""
     try:
         content = np.frombuffer(decompress(b64decode(text, validate=True)), dtype=np.uint8)
         return np.cumsum(np.ascontiguousarray(content.reshape(8, -1).T).view("<i8").ravel())
@@ -165,11 +154,6 @@ def trials_of(
     Returns
     -------
     The trials; the ids their items point into.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object placed is not among ``ids``.
     """
     items, names = item_indices(arrangements, ["item"], ids)
     parts = _rows_of_trials(arrangements)
@@ -214,13 +198,7 @@ class Sorting:
 def sortings_of(
     sortings: pd.DataFrame, ids: Sequence[str] | None = None
 ) -> tuple[list[Sorting], tuple[str, ...]]:
-    """List the main and repeated trials of a table of sortings; all as :func:`trials_of`.
-
-    Raises
-    ------
-    TwoalikeError
-        Also if there is no such trial.
-    """
+    """List the main and repeated trials of a table of sortings; all as :func:`trials_of`."""
     table = _judged(sortings, "sortings")
     items, names = item_indices(table, ["item"], ids)
     people, piles = table["participant"].astype(str).to_numpy(), table["pile"].to_numpy()
@@ -281,12 +259,6 @@ def pair_sources(
     Returns
     -------
     The sources; the ids their pairs point into.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object judged is not among ``ids``, or a source has fewer than three pairs or
-        nothing but one value.
     """
     pairs, names = item_indices(dissimilarities, PAIR, ids)
     values = dissimilarities["dissimilarity"].to_numpy(np.float64)
@@ -375,11 +347,6 @@ def rating_sources(
     Returns
     -------
     The sources; the ids their pairs point into.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object rated is not among ``ids``, or there is no such rating.
     """
     table = _judged(ratings, "ratings")
     pairs, names = item_indices(table, PAIR, ids)
