@@ -8,6 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from _pages import kept_pages  # noqa: E402
 from _reference import write  # noqa: E402
 from _reference.docstrings import returns_as_field, shorten_types  # noqa: E402
 
@@ -22,8 +23,10 @@ html_math_renderer = "mathml"
 exclude_patterns = ["_build", "_reference", "images/screens"]
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
-# Pages whose code is run at every build, so that none can show what is no longer true.
-nb_execution_mode = "force"
+# Pages whose code is run, so that none can show what is no longer true. What they print is kept
+# until the page, or anything of the package, changes.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(kept_pages(HERE))
 nb_execution_raise_on_error = True
 nb_execution_timeout = 900
 nb_execution_in_temp = True
