@@ -37,7 +37,7 @@ from timm.data.transforms_factory import create_transform
 from torch.utils.data import DataLoader, Dataset
 
 from twoalike.backbones import Backbone, extract_features, load_backbone
-from twoalike.backbones._loading import _worker_context
+from twoalike.backbones._preprocessing import _worker_context
 
 RESULTS = Path(__file__).parent / "results" / "features.md"
 IMAGES, BATCH, TARGET = 64, 16, 0.95

@@ -13,11 +13,15 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from twoalike.backbones._backbone import Backbone
+from twoalike.backbones._backbone import Backbone, TokenPool, choose_tokens
 from twoalike.backbones._load import load_backbone
-from twoalike.backbones._loading import load_batches, usual_workers
-from twoalike.backbones._preprocessing import Preprocessing, none_readable, read_image
-from twoalike.backbones._tokens import TokenPool, choose_tokens
+from twoalike.backbones._preprocessing import (
+    Preprocessing,
+    load_batches,
+    none_readable,
+    read_image,
+    usual_workers,
+)
 from twoalike.collections import Collection, Images, as_collection
 from twoalike.features import (
     PLAN,

@@ -22,8 +22,6 @@ from twoalike.backbones._preprocessing import INTERPOLATIONS, Preprocessing
 from twoalike.backbones._weights import FOREIGN, fault_of, fill, hub_or_cache, read_weights
 from twoalike.study import TwoalikeError, shortened
 
-LIBRARIES = ("transformers", "open_clip")
-"""Prefixes of names, and names of the packages."""
 Tokens = Literal["pooler", "first", "mean"]
 """Features of a network of transformers: its own pooling, its class token, or the mean token."""
 _RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic")
@@ -32,12 +30,6 @@ _FETCHING = ("auto_map", "use_pretrained_backbone", "timm_model_pretrained")
 """Settings by which a description from elsewhere could fetch or run something."""
 _TEXTS = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
 """The smallest text tower: OpenCLIP builds both at once, and this one is dropped."""
-
-
-def library_of(name: str) -> str | None:
-    """Library that a name asks for; None: timm, or a folder."""
-    library, colon, _ = name.partition(":")
-    return library if colon and library in LIBRARIES else None
 
 
 class TransformersNetwork(Wrapped):

@@ -16,10 +16,8 @@ import torch
 from torch import nn
 
 from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
-from twoalike.backbones._backbone import Backbone, Layered
-from twoalike.backbones._libraries import build, library_of, load_by_library
+from twoalike.backbones._backbone import Backbone, Layered, TokenPool, choose_tokens
 from twoalike.backbones._preprocessing import Preprocessing
-from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.backbones._vector import classifier_name, gives_layer, linear_layer, read_layer
 from twoalike.backbones._weights import (
     FOREIGN,
@@ -37,6 +35,8 @@ from twoalike.backbones._weights import (
 from twoalike.features import read_parts
 from twoalike.study import TwoalikeError, read_json, shortened
 
+LIBRARIES = ("transformers:", "open_clip:")
+"""Prefixes of names of other libraries' networks."""
 _COPY_AGAIN = "Copy the whole folder again, or distil anew."
 _TRAVELLING = ("input_size", "interpolation", "mean", "std", "crop_pct", "license")
 """Settings that come with weights: all that features depend on, and what the card needs."""
@@ -97,7 +97,9 @@ def load_backbone(
             found="both",
             remedy="Leave one out.",
         )
-    elif library_of(text) is not None:
+    elif text.startswith(LIBRARIES):
+        from twoalike.backbones._libraries import load_by_library
+
         backbone = load_by_library(text, weights, untrained, size, seed)
     elif text == LITE0 and weights is None and not untrained:
         backbone = _load_lite0(classifier)
@@ -279,6 +281,8 @@ def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module
             remedy="Distil anew.",
         )
     if not architecture and "library" in config:
+        from twoalike.backbones._libraries import build
+
         made: nn.Module = build(config, folder / CONFIG)
         fill(made.network, read_weights(weights), str(weights), str(config.get("backbone")))  # type: ignore[arg-type]
         return _layered(made, config, vector)

@@ -16,8 +16,8 @@ from ._run import distill as distill
 from ._sampled import LabelConfig as LabelConfig
 from ._sampled import LabelledImages as LabelledImages
 from ._sampled import label_images as label_images
-from ._sampling import BatchStream as BatchStream
-from ._sampling import batch_triplets as batch_triplets
+from ._sources import BatchStream as BatchStream
+from ._sources import batch_triplets as batch_triplets
 from ._sources import scale_triplets as scale_triplets
 from ._update import AdamToInit as AdamToInit
 from ._update import learning_rate as learning_rate

@@ -27,8 +27,10 @@ from twoalike.distill._evidence import (
 )
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._prepared import PreparedImages
-from twoalike.distill._sampling import HELD_OUT, TRIPLETS, BatchStream
 from twoalike.distill._sources import (
+    HELD_OUT,
+    TRIPLETS,
+    BatchStream,
     ImageSet,
     ImageSource,
     Inputs,

@@ -38,8 +38,7 @@ from twoalike.distill._lesson import (
 )
 from twoalike.distill._loop import ClosedForm, Trainer, enough_memory
 from twoalike.distill._prepared import machine_folder
-from twoalike.distill._sampling import HEAD, seed_of
-from twoalike.distill._sources import Inputs, Opinion
+from twoalike.distill._sources import HEAD, Inputs, Opinion, seed_of
 from twoalike.distill._student import StudentNetwork, dense_head, identity_head
 from twoalike.distill._trainable import TRIALS, find_idle, prepare_training
 from twoalike.features import AlignedVector, FeatureTable, join_parts

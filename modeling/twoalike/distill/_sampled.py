@@ -28,7 +28,6 @@ import pandas as pd
 from pydantic import Field, ValidationError
 
 from twoalike.distill._labels import PLAN, shard_path, write_shard
-from twoalike.distill._sampling import SAMPLE
 from twoalike.features import ROWS, FeatureTable, read_features
 from twoalike.judgments import packed_codes
 from twoalike.study import (
@@ -58,6 +57,8 @@ PARTS: dict[Rule, int] = {"uniform": 1, "within": 1, "cluster-boundary": 8, "bet
 POOL, MOST_USES, TRIES = 192, 4, 20
 """Images of a pool, about; how often one comes first while its pool is used, at most; draws of an
 image of another cluster from the pool before the whole collection is drawn from."""
+SAMPLE = 5
+"""Purpose of randomness, beside those of training."""
 CLUSTERS = "clusters.parquet"
 SAMPLED = 256
 """Images a cluster from which centres are found, as in Faiss (arXiv:1702.08734)."""

@@ -14,8 +14,7 @@ from twoalike.distill._config import DistillConfig
 from twoalike.distill._fabric import part_like, whole
 from twoalike.distill._losses import choice_logs, relational_loss, triplet_loss
 from twoalike.distill._metrics import Record
-from twoalike.distill._sampling import NOISE, seed_of
-from twoalike.distill._sources import ImageSource, LabelSource, Source
+from twoalike.distill._sources import NOISE, ImageSource, LabelSource, Source, seed_of
 from twoalike.distill._student import Base, StudentNetwork
 from twoalike.distill._trainable import compile_training
 

@@ -13,7 +13,7 @@ import pickle
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,25 +184,10 @@ def _outcome(task: Task, job: str, folder: Path) -> str | None:
 
 def _submitit() -> Any:
     """Import submitit without its configuration of logging, which closes handlers of others."""
-    with patched_environment(SUBMITIT_LOG_LEVEL="NOCONFIG"):
-        import submitit
+    os.environ.setdefault("SUBMITIT_LOG_LEVEL", "NOCONFIG")
+    import submitit
 
     return submitit
-
-
-@contextlib.contextmanager
-def patched_environment(**variables: str) -> Iterator[None]:
-    """Set environment variables while the block runs."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _paths(folder: Path, job: str) -> Any:
