@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 from twoalike.evaluation import (
     Candidate,
     mean_person,
-    noise_ceiling,
     object_variance,
     paired_intervals,
     same_scale,
@@ -81,23 +80,6 @@ def test_people_without_common_pairs_are_left_out(rng: np.random.Generator) -> N
     with pytest.raises(TwoalikeError, match="at least 10 judged pairs"):
         usable_people(apart)
     assert usable_people(np.ones((3, 6))).all()  # no more pairs than these
-
-
-def test_the_ceiling_holds_over_common_pairs(rng: np.random.Generator) -> None:
-    full = upper(squares(rng, noise=3.0))
-    found = [noise_ceiling(upper(with_gaps(squares(rng, noise=3.0), rng, 0.15))) for _ in range(20)]
-    whole = noise_ceiling(full)
-    assert_allclose(np.mean([each.lower for each in found]), whole.lower, atol=0.06)
-    assert all(each.lower < each.upper for each in found)
-    same = noise_ceiling(with_gaps_alike(full, rng))
-    assert_allclose([same.lower, same.upper], 1.0)
-
-
-def with_gaps_alike(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The first person's dissimilarities four times, with different gaps."""
-    alike = np.tile(vectors[:1], (4, 1))
-    alike[rng.random(alike.shape) < 0.2] = np.nan
-    return alike
 
 
 def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> None:

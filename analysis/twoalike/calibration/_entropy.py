@@ -107,9 +107,6 @@ def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
     The interval is that of a mean of influences (first order). Over triplets it is about what other
     triplets of other objects would give; those who voted are taken as they are.
     """
-    reason = lacking(a, b)
-    if reason:
-        raise ValueError(f"no rank correlation: {reason}")
     known = ~(np.isnan(a) | np.isnan(b))
     x, y = a[known], b[known]
     part = boot if known.all() else boot.within(known)

@@ -18,7 +18,6 @@ from twoalike.calibration._entropy import (
     FEWEST_TIMES,
     FEWEST_VOTES,
     LONGEST_S,
-    PUBLISHED_SPEARMAN,
     SHORTEST_S,
     LogTimes,
     PeopleEntropy,
@@ -32,7 +31,6 @@ from twoalike.calibration._entropy import (
 )
 from twoalike.calibration._reliability import (
     Answers,
-    Binned,
     CalibrationError,
     binned,
     brier_scores,
@@ -49,7 +47,6 @@ from twoalike.evaluation import (
     Number,
     Quantity,
     Scored,
-    Share,
     TwoWayBootstrap,
     first_of,
 )
@@ -78,32 +75,6 @@ class Correlations(Measured):
     """Group (level, or level of labels) -> subset -> correlation."""
 
 
-class ReliabilityCurve(Measured):
-    """Predicted probabilities in bins, against how often they came true."""
-
-    edges: tuple[Number, ...]
-    """Edges of the bins."""
-    counts: tuple[Count, ...]
-    """Predictions in each bin."""
-    predicted: tuple[Share, ...]
-    """Mean prediction of each bin with ten predictions or more."""
-    observed: tuple[Share, ...]
-    """Share of these that came true."""
-    low: tuple[Number, ...]
-    """Lower end of its interval (Wilson)."""
-    high: tuple[Number, ...]
-    """Upper end of its interval (Wilson)."""
-
-
-class Curves(Measured):
-    """Reliability curves of two kinds of predictions."""
-
-    all: ReliabilityCurve
-    """Of all answers."""
-    top: ReliabilityCurve
-    """Of the likeliest answer."""
-
-
 class CalibrationErrors(Measured):
     """Calibration errors of two kinds of predictions, in ten bins of equal width."""
 
@@ -116,8 +87,6 @@ class CalibrationErrors(Measured):
 class Calibration(Measured):
     """Whether predicted probabilities come true as often as they say."""
 
-    curve: Curves | None = None
-    """Reliability curves."""
     error: CalibrationErrors
     """Expected calibration errors."""
     brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
@@ -187,8 +156,6 @@ class PeopleTimes(Measured):
     """Posterior mean, participants' speed taken off."""
     as_published: Correlations
     """As published for the Levels data."""
-    levels_data: dict[str, float]
-    """The published figures."""
 
 
 class PeopleUncertainty(Measured):
@@ -338,17 +305,11 @@ def _calibration(p: Floats, context: Context) -> Calibration:
     chosen = context.judged.answer
     top, every = (binned(p, chosen, answers=answers) for answers in _ANSWERS)
     return Calibration(
-        curve=Curves(all=_curve(every), top=_curve(top)),
         error=CalibrationErrors(
             top=error_of(top, context.trials), all=error_of(every, context.trials)
         ),
         brier=context.trials.interval(brier_scores(p, chosen)),
     )
-
-
-def _curve(predictions: Binned) -> ReliabilityCurve:
-    found = vars(predictions.reliability())
-    return ReliabilityCurve(**{name: tuple(values.tolist()) for name, values in found.items()})
 
 
 def _of_model(p: Floats, context: Context) -> ModelUncertainty:
@@ -422,7 +383,7 @@ def _of_people(context: Context) -> PeopleUncertainty:
             name: _correlations(*of, context, f"response time, {name}", missing)
             for name, of in pairs.items()
         }
-        of_times = PeopleTimes(**found, levels_data=PUBLISHED_SPEARMAN)
+        of_times = PeopleTimes(**found)
     left_out: dict[str, Any] = {}
     if context.times is not None:
         limits = (SHORTEST_S, LONGEST_S)

@@ -69,14 +69,8 @@ class VoteCounts(Measured):
 
     counted: Count
     """Votes."""
-    fewest: Count
-    """Of a triplet."""
     mean: Number
     """Of a triplet."""
-    most: Count
-    """Of a triplet."""
-    triplets_with_several: Count
-    """Triplets with two votes or more."""
 
 
 class MajorityBounds(Measured):
@@ -259,13 +253,7 @@ def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
     result: dict[str, Any] = {
         "choices": len(judged.answer),
         "triplets": len(cast),
-        "votes": VoteCounts(
-            counted=int(n.sum()),
-            fewest=int(n.min()),
-            mean=float(n.mean()),
-            most=int(n.max()),
-            triplets_with_several=int((n > 1).sum()),
-        ),
+        "votes": VoteCounts(counted=int(n.sum()), mean=float(n.mean())),
         **_bounds(intervals, n, missing),
         "published": _published(intervals, n, missing),
         **_of_counts(intervals, n, missing),

@@ -378,8 +378,7 @@ def _on_posterior(
     for draw in dissimilarity_draws(posterior, ids):
         own_mean, n = own_mean + draw, n + 1
     models = [*_dissimilarities(candidates, ids), own_mean / n]
-    values, of_draws, of_objects = posterior_covariance(models, dissimilarity_draws(posterior, ids))
-    total = of_draws + of_objects
+    values, total = posterior_covariance(models, dissimilarity_draws(posterior, ids))
     *own, best = (
         Interval(value, value - half, value + half)
         for value, half in zip(values.tolist(), Z95 * np.sqrt(np.diagonal(total)), strict=True)
