@@ -44,11 +44,13 @@ from twoalike.evaluation._estimates import Interval as Interval
 from twoalike.evaluation._estimates import Measured as Measured
 from twoalike.evaluation._estimates import Nats as Nats
 from twoalike.evaluation._estimates import NatsEstimate as NatsEstimate
+from twoalike.evaluation._estimates import NotMeasurable as NotMeasurable
 from twoalike.evaluation._estimates import Number as Number
 from twoalike.evaluation._estimates import Quantity as Quantity
 from twoalike.evaluation._estimates import Share as Share
 from twoalike.evaluation._estimates import ShareEstimate as ShareEstimate
 from twoalike.evaluation._estimates import Span as Span
+from twoalike.evaluation._estimates import attempt as attempt
 from twoalike.evaluation._estimates import estimate_row as estimate_row
 from twoalike.evaluation._estimates import wilson_interval as wilson_interval
 from twoalike.evaluation._joint import Comparisons as Comparisons

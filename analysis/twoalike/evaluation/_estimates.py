@@ -4,7 +4,7 @@ Each part of ``results.json`` is a :class:`Measured` model beside the function t
 file, its checks, its page in the reference and the tables shown are views of these declarations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from twoalike.study import Content, Floats
+from twoalike.study import Content, Floats, TwoalikeError
 
 ROW = ("measure", "representation", "model", "level", "value", "low", "high", "unit", "n")
 """Columns of the frame of results."""
@@ -188,6 +188,21 @@ def quantity_of(annotation: Any) -> Quantity | None:
         return annotation
     parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
     return next(filter(None, map(quantity_of, parts)), None)
+
+
+class NotMeasurable(TwoalikeError):
+    """These data do not allow a measure; the message says why. Wrong input is no such case."""
+
+
+def attempt[Found](
+    missing: dict[str, str], name: str, measure: Callable[[], Found]
+) -> Found | None:
+    """Make a measure, or note under its name why it cannot be made."""
+    try:
+        return measure()
+    except NotMeasurable as reason:
+        missing[name] = str(reason)
+        return None
 
 
 def wilson_interval(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -18,6 +18,7 @@ from twoalike.evaluation import (
     CorrelationEstimate,
     Interval,
     Measured,
+    NotMeasurable,
     Quantity,
     centred_ranks,
     difference_variances,
@@ -63,20 +64,6 @@ def tau_a(a: Floats, b: Floats) -> float:
     return _compare(a[known], b[known], "tau-a") if known.sum() > 1 else 0.0
 
 
-def whitening_problem(a: Floats, b: Floats) -> str | None:
-    """Why :func:`whitened` is not defined for these dissimilarities, or None."""
-    known = ~(np.isnan(a) | np.isnan(b))
-    n_objects = round((1 + np.sqrt(1 + 8 * len(known))) / 2)
-    if not known.all() and n_objects > WHITENED_WITH_GAPS:
-        return (
-            f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
-            f"objects, there are {n_objects}"
-        )
-    if known.sum() < n_objects:
-        return f"needs at least as many pairs as objects, has {known.sum()}"
-    return None
-
-
 def whitened(a: Floats, b: Floats) -> float:
     """Correlation after removing how errors of pairs with a common object covary.
 
@@ -88,6 +75,14 @@ def whitened(a: Floats, b: Floats) -> float:
     second.
     """
     missing = np.isnan(a) | np.isnan(b)
+    n_objects = round((1 + np.sqrt(1 + 8 * len(missing))) / 2)
+    if missing.any() and n_objects > WHITENED_WITH_GAPS:
+        raise NotMeasurable(
+            f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
+            f"objects, there are {n_objects}"
+        )
+    if (n := int((~missing).sum())) < n_objects:
+        raise NotMeasurable(f"needs at least as many pairs as objects, has {n}")
     return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), "corr_cov")
 
 
