@@ -17,7 +17,7 @@ from twoalike.ceilings import (
     repeated_answers,
 )
 from twoalike.choice import Question
-from twoalike.evaluation import Judgments, judgments_of
+from twoalike.evaluation import Judgments, NotMeasurable, judgments_of
 from twoalike.judgments import choices_table
 
 IDS = tuple(f"object-{number:03d}" for number in range(200))
@@ -110,7 +110,7 @@ def test_repeats_are_a_persons_own() -> None:
     judged, *_ = judgments_of(table(rows), "choices")
     later, same = repeated_answers(judged)
     participants = judged.participants[later]
-    found = consistency(same, judged.items[later], participants, np.random.default_rng(0))
+    found = consistency(same, judged.items[later], participants, 1 / 3)
     assert found.answers == 2
     assert_allclose(found.agreement.value, 0.5)
     assert_allclose(found.corrected.value, 0.25)
@@ -139,10 +139,11 @@ def test_checks_are_right_where_the_far_kind_is_chosen() -> None:
         ("p2", "cat", "dog", "oak", 3, "main"),
     ]
     rng = np.random.default_rng(0)
-    found = catch_reliability(table(rows), labels, rng, Question("odd_one_out", 3))
+    found = catch_reliability(table(rows), labels, Question("odd_one_out", 3))
     assert found is not None
     assert (found.answers, found.agreement.value) == (4, 0.5)
-    assert catch_reliability(table(rows[4:]), labels, rng, Question("odd_one_out", 3)) is None
+    with pytest.raises(NotMeasurable, match="single one object out"):
+        catch_reliability(table(rows[4:]), labels, Question("odd_one_out", 3))
     judged = Judgments(np.array([[0, 1, 2]]), np.array([2]), np.array([0]), IDS)
     whole = ceilings(judged, rng, choices=table(rows), labels=labels)
     assert whole.catches.agreement.value == 0.5
@@ -160,8 +161,8 @@ def test_intervals_of_shares_stay_within_what_a_share_can_be() -> None:
     assert agreement.value == 0.75
     assert 0 <= agreement.low < 0.75 < agreement.high == 1.0
     same = np.array([True, True, True, False])
-    again = consistency(same, triplets, np.array([0, 0, 1, 1]), rng)
+    again = consistency(same, triplets, np.array([0, 0, 1, 1]), 1 / 3)
     assert again.agreement.high == again.corrected.high == 1.0
-    rarely = consistency(~same, triplets, np.array([0, 0, 1, 1]), rng)
+    rarely = consistency(~same, triplets, np.array([0, 0, 1, 1]), 1 / 3)
     assert rarely.agreement.low == 0.0
     assert rarely.corrected.low == pytest.approx(-0.5)
