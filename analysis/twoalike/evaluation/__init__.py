@@ -88,6 +88,7 @@ from twoalike.evaluation._structure import rho_a as rho_a
 from twoalike.evaluation._structure import same_scale as same_scale
 from twoalike.evaluation._structure import spearman as spearman
 from twoalike.evaluation._structure import spearman_influence as spearman_influence
+from twoalike.evaluation._structure import spearman_known as spearman_known
 from twoalike.evaluation._structure import spearman_with_influence as spearman_with_influence
 from twoalike.evaluation._structure import structure_jackknives as structure_jackknives
 from twoalike.evaluation._structure import upper as upper

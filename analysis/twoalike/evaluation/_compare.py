@@ -324,7 +324,7 @@ def _by_group(
 
 
 def compare_structure(
-    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
+    candidates: Sequence[Candidate], rdm: RdmTable
 ) -> tuple[People, list[PeopleScores]]:
     """Rank correlation of every candidate's dissimilarities with people's.
 
@@ -332,18 +332,18 @@ def compare_structure(
     with others for a unit; both are counted. Returns people's agreement with each other, and the
     scores of every candidate.
     """
-    return joint_structure(candidates, rdm, rng)[:2]
+    return joint_structure(candidates, rdm)[:2]
 
 
 def joint_structure(
-    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
+    candidates: Sequence[Candidate], rdm: RdmTable
 ) -> tuple[People, list[PeopleScores], Floats]:
     """:func:`compare_structure`, and the covariance of Spearman's correlations, shape (k, k)."""
     ids = rdm.ids or ()
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
     summary, usable = compare_people(rdm)
     squares = rdm.values[usable]
-    jackknives = structure_jackknives(models, squares, rng)
+    jackknives = structure_jackknives(models, squares)
     values, gains = paired_intervals(*jackknives)
     people = upper(squares)
     mean = mean_person(people)

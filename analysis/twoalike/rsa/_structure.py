@@ -194,12 +194,11 @@ def structure(
     -------
     What is not known is None, and the network's ``missing`` says why.
     """
-    on_people, on_distances = rng.spawn(2)
-    seed = int(on_distances.integers(2**63))
+    seed = int(rng.spawn(2)[1].integers(2**63))
     missing: list[dict[str, str]] = [{} for _ in candidates]
     found: list[dict[str, Any]] = [{"name": candidate.name} for candidate in candidates]
     if rdm is not None:
-        people, scores = agreement or compare_structure(candidates, rdm, on_people)
+        people, scores = agreement or compare_structure(candidates, rdm)
         for of, more in zip(found, _people(candidates, rdm, evidence, missing), strict=True):
             of.update(more)
         for of, score in zip(found, scores, strict=True):
