@@ -30,26 +30,9 @@ from twoalike.transfer._tasks import (
 _ABILITY = TransferSettings(shots=(1, 3), classifier="nearest-mean")
 
 
-class TransferDifference(Measured):
-    """Score minus that of the first network, on the same images."""
+class TransferEstimate(Measured):
+    """A score, or a difference of two on the same images."""
 
-    to: str | None = None
-    """Name of the first network."""
-    value: Number
-    """Difference."""
-    low: Number | None
-    """Lower end, over other classes."""
-    high: Number | None
-    """Upper end, over other classes."""
-    same_classes: Span | None
-    """The interval over other images of the same classes."""
-
-
-class TransferScore(Measured):
-    """Score of one network."""
-
-    name: str
-    """Network."""
     value: Number
     """Mean over classes; of a drop under shift, negative where accuracy rises."""
     low: Number | None = None
@@ -58,6 +41,20 @@ class TransferScore(Measured):
     """Upper end, over other classes."""
     same_classes: Span | None
     """The interval over other images of the same classes."""
+
+
+class TransferDifference(TransferEstimate):
+    """Score minus that of the first network, on the same images."""
+
+    to: str | None = None
+    """Name of the first network."""
+
+
+class TransferScore(TransferEstimate):
+    """Score of one network."""
+
+    name: str
+    """Network."""
     difference: TransferDifference | None = None
     """Difference to the first network; null for that one."""
 
