@@ -139,7 +139,6 @@ class ModelUncertainty(Measured):
 class VoteEntropy(Measured):
     """Entropy of people's votes on a triplet."""
 
-    n_of = "triplets"
     triplets: Count
     """Triplets with enough votes."""
     plug_in: NatsEstimate

@@ -59,7 +59,6 @@ ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
 class Consistency(Measured):
     """Share of answers that agree with another one, or with the right one."""
 
-    n_of = "answers"
     answers: Count | None = None
     """Answers compared."""
     agreement: ShareEstimate
@@ -89,7 +88,6 @@ class MajorityBounds(Measured):
 class PublishedAgreement(Measured):
     """Agreement of people as published for the Levels data; none of these is a bound."""
 
-    n_of = "triplets"
     triplets: Count | None = None
     """Triplets with enough votes."""
     leave_one_out: ShareEstimate | None = None
@@ -103,7 +101,6 @@ class PublishedAgreement(Measured):
 class SubsetCeilings(Measured):
     """How well any model could agree with some judgments, and how well people do."""
 
-    n_of = "choices"
     choices: Count
     """Choices."""
     triplets: Count

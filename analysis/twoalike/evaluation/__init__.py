@@ -34,7 +34,6 @@ from twoalike.evaluation._compare import compare_people as compare_people
 from twoalike.evaluation._compare import compare_structure as compare_structure
 from twoalike.evaluation._compare import joint_structure as joint_structure
 from twoalike.evaluation._compare import subset_names as subset_names
-from twoalike.evaluation._estimates import ROW as ROW
 from twoalike.evaluation._estimates import Z95 as Z95
 from twoalike.evaluation._estimates import Correlation as Correlation
 from twoalike.evaluation._estimates import CorrelationEstimate as CorrelationEstimate
@@ -51,7 +50,6 @@ from twoalike.evaluation._estimates import Share as Share
 from twoalike.evaluation._estimates import ShareEstimate as ShareEstimate
 from twoalike.evaluation._estimates import Span as Span
 from twoalike.evaluation._estimates import attempt as attempt
-from twoalike.evaluation._estimates import estimate_row as estimate_row
 from twoalike.evaluation._estimates import wilson_interval as wilson_interval
 from twoalike.evaluation._joint import Comparisons as Comparisons
 from twoalike.evaluation._joint import JointEstimates as JointEstimates

@@ -56,7 +56,6 @@ class OpenInterval:
 class SubsetScores(Measured):
     """Scores of a network on some of the choices."""
 
-    n_of = "choices"
     choices: Count
     """Choices scored."""
     accuracy: ShareEstimate
@@ -68,7 +67,6 @@ class SubsetScores(Measured):
 class PersonScores(Measured):
     """Scores of a network on the choices of one participant."""
 
-    n_of = "choices"
     choices: Count
     """Choices scored."""
     accuracy: ShareEstimate
@@ -148,7 +146,6 @@ class PeopleScores(Measured):
 class People(Measured):
     """People's dissimilarities, and how far they agree with each other."""
 
-    n_of = "participants"
     participants: Count
     """Participants with enough pairs in common."""
     objects: Count

@@ -45,7 +45,6 @@ class SetScores(Measured):
 class SetResults(Measured):
     """What was measured on the choices that answer one question."""
 
-    n_of = "choices"
     question: SetKind
     """What was asked."""
     items: Count

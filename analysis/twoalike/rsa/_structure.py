@@ -94,7 +94,6 @@ class StructureScores(Measured):
 class Structure(Measured):
     """Similarity structure of networks side by side."""
 
-    n_of = "objects"
     reference: str
     """Name of the first network."""
     objects: Count

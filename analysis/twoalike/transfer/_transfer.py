@@ -13,7 +13,6 @@ from twoalike.evaluation import (
     Number,
     Span,
     check_names,
-    estimate_row,
 )
 from twoalike.study import MISSING, TwoalikeError, counted, folder_labels
 from twoalike.transfer._scores import ClassScores
@@ -83,17 +82,6 @@ class TransferMeasure(Measured):
     """What guessing scores."""
     models: tuple[TransferScore, ...]
     """Networks."""
-
-    def rows(self, measure: str = "", **_: Any) -> Iterator[dict[str, Any]]:
-        """Score and difference of each network; images of a class are part of the level."""
-        shots = counted(self.shots, "shot") if self.shots else None
-        level = ", ".join(filter(None, (self.level, self.subclasses, shots)))
-        where, unit = f"{measure}.{self.measure}".removeprefix("."), "share"
-        for of in self.models:
-            for name, one in ((where, of), (f"{where}.difference", of.difference)):
-                if one is not None:
-                    ends = one.value, one.low, one.high
-                    yield estimate_row(name, of.name, level, ends, unit, self.classes)
 
 
 class LevelSizes(Measured):
