@@ -84,24 +84,11 @@ class TransferMeasure(Measured):
     """Networks."""
 
 
-class LevelSizes(Measured):
-    """Classes of one level of labels."""
-
-    classes: Count
-    """Classes."""
-    smallest: Count
-    """Images of the smallest class."""
-    largest: Count
-    """Images of the largest class."""
-
-
 class Transfer(Measured):
     """How networks' features serve other tasks than similarity."""
 
     images: Count
     """Images."""
-    levels: dict[str, LevelSizes] = {}
-    """Level of labels -> its classes."""
     settings: TransferSettings | None = None
     """How much was measured."""
     measures: tuple[TransferMeasure, ...]
@@ -198,7 +185,6 @@ def compare_transfer(
         )
     return Transfer(
         images=len(images),
-        levels={level: _sizes(of) for level, of in levels.items()},
         settings=settings,
         measures=measures,
         missing=missing,
@@ -345,8 +331,3 @@ def _usable(levels: Levels, missing: dict[str, str]) -> Levels:
         else:
             usable[level] = labels
     return usable
-
-
-def _sizes(labels: Sequence[str]) -> LevelSizes:
-    _, counts = np.unique(labels, return_counts=True)
-    return LevelSizes(classes=len(counts), smallest=int(counts.min()), largest=int(counts.max()))
