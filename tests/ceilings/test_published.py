@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.ceilings import (
     all_counts,
-    count_types,
     drawn_entropy,
     expected_value,
     largest_share,
@@ -80,13 +79,6 @@ def test_only_the_first_answer_of_a_person_to_a_triplet_is_a_vote(votes: Gather)
     assert_array_equal(votes(triplets, chosen).counts, [[1, 1, 1], [0, 0, 1]])
 
 
-def test_types_are_sorted_counts(rng: np.random.Generator) -> None:
-    counts = rng.integers(0, 4, size=(200, 3))
-    types, of = count_types(counts)
-    assert_array_equal(types[of], -np.sort(-counts, axis=1))
-    assert len(np.unique(types, axis=0)) == len(types)
-
-
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_expectations_are_those_of_all_outcomes(n: int, rng: np.random.Generator) -> None:
     p = np.vstack([rng.dirichlet((0.7, 0.7, 0.7), size=20), np.eye(3), np.full((1, 3), 1 / 3)])
@@ -116,9 +108,3 @@ def test_four_votes_of_more_are_as_uncertain_as_four(
     assert abs(found.mean() - four.mean()) < 0.005
     counts = np.array([[3, 1, 0], [2, 1, 0]])  # all four, and too few
     assert_allclose(drawn_entropy(counts), [plug_in_entropy(counts[:1])[0], np.nan])
-
-
-def test_few_votes_look_too_certain(world: Any, rng: np.random.Generator, votes: Gather) -> None:
-    counts = votes(*world.judge(5, rng)).counts
-    truth = -(world.probabilities * np.log(world.probabilities)).sum(axis=1).mean()
-    assert plug_in_entropy(counts).mean() < truth - 0.15

@@ -1,7 +1,6 @@
 """Models side by side, through files and the real command line."""
 
 import json
-import subprocess
 import sys
 import types
 from collections.abc import Callable
@@ -96,34 +95,12 @@ def test_models_side_by_side(
     assert "\nHow well people agree, and a model could\n" in printed  # wider than its table
 
 
-def test_a_baseline_comes_first(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(world)
-    words = "--features good.npz --choices choices.parquet"
-    results = run(world, *words.split(), "--baseline", "base=poor.npz")
-    base, good = results["models"]
-    assert (base["name"], base["difference"]) == ("base", None)
-    assert good["difference"]["to"] == "base"
-    assert set(results["inputs"]) == {"features base", "features good", "choices"}
-
-
 def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world)
     words = ["--features", "poor.npz", "--choices", "choices.parquet"]
     first = run(world, *words)
     assert run(world, *words) == first
     assert run(world, *words, "--seed", "1") != first
-
-
-def test_models_are_scored_alike_in_any_order(world: Path) -> None:
-    files = {name: world / f"{name}.npz" for name in ("poor", "good")}
-
-    def values(order: list[str]) -> dict[str, float]:
-        candidates = [Candidate(name, read_features(files[name])) for name in order]
-        results = evaluate(candidates, choices=world / "choices.parquet", resamples=50).as_dict()
-        return {model["name"]: model["log_loss"]["value"] for model in results["models"]}
-
-    forth, back = values(["poor", "good"]), values(["good", "poor"])
-    assert_allclose([forth[name] for name in files], [back[name] for name in files])
 
 
 def test_constant_features_are_chance_and_the_results_are_json(world: Path) -> None:
@@ -257,13 +234,3 @@ def test_what_cannot_be_scored_is_one_line(
     assert len(lines) == 1
     assert CASES[words] in lines[0]
     assert snapshot(world) == before
-
-
-def test_the_real_command_ends_with_status_one(tmp_path: Path) -> None:
-    words = ["evaluate", "--features", "no.npz", "--choices", "no.parquet", "--out", "o.json"]
-    command = [sys.executable, "-m", "twoalike.cli.app", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("twoalike: no.npz")
-    assert not list(tmp_path.iterdir())

@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose
 from twoalike.evaluation import (
     Candidate,
     mean_person,
-    noise_ceiling,
     object_variance,
     paired_intervals,
     same_scale,
     spearman,
     spearman_influence,
+    spearman_known,
     structure_jackknives,
     upper,
     usable_people,
@@ -83,23 +83,6 @@ def test_people_without_common_pairs_are_left_out(rng: np.random.Generator) -> N
     assert usable_people(np.ones((3, 6))).all()  # no more pairs than these
 
 
-def test_the_ceiling_holds_over_common_pairs(rng: np.random.Generator) -> None:
-    full = upper(squares(rng, noise=3.0))
-    found = [noise_ceiling(upper(with_gaps(squares(rng, noise=3.0), rng, 0.15))) for _ in range(20)]
-    whole = noise_ceiling(full)
-    assert_allclose(np.mean([each.lower for each in found]), whole.lower, atol=0.06)
-    assert all(each.lower < each.upper for each in found)
-    same = noise_ceiling(with_gaps_alike(full, rng))
-    assert_allclose([same.lower, same.upper], 1.0)
-
-
-def with_gaps_alike(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The first person's dissimilarities four times, with different gaps."""
-    alike = np.tile(vectors[:1], (4, 1))
-    alike[rng.random(alike.shape) < 0.2] = np.nan
-    return alike
-
-
 def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> None:
     rows, columns = np.triu_indices(60, 1)
     a = rng.normal(size=len(rows))
@@ -117,14 +100,22 @@ def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> No
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.2])
-def test_the_quick_jackknife_gives_the_full_ones_intervals(
+def test_objects_left_out_to_first_order_give_the_intervals_of_ranking_anew(
     gaps: float, rng: np.random.Generator
 ) -> None:
     people = with_gaps(squares(rng, noise=2.0), rng, gaps)
     models = [squares(rng, 1)[0] + scale * squares(rng, 1)[0] for scale in (0.0, 1.0)]
     models = [model + people[~np.isnan(people).any(axis=(1, 2))].sum(axis=0) for model in models]
-    full = paired_intervals(*structure_jackknives(models, people, rng))
-    quick = paired_intervals(*structure_jackknives(models, people, rng, most_ranked=1))
+    values, of_people, of_objects = structure_jackknives(models, people)
+    mean = mean_person(upper(people))
+    rows, columns = np.triu_indices(M, 1)
+    anew = np.array(
+        [
+            [spearman_known(upper(model)[keep], mean[keep]) for model in models]
+            for keep in ((rows != out) & (columns != out) for out in range(M))
+        ]
+    )
+    full, quick = (paired_intervals(values, of_people, of) for of in (anew, of_objects))
     for one, other in zip(sum(full, []), sum(quick, []), strict=True):
         assert one.value == other.value
         assert_allclose(other.high - other.low, one.high - one.low, rtol=0.06)

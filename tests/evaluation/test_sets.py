@@ -98,7 +98,8 @@ def test_each_question_is_scored_against_its_own_chance(
         assert truth.accuracy.value > noise.accuracy.value + 0.1
         assert truth.log_loss is not None and noise.log_loss is not None
         assert truth.log_loss.value < of.chance_log_loss < noise.log_loss.value + 0.3
-        assert truth.temperature == pytest.approx(0.5, rel=0.4)
+        assert truth.temperature.value == pytest.approx(0.5, rel=0.4)
+        assert truth.difference.accuracy.low > 0
         assert of.calibration is not None and len(of.calibration) == 2
         assert of.calibration[0].brier.value > of.calibration[1].brier.value
     assert four.pair_agreement is not None and four.repeats is not None

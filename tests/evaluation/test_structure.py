@@ -108,11 +108,11 @@ def test_intervals_hold_the_value_and_pair_the_models(
 ) -> None:
     people = square(vectors)
     model = square(vectors[0])
-    values, gains = paired_intervals(*structure_jackknives([model, model], people, rng))
+    values, gains = paired_intervals(*structure_jackknives([model, model], people))
     assert values[0].value == spearman(vectors[0], mean_person(vectors))
     assert values[0].low < values[0].value < values[0].high
     assert (gains[1].value, gains[1].low, gains[1].high) == (0.0, 0.0, 0.0)
-    alone, _ = paired_intervals(*structure_jackknives([model], people[:1] + 0.0, rng))
+    alone, _ = paired_intervals(*structure_jackknives([model], people[:1] + 0.0))
     assert alone[0].value == pytest.approx(1.0)
 
 
@@ -139,7 +139,7 @@ def test_intervals_cover_the_truth() -> None:
     hits = 0
     for _ in range(60):
         model, seen = study(12, 30)
-        (interval,), _ = paired_intervals(*structure_jackknives([model], seen, rng))
+        (interval,), _ = paired_intervals(*structure_jackknives([model], seen))
         hits += interval.low <= true <= interval.high
     assert hits / 60 >= 0.85
 

@@ -132,7 +132,7 @@ def result(make_study: MakeStudy, simulate: Any) -> PowerResult:
     plan = SearchPlan(**bounds, assurance=0.8)
     target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")
     found = find_size(simulate, target, plan)
-    return PowerResult(PowerAnalysis(Study.load(make_study())), target, found)
+    return PowerResult(PowerAnalysis(Study.load(make_study())), found, target)
 
 
 def test_other_splits_have_enough_judgments(result: PowerResult) -> None:

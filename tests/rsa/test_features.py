@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from twoalike.evaluation import NotMeasurable
 from twoalike.rsa import debiased_cka, distance_changes, linear_cka, neighbour_overlap, pair_kinds
 
 
@@ -60,7 +61,8 @@ def test_debiased_cka_of_noise_is_about_zero(rng: np.random.Generator) -> None:
 
 
 def test_cka_where_it_is_not_defined(features: np.ndarray) -> None:
-    assert np.isnan(linear_cka(features, np.ones((60, 2))))
+    with pytest.raises(NotMeasurable, match="vary no more than noise"):
+        linear_cka(features, np.ones((60, 2)))
 
 
 def test_neighbours_stay_under_rotation_and_are_lost_in_noise(rng: np.random.Generator) -> None:

@@ -91,15 +91,3 @@ def test_what_is_missing_says_why(candidates: list[Candidate], rng: np.random.Ge
     reasons = few.models[1].missing
     assert reasons["neighbours"] == "needs more than 11 objects, has 8"
     assert reasons["distances, between kind"] == "no two objects are so related"
-
-
-def test_same_seed_same_results_whatever_the_others(
-    candidates: list[Candidate], rdm: RdmTable
-) -> None:
-    def last(models: list[Candidate]) -> dict:
-        found = structure(models, np.random.default_rng(4), rdm=rdm, labels=LABELS).models[-1]
-        return found.model_dump(exclude={"difference"})
-
-    base, aligned = candidates
-    extra = Candidate("extra", base.features, "dot")
-    assert last([base, aligned]) == last([base, extra, aligned])

@@ -56,7 +56,6 @@ def test_every_measure_of_every_network(found: dict[str, Any]) -> None:
     ]
     assert found["missing"] == {}
     assert found["images"] == 192
-    assert found["levels"]["species"] == {"classes": 16, "smallest": 12, "largest": 12}
 
 
 def test_the_same_network_differs_by_nothing(found: dict[str, Any]) -> None:
@@ -184,7 +183,6 @@ def test_the_command(
     assert found["kind"] == "transfer"
     assert set(found["inputs"]) == {"features base", "features aligned", "labels"}
     assert found["config"]["shots"] == [1, 10]
-    assert list(found["levels"]) == ["family", "species"]
     assert list(found["missing"]) == ["few_shot of species, 10 shots"]
     assert "not measured: few_shot of species, 10 shots: needs two classes" in printed
     for of in found["measures"]:
@@ -201,7 +199,7 @@ def test_folders_and_chosen_images(command: Callable[[str], tuple[int, dict[str,
     status, found = command("--features base.npz --only only.txt --shots 1")
     assert status == 0
     assert found["images"] == 48
-    assert found["levels"]["level_1"]["classes"] == 2
+    assert found["measures"][0]["classes"] == 2
     assert "only" in found["inputs"]
 
 

@@ -34,6 +34,7 @@ from twoalike.choice import entropy
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, predict_choices
 from twoalike.evaluation import (
     Interval,
+    NotMeasurable,
     TwoWayBootstrap,
     centred_ranks,
     group_numbers,
@@ -90,28 +91,21 @@ def people_entropy(votes: Votes) -> PeopleEntropy:
     return PeopleEntropy(plug_in, posterior, drawn_entropy(votes.counts))
 
 
-def lacking(a: Floats, b: Floats, unit: str = "triplet") -> str | None:
-    """Why there is no rank correlation of two values of m triplets or trials; None if there is."""
-    known = ~(np.isnan(a) | np.isnan(b))
-    if known.sum() < FEWEST:
-        return f"needs {counted(FEWEST, unit)}, has {int(known.sum())}"
-    for values in (a[known], b[known]):
-        if np.ptp(values) <= 1e-12 * max(float(np.abs(values).max()), 1.0):
-            return f"one of the two is the same for every {unit}"
-    return None
-
-
-def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
+def rank_correlation(
+    a: Floats, b: Floats, boot: TwoWayBootstrap, unit: str = "triplet"
+) -> Interval:
     """Spearman's correlation of values (m,) over what both know (not NaN), with a 95 % interval.
 
     The interval is that of a mean of influences (first order). Over triplets it is about what other
     triplets of other objects would give; those who voted are taken as they are.
     """
-    reason = lacking(a, b)
-    if reason:
-        raise ValueError(f"no rank correlation: {reason}")
     known = ~(np.isnan(a) | np.isnan(b))
     x, y = a[known], b[known]
+    if len(x) < FEWEST:
+        raise NotMeasurable(f"needs {counted(FEWEST, unit)}, has {len(x)}")
+    for values in (x, y):
+        if np.ptp(values) <= 1e-12 * max(float(np.abs(values).max()), 1.0):
+            raise NotMeasurable(f"one of the two is the same for every {unit}")
     part = boot if known.all() else boot.within(known)
     value, influence = spearman_with_influence(x, y)
     return part.interval(influence, value).within(-1.0, 1.0)

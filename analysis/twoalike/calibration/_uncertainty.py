@@ -7,7 +7,7 @@ reason under ``missing``.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,12 +18,10 @@ from twoalike.calibration._entropy import (
     FEWEST_TIMES,
     FEWEST_VOTES,
     LONGEST_S,
-    PUBLISHED_SPEARMAN,
     SHORTEST_S,
     LogTimes,
     PeopleEntropy,
     by_triplet,
-    lacking,
     log_times,
     model_entropy,
     partial_ranks,
@@ -32,7 +30,6 @@ from twoalike.calibration._entropy import (
 )
 from twoalike.calibration._reliability import (
     Answers,
-    Binned,
     CalibrationError,
     binned,
     brier_scores,
@@ -46,11 +43,12 @@ from twoalike.evaluation import (
     Judgments,
     Measured,
     NatsEstimate,
+    NotMeasurable,
     Number,
     Quantity,
     Scored,
-    Share,
     TwoWayBootstrap,
+    attempt,
     first_of,
 )
 from twoalike.study import Booleans, Floats, Integers, counted
@@ -78,32 +76,6 @@ class Correlations(Measured):
     """Group (level, or level of labels) -> subset -> correlation."""
 
 
-class ReliabilityCurve(Measured):
-    """Predicted probabilities in bins, against how often they came true."""
-
-    edges: tuple[Number, ...]
-    """Edges of the bins."""
-    counts: tuple[Count, ...]
-    """Predictions in each bin."""
-    predicted: tuple[Share, ...]
-    """Mean prediction of each bin with ten predictions or more."""
-    observed: tuple[Share, ...]
-    """Share of these that came true."""
-    low: tuple[Number, ...]
-    """Lower end of its interval (Wilson)."""
-    high: tuple[Number, ...]
-    """Upper end of its interval (Wilson)."""
-
-
-class Curves(Measured):
-    """Reliability curves of two kinds of predictions."""
-
-    all: ReliabilityCurve
-    """Of all answers."""
-    top: ReliabilityCurve
-    """Of the likeliest answer."""
-
-
 class CalibrationErrors(Measured):
     """Calibration errors of two kinds of predictions, in ten bins of equal width."""
 
@@ -116,8 +88,6 @@ class CalibrationErrors(Measured):
 class Calibration(Measured):
     """Whether predicted probabilities come true as often as they say."""
 
-    curve: Curves | None = None
-    """Reliability curves."""
     error: CalibrationErrors
     """Expected calibration errors."""
     brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
@@ -169,7 +139,6 @@ class ModelUncertainty(Measured):
 class VoteEntropy(Measured):
     """Entropy of people's votes on a triplet."""
 
-    n_of = "triplets"
     triplets: Count
     """Triplets with enough votes."""
     plug_in: NatsEstimate
@@ -187,8 +156,6 @@ class PeopleTimes(Measured):
     """Posterior mean, participants' speed taken off."""
     as_published: Correlations
     """As published for the Levels data."""
-    levels_data: dict[str, float]
-    """The published figures."""
 
 
 class PeopleUncertainty(Measured):
@@ -267,8 +234,8 @@ def in_context(judged: Judgments, boot: TwoWayBootstrap, response_times: Times) 
         groups={name: {k: v[first] for k, v in of.items()} for name, of in subsets.items()},
         trial_groups=subsets,
         trials=boot,
-        people=_people(votes_of(judged), missing),
-        times=_times(response_times, judged, missing),
+        people=attempt(missing, "entropy", partial(_people, votes_of(judged))),
+        times=attempt(missing, "response_time", partial(_times, response_times, judged)),
         missing=missing,
     )
 
@@ -278,24 +245,21 @@ def _subsets(subset_of: npt.NDArray[np.str_]) -> dict[str, Booleans]:
     return {name: code == number for number, name in enumerate(names.tolist()) if name}
 
 
-def _people(cast: Votes, missing: dict[str, str]) -> PeopleEntropy | None:
+def _people(cast: Votes) -> PeopleEntropy:
     enough = int((cast.n_votes >= FEWEST_VOTES).sum())
     if enough < FEWEST:
-        missing["entropy"] = (
+        raise NotMeasurable(
             f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_VOTES} votes, has {enough}"
         )
-        return None
     return people_entropy(cast)
 
 
-def _times(response_times: Times, judged: Judgments, missing: dict[str, str]) -> LogTimes | None:
+def _times(response_times: Times, judged: Judgments) -> LogTimes:
     if response_times is None or not (response_times > 0).any():
-        missing["response_time"] = "no response times"
-    elif not judged.known_people:
-        missing["response_time"] = "participants are not told apart, nor how fast each of them is"
-    else:
-        return log_times(response_times, judged.participants)
-    return None
+        raise NotMeasurable("no response times")
+    if not judged.known_people:
+        raise NotMeasurable("participants are not told apart, nor how fast each of them is")
+    return log_times(response_times, judged.participants)
 
 
 def _correlations(
@@ -310,25 +274,20 @@ def _correlations(
     """Rank correlation over all, and within each subset of each group."""
     of_trials = unit == "trial"
 
-    def one(x: Floats, y: Floats, where: str) -> RankCorrelation | None:
-        reason = lacking(x, y, unit)
-        if reason:
-            missing[where] = reason
-            return None
-        found = rank_correlation(x, y, context.trials if of_trials else context.triplets)
-        n = int((~np.isnan(x) & ~np.isnan(y)).sum())
+    def one(x: Floats) -> RankCorrelation:
+        found = rank_correlation(x, b, context.trials if of_trials else context.triplets, unit)
+        n = int((~np.isnan(x) & ~np.isnan(b)).sum())
         return RankCorrelation(found.value, found.low, found.high, n)
 
-    over_all = one(a, b, name)
-    groups = context.trial_groups if of_trials else context.groups
-    parts = {
-        group: {
-            subset: one(np.where(rows, a, np.nan), b, f"{name}, {group} {subset}")
+    parts: dict[str, dict[str, RankCorrelation | None]] = {}
+    for group, subsets in (context.trial_groups if of_trials else context.groups).items():
+        parts[group] = {
+            subset: attempt(
+                missing, f"{name}, {group} {subset}", partial(one, np.where(rows, a, np.nan))
+            )
             for subset, rows in subsets.items()
         }
-        for group, subsets in groups.items()
-    }
-    return Correlations(all=over_all, groups=parts)
+    return Correlations(all=attempt(missing, name, partial(one, a)), groups=parts)
 
 
 _ANSWERS: tuple[Answers, ...] = ("top", "all")
@@ -338,17 +297,11 @@ def _calibration(p: Floats, context: Context) -> Calibration:
     chosen = context.judged.answer
     top, every = (binned(p, chosen, answers=answers) for answers in _ANSWERS)
     return Calibration(
-        curve=Curves(all=_curve(every), top=_curve(top)),
         error=CalibrationErrors(
             top=error_of(top, context.trials), all=error_of(every, context.trials)
         ),
         brier=context.trials.interval(brier_scores(p, chosen)),
     )
-
-
-def _curve(predictions: Binned) -> ReliabilityCurve:
-    found = vars(predictions.reliability())
-    return ReliabilityCurve(**{name: tuple(values.tolist()) for name, values in found.items()})
 
 
 def _of_model(p: Floats, context: Context) -> ModelUncertainty:
@@ -385,16 +338,14 @@ def _with_times(
     """Entropy of triplets, and of trials, against the response times."""
     mean = context.times_of_triplets(centred)
     x, y = partial_ranks(each, centred, context.judged.participants)
-    name = "response time of triplets"
-    several = int((~np.isnan(mean)).sum())
-    of_triplets = None
-    if several < FEWEST:
+    name, of_triplets = "response time of triplets", None
+    if (several := int((~np.isnan(mean)).sum())) >= FEWEST:
+        of_triplets = _correlations(own, mean, context, name, missing)
+    else:
         missing[name] = (
             f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_TIMES} response times, "
             f"has {several}"
         )
-    else:
-        of_triplets = _correlations(own, mean, context, name, missing)
     of_trials = _correlations(x, y, context, "response time of trials", missing, unit="trial")
     return WithTimes(triplets=of_triplets, trials=of_trials)
 
@@ -422,7 +373,7 @@ def _of_people(context: Context) -> PeopleUncertainty:
             name: _correlations(*of, context, f"response time, {name}", missing)
             for name, of in pairs.items()
         }
-        of_times = PeopleTimes(**found, levels_data=PUBLISHED_SPEARMAN)
+        of_times = PeopleTimes(**found)
     left_out: dict[str, Any] = {}
     if context.times is not None:
         limits = (SHORTEST_S, LONGEST_S)
@@ -460,11 +411,8 @@ def uncertainty(
     times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
     context = in_context(judged, boot, times)
     missing: dict[str, str] = {}
-    of_posterior = None
-    if posterior is None:
-        missing["posterior"] = "no probabilities from a posterior"
-    else:
-        of_posterior = _of_known(np.asarray(posterior, dtype=np.float64), context, times, missing)
+    known = partial(_of_known, posterior, context, times)
+    of_posterior = attempt(missing, "posterior", known)
     with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
         models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
         people = _of_people(context)
@@ -472,19 +420,21 @@ def uncertainty(
 
 
 def _of_known(
-    p: Floats, context: Context, times: Times, missing: dict[str, str]
-) -> ModelUncertainty | None:
+    probabilities: npt.ArrayLike | None, context: Context, times: Times
+) -> ModelUncertainty:
     """Uncertainty of a posterior on the choices among objects that it knows."""
+    if probabilities is None:
+        raise NotMeasurable("no probabilities from a posterior")
+    p = np.asarray(probabilities, dtype=np.float64)
     known = ~np.isnan(p).any(axis=1)
     if known.all():
         return _of_model(p, context)
     judged, n = context.judged, int(known.sum())
     if len(np.unique(judged.number[known])) < FEWEST:
-        missing["posterior"] = (
+        raise NotMeasurable(
             f"needs {counted(FEWEST, 'triplet')} of objects that the posterior knows; it knows "
             f"those of {n} of {counted(len(p), 'choice')}"
         )
-        return None
     groups = {name: of[known] for name, of in judged.groups.items()}
     part = in_context(
         replace(judged.within(known), groups=groups),

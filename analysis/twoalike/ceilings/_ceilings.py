@@ -11,6 +11,8 @@ model of persons.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from twoalike.ceilings._votes import (
     DRAWN,
     FEWEST,
     MOST,
+    Votes,
     all_counts,
     drawn_entropy,
     largest_share,
@@ -39,23 +42,23 @@ from twoalike.evaluation import (
     Judgments,
     Measured,
     NatsEstimate,
+    NotMeasurable,
     Number,
     Quantity,
     ShareEstimate,
     TwoWayBootstrap,
+    attempt,
     first_and_again,
 )
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import MISSING, Booleans, Floats, Integers, counted
 
-RESAMPLES = 1000
 ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
 
 
 class Consistency(Measured):
     """Share of answers that agree with another one, or with the right one."""
 
-    n_of = "answers"
     answers: Count | None = None
     """Answers compared."""
     agreement: ShareEstimate
@@ -69,14 +72,8 @@ class VoteCounts(Measured):
 
     counted: Count
     """Votes."""
-    fewest: Count
-    """Of a triplet."""
     mean: Number
     """Of a triplet."""
-    most: Count
-    """Of a triplet."""
-    triplets_with_several: Count
-    """Triplets with two votes or more."""
 
 
 class MajorityBounds(Measured):
@@ -91,7 +88,6 @@ class MajorityBounds(Measured):
 class PublishedAgreement(Measured):
     """Agreement of people as published for the Levels data; none of these is a bound."""
 
-    n_of = "triplets"
     triplets: Count | None = None
     """Triplets with enough votes."""
     leave_one_out: ShareEstimate | None = None
@@ -105,7 +101,6 @@ class PublishedAgreement(Measured):
 class SubsetCeilings(Measured):
     """How well any model could agree with some judgments, and how well people do."""
 
-    n_of = "choices"
     choices: Count
     """Choices."""
     triplets: Count
@@ -153,35 +148,31 @@ def repeated_answers(judged: Judgments) -> tuple[Integers, Booleans]:
 
 
 def consistency(
-    agrees: Booleans,
-    triplets: Integers,
-    participants: Integers,
-    rng: np.random.Generator,
-    *,
-    chance: float = 1 / 3,
+    agrees: Booleans, triplets: Integers, participants: Integers, chance: float
 ) -> Consistency:
     """Share of k answers that agree, and the same corrected for chance, with 95 % intervals.
 
     ``triplets`` (k, 3) and ``participants`` (k,) are the objects and person of each: other ones
     could have been drawn.
     """
-    boot = TwoWayBootstrap(participants, triplets, rng, resamples=RESAMPLES)
-    share = boot.interval(agrees).within(0.0, 1.0)
+    share = TwoWayBootstrap(participants, triplets).interval(agrees).within(0.0, 1.0)
     ends = (share.value, share.low, share.high)
     corrected = Interval(*((end - chance) / (1 - chance) for end in ends))
     return Consistency(answers=len(agrees), agreement=share, corrected=corrected)
 
 
 def catch_reliability(
-    choices: pd.DataFrame, labels: Mapping[str, str], rng: np.random.Generator, question: Question
-) -> Consistency | None:
-    """Share of attention checks answered right; None without checks.
+    choices: pd.DataFrame | None, labels: Mapping[str, str] | None, question: Question
+) -> Consistency:
+    """Share of attention checks answered right.
 
     A check shows two objects of one kind and one of a far kind, which is the right answer; an
     anchored one, one of two objects of the reference's kind. The right answer follows from
     ``labels``, object id -> coarsest category (``n/a`` for none); checks that these do not decide
     do not count.
     """
+    if choices is None or labels is None:
+        raise NotMeasurable("needs the table of choices and the objects' categories")
     rows = choices[(choices["trial_type"] == "catch") & (choices["kind"] == question.kind)]
     items, chosen, ids = object_index(rows)
     codes = {label: code for code, label in enumerate(sorted(set(labels.values()) - {MISSING}))}
@@ -192,10 +183,10 @@ def catch_reliability(
     right = np.exp(log_set_choice(alike, question, 1e-3)) > 0.9
     clear = (alike.sum(axis=1) == 1) & (shown >= 0).all(axis=1)
     if not clear.any():
-        return None
+        raise NotMeasurable("no attention check whose categories single one object out")
     agrees = right[np.arange(len(rows)), question.answer_of(chosen)][clear]
     participants = participant_index(rows)[0][clear]
-    return consistency(agrees, items[clear], participants, rng, chance=question.chance)
+    return consistency(agrees, items[clear], participants, question.chance)
 
 
 FEWEST_TRIPLETS = 30
@@ -203,11 +194,97 @@ FEWEST_TRIPLETS = 30
 FEWEST_REPEATS = 10
 """Repeated answers below which their share is too uncertain."""
 _FITTED_VOTES = 3
-_BOUNDS = ("oracle", "majority", "majority_drawn", "entropy")
-_OF_COUNTS: dict[str, Callable[[Integers], Floats]] = {
-    "plug_in_entropy": plug_in_entropy,
-    "pair_agreement": pair_agreement,
+
+
+@dataclass(frozen=True, eq=False)
+class _Cast:
+    """Judgments, the votes that they are, and intervals of means over triplets."""
+
+    judged: Judgments
+    rng: np.random.Generator
+
+    @cached_property
+    def votes(self) -> Votes:
+        """Votes on each triplet."""
+        if not len(self.judged.answer):
+            raise NotMeasurable("there are no judgments")
+        return votes_of(self.judged)
+
+    @cached_property
+    def intervals(self) -> TripletIntervals:
+        """Intervals of means over the triplets."""
+        return TripletIntervals(self.votes, self.rng, people=self.judged.known_people)
+
+    @cached_property
+    def bounds(self) -> VoteBounds:
+        """Bounds for models, through the distribution of choice probabilities."""
+        self.needs(FEWEST_TRIPLETS, _FITTED_VOTES)
+        return bounds_from_votes(self.intervals)
+
+    def needs(self, triplets: int, least: int) -> None:
+        """Refuse too few triplets with so many votes."""
+        found = int((self.votes.n_votes >= least).sum())
+        if found < triplets:
+            raise NotMeasurable(
+                f"needs {counted(triplets, 'triplet')} with at least {least} votes, has {found}"
+            )
+
+    def mean(self, of: Callable[[Integers], Floats], least: int, largest: float = 1.0) -> Interval:
+        """Mean over triplets of a function of their votes, cut at what it can be."""
+        self.needs(2, least)
+        found = self.intervals.interval(by_type(self.intervals.types, of, least))
+        assert found is not None  # two triplets have enough votes
+        return found.within(0.0, largest)
+
+    def repeats(self) -> Consistency:
+        """Agreement of people with themselves."""
+        if not self.judged.known_people:
+            raise NotMeasurable("participants are not told apart")
+        later, same = repeated_answers(self.judged)
+        if len(later) < FEWEST_REPEATS:
+            raise NotMeasurable(
+                f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
+            )
+        items, people = self.judged.items[later], self.judged.participants[later]
+        return consistency(same, items, people, self.judged.question.chance)
+
+    def published(self) -> PublishedAgreement:
+        """Leave-one-out, vanilla and entropy as published."""
+        outcomes, most = all_counts(DRAWN), float(np.log(self.judged.options))
+        return PublishedAgreement(
+            leave_one_out=self.mean(_five_left_out, FEWEST),
+            vanilla=self.mean(lambda n: over_draws(n, DRAWN, largest_share(outcomes)), FEWEST),
+            entropy=self.mean(drawn_entropy, FEWEST, most),
+            triplets=int((self.votes.n_votes >= FEWEST).sum()),
+        )
+
+    def majority(self) -> MajorityBounds:
+        """Bound against the majority of as many votes as there are."""
+        n = self.votes.n_votes
+        return MajorityBounds(accepted=self.bounds.majority, votes=float(n[n > 1].mean()))
+
+
+def _five_left_out(types: Integers) -> Floats:
+    """Leave-one-out agreement of the votes, of more than five averaged over draws of five."""
+    values = leave_one_out(types)
+    many = types.sum(axis=1) > MOST
+    values[many] = over_draws(types[many], MOST, leave_one_out(all_counts(MOST)))
+    return values
+
+
+MEASURES: dict[str, Callable[[_Cast], Any]] = {
+    "oracle": lambda of: of.bounds.oracle,
+    "majority": _Cast.majority,
+    "majority_drawn": lambda of: MajorityBounds(
+        accepted=of.bounds.majority_drawn, votes=float(DRAWN)
+    ),
+    "entropy": lambda of: of.bounds.entropy,
+    "published": _Cast.published,
+    "plug_in_entropy": lambda of: of.mean(plug_in_entropy, 2, float(np.log(of.judged.options))),
+    "pair_agreement": lambda of: of.mean(pair_agreement, 2),
+    "repeats": _Cast.repeats,
 }
+"""Fields of :class:`SubsetCeilings`, and what measures them."""
 
 
 def ceilings(
@@ -233,144 +310,23 @@ def ceilings(
     (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
     """
     measured = _measured(judged, rng)
-    catches, reason = _catches(judged.question, choices, labels, rng)
-    if reason:
-        measured["missing"]["catches"] = reason
-    groups = {}
-    for name, subset_of in judged.groups.items():
-        found = sorted(set(subset_of.tolist()) - {""})
-        groups[name] = {
+    check = partial(catch_reliability, choices, labels, judged.question)
+    catches = attempt(measured["missing"], "catches", check)
+    groups = {
+        name: {
             subset: SubsetCeilings(**_measured(judged.within(subset_of == subset), rng))
-            for subset in found
+            for subset in sorted(set(subset_of.tolist()) - {""})
         }
+        for name, subset_of in judged.groups.items()
+    }
     return Ceilings(**measured, catches=catches, groups=groups)
 
 
 def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
     """Fields of :class:`SubsetCeilings` for one set of judgments."""
-    if not len(judged.answer):
-        names = (*_BOUNDS, "published", *_OF_COUNTS, "repeats")
-        nothing = {"choices": 0, "triplets": 0, "votes": None, **dict.fromkeys(names)}
-        return nothing | {"missing": dict.fromkeys(names, "there are no judgments")}
-    cast = votes_of(judged)
-    n = cast.n_votes
-    intervals = TripletIntervals(cast, rng, people=judged.known_people)
-    missing: dict[str, str] = {}
-    result: dict[str, Any] = {
-        "choices": len(judged.answer),
-        "triplets": len(cast),
-        "votes": VoteCounts(
-            counted=int(n.sum()),
-            fewest=int(n.min()),
-            mean=float(n.mean()),
-            most=int(n.max()),
-            triplets_with_several=int((n > 1).sum()),
-        ),
-        **_bounds(intervals, n, missing),
-        "published": _published(intervals, n, missing),
-        **_of_counts(intervals, n, missing),
-        "repeats": _repeats(judged, rng, missing),
-    }
-    return result | {"missing": missing}
-
-
-def _needs(
-    n: Integers, triplets: int, least: int, names: tuple[str, ...], into: dict[str, str]
-) -> bool:
-    """Whether enough triplets have enough votes; if not, say so for the measures named."""
-    found = int((n >= least).sum())
-    if found >= triplets:
-        return True
-    reason = f"needs {counted(triplets, 'triplet')} with at least {least} votes, has {found}"
-    into.update(dict.fromkeys(names, reason))
-    return False
-
-
-def _bounds(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -> dict[str, Any]:
-    """Bounds for models and the entropy, through the distribution of choice probabilities."""
-    if not _needs(n, FEWEST_TRIPLETS, _FITTED_VOTES, _BOUNDS, missing):
-        return dict.fromkeys(_BOUNDS)
-    found: VoteBounds = bounds_from_votes(intervals)
-    return {
-        "oracle": found.oracle,
-        "majority": MajorityBounds(votes=float(n[n > 1].mean()), accepted=found.majority),
-        "majority_drawn": MajorityBounds(votes=float(DRAWN), accepted=found.majority_drawn),
-        "entropy": found.entropy,
-    }
-
-
-def _five_left_out(types: Integers) -> Floats:
-    """Leave-one-out agreement of the votes, of more than five averaged over draws of five."""
-    values = leave_one_out(types)
-    many = types.sum(axis=1) > MOST
-    values[many] = over_draws(types[many], MOST, leave_one_out(all_counts(MOST)))
-    return values
-
-
-_PUBLISHED: dict[str, Callable[[Integers], Floats]] = {
-    "leave_one_out": _five_left_out,
-    "vanilla": lambda types: over_draws(types, DRAWN, largest_share(all_counts(DRAWN))),
-    "entropy": drawn_entropy,
-}
-
-
-def _published(
-    intervals: TripletIntervals, n: Integers, missing: dict[str, str]
-) -> PublishedAgreement | None:
-    """Leave-one-out, vanilla and entropy as published."""
-    if not _needs(n, 2, FEWEST, ("published",), missing):
-        return None
-    found = {
-        name: _cut(intervals.interval(by_type(intervals.types, of, FEWEST)), name, intervals)
-        for name, of in _PUBLISHED.items()
-    }
-    return PublishedAgreement(triplets=int((n >= FEWEST).sum()), **found)
-
-
-def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -> dict[str, Any]:
-    """Compute what needs two votes a triplet and no model."""
-    if not _needs(n, 2, 2, tuple(_OF_COUNTS), missing):
-        return dict.fromkeys(_OF_COUNTS)
-    return {
-        name: _cut(intervals.interval(by_type(intervals.types, of, 2)), name, intervals)
-        for name, of in _OF_COUNTS.items()
-    }
-
-
-def _cut(interval: Interval | None, name: str, of: TripletIntervals) -> Interval | None:
-    """Cut an interval at what the measure can be."""
-    largest = float(np.log(of.options)) if name.endswith("entropy") else 1.0
-    return interval.within(0.0, largest) if interval else None
-
-
-def _repeats(
-    judged: Judgments, rng: np.random.Generator, missing: dict[str, str]
-) -> Consistency | None:
-    """Agreement of people with themselves."""
-    if not judged.known_people:
-        missing["repeats"] = "participants are not told apart"
-        return None
-    later, same = repeated_answers(judged)
-    if len(later) < FEWEST_REPEATS:
-        missing["repeats"] = (
-            f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
-        )
-        return None
-    people = judged.participants[later]
-    chance = judged.question.chance
-    return consistency(same, judged.items[later], people, rng, chance=chance)
-
-
-def _catches(
-    question: Question,
-    choices: pd.DataFrame | None,
-    labels: Mapping[str, str] | None,
-    rng: np.random.Generator,
-) -> tuple[Consistency | None, str | None]:
-    """Share of attention checks answered right, or why it is not known."""
-    if choices is None or labels is None:
-        return None, "needs the table of choices and the objects' categories"
-    found = catch_reliability(choices, labels, rng, question)
-    if found is None:
-        return None, "no attention check whose categories single one object out"
-    return found, None
+    cast, missing = _Cast(judged, rng), dict[str, str]()
+    found = {name: attempt(missing, name, partial(of, cast)) for name, of in MEASURES.items()}
+    n = cast.votes.n_votes if len(judged.answer) else np.empty(0, dtype=np.int64)
+    votes = VoteCounts(counted=int(n.sum()), mean=float(n.mean())) if len(n) else None
+    about = {"choices": len(judged.answer), "triplets": len(n), "votes": votes}
+    return about | found | {"missing": missing}

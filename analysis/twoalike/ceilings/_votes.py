@@ -206,8 +206,6 @@ def candidate_majority_scores(candidate: Candidate, judged: Judgments, votes: Vo
 class MajorityAgreement(Measured):
     """Agreement of a network with majorities as published."""
 
-    n_of = "triplets"
-
     triplets: Count
     """Triplets with enough votes."""
     accuracy: ShareEstimate | None

@@ -34,7 +34,6 @@ from twoalike.evaluation._compare import compare_people as compare_people
 from twoalike.evaluation._compare import compare_structure as compare_structure
 from twoalike.evaluation._compare import joint_structure as joint_structure
 from twoalike.evaluation._compare import subset_names as subset_names
-from twoalike.evaluation._estimates import ROW as ROW
 from twoalike.evaluation._estimates import Z95 as Z95
 from twoalike.evaluation._estimates import Correlation as Correlation
 from twoalike.evaluation._estimates import CorrelationEstimate as CorrelationEstimate
@@ -44,12 +43,13 @@ from twoalike.evaluation._estimates import Interval as Interval
 from twoalike.evaluation._estimates import Measured as Measured
 from twoalike.evaluation._estimates import Nats as Nats
 from twoalike.evaluation._estimates import NatsEstimate as NatsEstimate
+from twoalike.evaluation._estimates import NotMeasurable as NotMeasurable
 from twoalike.evaluation._estimates import Number as Number
 from twoalike.evaluation._estimates import Quantity as Quantity
 from twoalike.evaluation._estimates import Share as Share
 from twoalike.evaluation._estimates import ShareEstimate as ShareEstimate
 from twoalike.evaluation._estimates import Span as Span
-from twoalike.evaluation._estimates import estimate_row as estimate_row
+from twoalike.evaluation._estimates import attempt as attempt
 from twoalike.evaluation._estimates import wilson_interval as wilson_interval
 from twoalike.evaluation._joint import Comparisons as Comparisons
 from twoalike.evaluation._joint import JointEstimates as JointEstimates
@@ -86,6 +86,7 @@ from twoalike.evaluation._structure import rho_a as rho_a
 from twoalike.evaluation._structure import same_scale as same_scale
 from twoalike.evaluation._structure import spearman as spearman
 from twoalike.evaluation._structure import spearman_influence as spearman_influence
+from twoalike.evaluation._structure import spearman_known as spearman_known
 from twoalike.evaluation._structure import spearman_with_influence as spearman_with_influence
 from twoalike.evaluation._structure import structure_jackknives as structure_jackknives
 from twoalike.evaluation._structure import upper as upper

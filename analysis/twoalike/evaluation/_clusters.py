@@ -138,13 +138,15 @@ class TwoWayBootstrap:
         two or three objects; with the signs +, -, + each such two judgments count once.
         """
         k, n = self._things.shape
-        ordered, groups = np.sort(self._things, axis=0), []
+        ordered = np.sort(self._things, axis=0)
+        groups: list[tuple[int, Integers, Integers]] = []
         for size in range(1, k + 1):
             some = list(combinations(range(k), size))
             columns = [ordered[list(places)].ravel() for places in zip(*some, strict=True)]
+            alone = group_numbers(*columns).reshape(-1, n)
             person = np.tile(self._person, len(some))
-            numbers = group_numbers(*columns), group_numbers(*columns, person)
-            groups.append(((-1) ** (size + 1), *(of.reshape(-1, n) for of in numbers)))
+            together = group_numbers(*columns, person).reshape(-1, n)
+            groups.append((1 if size % 2 else -1, alone, together))
         return groups
 
     def _sums(self, errors: Floats) -> tuple[Floats, Floats, Floats]:
@@ -195,9 +197,10 @@ class TwoWayBootstrap:
         variances = np.max([difference_variances(of) for of in self._sums(influence)], axis=0)
         errors, scale = np.sqrt(variances / self._remainder), np.sqrt(difference_variances(drawn))
         assert self._drawn is not None
-        people, objects = (drawn.shape[1] for drawn in self._drawn)
-        objects /= len(self._things)
-        groups = min(people, objects) if self._several_people else objects
+        people, things = (drawn.shape[1] for drawn in self._drawn)
+        groups = things / len(self._things)
+        if self._several_people:
+            groups = min(people, groups)
         return JointEstimates(means, errors, deviations, scale, max(groups - 1, 1.0))
 
     def interval(self, scores: npt.ArrayLike, value: float | None = None) -> Interval:

@@ -56,7 +56,6 @@ class OpenInterval:
 class SubsetScores(Measured):
     """Scores of a network on some of the choices."""
 
-    n_of = "choices"
     choices: Count
     """Choices scored."""
     accuracy: ShareEstimate
@@ -68,7 +67,6 @@ class SubsetScores(Measured):
 class PersonScores(Measured):
     """Scores of a network on the choices of one participant."""
 
-    n_of = "choices"
     choices: Count
     """Choices scored."""
     accuracy: ShareEstimate
@@ -148,7 +146,6 @@ class PeopleScores(Measured):
 class People(Measured):
     """People's dissimilarities, and how far they agree with each other."""
 
-    n_of = "participants"
     participants: Count
     """Participants with enough pairs in common."""
     objects: Count
@@ -324,7 +321,7 @@ def _by_group(
 
 
 def compare_structure(
-    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
+    candidates: Sequence[Candidate], rdm: RdmTable
 ) -> tuple[People, list[PeopleScores]]:
     """Rank correlation of every candidate's dissimilarities with people's.
 
@@ -332,18 +329,18 @@ def compare_structure(
     with others for a unit; both are counted. Returns people's agreement with each other, and the
     scores of every candidate.
     """
-    return joint_structure(candidates, rdm, rng)[:2]
+    return joint_structure(candidates, rdm)[:2]
 
 
 def joint_structure(
-    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
+    candidates: Sequence[Candidate], rdm: RdmTable
 ) -> tuple[People, list[PeopleScores], Floats]:
     """:func:`compare_structure`, and the covariance of Spearman's correlations, shape (k, k)."""
     ids = rdm.ids or ()
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
     summary, usable = compare_people(rdm)
     squares = rdm.values[usable]
-    jackknives = structure_jackknives(models, squares, rng)
+    jackknives = structure_jackknives(models, squares)
     values, gains = paired_intervals(*jackknives)
     people = upper(squares)
     mean = mean_person(people)

@@ -1,22 +1,20 @@
-"""Estimates: how they are declared for ``results.json``, and how they become rows of a frame.
+"""Estimates, and how the results of a measure are declared.
 
-Each part of ``results.json`` is a :class:`Measured` model beside the function that measures it. The
-file, its checks, its page in the reference and the tables shown are views of these declarations.
+What a function measures is a :class:`Measured` model beside it. Rows of results, their units and
+their page in the reference are views of these declarations.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
-from typing import Annotated, Any, ClassVar, get_args
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field, GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from twoalike.study import Content, Floats
+from twoalike.study import Content, Floats, TwoalikeError
 
-ROW = ("measure", "representation", "model", "level", "value", "low", "high", "unit", "n")
-"""Columns of the frame of results."""
 Z95 = 1.959963984540054
 """Half the length of a 95 % interval, in standard errors."""
 _LARGEST = 1e15
@@ -53,90 +51,7 @@ class Span:
 
 
 class Measured(Content):
-    """A part of ``results.json``: frozen and strict; keys of other versions are passed over.
-
-    The docstring below each field is its description in the reference.
-    """
-
-    n_of: ClassVar[str] = ""
-    """Field that counts what the estimates are of."""
-
-    def rows(
-        self,
-        measure: str = "",
-        *,
-        model: str = "",
-        level: str = "",
-        n: int | None = None,
-        names: Sequence[str] = (),
-    ) -> Iterator[dict[str, Any]]:
-        """Every estimate within as a row with the columns :data:`ROW`.
-
-        Parameters
-        ----------
-        measure
-            Where this part is in the whole; the names of fields follow it after dots.
-        model
-            Network that it is of, ``NAME`` or ``NAME:PART``; empty: of people.
-        level
-            Part of the judgments (or person, category) that it is of; keys of tables follow it.
-        n
-            Count of what the estimates are of, where this part does not count itself.
-        names
-            All networks, for parts that list something of each in their order.
-        """
-        fields = type(self).model_fields
-        model = str(self.name) if "name" in fields else model
-        n = getattr(self, self.n_of) if self.n_of else n
-        for name, field in fields.items():
-            quantity = quantity_of((field.metadata[-1:] or [field.annotation])[0])
-            where = f"{measure}.{name}".removeprefix(".")
-            about = (where, model, level, n, names, quantity.unit if quantity else "")
-            yield from _rows(getattr(self, name), *about)
-
-
-def _rows(
-    value: Any,
-    measure: str,
-    model: str,
-    level: str,
-    n: int | None,
-    names: Sequence[str],
-    unit: str,
-) -> Iterator[dict[str, Any]]:
-    """Rows of whatever a field holds."""
-    if isinstance(value, Measured):
-        yield from value.rows(measure, model=model, level=level, n=n, names=names)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            path = f"{level}: {name}".removeprefix(": ")
-            yield from _rows(inner, measure, model, path, n, names, unit)
-    elif isinstance(value, tuple) and all(isinstance(inner, BaseModel) for inner in value):
-        each = names if len(names) == len(value) else [model] * len(value)
-        for inner, name in zip(value, each, strict=True):
-            yield from _rows(inner, measure, name, level, n, names, unit)
-    elif hasattr(value, "value"):
-        n = getattr(value, "n", n)
-        yield estimate_row(measure, model, level, (value.value, value.low, value.high), unit, n)
-    elif is_dataclass(value):
-        for name, inner in vars(value).items():
-            yield from _rows(inner, f"{measure}.{name}", model, level, n, names, unit)
-    elif isinstance(value, float):
-        yield estimate_row(measure, model, level, (value, None, None), unit, n)
-
-
-def estimate_row(
-    measure: str,
-    model: str,
-    level: str,
-    ends: tuple[float, float | None, float | None],
-    unit: str,
-    n: int | None,
-) -> dict[str, Any]:
-    """One row of :meth:`Measured.rows`; ``ends`` are value, low and high."""
-    name, _, part = model.partition(":")
-    where = (measure, part or ("vector" if name else ""), name, level)
-    return dict(zip(ROW, (*where, *ends, unit, n), strict=True))
+    """What a function measures; the docstring below each field is its description."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +103,21 @@ def quantity_of(annotation: Any) -> Quantity | None:
         return annotation
     parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
     return next(filter(None, map(quantity_of, parts)), None)
+
+
+class NotMeasurable(TwoalikeError):
+    """These data do not allow a measure; the message says why. Wrong input is no such case."""
+
+
+def attempt[Found](
+    missing: dict[str, str], name: str, measure: Callable[[], Found]
+) -> Found | None:
+    """Make a measure, or note under its name why it cannot be made."""
+    try:
+        return measure()
+    except NotMeasurable as reason:
+        missing[name] = str(reason)
+        return None
 
 
 def wilson_interval(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -78,7 +78,6 @@ class PersonCeiling(Measured):
 class PredictedJudgments(Measured):
     """Log-loss of judgments under a fitted embedding, with people's own thresholds and noise."""
 
-    n_of = "judgments"
     judgments: Count
     """Ratings, or decisions in which pile an object goes."""
     log_loss: Annotated[Interval, Quantity("nats", 0)]

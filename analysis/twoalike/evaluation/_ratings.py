@@ -79,7 +79,6 @@ class RatingScores(Measured):
 class RepeatedRatings(Measured):
     """How people rate a pair when they see it again."""
 
-    n_of = "pairs"
     pairs: Count
     """Pairs rated again by the same person."""
     spearman: CorrelationEstimate
@@ -91,7 +90,6 @@ class RepeatedRatings(Measured):
 class RatingResults(JudgedBy):
     """What was measured on ratings of pairs."""
 
-    n_of = "ratings"
     ratings: Count
     """Ratings scored, main and repeated ones."""
     pairs: Count

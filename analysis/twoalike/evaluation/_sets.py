@@ -13,13 +13,12 @@ import pandas as pd
 from twoalike.choice import SetKind
 from twoalike.evaluation._choices import Candidate, score_choices
 from twoalike.evaluation._clusters import TwoWayBootstrap
+from twoalike.evaluation._compare import ChoiceScores, compare_choices
 from twoalike.evaluation._estimates import (
     Count,
     Interval,
     Measured,
     Nats,
-    NatsEstimate,
-    Number,
     Share,
     ShareEstimate,
 )
@@ -31,21 +30,9 @@ FEWEST = 10
 """Pairs of answers below which their agreement is too uncertain."""
 
 
-class SetScores(Measured):
-    """Agreement of one network with people, on one question."""
-
-    accuracy: ShareEstimate
-    """How often its most probable answer is the one given."""
-    log_loss: NatsEstimate | None
-    """Of the answer given; null where there is one set only."""
-    temperature: Number | None
-    """The choice temperature that fits best, or that of the network where it is known."""
-
-
 class SetResults(Measured):
     """What was measured on the choices that answer one question."""
 
-    n_of = "choices"
     question: SetKind
     """What was asked."""
     items: Count
@@ -62,7 +49,7 @@ class SetResults(Measured):
     """Accuracy of guesses."""
     chance_log_loss: Nats
     """Log-loss of guesses."""
-    models: tuple[SetScores, ...]
+    models: tuple[ChoiceScores, ...]
     """Agreement of each network, in the order of `models`."""
     pair_agreement: ShareEstimate | None = None
     """How often two people give the same answer about the same items."""
@@ -104,17 +91,10 @@ def score_question(
     """
     several, chance = len(judged.sets) > 1, judged.question.chance
     boot = TwoWayBootstrap(judged.participants, judged.things)
-    scored, scores = score_choices(candidates, judged, rng), []
-    for of in scored:
-        log_loss = boot.interval(of.losses).within(0.0, np.inf)
-        fitted = of.candidate.temperature is None
-        scores.append(
-            SetScores(
-                accuracy=boot.interval(of.hits).within(0.0, 1.0),
-                log_loss=log_loss if several or not fitted else None,
-                temperature=of.temperature,
-            )
-        )
+    scored = score_choices(candidates, judged, rng)
+    models = compare_choices(scored, judged, boot)
+    if not several:
+        models = [of.model_copy(update={"log_loss": None}) for of in models]
     agreement, missing = _agreement(judged)
     found = SetResults(
         question=judged.question.kind,
@@ -125,7 +105,7 @@ def score_question(
         left_out=left_out,
         chance_accuracy=chance,
         chance_log_loss=float(-np.log(chance)),
-        models=tuple(scores),
+        models=tuple(models),
         **agreement,
         missing=missing | ({} if several else {"log_loss": "needs two sets, has one"}),
     )

@@ -82,7 +82,6 @@ class SortingScores(Measured):
 class SortingResults(JudgedBy):
     """What was measured on sortings into piles."""
 
-    n_of = "sortings"
     sortings: Count
     """Trials scored."""
     undecided: Count

@@ -302,12 +302,6 @@ def object_variance(
     return jackknife_variance(changes[..., ~np.isnan(np.atleast_2d(changes)[0])].T)
 
 
-PARTS = 60
-"""Groups that objects are left out in, where there are more objects."""
-MOST_RANKED = 300
-"""Objects up to which what remains is ranked anew for each part left out."""
-
-
 def jackknife_variance(left_out: Floats) -> Floats:
     """Variance of estimates from what they become when each of g parts is left out, (g, k)."""
     g = len(left_out)
@@ -325,80 +319,33 @@ def jackknife_covariance(left_out: Floats) -> Floats:
     return np.asarray((g - 1) / g * centred.T @ centred)
 
 
-class _Jackknife:
-    """Correlations of models with the mean person, with people and objects left out."""
-
-    def __init__(self, models: Sequence[Floats], people: Floats) -> None:
-        rows, columns = np.triu_indices(people.shape[1], 1)
-        vectors = people[:, rows, columns]
-        judged = ~np.isnan(vectors).all(axis=0)
-        ends = np.stack([rows[judged], columns[judged]])
-        _, codes = np.unique(ends, return_inverse=True)  # objects that were judged at all
-        self.rows, self.columns = codes.reshape(ends.shape)
-        self.n_objects = int(codes.max()) + 1
-        self._scaled = same_scale(vectors[:, judged])
-        self._pairs = np.stack([model[rows, columns][judged] for model in models])
-        self._mean = over_people(self._scaled)
-        self.values = self._correlations(np.ones(len(self._mean), dtype=bool), self._mean)
-
-    def _correlations(self, keep: Booleans, target: Floats) -> Floats:
-        return np.array([spearman(model[keep], target[keep]) for model in self._pairs])
-
-    def without_objects(self, rng: np.random.Generator) -> Floats:
-        """Correlations without each of some random groups of objects, (parts, models)."""
-        parts = min(PARTS, self.n_objects)
-        part = rng.permutation(self.n_objects) % parts
-        first, second = part[self.rows], part[self.columns]
-        return np.array(
-            [
-                self._correlations((first != number) & (second != number), self._mean)
-                for number in range(parts)
-            ]
-        )
-
-    def without_people(self) -> Floats:
-        """Correlations without each person, (participants, models); none of a single one."""
-        if len(self._scaled) == 1:
-            return np.empty((0, len(self._pairs)))
-        found = []
-        for person in range(len(self._scaled)):
-            target = over_people(np.delete(self._scaled, person, axis=0))
-            found.append(self._correlations(~np.isnan(target), target))
-        return np.array(found)
-
-    def influences(self) -> Floats:
-        """Influence of each pair on each correlation, (models, pairs)."""
-        return np.stack([spearman_influence(model, self._mean) for model in self._pairs])
-
-
-def structure_jackknives(
-    models: Sequence[Floats],
-    people: Floats,
-    rng: np.random.Generator,
-    *,
-    most_ranked: int = MOST_RANKED,
-) -> tuple[Floats, Floats, Floats]:
+def structure_jackknives(models: Sequence[Floats], people: Floats) -> tuple[Floats, Floats, Floats]:
     """Spearman correlations of k models with the mean person, with people and objects left out.
 
-    People are left out one by one, and objects one by one (in :data:`PARTS` random groups, where
-    there are more; to first order, where there are more than ``most_ranked``: a million pairs take
-    a second). A bootstrap would not do: a resample holds fewer different people than the study, its
-    mean person is noisier, and the interval comes to lie below the estimate.
-
-    Dissimilarities are (m, m) of each model, (participants, m, m) of people with NaN where missing.
+    People are left out one by one, objects to first order. A bootstrap would not do: a resample
+    holds fewer different people than the study, its mean person is noisier, and the interval comes
+    to lie below the estimate. Dissimilarities are (m, m) of each model, (participants, m, m) of
+    people with NaN where missing.
 
     Returns
     -------
     Correlations, shape (k,); without each person, shape (participants, k), none of a single one;
-    without each object or group of objects, shape (g, k): what :func:`paired_intervals` takes.
+    without each object, shape (g, k): what :func:`paired_intervals` takes.
     """
-    jackknife = _Jackknife(models, people)
-    if jackknife.n_objects <= most_ranked:
-        objects = jackknife.without_objects(rng)
-    else:
-        changes = object_changes(jackknife.influences(), jackknife.rows, jackknife.columns)
-        objects = jackknife.values + changes.T
-    return jackknife.values, jackknife.without_people(), objects
+    vectors = upper(people)
+    judged = ~np.isnan(vectors).all(axis=0)
+    ends = np.stack([side[judged] for side in np.triu_indices(people.shape[1], 1)])
+    codes = np.unique(ends, return_inverse=True)[1].reshape(ends.shape)  # of judged objects
+    scaled, pairs = same_scale(vectors[:, judged]), upper(np.stack(models))[:, judged]
+    mean = over_people(scaled)
+    values = np.array([spearman(own, mean) for own in pairs])
+    changes = object_changes(np.stack([spearman_influence(own, mean) for own in pairs]), *codes)
+    without = []
+    for person in range(len(scaled) if len(scaled) > 1 else 0):
+        target = over_people(np.delete(scaled, person, axis=0))
+        keep = ~np.isnan(target)
+        without.append([spearman(own[keep], target[keep]) for own in pairs])
+    return values, np.array(without).reshape(-1, len(pairs)), values + changes.T
 
 
 def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval], list[Interval]]:

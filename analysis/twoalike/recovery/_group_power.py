@@ -13,7 +13,7 @@ from twoalike.design import study_with
 from twoalike.embedding import FitConfig, compare_groups
 from twoalike.jobs import SlurmConfig
 from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
-from twoalike.recovery._search import Difference, FoundSize, Share
+from twoalike.recovery._search import Difference, Share
 from twoalike.recovery._simulate import (
     LEVEL,
     TESTS,
@@ -214,18 +214,8 @@ def two_sample_size(effect: float, power: float) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class GroupPowerResult(Answer):
+class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
     """How many participants, and why."""
-
-    analysis: GroupPowerAnalysis
-    """What was simulated."""
-    found: FoundSize[GroupOutcome]
-    """The size."""
-
-    @property
-    def at_recommended(self) -> list[GroupOutcome]:
-        """Simulated studies of the recommended size."""
-        return self.found.sizes[self.found.participants]
 
     @property
     def power(self) -> Share:

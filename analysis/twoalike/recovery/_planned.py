@@ -196,8 +196,19 @@ class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
         return find_size(partial(self.simulate, slurm=slurm), wanted, plan)
 
 
-class Answer(ABC):
+@dataclass(frozen=True, eq=False)
+class Answer[A: Planned[Any, Any], O: (Outcome, GroupOutcome)](ABC):
     """How many participants, and why."""
+
+    analysis: A
+    """What was simulated."""
+    found: FoundSize[O]
+    """The size."""
+
+    @property
+    def at_recommended(self) -> list[O]:
+        """Simulated studies of the recommended size."""
+        return self.found.sizes[self.found.participants]
 
     @abstractmethod
     def table(self) -> "pd.DataFrame":

@@ -13,7 +13,7 @@ from twoalike.embedding import FitConfig
 from twoalike.jobs import SlurmConfig
 from twoalike.recovery._curve import LearningCurve
 from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
-from twoalike.recovery._search import STEP, FoundSize, Target, make_target
+from twoalike.recovery._search import STEP, Target, make_target
 from twoalike.recovery._simulate import Measure, Outcome, score, unit_of
 from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
 from twoalike.study import Study, TwoalikeError, counted
@@ -184,29 +184,20 @@ class PowerAnalysis(Planned[PowerConfig, Outcome]):
         m = len(shown_objects(self.stimuli, self.planned.config.design))
         start = max(round(PER_OBJECT * m / self.trials), 1)
         bounds = {"start": start, "studies": self.config.worlds, "probes": PROBES}
-        return PowerResult(self, target, self._found(target, slurm, **bounds))
+        return PowerResult(self, self._found(target, slurm, **bounds), target)
 
 
 @dataclass(frozen=True, eq=False)
-class PowerResult(Answer):
+class PowerResult(Answer[PowerAnalysis, Outcome]):
     """How many participants, and why."""
 
-    analysis: PowerAnalysis
-    """What was simulated."""
     target: Target
     """What was to be reached."""
-    found: FoundSize[Outcome]
-    """The size."""
 
     @property
     def trials(self) -> int:
         """Main trials a person."""
         return self.analysis.trials
-
-    @property
-    def at_recommended(self) -> list[Outcome]:
-        """Simulated studies of the recommended size."""
-        return self.found.sizes[self.found.participants]
 
     @property
     def n_reached(self) -> int:

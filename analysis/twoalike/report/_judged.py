@@ -27,7 +27,7 @@ def _sets(results: Results) -> Iterator[Block]:
         numbers: dict[str, Interval | None] = {}
         for place, (network, of) in enumerate(zip(results.models, found.models, strict=True)):
             error = found.calibration[place].error.debiased if found.calibration else None
-            temperature = number(of.temperature, 2) if of.temperature is not None else DASH
+            temperature = number(of.temperature.value, 2) if of.temperature is not None else DASH
             rows.append(
                 [network.name, _cell(of.accuracy), _cell(of.log_loss), temperature, _cell(error)]
             )

@@ -339,7 +339,7 @@ def _measured(
     files: dict[str, Path],
 ) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    of_choices, of_people, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
+    of_choices, _, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
         np.random.default_rng(seed).spawn(7)
     )
     shared = common_objects(candidates) if candidates else set()
@@ -368,7 +368,7 @@ def _measured(
         parts["sortings"] = on_rated("sortings", score_sortings, *piled)
     people_given = with_features(*read_people(*people, files), shared if candidates else None)
     rdm, evidence, _ = people_given
-    parts["rdm"], with_people = _on_people(candidates, *people_given, of_people)
+    parts["rdm"], with_people = _on_people(candidates, *people_given)
     labelled = _labelled(nets, labels) if labels else None
     if len(nets) > 1 or (nets and rdm is not None) or posterior is not None:
         scored = zip(with_people, candidates, strict=True)
@@ -395,13 +395,12 @@ def _on_people(
     rdm: RdmTable | None,
     evidence: Floats | None,
     lacking: int,
-    rng: np.random.Generator,
 ) -> tuple[People | None, Sequence[PeopleScores | None]]:
     """Agreement of people with each other, and of every network with them."""
     if rdm is None:
         return None, [None for _ in candidates]
     if candidates:
-        summary, scores = compare_structure(candidates, rdm, rng)
+        summary, scores = compare_structure(candidates, rdm)
     else:
         summary, scores = compare_people(rdm)[0], []
         if summary.ceiling is None:

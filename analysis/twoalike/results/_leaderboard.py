@@ -378,8 +378,7 @@ def _on_posterior(
     for draw in dissimilarity_draws(posterior, ids):
         own_mean, n = own_mean + draw, n + 1
     models = [*_dissimilarities(candidates, ids), own_mean / n]
-    values, of_draws, of_objects = posterior_covariance(models, dissimilarity_draws(posterior, ids))
-    total = of_draws + of_objects
+    values, total = posterior_covariance(models, dissimilarity_draws(posterior, ids))
     *own, best = (
         Interval(value, value - half, value + half)
         for value, half in zip(values.tolist(), Z95 * np.sqrt(np.diagonal(total)), strict=True)
@@ -395,11 +394,10 @@ def _on_people(
     candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
 ) -> tuple[_Measured, Any, list[float]]:
     """Correlation with the mean person; the people, and the mean over single persons."""
-    on_jackknife, on_draws = rng.spawn(2)
-    people, scores, covariance = joint_structure(candidates, rdm, on_jackknife)
+    people, scores, covariance = joint_structure(candidates, rdm)
     own = tuple(of.spearman for of in scores)
     values = np.array([of.value for of in own])
-    joint = JointEstimates.from_covariance(values, covariance, _freedom(people), on_draws)
+    joint = JointEstimates.from_covariance(values, covariance, _freedom(people), rng)
     board = {"measure": "rdm", "count": people.objects, "chance": 0.0}
     return _Measured(board, own, joint), people, [of.per_person.mean for of in scores]
 

@@ -243,7 +243,8 @@ def _sets(results: "Results", found: "SetKindResults", names: Sequence[str]) -> 
     for number, (name, model) in enumerate(zip(names, found.models, strict=True)):
         scores = (_interval(model.accuracy), _interval(model.log_loss))
         error = found.calibration[number].error.debiased if found.calibration else None
-        table.add(name, *scores, _figure(model.temperature, ".3g"), _interval(error))
+        temperature = model.temperature.value if model.temperature else None
+        table.add(name, *scores, _figure(temperature, ".3g"), _interval(error))
     chance = f"{found.chance_accuracy:.3f}", f"{found.chance_log_loss:.3f}"
     table.add(Cell("", "chance"), *chance)
     for keys, words in SET_CEILINGS:

@@ -17,6 +17,7 @@ from twoalike.evaluation import (
     Estimate,
     Interval,
     Measured,
+    NotMeasurable,
     Number,
     Quantity,
     Share,
@@ -39,15 +40,17 @@ def _inner(a: Floats, b: Floats) -> float:
 
 
 def _ratio(common: float, own: float, other: float) -> float:
-    return common / float(np.sqrt(own * other)) if own > 0 and other > 0 else float("nan")
+    if own <= 0 or other <= 0:
+        raise NotMeasurable("the features vary no more than noise does")
+    return common / float(np.sqrt(own * other))
 
 
 def linear_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Linear centred kernel alignment of two networks' features, (m, p) and (m, q), in [0, 1].
 
-    1 where they are the same up to rotation, size and shift; NaN where all objects have the same
-    features. Biased upwards where there are few objects for the number of features: see
-    :func:`debiased_cka` (Kornblith, Norouzi, Lee and Hinton 2019, arXiv:1905.00414, equation 4).
+    1 where they are the same up to rotation, size and shift. Biased upwards where there are few
+    objects for the number of features: see :func:`debiased_cka` (Kornblith, Norouzi, Lee and Hinton
+    2019, arXiv:1905.00414, equation 4).
 
     Examples
     --------
@@ -75,9 +78,9 @@ def _unbiased_hsic(a: Floats, b: Floats) -> float:
 def debiased_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Linear CKA of four objects or more with unbiased estimators of its parts.
 
-    About 0 for unrelated features, negative by chance; NaN where features vary no more than noise
-    does (Song, Smola, Gretton, Bedo and Borgwardt 2012, JMLR 13:1393; in CKA: Nguyen, Raghu and
-    Kornblith 2021, arXiv:2010.15327; Murphy, Zylberberg and Fyshe 2024, arXiv:2405.01012).
+    About 0 for unrelated features, negative by chance (Song, Smola, Gretton, Bedo and Borgwardt
+    2012, JMLR 13:1393; in CKA: Nguyen, Raghu and Kornblith 2021, arXiv:2010.15327; Murphy,
+    Zylberberg and Fyshe 2024, arXiv:2405.01012).
     """
     a, b = _centred(features, other)
     return _ratio(_unbiased_hsic(a, b), _unbiased_hsic(a, a), _unbiased_hsic(b, b))
@@ -110,6 +113,8 @@ def neighbour_overlap(
     from sklearn.neighbors import NearestNeighbors
 
     m = len(np.asarray(features))
+    if m <= neighbours + 1:
+        raise NotMeasurable(f"needs more than {neighbours + 1} objects, has {m}")
     near = [
         NearestNeighbors(n_neighbors=neighbours).fit(rows).kneighbors(return_distance=False)
         for rows in (prepare(of, "cosine") for of in (features, other))
@@ -130,7 +135,6 @@ MOST_OBJECTS = 6000
 class DistanceChange(Measured):
     """What became of the distances of one kind of pairs."""
 
-    n_of = "pairs"
     pairs: Count | None = None
     """Pairs of objects."""
     base: Number | None = None
@@ -224,6 +228,12 @@ def distance_changes(
     :data:`FEWEST_CLASSES` classes or every object is its own. Distances are normalised anew in each
     resample.
     """
+    if not labels:
+        raise NotMeasurable("there are no labels of objects")
+    if (m := len(np.asarray(base))) > MOST_OBJECTS:
+        raise NotMeasurable(f"at most {MOST_OBJECTS} objects, there are {m}; give ids")
+    if not all(np.ptp(np.asarray(of), axis=0).any() for of in (base, aligned)):
+        raise NotMeasurable("all objects have the same features")
     kinds, names = pair_kinds(labels)
     np.fill_diagonal(kinds, -1)
     units, resampled = _units(labels)

@@ -18,7 +18,7 @@ from twoalike.evaluation import (
     CorrelationEstimate,
     Interval,
     Measured,
-    Number,
+    NotMeasurable,
     Quantity,
     centred_ranks,
     difference_variances,
@@ -64,20 +64,6 @@ def tau_a(a: Floats, b: Floats) -> float:
     return _compare(a[known], b[known], "tau-a") if known.sum() > 1 else 0.0
 
 
-def whitening_problem(a: Floats, b: Floats) -> str | None:
-    """Why :func:`whitened` is not defined for these dissimilarities, or None."""
-    known = ~(np.isnan(a) | np.isnan(b))
-    n_objects = round((1 + np.sqrt(1 + 8 * len(known))) / 2)
-    if not known.all() and n_objects > WHITENED_WITH_GAPS:
-        return (
-            f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
-            f"objects, there are {n_objects}"
-        )
-    if known.sum() < n_objects:
-        return f"needs at least as many pairs as objects, has {known.sum()}"
-    return None
-
-
 def whitened(a: Floats, b: Floats) -> float:
     """Correlation after removing how errors of pairs with a common object covary.
 
@@ -89,6 +75,14 @@ def whitened(a: Floats, b: Floats) -> float:
     second.
     """
     missing = np.isnan(a) | np.isnan(b)
+    n_objects = round((1 + np.sqrt(1 + 8 * len(missing))) / 2)
+    if missing.any() and n_objects > WHITENED_WITH_GAPS:
+        raise NotMeasurable(
+            f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
+            f"objects, there are {n_objects}"
+        )
+    if (n := int((~missing).sum())) < n_objects:
+        raise NotMeasurable(f"needs at least as many pairs as objects, has {n}")
     return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), "corr_cov")
 
 
@@ -148,10 +142,6 @@ class PosteriorAgreement(Measured):
     """Spearman's, mean over the draws."""
     difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = None
     """The same for the difference to the first network."""
-    posterior_sd: Number | None = None
-    """Standard deviation over draws."""
-    object_sd: Number | None = None
-    """Standard deviation over objects."""
 
 
 def dissimilarity_draws(
@@ -175,35 +165,20 @@ def dissimilarity_draws(
 def posterior_agreement(
     models: Sequence[Floats], draws: Iterable[Floats]
 ) -> list[PosteriorAgreement]:
-    """Spearman's correlation of each model with the draws, and its gain over the first.
-
-    Parameters
-    ----------
-    models
-        Dissimilarities of each model, shape (m, m).
-    draws
-        Draws of the dissimilarities, shape (m, m) each.
-    """
-    values, of_draws, of_objects = posterior_covariance(models, draws)
-    total = of_draws + of_objects
-    intervals = normal_intervals(values, np.diagonal(total))
-    differences = normal_intervals(values - values[0], difference_variances(total)[0])
-    sds = (np.sqrt(np.diagonal(covariance)) for covariance in (of_draws, of_objects))
-    return [
-        PosteriorAgreement(
-            spearman=own, difference=gain, posterior_sd=float(drawn), object_sd=float(chosen)
-        )
-        for own, gain, drawn, chosen in zip(intervals, differences, *sds, strict=True)
-    ]
+    """Spearman's correlation of each model (m, m) with the draws, and its gain over the first."""
+    values, covariance = posterior_covariance(models, draws)
+    intervals = normal_intervals(values, np.diagonal(covariance))
+    differences = normal_intervals(values - values[0], difference_variances(covariance)[0])
+    both = zip(intervals, differences, strict=True)
+    return [PosteriorAgreement(spearman=own, difference=gain) for own, gain in both]
 
 
 def posterior_covariance(
     models: Sequence[Floats], draws: Iterable[Floats]
-) -> tuple[Floats, Floats, Floats]:
-    """Correlations of k models with draws of dissimilarities, shape (k,), and how they covary.
+) -> tuple[Floats, Floats]:
+    """Mean correlations of k models with draws of dissimilarities, (k,), and how they covary.
 
-    Returns their means over draws, and their covariances over draws and, within a draw, over
-    objects, shape (k, k) each.
+    Their covariance over draws and, within a draw, over objects, shape (k, k).
     """
     pairs = [upper(model) for model in models]
     ranks = [_unit(centred_ranks(own)) for own in pairs]  # once, not for every draw
@@ -219,7 +194,7 @@ def posterior_covariance(
             of_objects.append(jackknife_covariance(np.transpose(left_out)))
     values = np.array(found)
     of_draws = np.atleast_2d(np.cov(values, rowvar=False))
-    return values.mean(axis=0), of_draws, np.mean(of_objects, axis=0)
+    return values.mean(axis=0), of_draws + np.mean(of_objects, axis=0)
 
 
 def _unit(values: Floats) -> Floats:

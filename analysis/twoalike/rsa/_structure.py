@@ -1,6 +1,8 @@
 """Everything on similarity structure, for several networks side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +15,13 @@ from twoalike.evaluation import (
     Count,
     Interval,
     Measured,
+    NotMeasurable,
     Number,
     People,
     PeopleDifference,
     PeopleScores,
     PerPerson,
+    attempt,
     compare_structure,
     mean_person,
     similarity_matrix,
@@ -26,7 +30,6 @@ from twoalike.evaluation import (
 )
 from twoalike.judgments import RdmTable
 from twoalike.rsa._features import (
-    MOST_OBJECTS,
     DistanceChanges,
     NeighbourOverlap,
     debiased_cka,
@@ -41,7 +44,6 @@ from twoalike.rsa._people import (
     tau_a,
     weighted_interval,
     whitened,
-    whitening_problem,
 )
 from twoalike.study import Floats
 
@@ -49,13 +51,10 @@ if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
 
-type Missing = dict[str, str]
 type Agreement = tuple[People, Sequence[PeopleScores]]
 
 NEIGHBOURS = 10
 _FEWEST_OBJECTS = 4
-_WITH_PEOPLE = ("spearman", "rho_a", "tau_a", "whitened", "weighted_spearman", "per_person")
-_WITH_REFERENCE = ("cka", "debiased_cka", "neighbours", "distances")
 
 
 class StructureScores(Measured):
@@ -95,7 +94,6 @@ class StructureScores(Measured):
 class Structure(Measured):
     """Similarity structure of networks side by side."""
 
-    n_of = "objects"
     reference: str
     """Name of the first network."""
     objects: Count
@@ -104,6 +102,57 @@ class Structure(Measured):
     """People's dissimilarities."""
     models: tuple[StructureScores, ...]
     """Networks."""
+
+
+@dataclass(frozen=True, eq=False)
+class _WithPeople:
+    """Dissimilarities of a network, and of P people, with the evidence on these, (P, pairs)."""
+
+    own: Floats
+    mean: Floats
+    people: Floats
+    evidence: Floats | None
+
+    def weighted(self) -> Interval:
+        """Correlation with the evidence-weighted mean person, pairs weighted by all evidence."""
+        if self.evidence is None:
+            raise NotMeasurable("the evidence on the pairs is not known")
+        target = mean_person(self.people, self.evidence)
+        total = np.where(np.isnan(self.people), 0.0, self.evidence).sum(axis=0)
+        known = ~np.isnan(target) & (total > 0)
+        m = round((1 + np.sqrt(1 + 8 * len(known))) / 2)
+        rows, columns = (side[known] for side in np.triu_indices(m, 1))
+        return weighted_interval(self.own[known], target[known], total[known], rows, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class _WithReference:
+    """Features of the same objects in the reference and in another network."""
+
+    before: npt.NDArray[np.float32]
+    after: npt.NDArray[np.float32]
+    labels: Mapping[str, Sequence[str]]
+    seed: int
+
+    def distances(self) -> DistanceChanges:
+        """Change of distances; centred cosine, whatever a network is scored with."""
+        rng = np.random.default_rng(self.seed)  # the same resamples for every network
+        return distance_changes(self.before, self.after, self.labels, rng)
+
+
+WITH_PEOPLE: dict[str, Callable[[_WithPeople], Any]] = {
+    "tau_a": lambda of: tau_a(of.own, of.mean),
+    "whitened": lambda of: whitened(of.own, of.mean),
+    "weighted_spearman": _WithPeople.weighted,
+}
+"""Measures of a network against people, beside those of ``compare_structure``."""
+WITH_REFERENCE: dict[str, Callable[[_WithReference], Any]] = {
+    "cka": lambda of: linear_cka(of.before, of.after),
+    "debiased_cka": lambda of: debiased_cka(of.before, of.after),
+    "neighbours": lambda of: neighbour_overlap(of.before, of.after, NEIGHBOURS),
+    "distances": _WithReference.distances,
+}
+"""Measures of a network against the first one."""
 
 
 def structure(
@@ -144,29 +193,55 @@ def structure(
     -------
     What is not known is None, and the network's ``missing`` says why.
     """
-    shared = _objects(candidates, ids)
-    on_people, on_distances = rng.spawn(2)
-    seed = int(on_distances.integers(2**63))  # the same resamples for every candidate
-    missing: list[Missing] = [{} for _ in candidates]
-    if rdm is not None and agreement is None:
-        agreement = compare_structure(candidates, rdm, on_people)
-    people, with_people = _people(candidates, rdm, evidence, agreement, missing)
+    seed = int(rng.spawn(2)[1].integers(2**63))
+    missing: list[dict[str, str]] = [{} for _ in candidates]
+    found: list[dict[str, Any]] = [{"name": candidate.name} for candidate in candidates]
+    if rdm is not None:
+        people, scores = agreement or compare_structure(candidates, rdm)
+        for of, more in zip(found, _people(candidates, rdm, evidence, missing), strict=True):
+            of.update(more)
+        for of, score in zip(found, scores, strict=True):
+            of.update(dict(score))
+    names = ("spearman", "rho_a", "per_person", *WITH_PEOPLE)
+    known = ids or _common(candidates)
+    first = candidates[0].features.select(known, candidates[0].name)
+    by_level = {level: [of.get(name, "") for name in known] for level, of in (labels or {}).items()}
+    for candidate, of, reasons in zip(candidates, found, missing, strict=True):
+        if rdm is None:
+            reasons.update(dict.fromkeys(names, "there are no people's dissimilarities"))
+        own = candidate.features.select(known, candidate.name)
+        beside = _WithReference(first, own, by_level, seed)
+        reason = _no_reference(candidate is candidates[0], len(known))
+        for name, measure in WITH_REFERENCE.items():
+            of[name] = None if reason else attempt(reasons, name, partial(measure, beside))
+        reasons.update(dict.fromkeys(WITH_REFERENCE, reason) if reason else {})
+        if of["distances"]:
+            kinds = of["distances"].missing.items()
+            reasons.update({f"distances, {kind}": why for kind, why in kinds})
     with_posterior = _posterior(candidates, posterior, missing)
-    models = []
-    for number, candidate in enumerate(candidates):
-        same = np.random.default_rng(seed)
-        changed = _against(candidates[0], candidate, shared, labels, same, missing[number])
-        about = {"name": candidate.name, **with_people[number], "posterior": with_posterior[number]}
-        models.append(StructureScores(**about, **changed, missing=missing[number]))
+    models = [
+        StructureScores(**of, posterior=drawn, missing=reasons)
+        for of, drawn, reasons in zip(found, with_posterior, missing, strict=True)
+    ]
     return Structure(
-        reference=candidates[0].name, objects=len(shared), people=people, models=tuple(models)
+        reference=candidates[0].name,
+        objects=len(known),
+        people=people if rdm is not None else None,
+        models=tuple(models),
     )
 
 
-def _objects(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> tuple[str, ...]:
-    """Objects to compare features of, in the order of the reference."""
-    if ids is not None:
-        return tuple(ids)
+def _no_reference(is_reference: bool, objects: int) -> str:
+    """Why a network is not compared with the reference; empty if it is."""
+    if is_reference:
+        return "this is the reference"
+    if objects < _FEWEST_OBJECTS:
+        return f"needs features of {_FEWEST_OBJECTS} common objects, has {objects}"
+    return ""
+
+
+def _common(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """Objects of all networks, in the order of the reference."""
     common = set.intersection(*(set(candidate.features.ids) for candidate in candidates))
     return tuple(name for name in candidates[0].features.ids if name in common)
 
@@ -178,121 +253,37 @@ def _dissimilarities(candidate: Candidate, ids: Sequence[str]) -> Floats:
 
 def _people(
     candidates: Sequence[Candidate],
-    rdm: RdmTable | None,
+    rdm: RdmTable,
     evidence: Floats | None,
-    agreement: Agreement | None,
-    missing: list[Missing],
-) -> tuple[People | None, list[dict[str, Any]]]:
-    """Agreement with people, by every definition; the means are over the same people."""
-    if rdm is None or agreement is None:
-        for reasons in missing:
-            reasons.update(dict.fromkeys(_WITH_PEOPLE, "there are no people's dissimilarities"))
-        return None, [dict.fromkeys((*_WITH_PEOPLE, "difference")) for _ in candidates]
-    people, scores = agreement
+    missing: Sequence[dict[str, str]],
+) -> Iterator[dict[str, Any]]:
+    """Agreement with people by further definitions; the means are over the same people."""
     vectors = upper(rdm.values)
     usable = usable_people(vectors)
-    target = mean_person(vectors[usable])
+    mean = mean_person(vectors[usable])
     weights = None if evidence is None else upper(evidence[usable])
-    results = []
-    for candidate, score, reasons in zip(candidates, scores, missing, strict=True):
+    for candidate, reasons in zip(candidates, missing, strict=True):
         own = upper(_dissimilarities(candidate, rdm.ids or ()))
-        problem = whitening_problem(own, target)
-        if problem:
-            reasons["whitened"] = problem
-        more = {
-            "tau_a": tau_a(own, target),
-            "whitened": None if problem else whitened(own, target),
-            "weighted_spearman": _weighted(own, vectors[usable], weights, len(rdm.ids or ())),
-        }
-        if weights is None:
-            reasons["weighted_spearman"] = "the evidence on the pairs is not known"
-        results.append({**dict(score), **more})
-    return people, results
-
-
-def _weighted(
-    own: Floats, vectors: Floats, weights: Floats | None, n_objects: int
-) -> Interval | None:
-    """Correlation with the evidence-weighted mean person, pairs weighted by all the evidence."""
-    if weights is None:
-        return None
-    target = mean_person(vectors, weights)
-    total = np.where(np.isnan(vectors), 0.0, weights).sum(axis=0)
-    known = ~np.isnan(target) & (total > 0)
-    rows, columns = (side[known] for side in np.triu_indices(n_objects, 1))
-    return weighted_interval(own[known], target[known], total[known], rows, columns)
+        of = _WithPeople(own, mean, vectors[usable], weights)
+        yield {name: attempt(reasons, name, partial(m, of)) for name, m in WITH_PEOPLE.items()}
 
 
 def _posterior(
-    candidates: Sequence[Candidate], posterior: "Posterior | None", missing: list[Missing]
+    candidates: Sequence[Candidate],
+    posterior: "Posterior | None",
+    missing: Sequence[dict[str, str]],
 ) -> Sequence[PosteriorAgreement | None]:
-    if posterior is None:
-        for reasons in missing:
-            reasons["posterior"] = "there is no posterior"
-        return [None for _ in candidates]
-    common = set(_objects(candidates, None))
-    ids = [name for name in posterior.ids if name in common]
-    if len(ids) < _FEWEST_OBJECTS:
-        for reasons in missing:
-            reasons["posterior"] = (
-                f"needs features of {_FEWEST_OBJECTS} objects of the posterior, has those of "
-                f"{len(ids)} of {len(posterior.ids)}"
-            )
-        return [None for _ in candidates]
-    models = [_dissimilarities(candidate, ids) for candidate in candidates]
-    return posterior_agreement(models, dissimilarity_draws(posterior, ids))
-
-
-def _against(
-    reference: Candidate,
-    candidate: Candidate,
-    ids: Sequence[str],
-    labels: Mapping[str, Mapping[str, str]] | None,
-    rng: np.random.Generator,
-    missing: Missing,
-) -> dict[str, Any]:
-    """Compare a network's features with the reference's."""
-    if candidate is reference:
-        missing.update(dict.fromkeys(_WITH_REFERENCE, "this is the reference"))
-        return dict.fromkeys(_WITH_REFERENCE)
-    if len(ids) < _FEWEST_OBJECTS:
-        reason = f"needs features of {_FEWEST_OBJECTS} common objects, has {len(ids)}"
-        missing.update(dict.fromkeys(_WITH_REFERENCE, reason))
-        return dict.fromkeys(_WITH_REFERENCE)
-    before, after = (one.features.select(ids, one.name) for one in (reference, candidate))
-    result: dict[str, Any] = {}
-    for name, function in (("cka", linear_cka), ("debiased_cka", debiased_cka)):
-        value = function(before, after)
-        result[name] = None if np.isnan(value) else value
-        if np.isnan(value):
-            missing[name] = "the features vary no more than noise does"
-    result["neighbours"] = None
-    if len(ids) > NEIGHBOURS + 1:
-        result["neighbours"] = neighbour_overlap(before, after, NEIGHBOURS)
-    else:
-        missing["neighbours"] = f"needs more than {NEIGHBOURS + 1} objects, has {len(ids)}"
-    result["distances"] = _changes(before, after, ids, labels, rng, missing)
-    return result
-
-
-def _changes(
-    before: npt.NDArray[np.float32],
-    after: npt.NDArray[np.float32],
-    ids: Sequence[str],
-    labels: Mapping[str, Mapping[str, str]] | None,
-    rng: np.random.Generator,
-    missing: Missing,
-) -> DistanceChanges | None:
-    """Change of distances by kind of pair; centred cosine, whatever a candidate is scored with."""
-    if not labels:
-        missing["distances"] = "there are no labels of objects"
-    elif len(ids) > MOST_OBJECTS:
-        missing["distances"] = f"at most {MOST_OBJECTS} objects, there are {len(ids)}; give ids"
-    elif not (np.ptp(before, axis=0).any() and np.ptp(after, axis=0).any()):
-        missing["distances"] = "all objects have the same features"
-    if not labels or "distances" in missing:
-        return None
-    by_level = {level: [of.get(name, "") for name in ids] for level, of in labels.items()}
-    found = distance_changes(before, after, by_level, rng)
-    missing.update({f"distances, {kind}": reason for kind, reason in found.missing.items()})
-    return found
+    reason = "there is no posterior"
+    if posterior is not None:
+        common = set(_common(candidates))
+        ids = [name for name in posterior.ids if name in common]
+        if len(ids) >= _FEWEST_OBJECTS:
+            models = [_dissimilarities(candidate, ids) for candidate in candidates]
+            return posterior_agreement(models, dissimilarity_draws(posterior, ids))
+        reason = (
+            f"needs features of {_FEWEST_OBJECTS} objects of the posterior, has those of "
+            f"{len(ids)} of {len(posterior.ids)}"
+        )
+    for reasons in missing:
+        reasons["posterior"] = reason
+    return [None for _ in candidates]

@@ -27,19 +27,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
-from twoalike.evaluation import Interval
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.evaluation import Interval, NotMeasurable
+from twoalike.study import Floats, Integers
 
 _CONFUSED = 2.0
 """Variance of a mean over classes that are confused with each other, in units of that over
 independent ones: the most there can be with many classes."""
-
-
-class NotMeasurable(TwoalikeError):
-    """These images and labels do not allow a measure; the message says why.
-
-    Wrong input (NaN, a missing label) is no such case.
-    """
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy
+from twoalike.evaluation import NotMeasurable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
-from twoalike.transfer._scores import ClassScores, NotMeasurable
+from twoalike.transfer._scores import ClassScores
 
 type Values = npt.NDArray[np.float32]
 type Levels = dict[str, list[str]]

@@ -13,7 +13,6 @@ from twoalike.evaluation import (
     Number,
     Span,
     check_names,
-    estimate_row,
 )
 from twoalike.study import MISSING, TwoalikeError, counted, folder_labels
 from twoalike.transfer._scores import ClassScores
@@ -30,26 +29,9 @@ from twoalike.transfer._tasks import (
 _ABILITY = TransferSettings(shots=(1, 3), classifier="nearest-mean")
 
 
-class TransferDifference(Measured):
-    """Score minus that of the first network, on the same images."""
+class TransferEstimate(Measured):
+    """A score, or a difference of two on the same images."""
 
-    to: str | None = None
-    """Name of the first network."""
-    value: Number
-    """Difference."""
-    low: Number | None
-    """Lower end, over other classes."""
-    high: Number | None
-    """Upper end, over other classes."""
-    same_classes: Span | None
-    """The interval over other images of the same classes."""
-
-
-class TransferScore(Measured):
-    """Score of one network."""
-
-    name: str
-    """Network."""
     value: Number
     """Mean over classes; of a drop under shift, negative where accuracy rises."""
     low: Number | None = None
@@ -58,6 +40,20 @@ class TransferScore(Measured):
     """Upper end, over other classes."""
     same_classes: Span | None
     """The interval over other images of the same classes."""
+
+
+class TransferDifference(TransferEstimate):
+    """Score minus that of the first network, on the same images."""
+
+    to: str | None = None
+    """Name of the first network."""
+
+
+class TransferScore(TransferEstimate):
+    """Score of one network."""
+
+    name: str
+    """Network."""
     difference: TransferDifference | None = None
     """Difference to the first network; null for that one."""
 
@@ -87,36 +83,12 @@ class TransferMeasure(Measured):
     models: tuple[TransferScore, ...]
     """Networks."""
 
-    def rows(self, measure: str = "", **_: Any) -> Iterator[dict[str, Any]]:
-        """Score and difference of each network; images of a class are part of the level."""
-        shots = counted(self.shots, "shot") if self.shots else None
-        level = ", ".join(filter(None, (self.level, self.subclasses, shots)))
-        where, unit = f"{measure}.{self.measure}".removeprefix("."), "share"
-        for of in self.models:
-            for name, one in ((where, of), (f"{where}.difference", of.difference)):
-                if one is not None:
-                    ends = one.value, one.low, one.high
-                    yield estimate_row(name, of.name, level, ends, unit, self.classes)
-
-
-class LevelSizes(Measured):
-    """Classes of one level of labels."""
-
-    classes: Count
-    """Classes."""
-    smallest: Count
-    """Images of the smallest class."""
-    largest: Count
-    """Images of the largest class."""
-
 
 class Transfer(Measured):
     """How networks' features serve other tasks than similarity."""
 
     images: Count
     """Images."""
-    levels: dict[str, LevelSizes] = {}
-    """Level of labels -> its classes."""
     settings: TransferSettings | None = None
     """How much was measured."""
     measures: tuple[TransferMeasure, ...]
@@ -213,7 +185,6 @@ def compare_transfer(
         )
     return Transfer(
         images=len(images),
-        levels={level: _sizes(of) for level, of in levels.items()},
         settings=settings,
         measures=measures,
         missing=missing,
@@ -360,8 +331,3 @@ def _usable(levels: Levels, missing: dict[str, str]) -> Levels:
         else:
             usable[level] = labels
     return usable
-
-
-def _sizes(labels: Sequence[str]) -> LevelSizes:
-    _, counts = np.unique(labels, return_counts=True)
-    return LevelSizes(classes=len(counts), smallest=int(counts.min()), largest=int(counts.max()))
