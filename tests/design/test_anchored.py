@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from twoalike.design import (
     ANCHORED_LISTS,
-    balanced_questions,
-    covering_questions,
+    TrialForm,
+    balanced_trials,
+    covering_trials,
     excluded,
     summarize_design,
     write_list,
@@ -30,6 +31,7 @@ from twoalike.study import (
 )
 from twoalike.tables import PLACES, STIMULI
 
+QUESTION = TrialForm(3, anchored=True)
 Objects = Callable[[int, int, int], StimulusSet]
 
 
@@ -42,7 +44,7 @@ def make_study(seed: int = 0, **anchored: object) -> Study:
 @given(st.integers(4, 30), st.integers(1, 60), st.integers(0, 99))
 def test_questions_are_distinct_and_references_balanced(m: int, n: int, seed: int) -> None:
     n = min(n, m * (m - 1) * (m - 2) // 2)
-    rows = balanced_questions(m, n, np.random.default_rng(seed))
+    rows = balanced_trials(m, n, np.random.default_rng(seed), QUESTION)
     assert (rows[:, 1] < rows[:, 2]).all()
     assert all(len(set(row)) == 3 for row in rows.tolist())
     assert len({tuple(row) for row in rows.tolist()}) == n
@@ -54,7 +56,7 @@ def test_questions_are_distinct_and_references_balanced(m: int, n: int, seed: in
 def test_coverage_shows_every_pair_with_as_few_trials_as_there_can_be(
     m: int, repeats: int, seed: int
 ) -> None:
-    rows = covering_questions(m, repeats, np.random.default_rng(seed))
+    rows = covering_trials(QUESTION, m, repeats, np.random.default_rng(seed))
     towards = np.zeros((m, m), dtype=int)
     np.add.at(towards, (rows[:, [0, 0]], rows[:, 1:]), 1)
     pairs = (towards + towards.T)[np.triu_indices(m, 1)]
@@ -124,7 +126,7 @@ def test_what_cannot_be_designed_says_why(objects: Objects) -> None:
     with pytest.raises(TwoalikeError, match="anchored: the adaptive sampler chooses by a post"):
         ANCHORED_LISTS.together(make_study(sampler="adaptive"), objects(3, 3, 2), ["01"], 1)
     few = objects(2, 1, 2)
-    with pytest.raises(TwoalikeError, match="4 objects allow only 12 different ones"):
+    with pytest.raises(TwoalikeError, match="4 objects have only 12 questions"):
         ANCHORED_LISTS.one(make_study(), few, "01", 1)
     with pytest.raises(TwoalikeError, match="anchored: .*no room for 5 repeats"):
         ANCHORED_LISTS.one(make_study(trials=8, repeats=5, practice=0), few, "01", 1)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
+    TRIAL_LIST,
     TRIPLET_LISTS,
     random_trial_list,
     session_rng,
@@ -18,7 +19,6 @@ from twoalike.design import (
     summarize_design,
     write_list,
 )
-from twoalike.design._list import COLUMNS
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError, provenance
 from twoalike.tables import PLACES, POSITIONS, STIMULI
@@ -145,19 +145,19 @@ def test_lists_come_back_as_they_were_written(
     path = tmp_path / "design" / "list.tsv"
     write_list(path, table, provenance("trial_list", seed=3))
     assert TRIPLET_LISTS.read(path, stimuli.ids).equals(table)
-    assert path.read_text().splitlines()[0].split("\t") == list(COLUMNS)
+    assert path.read_text().splitlines()[0].split("\t") == list(TRIAL_LIST.names)
     assert json.loads(path.with_suffix(".json").read_text())["seed"] == 3
 
 
 def test_rows_of_another_tool_are_read(tmp_path: Path) -> None:
     """Columns in another order, further columns, Windows line ends and a byte order mark."""
     cells = "1 1 main x a b c right left middle n/a n/a list n/a n/a".split()
-    row = dict(zip(COLUMNS, cells, strict=True))
-    names = [*reversed(COLUMNS), "note"]
+    row = dict(zip(TRIAL_LIST.names, cells, strict=True))
+    names = [*reversed(TRIAL_LIST.names), "note"]
     text = "\r\n".join(["\t".join(names), "\t".join([*(row[n] for n in names[:-1]), "mine"]), ""])
     (tmp_path / "l.tsv").write_bytes(text.encode("utf-8-sig"))
     table = TRIPLET_LISTS.read(tmp_path / "l.tsv", "abc")
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(TRIAL_LIST.names)
     assert table.loc[0, list(PLACES)].tolist() == ["right", "left", "middle"]
 
 
@@ -221,7 +221,9 @@ def test_summary_of_a_design_small_enough_to_count() -> None:
         (2, 1, "main", "m", "a", "b", "c", *POSITIONS),
         (3, 1, "main", "n", "a", "b", "d", *POSITIONS),
     ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS[:10])).assign(condition=None, sampler="random")
+    table = pd.DataFrame(rows, columns=list(TRIAL_LIST.names[:10])).assign(
+        condition=None, sampler="random"
+    )
     summary = summarize_design([table], ("a", "b", "c", "d"))
     assert summary.trials == 3
     assert summary.pairs_shown == pytest.approx(5 / 6)  # c with d is never shown

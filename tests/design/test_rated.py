@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from twoalike.design import (
     PAIR_LISTS,
     SORTING_LISTS,
-    balanced_pairs,
+    TrialForm,
+    balanced_trials,
     excluded,
     write_list,
 )
@@ -45,11 +46,12 @@ def sets_of(**numbers: object) -> Study:
 @settings(deadline=None, max_examples=30)
 @given(st.integers(3, 30), st.integers(1, 80), st.integers(0, 99))
 def test_pairs_are_distinct_and_objects_balanced(m: int, n: int, seed: int) -> None:
-    rows = balanced_pairs(m, n, np.random.default_rng(seed))
-    assert len(rows) == min(n, m * (m - 1) // 2)
+    n = min(n, m * (m - 1) // 2)
+    rows = balanced_trials(m, n, np.random.default_rng(seed), TrialForm(2))
+    assert len(rows) == n
     assert (rows[:, 0] < rows[:, 1]).all()
     assert len({tuple(row) for row in rows.tolist()}) == len(rows)
-    assert np.ptp(np.bincount(rows.ravel(), minlength=m)) <= 2
+    assert np.ptp(np.bincount(rows.ravel(), minlength=m)) <= 1
 
 
 @settings(deadline=None, max_examples=20)
@@ -105,7 +107,7 @@ def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
         PAIR_LISTS.together(study, stimuli, ["01"], 2)
     with pytest.raises(TwoalikeError, match="Sessions of the coverage design share"):
         PAIR_LISTS.one(study, stimuli, "01", 1)
-    with pytest.raises(TwoalikeError, match="9 repeats of 6 main pairs"):
+    with pytest.raises(TwoalikeError, match="9 repeats of 6 main trials"):
         PAIR_LISTS.one(pairs_of(repeats=9), objects(2, 1, 2), "01", 1)
 
 
@@ -113,7 +115,7 @@ def test_sessions_cover_the_pairs_together(objects: Objects) -> None:
     ("kind", "columns", "message"),
     [
         ("main", ("stimulus_1", "stimulus_1"), "stimulus_2': expected two different objects"),
-        ("main", ("position_1", "position_1"), "position_2': expected two places"),
+        ("main", ("position_1", "position_1"), "position_2': expected two different places"),
         ("catch", ("repeat_of", "expected_rating"), "expected_rating': expected an answer"),
     ],
 )

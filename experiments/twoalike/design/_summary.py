@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._covering import covering_bound
-from twoalike.design._many import set_bound
+from twoalike.design._coverage import fewest_trials
+from twoalike.design._form import TrialForm
 from twoalike.study import Integers, TwoalikeError
 from twoalike.tables import (
     CHOICE_COLUMNS,
@@ -76,9 +75,7 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     start = 1 if anchored else 0  # the reference stays first
     questions = np.column_stack([items[:, :start], np.sort(items[:, start:], axis=1)])
     places = _place_counts(judged, items, len(ids))
-    m, bound = len(ids), -(-comb(len(ids), 2) // 2)
-    if not anchored:
-        bound = set_bound(m, len(names)) if "n_items" in table else covering_bound(m)
+    m = len(ids)
     exposure = places.sum(axis=1)
     main = judged[judged["trial_type"] == "main"]
     shares = main["condition"].dropna().value_counts(normalize=True)
@@ -86,7 +83,7 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
         trials=len(table),
         triplets=len(np.unique(questions, axis=0)),
         **_pair_figures(items, m, anchored),
-        bound=bound,
+        bound=fewest_trials(TrialForm(len(names), anchored), m),
         exposure_min=int(exposure.min()),
         exposure_max=int(exposure.max()),
         place_spread=int((places.max(axis=1) - places.min(axis=1)).max()),

@@ -179,7 +179,7 @@ def _check_arguments(
             raise TwoalikeError(where=f"`{name}={value}`", expected="a whole number from 1")
     wanted = {"sampler": sampler == "adaptive", "posterior": posterior, "block": block}
     for name, given in wanted.items():
-        if given and design.adapting is None:
+        if given and design.fixed:
             raise TwoalikeError(f"`{name}=...`: {design.fixed}.")
     if sampler is not None and design.chooser != "sampler":
         raise TwoalikeError(
