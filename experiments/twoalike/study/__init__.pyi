@@ -20,7 +20,6 @@ from ._foreign import check_unfolded as check_unfolded
 from ._foreign import load_arrays as load_arrays
 from ._foreign import load_mat as load_mat
 from ._foreign import load_parquet as load_parquet
-from ._foreign import load_pickled_data as load_pickled_data
 from ._foreign import mat_bytes as mat_bytes
 from ._online import OnlineConfig as OnlineConfig
 from ._outputs import atomic_directory as atomic_directory
@@ -38,6 +37,7 @@ from ._outputs import sync_tree as sync_tree
 from ._outputs import syncing_together as syncing_together
 from ._outputs import write_json as write_json
 from ._outputs import writing as writing
+from ._pickle import load_pickled_data as load_pickled_data
 from ._profile import ScreenProfile as ScreenProfile
 from ._profile import load_profile as load_profile
 from ._profile import profile_path as profile_path

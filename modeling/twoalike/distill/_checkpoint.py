@@ -26,7 +26,6 @@ from twoalike.study import (
     DAMAGED,
     TwoalikeError,
     atomic_directory,
-    find_leftovers,
     flattened,
     is_first_process,
     read_json,
@@ -172,8 +171,8 @@ def save_checkpoint(
     kept_paths = {
         checkpoint_path(folder, step) for step in {progress.step, progress.best_step, *keep}
     }
-    unfinished = [one.path for one in find_leftovers(folder) if not one.is_aside]
-    for other in [*find_checkpoints(folder), *filter(Path.is_dir, unfinished)]:
+    # No other process writes here: what is unfinished was left by a killed one.
+    for other in [*find_checkpoints(folder), *folder.glob(".step-*.part.*")]:
         if other not in kept_paths:
             shutil.rmtree(other)
 
