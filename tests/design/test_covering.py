@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import TrialForm, covering_bound, covering_triplets
-from twoalike.design._coverage import coverage_sessions, objects_of
-from twoalike.design._deal import deal
+from twoalike.design._coverage import coverage_sessions, deal, objects_of
 from twoalike.study import TwoalikeError
 
 ANY_TIME = settings(deadline=None, max_examples=60)

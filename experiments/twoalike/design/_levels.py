@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from twoalike.design._coverage import chosen, objects_of
-from twoalike.design._deal import deal
+from twoalike.design._coverage import chosen, deal, objects_of
 from twoalike.design._form import Used
 from twoalike.study import (
     MISSING,
