@@ -69,7 +69,5 @@ from ._set_list import listed_arrangements as listed_arrangements
 from ._set_list import listed_sortings as listed_sortings
 from ._subsets import covering_sets as covering_sets
 from ._subsets import schonheim_bound as schonheim_bound
-from ._summary import ArrangementSummary as ArrangementSummary
 from ._summary import DesignSummary as DesignSummary
-from ._summary import summarize_arrangements as summarize_arrangements
 from ._summary import summarize_design as summarize_design
