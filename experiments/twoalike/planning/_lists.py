@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from twoalike.design import (
-    ARRANGEMENT_LISTS,
     ListDesign,
     for_person,
     in_condition,
@@ -307,8 +306,7 @@ def _described(
         seed=study.config.seed,
         inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
         config={
-            # Arrangements are named by their label, as version 0.1 named them.
-            "task": kind.label if kind.lists is ARRANGEMENT_LISTS else kind.name,
+            "task": kind.name,
             "participant": participant,
             "session": session,
             **more,
