@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.design import AdaptiveTrials, adaptive_trials, expected_information
+from twoalike.design import adaptive_trials, expected_information
 from twoalike.design._informative import NOISE_FLOOR, AnswerDraws, _Remaining, _whitened
 
 
@@ -28,34 +28,6 @@ def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5) -> Ans
     rng = np.random.default_rng(seed)
     mean = rng.gamma(1.0, 1.0, size=(m, 4))
     return choice_draws(np.abs(mean + spread * rng.standard_normal((draws, m, 4))))
-
-
-def test_draws_that_agree_promise_nothing(rng: np.random.Generator) -> None:
-    p = np.repeat(rng.dirichlet(np.ones(3), size=(1, 20)), 7, axis=0)
-    assert_allclose(expected_information(p), 0, atol=1e-12)
-
-
-@pytest.mark.parametrize("shares", [(0.5, 0.5, 0.0), (0.25, 0.25, 0.5), (0.75, 0.25, 0.0)])
-def test_draws_sure_of_different_answers_promise_the_entropy_of_their_split(
-    shares: tuple[float, ...],
-) -> None:
-    p = np.repeat(np.eye(3), (np.array(shares) * 8).astype(int), axis=0)[:, None]
-    expected = -sum(s * np.log(s) for s in shares if s > 0)
-    assert_allclose(expected_information(p), [expected])
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.floats(0.05, 5))
-def test_information_is_between_none_and_log_3_and_knows_no_order(
-    seed: int, draws: int, concentration: float
-) -> None:
-    rng = np.random.default_rng(seed)
-    p = rng.dirichlet(np.full(3, concentration), size=(draws, 6))
-    information = expected_information(p)
-    assert (information >= 0).all()
-    assert (information <= np.log(3)).all()
-    order = rng.permutation(3)
-    assert_allclose(expected_information(p[..., order]), information, atol=1e-12)
-    assert_allclose(expected_information(p[rng.permutation(draws)]), information, atol=1e-12)
 
 
 @given(
@@ -119,20 +91,6 @@ def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
     assert block.score.sum() < best[-6:].sum()
 
 
-def test_same_rng_same_block() -> None:
-    def block(seed: int, candidates: int) -> AdaptiveTrials:
-        return adaptive_trials(
-            random_draws(15, 1), 15, 20, rng=np.random.default_rng(seed), candidates=candidates
-        )
-
-    for candidates in (100, 10_000):
-        a, b, c = block(4, candidates), block(4, candidates), block(5, candidates)
-        assert_array_equal(a.trials, b.trials)
-        assert_array_equal(a.score, b.score)
-        assert_array_equal(a.is_random, b.is_random)
-        assert (a.trials != c.trials).any()
-
-
 def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator) -> None:
     m = 6
     block = adaptive_trials(random_draws(m, 0), m, comb(m, 3), rng=rng)
@@ -167,11 +125,3 @@ def test_what_is_left_to_learn_is_the_conditional_covariance(rng: np.random.Gene
     )
     assert_allclose(remaining.covariance, blocks, atol=1e-5)
     assert (remaining.share() <= 1 + 1e-5).all()
-
-
-def test_whitened_deviations_have_the_covariance_of_the_answers(rng: np.random.Generator) -> None:
-    p = rng.dirichlet(np.ones(3), size=(40, 10))
-    deviations, mean = _whitened(p), p.mean(axis=0)
-    # An answer's deviation is chi-squared-like: |δ|² summed over draws is Σ Var(p) / mean p.
-    expected = ((p - mean) ** 2).mean(axis=0) / mean
-    assert_allclose((deviations**2).sum(axis=(1, 2)), expected.sum(axis=1), rtol=1e-4)

@@ -23,6 +23,7 @@ from twoalike.design import (
     adaptive_trials,
     candidate_trials,
     expected_information,
+    judged_trials,
     with_adaptive_block,
 )
 from twoalike.design._informative import _Remaining, _whitened
@@ -238,7 +239,7 @@ def test_sessions_by_a_posterior_are_designed_and_run(
     asked = []
     for table in tables:
         own = table[table["trial_type"] == "main"]
-        asked.append({tuple(row) for row in lists.adapting.judged([own], shown, settings).tolist()})
+        asked.append({tuple(row) for row in judged_trials(lists, [own], shown, settings).tolist()})
         assert own["sampler"].value_counts().to_dict() == {"adaptive": 10, "random": 2}
         if "sampler_score" in own:
             assert own["sampler_score"].notna().sum() == 10

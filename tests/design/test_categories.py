@@ -34,7 +34,7 @@ def make(tmp_path: Path) -> Callable[..., Path]:
     ("setting", "said"),
     [
         ({"sampler": '"levels"'}, "the levels sampler needs classes of objects"),
-        ({"catch": "4"}, "design.catch: asked for 4, the categories of the images allow none"),
+        ({"catch": "4"}, "design.catch: asked for 4 attention checks, the categories allow 0"),
         ({"practice_checks": "2"}, "design.practice_checks: asked for 2"),
     ],
 )
@@ -83,7 +83,7 @@ def test_attention_checks_of_arrangements_need_categories_too(
     root = make(folders=False)
     (root / "study.toml").write_text('title = "a"\nseed = 1\n[arrangement]\ncatch = 1\n')
     assert call("validate", root) == 1
-    assert "arrangement.catch: asked for 1" in capsys.readouterr().err
+    assert "arrangement: asked for 1" in capsys.readouterr().err
 
 
 def test_a_task_that_could_not_be_run_is_named_before_anybody_sits_there(

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import covering_bound, covering_triplets
-from twoalike.design._covering import coverage_sessions, filling_triplets
-from twoalike.design._triplets import deal
-from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.design import TrialForm, covering_bound, covering_triplets
+from twoalike.design._coverage import coverage_sessions, deal, objects_of
+from twoalike.study import TwoalikeError
 
 ANY_TIME = settings(deadline=None, max_examples=60)
 SEEDS = st.integers(0, 2**32)
+TRIPLET = TrialForm(3)
 
 
 def pair_counts(triplets: np.ndarray, m: int) -> np.ndarray:
@@ -112,13 +112,13 @@ def test_sessions_cover_together(m: int, repeats: int, sessions: int, more: int,
     trials = min(-(-needed // sessions) + more, comb(m, 3))
     if trials * sessions < needed or repeats > (m - 2) * sessions:
         return
-    config = DesignConfig(sampler="coverage", trials=trials, pair_repeats=repeats)
-    chosen = coverage_sessions(m, config, sessions, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    chosen = coverage_sessions(TRIPLET, m, trials, repeats, sessions, rng, "design")
     assert [len(one) for one in chosen] == [trials] * sessions
-    assert all(distinct(one.triplets) for one in chosen)
-    together = np.concatenate([one.triplets for one in chosen])
+    assert all(distinct(objects_of(one)) for one in chosen)
+    together = np.concatenate([objects_of(one) for one in chosen])
     assert pair_counts(together, m).min() >= repeats
-    samplers = [name for one in chosen for name in one.samplers]
+    samplers = [name for one in chosen for name in one["sampler"]]
     own = together[np.array(samplers) == "coverage"]
     assert pair_counts(own, m).min() >= repeats
     assert set(samplers) <= {"coverage", "random"}
@@ -128,21 +128,18 @@ def test_sessions_cover_together(m: int, repeats: int, sessions: int, more: int,
 def test_each_session_shows_objects_about_equally_often(
     m: int, trials: int, sessions: int, rng: np.random.Generator
 ) -> None:
-    config = DesignConfig(sampler="coverage", trials=trials)
-    for one in coverage_sessions(m, config, sessions, rng):
-        exposure = np.bincount(one.triplets.ravel(), minlength=m)
+    for one in coverage_sessions(TRIPLET, m, trials, 1, sessions, rng, "design"):
+        exposure = np.bincount(objects_of(one).ravel(), minlength=m)
         assert exposure.max() - exposure.min() <= 2
 
 
 def test_too_few_sessions_say_how_many_it_takes(rng: np.random.Generator) -> None:
-    config = DesignConfig(sampler="coverage", trials=100)
     with pytest.raises(TwoalikeError, match="takes 384 trials, so 4 sessions of 100 trials, f"):
-        coverage_sessions(48, config, 3, rng)
-    assert len(coverage_sessions(48, config, 4, rng)) == 4
+        coverage_sessions(TRIPLET, 48, 100, 1, 3, rng, "design")
+    assert len(coverage_sessions(TRIPLET, 48, 100, 1, 4, rng, "design")) == 4
     # A pair is in m - 2 = 3 triplets, and no session shows one of them twice.
-    config = DesignConfig(sampler="coverage", trials=10, pair_repeats=7)
-    with pytest.raises(TwoalikeError, match="7 times takes 24 trials, so 3 sessions"):
-        coverage_sessions(5, config, 2, rng)
+    with pytest.raises(TwoalikeError, match="7 times in triplets takes 24 trials, so 3 sessions"):
+        coverage_sessions(TRIPLET, 5, 10, 7, 2, rng, "design")
 
 
 @ANY_TIME
@@ -151,10 +148,10 @@ def test_filling_shows_the_least_shown(m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     taken = covering_triplets(m, 1, rng)[: m // 2]
     left = comb(m, 3) - len(taken)
-    more = filling_triplets(taken, m, left, rng)
+    more = TRIPLET.least_shown(taken, m, left, rng)
     assert distinct(np.concatenate([taken, more]))
-    few = filling_triplets(taken, m, min(m, left), rng)
+    few = TRIPLET.least_shown(taken, m, min(m, left), rng)
     exposure = np.bincount(np.concatenate([taken, few]).ravel(), minlength=m)
     assert exposure.max() - exposure.min() <= 2
     with pytest.raises(ValueError, match="are left"):
-        filling_triplets(taken, m, left + 1, rng)
+        TRIPLET.least_shown(taken, m, left + 1, rng)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import TRIPLET_LISTS, summarize_design
+from twoalike.design._coverage import objects_of
 from twoalike.design._levels import (
     CONDITIONS,
     LevelSampler,
@@ -75,10 +76,10 @@ def test_triplets_are_of_their_level_and_distinct(
     sampler = LevelSampler(classes, set(), np.random.default_rng(seed))
     counts = {name: int(share * n) for name, n in sampler.available().items()}
     chosen = sampler.draw(counts)
-    assert len(np.unique(chosen.triplets, axis=0)) == len(chosen) == sum(counts.values())
-    assert (classes[chosen.triplets] >= 0).all()
-    found = [level_of(classes, row) for row in chosen.triplets]
-    assert found == list(chosen.conditions)
+    assert len(np.unique(objects_of(chosen), axis=0)) == len(chosen) == sum(counts.values())
+    assert (classes[objects_of(chosen)] >= 0).all()
+    found = [level_of(classes, row) for row in objects_of(chosen)]
+    assert found == chosen["condition"].tolist()
     assert {name: found.count(word) for name, word in CONDITIONS.items()} == counts
     with pytest.raises(ValueError, match="not used yet"):
         sampler.draw({name: n + 1 for name, n in sampler.available().items()})
@@ -99,14 +100,14 @@ def test_equal_classes_show_objects_equally_often(
     classes = np.repeat(np.arange(kinds), members)
     config = DesignConfig(sampler="levels", trials=min(trials, kinds * members * 2))
     chosen = level_session(classes, config, np.random.default_rng(seed))
-    exposure = np.bincount(chosen.triplets.ravel(), minlength=len(classes))
+    exposure = np.bincount(objects_of(chosen).ravel(), minlength=len(classes))
     assert exposure.max() - exposure.min() <= 2
 
 
 def test_levels_are_interleaved(rng: np.random.Generator) -> None:
     chosen = level_session(np.repeat(np.arange(9), 9), DesignConfig(trials=100), rng)
-    assert len(set(chosen.conditions[:15])) == 3
-    assert len(set(chosen.conditions[-15:])) == 3
+    assert len(set(chosen["condition"][:15])) == 3
+    assert len(set(chosen["condition"][-15:])) == 3
 
 
 @pytest.mark.parametrize(
@@ -121,16 +122,16 @@ def test_every_triplet_goes_to_so_many_people(
     assert len(chosen) == people * sessions
     judged: dict[tuple[int, ...], list[int]] = {}
     for at, one in enumerate(chosen):
-        assert Counter(one.conditions) == {"fine": 20, "coarse": 20, "boundary": 10}
-        assert len(np.unique(one.triplets, axis=0)) == 50
-        for row in one.triplets.tolist():
+        assert Counter(one["condition"]) == {"fine": 20, "coarse": 20, "boundary": 10}
+        assert len(np.unique(objects_of(one), axis=0)) == 50
+        for row in objects_of(one).tolist():
             judged.setdefault(tuple(row), []).append(at // sessions)
     assert len(judged) == people * sessions * 50 // groups
     # By different people, so that agreement can be measured between them.
     assert all(len(who) == len(set(who)) == groups for who in judged.values())
     if groups > 1 and people > groups:
-        first = {tuple(row) for row in chosen[0].triplets.tolist()}
-        shared = [len(first & {tuple(r) for r in one.triplets.tolist()}) for one in chosen[1:]]
+        first = {tuple(row) for row in objects_of(chosen[0]).tolist()}
+        shared = [len(first & {tuple(r) for r in objects_of(one).tolist()}) for one in chosen[1:]]
         assert max(shared) < 50
 
 

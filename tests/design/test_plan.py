@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import excluded, random_trial_list, summarize_design
-from twoalike.design._assemble import GAP, catch_places, plan_order
+from twoalike.design import TrialForm, excluded, random_trial_list, summarize_design
+from twoalike.design._order import GAP, check_places, plan_order
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, ExclusionConfig, StudyConfig, TwoalikeError, load_toml
 
@@ -79,7 +79,7 @@ def test_a_session_with_a_plan(objects: Objects, rng: np.random.Generator) -> No
 def test_the_odd_one_of_checks_stands_where_asked(sides: tuple[int, int, int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     odd = rng.integers(3, size=sum(sides))
-    places = catch_places(odd, rng, sides if any(sides) else ())
+    places = check_places(odd, TrialForm(3), rng, sides if any(sides) else ())
     assert np.bincount(places[np.arange(len(odd)), odd], minlength=3).tolist() == list(sides)
 
 

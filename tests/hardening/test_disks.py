@@ -15,7 +15,6 @@ from tests.end_to_end.conftest import contents
 from tests.hardening import readers
 
 from twoalike.cli.app import main
-from twoalike.study._foreign import _Child
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits")
 
@@ -186,8 +185,6 @@ def refused(
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended, hindrance:
             main(words)
-        if _Child._now is not None:
-            _Child._now.close()  # it may have inherited the limit on files
         lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
         if not ended.value.code and may_end:
             return ""

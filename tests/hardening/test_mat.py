@@ -1,7 +1,6 @@
-"""MATLAB files: numbers and texts of any version but one, parsed outside of this process."""
+"""MATLAB files: numbers and texts of any version but one."""
 
 import struct
-import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -32,14 +31,10 @@ def packed(content: bytes) -> bytes:
 
 
 def refused(path: Path, content: bytes) -> str:
-    """Words of the refusal; this process took little memory until then."""
+    """Words of the refusal."""
     path.write_bytes(HEAD + content)
-    tracemalloc.start()
     with pytest.raises(TwoalikeError) as caught:
         load_mat(path, "dissimilarities")
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert most < 50 * 2**20
     return str(caught.value)
 
 
@@ -72,17 +67,6 @@ def test_every_kind_of_value_comes_through(compressed: bool, tmp_path: Path) -> 
     assert found["sparse"] == []
 
 
-def test_this_process_parses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scipy.io.savemat(tmp_path / "x.mat", {"x": np.eye(3)})
-
-    def parse(*arguments: object, **options: object) -> None:
-        raise AssertionError("parsed here")
-
-    monkeypatch.setattr("scipy.io.loadmat", parse)
-    for _ in range(2):
-        assert_array_equal(load_mat(tmp_path / "x.mat", "values")["x"], [np.eye(3)])
-
-
 VERSIONS = ("4.2c_SOL2", "5.3_SOL2", "6.1_SOL2", "6.5.1_GLNX86", "7.1_GLNX86", "7.4_GLNX86")
 """Of the files that scipy was tried with, MATLAB's own: of two byte orders."""
 OWN = sorted((Path(scipy.io.__file__).parent / "matlab" / "tests" / "data").glob("test*_*.mat"))
@@ -104,14 +88,6 @@ def test_matrices_are_found_in_cells_and_structs(tmp_path: Path) -> None:
         scipy.io.savemat(tmp_path / f"{name}.mat", {"rdms": value})
         found = read_rdms(tmp_path / f"{name}.mat", list("abcd"))
         assert_array_equal(found.values[:, 0, 1], [1.0] if name == "struct" else [1.0, 2.0])
-
-
-def test_bombs_are_refused_before_they_unfold_here(tmp_path: Path) -> None:
-    zeros = matrix(6, (2**29, 1), element(9, bytes(8))[:-8], name=b"x")
-    lying = struct.pack("<II", 14, 2**32 - 8) + zeros[8:]
-    assert "cannot be read" in refused(tmp_path / "x.mat", packed(lying))
-    huge = struct.pack("<II", 9, 2**32 - 8)
-    assert "cannot be read" in refused(tmp_path / "x.mat", matrix(6, (2**29 - 1, 1), huge))
 
 
 NUMBERS = element(9, np.arange(3.0).tobytes())

@@ -1,161 +1,22 @@
-"""Sessions of any task whose answers have probabilities: a posterior may choose their trials.
+"""Sessions whose trials a posterior chooses, as a whole or block by block.
 
 A session that adapts grows: blocks that were judged stay as they are, and the next follows them.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import Question
-from twoalike.design._assemble import assemble
-from twoalike.design._covering import coverage_sessions, filling_triplets
-from twoalike.design._informative import AnswerDraws, Candidates, TrialForm, adaptive_trials
-from twoalike.design._list import TRIAL_LIST, typed
-from twoalike.design._objects import shown_table
-from twoalike.design._session import (
-    checks_before,
-    level_lists,
-    random_practice,
-    random_triplets,
-    require_posterior,
-    require_triplets,
-    session_rng,
-    with_dealt_checks,
-)
-from twoalike.design._triplets import Chosen, Sets
+from twoalike.design._choices import require_trials, session_list
+from twoalike.design._coverage import chosen
+from twoalike.design._form import Sets
+from twoalike.design._informative import AnswerDraws, Candidates, adaptive_trials
+from twoalike.design._list import typed
+from twoalike.design._list_design import TRIPLET_LISTS, ListDesign
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
-from twoalike.tables import STIMULI, Table
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adapting:
-    """How sessions of a task are made of trials, also where a posterior chooses these."""
-
-    table: str
-    """Table of study.toml with the settings."""
-    number: str = "trials"
-    """Its key for the number of main trials."""
-    trial_list: Table
-    """Columns of a list."""
-    columns: tuple[str, ...]
-    """Those of the objects; trials may have fewer objects."""
-    question: Callable[[Any], Question | None]
-    """``(settings)``: what a trial asks about its objects; None: how alike the two are."""
-    require: Callable[[Any, int], None]
-    """``(settings, m)``: refuse numbers of trials that m objects do not allow."""
-    balanced: Callable[[Sets, int, int, np.random.Generator], Sets]
-    """``(taken, m, n, rng)``: n random trials, none of those taken, which show objects evenly."""
-    coverage: Callable[[int, Any, int, np.random.Generator], list[Chosen]]
-    """``(m, settings, sessions, rng)``: main trials of sessions that together show each pair."""
-    random: Callable[[int, Any, np.random.Generator], Chosen]
-    """``(m, settings, rng)``: random main trials of a session."""
-    assemble: Callable[..., pd.DataFrame]
-    """``(shown, levels, settings, main, rng, avoid=, checks_before=)``: list of a session that
-    shows ``main``. Its checks and practice are none of the trials ``avoid``; places of checks are
-    dealt from :func:`~twoalike.design._session.checks_before` on."""
-    again: bool = False
-    """Whether trials of other sessions may come again where too few are left."""
-
-    def lists(
-        self,
-        study: Study,
-        stimuli: StimulusSet,
-        sessions: Sequence[tuple[str, int]],
-        shared: np.random.Generator,
-    ) -> list[pd.DataFrame]:
-        """Make trial lists without a posterior, as :attr:`ListDesign.make` describes."""
-        config, seed = getattr(study.config, self.table), study.config.seed
-        require_posterior(config.sampler, self.table)
-        shown = shown_table(stimuli, config.exclude, self.table)
-        m = len(shown)
-        if not self.again:
-            self.require(config, m)
-        rngs = [session_rng(seed, label, number) for label, number in sessions]
-        if config.sampler == "coverage":
-            mains = self.coverage(m, config, len(sessions), shared)
-        else:
-            mains = [self.random(m, config, rng) for rng in rngs]
-        checks = [checks_before(*session, config.catch) for session in sessions]
-        return [
-            self.assemble(shown, stimuli.levels, config, main, rng, checks_before=before)
-            for main, rng, before in zip(mains, rngs, checks, strict=True)
-        ]
-
-    def form(self, config: Any) -> TrialForm:
-        """Form of a main trial."""
-        return TrialForm.of(self.question(config))
-
-    def judged(self, tables: Collection[pd.DataFrame], shown: pd.DataFrame, config: Any) -> Sets:
-        """Judged trials of lists as indices, without objects that are not shown any more."""
-        form, where = self.form(config), pd.Index(shown["id"])
-        parts: list[Sets] = [np.empty((0, form.items), dtype=np.int64)]
-        for table in tables:
-            judged = table[table["trial_type"] != "practice"]
-            if "n_items" in judged:
-                judged = judged[judged["n_items"] == form.items]
-            names = self.columns[: form.items]
-            items = np.stack([where.get_indexer(pd.Index(judged[name])) for name in names], axis=1)
-            different = (np.diff(np.sort(items, axis=1), axis=1) > 0).all(axis=1)
-            rows = items[different & (items >= 0).all(axis=1)]
-            parts.append(form.in_order(rows).astype(np.int64))
-        return np.unique(np.concatenate(parts), axis=0)
-
-    def avoided(
-        self, tables: Sequence[pd.DataFrame], shown: pd.DataFrame, config: Any, kept: pd.DataFrame
-    ) -> Sets:
-        """Trials that are not to come again: those of other lists, and of the session so far."""
-        while True:
-            found = self.judged([*tables, kept], shown, config)
-            left = self.form(config).count(len(shown)) - len(found)
-            if not (self.again and tables) or left >= getattr(config, self.number):
-                return found
-            tables = tables[1:]
-
-
-def _assemble_triplets(
-    shown: pd.DataFrame,
-    levels: Sequence[str],
-    config: Any,
-    main: Chosen,
-    rng: np.random.Generator,
-    *,
-    avoid: Sets | None = None,
-    checks_before: int,
-) -> pd.DataFrame:
-    practice = random_practice(config, len(shown), main, rng)
-    dealt = with_dealt_checks(config, checks_before)
-    return assemble(shown, levels, dealt, practice, main, rng, avoid=avoid)
-
-
-TRIPLET_BLOCKS = Adapting(
-    table="design",
-    trial_list=TRIAL_LIST,
-    columns=STIMULI,
-    question=lambda config: Question("odd_one_out", 3),
-    require=require_triplets,
-    balanced=filling_triplets,
-    coverage=coverage_sessions,
-    random=random_triplets,
-    assemble=_assemble_triplets,
-)
-"""Sessions of the odd-one-out task, but for those by levels; the sides of the checks of a session
-in blocks are dealt beforehand."""
-
-
-def triplet_lists(
-    study: Study,
-    stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
-    shared: np.random.Generator,
-) -> list[pd.DataFrame]:
-    """Make trial lists of odd-one-out sessions, as :attr:`ListDesign.make` describes."""
-    by_levels = study.config.design.sampler == "levels"
-    return (level_lists if by_levels else TRIPLET_BLOCKS.lists)(study, stimuli, sessions, shared)
+from twoalike.study import TwoalikeError
 
 
 def adaptive_trial_list(
@@ -164,7 +25,7 @@ def adaptive_trial_list(
     answers: AnswerDraws,
     rng: np.random.Generator,
     *,
-    task: Adapting = TRIPLET_BLOCKS,
+    task: ListDesign = TRIPLET_LISTS,
     before: Sequence[pd.DataFrame] = (),
     checks_before: int = 0,
 ) -> pd.DataFrame:
@@ -178,20 +39,18 @@ def adaptive_trial_list(
         From trials, indices into the objects shown, shape (n, k), to the probabilities of their
         answers under S draws, shape (S, n, A).
     task
-        How sessions of the task adapt; left out: of the odd-one-out task.
+        How lists of the task are made; left out: of the odd-one-out task.
     before
         Trial lists whose main trials are not to come again.
     checks_before
         Attention checks that the participant had in earlier sessions, where their sides take
         turns.
     """
-    shown = shown_table(stimuli, config.exclude, task.table)
-    task.require(config, len(shown))
-    avoid = task.avoided(before, shown, config, _no_trials(task))
+    shown = task.shown(stimuli, config)
+    _require(task, config, len(shown))
+    avoid = _avoided(task, before, shown, config, _no_trials(task))
     main = _chosen(task, answers, len(shown), config, rng, avoid)
-    return task.assemble(
-        *(shown, stimuli.levels, config, main, rng), avoid=None, checks_before=checks_before
-    )
+    return session_list(task, shown, stimuli.levels, config, main, rng, before=checks_before)
 
 
 def adaptive_blocks(config: Any) -> range:
@@ -208,7 +67,7 @@ def with_adaptive_block(
     answers: AnswerDraws | None,
     rng: np.random.Generator,
     *,
-    task: Adapting = TRIPLET_BLOCKS,
+    task: ListDesign = TRIPLET_LISTS,
     before: Sequence[pd.DataFrame] = (),
     checks_before: int = 0,
     candidates: Candidates | None = None,
@@ -241,46 +100,92 @@ def with_adaptive_block(
     if getattr(config, "plan", None):
         raise TwoalikeError("design: blocks that adapt cannot follow design.plan. Empty it.")
     kept = _no_trials(task) if block == blocks[0] else _kept(table, block, blocks[0])
-    shown = shown_table(stimuli, config.exclude, task.table)
+    shown = task.shown(stimuli, config)
     m, at = len(shown), block - blocks[0]
-    task.require(config, m)
+    _require(task, config, m)
     own = _share(config, at, len(blocks))
-    avoid = task.avoided(before, shown, config, kept)
+    avoid = _avoided(task, before, shown, config, kept)
     if answers is None:
-        rows = task.balanced(avoid, m, getattr(own, task.number), rng)
-        main = Chosen.of(rows, "random")
+        rows = task.trial_form(config).least_shown(avoid, m, getattr(own, task.number), rng)
+        main = chosen(rows, "random")
     else:
         pool = None if candidates is None else candidates(getattr(own, task.number), avoid, rng)
         main = _chosen(task, answers, m, own, rng, avoid, pool)
-    new = task.assemble(
-        *(shown, stimuli.levels, own, main, rng),
+    new = session_list(
+        *(task, shown, stimuli.levels, own, main, rng),
         avoid=avoid,
-        checks_before=checks_before + config.catch * at // len(blocks),
+        before=checks_before + config.catch * at // len(blocks),
     )
     new["trial_index"] += len(kept)
     new["repeat_of"] += len(kept)
     new["block_index"] += block - int(new["block_index"].max())
-    return typed(pd.concat([kept, new], ignore_index=True), task.trial_list)
+    return typed(pd.concat([kept, new], ignore_index=True), task.form)
 
 
-def _no_trials(task: Adapting) -> pd.DataFrame:
-    return typed(pd.DataFrame([], columns=list(task.trial_list.names)), task.trial_list)
+def judged_trials(
+    task: ListDesign, tables: Collection[pd.DataFrame], shown: pd.DataFrame, config: Any
+) -> Sets:
+    """Judged trials of lists as indices, without those of objects that are not shown any more."""
+    form, where = task.trial_form(config), pd.Index(shown["id"])
+    parts: list[Sets] = [np.empty((0, form.items), dtype=np.int64)]
+    for table in tables:
+        judged = table[table["trial_type"] != "practice"]
+        if "n_items" in judged:
+            judged = judged[judged["n_items"] == form.items]
+        names = task.form.items[: form.items]
+        items = np.stack([where.get_indexer(pd.Index(judged[name])) for name in names], axis=1)
+        different = (np.diff(np.sort(items, axis=1), axis=1) > 0).all(axis=1)
+        rows = items[different & (items >= 0).all(axis=1)]
+        parts.append(form.in_order(rows).astype(np.int64))
+    return np.unique(np.concatenate(parts), axis=0)
+
+
+def _avoided(
+    task: ListDesign,
+    tables: Sequence[pd.DataFrame],
+    shown: pd.DataFrame,
+    config: Any,
+    kept: pd.DataFrame,
+) -> Sets:
+    """Trials that are not to come again: those of other lists, and of the session so far."""
+    while True:
+        found = judged_trials(task, [*tables, kept], shown, config)
+        left = task.trial_form(config).count(len(shown)) - len(found)
+        if not (task.again and tables) or left >= getattr(config, task.number):
+            return found
+        tables = tables[1:]
+
+
+def _require(task: ListDesign, config: Any, m: int) -> None:
+    """Refuse numbers of trials that leave nothing to choose among ``m`` objects."""
+    require_trials(task, config, m)
+    n, form = getattr(config, task.number), task.trial_form(config)
+    if n >= form.count(m):
+        raise TwoalikeError(
+            f"{task.table}: asked for {n} {form.noun}, and {m} objects have {form.count(m)}: "
+            f"there is nothing to choose. Lower {task.table}.{task.number}, or use another "
+            f"{task.table}.sampler."
+        )
+
+
+def _no_trials(task: ListDesign) -> pd.DataFrame:
+    return typed(pd.DataFrame([], columns=list(task.form.names)), task.form)
 
 
 def _chosen(
-    task: Adapting,
+    task: ListDesign,
     answers: AnswerDraws,
     m: int,
     config: Any,
     rng: np.random.Generator,
     avoid: Sets,
     candidates: Sets | None = None,
-) -> Chosen:
+) -> pd.DataFrame:
     try:
         block = adaptive_trials(
             *(answers, m, getattr(config, task.number)),
             rng=rng,
-            form=task.form(config),
+            form=task.trial_form(config),
             random_share=config.random_share,
             shown=avoid,
             candidates=candidates,
@@ -290,7 +195,7 @@ def _chosen(
             f"{task.table}: {error} Lower {task.table}.{task.number} or add stimuli."
         ) from error
     samplers = ["random" if by_chance else "adaptive" for by_chance in block.is_random]
-    return Chosen.of(block.trials, samplers, scores=block.score)
+    return chosen(block.trials, samplers).assign(sampler_score=block.score)
 
 
 def _kept(table: pd.DataFrame | None, block: int, first: int) -> pd.DataFrame:

@@ -9,13 +9,12 @@ doi:10.1016/S0304-0208(08)73128-1): a triangle of open pairs is taken, and where
 taken already, the triangle that has it gives way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
-from twoalike.design._triplets import Chosen, Sets, Triplets, deal_covering, refuse_few_sessions
-from twoalike.study import DesignConfig
+from twoalike.design._form import Triplets
 
 RESTARTS = 8
 """Climbs tried before a design a little larger is accepted; the first nearly always succeeds."""
@@ -242,46 +241,3 @@ def _uniform(rng: np.random.Generator) -> Iterator[float]:
     """Endless uniform numbers in [0, 1); one by one they would cost ten times as much."""
     while True:
         yield from rng.random(4096).tolist()
-
-
-def coverage_sessions(
-    m: int, config: DesignConfig, sessions: int, rng: np.random.Generator
-) -> list[Chosen]:
-    """Choose main triplets of sessions that together show each pair of objects.
-
-    Trials that are not needed for it are filled with random triplets.
-    """
-    _require_room(m, config, sessions, covering_bound(m, config.pair_repeats))
-    cover = covering_triplets(m, config.pair_repeats, rng)
-    _require_room(m, config, sessions, len(cover))
-    return deal_covering(cover, config.trials, sessions, m, rng, filling_triplets)
-
-
-def _require_room(m: int, config: DesignConfig, sessions: int, needed: int) -> None:
-    times = "once" if config.pair_repeats == 1 else f"{config.pair_repeats} times"
-    # No session shows a triplet twice, and a pair is in m - 2 triplets.
-    least = -(-config.pair_repeats // (m - 2))
-    what = f"each pair of {m} objects {times}"
-    refuse_few_sessions("design", what, needed, config.trials, sessions, least=least)
-
-
-def filling_triplets(taken: Sets, m: int, n: int, rng: np.random.Generator) -> Sets:
-    """Draw ``n`` further sets of the size of those taken, each of the objects shown least so far.
-
-    Ties are broken at random.
-    """
-    used = {tuple(row) for row in taken.tolist()}
-    shown = np.bincount(taken.ravel(), minlength=m)
-    rows: list[Sequence[int]] = []
-    size = taken.shape[1]
-    for _ in range(n):
-        order = np.argsort(shown + rng.random(m)).tolist()
-        free = (row for row in combinations(order, size) if tuple(sorted(row)) not in used)
-        found = next(free, None)
-        if found is None:
-            raise ValueError(f"asked for {n} further triplets, {len(rows)} are left.")
-        row = sorted(found)
-        used.add(tuple(row))
-        shown[row] += 1
-        rows.append(row)
-    return np.array(rows, dtype=np.int64).reshape(-1, size)

@@ -10,16 +10,15 @@ taken as Gaussian, so that an answer shrinks the uncertainty of all other trials
 does not depend on what the answer is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
-from math import ceil, comb
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import Question, entropy
-from twoalike.design._triplets import Sets, fresh_triplets
+from twoalike.choice import entropy
+from twoalike.design._form import Sets, TrialForm, Used
 from twoalike.study import Booleans, Floats, Integers
 
 AnswerDraws = Callable[[Sets], npt.NDArray[np.floating]]
@@ -30,8 +29,6 @@ Candidates = Callable[[int, Sets, np.random.Generator], Sets]
 """From the number of trials of a block, trials that are not to come again and a source of
 randomness to the trials to choose from, shape (n, k), in the order of their :class:`TrialForm`."""
 
-CANDIDATES = 20_000
-"""Triplets scored; all there are of up to 50 objects."""
 DRAWS = 300
 """Most posterior draws whose covariance measures what answers share: bounds memory."""
 SLACK = 1.5
@@ -39,83 +36,6 @@ SLACK = 1.5
 ROWS = 2_048  # trials predicted at once: bounds memory
 CERTAIN = 1e-6  # least probability that deviations are divided by
 NOISE_FLOOR = 1e-3  # variance of an answer that draws are all sure of but split about
-
-
-@dataclass(frozen=True)
-class TrialForm:
-    """What a trial shows: k objects in any order, or a reference (object 1) and k - 1 others.
-
-    A trial is a row of k object indices, ascending but for a reference, which stays first.
-
-    Examples
-    --------
-    >>> TrialForm(3).count(4), TrialForm(3, anchored=True).count(4), TrialForm(2).count(4)
-    (4, 12, 6)
-    """
-
-    items: int = 3
-    anchored: bool = False
-    candidates: int = CANDIDATES
-    """Trials scored: fewer where one has many answers, whose covariances are kept."""
-
-    @classmethod
-    def of(cls, question: Question | None) -> "TrialForm":
-        """Give the form of a question; None: of a pair that is rated.
-
-        Examples
-        --------
-        >>> TrialForm.of(Question("most_alike", 4))
-        TrialForm(items=4, anchored=False, candidates=8000)
-        """
-        if question is None:
-            return cls(2)
-        axes = max(len(question.answers) - 1, 2)
-        return cls(question.items, question.anchored, CANDIDATES * 2 // axes)
-
-    @property
-    def noun(self) -> str:
-        """What trials are called in messages."""
-        if self.anchored:
-            return "questions"
-        return {2: "pairs", 3: "triplets"}.get(self.items, f"sets of {self.items}")
-
-    def count(self, m: int) -> int:
-        """Count the different trials of m objects."""
-        return comb(m, self.items) * (self.items if self.anchored else 1)
-
-    def in_order(self, rows: Integers) -> Integers:
-        """Sort the objects of each trial, shape (n, k), a reference staying first."""
-        if not self.anchored:
-            return np.sort(rows, axis=1)
-        return np.concatenate([rows[:, :1], np.sort(rows[:, 1:], axis=1)], axis=1)
-
-    def every(self, m: int) -> Iterator[tuple[int, ...]]:
-        """Go through all trials of m objects."""
-        for row in combinations(range(m), self.items):
-            if not self.anchored:
-                yield row
-                continue
-            for place in range(self.items):
-                yield (row[place], *row[:place], *row[place + 1 :])
-
-    def draw(
-        self, m: int, n: int, used: set[tuple[int, ...]], rng: np.random.Generator
-    ) -> Integers:
-        """Draw ``n`` distinct trials that are not in ``used``, and add them to it."""
-        if not self.anchored:
-            return fresh_triplets(m, n, used, rng, self.items)
-        if n > self.count(m) - len(used):
-            raise ValueError(
-                f"asked for {n} further {self.noun}, {self.count(m) - len(used)} are left."
-            )
-        rows: list[tuple[int, ...]] = []
-        while len(rows) < n:
-            first, *others = rng.choice(m, size=self.items, replace=False).tolist()
-            row = (first, *sorted(others))
-            if row not in used:
-                used.add(row)
-                rows.append(row)
-        return np.array(rows, dtype=np.int64).reshape(-1, self.items)
 
 
 TRIPLETS = TrialForm()
@@ -231,7 +151,7 @@ def adaptive_trials(
 def candidate_trials(
     m: int,
     size: int,
-    used: set[tuple[int, ...]],
+    used: Used,
     rng: np.random.Generator,
     form: TrialForm = TRIPLETS,
 ) -> Sets:

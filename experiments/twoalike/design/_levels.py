@@ -13,14 +13,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from twoalike.design._triplets import Chosen, deal
-from twoalike.study import MISSING, DesignConfig, Floats, Integers, LevelShares, TwoalikeError
+from twoalike.design._coverage import chosen, deal, objects_of
+from twoalike.design._form import Used
+from twoalike.study import (
+    MISSING,
+    DesignConfig,
+    Floats,
+    Integers,
+    LevelShares,
+    Study,
+    TwoalikeError,
+)
 from twoalike.tables import STIMULI
 
 CONDITIONS = {"within": "fine", "between": "coarse", "boundary": "boundary"}
 """Name of each level in the column ``condition``, which the tables of choices read."""
-
-type Key = tuple[int, int, int]
 
 
 def level_counts(n: int, shares: LevelShares) -> dict[str, int]:
@@ -41,7 +48,7 @@ class LevelSampler:
     ``used`` do not come again, and those drawn are added to it.
     """
 
-    def __init__(self, classes: Integers, used: set[Key], rng: np.random.Generator) -> None:
+    def __init__(self, classes: Integers, used: Used, rng: np.random.Generator) -> None:
         self._classes = classes
         self._used = used
         self._rng = rng
@@ -61,10 +68,10 @@ class LevelSampler:
         between = comb(m, 3) - within - boundary
         return {"within": within, "between": between, "boundary": boundary}
 
-    def draw(self, counts: dict[str, int]) -> Chosen:
+    def draw(self, counts: dict[str, int]) -> pd.DataFrame:
         """Draw so many triplets of each level, in random order."""
         available = self.available()
-        rows: list[Key] = []
+        rows: list[tuple[int, ...]] = []
         conditions: list[str] = []
         # The most constrained level first; the others then even out how often objects are shown.
         for level in ("within", "boundary", "between"):
@@ -78,22 +85,21 @@ class LevelSampler:
                 self._take(row)
                 rows.append(row)
                 conditions.append(CONDITIONS[level])
-        triplets = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        return Chosen.of(triplets, "levels", conditions).take(self._rng.permutation(len(rows)))
+        trials = chosen(np.array(rows, dtype=np.int64).reshape(-1, 3), "levels")
+        order = self._rng.permutation(len(rows))
+        return trials.assign(condition=np.array(conditions, dtype=object)).iloc[order]
 
-    def _take(self, row: Key) -> None:
+    def _take(self, row: tuple[int, ...]) -> None:
         self._used.add(row)
         items = list(row)
         self.exposure[items] += 1
         self._key[items] = self.exposure[items] + self._rng.random(3)
 
-    def _lowest(self, level: str) -> Iterator[Key]:
+    def _lowest(self, level: str) -> Iterator[tuple[int, ...]]:
         """Triplets not used yet, those of the least shown objects first."""
         rows = {"within": self._within, "between": self._between, "boundary": self._boundary}
-        for items in rows[level]():
-            first, second, third = sorted(items)
-            if (first, second, third) not in self._used:
-                yield first, second, third
+        in_order = (tuple(sorted(items)) for items in rows[level]())
+        return (row for row in in_order if row not in self._used)
 
     def _classes_in_turn(self, least: int) -> Iterator[list[int]]:
         """Members of each class with ``least`` or more, least shown class and member first."""
@@ -230,16 +236,23 @@ def _clusters(ids: Sequence[str], path: Path, clusters: int, rng: np.random.Gene
     )
 
 
-def level_session(classes: Integers, config: DesignConfig, rng: np.random.Generator) -> Chosen:
+def study_classes(study: Study, shown: pd.DataFrame, levels: Sequence[str]) -> Integers:
+    """Class of each object, shape (m,): clusters do not differ between the sessions of a study."""
+    rng = np.random.default_rng([study.config.seed, 2])
+    return object_classes(shown, levels, study.config.design, study.root, rng)
+
+
+def level_session(
+    classes: Integers, config: DesignConfig, rng: np.random.Generator
+) -> pd.DataFrame:
     """Draw the main triplets of one session, in the shares that ``config`` wants."""
     return _draw(LevelSampler(classes, set(), rng), level_counts(config.trials, config.shares))
 
 
 def level_practice(
-    classes: Integers, config: DesignConfig, main: Chosen, rng: np.random.Generator
-) -> Chosen:
-    """Practice triplets that are none of the main ones, equally many of each level in use."""
-    used = {(a, b, c) for a, b, c in main.triplets.tolist()}
+    classes: Integers, config: DesignConfig, used: Used, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Practice triplets that are not in ``used``, equally many of each level in use."""
     in_use = {name: share > 0 for name, share in config.shares.model_dump().items()}
     equal = LevelShares(**{name: on / sum(in_use.values()) for name, on in in_use.items()})
     return _draw(LevelSampler(classes, used, rng), level_counts(config.practice, equal))
@@ -251,7 +264,7 @@ def level_sessions(
     participants: int,
     sessions: int,
     rng: np.random.Generator,
-) -> list[Chosen]:
+) -> list[pd.DataFrame]:
     """Draw main triplets of sessions in which several people judge each triplet.
 
     Each triplet goes to exactly ``config.lists_per_triplet`` participants. They fall into as
@@ -268,15 +281,16 @@ def level_sessions(
     lists = participants // groups * sessions
     counts = level_counts(config.trials, config.shares)
     pool = _draw(LevelSampler(classes, set(), rng), {name: n * lists for name, n in counts.items()})
-    dealt = [deal(pool.triplets, pool.conditions, lists, len(classes), rng) for _ in range(groups)]
+    triplets, conditions = objects_of(pool), pool["condition"].tolist()
+    dealt = [deal(triplets, conditions, lists, len(classes), rng) for _ in range(groups)]
     return [
-        pool.take(rng.permutation(dealt[who % groups][who // groups * sessions + session]))
+        pool.iloc[rng.permutation(dealt[who % groups][who // groups * sessions + session])]
         for who in range(participants)
         for session in range(sessions)
     ]
 
 
-def _draw(sampler: LevelSampler, counts: dict[str, int]) -> Chosen:
+def _draw(sampler: LevelSampler, counts: dict[str, int]) -> pd.DataFrame:
     try:
         return sampler.draw(counts)
     except ValueError as error:

@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 
 from twoalike.design._evidence import ArrangedTrial, pair_evidence, rescaled_average
-from twoalike.design._session import participant_number
 from twoalike.study import ArrangementConfig, Floats, Integers
 
 type EndReason = Literal["evidence", "time", "max_trials", "list"]
@@ -56,20 +55,6 @@ class ArrangementEnd(EvidenceState):
     reason: EndReason
     """``evidence``: every pair has enough; ``time``: the session's minutes are spent;
     ``max_trials``: the session has had its trials; ``list``: the list is through."""
-
-
-def arrangement_rng(
-    study_seed: int, participant: str, session: int, trial: int
-) -> np.random.Generator:
-    """Source of randomness of one trial of a simulated multi-arrangement session.
-
-    Parameters
-    ----------
-    trial
-        Number of the main trial in the session, from 1; 0 is for the list of any session.
-    """
-    words = [study_seed, participant_number(participant), session, trial]
-    return np.random.default_rng(np.random.SeedSequence(words))
 
 
 def next_arrangement(

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.design._part import only_objects
+from twoalike.design._objects import only_objects
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Integers, Study, TwoalikeError
 

@@ -1,130 +1,21 @@
-"""Which objects a design shows, and what their categories allow: attention checks above all.
+"""Which objects a design shows: without those excluded, in a condition, of a person's set."""
 
-A check shows two individuals of one kind and one object of a far kind: the pair shares the finest
-category, the odd one differs from it in the coarsest. Anyone who looks at the images gets it right,
-whatever else they find alike.
-"""
-
-from collections.abc import Mapping, Sequence
-from math import comb
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._triplets import Sets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import (
-    MISSING,
-    AnchoredConfig,
-    ArrangementConfig,
-    DesignConfig,
-    ExclusionConfig,
-    FreeSortingConfig,
-    ManyConfig,
-    MostAlikePairConfig,
-    OddOneOfManyConfig,
-    PairRatingConfig,
-    TwoalikeError,
-    counted,
-)
-from twoalike.tables import choice_columns
+from twoalike.study import SAFE_SEED, Condition, Strict, Study, StudyConfig, TwoalikeError
 
 
-def catch_triplets(
-    levels: pd.DataFrame,
-    n: int,
-    used: set[tuple[int, ...]],
-    rng: np.random.Generator,
-    size: int = 3,
-) -> tuple[Sets, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Draw ``n`` attention checks that are not in ``used``, and add them to it.
-
-    Returns the triplets, shape (n, 3), and the place 0, 1, 2 of the odd one in each row; or sets of
-    k = ``size`` objects, k - 1 of them alike.
-    """
-    if n == 0:
-        return np.empty((0, size), dtype=np.int64), np.empty(0, dtype=np.int64)
-    groups = [(near, far) for near, far in kinds(levels) if len(near) > size - 2]
-    pairs = np.array([comb(len(near), size - 1) for near, _ in groups], dtype=np.int64)
-    total = sum(comb(len(near), size - 1) * len(far) for near, far in groups)
-    if total < n:
-        alike = "two" if size == 3 else str(size - 1)
-        raise ValueError(
-            f"asked for {n} attention checks, the categories allow {total}: each needs {alike} "
-            "objects of one finest category and one of another coarsest category."
-        )
-    rows: list[tuple[int, ...]] = []
-    odd: list[int] = []
-    tried: set[tuple[int, ...]] = set()
-    while len(rows) < n:
-        if len(tried) == total:
-            raise ValueError(f"asked for {n} attention checks, only {len(rows)} are not used yet.")
-        near, far = groups[rng.choice(len(groups), p=pairs / pairs.sum())]
-        pair = rng.choice(near, size=size - 1, replace=False).tolist()
-        stranger = int(rng.choice(far))
-        row = tuple(sorted((*pair, stranger)))
-        tried.add(row)
-        if row not in used:
-            used.add(row)
-            rows.append(row)
-            odd.append(row.index(stranger))
-    return np.array(rows, dtype=np.int64), np.array(odd, dtype=np.int64)
-
-
-def allows_checks(levels: pd.DataFrame) -> bool:
-    """Whether the categories allow attention checks of three images.
-
-    Parameters
-    ----------
-    levels
-        Categories of the objects, coarse to fine; ``n/a`` where an object has none.
-
-    Examples
-    --------
-    >>> allows_checks(pd.DataFrame({"kind": ["cat", "cat", "car"]}))
-    True
-    >>> allows_checks(pd.DataFrame({"kind": ["cat", "dog", "car"]}))
-    False
-    """
-    return any(len(near) > 1 and len(far) > 0 for near, far in kinds(levels))
-
-
-def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
-    """Find the indices of each finest category's objects, and of all objects far from them."""
-    if levels.shape[1] == 0:
-        return []
-    coarse, fine = levels.iloc[:, 0].to_numpy(), levels.iloc[:, -1].to_numpy()
-    named = coarse != MISSING
-    far = {kind: np.flatnonzero(named & (coarse != kind)).tolist() for kind in set(coarse)}
-    # The whole path makes a category: two folders may share the name of the finest level.
-    path = pd.Series(list(zip(*(levels[name] for name in levels), strict=True)))
-    found = []
-    for _, group in path.groupby(path, sort=False):
-        members = [int(index) for index in group.index if named[index] and fine[index] != MISSING]
-        if members and far[coarse[members[0]]]:
-            found.append((members, far[coarse[members[0]]]))
-    return found
-
-
-def shown_objects(
-    stimuli: StimulusSet,
-    config: DesignConfig
-    | AnchoredConfig
-    | ManyConfig
-    | ArrangementConfig
-    | PairRatingConfig
-    | FreeSortingConfig,
-) -> tuple[str, ...]:
-    """Objects that ``config.exclude`` leaves, in manifest order."""
-    names = {
-        AnchoredConfig: "anchored",
-        OddOneOfManyConfig: "odd_one_of_many",
-        MostAlikePairConfig: "most_alike_pair",
-        ArrangementConfig: "arrangement",
-        PairRatingConfig: "pair_rating",
-        FreeSortingConfig: "free_sorting",
-    }
-    return tuple(shown_table(stimuli, config.exclude, names.get(type(config), "design"))["id"])
+def shown_objects(stimuli: StimulusSet, config: Strict) -> tuple[str, ...]:
+    """Objects that the settings of a task's lists leave in (``exclude``), in manifest order."""
+    tables = StudyConfig.model_fields.items()
+    name = next(key for key, field in tables if field.annotation is type(config))
+    exclude = config.exclude  # type: ignore[attr-defined]
+    return tuple(shown_table(stimuli, exclude, name)["id"])
 
 
 def shown_table(
@@ -159,74 +50,51 @@ def shown_table(
     return shown
 
 
-def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
-    """Give the reason why an analysis leaves a session out, by the declared rule, or None.
+def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
+    """Return the study as a condition within a session does it.
 
-    Parameters
-    ----------
-    trials
-        Raw table of one session of choices or ratings, as text or with types: columns
-        ``trial_type``, ``response`` (a number; ``n/a`` or missing) and ``expected_odd`` or
-        ``expected_response`` (the same), or ``expected_rating`` and ``correct``.
-    rule
-        Lowest accuracy in attention checks, and most trials without a response. A check without
-        a response is not answered right; one exactly at the limit is kept.
-
-    Examples
-    --------
-    >>> trials = pd.DataFrame({
-    ...     "trial_type": ["catch"] * 16,
-    ...     "expected_odd": ["1"] * 16,
-    ...     "response": ["1"] * 14 + ["2", "n/a"],
-    ... })
-    >>> excluded(trials, ExclusionConfig())
-    'attention checks: 14 of 16 right, 90 % expected'
-    >>> excluded(trials[1:], ExclusionConfig(catch_accuracy=0.8)) is None
-    True
+    It shows the condition's objects only, and draws from a seed of its own: two conditions that
+    show the same objects would otherwise show the same trials in the same order.
     """
-    response = pd.to_numeric(trials["response"], errors="coerce").astype("float64")
-    checks = trials["trial_type"] == "catch"
-    if "expected_rating" in trials:
-        was_right = trials["correct"].astype(str).str.lower() == "true"
-    else:
-        answer = trials[choice_columns(trials.columns)[1]]
-        was_right = response == pd.to_numeric(answer, errors="coerce").astype("float64")
-    right = int((checks & was_right).sum())
-    # Compared as counts: 0.9 * 10 checks are 9 and not a little more.
-    if right < round(rule.catch_accuracy * int(checks.sum()), 9):
-        return (
-            f"attention checks: {right} of {int(checks.sum())} right, "
-            f"{rule.catch_accuracy * 100:g} % expected"
-        )
-    missed = int(response.isna().sum())
-    if missed > rule.missed:
-        return f"no response in {counted(missed, 'trial')}, {rule.missed} allowed"
-    return None
+    there = study.in_condition(name)
+    own = there.own_condition
+    assert own is not None
+    words = np.random.SeedSequence([study.config.seed, there.run]).generate_state(2, np.uint64)
+    # As hard to guess as the study's own, which is what ``share`` judges it by.
+    high = 0 if study.config.seed < SAFE_SEED else int(words[1])
+    config = study.config.model_copy(update={"seed": (high << 64) + int(words[0])})
+    there = replace(there, config=config)
+    return only_objects(there, stimuli, _objects_of(own, study, stimuli)) if own.objects else there
 
 
-def excluded_pairs(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
-    """Give the reason why an analysis leaves a session of the most-alike-pair task out, or None.
+def only_objects(study: Study, stimuli: StimulusSet, shown: Collection[str]) -> Study:
+    """Return the study with all objects but those ``shown`` excluded, from any task's design."""
+    hidden = [name for name in stimuli.ids if name not in shown]
+    updates = {}
+    for key in type(study.config).model_fields:
+        table = getattr(study.config, key)
+        if isinstance(table, Strict) and "exclude" in type(table).model_fields:
+            left_out = table.exclude  # type: ignore[attr-defined]
+            ids = list(dict.fromkeys([*left_out.get("id", []), *hidden]))
+            exclude = {**left_out, "id": ids} if ids else left_out
+            updates[key] = table.model_copy(update={"exclude": exclude})
+    return replace(study, config=study.config.model_copy(update=updates))
 
-    Parameters
-    ----------
-    trials
-        Raw table of one session: columns ``trial_type``, ``response_1``, ``response_2``,
-        ``expected_1`` and ``expected_2``.
-    rule
-        As for :func:`excluded`.
 
-    Examples
-    --------
-    >>> answers = {"response_1": ["1"], "response_2": ["3"]}
-    >>> right = {"expected_1": ["1"], "expected_2": ["2"]}
-    >>> trials = pd.DataFrame({"trial_type": ["catch"], **answers, **right})
-    >>> excluded_pairs(trials, ExclusionConfig())
-    'attention checks: 0 of 1 right, 90 % expected'
-    """
-    response, expected = (
-        10 * pd.to_numeric(trials[f"{name}_1"], errors="coerce").astype("float64")
-        + pd.to_numeric(trials[f"{name}_2"], errors="coerce").astype("float64")
-        for name in ("response", "expected")
-    )
-    pairs = {"trial_type": trials["trial_type"], "response": response, "expected_odd": expected}
-    return excluded(pd.DataFrame(pairs), rule)
+def _objects_of(condition: Condition, study: Study, stimuli: StimulusSet) -> list[str]:
+    table = stimuli.table
+    keep = pd.Series(True, index=table.index)
+    where = f"{study.root / 'study.toml'}: conditions, {condition.name}, objects"
+    for column, values in condition.objects.items():
+        columns = ("id", *stimuli.levels)
+        if column not in columns:
+            raise TwoalikeError(
+                where=where, expected=f"one of the columns {', '.join(columns)}", found=repr(column)
+            )
+        if unknown := sorted(set(values) - set(table[column])):
+            raise TwoalikeError(
+                f"{where}: {column} {unknown[0]!r} is not in the manifest of {stimuli.folder}. "
+                "Check the spelling."
+            )
+        keep &= table[column].isin(values)
+    return table["id"][keep].tolist()

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._covering import covering_bound
-from twoalike.design._many import set_bound
-from twoalike.study import Integers, TwoalikeError
+from twoalike.design._coverage import fewest_trials
+from twoalike.design._form import TrialForm
+from twoalike.study import TwoalikeError
 from twoalike.tables import (
     CHOICE_COLUMNS,
     MANY_PLACES,
@@ -21,10 +19,13 @@ from twoalike.tables import (
     choice_columns,
 )
 
+_ANSWERS = ("expected_odd", "expected_response", "expected_1", "expected_2")
+"""Columns that name an image as the right answer."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class DesignSummary:
-    """Figures of a design; practice trials count in ``trials`` and ``kinds`` only."""
+    """Figures of a design; practice counts in ``trials``, ``kinds`` and ``placements`` only."""
 
     trials: int
     triplets: int
@@ -33,6 +34,9 @@ class DesignSummary:
     bound: int
     """The fewest of them that show every pair once; of anchored choices a pair is a reference and
     a candidate."""
+    items_min: int
+    items_max: int
+    """``items_min``, ``items_max``: Sizes of the smallest and the largest trial."""
     pairs_shown: float
     """Share of the pairs of objects that some trial shows, in [0, 1]."""
     pair_min: int
@@ -41,7 +45,7 @@ class DesignSummary:
     exposure_max: int
     """Numbers of trials that show a pair, or an object."""
     place_spread: int
-    """Largest difference, over objects, between an object's counts at two places."""
+    """Largest difference, over objects, between an object's counts at two places; 0 without."""
     kinds: dict[str, int]
     """Trials of each type."""
     conditions: dict[str, float]
@@ -51,6 +55,12 @@ class DesignSummary:
     catch_sides: tuple[int, ...]
     """Attention checks with the right answer left, middle, right, or at each numbered place; of
     right pairs both images count."""
+    scale_groups: int
+    """Into how many groups, without a pair in common, the main trials of a list fall, at most over
+    lists. Every arrangement has its own scale, which only common pairs tie: 1 is ideal, 0 where
+    there are no main trials."""
+    placements: int
+    """Images to show or to place, in all."""
 
 
 def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> DesignSummary:
@@ -59,62 +69,79 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     Parameters
     ----------
     tables
-        Trial lists of a task of choices, with columns such as those of
-        :data:`twoalike.design.TRIAL_LIST`.
+        Trial lists of any task: one row a trial, or an item of a trial.
     ids
         Objects of the design, m of them; those never shown count as such.
     """
-    table = pd.concat(tables, ignore_index=True)
-    judged = table[table["trial_type"] != "practice"]
+    from scipy.sparse import csr_array, triu
+
+    whole = pd.concat([table.assign(list=k) for k, table in enumerate(tables)], ignore_index=True)
+    long = _one_a_row(whole)
+    judged = long[long["trial_type"] != "practice"]
     if judged.empty:
         raise TwoalikeError("summary: expected trials that are not practice, found none.")
-    names = [name for name in MANY_STIMULI if name in table and judged[name].notna().any()]
-    items = np.stack([pd.Index(ids).get_indexer(pd.Index(judged[name])) for name in names], axis=1)
-    if ((items < 0) & judged[names].notna().to_numpy()).any():
+    item = pd.Index(ids).get_indexer(pd.Index(judged["stimulus"]))
+    if (item < 0).any():
         raise TwoalikeError("summary: a trial shows an object that is not among the ids given.")
-    anchored = choice_columns(table.columns) == CHOICE_COLUMNS[1]
-    start = 1 if anchored else 0  # the reference stays first
-    questions = np.column_stack([items[:, :start], np.sort(items[:, start:], axis=1)])
-    places = _place_counts(judged, items, len(ids))
-    m, bound = len(ids), -(-comb(len(ids), 2) // 2)
-    if not anchored:
-        bound = set_bound(m, len(names)) if "n_items" in table else covering_bound(m)
-    exposure = places.sum(axis=1)
-    main = judged[judged["trial_type"] == "main"]
-    shares = main["condition"].dropna().value_counts(normalize=True)
+    trial = judged.groupby(["list", "trial_index"], sort=False).ngroup().to_numpy()
+    shape, ones = (trial.max() + 1, len(ids)), np.ones(len(trial), dtype=np.int64)
+    member = csr_array((ones, (trial, item)), shape=shape)
+    # Of anchored choices only pairs with the reference count.
+    anchored = choice_columns(whole.columns) == CHOICE_COLUMNS[1]
+    first = (judged["number"] == 1).to_numpy() & anchored
+    reference = csr_array((ones[first], (trial[first], item[first])), shape=shape)
+    pairs = reference.T @ (member - reference) if anchored else member.T @ member
+    exposure, sizes = member.sum(axis=0), long.groupby(["list", "trial_index"]).size()
+    rows = whole.drop_duplicates(["list", "trial_index"])
+    main = rows[rows["trial_type"] == "main"]
+    shares = main["condition"].dropna().value_counts(normalize=True) if "condition" in main else {}
+    chosen = main["scheduler" if "scheduler" in main else "sampler"]
     return DesignSummary(
-        trials=len(table),
-        triplets=len(np.unique(questions, axis=0)),
-        **_pair_figures(items, m, anchored),
-        bound=bound,
+        trials=len(sizes),
+        triplets=len(
+            {
+                (*row[:1], *sorted(row[1:])) if anchored else (*sorted(row),)
+                for row in judged.groupby(trial)["stimulus"].agg(list)
+            }
+        ),
+        bound=fewest_trials(TrialForm(int(sizes.max()), anchored), len(ids)),
+        items_min=int(sizes.min()),
+        items_max=int(sizes.max()),
+        **_pair_figures(triu(pairs + pairs.T if anchored else pairs, k=1).data, len(ids)),
         exposure_min=int(exposure.min()),
         exposure_max=int(exposure.max()),
-        place_spread=int((places.max(axis=1) - places.min(axis=1)).max()),
-        kinds=_counts(table["trial_type"], TRIAL_TYPES),
+        place_spread=_place_spread(judged),
+        kinds=_counts(rows["trial_type"], TRIAL_TYPES),
         conditions={str(name): float(share) for name, share in sorted(shares.items())},
-        samplers=_counts(main["sampler"], sorted(main["sampler"].unique())),
-        catch_sides=_catch_sides(judged[judged["trial_type"] == "catch"], _places(judged)),
+        samplers=_counts(chosen, sorted(chosen.unique())),
+        catch_sides=_catch_sides(rows[rows["trial_type"] == "catch"], _places(rows)),
+        scale_groups=max(_scale_groups(own) for _, own in long.groupby("list")),
+        placements=len(long),
     )
+
+
+def _one_a_row(table: pd.DataFrame) -> pd.DataFrame:
+    """List with a row an item of a trial: ``number`` of the object in the trial, and ``place``."""
+    names = [name for name in MANY_STIMULI if name in table]
+    if not names:
+        return table.assign(number=0, place=0)
+    keys = table[["list", "trial_index", "trial_type"]]
+    parts = [
+        keys.assign(number=k, stimulus=table[name], place=table.get(f"position_{k}"))
+        for k, name in enumerate(names, start=1)
+    ]
+    long = pd.concat(parts).dropna(subset="stimulus")
+    return long.sort_values(["list", "trial_index", "number"], ignore_index=True)
 
 
 def _counts(values: "pd.Series[str]", names: Iterable[str]) -> dict[str, int]:
     return {name: count for name in names if (count := int((values == name).sum()))}
 
 
-def _pair_figures(items: Integers, m: int, anchored: bool) -> dict[str, Any]:
-    """How often pairs are shown, without a table of all pairs: there may be millions.
-
-    Of ``anchored`` choices only pairs with the reference count. Items that are missing are -1.
-    """
-    pairs = [
-        pair for pair in combinations(range(items.shape[1]), 2) if pair[0] == 0 or not anchored
-    ]
-    pairs_of = [np.sort(items[:, list(pair)], axis=1).astype(np.int64) for pair in pairs]
-    pairs_of = [pair[pair[:, 0] >= 0] for pair in pairs_of]
-    keys = np.concatenate([pair[:, 0] * m + pair[:, 1] for pair in pairs_of])
-    counts = np.sort(np.unique(keys, return_counts=True)[1])
+def _pair_figures(counts: np.ndarray, m: int) -> dict[str, Any]:
+    """How often pairs are shown; ``counts`` are of those that are: there may be millions."""
     n_pairs = m * (m - 1) // 2
-    never = n_pairs - len(counts)
+    counts, never = np.sort(counts), n_pairs - len(counts)
 
     def ranked(rank: int) -> int:
         return int(counts[rank - never]) if rank >= never else 0
@@ -126,25 +153,20 @@ def _pair_figures(items: Integers, m: int, anchored: bool) -> dict[str, Any]:
     }
 
 
-def _places(judged: pd.DataFrame) -> list[object]:
+def _places(rows: pd.DataFrame) -> list[object]:
     """Places of the images, in order: left to right, or numbered."""
-    if "n_items" not in judged:
+    if "n_items" not in rows:
         return list(POSITIONS)
-    return list(range(1, int(judged["n_items"].max()) + 1))
+    return list(range(1, int(rows["n_items"].max()) + 1))
 
 
-def _place_counts(judged: pd.DataFrame, items: Integers, m: int) -> Integers:
-    """How often each object is at each place, shape (m, number of places)."""
-    places = np.zeros((m, len(_places(judged))), dtype=np.int64)
-    for k, name in zip(range(items.shape[1]), MANY_PLACES, strict=False):
-        at = pd.Index(_places(judged)).get_indexer(pd.Index(judged[name]))
-        there = items[:, k] >= 0
-        np.add.at(places, (items[there, k], at[there]), 1)
-    return places
+def _place_spread(judged: pd.DataFrame) -> int:
+    table = pd.crosstab(judged["stimulus"], judged["place"]).to_numpy()
+    return int(np.ptp(table, axis=1).max()) if table.shape[1] > 1 else 0
 
 
 def _catch_sides(catch: pd.DataFrame, places: list[object]) -> tuple[int, ...]:
-    answers = [name for name in catch.columns if name.startswith("expected_")]
+    answers = [name for name in _ANSWERS if name in catch]
     at = [
         row[MANY_PLACES[int(row[answer]) - 1]]
         for row in catch.to_dict("records")
@@ -153,87 +175,12 @@ def _catch_sides(catch: pd.DataFrame, places: list[object]) -> tuple[int, ...]:
     return tuple(at.count(place) for place in places)
 
 
-@dataclass(frozen=True)
-class ArrangementSummary:
-    """Figures of a design; practice counts for trials and placements only."""
+def _scale_groups(long: pd.DataFrame) -> int:
+    """Count the groups of main trials of a list that no common pair ties."""
+    from scipy.sparse.csgraph import connected_components
 
-    trials: int
-    items_min: int
-    items_max: int
-    """``items_min``, ``items_max``: Sizes of the smallest and the largest trial."""
-    pairs_shown: float
-    """Share of the pairs of objects that some trial shows together, in [0, 1]."""
-    pair_min: int
-    pair_median: float
-    exposure_min: int
-    exposure_max: int
-    """``pair_min``, ``pair_median``, ``exposure_min``, ``exposure_max``: Numbers of trials that
-    show a pair, or an object."""
-    scale_groups: int
-    """Into how many groups, without a pair in common, the main trials of a list fall, at most over
-    lists. Every trial has its own scale, which only common pairs tie: 1 is ideal, 0 where there are
-    no main trials."""
-    placements: int
-    """Images to place, in all."""
-
-
-def summarize_arrangements(
-    tables: Sequence[pd.DataFrame], ids: Sequence[str]
-) -> ArrangementSummary:
-    """Summarise lists taken together.
-
-    Parameters
-    ----------
-    tables
-        Lists with the columns of :data:`twoalike.design.ARRANGEMENT_LIST`.
-    ids
-        Objects of the design, m of them; those never shown count as such.
-    """
-    rows = [table.assign(list=number) for number, table in enumerate(tables) if len(table)]
-    if not rows:
-        raise TwoalikeError("summary: expected trials, found none.")
-    table = pd.concat(rows, ignore_index=True)
-    place = pd.Index(ids).get_indexer(pd.Index(table["stimulus"]))
-    if (place < 0).any():
-        raise TwoalikeError("summary: a trial shows an object that is not among the ids given.")
-    trial = table.groupby(["list", "trial_index"], sort=False).ngroup().to_numpy()
-    sizes = np.bincount(trial)
-    judged = (table["trial_type"] != "practice").to_numpy()
-    member = np.zeros((len(sizes), len(ids)), dtype=np.int64)
-    member[trial[judged], place[judged]] = 1
-    pairs = (member.T @ member)[np.triu_indices(len(ids), 1)]
-    exposure = member.sum(axis=0)
-    return ArrangementSummary(
-        trials=len(sizes),
-        items_min=int(sizes.min()),
-        items_max=int(sizes.max()),
-        pairs_shown=float((pairs > 0).mean()),
-        pair_min=int(pairs.min()),
-        pair_median=float(np.median(pairs)),
-        exposure_min=int(exposure.min()),
-        exposure_max=int(exposure.max()),
-        scale_groups=max(_scale_groups(rows, ids) for rows in tables),
-        placements=len(table),
-    )
-
-
-def _scale_groups(table: pd.DataFrame, ids: Sequence[str]) -> int:
-    """Count the groups of main trials that no common pair ties."""
-    main = table[table["trial_type"] == "main"]
+    main = long[long["trial_type"] == "main"]
     if main.empty:
         return 0
-    trial = main.groupby("trial_index").ngroup().to_numpy()
-    member = np.zeros((trial.max() + 1, len(ids)))
-    member[trial, pd.Index(ids).get_indexer(pd.Index(main["stimulus"]))] = 1
-    shares = member @ member.T >= 2
-    waiting = np.ones(len(member), dtype=bool)
-    groups = 0
-    while waiting.any():
-        group = np.arange(len(member)) == waiting.argmax()
-        size = 0
-        while group.sum() > size:
-            size = group.sum()
-            group = shares[group].any(axis=0)
-        waiting &= ~group
-        groups += 1
-    return groups
+    member = pd.crosstab(main["trial_index"], main["stimulus"]).to_numpy()
+    return int(connected_components(member @ member.T >= 2, directed=False)[0])

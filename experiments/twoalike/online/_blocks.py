@@ -21,7 +21,6 @@ from twoalike.design import (
     participant_number,
     shown_objects,
     with_adaptive_block,
-    with_dealt_checks,
 )
 from twoalike.online._records import Name, Sent, Sha256
 from twoalike.online._session import BlockStep, ChoiceTrial, Part, Step, TrialStep
@@ -161,7 +160,6 @@ def next_block(
         As :func:`twoalike.design.with_adaptive_block`, or if the snapshot is of other objects.
     """
     config = study.config.design
-    config = with_dealt_checks(config, checks_before(participant, session, config.catch))
     if snapshot is not None:
         snapshot.check_objects(shown_objects(stimuli, config))
     table = with_adaptive_block(
@@ -172,6 +170,7 @@ def next_block(
         None if snapshot is None else snapshot.choices,
         np.random.default_rng([study.config.seed, participant_number(participant), session, block]),
         before=earlier,
+        checks_before=checks_before(participant, session, config.catch),
         candidates=None if snapshot is None else snapshot.candidates,
     )
     table["sampler_score"] = table["sampler_score"].round(_DECIMALS)

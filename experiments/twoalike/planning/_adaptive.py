@@ -12,7 +12,6 @@ import pandas as pd
 
 from twoalike.choice import Question, log_choice, log_set_choice
 from twoalike.design import (
-    Adapting,
     AnswerDraws,
     ListDesign,
     adaptive_blocks,
@@ -22,12 +21,10 @@ from twoalike.design import (
     session_rng,
     shown_objects,
     with_adaptive_block,
-    with_dealt_checks,
 )
 from twoalike.registry import Task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
-    DesignConfig,
     Floats,
     Integers,
     Study,
@@ -63,12 +60,6 @@ class AdaptiveDesign:
         return lists
 
     @property
-    def adapting(self) -> Adapting:
-        """How sessions of the task adapt."""
-        assert self.lists.adapting is not None
-        return self.lists.adapting
-
-    @property
     def settings(self) -> Any:
         """Settings of the task's lists."""
         return self.lists.settings(self.study)
@@ -84,7 +75,7 @@ class AdaptiveDesign:
         if self.posterior is None:
             return None
         shown = shown_objects(self.stimuli, self.settings)
-        question = self.adapting.question(self.settings)
+        question = self.lists.question(self.settings)
         if question is not None:
             return read_choice_draws(Path(self.posterior), shown, question)
         protocol = protocol_or_default(self.study, PairRating)
@@ -93,7 +84,7 @@ class AdaptiveDesign:
 
     def check(self, block: int | None) -> None:
         """Refuse parts of a study, and what cannot be chosen without a posterior."""
-        table = self.adapting.table
+        table = self.lists.table
         if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
                 f"{table}: the adaptive sampler chooses by all judgments so far, and those of "
@@ -118,14 +109,10 @@ class AdaptiveDesign:
     ) -> pd.DataFrame:
         """Design a session, or its next block; trials of ``before`` do not come again."""
         seed, config = self.study.config.seed, self.settings
-        checks = checks_before(label, number, config.catch)
-        if isinstance(config, DesignConfig):
-            config = with_dealt_checks(config, checks)
-        before = [*before, *self._earlier(label, number)]
         own: dict[str, Any] = {
-            "task": self.adapting,
-            "before": before,
-            "checks_before": checks,
+            "task": self.lists,
+            "before": [*before, *self._earlier(label, number)],
+            "checks_before": checks_before(label, number, config.catch),
         }
         if block is None:
             assert self.answers is not None  # check() refuses it

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from twoalike.design import (
-    ARRANGEMENT_LISTS,
     ListDesign,
     for_person,
     in_condition,
@@ -179,7 +178,7 @@ def _check_arguments(
             raise TwoalikeError(where=f"`{name}={value}`", expected="a whole number from 1")
     wanted = {"sampler": sampler == "adaptive", "posterior": posterior, "block": block}
     for name, given in wanted.items():
-        if given and design.adapting is None:
+        if given and design.fixed:
             raise TwoalikeError(f"`{name}=...`: {design.fixed}.")
     if sampler is not None and design.chooser != "sampler":
         raise TwoalikeError(
@@ -307,8 +306,7 @@ def _described(
         seed=study.config.seed,
         inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
         config={
-            # Arrangements are named by their label, as version 0.1 named them.
-            "task": kind.label if kind.lists is ARRANGEMENT_LISTS else kind.name,
+            "task": kind.name,
             "participant": participant,
             "session": session,
             **more,

@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import (
-    ArrangementSummary,
     DesignSummary,
     ListDesign,
     for_person,
     object_sets,
     set_counts,
     shown_objects,
-    summarize_arrangements,
     summarize_design,
 )
 from twoalike.observers import (
@@ -71,30 +69,41 @@ class ListSummary:
 
 def summarize_lists(made: TrialLists) -> ListSummary:
     """Coverage, exposure, balance and expected duration of the sessions."""
-    kind = find_task(made.task).judgments
-    if kind == "choices":
-        return _choices(made)
-    if kind in ("ratings", "sortings"):
-        return _sets(made)
-    if made.study.config.arrangement.scheduler == "lift_weakest":
+    settings = find_task(made.task).lists.settings(made.study)
+    scheduler = getattr(settings, "scheduler", "")
+    if scheduler == "lift_weakest":
         return _estimate(made)
-    return _arrangements(made)
-
-
-def _choices(made: TrialLists) -> ListSummary:
-    columns = {
-        _column(item): summarize_design([item.table], made.objects)
-        for item in made.lists[:MOST_COLUMNS]
-    }
-    if len(made.lists) > 1:
+    listed = [item for item in made.lists if len(item.table)][:MOST_COLUMNS]
+    columns = {_column(item): summarize_design([item.table], made.objects) for item in listed}
+    if len(made.lists) > 1 and listed:
         tables = [item.table for item in made.lists]
         columns[f"all {len(tables)}"] = summarize_design(tables, made.objects)
-    chosen = find_task(made.task).lists.settings(made.study).sampler
-    sampler = f"sampler {chosen}"
-    if chosen == "list":
-        sampler = f"your lists ({', '.join(list(columns.values())[-1].samplers)})"
-    rows = _choice_rows(list(columns.values()), many="n_items" in made.lists[0].table)
-    return _summary(made, columns, rows, _durations(made, made.lists[:MOST_COLUMNS]), sampler)
+    kind = find_task(made.task).judgments
+    figures = list(columns.values())
+    rows = (
+        _choice_rows(figures, many="n_items" in made.lists[0].table)
+        if kind == "choices"
+        else _set_figures(figures, arena=kind == "arrangements")
+    )
+    chosen = scheduler or f"sampler {settings.sampler}"
+    if kind == "choices" and settings.sampler == "list":
+        chosen = f"your lists ({', '.join(figures[-1].samplers)})"
+    return _summary(made, columns, rows, _durations(made, listed), chosen)
+
+
+def _set_figures(figures: Sequence[DesignSummary], *, arena: bool) -> dict[str, list[str]]:
+    """Rows of lists of sets, or of pairs to rate; some say something of arrangements only."""
+    rows = {
+        "trials": [str(s.trials) for s in figures],
+        "images a trial": [span(s.items_min, s.items_max) for s in figures],
+        "pairs shown together": [f"{s.pairs_shown:.1%}" for s in figures],
+        "trials a pair, fewest / median": [f"{s.pair_min} / {s.pair_median:g}" for s in figures],
+        "trials an object": [span(s.exposure_min, s.exposure_max) for s in figures],
+    }
+    if arena:
+        rows["groups without a common scale"] = [str(s.scale_groups) for s in figures]
+        rows["placements"] = [str(s.placements) for s in figures]
+    return rows
 
 
 def _choice_rows(figures: Sequence[DesignSummary], *, many: bool) -> dict[str, list[str]]:
@@ -119,49 +128,6 @@ def _choice_rows(figures: Sequence[DesignSummary], *, many: bool) -> dict[str, l
         counts = [" / ".join(map(str, s.catch_sides)) for s in figures]
         rows[f"checks with the right answer {sides}"] = counts
     return rows
-
-
-def _arrangements(made: TrialLists) -> ListSummary:
-    listed = [item for item in made.lists if len(item.table)]
-    tables = [item.table for item in made.lists]
-    scheduler = made.study.config.arrangement.scheduler
-    return _of_sets(made, listed, tables, scheduler, _ARRANGEMENT_ROWS)
-
-
-def _sets(made: TrialLists) -> ListSummary:
-    """Summarise pairs to rate, or sets to sort: what they show is counted as of arrangements."""
-    lists = made.lists[:MOST_COLUMNS]
-    tables = [_one_a_row(item.table) for item in made.lists]
-    sampler = f"sampler {find_task(made.task).lists.settings(made.study).sampler}"
-    rows = {key: cell for key, cell in _ARRANGEMENT_ROWS.items() if key not in _OF_ARENAS}
-    return _of_sets(made, lists, tables, sampler, rows)
-
-
-def _one_a_row(table: pd.DataFrame) -> pd.DataFrame:
-    names = [name for name in table.columns if name.startswith("stimulus_")]
-    if not names:
-        return table
-    long = table.melt(["trial_index", "trial_type"], names, value_name="stimulus")
-    return long.sort_values("trial_index", kind="stable", ignore_index=True)
-
-
-def _of_sets(
-    made: TrialLists,
-    listed: Sequence[TrialList],
-    tables: Sequence[pd.DataFrame],
-    design: str,
-    cells: Mapping[str, Callable[[ArrangementSummary], str]],
-) -> ListSummary:
-    """Summarise lists one by one and, of several, all together; ``tables`` are those of all."""
-    number = {id(item): at for at, item in enumerate(made.lists)}
-    columns = {
-        _column(item): summarize_arrangements([tables[number[id(item)]]], made.objects)
-        for item in listed
-    }
-    if len(made.lists) > 1 and listed:
-        columns[f"all {len(tables)}"] = summarize_arrangements(tables, made.objects)
-    rows = {name: [cell(figures) for figures in columns.values()] for name, cell in cells.items()}
-    return _summary(made, columns, rows, _durations(made, listed), design)
 
 
 def _summary(
@@ -311,17 +277,6 @@ def span(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-_ARRANGEMENT_ROWS: Mapping[str, Callable[[ArrangementSummary], str]] = {
-    "trials": lambda s: str(s.trials),
-    "images a trial": lambda s: span(s.items_min, s.items_max),
-    "pairs shown together": lambda s: f"{s.pairs_shown:.1%}",
-    "trials a pair, fewest / median": lambda s: f"{s.pair_min} / {s.pair_median:g}",
-    "trials an object": lambda s: span(s.exposure_min, s.exposure_max),
-    "groups without a common scale": lambda s: str(s.scale_groups),
-    "placements": lambda s: str(s.placements),
-}
-_OF_ARENAS = ("groups without a common scale", "placements")
-"""Figures that say something of arrangements only."""
 _REASONS = {"evidence": "all pairs have it", "time": "time is up", "max_trials": "max_trials"}
 _ESTIMATE_ROWS: Mapping[str, Callable[[ArrangedSession], str]] = {
     "main trials": lambda s: str(len(s.sizes)),

@@ -23,10 +23,10 @@ from ._names import fault_of_name as fault_of_name
 from ._names import fault_of_portable_name as fault_of_portable_name
 from ._names import portability_faults as portability_faults
 from ._picture import BACKGROUND as BACKGROUND
+from ._picture import phase_scrambled as phase_scrambled
 from ._picture import read_frames as read_frames
 from ._picture import read_picture as read_picture
 from ._picture import shown_as_it_is as shown_as_it_is
-from ._scramble import phase_scrambled as phase_scrambled
 from ._set import StimulusSet as StimulusSet
 from ._set import find_images as find_images
 from ._set import stimuli_held as stimuli_held

@@ -1,9 +1,8 @@
-"""Outputs that appear whole, by rename; leftovers of killed processes; syncing and locks.
+"""Outputs that appear whole, by rename; syncing and locks.
 
 A reader, or a run that is killed half-way, sees the old file or the new one, never a part of
 either. A killed process leaves a hidden file or folder beside its output, and perhaps the old
-folder that it had set aside. Their names identify the process that made them: by a hash of the
-computer's name and by the process number, since several computers may share a disk.
+folder that it had set aside.
 
 FUSE, SMB and NFS mounts may have no locks, and may refuse to sync files or folders. This is not a
 disk error, and users cannot change it during a session: it is reported once, and work continues
@@ -11,10 +10,10 @@ without. Every other error means that data may not have been written.
 """
 
 import errno
+import glob
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import sys
@@ -24,12 +23,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._foreign import trust
 
 NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 """Error numbers of operations that a file system does not offer."""
@@ -209,28 +206,10 @@ def hold_output(out: Path) -> Iterator[None]:
         yield
 
 
-def _computer() -> str:
-    """Hash shared by all processes that this one can look up by number."""
-    try:
-        numbered_in = os.readlink("/proc/self/ns/pid")  # a container has its own numbers
-    except OSError:  # not Linux
-        numbered_in = ""
-    # A hash, since the computer's name may identify its user.
-    return hashlib.sha256(f"{platform.node()} {numbered_in}".encode()).hexdigest()[:6]
-
-
-COMPUTER = _computer()
 LONG_S = 24 * 3600.0
-"""Seconds without a change after which a leftover of another computer counts as stale."""
-_MADE = re.compile(
-    r"\.(?P<name>.+?)(\.((?P<computer>[0-9a-f]{6})-)?(?P<process>\d+))?\.(?P<kind>part|old)"
-    r"(?P<rest>\.[^.]*)?"
-)
-"""Names without a hash, and unfinished folders without a process number, are of version 0.1."""
-
-
-def _own_mark() -> str:
-    return f"{COMPUTER}-{os.getpid()}"
+"""Seconds without a change after which something unfinished counts as left behind."""
+_MADE = re.compile(r"\.(?P<name>.+)\.\d+\.(?P<kind>part|old)(\..*)?")
+"""Names of what is unfinished, or set aside: with the number of the process."""
 
 
 @contextmanager
@@ -307,15 +286,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # The name keeps the ending, by which many writers choose the format.
-    temporary = path.with_name(f".{path.stem}.{_own_mark()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     with _parent_of(path), writing(path):
-        clear_leftovers(path)
         try:
             yield temporary
             sync_path(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
-            trust(path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -330,10 +307,12 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_file():
         raise TwoalikeError(f"{path}: expected a folder to write, found a file. Choose another.")
-    aside = path.with_name(f".{path.name}.{_own_mark()}.old")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
     with _parent_of(path), writing(path):
-        clear_leftovers(path)
-        prefix = f".{path.name}.{_own_mark()}.part."
+        before = sorted(path.parent.glob(f".{glob.escape(path.name)}.*.old"))
+        if before and not path.exists():
+            before[-1].rename(path)
+        prefix = f".{path.name}.{os.getpid()}.part."
         temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
         try:
             temporary.chmod(0o755)
@@ -363,112 +342,20 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """An unfinished file or folder, or the old ``output`` that was set aside (``is_aside``).
+def find_leftovers(root: Path) -> list[str]:
+    """Describe what killed processes left anywhere in a folder: unchanged for a day, one line each.
 
-    ``computer`` and ``process``, which made it, are None where the name does not contain them.
+    Another process, also of another computer on a shared disk, may still write what is newer.
     """
-
-    path: Path
-    output: Path
-    is_aside: bool
-    computer: str | None
-    process: int | None
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the process that made it has ended; assumed after a day without a change."""
-        if self.computer == COMPUTER and self.process is not None and os.name == "posix":
-            return not _is_running(self.process)
-        return time.time() - _last_change(self.path) > LONG_S
-
-    def __str__(self) -> str:
-        if self.is_aside and not self.output.exists():
-            return (
-                f"{self.path}: this is {self.output.name}, set aside by a process that was killed "
-                "while it replaced it. The next run of the same command puts it back, or rename it."
+    found = []
+    for path in sorted(root.rglob(".*")):
+        match = _MADE.fullmatch(path.name)
+        if match is not None and time.time() - path.lstat().st_mtime > LONG_S:
+            name = match["name"]
+            found.append(
+                f"{path}: left by a process that was killed while it wrote {name}. Remove it."
+                if path.with_name(name).exists() or match["kind"] == "part"
+                else f"{path}: this is {name}, set aside by a process that was killed while it "
+                "replaced it. The next run of the same command puts it back, or rename it."
             )
-        return (
-            f"{self.path}: left by a process that was killed while it wrote {self.output.name}. "
-            "The next run of the same command removes it."
-        )
-
-
-def find_leftovers(root: Path) -> list[Leftover]:
-    """Stale leftovers anywhere in a folder, by path."""
-    found: list[Leftover] = []
-    for folder, folders, files in os.walk(root):
-        names = [*folders, *files]
-        here = [one for name in names if (one := _parsed(Path(folder, name))) is not None]
-        folders[:] = sorted(set(folders) - {one.path.name for one in here})
-        found += [one for one in here if one.is_stale]
-    return sorted(found, key=lambda one: one.path)
-
-
-def clear_leftovers(output: Path) -> None:
-    """Remove leftovers of this output, or restore it if a killed process had set it aside."""
-    found = [one for one in _of_output(output) if one.is_stale]
-    for one in sorted(found, key=lambda one: _last_change(one.path), reverse=True):
-        if one.is_aside and not output.exists():
-            one.path.rename(output)
-        elif one.path.is_dir():
-            shutil.rmtree(one.path, ignore_errors=True)  # if that fails, it is listed again
-        else:
-            one.path.unlink(missing_ok=True)
-
-
-def _of_output(output: Path) -> Iterator[Leftover]:
-    begins = f".{output.stem}."
-    try:
-        with os.scandir(output.parent) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(begins)]
-    except PermissionError:  # a folder may accept files and yet not be listed, as on SMB
-        return
-    for name in names:
-        one = _parsed(output.with_name(name))
-        if one is not None and one.output == output:
-            yield one
-
-
-def _parsed(path: Path) -> Leftover | None:
-    """Parse a name; None if it is not that of a leftover."""
-    match = _MADE.fullmatch(path.name)
-    if match is None:
-        return None
-    is_aside, rest, is_folder = match["kind"] == "old", match["rest"] or "", path.is_dir()
-    process = None if match["process"] is None else int(match["process"])
-    # Names of files always contain the process; folders set aside have no ending.
-    if (process is None and (is_aside or not is_folder)) or (is_aside and (rest or not is_folder)):
-        return None
-    if is_folder and not is_aside and not rest:
-        return None
-    output = path.with_name(match["name"] + ("" if is_folder else rest))
-    return Leftover(path, output, is_aside, match["computer"], process)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):  # another user's, or not a possible number
-        return True
-    return True
-
-
-def _last_change(path: Path) -> float:
-    """Time of the last change of a file, or of anything in a folder, in seconds."""
-    times = [_changed(path)]
-    for folder, folders, files in os.walk(path):
-        times += [_changed(Path(folder, name)) for name in [*folders, *files]]
-    return max(times)
-
-
-def _changed(path: Path) -> float:
-    """Time of the last change, renames included (ctime); 0 if the file is gone."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return 0.0
-    return max(found.st_mtime, found.st_ctime)
+    return found

@@ -1,13 +1,11 @@
-"""Pickles of plain data, converted to JSON by the child process of ``_foreign``.
+"""Pickles of plain data, read without looking up any name.
 
-A pickle is a program: it may call any function of any module. The reader here looks up no name at
-all. What it builds are the containers, texts and numbers that the format has codes for, ordered and
-default dictionaries (as plain ones) and scalars of numpy (as numbers); any other name is refused.
-It runs in the child only: no module imports this one, and
-:func:`twoalike.study.load_pickled_data` reads what it writes.
+A pickle is a program: it may call any function of any module. What this reader builds are the
+containers, texts and numbers that the format has codes for, ordered and default dictionaries (as
+plain ones) and scalars of numpy (as numbers); any other name is refused.
 """
 
-import json
+import io
 import math
 import pickle
 from pathlib import Path
@@ -16,6 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._reading import require_file
+from twoalike.study._words import shortened
 
 _VALUE_BYTES = 32
 """Bytes that a value takes, about."""
@@ -79,8 +79,8 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 """Names that such a file may hold, and what stands for them here."""
 
 
-class _PlainData(pickle.Unpickler):
-    """Reader that looks up no name."""
+class _PlainData(pickle._Unpickler):  # type: ignore[name-defined, misc]
+    """Reader that looks up no name; in Python, where a damaged size takes no memory."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
@@ -92,21 +92,21 @@ class _PlainData(pickle.Unpickler):
         return _ALLOWED[module, name]
 
 
-def convert(path: Path, out: str) -> None:
-    """Write the content of a pickle as JSON."""
-    with path.open("rb") as file:
-        try:
-            content = _PlainData(file).load()
-        except TwoalikeError as error:
-            raise TwoalikeError(error, where=path) from error
-    text = json.dumps(_Plain(path).value(content), ensure_ascii=False)
+def load_pickled_data(path: str | Path, what: str) -> Any:
+    """Read a pickle that holds plain data only: dictionaries, lists, texts, numbers.
+
+    No name in it is looked up, so nothing in it can run. Scalars of numpy are numbers, tuples are
+    lists, keys are texts, and NaN is None.
+    """
+    path = require_file(path, what)
     try:
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
+        content = _PlainData(io.BytesIO(path.read_bytes())).load()
+        return _Plain(path).value(content)
+    except TwoalikeError as error:
+        raise error if error.where else TwoalikeError(error, where=path) from error
+    except Exception as error:  # a damaged program may fail in any way
         raise TwoalikeError(
-            f"cannot write its content to {out} ({error.strerror or error})",
-            where=path,
-            remedy="Free space, or set TMPDIR to a folder on another disk.",
+            f"{path}: cannot be read as a pickle of plain data ({shortened(error)})."
         ) from error
 
 

@@ -6,9 +6,9 @@ import os
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeAliasType, get_args, get_origin
+from typing import Annotated, Any, TypeAliasType, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.functional_validators import field_validator, model_validator
@@ -172,7 +172,7 @@ def check_settings[Model: BaseModel](
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise TwoalikeError(_fault_in_words(error, model), where=where) from error
+        raise TwoalikeError(_fault_in_words(error), where=where) from error
 
 
 _WIDTH = 98
@@ -219,14 +219,14 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _fault_in_words(error: ValidationError, model: type[BaseModel]) -> str:
+def _fault_in_words(error: ValidationError) -> str:
     """Describe the most telling fault: which key, what was expected there, what was found."""
     faults = error.errors()
     # A required key that is misspelt is reported as missing too.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {_right_key(model, first['loc'])}"
+        return f"unknown key {key!r}; {first['msg']}"
     if first["type"] == "missing":
         return f"key {key!r} is missing"
     words = plain_words(first)
@@ -273,48 +273,10 @@ def _as_in_file(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _right_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Where the unknown key at ``location`` belongs, or which one is nearest to it."""
-    name = str(location[-1])
-    table = _table_at(model, location[:-1])
-    valid = list(table.model_fields) if table else []
-    places = list(_tables_with(model, name))
-    if places:
-        return f"its place is {f'in [{places[0]}]' if places[0] else 'above the first [table]'}"
-    return _nearest(name, valid)
-
-
 def _nearest(name: object, valid: Iterable[str]) -> str:
     valid = list(valid)
-    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"valid keys: {', '.join(valid)}"
-
-
-def _table_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """Model of the table at this place of the file."""
-    current: type[BaseModel] | None = model
-    for part in location:
-        if isinstance(part, str):  # a number is the place in a list of tables
-            field = current.model_fields.get(part) if current else None
-            current = _model_in(field.annotation) if field else None
-    return current
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Model that a field holds, also in a list."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
-
-
-def _tables_with(model: type[BaseModel], name: str, within: str = "") -> Iterator[str]:
-    """Tables that have a key, by their name in the file."""
-    if name in model.model_fields:
-        yield within
-    for key, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _tables_with(inner, name, f"{within}.{key}".lstrip("."))
 
 
 def flattened(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

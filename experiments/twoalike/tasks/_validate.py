@@ -149,7 +149,7 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
     hashes = {name: digest for name, digest in digests.items() if digest is not None}
     return StudyCheck(
         study=opened,
-        unfinished=tuple(map(str, find_leftovers(opened.root))),
+        unfinished=tuple(find_leftovers(opened.root)),
         faults=tuple(faults),
         remarks=(*remarks, *exposed_data(opened)),
         refused=tuple(refused),

@@ -1,0 +1,404 @@
+"""Settings of trial lists, of all tasks."""
+
+import math
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from twoalike.study._settings import Strict
+
+PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
+"""A step of a plan: trials of one kind, or a break."""
+PRACTICE: int = Field(default=4, ge=0, description="practice trials before the main ones")
+PRACTICE_CHECKS: int = Field(
+    default=0,
+    ge=0,
+    description="practice trials before those with a right answer, chosen like attention checks; "
+    "feedback says whether the answer was right (practice.feedback of the protocol)",
+)
+EXCLUDE: dict[str, list[str]] = Field(
+    default_factory=dict,
+    description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+)
+RANDOM_SHARE: float = Field(
+    default=0.2,
+    ge=0,
+    le=1,
+    description="adaptive: share of trials kept random, an honest test set for any model",
+)
+PAIR_REPEATS: int = Field(
+    default=1,
+    ge=1,
+    description="coverage: every pair of objects at least so often, over all sessions that are "
+    "designed together; trials left over are random",
+)
+
+
+class Listed(Strict):
+    """Settings of trial lists, from which the number of trials of a session follows."""
+
+    @property
+    def n_judged(self) -> int:
+        """Number of main trials, attention checks and repeats of a session."""
+        return self._sum("trials", "pairs", "catch", "repeats")
+
+    @property
+    def n_listed(self) -> int:
+        """Number of all trials of a session with its practice."""
+        return self.n_judged + self._sum("practice", "practice_checks")
+
+    def _sum(self, *names: str) -> int:
+        return sum(int(getattr(self, name, 0)) for name in names)
+
+
+class LevelShares(Strict):
+    """Shares of the three levels of similarity among the main trials; they sum to 1."""
+
+    within: float = Field(
+        default=0.4, ge=0, le=1, description="three objects of one class (condition: fine)"
+    )
+    between: float = Field(
+        default=0.4, ge=0, le=1, description="objects of three classes (condition: coarse)"
+    )
+    boundary: float = Field(
+        default=0.2, ge=0, le=1, description="two of one class, one of another (boundary)"
+    )
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.within + self.between + self.boundary
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"the three shares must sum to 1, they sum to {total:g}")
+        return self
+
+
+class DesignConfig(Listed):
+    """Which triplets one session of the odd-one-out task shows."""
+
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
+        default="random",
+        description="how triplets are chosen. random; coverage: every pair of objects, in as few "
+        "triplets as possible; levels: within a class, between classes, at a class boundary; "
+        "adaptive: where the posterior expects to learn most; list: your own lists in design/",
+    )
+    trials: int = Field(default=300, ge=1, description="main trials a session")
+    practice: int = PRACTICE
+    practice_checks: int = PRACTICE_CHECKS
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
+        default_factory=list,
+        description="attention checks with the odd one left, middle, right, summing to catch; "
+        "empty: equally many, over all sessions of a participant",
+    )
+    repeats: int = Field(
+        default=0, ge=0, description="main trials shown a second time, for reliability"
+    )
+    trials_per_block: int = Field(
+        default=60,
+        ge=1,
+        description="trials of a block, about five minutes; a break comes between two blocks",
+    )
+    plan: list[str] = Field(
+        default_factory=list,
+        description="order of the session after practice, such as ['main 50', 'catch 2', "
+        "'break', 'main 50']; empty: blocks of trials_per_block, checks and repeats spread out",
+    )
+    pair_repeats: int = PAIR_REPEATS
+    level: str = Field(
+        default="",
+        description="levels: column of the manifest that names the class; empty: the finest one "
+        "in which a class has three images",
+    )
+    features: str = Field(
+        default="",
+        description="levels: file of features in the study (.npz with ids and features) whose "
+        "clusters are the classes; empty: classes are those of the manifest",
+    )
+    clusters: int = Field(
+        default=20, ge=2, description="levels: number of clusters made of the features (k-means)"
+    )
+    lists_per_triplet: int = Field(
+        default=0,
+        ge=0,
+        description="levels: participants who judge each triplet, so that agreement can be "
+        "measured; all of them are designed together. 0: each session draws its own triplets",
+    )
+    random_share: float = RANDOM_SHARE
+    exclude: dict[str, list[str]] = EXCLUDE
+    shares: LevelShares = Field(
+        default=LevelShares(), description="levels: shares of the three levels"
+    )
+
+    @field_validator("catch_sides")
+    @classmethod
+    def _sides_sum_to_catch(cls, sides: list[int], info: ValidationInfo) -> list[int]:
+        catch = info.data.get("catch", 0)
+        if sides and (len(sides) != 3 or sum(sides) != catch):
+            raise ValueError(f"expected three numbers that sum to catch ({catch})")
+        return sides
+
+    @field_validator("plan")
+    @classmethod
+    def _plan_has_all_trials(cls, plan: list[str], info: ValidationInfo) -> list[str]:
+        steps = [PLAN_STEP.fullmatch(step) for step in plan]
+        if None in steps:
+            wrong = plan[steps.index(None)]
+            raise ValueError(f"{wrong!r} is no step such as 'main 50', 'catch 2' or 'break'")
+        for kind, key in (("main", "trials"), ("catch", "catch"), ("repeat", "repeats")):
+            planned = sum(int(step[2]) for step in steps if step and step[1] == kind)
+            if plan and key in info.data and planned != info.data[key]:
+                raise ValueError(f"has {planned} {kind} trials, but {key} is {info.data[key]}")
+        return plan
+
+
+class ChoiceListConfig(Listed):
+    """What one session of a task of choices shows."""
+
+    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects, in few "
+        "trials; adaptive: where the posterior expects to learn most; list: your own lists in "
+        "design/",
+    )
+    trials: int = Field(default=120, ge=1, description="main trials a session")
+    practice: int = PRACTICE
+    practice_checks: int = PRACTICE_CHECKS
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    repeats: int = Field(
+        default=0, ge=0, description="main trials shown a second time, every image at another place"
+    )
+    trials_per_block: int = Field(
+        default=60, ge=1, description="trials of a block; a break comes between two blocks"
+    )
+    pair_repeats: int = PAIR_REPEATS
+    random_share: float = RANDOM_SHARE
+    exclude: dict[str, list[str]] = EXCLUDE
+
+
+class AnchoredConfig(ChoiceListConfig):
+    """Which references and candidates one session of the anchored-choice task shows."""
+
+    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects as reference "
+        "and candidate, each of the two equally often the reference; adaptive: where the posterior "
+        "expects to learn most; list: your own lists in design/",
+    )
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session: one candidate is of the "
+        "reference's kind, the other of a far one",
+    )
+    repeats: int = Field(
+        default=0,
+        ge=0,
+        description="main trials shown a second time, the candidates on the other sides",
+    )
+
+
+class _Items(Strict):
+    n_items: int = Field(default=4, ge=3, le=6, description="images of a trial")
+
+
+class ManyConfig(ChoiceListConfig, _Items):  # the bases in this order put n_items first
+    """Which sets of images one session of a choice among many shows."""
+
+    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects together, in "
+        "about as few trials as possible; adaptive: where the posterior expects to learn most; "
+        "list: your own lists in design/",
+    )
+
+
+class OddOneOfManyConfig(ManyConfig):
+    """Which sets of images one session of the odd-one-of-many task shows."""
+
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session: all images but one are of one "
+        "category, the finest that has so many, and the odd one is of another coarsest category",
+    )
+
+
+class MostAlikePairConfig(ManyConfig):
+    """Which sets of images one session of the most-alike-pair task shows."""
+
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session: two images are of one finest "
+        "category, the others of different ones in other coarsest categories",
+    )
+
+
+class ArrangementConfig(Strict):
+    """Which sets of images one session of the multi-arrangement task shows.
+
+    Evidence is in squared arena diameters: a pair placed at distance d (arena diameter = 1)
+    gains max(d, weight_floor)² (doi:10.3389/fpsyg.2012.00245).
+    """
+
+    scheduler: Literal["lift_weakest", "full", "covering", "list"] = Field(
+        default="lift_weakest",
+        description="lift_weakest: sets that raise the weakest evidence, chosen during the "
+        "session; full: all images each trial; covering: fixed sets that show each pair "
+        "together; list: from a file in design/",
+    )
+    first_pair: Literal["zero_reach", "weakest"] = Field(
+        default="zero_reach",
+        description="pair a set grows from; zero_reach: the shown pair whose images lack most "
+        "pairs, else any (larger sets, two thirds of the trials); weakest: the pair with least "
+        "evidence, as published in 2012",
+    )
+    evidence_exponent: float = Field(
+        default=10.0,
+        gt=0,
+        description="utility of evidence W is 1 - exp(-exponent W); published value",
+    )
+    weight_floor: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="distance, in arena diameters, below which a pair gains no less evidence; "
+        "published value: 25 such pairs weigh as one across the arena",
+    )
+    stop_evidence: float = Field(
+        default=0.5,
+        gt=0,
+        description="evidence at which a pair is known well enough, squared arena diameters; "
+        "published value: utility .993",
+    )
+    cost_exponent: float = Field(
+        default=1.5,
+        ge=0,
+        le=3,
+        description="a trial of n images costs n to this power; published value; 1.2 makes larger "
+        "sets and fewer trials",
+    )
+    max_items: int = Field(
+        default=20,
+        ge=0,
+        description="most images a lift_weakest trial; 0: no limit; 20 leave room between images "
+        "of a tenth of the arena on their ring of seats, and are placed in one to three minutes",
+    )
+    session_minutes: float = Field(
+        default=60.0,
+        ge=0,
+        description="no new trial after so many minutes within submitted trials, pauses not "
+        "counted; 0: no limit; people tire, and evidence carries over to the next session",
+    )
+    max_trials: int = Field(
+        default=0, ge=0, description="most main trials a session; 0: no limit but evidence and time"
+    )
+    full_trials: int = Field(default=1, ge=1, description="full: trials, each with all images")
+    covering_size: int = Field(
+        default=12,
+        ge=4,
+        description="covering: images a trial; fewer than 4 cannot link the scales of trials",
+    )
+    practice_items: int = Field(
+        default=5,
+        ge=0,
+        description="images of the one practice trial, or all where there are fewer; 0: none",
+    )
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks after the main trials: up to three images of one finest "
+        "category and up to three of another coarsest category",
+    )
+    exclude: dict[str, list[str]] = EXCLUDE
+
+    @model_validator(mode="after")
+    def _sets_of_three_or_more(self) -> Self:
+        for key in ("max_items", "practice_items"):
+            if getattr(self, key) in {1, 2}:
+                raise ValueError(f"{key} must be 0 or at least 3: one distance says nothing")
+        return self
+
+
+class PairRatingConfig(Listed):
+    """Which pairs one session of the pair-rating task shows."""
+
+    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
+        default="random",
+        description="how pairs are chosen. random; coverage: every pair of objects, shared out "
+        "over the sessions that are designed together; adaptive: where the posterior expects to "
+        "learn most; list: your own lists in design/",
+    )
+    pairs: int = Field(
+        default=150, ge=1, description="main pairs a session; all of them where there are fewer"
+    )
+    practice: int = Field(
+        default=6,
+        ge=0,
+        description="practice pairs before the main ones, so that people know the range to rate",
+    )
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks spread over the session, in turn two identical images and, "
+        "where the manifest has categories, two of far categories; right in the upper, or lower, "
+        "half of the scale",
+    )
+    repeats: int = Field(
+        default=0, ge=0, description="main pairs shown a second time, the other way round"
+    )
+    trials_per_block: int = Field(
+        default=50, ge=1, description="trials of a block; a break comes between two blocks"
+    )
+    pair_repeats: int = Field(
+        default=1,
+        ge=1,
+        description="coverage: every pair of objects so often, over all sessions that are "
+        "designed together; trials left over are random",
+    )
+    random_share: float = RANDOM_SHARE
+    exclude: dict[str, list[str]] = EXCLUDE
+
+
+class FreeSortingConfig(Strict):
+    """Which images one session of the free-sorting task shows."""
+
+    sampler: Literal["random", "coverage", "list"] = Field(
+        default="random",
+        description="how the images of a trial are chosen. random; coverage: sets in which every "
+        "pair is together, shared out over the sessions that are designed together; list: your "
+        "own lists in design/",
+    )
+    items: int = Field(
+        default=24,
+        ge=4,
+        description="images a trial; all of them, in a single main trial, where there are no more",
+    )
+    trials: int = Field(default=6, ge=1, description="main trials a session")
+    practice_items: int = Field(
+        default=6, ge=0, description="images of the practice trial; 0: no practice"
+    )
+    repeats: int = Field(
+        default=0,
+        ge=0,
+        description="main trials shown a second time at the end of the session, for reliability",
+    )
+    exclude: dict[str, list[str]] = EXCLUDE
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _no_information_yet(cls, sampler: Any) -> Any:
+        if sampler == "adaptive":
+            raise ValueError(
+                'expected "random", "coverage" or "list", found "adaptive": what a sorting of many '
+                "images is expected to tell is not computed"
+            )
+        return sampler
+
+    @field_validator("practice_items")
+    @classmethod
+    def _enough_to_sort(cls, n: int) -> int:
+        if n in {1, 2}:
+            raise ValueError("practice_items must be 0 or at least 3: two images make no piles")
+        return n
