@@ -40,7 +40,9 @@ def fitted(world: Any, choices: pd.DataFrame, rng: np.random.Generator) -> Poste
     stats = {"logp": rng.standard_normal((2, 30)), "diverging": np.zeros((2, 30))}
     stats["energy"] = rng.standard_normal((2, 30))
     stats["diverging"][1, 3] = 1.0
-    return Posterior(pack_tree(Data.from_choices(choices), draws, stats, {"engine": "nuts"}))
+    return Posterior(
+        pack_tree(Data.from_tables({"choices": choices}), draws, stats, {"engine": "nuts"})
+    )
 
 
 def test_statistics_have_labels_and_divergences_are_bool(fitted: Posterior, tmp_path: Path) -> None:

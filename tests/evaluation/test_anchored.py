@@ -19,7 +19,7 @@ from twoalike.ceilings import (
     repeated_answers,
     votes_of,
 )
-from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, log_choice, pair_similarities
 from twoalike.evaluation import (
     Candidate,
     Judgments,
@@ -43,7 +43,7 @@ def people_choose(x: np.ndarray, n: int, kind: str, rng: np.random.Generator) ->
     shown = pool[rng.integers(len(pool), size=n)]
     pairs = pair_similarities(x @ x.T, shown)
     if kind == "anchored":
-        logs, first = np.stack(anchored_log_choice(pairs[:2]), axis=1), 2
+        logs, first = np.stack(log_choice(pairs[:2], question=ANCHORED), axis=1), 2
     else:
         logs, first = np.stack(log_choice(pairs), axis=1), 1
     chosen = first + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
