@@ -449,11 +449,11 @@ def test_chance_is_that_of_the_judgments(
     agreement: str,
 ) -> None:
     """log 2 and one half for anchored judgments; of both kinds, the mean over judgments."""
-    counts = {"judgments": [15] * 4, "anchored": [anchored // 4] * 4}
+    asked = {"odd_one_out_3": 60 - anchored, "anchored_3": anchored}
     tree = posterior.tree.copy()
-    people = {"participant": list("abcd")}
-    constant = {name: ("participant", values) for name, values in counts.items()}
-    tree["constant_data"] = xr.DataTree(xr.Dataset(constant, coords=people))
+    people, counts = {"participant": list("abcd")}, {"judgments": ("participant", [15] * 4)}
+    tree["constant_data"] = xr.DataTree(xr.Dataset(counts, coords=people))
+    tree.attrs["questions"] = json.dumps({"choices": {q: n for q, n in asked.items() if n}})
     draws = tree["posterior"].dataset
     tree["posterior"] = xr.DataTree(xr.concat([draws, draws], "draw"))  # leave-one-out needs 25
     source, choices = tmp_path / "anchored.nc", tmp_path / "choices.parquet"

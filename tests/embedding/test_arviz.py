@@ -97,9 +97,9 @@ def test_simulated_choices_have_the_predicted_frequencies(
     tree = inference_data(fitted, choices)
     simulated = tree["posterior_predictive"]["choices"].values.reshape(60, -1)
     anchored = choices.loc[5:, "kind"].to_numpy() == "anchored"
-    assert set(simulated[:, anchored].ravel()) == {1, 2}
+    assert set(simulated[:, anchored].ravel()) == {0, 1}
     given = tree["observed_data"]["choices"].values
-    assert_allclose(given, choices.loc[5:, "chosen"] - 1)
+    assert_allclose(given, choices.loc[5:, "chosen"] - 1 - anchored)
     p = np.exp(tree["log_likelihood"]["choices"].values.reshape(60, -1))
     sd = np.sqrt((p * (1 - p)).mean(axis=0) / 60)
     z = ((simulated == given).mean(axis=0) - p.mean(axis=0)) / sd

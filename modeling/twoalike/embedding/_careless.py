@@ -178,13 +178,12 @@ def not_following(
         if person not in seen:
             seen[person] = _similarity(posterior, person)
         a, b = normal_scores(alike), normal_scores(seen[person][pairs[:, 0], pairs[:, 1]])
-        parts = np.array([len(a), (a**2 + b**2).sum(), (a * b).sum()])  # a is 0 if all are equal
-        sums[person] = sums.get(person, np.zeros(3)) + parts * telling / len(a)
+        parts = np.array([len(a), a @ b])  # zero if all are equal: that follows nothing, either
+        sums[person] = sums.get(person, np.zeros(2)) + parts * telling / len(a)
     r, prior = CORRELATIONS, beta.logpdf(CORRELATIONS, *FOLLOWING)
     found = {}
-    for person, (n, square, product) in sums.items():
-        log_c = -n * np.log1p(-(r**2)) / 2
-        log_c -= (r**2 * square - 2 * r * product) / (2 * (1 - r**2))
+    for person, (n, product) in sums.items():  # the squares of a, and of b, add up to n
+        log_c = -n * np.log1p(-(r**2)) / 2 - (r**2 * n - r * product) / (1 - r**2)
         found[person] = float(logsumexp(prior) - logsumexp(log_c + prior))
     return found
 

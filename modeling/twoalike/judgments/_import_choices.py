@@ -168,7 +168,7 @@ class ChoiceRows:
             if isinstance(catch_objects, str | Path):
                 inputs["catch_objects"] = Path(catch_objects)
         table = choices_table(self.columns, self.ids, str(self.sheet.path))
-        config = {**config, "item_numbers": self.numbers, "left_out": self.bad.counts}
+        config = {**config, "left_out": self.bad.counts}
         write_imported(target, table, "choices", inputs, objects, config)
         table.attrs |= {"left_out": self.bad.counts, "header": self.sheet.header}
         return table
@@ -276,6 +276,7 @@ def import_triplets(
     config = {
         "kind": kind,
         "item_columns": list(item_columns),
+        "item_numbers": rows.numbers,
         "votes_columns": votes_columns,
         **options,
         "response_time_unit": response_time_unit,
@@ -362,7 +363,7 @@ def import_sets(
     rows.optional(participant_column, response_time_column, response_time_unit, catch_column)
     chosen = None if chosen_columns is None else list(chosen_columns)
     config = {"kind": kind, "item_columns": list(item_columns), "chosen_columns": chosen}
-    return rows.table(target, objects, config)
+    return rows.table(target, objects, config | {"item_numbers": rows.numbers})
 
 
 def read_sets(path: str | Path, ids: Sequence[str], size: int = 3) -> Integers:
