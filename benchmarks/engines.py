@@ -82,7 +82,7 @@ def sampled(sampler: str) -> dict[str, float]:
     from twoalike.embedding._model import Data, Form
     from twoalike.embedding._nuts import fit_nuts
 
-    data = Data.from_tables(sibling("calibration.py").World(0).choices(), None)
+    data = Data.from_tables({"choices": sibling("calibration.py").World(0).choices()})
     objects = len(data.ids)
     form = Form(default_dimensions(data), "spike-and-slab")
     config = FitConfig(quick=True, engine="nuts", chains=2, draws=300, tune=400)
@@ -195,18 +195,18 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
     from twoalike.embedding._spectrum import starts_near
     from twoalike.embedding._vi import begin
 
-    data = Data.from_tables(world.choices(), None)
+    data = Data.from_tables({"choices": world.choices()})
     config = FitConfig(quick=True, engine="vi", batch=SIZES[size][-1])
-    plan = vi.plan_steps(config, len(data.items), len(data.ids))
+    plan = vi.plan_steps(config, data.size, len(data.ids))
     form = Form(SIZES[size][1], "softplus")
     starts = starts_near([data], form, [np.random.default_rng(0)])
     jax.config.update("jax_enable_x64", False)  # as fit_vi has it
-    density = jax_density(data, form, starts, matrix=plan.matrix)
+    density = jax_density(data, form, starts, vi.rows_a_step(data, plan.batch))
     family = vi.Family.of(density)
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     many = vi.many_steps(family, data, config, plan, optimiser)
     fit, key = begin(family, density.starts[0], optimiser), jax.random.key(0)
-    judged = vi.columns_of(data), []
+    judged = vi.columns_of(data)
 
     def block(chunks: int) -> None:
         for _ in range(chunks):

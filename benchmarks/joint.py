@@ -184,7 +184,7 @@ def naive(world: World, config: FitConfig) -> Posterior:
     from twoalike.embedding._draws import pack_tree
     from twoalike.embedding._model import Data, Form
 
-    data, form = Data.from_choices(world.choices()), Form(DIMENSIONS, "softplus")
+    data, form = Data.from_tables({"choices": world.choices()}), Form(DIMENSIONS, "softplus")
     model = form.model(data)
     with_independent_noise(model, world)
     rng = np.random.default_rng([config.seed, 0])

@@ -252,7 +252,7 @@ def compiled(name: str) -> Any:
     data = in_rows(sort("joining", 0)[1])
     arrays = [pytensor.shared(one, name=key) for key, one in arrays_of(data).items()]
     with variant(name):
-        model = form.model(data, group_batch=[tuple(arrays)])
+        model = form.model(data, [tuple(arrays)])
     return nutpie.compile_pymc_model(
         model,
         backend="jax",
@@ -268,13 +268,12 @@ def in_rows(table: pd.DataFrame, *, keep_order: bool = False) -> Data:
         np.random, "default_rng", lambda *_: SimpleNamespace(permutation=np.arange)
     )
     with orders if keep_order else nullcontext():
-        return Data.from_tables(None, None, None, None, table)
+        return Data.from_tables({"sortings": table})
 
 
 def arrays_of(data: Data) -> Mapping[str, Any]:
     """Arrays of the one group of sortings, by name."""
-    assert data.sortings is not None and len(data.sortings.reference) == len(UPPER[0])
-    (group,) = data.sortings.groups
+    (group,) = data.groups
     return {f"array_{number}": one for number, one in enumerate(group.arrays)}
 
 

@@ -94,17 +94,18 @@ def cost(judgments: int) -> dict[str, float]:
     from twoalike.embedding._model import Data, Form
     from twoalike.embedding._vi import begin
 
-    data = Data.from_tables(World(judgments, 12_000).choices(), None)
+    data = Data.from_tables({"choices": World(judgments, 12_000).choices()})
     config = FitConfig(engine="vi")
     plan = vi.plan_steps(config, judgments, OBJECTS)
     with jax.enable_x64(False):  # as fit_vi has it; PyMC turns it on
         form = Form(DIMENSIONS, "softplus")
         start = form.start(OBJECTS, np.random.default_rng(0))
-        family = vi.Family.of(jax_density(data, form, [start], matrix=plan.matrix))
+        rows = vi.rows_a_step(data, plan.batch)
+        family = vi.Family.of(jax_density(data, form, [start], rows))
         optimiser = optax.adam(1e-3)
         many = vi.many_steps(family, data, config, plan, optimiser)
         fit, key = begin(family, family.density.starts[0], optimiser), jax.random.key(0)
-        judged = vi.columns_of(data), []
+        judged = vi.columns_of(data)
         q, state, _ = jax.block_until_ready(many(fit.q, fit.state, key, 0, judged))  # compiles
         seconds = []
         for chunk in range(1, 1 + CHUNKS):

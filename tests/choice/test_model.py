@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 
 from twoalike.choice import (
+    ANCHORED,
     ODD,
     PAIRS,
-    anchored_log_choice,
     entropy,
     expected_accuracy,
     log_choice,
@@ -64,7 +64,7 @@ def test_a_large_gap_stays_finite() -> None:
 
 
 def test_anchored_choice_prefers_the_similar_item() -> None:
-    near, far = np.exp(anchored_log_choice((2.0, 0.0), 1.0, 0.1))
+    near, far = np.exp(log_choice((2.0, 0.0), 1.0, 0.1, question=ANCHORED))
     assert_allclose(near, 0.9 / (1 + np.exp(-2)) + 0.05)
     assert_allclose(near + far, 1)
 
@@ -145,7 +145,7 @@ def test_an_array_is_not_taken_for_one_array_a_pair(n: int, rng: np.random.Gener
         with pytest.raises(TwoalikeError, match=r"array of shape .*tuple\(array.T\)"):
             log_choice(rows, xp=module)
         with pytest.raises(TwoalikeError, match="array of shape"):
-            anchored_log_choice(rows[:, :2], xp=module)
+            log_choice(rows[:, :2], xp=module, question=ANCHORED)
         assert np.shape(log_choice(tuple(rows.T), xp=module)[0]) == (n,)
     with pytest.raises(TwoalikeError, match="found 2 of them"):
         log_choice((1.0, 2.0))  # type: ignore[arg-type]

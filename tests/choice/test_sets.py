@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 
-from twoalike.choice import Question, SetKind, anchored_log_choice, log_choice, log_set_choice
+from twoalike.choice import ANCHORED, Question, SetKind, log_choice, log_set_choice
 from twoalike.study import TwoalikeError
 
 QUESTIONS = [
@@ -37,7 +37,7 @@ def drawn(question: Question, rng: np.random.Generator, n: int = 20) -> tuple[An
 def test_three_items_are_the_model_of_triplets(rng: np.random.Generator) -> None:
     s, temperature, lapse = drawn(Question("odd_one_out", 3), rng)
     odd = np.stack(log_choice(tuple(s.T), temperature, lapse), axis=1)
-    near = np.stack(anchored_log_choice((s[:, 0], s[:, 1]), temperature, lapse), axis=1)
+    near = np.stack(log_choice((s[:, 0], s[:, 1]), temperature, lapse, question=ANCHORED), axis=1)
     of = {kind: Question(kind, 3) for kind in ("odd_one_out", "most_alike", "anchored")}
     found = {
         kind: log_set_choice(s[:, : len(q.pairs)], q, temperature, lapse) for kind, q in of.items()
@@ -90,11 +90,12 @@ def test_the_answer_given_can_be_put_first(question: Question, rng: np.random.Ge
 
     def logs(items: Any, answers: Any = None) -> Any:
         i, j = question.pairs.T
-        return log_set_choice(matrix[items[:, i], items[:, j]], question, answers=answers)
+        pairs = tuple(matrix[items[:, i], items[:, j]].T)
+        return np.stack(log_choice(pairs, question=question, answers=answers), axis=1)
 
     first = question.answer_first(items, answer)
-    assert_allclose(logs(first, np.array([0]))[:, 0], logs(items)[answer, answer])
-    assert_allclose(logs(items, np.array([n - 1, 0])), logs(items)[:, [n - 1, 0]])
+    assert_allclose(logs(first, (0,))[:, 0], logs(items)[answer, answer])
+    assert_allclose(logs(items, (n - 1, 0)), logs(items)[:, [n - 1, 0]])
 
 
 def test_extreme_similarities_stay_finite() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, log_choice, pair_similarities
 from twoalike.embedding import Posterior
 from twoalike.judgments import choices_table
 
@@ -38,7 +38,7 @@ class World:
         pairs = pair_similarities(self.embedding @ self.embedding.T, shown)
         noise, guess = self.temperature[who], self.lapse[who]
         if kind == "anchored":
-            logs = np.stack(anchored_log_choice(pairs[:2], noise, guess), axis=1)
+            logs = np.stack(log_choice(pairs[:2], noise, guess, question=ANCHORED), axis=1)
             chosen = 2 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
         else:
             logs = np.stack(log_choice(pairs, noise, guess), axis=1)

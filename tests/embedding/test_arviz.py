@@ -40,7 +40,9 @@ def fitted(world: Any, choices: pd.DataFrame, rng: np.random.Generator) -> Poste
     stats = {"logp": rng.standard_normal((2, 30)), "diverging": np.zeros((2, 30))}
     stats["energy"] = rng.standard_normal((2, 30))
     stats["diverging"][1, 3] = 1.0
-    return Posterior(pack_tree(Data.from_choices(choices), draws, stats, {"engine": "nuts"}))
+    return Posterior(
+        pack_tree(Data.from_tables({"choices": choices}), draws, stats, {"engine": "nuts"})
+    )
 
 
 def test_statistics_have_labels_and_divergences_are_bool(fitted: Posterior, tmp_path: Path) -> None:
@@ -95,9 +97,9 @@ def test_simulated_choices_have_the_predicted_frequencies(
     tree = inference_data(fitted, choices)
     simulated = tree["posterior_predictive"]["choices"].values.reshape(60, -1)
     anchored = choices.loc[5:, "kind"].to_numpy() == "anchored"
-    assert set(simulated[:, anchored].ravel()) == {1, 2}
+    assert set(simulated[:, anchored].ravel()) == {0, 1}
     given = tree["observed_data"]["choices"].values
-    assert_allclose(given, choices.loc[5:, "chosen"] - 1)
+    assert_allclose(given, choices.loc[5:, "chosen"] - 1 - anchored)
     p = np.exp(tree["log_likelihood"]["choices"].values.reshape(60, -1))
     sd = np.sqrt((p * (1 - p)).mean(axis=0) / 60)
     z = ((simulated == given).mean(axis=0) - p.mean(axis=0)) / sd

@@ -35,7 +35,7 @@ def islands() -> pd.DataFrame:
 
 
 def test_islands_are_counted_named_and_said() -> None:
-    links = describe_links(Data.from_choices(islands()))
+    links = describe_links(Data.from_tables({"choices": islands()}))
     assert links["islands"] == [4, 4] and links["never"] == links["once"] == 0
     (said,) = link_warnings(links)
     assert said.startswith("2 islands of objects (4, 4 objects; such as o0, o4)")
@@ -46,7 +46,7 @@ def test_one_triplet_across_bridges_islands() -> None:
     bridged = choices_table(
         {name: bridged[name].to_numpy() for name in ("item_1", "item_2", "item_3", "chosen")}, IDS
     )
-    assert link_warnings(describe_links(Data.from_choices(bridged))) == []
+    assert link_warnings(describe_links(Data.from_tables({"choices": bridged}))) == []
 
 
 def test_arrangements_and_rated_pairs_link_objects() -> None:
@@ -62,9 +62,13 @@ def test_arrangements_and_rated_pairs_link_objects() -> None:
         },
         IDS,
     )
-    assert describe_links(Data.from_tables(islands(), arranged))["islands"] == [8]
-    assert describe_links(Data.from_tables(islands(), None, rated))["islands"] == [8]
-    alone = describe_links(Data.from_tables(None, arranged))
+    assert describe_links(Data.from_tables({"choices": islands(), "arrangements": arranged}))[
+        "islands"
+    ] == [8]
+    assert describe_links(Data.from_tables({"choices": islands(), "dissimilarities": rated}))[
+        "islands"
+    ] == [8]
+    alone = describe_links(Data.from_tables({"arrangements": arranged}))
     assert alone["islands"] == [3] and alone["never"] == 5 and alone["once"] == 3
 
 

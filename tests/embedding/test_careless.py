@@ -1,285 +1,257 @@
-"""Who is careless or no person: known answers of each part, and people who must not be accused."""
+"""Who is careless: known answers of each part, people not to be accused, the declared rule."""
 
+from collections.abc import Callable
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
+from scipy.stats import multivariate_normal, norm
 from tests.embedding.conftest import World
+from tests.rated import join, posterior_around, standard
 
-from twoalike.embedding import Posterior, careless_table, participants_table
-from twoalike.embedding._careless import (
-    EVIDENCE,
-    KINDS,
-    SHARE,
-    Evidence,
-    _log_checks,
-    _log_consistent,
-    _log_embedding,
-    _log_evidence,
-    _log_habit,
-    _trials,
-    combined,
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior, _careless, careless_table, fit, participants_table
+from twoalike.embedding._careless import careless_reasons, not_following
+from twoalike.embedding._layouts import replicated_layouts
+from twoalike.judgments import (
+    arrangements_table,
+    choices_table,
+    ratings_table,
+    read_judgments,
+    sortings_table,
 )
-from twoalike.embedding._careless_times import log_times
-from twoalike.judgments import choices_table
-from twoalike.study import TwoalikeError
+from twoalike.report._inputs import read_inputs
+from twoalike.study import Study, TwoalikeError
 
-CAREFUL = [f"careful {k}" for k in range(4)]
-
-
-def trials_of(
-    name: str, shown: np.ndarray, chosen: np.ndarray, times: np.ndarray | float, p: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Judgments of one person, as columns, with the probabilities of the answers."""
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": chosen + 1}
-    n = len(shown)
-    more = {"participant": [name] * n, "trial": np.arange(1, n + 1), "response_time": times}
-    return pd.DataFrame(columns | more), p
+M = 16
+IDS = [f"o{k:02d}" for k in range(M)]
+UPPER = np.triu_indices(M, 1)
+CAREFUL = [f"careful {k}" for k in range(5)]
+PEOPLE = [*CAREFUL, "other"]
 
 
-def sampled(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return (p.cumsum(axis=1) > rng.random((len(p), 1))).argmax(axis=1)
+def frame(parts: list[pd.DataFrame]) -> dict[str, Any]:
+    table = pd.concat(parts, ignore_index=True)
+    return {name: table[name].to_numpy() for name in table}
 
 
-def judged_people(
-    table: pd.DataFrame, p: np.ndarray, people: list[str], share: float = SHARE
-) -> pd.DataFrame:
-    return combined(people, [Evidence.of_choices(table, p, people)], share)
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    return np.where(rng.random((M, 3)) < 0.6, rng.gamma(3.0, 0.5, (M, 3)), 0.05)
 
 
-def careless_of(
-    world: World, rng: np.random.Generator, people: dict[str, tuple[np.ndarray, np.ndarray | float]]
-) -> pd.DataFrame:
-    """Rows of people who answer (positions from 0) in some times, beside four careful ones."""
-    tables, rows = [], []
-    for name in (*CAREFUL, *people):
-        n = len(people[name][0]) if name in people else 100
-        shown = world.triplets(n, rng)
-        p = world.probabilities(shown)
-        usual = (sampled(p, rng), 2 * np.exp(0.4 * rng.normal(size=n)))
-        table, p = trials_of(name, shown, *people.get(name, usual), p)
-        tables.append(table)
-        rows.append(p)
-    table = choices_table(dict(pd.concat(tables, ignore_index=True)), world.ids)
-    names = [*CAREFUL, *people]
-    return judged_people(table, np.concatenate(rows), names).set_index("participant")
+@pytest.fixture(scope="module")
+def near(x: np.ndarray) -> Posterior:
+    """Draws close to the truth, of a fit to ratings, sortings and arrangements by six people."""
+    found = posterior_around(x, IDS, PEOPLE, "rater", "sorter")
+    group = found.tree["posterior"].to_dataset().assign_coords(arranger=PEOPLE)
+    noise = xr.DataArray(np.full((1, 60, 6), 0.3), dims=("chain", "draw", "arranger"))
+    found.tree["posterior"] = xr.DataTree(group.assign(arrangement_noise=noise))
+    return found
 
 
-def test_every_kind_is_found_and_named(world: World, rng: np.random.Generator) -> None:
-    usual = 2 * np.exp(0.4 * rng.normal(size=100))
-    found = careless_of(
-        world,
-        rng,
-        {
-            "guessing": (rng.integers(0, 3, 100), usual),
-            "one side": (np.full(100, 2), usual),
-            "rotating": (np.arange(100) % 3, usual),
-            "alternating": (np.arange(100) % 2, usual),
-            "fast": (rng.integers(0, 3, 100), rng.uniform(0.15, 0.3, 100)),
-            "regular": (rng.integers(0, 3, 100), rng.normal(2.0, 0.01, 100)),
-        },
-    )
-    assert (found.loc[CAREFUL, "p_careless"] < 1e-3).all()
-    assert (found.loc[CAREFUL, "likeliest"] == "careful").all()
-    others = found.drop(CAREFUL)
-    assert (others["p_careless"] > 0.8).all()
-    for name in ("one side", "rotating", "alternating"):
-        assert others.loc[name, "likeliest"] == "position"
-        assert others.loc[name, "evidence_choices"] > 50
-    assert others.loc["guessing", "likeliest"] == "guessing"
-    assert others.loc["regular", "likeliest"] == "automatic"
-    assert others.loc["fast", "evidence_times"] > 5
-    assert others.loc["regular", "evidence_times"] > 50
+def chosen(x: np.ndarray, how: str) -> pd.DataFrame:
+    """Choices by five people, noisy and lapsing more and more, and by somebody else."""
+    rng, parts = np.random.default_rng(4), []
+    for number, person in enumerate(PEOPLE):
+        shown = np.stack([rng.permutation(M)[:3] for _ in range(100)])
+        i, j, k = shown.T
+        s = x @ x.T
+        scores = np.stack([s[j, k], s[i, k], s[i, j]], axis=1) / (0.6 + 0.2 * number)
+        answer = np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+        lapse = rng.random(100) < 0.05 * number
+        answer = np.where(lapse, rng.integers(0, 3, 100), answer)
+        if person == "other" and how == "random":
+            answer = rng.integers(0, 3, 100)
+        if person == "other" and how == "constant":
+            answer = np.full(100, 2)
+        columns = {f"item_{place + 1}": shown[:, place] for place in range(3)}
+        known = {"participant": person, "chosen": answer + 1, "response_time": 1.0 + number}
+        parts.append(pd.DataFrame(columns | known))
+    return choices_table(frame(parts), IDS)
 
 
-def test_slow_noisy_variable_and_quick_people_are_not_accused(
-    world: World, rng: np.random.Generator
+def rated(x: np.ndarray, how: str) -> pd.DataFrame:
+    """Ratings by five careful people with noises up to .8, and by somebody else."""
+    rng, parts, s = np.random.default_rng(4), [], standard(x)
+    for number, person in enumerate(PEOPLE):
+        some = rng.permutation(len(UPPER[0]))[:100]
+        i, j = UPPER[0][some], UPPER[1][some]
+        felt = s[i, j] + (0.2 + 0.1 * number) * rng.logistic(size=100)
+        rating, right = 1 + np.clip((felt + 2) * 1.5, 0, 6).astype(int), rng.random(4) < 0.95
+        if person == "other" and how != "careful":
+            right = np.array([True, False] * 2)
+            rating = rng.integers(1, 8, 100) if how == "random" else np.full(100, 4)
+        columns = {
+            "item_a": [*i, 0, 1, 2, 3],
+            "item_b": [*j, 0, 1, 2, 3],
+            "rating": [*rating, 1, 1, 1, 1],
+            "trial_type": ["main"] * 100 + ["catch"] * 4,
+            "correct": [None] * 100 + ["true" if one else "false" for one in right],
+        }
+        parts.append(pd.DataFrame(columns).assign(participant=person, scale_points=7))
+    return ratings_table(frame(parts), IDS)
+
+
+def piled(x: np.ndarray, how: str) -> pd.DataFrame:
+    """Eight sortings of ten objects each by five careful people, and by somebody else."""
+    rng, parts, s = np.random.default_rng(2), [], standard(x)
+    for person, trial in product(PEOPLE, range(1, 9)):
+        items = rng.permutation(M)[:10]
+        gain = (s[np.ix_(items, items)] - 0.4) / 0.3
+        pile = np.zeros(10, int) if how == "constant" else None
+        if person != "other" or how == "careful" or pile is None:
+            pile = join(gain * (person != "other" or how == "careful"), rng)
+        columns = {"item": items, "pile": pile + 1, "trial": trial}
+        parts.append(pd.DataFrame(columns).assign(participant=person))
+    return sortings_table(frame(parts), IDS)
+
+
+def arranged(x: np.ndarray, how: str) -> pd.DataFrame:
+    """Eight layouts of nine objects each by careful people, and by somebody else."""
+    rng, parts = np.random.default_rng(1), []
+    for number, person in enumerate(PEOPLE):
+        for trial in range(1, 9):
+            items, alone = rng.permutation(M)[:9], np.zeros(9, dtype=int)
+            noise = np.array([0.1 + 0.1 * number])
+            places = replicated_layouts(x, noise, items, alone, rng)
+            if person == "other" and how == "random":
+                places = rng.standard_normal((9, 2))
+            if person == "other" and how == "constant":  # as the images lay at first
+                angle = 2 * np.pi * np.arange(9) / 9
+                places = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            places = 0.4 * places / np.abs(places).max()
+            columns = {"trial": trial, "item": items, "x": places[:, 0], "y": places[:, 1]}
+            parts.append(pd.DataFrame(columns).assign(participant=person))
+    return arrangements_table(frame(parts), IDS)
+
+
+MADE = {"choices": chosen, "ratings": rated, "sortings": piled, "arrangements": arranged}
+
+
+@pytest.mark.parametrize("how", ["random", "constant", "careful"])
+@pytest.mark.parametrize("kind", MADE)
+def test_who_follows_nothing_is_found_by_every_kind(
+    near: Posterior, x: np.ndarray, kind: str, how: str
 ) -> None:
-    tables, rows, names = [], [], []
-    for median, spread, noise, lapse in product((0.8, 2, 20), (0.25, 0.9), (0.5, 2.0), (0, 0.25)):
-        shown = world.triplets(150, rng)
-        p = world.probabilities(shown)
-        own = p ** (1 / noise)
-        own = (1 - lapse) * own / own.sum(axis=1, keepdims=True) + lapse / 3
-        times = median * np.exp(spread * rng.normal(size=150))
-        name = f"{median} {spread} {noise} {lapse}"
-        tables.append(trials_of(name, shown, sampled(own, rng), times, p)[0])
-        rows.append(p)
-        names.append(name)
-    table = choices_table(dict(pd.concat(tables, ignore_index=True)), world.ids)
-    found = judged_people(table, np.concatenate(rows), names)
-    assert found["p_careless"].max() < 0.2
+    tables: dict[str, Any] = {kind: MADE[kind](x, how)}
+    found = careless_table(near, **tables)
     assert found.attrs["not_used"] == []
+    found = found.set_index("participant")
+    assert found.index.tolist() == PEOPLE
+    assert (found.loc[CAREFUL, "p_careless"] < 0.2).all()
+    assert (found.loc["other", "p_careless"] > 0.5) == (how != "careful")
+    assert found[f"evidence_{kind}"].notna().all()
 
 
-def test_evidence_and_prior_add_up(world: World, rng: np.random.Generator) -> None:
-    """Posterior odds are prior odds times Bayes factors, which are the sum of the evidence."""
-    shown = world.triplets(60, rng)
-    shown[50:] = shown[:10, [2, 0, 1]]
-    p = world.probabilities(shown)
-    table, _ = trials_of("a", shown, sampled(0.2 * p + 0.8 / 3, rng), np.nan, p)
-    rows = choices_table(dict(table), world.ids)
-    for share in (0.05, 0.3):
-        row = judged_people(rows, p, ["a"], share).iloc[0]
-        trials = _trials(rows, p)
-        log_p = _log_evidence(trials).sum(axis=1)[:3]  # without times nobody is automatic
-        odds = share / 2 * np.exp(log_p[1:] - log_p[0]) / (1 - share)
-        assert row["p_careless"] == pytest.approx(odds.sum() / (1 + odds.sum()))
-        factors = row[["evidence_choices", "evidence_repeats"]].sum()
-        assert factors == pytest.approx(np.log(odds.max() * (1 - share) / (share / 2)))
-    assert np.isnan(row["evidence_checks"]) and np.isnan(row["evidence_times"])
+def test_evidence_and_prior_add_up(near: Posterior, x: np.ndarray) -> None:
+    tables = {kind: MADE[kind](x, "careful") for kind in ("choices", "ratings")}
+    both = careless_table(near, share=0.2, **tables)  # type: ignore[arg-type]
+    evidence = both.filter(like="evidence_").sum(axis=1)
+    assert_allclose(np.log(both["p_careless"] / (1 - both["p_careless"])), np.log(0.25) + evidence)
+    alone = careless_table(near, tables["choices"])
+    assert_allclose(alone["evidence_choices"], both["evidence_choices"])
+    assert alone["evidence_checks"].isna().all() and both["evidence_checks"].notna().all()
+    assert_allclose(alone["seconds"], [1, 2, 3, 4, 5, 6])
+    assert alone["same_place"].between(1 / 3, 0.6).all()
 
 
-def test_a_person_without_answers_keeps_the_prior(world: World, rng: np.random.Generator) -> None:
-    shown = world.triplets(5, rng)
-    table, p = trials_of("a", shown, np.zeros(5, int), 1.0, world.probabilities(shown))
-    found = judged_people(choices_table(dict(table), world.ids), p, ["a", "b"], 0.1)
-    assert found["p_careless"].tolist()[1] == pytest.approx(0.1)
-    assert found.filter(like="evidence").iloc[1].isna().all()
+def test_an_unknown_person_keeps_the_prior(near: Posterior, x: np.ndarray) -> None:
+    table = chosen(x, "careful")
+    found = careless_table(near, table[table["participant"] != "careful 2"])
+    found = found.set_index("participant")
+    assert found.loc["careful 2", "p_careless"] == pytest.approx(0.05)
+    assert np.isnan(found.loc["careful 2", "evidence_choices"])
 
 
-def test_order_of_items_and_rows_does_not_matter_to_choices_and_repeats(
-    world: World, rng: np.random.Generator
+def test_what_would_accuse_most_people_is_not_used(near: Posterior, x: np.ndarray) -> None:
+    table = rated(x, "careful")
+    rng = np.random.default_rng(0)
+    main_rows = (table["trial_type"] == "main").to_numpy()
+    table.loc[main_rows, "rating"] = rng.permutation(table["rating"][main_rows].to_numpy())
+    found = careless_table(near, ratings=table)
+    assert "ratings, which do not follow" in found.attrs["not_used"][0]
+    assert found["evidence_ratings"].isna().all()
+
+
+def test_the_density_of_following_is_that_of_the_normal_copula(
+    near: Posterior, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = world.triplets(40, rng)
-    shown[30:] = shown[:10]
-    p = world.probabilities(shown)
-    chosen = sampled(p, rng)
-    table, _ = trials_of("a", shown, chosen, 1.5, p)
-    order = rng.permuted(np.tile([0, 1, 2], (40, 1)), axis=1)
-    each = np.arange(40)[:, None]
-    place = (order == chosen[:, None]).argmax(axis=1)
-    other, q = trials_of("a", shown[each, order], place, 1.5, p[each, order])
-    mixed = rng.permutation(40)
-    other, q = other.iloc[mixed], q[mixed]
-    one = judged_people(choices_table(dict(table), world.ids), p, ["a"])
-    two = judged_people(choices_table(dict(other.reset_index(drop=True)), world.ids), q, ["a"])
-    sides = [_log_evidence(_trials(choices_table(dict(table), world.ids), p))]
-    rows = other.assign(p=list(q)).sort_values("trial").reset_index(drop=True)
-    q = np.stack(rows.pop("p").to_list())
-    sides.append(_log_evidence(_trials(choices_table(dict(rows), world.ids), q)))
-    for kind in ("careful", "guessing", "automatic"):
-        assert_allclose(*(side[KINDS.index(kind)] for side in sides))
-    assert list(one) == list(two) == [
-        "participant", "p_careless", "likeliest", *(f"evidence_{name}" for name in EVIDENCE)
-    ]  # fmt: skip
+    monkeypatch.setattr(_careless, "FOLLOWING", (0.6 * 1e5, 0.4 * 1e5))  # all mass at .6
+    pairs, s = np.stack(UPPER, axis=1), near.similarity()[UPPER]
+    a, b = (_careless.normal_scores(one) for one in (s + s.std() * rng.normal(size=len(s)), s))
+    found = not_following(near, [("p", a, pairs, float(len(a)))])["p"]
+    both = multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]]).logpdf(np.stack([a, b], axis=1))
+    assert found == pytest.approx(norm.logpdf([a, b]).sum() - both.sum(), abs=0.5)
 
 
-def test_a_habit_of_positions_is_a_probability() -> None:
-    """Over all sequences it sums to one, and the last row says what a habit becomes."""
-    n, total = 4, 0.0
-    for sequence in product(range(3), repeat=n):
-        chosen = np.array(sequence)
-        total += np.exp(_log_habit(np.array(["a"] * n), np.zeros(n, bool), chosen).sum())
-    assert total == pytest.approx(1)
-    n = 300
-    for chosen in (np.zeros(n, int), np.arange(n) % 2, np.arange(n) % 3):
-        log_p = _log_habit(np.array(["a"] * n), np.zeros(n, bool), chosen)
-        assert log_p[0] == pytest.approx(np.log(1 / 3))
-        assert np.exp(log_p[-1]) > 0.98
-    anchored = _log_habit(np.array(["a"]), np.ones(1, bool), np.array([2]))
-    assert np.exp(anchored) == pytest.approx(0.5)
+def test_impossible_questions_are_refused(near: Posterior, x: np.ndarray) -> None:
+    with pytest.raises(TwoalikeError, match="a share between 0 and 1, found 1"):
+        careless_table(near, chosen(x, "careful"), share=1.0)
+    with pytest.raises(TwoalikeError, match="found none of them"):
+        careless_table(near)
 
 
-def test_choices_repeats_and_checks_are_probabilities(
-    world: World, rng: np.random.Generator
+def test_participants_with_judgments_are_in_the_order_of_p_careless(world: World) -> None:
+    ids = world.ids
+    x = world.embedding
+    near = posterior_around(x, ids, [f"person_{k}" for k in range(6)])
+    choices = world.judge(600, 1)
+    found = participants_table(near, choices=choices)
+    assert found["p_careless"].is_monotonic_decreasing
+    assert found.loc[0, "participant"] == "person_5"  # who lapses
+
+
+QUICK = {"quick": True, "engine": "vi", "steps": 100, "draws": 20, "chains": 1, "dimensions": 2}
+
+
+def accusing(p: dict[str, float]) -> Any:
+    """Stand-in of careless_table that gives these probabilities."""
+    columns = {"participant": list(p), "p_careless": list(p.values())}
+    table = pd.DataFrame(columns).assign(evidence_choices=1.0)
+    return lambda *_, **__: table
+
+
+def test_the_declared_rule_acts_once_and_is_recorded(
+    make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over all answers to a new triplet and its repeat, and to checks, they sum to one."""
-    shown = np.tile(world.triplets(1, rng), (2, 1))
-    p = world.probabilities(shown)
-    by_embedding = 0.0
-    for chosen in product(range(3), repeat=2):
-        table, _ = trials_of("a", shown, np.array(chosen), 1.0, p)
-        trials = _trials(choices_table(dict(table), world.ids), p)
-        first, again = np.array([True, False]), np.array([False, True])
-        by_embedding += np.exp(_log_embedding(trials.take(first), trials.take(again)).sum())
-    assert by_embedding == pytest.approx(1)
-    three = np.full(3, 3)
-    rights = np.array(list(product([True, False], repeat=3)))
-    checks = [
-        np.exp(_log_checks(right, three, 9.0, 1.0)) * 2.0 ** (~right).sum() for right in rights
-    ]
-    assert sum(checks) == pytest.approx(1)
-    same = [np.exp(_log_consistent(right, three)) * 2.0 ** (~right).sum() for right in rights]
-    assert sum(same) == pytest.approx(1)
+    names = ("901", "902", "903")
+    p = {name: 0.995 if name == "902" else 0.6 for name in names}
+    monkeypatch.setattr(_careless, "careless_table", accusing(p))
+    root = make_study(design="trials = 12\npractice = 0\n")
+    for person in names:
+        words = ["run", str(root), "--task", "odd-one-out", "--participant", person]
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--simulate", "--no-window"])
+        assert not ended.value.code
+    study, path = Study.load(root), root / "study.toml"
+    settings = path.read_text(encoding="utf-8")
+    path.write_text(f"{settings}\n[exclusion]\ncareless = 0.99\n", encoding="utf-8")
+    lines: list[str] = []
+    made = fit(root, announce=lines.append, **QUICK)
+    reason = "p_careless 0.995, 0.99 leaves out"
+    said = f"left out by the rule of study.toml: participant 902, session 01 ({reason})"
+    assert said in lines
+    for one in (made, Posterior.load(study.posterior)):
+        assert one.participants == ("901", "903")
+        assert one.attrs["excluded"] == {"careless": 0.99, "people": {"902": reason}}
+    assert set(read_judgments(study.choices)["participant"]) == {"901", "903"}
+    assert list(root.rglob("*part*.npz")) == []
+    sessions = read_inputs(Study.load(root)).sessions
+    excluded = {one.participant: one.excluded for one in sessions}
+    assert excluded == {"901": None, "902": reason, "903": None}
 
 
-def test_times_are_densities_and_judge_what_they_should(rng: np.random.Generator) -> None:
-    grid = np.linspace(-9, 9, 1001)
-    densities = np.exp([log_times(np.array([at])) for at in grid]).sum(axis=0) * (grid[1] - grid[0])
-    assert_allclose(densities, 1, atol=0.06)  # medians on a finite grid
-    z = rng.normal(size=100)
-    for median, spread, best in ((1.0, 0.4, 0), (15.0, 0.6, 0), (0.2, 0.2, 1), (2.0, 0.01, 2)):
-        assert np.argmax(log_times(np.log(median) + spread * z)) == best
-    assert np.argmax(log_times(np.zeros(100))) == 2  # constant
-    pauses = np.where(np.arange(100) < 5, 5.0, 0.7 + 0.01 * z)
-    assert np.argmax(log_times(pauses)) == 2
-    assert log_times(np.array([])) == (0.0, 0.0, 0.0)
-
-
-def test_what_would_accuse_most_people_is_not_used(world: World, rng: np.random.Generator) -> None:
-    """Tables with the odd item last, or with a constant for times that nobody measured."""
-    tables, rows = [], []
-    for name in CAREFUL:
-        shown = world.triplets(80, rng)
-        chosen = sampled(world.probabilities(shown), rng)
-        shown[np.arange(80), chosen], shown[:, 2] = shown[:, 2], shown[np.arange(80), chosen].copy()
-        p = world.probabilities(shown)
-        tables.append(trials_of(name, shown, np.full(80, 2), 1.0, p)[0])
-        rows.append(p)
-    table = choices_table(dict(pd.concat(tables, ignore_index=True)), world.ids)
-    found = judged_people(table, np.concatenate(rows), CAREFUL)
-    assert (found["p_careless"] < 0.01).all()
-    assert found["evidence_times"].isna().all()
-    order, times = found.attrs["not_used"]
-    assert order.startswith("the order of items") and times.startswith("response times")
-
-
-def test_times_of_zero_are_no_evidence(world: World, rng: np.random.Generator) -> None:
-    found = careless_of(world, rng, {"a": (rng.integers(0, 3, 50), 0.0)})
-    assert np.isnan(found.loc["a", "evidence_times"])
-
-
-def test_a_posterior_and_its_judgments(posterior: Posterior, rng: np.random.Generator) -> None:
-    """Attention checks of other objects count, practice and unknown people do not."""
-    n = 90
-    shown = np.stack([rng.choice(7, 3, replace=False) for _ in range(n)])
-    p = posterior.choice_probabilities(shown)
-    chosen = p.argmax(axis=1)
-    who = np.array(list("abe") * 30)
-    chosen[who == "b"] = rng.integers(0, 3, 30)
-    types, correct = np.array(["main"] * n, dtype=object), np.full(n, None, dtype=object)
-    checks = np.arange(n) >= 60
-    types[checks], correct[checks] = "catch", np.where(who[checks] == "b", "false", "true")
-    shown[checks] = [7, 8, 9]
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": chosen + 1, "participant": who, "trial_type": types, "correct": correct}
-    ids = [*posterior.ids, "dog", "cat", "car"]
-    table = choices_table(columns, ids)
-    found = careless_table(posterior, table).set_index("participant")
-    assert found.index.tolist() == list(posterior.participants)
-    assert found["p_careless"].idxmax() == "b" and found.loc["b", "p_careless"] > 0.9
-    assert found.loc["b", "evidence_checks"] > 3
-    assert found.loc["a", "evidence_checks"] < 0
-    assert found.loc["c", "p_careless"] == pytest.approx(0.05)
-    listed = participants_table(posterior, choices=table)
-    assert listed["participant"][0] == "b"
-    assert_allclose(listed["p_careless"], found.loc[listed["participant"], "p_careless"])
-    with pytest.raises(TwoalikeError, match="`share=...`: expected a share"):
-        careless_table(posterior, table, share=1.0)
-    with pytest.raises(TwoalikeError, match="none of the"):
-        careless_table(posterior, table.assign(participant="somebody else"))
-
-
-def test_anchored_choices(posterior: Posterior, rng: np.random.Generator) -> None:
-    shown = np.stack([rng.choice(7, 3, replace=False) for _ in range(160)])
-    near = posterior.choice_probabilities(shown, kind="anchored").argmax(axis=1)
-    who = np.array(list("abcd") * 40)
-    near[who == "d"] = rng.integers(1, 3, 40)
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": near + 1, "participant": who, "kind": ["anchored"] * 160}
-    found = careless_table(posterior, choices_table(columns, posterior.ids))
-    assert found["p_careless"].idxmax() == 3
-    assert (found["p_careless"][:3] < 0.05).all()
+def test_half_of_the_people_are_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = {"a": 1.0, "b": 0.999, "c": 0.1, "d": 0.05}
+    monkeypatch.setattr(_careless, "careless_table", accusing(people))
+    posterior: Any = None
+    assert list(careless_reasons(posterior, {}, 1.0)) == ["a"]
+    with pytest.raises(TwoalikeError, match="fewer than half of the participants, found 2 of 4"):
+        careless_reasons(posterior, {}, 0.9)

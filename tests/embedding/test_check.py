@@ -12,19 +12,16 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from twoalike.choice import anchored_log_choice
+from twoalike.choice import ANCHORED, TRIPLET, log_choice
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, check
-from twoalike.embedding import _check as module
+from twoalike.embedding import _judged as module
 from twoalike.embedding._advice import advise, stuck_chain
-from twoalike.embedding._judged import (
-    answer_probabilities,
-    draws_of,
-    known_judgments,
-    thinned,
-)
+from twoalike.embedding._choices import Choices
+from twoalike.embedding._follow import Comparison
+from twoalike.embedding._judged import answer_probabilities, draws_of, thinned
 from twoalike.embedding._posterior_file import flat_attrs
-from twoalike.embedding._predictive import Comparison, Predictive
+from twoalike.embedding._predictive import Predictive
 from twoalike.judgments import choices_table, judgment_codes, write_judgments
 from twoalike.study import TwoalikeError, provenance
 
@@ -159,18 +156,21 @@ def test_probabilities_of_both_kinds_are_those_of_the_choice_model(world: Any) -
     for column in ("kind", "participant"):
         choices[column] = choices[column].astype("category")
     posterior = near_truth(world, choices)
-    judged = known_judgments(posterior, choices)
+    judged = Choices.known_to(posterior, choices)
+    assert [group.question for group in judged.groups] == [TRIPLET, ANCHORED]
     for size in (1, 10_000):  # similarities of the pairs, and from the matrix
         (draw,) = draws_of(posterior, np.array([7]), size)
-        p = answer_probabilities(draw, judged)
-        assert_allclose(p.sum(axis=1), 1.0)
-        assert (p[40:, 0] == 0).all()
-        some = judged.take(slice(40, 80))
-        x, items = draw.embedding.astype(float), some.items
-        pairs = [(x[items[:, 0]] * x[items[:, k]]).sum(axis=1) for k in (1, 2)]
-        who = some.judge
-        logs = anchored_log_choice((pairs[0], pairs[1]), draw.temperature[who], draw.lapse[who])
-        assert_allclose(p[40:, 1:], np.exp(np.stack(logs, axis=1)), rtol=1e-4)
+        for some in judged.groups:
+            p = answer_probabilities(draw, some)
+            assert_allclose(p.sum(axis=1), 1.0)
+            x, who = draw.embedding.astype(float), some.judge
+            pairs = [
+                (x[some.shown[:, a]] * x[some.shown[:, b]]).sum(axis=1)
+                for a, b in some.question.pairs
+            ]
+            noise = draw.temperature[who], draw.lapse[who]
+            logs = log_choice(pairs, *noise, question=some.question)
+            assert_allclose(p, np.exp(np.stack(logs, axis=1)), rtol=1e-4)
 
 
 def test_unknown_people_and_objects_are_left_out_and_counted(
@@ -186,7 +186,7 @@ def test_unknown_people_and_objects_are_left_out_and_counted(
         {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}, ["x", "y", "z"]
     )
     with pytest.raises(TwoalikeError, match="none of the 1 judgments"):
-        known_judgments(posterior, strange)
+        Choices.known_to(posterior, strange)
 
 
 def test_thinning_takes_as_many_of_each_chain() -> None:
@@ -232,23 +232,6 @@ def test_too_few_draws_to_tell_is_not_convergence(world: Any, choices: pd.DataFr
     found = check(posterior, choices, fitted=True)
     assert found.converged is False and "too few draws" in found.advice[0]
     assert found.loo is None and any("25 draws or more" in words for words in found.missing)
-
-
-def test_log_prior_in_the_file_gives_the_sensitivity(world: Any, choices: pd.DataFrame) -> None:
-    posterior = near_truth(world, choices)
-    assert any("log_prior" in words for words in check(posterior).missing)
-    rng = np.random.default_rng(1)
-    x = posterior.tree["posterior"]["embedding"].values
-    group = {
-        "residual": (("chain", "draw", "object"), 0.1 * rng.standard_normal((2, 150, 30))),
-        "residual_scale": (("chain", "draw"), x.mean(axis=(2, 3))),
-    }
-    posterior.tree["log_prior"] = xr.DataTree(xr.Dataset(group))
-    alone = check(posterior)
-    assert [one.part for one in alone.sensitivity] == ["whole prior", "residual", "residual_scale"]
-    full = check(posterior, choices, fitted=True)
-    assert [one.part for one in full.sensitivity][-1] == "likelihood"
-    assert not any("log_prior" in words for words in full.missing)
 
 
 def test_fewer_and_more_dimensions_are_never_advised_together() -> None:
@@ -315,7 +298,6 @@ def test_the_page_opens_with_the_verdict(run: Run, files: tuple[Path, Path]) -> 
     assert said.startswith("Converged")
     for words in ("R-hat", "two people's answers agree", "Calibration", "Leave-one-out"):
         assert words in said
-    assert "not checked: Prior sensitivity" in said
 
 
 def test_without_judgments_the_page_says_what_they_would_tell(

@@ -15,17 +15,12 @@ from pymc.sampling.jax import get_jaxified_graph
 from scipy.stats import kstest, norm, pearsonr
 
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior, check
+from twoalike.embedding import DistanceChecks, Posterior, check
 from twoalike.embedding._advice import advise
-from twoalike.embedding._distance_checks import (
-    DistanceChecks,
-    replicated_dissimilarities,
-    replicated_layouts,
-)
-from twoalike.embedding._judged import known_layouts, known_pairs
-from twoalike.embedding._layouts import layout_log_likelihood
+from twoalike.embedding._dissimilarities import replicated_dissimilarities
+from twoalike.embedding._follow import ReplicateTally
+from twoalike.embedding._layouts import layout_log_likelihood, replicated_layouts
 from twoalike.embedding._posterior_file import flat_attrs
-from twoalike.embedding._predictive import ReplicateTally
 from twoalike.judgments import (
     arrangements_table,
     dissimilarities_table,
@@ -277,15 +272,16 @@ def test_what_the_posterior_does_not_know_is_left_out_and_counted(x: np.ndarray)
     seen = table[table["participant"] != "p0"]
     last = seen["item"] == IDS[-1]
     strange = len(seen.loc[last, ["participant", "trial"]].drop_duplicates())
-    known = known_layouts(posterior, table)
+    known = check(posterior, arrangements=table).arrangements
+    assert known is not None
     assert strange > 0 and known.left_out == TRIALS + strange
-    assert len(known.arranger) == len(PEOPLE) * TRIALS - known.left_out
-    assert known.names[known.arranger[0]] in PEOPLE[1:]
-    assert known.items.max() < M - 1
-    some = known_pairs(posterior, given)
+    assert known.judgments == len(PEOPLE) * TRIALS - known.left_out
+    assert {person.name for person in known.participants} <= set(PEOPLE[1:])
+    some = check(posterior, dissimilarities=given).dissimilarities
+    assert some is not None
     assert some.left_out == len(FIRST) + 3 * (M - 1)
-    assert len(some.pairs) == len(given) - some.left_out
-    assert set(some.source) == {0, 1, 2}
+    assert some.judgments == len(given) - some.left_out
+    assert len(some.participants) == 3
 
 
 def test_nothing_known_is_refused(x: np.ndarray) -> None:

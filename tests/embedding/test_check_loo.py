@@ -1,4 +1,4 @@
-"""Leave-one-out and prior sensitivity against cases with a known answer."""
+"""Leave-one-out against cases with a known answer."""
 
 from typing import Any
 
@@ -15,7 +15,6 @@ from twoalike.embedding._loo import (
     smoothed_weights,
     subset_rows,
 )
-from twoalike.embedding._sensitivity import sensitivities
 
 COUNTS = np.array([30, 50, 20])
 
@@ -109,26 +108,3 @@ def test_the_subset_is_bounded_and_repeats_by_seed(monkeypatch: pytest.MonkeyPat
     first, again, other = (subset_rows(50_000, 100, seed) for seed in (1, 1, 2))
     assert (first == again).all() and not (first == other).all()
     assert (np.diff(first) > 0).all()
-
-
-def test_what_follows_the_prior_is_sensitive_to_it_and_nothing_else(
-    rng: np.random.Generator,
-) -> None:
-    log_prior = rng.normal(size=800)
-    choice = rng.normal(size=(800, 40))
-    choice[:, :10] = log_prior[:, None] + 0.1 * rng.normal(size=(800, 10))
-    similarity = rng.normal(size=(800, 30))
-    parts = {"slab_scale": log_prior, "constant": np.zeros(800)}
-    (found,) = sensitivities(choice, similarity, parts, 0)
-    assert found.part == "slab_scale"
-    assert 0.25 <= found.choice <= 0.4
-    assert found.similarity < 0.15
-    assert found.k < 0.7
-
-
-def test_noise_of_a_prior_with_many_coordinates_does_not_count(rng: np.random.Generator) -> None:
-    log_prior = 40 * rng.normal(size=200)  # as of thousands of coordinates
-    values = rng.normal(size=(200, 60))
-    (found,) = sensitivities(values, values, {"unit": log_prior}, 0)
-    assert found.noise > 0.05
-    assert found.choice < 0.2

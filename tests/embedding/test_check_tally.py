@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import kstest, poisson_binom
+from tests.chosen import data_of
 
-from twoalike.embedding._judged import Judged
-from twoalike.embedding._predictive import (
+from twoalike.choice import ANCHORED, TRIPLET
+from twoalike.embedding._choices import Choices
+from twoalike.embedding._follow import (
     Comparison,
     Tally,
     below,
     bernoulli_moments,
-    judged_twice,
     outstanding,
 )
+from twoalike.embedding._predictive import judged_twice
 
 
 def test_moments_are_those_of_a_weighted_hit(rng: np.random.Generator) -> None:
@@ -76,13 +78,11 @@ def test_who_answers_otherwise_stands_out(rng: np.random.Generator) -> None:
     assert outstanding([]) == []
 
 
-def judged(rows: list[tuple[list[int], int, int]], *, anchored: bool = False) -> Judged:
-    return Judged(
-        np.array([items for items, _, _ in rows], dtype=np.int32),
-        np.array([chosen for _, chosen, _ in rows], dtype=np.int8),
-        np.array([judge for _, _, judge in rows], dtype=np.int32),
-        np.full(len(rows), anchored),
-    )
+def judged(rows: list[tuple[list[int], int, int]], *, anchored: bool = False) -> Choices:
+    items, answer, judge = (np.array(part) for part in zip(*rows, strict=True))
+    question = ANCHORED if anchored else TRIPLET
+    names = [str(k) for k in range(10)], ["p", "q", "r"]
+    return data_of(items, answer, judge, *names, question).choices
 
 
 ROWS: list[Any] = [
@@ -94,32 +94,23 @@ ROWS: list[Any] = [
 ]
 
 
-def test_a_persons_repeats_are_paired_in_any_order_of_items() -> None:
-    pairs = judged_twice(judged(ROWS), by_one=True)
-    assert len(pairs.first) == 1
-    assert pairs.first.items.tolist() == pairs.second.items.tolist() == [[2, 4, 9]]
-    assert pairs.same.tolist() == [True]
-
-
-def test_two_people_are_paired_once_a_triplet() -> None:
-    pairs = judged_twice(judged(ROWS), by_one=False)
-    assert len(pairs.first) == 1
-    assert {int(pairs.first.judge[0]), int(pairs.second.judge[0])} == {0, 1}
-
-
-def test_the_reference_tells_anchored_triplets_apart() -> None:
-    rows = [([4, 2, 9], 1, 0), ([4, 9, 2], 2, 0), ([2, 4, 9], 1, 0)]
-    pairs = judged_twice(judged(rows, anchored=True), by_one=True)
-    assert pairs.first.items.tolist() == [[4, 2, 9]]
-    assert pairs.same.tolist() == [True]
+def test_repeats_are_paired_in_any_order_of_items() -> None:
+    ((first, second),) = judged_twice(judged(ROWS), by_one=True)
+    assert first.shown.tolist() == second.shown.tolist() == [[2, 4, 9]]
+    assert (first.answer == second.answer).tolist() == [True]
+    ((first, second),) = judged_twice(judged(ROWS), by_one=False)
+    assert {int(first.judge[0]), int(second.judge[0])} == {0, 1} and first.size == 1
+    rows = [([4, 2, 9], 0, 0), ([4, 9, 2], 1, 0), ([2, 4, 9], 0, 0)]  # the reference comes first
+    ((first, second),) = judged_twice(judged(rows, anchored=True), by_one=True)
+    assert first.shown.tolist() == [[4, 2, 9]]
+    assert (first.answer == second.answer).tolist() == [True]
 
 
 def test_no_judgment_is_in_two_pairs(rng: np.random.Generator) -> None:
     rows = [(rng.permutation(4)[:3].tolist(), 0, int(rng.integers(3))) for _ in range(200)]
     for by_one in (True, False):
-        pairs = judged_twice(judged(rows), by_one=by_one)
-        same_judge = pairs.first.judge == pairs.second.judge
-        assert (same_judge == by_one).all()
-        assert (pairs.first.items == pairs.second.items).all()
-    assert len(judged_twice(judged(rows), by_one=True).first) >= (200 - 12) // 2
-    assert len(judged_twice(judged(rows[:1]), by_one=True).first) == 0
+        ((first, second),) = judged_twice(judged(rows), by_one=by_one)
+        assert ((first.judge == second.judge) == by_one).all()
+        assert (first.shown == second.shown).all()
+    assert judged_twice(judged(rows), by_one=True)[0][0].size >= (200 - 12) // 2
+    assert judged_twice(judged(rows[:1]), by_one=True) == []

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from twoalike.choice import anchored_log_choice, log_choice
+from twoalike.choice import ANCHORED, log_choice
 from twoalike.embedding import Posterior, compare_predictions, compare_similarity
 from twoalike.embedding._compare import judgment_scores, match_dimensions, mean_and_error
 from twoalike.judgments import choices_table
@@ -65,7 +65,7 @@ def test_scores_are_those_of_who_judged(x: np.ndarray, rng: np.random.Generator)
         for draw in posterior.embedding:
             s = draw @ draw.T
             if said["kind"] == "anchored":
-                p[1:] += np.exp(anchored_log_choice((s[i, j], s[i, k]), 1.0, rate))
+                p[1:] += np.exp(log_choice((s[i, j], s[i, k]), 1.0, rate, question=ANCHORED))
             else:
                 p += np.exp(log_choice((s[i, j], s[i, k], s[j, k]), 1.0, rate))
         p /= len(posterior.embedding)

@@ -38,7 +38,7 @@ def simulated(n_people: int, each: int, seed: int = 0) -> tuple[np.ndarray, Data
     columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
     columns |= {"chosen": chosen, "participant": [f"p{k:02d}" for k in judge]}
     table = choices_table(columns, [f"object_{k}" for k in range(M)])
-    return x, Data.from_choices(table), table
+    return x, Data.from_tables({"choices": table}), table
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from twoalike.embedding._dissimilarities import (
 )
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
-from twoalike.embedding._vi import _group_columns, _group_fit, rows_a_step
+from twoalike.embedding._vi import Family, _loss, columns_of, rows_a_step
 from twoalike.judgments import dissimilarities_table, write_judgments
 from twoalike.study import TwoalikeError
 
@@ -119,8 +119,8 @@ def test_people_who_judged_the_same_pairs_share_what_is_known_of_them(
     )
     (group,) = same.groups
     assert group.items.shape == (1, 7) and group.values.shape == (3, 7, 7)
-    assert same.pairs.tolist() == [14, 14, 14]
-    assert same.compared.sum() == 2 * 42 and same.compared[7:].tolist() == [0, 0]
+    assert same.counts(())["pairs"][1].tolist() == [14, 14, 14] and same.size == 42
+    assert same.seen().sum() == 2 * 42 and same.seen()[7:].tolist() == [0, 0]
     small = {"three objects": (UPPER[1] < 3), "all": DESIGNS["complete"]}
     apart = Dissimilarities.from_table(table_of(small, rng))
     assert [group.values.shape[1] for group in apart.groups] == [3, 7]
@@ -131,17 +131,20 @@ def test_minibatches_of_sources_are_right_on_average(
 ) -> None:
     import jax
 
-    monkeypatch.setattr("twoalike.embedding._vi.PAIRS", 2 * 49)
-    data = Data.from_tables(None, None, table_of(DESIGNS, rng))
+    monkeypatch.setattr(Dissimilarities, "at_once", 2 * 49)
+    data = Data.from_tables({"dissimilarities": table_of(DESIGNS, rng)})
     assert rows_a_step(data) == [2]
     form = Form(3, "softplus")
     density = jax_density(data, form, [form.start(len(data.ids), rng)])
-    values = [density.starts[0][name] for name in density.names]
-    whole = density.groups(*values, *(array for g in data.groups for array in g.arrays))[0]
-    part, columns = jax.jit(_group_fit(density, data)), _group_columns(data)
-    parts = [float(part(values, key, columns)) for key in jax.random.split(jax.random.key(1), 400)]
+    family, columns = Family.of(density), columns_of(data)
+    q = family.begin(density.starts[0])
+    noise = family.noise(q, jax.random.key(0))
+    whole, part = (jax.jit(_loss(family, data, sizes)) for sizes in ([len(DESIGNS)], [2]))
+    keys = jax.random.split(jax.random.key(1), 400)
+    parts = [float(part(q, noise, key, 1.0, columns)) for key in keys]
     error = np.std(parts) / np.sqrt(len(parts))
-    assert error > 0 and abs(np.mean(parts) - float(whole)) < 4 * error
+    known = float(whole(q, noise, keys[0], 1.0, columns))
+    assert error > 0 and abs(np.mean(parts) - known) < 4 * error
 
 
 def rdms(world: Any, rng: np.random.Generator, people: int = 2) -> pd.DataFrame:
@@ -218,7 +221,7 @@ def test_the_command_fits_and_remembers_the_file(
 
 def test_an_exact_matrix_leaves_room_for_noise(rng: np.random.Generator) -> None:
     """However small the noise that fits best: else the density has no maximum."""
-    data = Data.from_tables(None, None, table_of({"p": DESIGNS["complete"]}, rng))
+    data = Data.from_tables({"dissimilarities": table_of({"p": DESIGNS["complete"]}, rng)})
     model = Form(2, "softplus").model(data)
     noise = model["pair_noise"].eval({model["pair_noise_location"]: -50.0})
     assert_allclose(noise, [LEAST_PAIR])

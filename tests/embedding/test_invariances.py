@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from tests.chosen import log_likelihoods
 
-from twoalike.embedding._model import Data, log_likelihood
+from twoalike.embedding._model import Data
 from twoalike.judgments import choices_table
 
 M, N = 7, 40
@@ -28,13 +29,11 @@ def judged(rng: np.random.Generator, ids: list[str]) -> dict[str, Any]:
 
 def total(columns: dict[str, Any], ids: list[str], x: np.ndarray, similarity: str) -> float:
     """Log-likelihood of all judgments of objects at x, in the order of ids."""
-    data = Data.from_choices(choices_table(columns, ids))
+    data = Data.from_tables({"choices": choices_table(columns, ids)})
     order = [ids.index(name) for name in data.ids]
     people = {"p": (0.7, 0.1), "q": (1.6, 0.3)}
     noise, guess = (np.array([people[who][k] for who in data.participants]) for k in (0, 1))
-    batch = (data.items, data.judge, data.anchored)
-    logs = log_likelihood(x[order], noise, guess, batch, similarity=similarity, matrix=False, xp=np)
-    return float(np.asarray(logs).sum())
+    return float(log_likelihoods(data, x[order], noise, guess, similarity).sum())
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])

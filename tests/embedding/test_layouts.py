@@ -30,7 +30,7 @@ def columns(trials: list[tuple[np.ndarray, np.ndarray]], who: list[str]) -> dict
 
 def laid_out(trials: list[tuple[np.ndarray, np.ndarray]], who: list[str] | None = None) -> Layouts:
     table = arrangements_table(columns(trials, who or ["p"] * len(trials)), IDS)
-    return Layouts.from_arrangements(table)
+    return Layouts.from_table(table)
 
 
 def logs(x: np.ndarray, layouts: Layouts, noise: np.ndarray) -> np.ndarray:

@@ -13,11 +13,12 @@ from pymc.sampling.jax import get_jaxified_graph
 from scipy.special import expit, log_expit
 from scipy.stats import beta, halfnorm, norm
 from scipy.stats import t as student
+from tests.chosen import log_likelihoods
 
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._density import jax_density
 from twoalike.embedding._form import choose_engine, default_dimensions, reduce_features
-from twoalike.embedding._model import Data, Form, log_likelihood
+from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import PRIORS
 from twoalike.embedding._vi import Plan, plan_steps
 from twoalike.judgments import choices_table
@@ -60,13 +61,14 @@ def mixed(rng: np.random.Generator) -> pd.DataFrame:
 def evaluate(
     data: Data, x: np.ndarray, *, matrix: bool, similarity: str = "dot", xp: Any = pt
 ) -> np.ndarray:
-    batch = (data.items, data.judge, data.anchored if data.anchored.any() else None)
-    form = {"similarity": similarity, "matrix": matrix, "xp": xp}
     if xp is not pt:
-        return np.asarray(log_likelihood(x, *PEOPLE, batch, **form))
-    people = [pt.constant(values) for values in PEOPLE]
-    graph = log_likelihood(pt.constant(x), *people, batch, **form)
-    return np.asarray(get_jaxified_graph([], [graph])()[0])
+        return log_likelihoods(data, x, *PEOPLE, similarity, xp=xp, whole=matrix)
+
+    def symbolic(graph: Any) -> Any:
+        return get_jaxified_graph([], [graph])()[0]
+
+    known: dict[str, Any] = {"xp": pt, "constant": pt.constant, "evaluate": symbolic}
+    return log_likelihoods(data, x, *PEOPLE, similarity, whole=matrix, **known)
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
@@ -78,7 +80,7 @@ def test_likelihood_is_the_definition(
     choices = mixed[rows]
     x = rng.gamma(1.0, 1.0, (5, 3))
     expected = [by_hand(x, row, list("vwxyz"), similarity) for _, row in choices.iterrows()]
-    data = Data.from_choices(choices)
+    data = Data.from_tables({"choices": choices})
     for xp in (pt, jax.numpy):
         got = evaluate(data, x, matrix=matrix, similarity=similarity, xp=xp)
         assert_allclose(got, expected, rtol=1e-5)
@@ -94,13 +96,15 @@ def test_order_of_items_leaves_the_likelihood_unchanged(
     for item in ("item_1", "item_2", "item_3"):
         swapped[item] = pd.Categorical(swapped[item], odd[item].cat.categories)
     swapped["chosen"] = odd["chosen"] % 3 + 1
-    before, after = (evaluate(Data.from_choices(c), x, matrix=False) for c in (odd, swapped))
+    before, after = (
+        evaluate(Data.from_tables({"choices": c}), x, matrix=False) for c in (odd, swapped)
+    )
     assert_allclose(after, before, rtol=1e-6)
 
 
 def small_model(world: Any, prior: str, features: np.ndarray | None = None) -> pm.Model:
     similarity = "distance" if prior == "gaussian" else "dot"
-    data = Data.from_choices(world.judge(80, 3))
+    data = Data.from_tables({"choices": world.judge(80, 3)})
     return Form(2, prior, similarity, features).model(data)
 
 
@@ -171,7 +175,7 @@ def test_settings_name_the_priors_that_there_are() -> None:
 
 @pytest.mark.parametrize("prior", PRIORS)
 def test_fits_start_where_the_density_is_finite(world: Any, prior: str) -> None:
-    data = Data.from_choices(world.judge(80, 3))
+    data = Data.from_tables({"choices": world.judge(80, 3)})
     form = Form(2, prior, "distance" if prior == "gaussian" else "dot")
     density = jax_density(data, form, [form.start(len(data.ids), np.random.default_rng(1))])
     (start,) = density.starts
@@ -198,7 +202,7 @@ def test_prior_draws_are_possible_people_and_objects(world: Any, prior: str) -> 
 def test_one_person_has_temperature_one(world: Any) -> None:
     choices = world.judge(50, 1)
     alone = choices[choices["participant"] == "person_0"]
-    model = Form(2, "softplus").model(Data.from_choices(alone))
+    model = Form(2, "softplus").model(Data.from_tables({"choices": alone}))
     assert "log_temperature" not in [v.name for v in model.free_RVs]
 
 
@@ -218,7 +222,7 @@ def test_engine_is_chosen_by_size_and_says_why() -> None:
 def test_steps_of_vi_follow_the_number_of_judgments() -> None:
     config = FitConfig(engine="vi")
     few, many = plan_steps(config, 5_000, 1_000), plan_steps(config, 600_000, 20_000)
-    assert (few.steps, few.batch, few.matrix) == (3000, 4000, False)
+    assert (few.steps, few.batch) == (3000, 4000)
     assert many.steps * many.batch >= 40 * 600_000  # passes over the judgments
     assert plan_steps(config, 100_000, 1_000).steps < few.steps  # it starts from their spectrum
     assert few.rate < many.rate
@@ -229,17 +233,14 @@ def test_steps_of_vi_follow_the_number_of_judgments() -> None:
 def test_a_step_sees_all_judgments_where_their_similarities_are_cheap() -> None:
     config = FitConfig(engine="vi")
     things = plan_steps(config, 127_304, 1_854)
-    assert (things.batch, things.matrix) == (127_304, True)
+    assert things.batch == 127_304
     million = plan_steps(config, 1_000_000, 1_854)
-    assert (million.batch, million.matrix) == (10_000, False)
-    assert plan_steps(config, 1_000_000, 100).matrix
+    assert million.batch == 10_000
 
 
 def test_number_of_dimensions_grows_with_objects_and_is_bounded() -> None:
-    none = np.zeros((0, 3), np.int32)
-    nobody, yes_or_no = np.zeros(0, np.int32), np.zeros(0, bool)
     sizes = [
-        default_dimensions(Data(none, nobody, yes_or_no, tuple(map(str, range(m))), ("p",)))
+        default_dimensions(Data(tuple(map(str, range(m))), ("p",), ()))
         for m in (4, 30, 144, 1854, 20_000)
     ]
     assert sizes == sorted(sizes)

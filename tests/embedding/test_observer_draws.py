@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
+from tests.chosen import data_of
 
-from twoalike.choice import anchored_log_choice, log_choice, pair_similarities, random_triplets
+from twoalike.choice import ANCHORED, TRIPLET, log_choice, pair_similarities, random_triplets
 from twoalike.embedding._model import Data
 from twoalike.embedding._observer_draws import BINS, _by_bin, _log_prior_terms, draw_observers
 
@@ -26,18 +27,16 @@ def people(n_people: int, n_each: int, *, kind: str = "odd_one_out", seed: int =
     shown = random_triplets(40, len(judge), rng)
     pairs = pair_similarities(x @ x.T, shown)
     if kind == "anchored":
-        logs = np.stack(anchored_log_choice(pairs[:2], temperature[judge], lapse[judge]), axis=1)
-        swap = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) == 1
-        items = np.where(swap[:, None], shown[:, [0, 2, 1]], shown)
+        logs = np.stack(
+            log_choice(pairs[:2], temperature[judge], lapse[judge], question=ANCHORED), axis=1
+        )
+        question = ANCHORED
     else:
         logs = np.stack(log_choice(pairs, temperature[judge], lapse[judge]), axis=1)
-        odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-        order = np.stack([(odd + 1) % 3, (odd + 2) % 3, odd], axis=1)
-        items = np.take_along_axis(shown, order, axis=1)
-    names = tuple(f"p{k}" for k in range(n_people))
-    objects = tuple(f"o{k}" for k in range(40))
-    anchored = np.full(len(judge), kind == "anchored")
-    return x, Data(items, judge, anchored, objects, names), lapse, temperature
+        question = TRIPLET
+    answer = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    names = [f"o{k}" for k in range(40)], [f"p{k}" for k in range(n_people)]
+    return x, data_of(shown, answer, judge, *names, question), lapse, temperature
 
 
 def drawn(x: Any, data: Data) -> dict[str, Any]:
@@ -99,10 +98,9 @@ def test_bins_keep_the_sum_of_any_smooth_function() -> None:
 
 def test_log_priors_are_those_of_the_model(world: Any) -> None:
     from twoalike.embedding._density import jax_density
-    from twoalike.embedding._judged import used_choices
     from twoalike.embedding._model import LOG_PRIOR, Form
 
-    data = Data.from_tables(used_choices(world.judge(200, 1)), None)
+    data = Data.from_tables({"choices": world.judge(200, 1)})
     form = Form(2, "softplus")
     start = form.start(len(data.ids), np.random.default_rng(0))
     density = jax_density(data, form, [start])

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from twoalike.choice import ChoiceKind, anchored_log_choice, log_choice
+from twoalike.choice import ANCHORED, ChoiceKind, log_choice
 from twoalike.embedding import Posterior
 
 TRIPLETS = np.array([[0, 1, 2], [6, 3, 4], [5, 2, 0], [1, 4, 6]])
@@ -45,7 +45,7 @@ def simulated(
         a, b, c = (x[draw, item] for item in triplet)
         pairs: Any = tuple((left * right).sum(axis=1) for left, right in ((a, b), (a, c), (b, c)))
         if kind == "anchored":
-            logs_p = anchored_log_choice(pairs[:2], temperature, lapse)
+            logs_p = log_choice(pairs[:2], temperature, lapse, question=ANCHORED)
         else:
             logs_p = log_choice(pairs, temperature, lapse)
         mean[row, 3 - len(logs_p) :] = np.exp(logs_p).mean(axis=1)

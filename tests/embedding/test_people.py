@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from pymc.sampling.jax import get_jaxified_graph
+from tests.chosen import log_likelihoods
 
 from twoalike.choice import log_choice, random_triplets
 from twoalike.embedding import (
@@ -25,7 +23,7 @@ from twoalike.embedding import (
 )
 from twoalike.embedding._draws import order_draws
 from twoalike.embedding._export import agreement
-from twoalike.embedding._model import Data, Form, log_likelihood
+from twoalike.embedding._model import Data, Form
 from twoalike.embedding._people import Groups, read_groups
 from twoalike.embedding._pilot import Pilot, Trial, _judged_much, run_pilot
 from twoalike.embedding._vi import plan_steps
@@ -87,54 +85,23 @@ def test_log_weights_sum_to_zero_over_people_and_over_dimensions(
     assert_allclose(drawn.sum(axis=2), 0, atol=1e-5)
 
 
-def by_hand(
-    x: np.ndarray, weight: np.ndarray, items: np.ndarray, similarity: str, anchored: bool
-) -> float:
-    """Log-probability of one judgment at temperature 1 without lapses, spelt out."""
-
-    def alike(a: int, b: int) -> float:
-        if similarity == "dot":
-            return float((weight * x[a] * x[b]).sum())
-        return float(-np.sqrt((weight * (x[a] - x[b]) ** 2).sum() + 1e-6))
-
-    i, j, k = items
-    pairs = [alike(i, j), alike(i, k)] if anchored else [alike(i, j), alike(i, k), alike(j, k)]
-    return float(pairs[0] - np.log(np.exp(pairs).sum()))
-
-
-@pytest.mark.parametrize("similarity", ["dot", "distance"])
-def test_likelihood_is_that_of_the_weighted_model(
-    similarity: str, rng: np.random.Generator
-) -> None:
-    x, log_weight = rng.gamma(1.0, 1.0, (7, 3)), rng.standard_normal((4, 3))
-    items, judge = random_triplets(7, 40, rng), rng.integers(0, 4, 40)
-    anchored = rng.random(40) < 0.5
-    expected = [
-        by_hand(x, np.exp(log_weight[judge[n]]), items[n], similarity, bool(anchored[n]))
-        for n in range(40)
-    ]
-    ones, form = np.ones(4), {"similarity": similarity, "matrix": False}
-    batch, rest = (items, judge, anchored), (ones, 0 * ones)
-    for xp, constant in ((jnp, jnp.asarray), (pt, pt.constant)):
-        weights = {"log_weight": constant(log_weight)}
-        people = [constant(values) for values in rest]
-        logs = log_likelihood(constant(x), *people, batch, xp=xp, **form, **weights)
-        got = logs if xp is jnp else get_jaxified_graph([], [logs])()[0]
-        assert_allclose(got, expected, rtol=2e-4)
-
-
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
 def test_equal_weights_are_the_model_without(similarity: str, choices: pd.DataFrame) -> None:
-    data, x = Data.from_choices(choices), np.random.default_rng(1).gamma(1.0, 1.0, (OBJECTS, 3))
-    rest = (np.ones(PEOPLE), np.full(PEOPLE, 0.1), (data.items, data.judge, None))
-    form: dict[str, Any] = {"similarity": similarity, "matrix": False, "xp": np}
-    without = log_likelihood(x, *rest, **form)
-    equal = log_likelihood(x, *rest, **form, log_weight=np.zeros((PEOPLE, 3)))
+    data, x = (
+        Data.from_tables({"choices": choices}),
+        np.random.default_rng(1).gamma(1.0, 1.0, (OBJECTS, 3)),
+    )
+    rest = (np.ones(PEOPLE), np.full(PEOPLE, 0.1), similarity)
+    without = log_likelihoods(data, x, *rest)
+    equal = log_likelihoods(data, x, *rest, log_weight=np.zeros((PEOPLE, 3)))
     assert_allclose(equal, without, rtol=1e-12)
+    one = np.array([[1.0, -0.5, 0.2]])
+    weighed = log_likelihoods(data, x, *rest, log_weight=np.repeat(one, PEOPLE, axis=0))
+    assert_allclose(weighed, log_likelihoods(data, x * np.exp(one / 2), *rest), rtol=1e-6)
 
 
 def test_without_weights_the_model_is_as_before(choices: pd.DataFrame) -> None:
-    data = Data.from_choices(choices)
+    data = Data.from_tables({"choices": choices})
     names = [v.name for v in Form(3, "softplus").model(data).free_RVs]
     assert not [name for name in names if "weight" in name]
     config = FitConfig()
@@ -312,7 +279,7 @@ def test_weights_are_sampled_by_nuts(choices: pd.DataFrame) -> None:
 
 
 def test_the_pilot_says_by_how_much_weights_are_better(choices: pd.DataFrame) -> None:
-    assert not _judged_much(Data.from_choices(choices))  # 40 judgments a person
+    assert not _judged_much(Data.from_tables({"choices": choices}))  # 40 judgments a person
     losses = np.random.default_rng(0).gamma(2.0, 0.5, 400)
     better = Trial("dot", losses[:80] - 0.1, 3)
     found = Pilot((Trial("dot", losses, 3),), offered=5, weighted=better).described()["weights"]
@@ -320,7 +287,7 @@ def test_the_pilot_says_by_how_much_weights_are_better(choices: pd.DataFrame) ->
 
 
 def test_weights_are_tried_where_the_settings_leave_people_open(choices: pd.DataFrame) -> None:
-    data = Data.from_choices(pd.concat([choices] * 3, ignore_index=True))
+    data = Data.from_tables({"choices": pd.concat([choices] * 3, ignore_index=True)})
     found = []
     for named in ({}, {"people": "noise"}):
         config = FitConfig.model_validate({"steps": 100} | named)

@@ -4,22 +4,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pymc as pm
-import pytensor
 import pytest
 from numpy.testing import assert_allclose
 from pymc.sampling.jax import get_jaxified_graph
 
-from twoalike.embedding import FitConfig, Posterior, build_model, fit_embedding
-from twoalike.embedding._dissimilarities import dissimilarity_log_likelihood
-from twoalike.embedding._distance_checks import (
+from twoalike.embedding import (
     DistanceChecks,
-    check_layouts,
-    check_pairs,
-    replicated_layouts,
+    FitConfig,
+    Posterior,
+    fit_embedding,
 )
-from twoalike.embedding._judged import known_layouts, known_pairs
-from twoalike.embedding._layouts import Layouts, layout_log_likelihood
+from twoalike.embedding._dissimilarities import (
+    Dissimilarities,
+    dissimilarity_log_likelihood,
+)
+from twoalike.embedding._layouts import Layouts, layout_log_likelihood, replicated_layouts
 from twoalike.embedding._model import Data, Form
 from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table
 from twoalike.study import TwoalikeError
@@ -95,7 +94,7 @@ def fitted(table: pd.DataFrame) -> Posterior:
 
 def test_a_layout_is_a_view_of_what_the_arranger_sees(table: pd.DataFrame) -> None:
     """With weights, as without them a person's own coordinates."""
-    layouts, rng = Layouts.from_arrangements(table), np.random.default_rng(1)
+    layouts, rng = Layouts.from_table(table), np.random.default_rng(1)
     (group,) = layouts.groups
     x, log_weight = rng.gamma(1.0, 1.0, (M, 3)), rng.standard_normal((6, 3))
     noise = rng.uniform(0.2, 0.5, 6)
@@ -119,8 +118,7 @@ def test_dissimilarities_are_of_what_their_source_sees(similarity: str) -> None:
     rng = np.random.default_rng(1)
     table = compared(world(), np.zeros((6, 2)))
     for kept in (table, table[np.arange(len(table)) % 7 > 0]):  # the same pairs, and others
-        data = Data.from_tables(None, None, kept).dissimilarities
-        assert data is not None
+        data = Dissimilarities.from_table(kept)
         (group,) = data.groups
         x, log_weight = rng.gamma(1.0, 1.0, (M, 3)), rng.standard_normal((6, 3))
         noises = rng.uniform(0.3, 1.0, (2, 6))
@@ -137,12 +135,13 @@ def test_dissimilarities_are_of_what_their_source_sees(similarity: str) -> None:
 
 def test_everybody_who_judged_takes_part(table: pd.DataFrame) -> None:
     pairs = compared(world(), np.zeros((6, 2)))
-    data = Data.from_tables(some_choices(), table, pairs)
+    data = Data.from_tables(
+        {"choices": some_choices(), "arrangements": table, "dissimilarities": pairs}
+    )
     assert data.participants == ("q", "p1")
     everybody = data.everybody()
     assert everybody.participants == ("q", "p1", "p0", "p2", "p3", "p4", "p5")
-    assert_allclose(everybody.places(["p1", "p0"]), [1, 2])
-    alone = Data.from_tables(None, table).everybody()
+    alone = Data.from_tables({"arrangements": table}).everybody()
     assert alone.participants == tuple(PEOPLE)
     names = {v.name for v in Form(2, "softplus", weights=True).model(alone).free_RVs}
     assert {"weight_offset", "weight_spread"} <= names
@@ -164,7 +163,7 @@ def test_weights_of_people_who_only_arranged_are_recovered(fitted: Posterior) ->
 
 def test_checks_see_what_each_person_sees(fitted: Posterior, table: pd.DataFrame) -> None:
     def checked(posterior: Posterior) -> DistanceChecks:
-        return check_layouts(posterior, known_layouts(posterior, table), np.arange(0, 40, 10), 0)
+        return Layouts.check(posterior, table, np.arange(0, 40, 10), 0, fitted=True)
 
     found, without, own = map(checked, (fitted, unweighed(fitted), fitted.for_person("p3")))
     assert found.follow.observed > without.follow.observed
@@ -184,31 +183,10 @@ def test_weights_of_sources_are_recovered() -> None:
     order = np.corrcoef(world().T, fitted.embedding.mean(axis=0).T)[:2, 2:].argmax(axis=1)
     assert np.corrcoef(weights.log[:, :, order[0]].mean(axis=0), HEED)[0, 1] > 0.9
     follow = [
-        check_pairs(
-            posterior, known_pairs(posterior, table), np.arange(0, 20, 5), 0
-        ).follow.observed
+        Dissimilarities.check(posterior, table, np.arange(0, 20, 5), 0, fitted=True).follow.observed
         for posterior in (fitted, unweighed(fitted))
     ]
     assert follow[0] > follow[1]
-
-
-def test_the_open_model_has_the_same_density(table: pd.DataFrame) -> None:
-    pairs = compared(world(), np.zeros((6, 2)))
-    settings: dict[str, Any] = {"people": "weights", "dimensions": 2, "prior": "softplus"}
-    settings: dict[str, Any] = {"people": "weights", "dimensions": 2, "prior": "softplus"}
-    model = build_model(some_choices(), arrangements=table, dissimilarities=pairs, **settings)
-    data = Data.from_tables(some_choices(), table, pairs).everybody()
-    engines = Form(2, "softplus", weights=True).model(data)
-    rng, start = np.random.default_rng(1), model.initial_point()
-    point = {name: v + 0.3 * rng.standard_normal(np.shape(v)) for name, v in start.items()}
-    found = []
-    for one in (model, engines):
-        graph = get_jaxified_graph(one.value_vars, [one.logp()])
-        found.append(float(graph(*(point[v.name] for v in one.value_vars))[0]))
-    assert_allclose(found[0], found[1], rtol=1e-5)
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        assert pm.draw(model["arrangements_0"], random_seed=1).shape == (6 * EACH, SIZE, 2)
-        assert pm.draw(model["dissimilarities_0"], random_seed=1).shape == (6, M, M)
 
 
 def test_weights_of_arrangements_need_two_people(table: pd.DataFrame) -> None:

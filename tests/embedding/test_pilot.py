@@ -11,7 +11,6 @@ import pytest
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._judged import used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._pilot import Pilot, Trial, _folds, run_pilot
 from twoalike.features import FeatureTable, write_features
@@ -103,7 +102,7 @@ def test_a_pilot_tries_what_was_asked_and_a_log_says_so_before_the_fit(
 
 @pytest.mark.slow
 def test_a_world_of_dot_products_is_found(world: Any) -> None:
-    data = Data.from_tables(used_choices(world.judge(3000, 5)), None)
+    data = Data.from_tables({"choices": world.judge(3000, 5)})
     forms = {"dot": Form(8, "softplus"), "distance": Form(8, "gaussian", "distance")}
     found = run_pilot(data, forms.__getitem__, ("dot", "distance"), FitConfig())
     assert found.taken.similarity == "dot"

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
@@ -14,10 +12,9 @@ from scipy.special import expit
 from tests import rated
 
 from twoalike.cli.app import main
-from twoalike.embedding import FitConfig, Posterior, build_model, check, fit_embedding
-from twoalike.embedding._model import Data, Form
+from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
+from twoalike.embedding._model import Data
 from twoalike.embedding._parts import KERNELS
-from twoalike.embedding._rated_checks import SortedTrials
 from twoalike.embedding._ratings import (
     FAR,
     RATING_LEVELS,
@@ -26,6 +23,7 @@ from twoalike.embedding._ratings import (
     slider_levels,
 )
 from twoalike.embedding._sortings import (
+    SortedTrials,
     SortingGroup,
     Sortings,
     decision_log_likelihood,
@@ -206,30 +204,13 @@ def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.G
 def test_data_count_what_was_judged(rng: np.random.Generator) -> None:
     _, s = truth(rng)
     ratings, sortings = rate(s, 3, rng, slider=True), sort(s, 4, 2, rng)
-    data = Data.from_tables(None, None, None, ratings, sortings)
+    data = Data.from_tables({"ratings": ratings, "sortings": sortings})
     assert data.size == 3 * 66 + 8 * 9
     assert data.everybody().participants == ("p0", "p1", "p2", "p3")
     assert rows_a_step(data) == [198, 8]
     pair = sortings_table({"trial": [1, 1], "item": [0, 1], "pile": [1, 1]}, IDS)
     with pytest.raises(TwoalikeError, match="sortings of 3 objects"):
         Sortings.from_table(pair)
-
-
-def test_open_model_has_the_density_of_the_fit(rng: np.random.Generator) -> None:
-    _, s = truth(rng)
-    tables = {"ratings": rate(s, 2, rng, slider=False), "sortings": sort(s, 2, 1, rng)}
-    settings = {"similarity": "dot", "dimensions": 2, "engine": "nuts"}
-    model = build_model(**tables, **settings)  # type: ignore[arg-type]
-    data = Data.from_tables(None, None, None, **tables)
-    known = Form(2, "spike-and-slab").model(data)
-    point = model.initial_point()
-    assert set(point) == set(known.initial_point())
-    densities = [float(one.compile_logp(**QUICK)(point)) for one in (model, known)]
-    assert_allclose(*densities, rtol=1e-5)
-    with pytensor.config.change_flags(mode="FAST_COMPILE"):
-        drawn = [pm.draw(model[name], random_seed=1) for name in ("ratings_0", "sortings_0")]
-    assert drawn[0].min() >= 0 and drawn[0].max() <= 4
-    assert (drawn[1][:, 0] == 0).all() and drawn[1].shape == (2, 9)
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from twoalike.cli.app import main
 from twoalike.embedding import (
     FitConfig,
     Posterior,
-    build_model,
     careless_table,
     check,
     fit_embedding,
@@ -24,8 +23,7 @@ from twoalike.embedding._density import jax_density
 from twoalike.embedding._fit import _fingerprint
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
-from twoalike.embedding._sets import SETS, set_similarities
-from twoalike.embedding._vi import _group_columns, _group_fit, rows_a_step
+from twoalike.embedding._vi import rows_a_step
 from twoalike.judgments import choices_table, split_sets, write_judgments
 from twoalike.study import TwoalikeError
 
@@ -91,22 +89,23 @@ def correlation(posterior: Posterior) -> float:
     return float(np.corrcoef(posterior.similarity()[upper], truth()[upper])[0, 1])
 
 
-def test_sets_are_groups_beside_the_triplets(mixed: pd.DataFrame) -> None:
-    data = Data.from_choices(mixed)
-    assert data.sets is not None
-    assert (len(data.items), data.sets.size, data.size) == (300, 1500, 1800)
-    assert [group.question for group in data.sets.groups] == LARGER
-    assert data.take(slice(5), others=False).sets is None
-    assert data.sets.judged(PEOPLE).sum() == 1500
-    assert data.sets.seen(M).sum() == 300 * (4 + 5 + 5 + 8 + 6)
+def test_questions_are_groups_of_the_choices(mixed: pd.DataFrame) -> None:
+    data = Data.from_tables({"choices": mixed})
+    choices = data.choices
+    assert (len(choices), data.size) == (1800, 1800)
+    assert {group.question for group in choices.groups} == {TRIPLET, *LARGER}
+    assert len(data.take(slice(5), others=False).choices) == 5
+    assert choices.given(PEOPLE).sum() == 1800
+    assert choices.seen().sum() == 300 * (3 + 4 + 5 + 5 + 8 + 6)
+    assert sorted(choices.rows) == list(range(1800))
+    assert rows_a_step(data, 600) == [100] * 6 and rows_a_step(data) == [300] * 6
 
 
 def test_a_person_of_larger_sets_alone_is_a_participant() -> None:
     table = table_of(TRIPLET, Question("most_alike", 4))
     kept = (table["kind"] == "most_alike") | (table["participant"] != "idle")
-    data = Data.from_choices(table[kept])
-    assert "idle" in data.participants
-    assert data.sets is not None and data.sets.judged(PEOPLE)[data.places(["idle"])[0]] > 0
+    data = Data.from_tables({"choices": table[kept]})
+    assert data.choices.given(PEOPLE)[data.participants.index("idle")] > 0
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
@@ -117,11 +116,10 @@ def test_similarities_agree_however_they_are_found(
     x, kernel = rng.normal(size=(M, 3)), KERNELS[similarity]
     items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(7)])
     i, j = question.pairs.T
-    expected = kernel.matrix(x, x)[items[:, i], items[:, j]]
-    found = set_similarities(x, items, question, kernel, np)
-    looked_up = set_similarities(x, items, question, kernel, np, matrix=kernel.matrix(x, x))
-    roots = np.full((7, 3), 2.0)
-    weighed = set_similarities(x, items, question, kernel, np, roots=roots)
+    expected = kernel.matrix(x, x)[items[:, i], items[:, j]].T
+    found = kernel.pairs(x, items, question.pairs)
+    looked_up = kernel.pairs(x, items, question.pairs, matrix=kernel.matrix(x, x))
+    weighed = kernel.pairs(x, items, question.pairs, roots=np.full((7, 3), 2.0))
     assert_allclose(found, expected, atol=1e-5)
     assert_allclose(looked_up, expected, atol=1e-12)
     assert_allclose(weighed, expected * (4 if similarity == "dot" else 2), rtol=1e-4)
@@ -129,10 +127,7 @@ def test_similarities_agree_however_they_are_found(
 
 @pytest.mark.parametrize("weights", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_density_is_the_sum_of_the_answers(mixed: pd.DataFrame, weights: bool) -> None:
-    """Of both engines, in whole and by minibatches."""
-    import jax
-
-    data = Data.from_choices(mixed)
+    data = Data.from_tables({"choices": mixed})
     form = Form(2, "softplus", "dot", weights=weights)
     rng = np.random.default_rng(1)
     density = jax_density(data, form, [form.start(M, rng)])
@@ -140,38 +135,14 @@ def test_the_density_is_the_sum_of_the_answers(mixed: pd.DataFrame, weights: boo
     drawn = dict(zip(density.outputs, density.quantities(*values), strict=True))
     x, noise, guess = (np.asarray(drawn[of]) for of in ("embedding", "temperature", "lapse"))
     expected = []
-    assert data.sets is not None
-    for group in data.sets.groups:
+    for group in data.choices.groups:
         roots = np.exp(np.asarray(drawn["log_weight"]) / 2)[group.judge] if weights else None
-        pairs = set_similarities(x, group.shown, group.question, KERNELS["dot"], np, roots=roots)
-        logs = log_set_choice(pairs, group.question, noise[group.judge], guess[group.judge])
-        expected.append(logs[np.arange(group.size), group.answer].sum())
+        pairs = KERNELS["dot"].pairs(x, group.shown, group.question.pairs, roots=roots)
+        people = noise[group.judge], guess[group.judge]
+        logs = log_choice(pairs, *people, question=group.question)
+        expected.append(np.stack(logs)[group.answer, np.arange(group.size)].sum())
     arrays = [array for group in data.groups for array in group.arrays]
-    found = density.groups(*values, *arrays)
-    assert_allclose(np.ravel(found), expected, rtol=1e-4)
-    fit = _group_fit(density, data)
-    whole = fit(values, jax.random.key(0), _group_columns(data))
-    assert_allclose(whole, np.sum(expected), rtol=1e-4)
-
-
-def test_a_variational_step_sees_a_part_of_many_sets() -> None:
-    table = table_of(Question("most_alike", 4), Question("anchored", 4), n=SETS)
-    assert rows_a_step(Data.from_choices(table)) == [SETS // 2, SETS // 2]
-
-
-@pytest.mark.slow
-def test_the_open_model_has_the_density_of_the_fit() -> None:
-    table = table_of(TRIPLET, *LARGER, n=10)
-    settings: dict[str, Any] = {"quick": True, "engine": "vi", "dimensions": 2, "similarity": "dot"}
-    model = build_model(table, **settings)
-    own = Form(2, "softplus", "dot").model(Data.from_choices(table))
-    point = own.initial_point()
-    assert {f"sets_{number}" for number in range(5)} <= set(model.named_vars)
-    assert_allclose(
-        model.compile_logp(mode="FAST_COMPILE")(point),
-        own.compile_logp(mode="FAST_COMPILE")(point),
-        rtol=1e-6,
-    )
+    assert_allclose(np.ravel(density.groups(*values, *arrays)), expected, rtol=1e-4)
 
 
 def test_all_kinds_together_recover_the_truth(fitted: Posterior, mixed: pd.DataFrame) -> None:
@@ -180,14 +151,15 @@ def test_all_kinds_together_recover_the_truth(fitted: Posterior, mixed: pd.DataF
     assert max(lapse, key=lapse.__getitem__) == "idle"
     counts = fitted.tree["constant_data"].dataset
     assert int(counts["judgments"].sum()) == len(mixed) == 1800
-    assert int(counts["in_sets"].sum()) == 1500
 
 
 def test_what_a_question_asks_is_part_of_the_fingerprint() -> None:
     form, config = Form(2, "softplus"), FitConfig()
     table = table_of(Question("anchored_pair", 5), n=5)
     other = table.assign(kind=pd.Categorical(["anchored"] * 5))
-    one, two = (_fingerprint(Data.from_choices(of), form, config) for of in (table, other))
+    one, two = (
+        _fingerprint(Data.from_tables({"choices": of}), form, config) for of in (table, other)
+    )
     assert one != two
 
 
@@ -195,34 +167,27 @@ def test_checks_know_the_answers_of_each_question(fitted: Posterior, mixed: pd.D
     some = mixed.iloc[::5]
     twice = pd.concat([some, some.iloc[60:64]], ignore_index=True)
     found = check(fitted, twice, fitted=True)
-    assert found.judgments == 60 and found.sets is not None
-    assert found.sets.judgments == 304
-    assert [one.name for one in found.sets.agreement] == [one.label for one in LARGER]
-    assert {one.name for one in found.sets.repeated} == {"consistency", "consensus"} or [
-        one.name for one in found.sets.repeated
-    ] == ["consistency"]
-    assert found.sets.loo is not None
-    assert found.sets.loo.log_loss < found.sets.guessing["log_loss"]
-    alone = check(fitted, some.iloc[60:], fitted=True)
-    assert alone.predictive is None and alone.judgments == 0 and alone.sets is not None
-    with pytest.raises(TwoalikeError, match="none of the 5 choices among more than three items"):
-        check(
-            fitted,
-            choices_table(judged(LARGER[0], 5, np.random.default_rng(0)), list("abcdefghijkl")),
-        )
+    assert found.judgments == 364 and found.predictive is not None and found.loo is not None
+    asked = {one.label for one in (TRIPLET, *LARGER)}
+    assert {one.name for one in found.predictive.checks} >= asked | {"consistency"}
+    assert found.guessing is not None and found.loo.log_loss < found.guessing["log_loss"]
+    strangers = choices_table(judged(LARGER[0], 5, np.random.default_rng(0)), list("abcdefghijkl"))
+    with pytest.raises(TwoalikeError, match="none of the 5 judgments is by a participant"):
+        check(fitted, strangers)
 
 
 def test_larger_sets_are_counted_where_only_triplets_will_do(
     fitted: Posterior, mixed: pd.DataFrame
 ) -> None:
     made = predict_choices(fitted, mixed)
-    assert len(made.judged) == 300 and made.in_sets == 1500
-    careless = careless_table(fitted, mixed)
-    assert "1,500 choices among more than three items" in careless.attrs["not_used"]
-    with pytest.raises(TwoalikeError, match="expected choices among three items"):
-        careless_table(fitted, split_sets(mixed)[1])
+    assert len(made.judge) == 300 and made.in_sets == 1500
     with pytest.raises(TwoalikeError, match="expected choices among three items"):
         predict_choices(fitted, split_sets(mixed)[1])
+
+
+def test_who_guesses_is_found_by_any_question(fitted: Posterior, mixed: pd.DataFrame) -> None:
+    found = careless_table(fitted, split_sets(mixed)[1]).set_index("participant")["p_careless"]
+    assert found.idxmax() == "idle" and found.drop("idle").max() < 0.01
 
 
 def test_predictions_of_three_items_are_those_of_triplets(
@@ -273,11 +238,3 @@ def test_each_kind_alone_recovers_the_truth(question: Question, engine: str) -> 
     config = FitConfig(**settings, dimensions=2, steps=2000, draws=100, tune=300)
     posterior = fit_embedding(table_of(question, n=3000), config=config)
     assert correlation(posterior) > 0.85
-
-
-def test_the_probability_of_an_answer_does_not_depend_on_the_order_shown() -> None:
-    """Two ways to the odd one of three, for a check of signs."""
-    s = np.array([[3.0, 1.0, -2.0]])
-    assert_allclose(
-        log_set_choice(s, TRIPLET)[0], np.concatenate(log_choice(tuple(s.T))), atol=1e-12
-    )

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import data_of
 
-from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.choice import ANCHORED, log_choice, pair_similarities, random_triplets
 from twoalike.embedding._density import jax_density
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import PRIORS, find_kernel
@@ -21,14 +22,18 @@ def embedding_at(data: Data, form: Form, start: dict[str, Any]) -> Any:
 
 
 def test_scores_of_two_judgments_by_hand() -> None:
-    # The pair chosen is the first two; of an anchored choice the last two are never compared.
-    items, anchored = np.array([[0, 1, 2], [3, 1, 0]], np.int32), np.array([False, True])
-    data = Data(items, np.zeros(2, np.int32), anchored, tuple("abcd"), ("p",))
+    # The odd one is the last; of an anchored choice the last two are never compared.
+    odd = data_of(np.array([[0, 1, 2]]), 2, np.zeros(1), "abcd", "p").choices.groups[0]
+    shown = np.array([[3, 1, 0]])
+    near = data_of(shown, 0, np.zeros(1), "abcd", "p", ANCHORED).choices.groups[0]
     information = (3 * 2 / 9 + 2 * 1 / 4) / 6
     expected = np.zeros((4, 4))
     expected[0, 1], expected[0, 2], expected[1, 2] = 2 / 3, -1 / 3, -1 / 3
     expected[1, 3], expected[0, 3] = 1 / 2, -1 / 2
-    assert_allclose(score_matrix(data).toarray() * information, expected + expected.T)
+    assert_allclose(
+        score_matrix([(one, one.items) for one in (odd, near)], 4).toarray() * information,
+        expected + expected.T,
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def test_scores_of_two_judgments_by_hand() -> None:
     [(name, False) for name in PRIORS] + [("softplus", True), ("gaussian", True)],
 )
 def test_a_start_has_the_embedding_asked_for(world: Any, prior: str, with_features: bool) -> None:
-    data, rng = Data.from_choices(world.judge(80, 3)), np.random.default_rng(0)
+    data, rng = Data.from_tables({"choices": world.judge(80, 3)}), np.random.default_rng(0)
     features = rng.normal(size=(len(data.ids), 5)).astype(np.float32) if with_features else None
     form = Form(3, prior, "distance" if prior == "gaussian" else "dot", features)
     x = rng.gamma(2.0, 0.5, (len(data.ids), 3)) + 0.05
@@ -49,10 +54,7 @@ def judged(true: Any, n: int, rng: np.random.Generator) -> tuple[Data, Any, Any]
     triplets = random_triplets(m, n, rng)
     logs = np.stack(log_choice(pair_similarities(true, triplets)), axis=1)
     odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    order = np.stack([(odd + 1) % 3, (odd + 2) % 3, odd], axis=1)
-    items = np.take_along_axis(triplets, order, axis=1).astype(np.int32)
-    nobody = np.zeros(n, np.int32)
-    data = Data(items, nobody, nobody.astype(bool), tuple(map(str, range(m))), ("p",))
+    data = data_of(triplets, odd, np.zeros(n), list(map(str, range(m))), "p")
     return data, triplets, logs
 
 
@@ -81,7 +83,7 @@ def test_judgments_that_agree_on_nothing_have_no_spectrum() -> None:
 
 
 def test_few_judgments_start_at_random(world: Any) -> None:
-    data, form = Data.from_choices(world.judge(60, 3)), Form(4, "softplus")
+    data, form = Data.from_tables({"choices": world.judge(60, 3)}), Form(4, "softplus")
     (found,) = starts_near([data], form, [np.random.default_rng(7)])
     for name, value in form.start(len(data.ids), np.random.default_rng(7)).items():
         assert_allclose(found[name], value)

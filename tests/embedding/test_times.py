@@ -1,6 +1,5 @@
 """Response times as information: their density, when they are kept, and what they then add."""
 
-from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,8 +12,9 @@ from scipy.stats import lognorm
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding import FitConfig, build_model, fit_embedding
 from twoalike.embedding._fit import with_times
-from twoalike.embedding._model import Data, Form, log_likelihood
-from twoalike.embedding._pilot import Pilot, Trial, plan_lines
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._pilot import Pilot, Trial
+from twoalike.embedding._posterior import plan_lines
 from twoalike.embedding._times import Clocks, response_times
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
@@ -46,8 +46,7 @@ def choices() -> pd.DataFrame:
 @pytest.mark.parametrize("xp", [np, jnp])
 def test_density_is_the_shifted_log_normal(xp: Any) -> None:
     rng = np.random.default_rng(1)
-    sides = rng.normal(size=(3, 20))
-    judge, anchored = rng.integers(0, 3, 20), rng.random(20) < 0.5
+    sides, judge = rng.normal(size=(4, 20)), rng.integers(0, 3, 20)
     clocks = Clocks(
         *np.array([[0.1, 0.2, 0.0], [0.3, 0.0, -0.2], [1.0, 0.4, 0.0], [0.3, 0.5, 0.7]])
     )
@@ -55,27 +54,14 @@ def test_density_is_the_shifted_log_normal(xp: Any) -> None:
     times[3] = np.nan
     given = [xp.asarray(one) for one in sides]
     got = Clocks(*(xp.asarray(v) for v in vars(clocks).values())).log_density(
-        (given[0], given[1], given[2]), xp.asarray(times), judge, xp.asarray(anchored), xp
+        given, xp.asarray(times), judge, xp
     )
     for n in range(20):
-        options = sorted(sides[: 2 if anchored[n] else 3, n])
+        options = sorted(sides[:, n])
         half, who = (options[-1] - options[-2]) / 2, judge[n]
         mean = clocks.location[who] + clocks.slope[who] * np.log(np.tanh(half) / half)
         law = lognorm(s=clocks.noise[who], scale=np.exp(mean), loc=clocks.shift[who])
         assert got[n] == pytest.approx(0.0 if n == 3 else law.logpdf(times[n]), abs=2e-4)
-
-
-def test_the_likelihood_adds_the_times(choices: pd.DataFrame) -> None:
-    data, x = Data.from_choices(choices), np.random.default_rng(2).gamma(1.0, 1.0, (M, 3))
-    noise: tuple[Any, ...] = (np.full(P, 1.5), np.full(P, 0.1), (data.items, data.judge, None))
-    form: dict[str, Any] = {"similarity": "dot", "matrix": False, "xp": np}
-    clocks = Clocks(np.zeros(P), np.zeros(P), np.ones(P), np.ones(P))
-    times = response_times(choices)
-    both = log_likelihood(x, *noise, **form, clocks=clocks, times=times)
-    pairs = pair_similarities(x @ x.T, data.items)
-    sides = (pairs[0] / 1.5, pairs[1] / 1.5, pairs[2] / 1.5)
-    own = clocks.log_density(sides, times, data.judge, None, np)
-    assert_allclose(both, log_likelihood(x, *noise, **form) + own)
 
 
 def test_unknown_times_are_left_out(choices: pd.DataFrame) -> None:
@@ -88,16 +74,15 @@ def test_unknown_times_are_left_out(choices: pd.DataFrame) -> None:
 
 
 def test_times_need_a_pilot(choices: pd.DataFrame) -> None:
-    data = Data.from_choices(choices)
+    data, nobody = Data.from_tables({"choices": choices}), Data((), ("p",), ())
     for config, table, says in (
         ({"quick": True}, choices, "found `quick"),
-        ({}, choices.head(40), "found 40 choices"),
         ({}, None, "found 0 choices"),
     ):
         settings = FitConfig.model_validate({"response_times": True} | config)
         with pytest.raises(TwoalikeError, match=says):
-            with_times(data, table, settings)
-    assert with_times(data, choices, FitConfig()).times is None
+            with_times(data if table is not None else nobody, table, settings)
+    assert not with_times(data, choices, FitConfig()).choices.timed
 
 
 def test_times_that_tell_are_kept_and_make_the_fit_better(choices: pd.DataFrame) -> None:
@@ -155,11 +140,12 @@ def test_the_pilot_decides_by_two_standard_errors() -> None:
 
 @pytest.mark.slow
 def test_nuts_and_build_model_take_times(choices: pd.DataFrame) -> None:
-    data = replace(Data.from_choices(choices), times=response_times(choices))
+    data = Data.from_tables({"choices": choices})
+    data = data.with_choices(data.choices.with_times(response_times(choices)))
     model = Form(2, "softplus").model(data)
     assert {"time_share", "time_slope_mean"} <= {v.name for v in model.free_RVs}
     assert np.isfinite(model.compile_logp()(model.initial_point()))
     settings: dict[str, Any] = {"dimensions": 2, "response_times": True}
     model = build_model(choices, **settings)
-    assert "response_times" in {one.name for one in model.potentials}
+    assert "time_slope_mean" in {one.name for one in model.free_RVs}
     assert np.isfinite(model.compile_logp()(model.initial_point()))

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import data_of, log_likelihoods
 
-from twoalike.choice import log_choice, random_triplets
+from twoalike.choice import ANCHORED, TRIPLET, Question, log_choice, random_triplets
 from twoalike.embedding._density import jax_density
-from twoalike.embedding._model import LOG_PRIOR, Data, Form, log_likelihood
+from twoalike.embedding._model import LOG_PRIOR, Data, Form
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._weight_draws import _scores, draw_weights
@@ -28,15 +29,12 @@ def people(similarity: str, mean: np.ndarray, seed: int) -> tuple[Any, Data, np.
     judge = np.repeat(np.arange(P), 250)
     shown = random_triplets(M, len(judge), rng)
     roots = np.exp(log_weight / 2)[judge]
-    pairs = KERNELS[similarity].triplets(x, shown, roots=roots)
+    pairs = KERNELS[similarity].pairs(x, shown, TRIPLET.pairs, roots=roots)
     logs = np.stack(log_choice(pairs, 1.0, np.full(len(judge), 0.05)), axis=1)
     odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    order = np.stack([(odd + 1) % 3, (odd + 2) % 3, odd], axis=1)
-    items = np.take_along_axis(shown, order, axis=1)
-    mixed = rng.permutation(len(items))
-    names = tuple(f"p{k}" for k in range(P)), tuple(f"o{k}" for k in range(M))
-    anchored = np.zeros(len(items), dtype=bool)
-    return x, Data(items[mixed], judge[mixed], anchored, names[1], names[0]), log_weight
+    mixed = rng.permutation(len(shown))
+    names = [f"o{k}" for k in range(M)], [f"p{k}" for k in range(P)]
+    return x, data_of(shown[mixed], odd[mixed], judge[mixed], *names), log_weight
 
 
 def drawn(x: Any, data: Data, similarity: str, truth: np.ndarray) -> dict[str, Any]:
@@ -104,32 +102,31 @@ def test_groups_and_covariates_are_found_together() -> None:
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
-@pytest.mark.parametrize("anchored", [False, True])
-def test_scores_are_derivatives_of_the_likelihood(similarity: str, anchored: bool) -> None:
+@pytest.mark.parametrize("question", [TRIPLET, ANCHORED, Question("odd_one_out", 5)], ids=str)
+def test_scores_are_derivatives_of_the_likelihood(similarity: str, question: Question) -> None:
     rng = np.random.default_rng(0)
-    x, data, _ = people(similarity, np.zeros(D), 2)
-    data = replace(data, anchored=np.full(len(data.items), anchored)).take(np.arange(60))
+    x, *_ = people(similarity, np.zeros(D), 2)
+    shown = np.stack([rng.permutation(M)[: question.items] for _ in range(60)])
+    data = data_of(shown, 1, rng.integers(0, P, 60), range(M), range(P), question)  # type: ignore[arg-type]
     log_weight = 0.3 * rng.standard_normal((P, D))
     noise = rng.gamma(20.0, 0.05, P), rng.uniform(0.01, 0.3, P)
 
     def likelihood(values: np.ndarray) -> np.ndarray:
-        batch = (data.items, data.judge, data.anchored if anchored else None)
-        form: Any = {"similarity": similarity, "matrix": False, "xp": np}
-        return np.asarray(log_likelihood(x, *noise, batch, log_weight=values, **form))
+        return log_likelihoods(data, x, *noise, similarity, log_weight=values)
 
-    score, roots = _scores(data, x, log_weight, *noise, similarity)
+    score, roots = _scores(data.choices.groups[0], x, log_weight, *noise, similarity)
     for k in range(D):
         step = np.zeros(D)
         step[k] = 1e-5
         numeric = (likelihood(log_weight + step) - likelihood(log_weight - step)) / 2e-5
         assert_allclose(score[:, k], numeric, atol=2e-4)
-    options = 2 if anchored else 3
-    assert_allclose(roots[:, options:], 0, atol=1e-7)
+    assert roots.shape == (60, len(question.answers), D)
 
 
 def test_people_without_judgments_are_as_the_population_is() -> None:
     x, data, truth = people("dot", np.zeros(D), 3)
-    data = data.take(np.flatnonzero((data.judge != 4) & (data.judge != P - 1)))
+    judge = data.choices.judge
+    data = data.take((judge != 4) & (judge != P - 1))
     found = drawn(x, data, "dot", truth)
     assert found["log_weight"][0, :, [4, P - 1]].std() == pytest.approx(
         0.5 * np.sqrt(1 - 1 / D), abs=0.1

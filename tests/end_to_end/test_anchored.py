@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.choice import anchored_log_choice, pair_similarities
+from twoalike.choice import ANCHORED, log_choice, pair_similarities
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
@@ -40,7 +40,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def judge(truth: np.ndarray, n: int, rng: np.random.Generator, path: Path) -> np.ndarray:
     """Write n judgments (reference, the more similar one, the other, who); the last one guesses."""
     shown = np.stack([rng.permutation(M)[:3] for _ in range(n)])
-    near, far = anchored_log_choice(pair_similarities(truth @ truth.T, shown)[:2])
+    near, far = log_choice(pair_similarities(truth @ truth.T, shown)[:2], question=ANCHORED)
     who = rng.integers(PEOPLE, size=n)
     first = np.where(who == PEOPLE - 1, 0.5, np.exp(near)) > rng.random(n)
     ordered = np.where(first[:, None], shown, shown[:, [0, 2, 1]])

@@ -20,7 +20,7 @@ from twoalike.ceilings import (
     repeated_answers,
     votes_of,
 )
-from twoalike.choice import Question, anchored_log_choice, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, Question, log_choice, pair_similarities
 from twoalike.evaluation import (
     Candidate,
     Judgments,
@@ -32,7 +32,6 @@ from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable, choices_table
 from twoalike.results import Results, evaluate
 
-ANCHORED = Question("anchored", 3)
 M = 24
 IDS = tuple(f"o{number:02d}" for number in range(M))
 
@@ -43,7 +42,7 @@ def people_choose(x: np.ndarray, n: int, kind: str, rng: np.random.Generator) ->
     shown = pool[rng.integers(len(pool), size=n)]
     pairs = pair_similarities(x @ x.T, shown)
     if kind == "anchored":
-        logs, first = np.stack(anchored_log_choice(pairs[:2]), axis=1), 2
+        logs, first = np.stack(log_choice(pairs[:2], question=ANCHORED), axis=1), 2
     else:
         logs, first = np.stack(log_choice(pairs), axis=1), 1
     chosen = first + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)

@@ -231,7 +231,7 @@ def predictions(
         as_posterior(posterior), read_judgments(choices), fitted=fitted, seed=seed
     )
     ax = new_axes(ax, 4.4, 4.6)
-    draw_reliability(ax, reliability(made.probabilities, made.judged.chosen))
+    draw_reliability(ax, reliability(made.probabilities, made.chosen))
     ax.set_xlabel("predicted probability of being the odd one")
     return ax
 

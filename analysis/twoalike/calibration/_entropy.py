@@ -307,7 +307,7 @@ def times_by_uncertainty(
     posterior = as_posterior(posterior)
     made = predict_choices(posterior, table, fitted=fitted, seed=seed)
     seconds = table["response_time"].to_numpy(dtype=np.float64)[made.rows]
-    found = times_of_choices(made.probabilities, seconds, made.judged.judge)
+    found = times_of_choices(made.probabilities, seconds, made.judge)
     if found is None:
         raise TwoalikeError(
             where="response times",

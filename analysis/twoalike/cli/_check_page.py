@@ -18,8 +18,6 @@ if TYPE_CHECKING:
         PosteriorCheck,
         Predictive,
         RatedChecks,
-        Sensitivity,
-        SetChecks,
     )
 
 CHECKS = {
@@ -64,10 +62,6 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
         yield from _rated(found.ratings, "rating", "ratings")
     if found.sortings is not None:
         yield from _rated(found.sortings, "sorting", "sortings")
-    if found.sets is not None:
-        yield from _sets(found.sets)
-    if found.sensitivity:
-        yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
         yield f"[dim]not checked: {plain(with_options(sentence))}[/]"
 
@@ -141,7 +135,8 @@ def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
     title = f"Would the model give such answers again? {judgments:,} judgments"
     table = _table(title, *COMPARED)
     for check in found.checks:
-        table.add_row(*_row(check, CHECKS.get(check.name, check.name)))
+        of_question = f"{check.name}: {CHECKS['agreement']}"
+        table.add_row(*_row(check, CHECKS.get(check.name, of_question)))
     yield from _with_people(table, found.participants, found.outstanding)
     yield _curve("Calibration", "predicted", "answered", found.calibration)
     yield f"  mean gap {calibration_gap(found.calibration):.4f}"
@@ -199,23 +194,6 @@ def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
         yield f"  Pareto k above {score.k_limit:.2f} in {score.k_high:.1%}{rough}"
 
 
-def _sets(found: "SetChecks") -> Iterator[Any]:
-    n = counted(found.judgments, "choice")
-    table = _table(f"Would the model give such answers again? {n} among more items", *COMPARED)
-    for check in found.agreement:
-        table.add_row(*_row(check, f"{check.name}: {CHECKS['agreement']}"))
-    for check in found.repeated:
-        table.add_row(*_row(check, CHECKS[check.name]))
-    yield table
-    if found.left_out:
-        yield (
-            f"  left out: {found.left_out:,} by people or of objects that the posterior does not "
-            "know"
-        )
-    if found.loo is not None:
-        yield from _loo(found.loo, found.guessing)
-
-
 def _curve(title: str, expected: str, observed: str, parts: "Sequence[Comparison]") -> "Table":
     """Table of a calibration curve; what is unlikely by chance stands out."""
     curve = _table(title, expected, *(f"{part.expected:.2f}" for part in parts))
@@ -251,12 +229,3 @@ def _loo(loo: "LeaveOneOut", guessing: dict[str, float] | None) -> Iterator[str]
         f"{loo.p_loo:,.1f} effective parameters"
     )
     yield f"  Pareto k above {loo.k_limit:.2f} in {loo.k_high:.1%}, largest {loo.k_max:.2f}\n"
-
-
-def _sensitivity(found: "list[Sensitivity]") -> "Table":
-    columns = ("choice probabilities", "similarities", "noise", "Pareto k")
-    table = _table("Share that is sensitive to the prior (power-scaling)", "part", *columns)
-    for part in found:
-        shares = (f"{part.choice:.0%}", f"{part.similarity:.0%}")
-        table.add_row(part.part, *shares, f"{part.noise:.3f}", f"{part.k:.2f}")
-    return table

@@ -36,12 +36,10 @@ def participants(*, out: Path | None = None, **given: Any) -> None:
     odd-one-out choices, and a column agreement_anchored is for the others.
 
     With any table of judgments, the command also shows the probability that each participant
-    answered carelessly or was not a person: guessed, answered by position (or repeated the last
-    rating), or answered too fast or too regularly. The reasons are shown as log Bayes factors,
-    positive for careless. For choices: answers, repeated triplets, attention checks and response
-    times; for arrangements: layouts, the time per image, and images moved again; for ratings:
-    answers, pairs rated again, checks and times; for sortings: piles, and the time per image. A
-    careful person may be slow, noisy or of a different opinion.
+    answered carelessly: that their judgments follow nothing rather than the embedding. The reasons
+    are shown as log Bayes factors, positive for careless, of each kind of judgments and of
+    attention checks, beside the median response time and, of choices, the share of the place that
+    was chosen most often. A careful person may be slow or noisy.
 
     Examples
     --------
@@ -57,10 +55,9 @@ def participants(*, out: Path | None = None, **given: Any) -> None:
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
         temperature_high, and the same for lapse and agreement (medians and intervals); guessed;
         with --choices or --ratings also checks (with a known right answer) and passed; with any
-        table p_careless and likeliest (careful, guessing, position or automatic). Evidence: for
-        choices evidence_choices, _repeats, _checks and _times; for arrangements evidence_layouts,
-        _pace and _moves; for ratings evidence_ratings, _rating_repeats, _rating_checks and
-        _rating_times; for sortings evidence_piles and _pace_of_piles.
+        table p_careless; evidence_choices, evidence_arrangements, evidence_ratings,
+        evidence_sortings and evidence_checks; seconds, the median response time; and with --choices
+        same_place, the share of the place that was chosen most often.
     """
     from twoalike.choice import OPTIONS
 
@@ -84,21 +81,22 @@ def participants(*, out: Path | None = None, **given: Any) -> None:
         show_notes(_notes(table))
         careless = int((table["p_careless"] > 0.5).sum())
         print(  # noqa: T201
-            f"{careless} of {counted(len(table), 'participant')}: more probably than not careless "
-            "or no person"
+            f"{careless} of {counted(len(table), 'participant')}: more probably than not careless"
         )
     show_written(out)
 
 
 def _careless(table: "pd.DataFrame") -> Any:
     evidence = _evidence(table)
-    columns = ("participant", "P(careless)", "likeliest", *evidence.values())
-    title = "Careless or no person: log Bayes factors, positive for careless"
+    described = [name for name in ("seconds", "same_place") if name in table]
+    words = [name.replace("_", " ") for name in described]
+    columns = ("participant", "P(careless)", *evidence.values(), *words)
+    title = "Careless: log Bayes factors, positive for careless"
     shown = bare_table(title, *columns)
     for row in table.head(SHOWN).to_dict("records"):
         factors = [f"{row[name]:+.1f}" if row[name] == row[name] else "" for name in evidence]
-        known = (f"{row['p_careless']:.2f}", row["likeliest"], *factors)
-        shown.add_row(plain(str(row["participant"])), *known)
+        others = [f"{row[name]:.2f}" if row[name] == row[name] else "" for name in described]
+        shown.add_row(plain(str(row["participant"])), f"{row['p_careless']:.2f}", *factors, *others)
     return shown
 
 

@@ -79,9 +79,9 @@ def check_fit(inputs: Inputs, seed: int, kind: ChoiceKind = "odd_one_out") -> Fi
         return None
     fitted = _fitted(inputs, posterior)
     made = predict_choices(posterior, choices, fitted=fitted, seed=seed)
-    probabilities, chosen = made.probabilities, made.judged.chosen
+    probabilities, chosen = made.probabilities, made.chosen
     rng = np.random.default_rng(seed)
-    boot = TwoWayBootstrap(made.judged.judge, made.judged.items, rng, resamples=1000)
+    boot = TwoWayBootstrap(made.judge, made.items, rng, resamples=1000)
     first = 3 - OPTIONS[kind]  # the reference of an anchored choice is no answer
     return FitCheck(
         kind=kind,
@@ -96,7 +96,7 @@ def check_fit(inputs: Inputs, seed: int, kind: ChoiceKind = "odd_one_out") -> Fi
         times=times_of_choices(
             probabilities,
             choices["response_time"].to_numpy(dtype=np.float64)[made.rows],
-            made.judged.judge,
+            made.judge,
         ),
         times_fitted=fitted and knows_times(posterior),
     )

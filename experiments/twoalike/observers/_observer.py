@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import (
+    ANCHORED,
     ChoiceKind,
     Question,
-    anchored_log_choice,
     entropy,
     log_choice,
     log_set_choice,
@@ -135,7 +135,7 @@ class SimulatedObserver:
         """
         pairs = pair_similarities(self._similarity, np.asarray(triplets))
         if kind == "anchored":
-            near = anchored_log_choice(pairs[:2], self.temperature, self.lapse or None)
+            near = log_choice(pairs[:2], self.temperature, self.lapse or None, question=ANCHORED)
             return np.stack([np.zeros(len(triplets)), *np.exp(near)], axis=1)
         return np.exp(np.stack(log_choice(pairs, self.temperature, self.lapse or None), axis=1))
 

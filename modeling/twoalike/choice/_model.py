@@ -1,29 +1,45 @@
-"""Choice probabilities for triplets.
+r"""Choice probabilities: one likelihood for triplets and for sets of any number k of items.
 
-The pair that is most alike is kept and the third item is the odd one; the possible answers are
-a softmax over the three pair similarities (doi:10.1038/s41586-025-09631-6), divided by the
-observer's temperature and mixed with a guess at the observer's lapse rate:
+Every question is a softmax over scores of its possible answers, divided by the observer's
+temperature T and mixed with a guess, which hits each of the A answers alike, at the lapse rate:
 
-    p = (1 - lapse) * softmax(similarity / temperature) + lapse / 3
+    p(answer) = (1 - lapse) * softmax(score / T) + lapse / A
 
-An anchored choice (which of two items is more like the reference, item 1) keeps one of the two
-pairs that hold the reference: it is the same softmax without the third pair, and a guess is right
-half of the time. Whatever takes odd-one-out choices takes anchored ones as well if the item outside
-the pair that was kept counts as the odd one (:func:`odd_item`) and the similarity of the third pair
-is -inf.
+=================  ============================================================  ================
+question           score of an answer                                            A
+=================  ============================================================  ================
+``odd_one_out``    mean similarity of the pairs that remain without the item     k
+``most_alike``     similarity of the pair                                        k (k - 1) / 2
+``anchored``       similarity of the candidate to the reference (item 1)         k - 1
+``ranked``         the same for the first choice; for the second the same        (k - 1) (k - 2)
+                   softmax without the first (Plackett-Luce)
+``anchored_pair``  the sum of the probabilities of both orders of ``ranked``     (k - 1)(k - 2)/2
+=================  ============================================================  ================
 
-The functions use only arithmetic and the ``logaddexp``, ``log`` and ``log1p`` that numpy,
-PyTensor, JAX and torch share, and take the module as ``xp``: so there is one definition for
-fitting, teaching and scoring. Working in logs keeps gradients finite at any gap of
+A triplet is a set of three: the pair that is most alike is kept, and the third item is the odd one
+(doi:10.1038/s41586-025-09631-6). An anchored choice of three keeps one of the two pairs that hold
+the reference.
+
+The functions use only arithmetic and the ``maximum``, ``exp``, ``log``, ``log1p`` and ``logaddexp``
+that numpy, PyTensor, JAX and torch share, and take the module as ``xp``: so there is one definition
+for fitting, teaching and scoring. Working in logs keeps gradients finite at any gap of
 similarities, where the log of a softmax gives -inf.
+
+References
+----------
+Luce (1959), Individual Choice Behavior; Plackett (1975), doi:10.2307/2346567: ranked choices.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from itertools import combinations, permutations
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
-from twoalike.study import Booleans, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
 PAIRS = ((0, 1), (0, 2), (1, 2))
 """Pair order used everywhere; the odd item of pair k is ODD[k]."""
@@ -107,51 +123,208 @@ def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     return matrix[..., i, j], matrix[..., i, k], matrix[..., j, k]
 
 
-def _separate(similarities: Any, pairs: tuple[str, ...]) -> Any:
-    """Check that there is one array a pair: rows of a (3, 3) array would pass as pairs."""
-    if isinstance(similarities, tuple | list) and len(similarities) == len(pairs):
-        return similarities
-    shape = getattr(similarities, "shape", None)
-    raise TwoalikeError(
-        where="similarities",
-        expected=f"a tuple of one array a pair of items ({', '.join(pairs)})",
-        found=f"{len(similarities)} of them" if shape is None else f"an array of shape {shape}",
-        remedy="" if shape is None else "Of an array with one column a pair, give tuple(array.T).",
-    )
+type SetKind = Literal["odd_one_out", "most_alike", "anchored", "ranked", "anchored_pair"]
+"""What was asked about a set of items."""
+FEWEST_ITEMS: dict[SetKind, int] = {
+    "odd_one_out": 3,
+    "most_alike": 3,
+    "anchored": 3,
+    "ranked": 4,
+    "anchored_pair": 4,
+}
+"""By kind, the fewest items that leave a choice; a second of two candidates is none."""
+_WORDS: dict[SetKind, str] = {
+    "odd_one_out": "odd one",
+    "most_alike": "most alike pair",
+    "anchored": "most like a reference",
+    "ranked": "two most like a reference, in order,",
+    "anchored_pair": "two most like a reference",
+}
 
 
-def _with_lapse(log_p: Any, lapse: Any, guess: Any, xp: ModuleType) -> Any:
-    if lapse is None:
-        return log_p
-    return xp.logaddexp(xp.log1p(-lapse) + log_p, xp.log(lapse / guess))
+@dataclass(frozen=True)
+class Question:
+    """What is asked about k items, and what can be answered.
+
+    Examples
+    --------
+    >>> Question("most_alike", 3).answers.tolist()
+    [[0, 1], [0, 2], [1, 2]]
+    >>> Question("anchored_pair", 8).chance
+    0.047619047619047616
+    """
+
+    kind: SetKind
+    items: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in FEWEST_ITEMS:
+            raise TwoalikeError(
+                where="kind", expected=f"one of {', '.join(FEWEST_ITEMS)}", found=repr(self.kind)
+            )
+        if self.items < (fewest := FEWEST_ITEMS[self.kind]):
+            raise TwoalikeError(
+                where=f"a question of the kind {self.kind}",
+                expected=f"{fewest} items or more",
+                found=self.items,
+            )
+
+    @property
+    def ranked(self) -> bool:
+        """Whether a second item is chosen after the first, in an order that may be unknown."""
+        return self.kind in ("ranked", "anchored_pair")
+
+    @property
+    def anchored(self) -> bool:
+        """Whether item 1 is a reference, which no answer names."""
+        return self.kind in ("anchored", "ranked", "anchored_pair")
+
+    @cached_property
+    def answers(self) -> Integers:
+        """Places (0 to k - 1) of the items that each answer names, shape (A, 1 or 2)."""
+        candidates = range(1 if self.anchored else 0, self.items)
+        named: Any
+        if self.kind in ("most_alike", "anchored_pair"):
+            named = combinations(candidates, 2)
+        elif self.kind == "ranked":
+            named = permutations(candidates, 2)
+        else:
+            named = ((place,) for place in candidates)
+        return np.array(list(named), dtype=np.int64)
+
+    @property
+    def label(self) -> str:
+        """What was asked, in words.
+
+        Examples
+        --------
+        >>> Question("ranked", 9).label
+        'two most like a reference, in order, of 8'
+        """
+        return f"{_WORDS[self.kind]} of {self.items - self.anchored}"
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guesses, 1 / A."""
+        return 1 / len(self.answers)
+
+    @cached_property
+    def pairs(self) -> Integers:
+        """Places of the two items of each pair whose similarity counts, in order, shape (P, 2)."""
+        with_reference = [(0, place) for place in range(1, self.items)]
+        everyone = combinations(range(self.items), 2)
+        return np.array(with_reference if self.anchored else list(everyone), dtype=np.int64)
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Share of each pair in each score, shape (P, S); of ranked ones, the first choice's."""
+        if self.kind != "odd_one_out":
+            return np.eye(len(self.pairs))
+        there = (self.pairs[:, :, None] != np.arange(self.items)).all(axis=1)
+        return np.asarray(there / there.sum(axis=0))
+
+    @cached_property
+    def slopes(self) -> Floats:
+        """Gradient of an answer's log-probability where all pairs are equally similar, (P,).
+
+        Of the answer that :meth:`answer_first` puts first, by the similarity of each pair.
+        """
+        n = self.shares.shape[1]
+        first = np.eye(n) - 1 / n
+        if not self.ranked:
+            return np.asarray(self.shares @ first[0])
+        order, other = (
+            first[a] + np.where(np.arange(n) == a, 0, np.eye(n)[b] - 1 / (n - 1))
+            for a, b in ((0, 1), (1, 0))
+        )
+        return order if self.kind == "ranked" else (order + other) / 2
+
+    def scores(self, similarities: Sequence[Any]) -> list[Any]:
+        """Scores among which is chosen first, of similarities of the question's pairs."""
+        if self.kind != "odd_one_out":
+            return list(similarities)
+        within = [
+            [s for s, share in zip(similarities, column, strict=True) if share]
+            for column in self.shares.T
+        ]
+        return [reduce(lambda one, other: one + other, own) / len(own) for own in within]
+
+    def answer_of(self, chosen: Integers, second: Integers | None = None) -> Integers:
+        """Find the answers that name the chosen places (0 to k - 1), and the second ones: (n,)."""
+        code = np.full((self.items, self.items), -1, dtype=np.int64)
+        named = self.answers
+        code[named[:, 0], named[:, -1]] = np.arange(len(named))
+        if self.kind == "anchored_pair":  # in no order
+            code[named[:, 1], named[:, 0]] = np.arange(len(named))
+        return np.asarray(code[chosen, chosen if second is None else second])
+
+    def in_order(self, items: Integers, answer: Integers) -> tuple[Integers, Integers]:
+        """Sort the items, (n, k), a reference staying first: them, and the answers given, (n,).
+
+        The same question about the same objects is then the same row.
+
+        Examples
+        --------
+        >>> Question("most_alike", 3).in_order(np.array([[7, 5, 2]]), np.array([1]))
+        (array([[2, 5, 7]]), array([1]))
+        """
+        order = np.argsort(items[:, self.anchored :], axis=1) + self.anchored
+        if self.anchored:
+            order = np.concatenate([np.zeros((len(order), 1), dtype=np.int64), order], axis=1)
+        named = np.take_along_axis(np.argsort(order, axis=1), self.answers[answer], axis=1)
+        if self.kind == "most_alike":
+            named = np.sort(named, axis=1)
+        second = named[:, 1] if named.shape[1] == 2 else None
+        return np.take_along_axis(items, order, axis=1), self.answer_of(named[:, 0], second)
+
+    def answer_first(self, items: Integers, answer: Integers) -> Integers:
+        """Put the items, (n, k), in an order in which the answer given, (n,), is the first one."""
+        order = np.empty((len(self.answers), self.items), dtype=np.int64)
+        for row, named in zip(order, self.answers, strict=True):
+            first = [0, *named] if self.anchored else list(named)
+            row[:] = first + [place for place in range(self.items) if place not in first]
+        return np.take_along_axis(items, order[answer], axis=1)
+
+
+TRIPLET = Question("odd_one_out", 3)
+"""Which of three items is the odd one?"""
+ANCHORED = Question("anchored", 3)
+"""Which of two items is more like a reference, the first?"""
 
 
 def log_choice(
-    similarities: tuple[Any, Any, Any],
+    similarities: Sequence[Any],
     temperature: Any = 1.0,
     lapse: Any = None,
     *,
+    question: Question = TRIPLET,
+    answers: Sequence[int] | None = None,
     anchored: Any = None,
     xp: ModuleType = np,
-) -> tuple[Any, Any, Any]:
-    """Log-probability that item 1, 2, 3 is called the odd one.
+) -> tuple[Any, ...]:
+    """Log-probability of each answer: by default that item 1, 2, 3 is called the odd one.
 
     Parameters
     ----------
     similarities
-        Pair similarities in PAIRS order: a tuple of three arrays that broadcast together.
+        Of the question's pairs (of a triplet, in PAIRS order): a tuple of one array a pair, which
+        broadcast together.
     temperature
         Observer noise, > 0. Small values make the most alike pair win always.
     lapse
         Share of guesses, in (0, 1); None for an observer who never guesses.
+    question
+        What is asked.
+    answers
+        Places among the question's answers of those that are wanted; None: all.
     anchored
-        Where item 1 is a reference, which is never the odd one; None: nowhere.
+        Of a mixture of triplets, where item 1 is a reference, which is never the odd one.
     xp
         Module of the arrays: numpy, ``pytensor.tensor``, ``jax.numpy`` or torch.
 
     Returns
     -------
-    Three arrays in item order; their exponentials sum to one.
+    One array an answer; the exponentials of all answers sum to one.
 
     Examples
     --------
@@ -159,43 +332,80 @@ def log_choice(
     array([0.11, 0.11, 0.79])
     >>> np.exp(log_choice((2.0, 0.0, 0.0), anchored=True)).round(2)
     array([0.  , 0.12, 0.88])
+    >>> np.exp(log_choice((2.0, 0.0), question=ANCHORED)).round(2)
+    array([0.88, 0.12])
     """
-    sides = _separate(similarities, ("1, 2", "1, 3", "2, 3"))
-    scaled = [side / temperature for side in sides]
-    options = OPTIONS["odd_one_out"]
+    pairs, guess = _separate(similarities, question), len(question.answers)
     if anchored is not None:
-        scaled[2] = xp.where(anchored, -np.inf, scaled[2])
-        options = xp.where(anchored, OPTIONS["anchored"], options)
-    total = xp.logaddexp(xp.logaddexp(scaled[0], scaled[1]), scaled[2])
-    first, second, third = (
-        _with_lapse(scaled[ODD[item]] - total, lapse, options, xp) for item in range(3)
-    )
+        pairs = (*pairs[:2], xp.where(anchored, -np.inf, pairs[2]))
+        guess = xp.where(anchored, OPTIONS["anchored"], guess)
+    scores = [score / temperature for score in question.scores(pairs)]
+    total = _log_sum(scores, xp)
+    wanted = range(len(question.answers)) if answers is None else answers
+    if question.ranked:
+        found = [_of_two(question, place, scores, total, xp) for place in wanted]
+    else:
+        found = [scores[place] - total for place in wanted]
+    if lapse is not None:
+        found = [xp.logaddexp(xp.log1p(-lapse) + log, xp.log(lapse / guess)) for log in found]
     if anchored is not None:
-        first = xp.where(anchored, -np.inf, first)  # nor by a guess
-    return first, second, third
+        found[0] = xp.where(anchored, -np.inf, found[0])  # nor by a guess
+    return tuple(found)
 
 
-def anchored_log_choice(
-    similarities: tuple[Any, Any],
+def log_set_choice(
+    similarities: Any,
+    question: Question,
     temperature: Any = 1.0,
     lapse: Any = None,
     *,
     xp: ModuleType = np,
-) -> tuple[Any, Any]:
-    """Log-probability that item 2, 3 is called the more similar to item 1, the reference.
+) -> Any:
+    """Log-probability of each answer, of similarities in one array, as :func:`log_choice`.
 
-    Parameters
-    ----------
-    similarities
-        Similarities of (1, 2) and (1, 3): a tuple of two arrays.
-    temperature, lapse, xp
-        As in :func:`log_choice`; a guess hits either item with probability 1/2.
+    From shape (n, P) or (P,), of the question's ``pairs``, to (n, A) or (A,).
 
     Examples
     --------
-    >>> np.exp(anchored_log_choice((1.0, 1.0))).round(2)
-    array([0.5, 0.5])
+    >>> four = Question("odd_one_out", 4)
+    >>> np.exp(log_set_choice(np.array([3.0, 3.0, 0.0, 3.0, 0.0, 0.0]), four)).round(2)
+    array([0.1 , 0.1 , 0.1 , 0.71])
     """
-    near, far = (side / temperature for side in _separate(similarities, ("1, 2", "1, 3")))
-    total = xp.logaddexp(near, far)
-    return _with_lapse(near - total, lapse, 2, xp), _with_lapse(far - total, lapse, 2, xp)
+    pairs = [similarities[..., place] for place in range(len(question.pairs))]
+    return xp.stack(log_choice(pairs, temperature, lapse, question=question, xp=xp), axis=-1)
+
+
+def _separate(similarities: Any, question: Question) -> tuple[Any, ...]:
+    """Check that there is one array a pair: rows of a (3, 3) array would pass as pairs."""
+    if isinstance(similarities, tuple | list) and len(similarities) == len(question.pairs):
+        return tuple(similarities)
+    shape = getattr(similarities, "shape", None)
+    named = ", ".join(f"{one + 1}, {other + 1}" for one, other in question.pairs[:3].tolist())
+    raise TwoalikeError(
+        where="similarities",
+        expected=f"a tuple of one array a pair of items ({named}"
+        + (", ...)" if len(question.pairs) > 3 else ")"),
+        found=f"{len(similarities)} of them" if shape is None else f"an array of shape {shape}",
+        remedy="" if shape is None else "Of an array with one column a pair, give tuple(array.T).",
+    )
+
+
+def _log_sum(scores: Sequence[Any], xp: ModuleType) -> Any:
+    """Log of the sum of exponentials."""
+    highest = reduce(xp.maximum, scores)
+    return highest + xp.log(
+        reduce(lambda one, other: one + other, (xp.exp(score - highest) for score in scores))
+    )
+
+
+def _of_two(
+    question: Question, place: int, scores: Sequence[Any], total: Any, xp: ModuleType
+) -> Any:
+    """Log-probability that two candidates are chosen one after the other, or in any order."""
+    one, other = (question.answers[place] - 1).tolist()
+    orders = ((one, other),) if question.kind == "ranked" else ((one, other), (other, one))
+    logs = []
+    for a, b in orders:
+        left = [score for candidate, score in enumerate(scores) if candidate != a]
+        logs.append(scores[a] - total + scores[b] - _log_sum(left, xp))
+    return reduce(xp.logaddexp, logs)

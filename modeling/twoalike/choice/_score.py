@@ -7,8 +7,7 @@ similarities, and an argmax that counts ties as right inflates accuracy by sever
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice._model import OPTIONS
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.study import Floats, Integers, TwoalikeError
 
 
 def _rows(probabilities: npt.ArrayLike, chosen: Integers | None = None) -> Floats:
@@ -55,21 +54,15 @@ def expected_accuracy(
     return np.asarray(best[np.arange(len(values)), chosen] / best.sum(axis=1))
 
 
-def guessing(anchored: Booleans) -> dict[str, float]:
-    """Mean log-loss in nats and mean accuracy of guesses at n judgments.
-
-    Parameters
-    ----------
-    anchored
-        Which judgments have two possible answers instead of three, shape (n,).
+def guessing(chance: Floats) -> dict[str, float]:
+    """Mean log-loss in nats and mean accuracy of guesses, by the chance of each judgment, (n,).
 
     Examples
     --------
-    >>> guessing(np.array([True, True]))
+    >>> guessing(np.array([0.5, 0.5]))
     {'log_loss': 0.6931471805599453, 'accuracy': 0.5}
     """
-    options = np.where(anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])
-    return {"log_loss": float(np.log(options).mean()), "accuracy": float((1 / options).mean())}
+    return {"log_loss": float(-np.log(chance).mean()), "accuracy": float(np.mean(chance))}
 
 
 def log_loss(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:

@@ -25,11 +25,7 @@ from twoalike.distill._student import StudentNetwork
 from twoalike.study import (
     DAMAGED,
     TwoalikeError,
-<<<<<<< HEAD
     atomic_path,
-=======
-    atomic_directory,
->>>>>>> design
     flattened,
     is_first_process,
     shortened,
@@ -154,88 +150,9 @@ def save_checkpoint(folder: Path, made: Checkpoint, keep: Collection[int] = ()) 
             where=path,
             remedy="Free space, then continue with `resume=True`.",
         ) from error
-<<<<<<< HEAD
     for other in find_checkpoints(folder):
         if checkpoint_step(other) not in {progress.step, progress.best_step, *keep}:
             other.unlink()
-=======
-    kept_paths = {
-        checkpoint_path(folder, step) for step in {progress.step, progress.best_step, *keep}
-    }
-    # No other process writes here: what is unfinished was left by a killed one.
-    for other in [*find_checkpoints(folder), *folder.glob(".step-*.part.*")]:
-        if other not in kept_paths:
-            shutil.rmtree(other)
-
-
-def _write(
-    folder: Path,
-    state: State,
-    progress: Progress,
-    fingerprint: dict[str, Any],
-    log: list[dict[str, Any]],
-) -> None:
-    """Write a checkpoint's files; state.json comes last and holds the checksums."""
-    save_tensors(plain_tensors(state.weights), folder / WEIGHTS)
-    if state.average is not None:
-        save_tensors(plain_tensors(state.average), folder / AVERAGE)
-    torch.save(state.optimizer, folder / OPTIMIZER)
-    (folder / LOG).write_text(as_lines(log), encoding="utf-8")
-    content = {
-        "kind": "checkpoint",
-        "schema_version": 1,
-        "step": progress.step,
-        "best_step": progress.best_step,
-        "best": progress.best,
-        "fingerprint": fingerprint,
-        _FILES: {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
-    }
-    write_json(folder / STATE, content | {_DIGEST: _digest(content)})
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """SHA-256 of the content of state.json."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _verified_state(path: Path) -> dict[str, Any]:
-    """Content of state.json, once the checksums of all files are verified."""
-    try:
-        content = read_json(path / STATE, "checkpoint")
-    except TwoalikeError as error:
-        raise _damaged(path, str(error).removeprefix(f"{path / STATE}: ")) from error
-    if content.pop(_DIGEST, None) != _digest(content):
-        raise _damaged(path, f"{STATE} has changed")
-    for name, expected in content.pop(_FILES).items():
-        file = path / name
-        if not file.is_file():
-            raise _damaged(path, f"{name} is missing")
-        if sha256_file(file) != expected:
-            raise _damaged(path, f"{name} has changed")
-    return content
-
-
-def read_weights(
-    path: Path, student: StudentNetwork, *, average: bool
-) -> tuple[Weights, Weights | None]:
-    """Weights of a checkpoint and, if asked for, their moving average."""
-    _verified_state(path)
-    weights = _weights(path, student, average=False)
-    return weights, _weights(path, student, average=True) if average else None
-
-
-def _weights(path: Path, student: StudentNetwork, *, average: bool) -> Weights:
-    try:
-        found = load_file(path / (AVERAGE if average else WEIGHTS))
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-    # Names instead of the state dict: a sharded student holds only parts of its weights.
-    expected = student.state_dict().keys()
-    if not average and found.keys() != expected:
-        odd = sorted(found.keys() ^ expected)[0]
-        raise _damaged(path, f"{odd} is missing, or not of this network")
-    return found
->>>>>>> design
 
 
 def read_checkpoint(

@@ -14,7 +14,6 @@ from ._dimensions import AGAIN as AGAIN
 from ._dimensions import DimensionCurve as DimensionCurve
 from ._dimensions import dimension_curve as dimension_curve
 from ._dimensions import dimension_table as dimension_table
-from ._distance_checks import DistanceChecks as DistanceChecks
 from ._draws import importance as importance
 from ._estimator import OddOneOutEmbedding as OddOneOutEmbedding
 from ._estimator import triplet_indices as triplet_indices
@@ -29,6 +28,9 @@ from ._export import save_table as save_table
 from ._export import usual_question as usual_question
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
+from ._follow import Comparison as Comparison
+from ._follow import DistanceChecks as DistanceChecks
+from ._follow import RatedChecks as RatedChecks
 from ._group_differences import compare_groups as compare_groups
 from ._group_views import GroupViews as GroupViews
 from ._group_views import PairsApart as PairsApart
@@ -36,6 +38,7 @@ from ._group_views import view_groups as view_groups
 from ._intervals import SimilarityTable as SimilarityTable
 from ._intervals import central_interval as central_interval
 from ._intervals import choice_intervals as choice_intervals
+from ._intervals import set_probabilities as set_probabilities
 from ._intervals import similarity_table as similarity_table
 from ._judged import fitted_on as fitted_on
 from ._judged import seen_judgments as seen_judgments
@@ -43,16 +46,12 @@ from ._loo import LEAST_DRAWS as LEAST_DRAWS
 from ._loo import LeaveOneOut as LeaveOneOut
 from ._loo import PredictedChoices as PredictedChoices
 from ._loo import predict_choices as predict_choices
+from ._model import KINDS as KINDS
 from ._observed import build_model as build_model
 from ._people import read_groups as read_groups
 from ._posterior import Posterior as Posterior
 from ._posterior import PosteriorSource as PosteriorSource
 from ._posterior import as_posterior as as_posterior
-from ._predictive import Comparison as Comparison
 from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
-from ._rated_checks import RatedChecks as RatedChecks
 from ._ratings import RATING_LEVELS as RATING_LEVELS
-from ._sensitivity import Sensitivity as Sensitivity
-from ._set_answers import SetChecks as SetChecks
-from ._set_answers import set_probabilities as set_probabilities

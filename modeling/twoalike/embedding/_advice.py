@@ -10,7 +10,7 @@ Part of what weakens a fit is known from the judgments alone: objects judged nev
 islands of objects that were never compared with one another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,16 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.embedding._dissimilarities import PairGroup
-from twoalike.embedding._distance_checks import DistanceChecks
-from twoalike.embedding._layouts import LayoutGroup
+from twoalike.embedding._follow import Comparison, DistanceChecks
 from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._model import Data
 from twoalike.embedding._parts import find_kernel
-from twoalike.embedding._predictive import Comparison, Predictive
-from twoalike.embedding._ratings import RatingGroup
-from twoalike.embedding._sets import set_links
-from twoalike.embedding._sortings import SortingGroup
+from twoalike.embedding._predictive import Predictive
 from twoalike.study import Floats, Integers
 
 RHAT_LIMIT = 1.05
@@ -205,8 +200,6 @@ def optimiser_convergence(losses: Floats) -> dict[str, Any]:
 NAMED = 5
 """Objects of a kind that are named."""
 
-type Pairs = tuple[Integers, Integers]
-
 
 def describe_links(data: Data) -> dict[str, Any]:
     """Count what a posterior knows from its prior alone.
@@ -220,8 +213,9 @@ def describe_links(data: Data) -> dict[str, Any]:
     from scipy.sparse.csgraph import connected_components
 
     m = len(data.ids)
-    times = _times_judged(data)
-    left, right = (np.concatenate(ends) for ends in zip(*_pairs(data), strict=True))
+    times = sum((kind.seen() for kind in data.kinds), np.zeros(m, dtype=np.int64))
+    pairs = [pair for group in data.groups for pair in group.links()]
+    left, right = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(m, m))
     _, label = connected_components(graph, directed=False)
     seen = np.flatnonzero(times)
@@ -263,47 +257,6 @@ def link_warnings(links: dict[str, Any]) -> list[str]:
 def _named(links: dict[str, Any], name: str, number: int) -> str:
     more = ", ..." if number > len(links[f"{name}_named"]) else ""
     return ", ".join(links[f"{name}_named"]) + more
-
-
-def _times_judged(data: Data) -> Integers:
-    """In how many judgments each object is: choices of any size, trials, judged pairs."""
-    m = len(data.ids)
-    times = np.bincount(data.items.ravel(), minlength=m)
-    for group in data.groups:
-        if isinstance(group, LayoutGroup | SortingGroup):
-            times += np.bincount(group.items[group.shown > 0], minlength=m)
-        elif isinstance(group, RatingGroup):
-            times += np.bincount(group.items.ravel(), minlength=m)
-        elif isinstance(group, PairGroup):
-            left, right = _judged_pairs(group)
-            times += np.bincount(np.concatenate([left, right]), minlength=m)
-    return times if data.sets is None else times + data.sets.seen(m)
-
-
-def _pairs(data: Data) -> Iterator[Pairs]:
-    """Pairs of objects in one judgment, enough of them to link all of its objects."""
-    for other in (1, 2):
-        yield data.items[:, 0], data.items[:, other]
-    for group in data.groups:
-        if isinstance(group, RatingGroup):
-            yield group.items[:, 0], group.items[:, 1]
-        elif isinstance(group, LayoutGroup | SortingGroup):
-            there = group.shown > 0  # the first of a trial is always there
-            first = np.broadcast_to(group.items[:, :1], group.items.shape)
-            yield first[there], group.items[there]
-        elif isinstance(group, PairGroup):
-            yield _judged_pairs(group)
-        else:
-            yield from set_links(group)
-
-
-def _judged_pairs(group: PairGroup) -> Pairs:
-    """Both objects of every judged pair, of each source that has pairs of its own."""
-    which, left, right = np.nonzero(np.triu(group.judged, 1))
-    # Where all sources judged the same pairs, these stand once for all of them.
-    repeats = group.size // len(group.items)
-    pairs = group.items[which, left], group.items[which, right]
-    return np.repeat(pairs[0], repeats), np.repeat(pairs[1], repeats)
 
 
 ENOUGH_ESS = 100  # effective draws; with fewer, the ends of an interval are rough
@@ -401,14 +354,13 @@ def advise(
     predictive: Predictive | None = None,
     loo: LeaveOneOut | None = None,
     distances: Sequence[DistanceChecks] = (),
-    sets: Sequence[Comparison] = (),
     *,
     spare: bool = False,
 ) -> list[str]:
     """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
 
     ``state`` has the figures of convergence, as the posterior stores them; checks of choices,
-    leave-one-out, checks of distances and of larger sets are added where there are any. ``spare``:
+    leave-one-out, and checks of other judgments are added where there are any. ``spare``:
     some dimensions are empty (:func:`has_spare`), so that fewer may be fitted and more would change
     nothing.
     """
@@ -424,10 +376,10 @@ def advise(
             f"A twentieth of the quantities have fewer than {ess:.0f} effective draws, so that "
             "intervals are rough. Keep more `draws=...`."
         )
-    checks = [] if predictive is None else predictive.checks
-    advice += [_on_check(check, spare=spare) for check in checks]
-    for check in sets:
-        if said := _on_check(replace(check, name="agreement"), spare=spare):
+    for check in [] if predictive is None else predictive.checks:
+        if check.name in ("agreement", "consistency", "consensus"):
+            advice.append(_on_check(check, spare=spare))
+        elif said := _on_check(replace(check, name="agreement"), spare=spare):  # of a question
             advice.append(f"{check.name[:1].upper()}{check.name[1:]}: {said}")
     for found in distances:
         advice += [_on_check(found.follow, spare=spare), _on_people(found), _on_noise(found)]

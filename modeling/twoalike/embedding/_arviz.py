@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.embedding._judged import (
-    Judged,
-    answer_probabilities,
-    as_table,
-    draws_of,
-    known_rows,
-    thinned,
-    used_choices,
-)
+from twoalike.embedding._choices import Choices
+from twoalike.embedding._judged import answer_probabilities, as_table, draws_of, thinned
 from twoalike.embedding._loo import MOST_DRAWS
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
@@ -46,9 +39,8 @@ def inference_data(
     posterior
         The posterior, or its file.
     choices
-        The choices that it was fitted to; practice and catch trials, choices among more than three
-        items, and those by people or of objects that it does not know, are left out. The attributes
-        ``not_known`` and ``in_sets`` count the latter two.
+        The choices that it was fitted to; practice and catch trials, and those by people or of
+        objects that it does not know, are left out. The attribute ``not_known`` counts the latter.
     draws
         About how many to keep at most, equally many of each chain and evenly spaced.
     seed
@@ -58,15 +50,14 @@ def inference_data(
     -------
     The posterior's own groups, with these draws, and ``log_likelihood``, ``posterior_predictive``
     and ``observed_data``, each with the variable ``choices``: log-probability of the answer given,
-    in nats, and position of the chosen item, 0 to 2. The coordinate ``judgment`` is the row in the
-    table of choices, from 0. Draws keep their numbers.
+    in nats, and its place among the answers to the question (of an odd one, the item from 0). The
+    coordinate ``judgment`` is the row in the table of choices, from 0. Draws keep their numbers.
     """
     import xarray as xr
 
     posterior = as_posterior(posterior)
-    used = used_choices(as_table(choices).reset_index(drop=True))
-    judged, known = known_rows(posterior, used)
-    rows = used.index.to_numpy()[known]
+    judged = Choices.known_to(posterior, as_table(choices))
+    order = np.argsort(judged.rows, kind="stable")
     tree = posterior.tree.copy()
     sizes = tree["posterior"].sizes
     chains, n_draws = sizes["chain"], sizes["draw"]
@@ -77,28 +68,31 @@ def inference_data(
             tree[group] = dataset.isel(draw=which[: len(which) // chains], missing_dims="ignore")
     log_likelihood, simulated = _under_draws(posterior, judged, which, seed)
     drawn = tree["posterior"].dataset
+    rows = judged.rows[order]
     labels = {axis: drawn[axis].values for axis in ("chain", "draw")} | {"judgment": rows}
     shape = (chains, -1, len(judged))
     for group, values in (("log_likelihood", log_likelihood), ("posterior_predictive", simulated)):
-        variable = (("chain", "draw", "judgment"), values.reshape(shape))
+        variable = (("chain", "draw", "judgment"), values[:, order].reshape(shape))
         tree[group] = xr.Dataset({"choices": variable}, coords=labels)
-    observed = {"choices": ("judgment", judged.chosen)}
-    tree.attrs |= {"not_known": judged.left_out, "in_sets": judged.in_sets}
+    observed = {"choices": ("judgment", judged.answer[order])}
+    tree.attrs |= {"not_known": judged.left_out}
     tree["observed_data"] = xr.Dataset(observed, coords={"judgment": rows})
     return tree
 
 
 def _under_draws(
-    posterior: Posterior, judged: Judged, which: Integers, seed: int
+    posterior: Posterior, judged: Choices, which: Integers, seed: int
 ) -> tuple[Floats, Integers]:
     """Log-likelihood of each judgment and a simulated answer under each draw, (S, n) both."""
-    rng = np.random.default_rng([seed, 5])
-    shape, here = (len(which), len(judged)), np.arange(len(judged))
+    rng, shape = np.random.default_rng([seed, 5]), (len(which), len(judged))
     logs, simulated = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.int8)
-    for place, draw in enumerate(draws_of(posterior, which, len(judged))):
-        p = answer_probabilities(draw, judged)
-        logs[place] = np.log(np.maximum(p[here, judged.chosen], 1e-30))
-        # Above 0, so that an answer of probability 0 is never drawn.
-        level = 1 - rng.random((len(judged), 1))
-        simulated[place] = np.minimum((p.cumsum(axis=1) < level).sum(axis=1), 2)
+    for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
+        for group, here in zip(judged.groups, judged.slices, strict=True):
+            p = answer_probabilities(draw, group)
+            given = p[np.arange(group.size), group.answer]
+            logs[place, here] = np.log(np.maximum(given, 1e-30))
+            # Above 0, so that an answer of probability 0 is never drawn.
+            level = 1 - rng.random((group.size, 1))
+            drawn = (p.cumsum(axis=1) < level).sum(axis=1)
+            simulated[place, here] = np.minimum(drawn, p.shape[1] - 1)
     return logs, simulated

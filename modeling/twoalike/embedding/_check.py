@@ -1,58 +1,29 @@
-"""Whether a fit can be trusted: convergence, predictive checks, leave-one-out, prior sensitivity.
+"""Whether a fit can be trusted: convergence, predictive checks, leave-one-out.
 
-The file alone shows convergence and, where it holds the log prior of its draws, sensitivity to
-the prior. The rest needs the judgments.
+The file alone shows convergence. The rest needs the judgments.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-
-from twoalike.choice import guessing
 from twoalike.embedding._advice import (
     advise,
     has_spare,
-    judged_triplets,
     link_warnings,
-    predictions,
     with_chains,
 )
-from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
-from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._export import check_ending
-from twoalike.embedding._judged import (
-    AXIS_OF,
-    Judged,
-    answer_probabilities,
-    as_table,
-    draws_of,
-    given_tables,
-    is_own,
-    known_judgments,
-    known_layouts,
-    known_pairs,
-    labels_of,
-    thinned,
-    used_choices,
-)
-from twoalike.embedding._loo import (
-    LEAST_DRAWS,
-    LeaveOneOut,
-    leave_one_out,
-    separate_fits,
-    subset_rows,
-)
-from twoalike.embedding._parts import ROWS
+from twoalike.embedding._follow import DistanceChecks, RatedChecks
+from twoalike.embedding._judged import as_table, given_tables, is_own, labels_of, thinned
+from twoalike.embedding._kind import Checked
+from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
+from twoalike.embedding._model import KINDS
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
-from twoalike.embedding._rated_checks import RatedChecks, check_ratings, check_sortings
-from twoalike.embedding._sensitivity import Sensitivity, sensitivities
-from twoalike.embedding._set_answers import SetChecks, check_sets
-from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments, split_sets
+from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,
     Integers,
@@ -60,12 +31,12 @@ from twoalike.study import (
     TwoalikeError,
     check_output,
     counted,
-    progress,
     provenance,
     write_json,
 )
 
-MOST_DRAWS = 1000
+MOST_DRAWS, MOST_REPLICATED = 1000, 250
+"""Draws by which choices, and other judgments, are checked."""
 type _Tables = Mapping[JudgmentKind, JudgmentTable]
 
 
@@ -92,11 +63,8 @@ class PosteriorCheck:
         ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
     guessing
         ``log_loss`` in nats and ``accuracy`` of guesses at the judgments; None without judgments.
-    arrangements, dissimilarities, ratings, sortings, sets
-        Checks of these; None where none were given. ``sets`` are choices among more than three
-        items, which are in none of the figures above.
-    sensitivity
-        Empty where the file does not hold the log prior.
+    arrangements, dissimilarities, ratings, sortings
+        Checks of these; None where none were given.
     remarks
         On judgments that are not, or not certainly, those of the fit; a sentence each.
     """
@@ -114,9 +82,7 @@ class PosteriorCheck:
     dissimilarities: DistanceChecks | None = None
     ratings: RatedChecks | None = None
     sortings: RatedChecks | None = None
-    sets: SetChecks | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
-    sensitivity: list[Sensitivity] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -160,14 +126,9 @@ class PosteriorCheck:
         checks = [] if self.predictive is None else self.predictive.checks
         for kind in (self.arrangements, self.dissimilarities, self.ratings, self.sortings):
             checks = checks if kind is None else [*checks, kind.follow]
-        checks = checks if self.sets is None else [*checks, *self.sets.agreement]
         for one in checks:
             interval = f"{one.low:.3f} to {one.high:.3f}"
             facts[one.name] = f"{one.observed:.3f} (replicated {interval}, p {one.p:.3f})"
-        if self.sets is not None and self.sets.loo is not None:
-            loss = f"{self.sets.loo.log_loss:.4f} ± {self.sets.loo.log_loss_se:.4f}"
-            guesses = f"guesses {self.sets.guessing['log_loss']:.4f}"
-            facts["leave-one-out log-loss of larger sets"] = f"{loss}, {guesses}"
         if self.predictive is not None:
             gap = calibration_gap(self.predictive.calibration)
             facts["mean gap of calibration"] = f"{gap:.4f}"
@@ -185,15 +146,6 @@ class PosteriorCheck:
             if self.guessing is not None:
                 facts["log-loss of guesses"] = f"{self.guessing['log_loss']:.4f}"
         return facts
-
-
-@dataclass(frozen=True)
-class _Gathered:
-    """One pass over draws and judgments."""
-
-    predictive: Predictive
-    loo: LeaveOneOut | None
-    log_likelihood: Floats
 
 
 def check(
@@ -266,10 +218,7 @@ def check(
 
 
 def _of_study(study: Study, posterior: Posterior) -> dict[JudgmentKind, JudgmentTable]:
-    files: dict[JudgmentKind, Path] = {"choices": study.choices}
-    for kind, axis in AXIS_OF.items():
-        if labels_of(posterior, axis):
-            files[kind] = study.derived / f"{kind}.parquet"
+    files = {kind: study.derived / f"{kind}.parquet" for kind in _fitted_kinds(posterior)}
     found = given_tables(**{kind: path for kind, path in files.items() if path.is_file()})
     if not found:
         raise TwoalikeError(
@@ -293,104 +242,58 @@ def as_json(value: Any) -> Any:
 def _checked(
     posterior: Posterior, tables: _Tables, fitted: bool | None, seed: int
 ) -> PosteriorCheck:
-    chains, draws = (posterior.tree["posterior"].sizes[axis] for axis in ("chain", "draw"))
-    which = thinned(chains, draws, MOST_DRAWS)
     convergence = _convergence(posterior, seed)
-    distances, remarks = _other_checks(posterior, tables, fitted, seed)
-    missing = [words for kind, words in _needed(posterior).items() if kind not in tables]
-    gathered, judged, sets, own = None, None, None, False
-    likelihood = np.zeros(len(which))
-    if "choices" in tables:
-        table = as_table(tables["choices"])
-        own, remark = is_own(posterior, tables["choices"], table, fitted=fitted)
-        remarks.insert(0, remark)
-        triplets, larger = split_sets(used_choices(table))
-        if len(triplets):
-            judged = known_judgments(posterior, triplets)
-            gathered = _gather(posterior, judged, which, own=own, seed=seed)
-            likelihood += gathered.log_likelihood
-        if len(larger):
-            sets, logs = check_sets(posterior, larger, which, seed, fitted=own)
-            likelihood += logs
-        if not own:
-            missing.append("Leave-one-out needs the judgments of the fit, these are others.")
-        elif len(which) < LEAST_DRAWS:
-            missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}.")
-    parts = _log_prior(posterior, which)
-    if not parts:
-        missing.append(
-            "Prior sensitivity needs the log prior of every draw, which this file does not hold "
-            "(group log_prior)."
-        )
-    elif own:
-        parts["likelihood"] = likelihood
-    predictive, loo = (gathered.predictive, gathered.loo) if gathered else (None, None)
+    which = _some_draws(posterior, MOST_DRAWS)
+    found: dict[JudgmentKind, Any] = {}
+    remarks, own_choices = [], False
+    for kind in KINDS:
+        if (source := tables.get(kind)) is None:
+            continue
+        table = as_table(source) if kind == "choices" else read_judgments(source, kind)
+        own, remark = is_own(posterior, source, table, kind, fitted)
+        some = which if kind == "choices" else _some_draws(posterior, MOST_REPLICATED)
+        found[kind] = KINDS[kind].check(table, Checked(posterior, some, seed, own))
+        remarks.append(remark)
+        own_choices |= own and kind == "choices"
+    choices: ChoiceChecks | None = found.pop("choices", None)
+    missing = [_needs(kind) for kind in _fitted_kinds(posterior) if kind not in tables]
+    if choices is not None and not own_choices:
+        missing.append("Leave-one-out needs the judgments of the fit, these are others.")
+    elif choices is not None and choices.loo is None:
+        missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}.")
+    known: dict[str, Any] = {} if choices is None else dict(vars(choices))
     engine, links = str(posterior.attrs.get("engine")), posterior.attrs.get("links", {})
     spare = has_spare(posterior.attrs.get("dimensions", {}))
-    checks = list(distances.values()), [] if sets is None else sets.agreement
-    advice = advise(engine, convergence, predictive, loo, *checks, spare=spare)
+    checks = known.get("predictive"), known.get("loo"), list(found.values())
+    advice = advise(engine, convergence, *checks, spare=spare)
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
         advice=advice + link_warnings(links),
         missing=missing,
-        judgments=0 if judged is None else len(judged),
-        left_out=0 if judged is None else judged.left_out,
-        predictive=predictive,
-        loo=loo,
         held_out=posterior.attrs.get("held_out", {}),
-        guessing=None if judged is None else guessing(judged.anchored),
-        **distances,
-        sets=sets,
-        sensitivity=_sensitivity(posterior, which, parts, seed) if parts else [],
         remarks=[remark for remark in remarks if remark],
+        **known,
+        **cast("dict[str, Any]", found),
     )
 
 
-def _other_checks(
-    posterior: Posterior, tables: _Tables, fitted: bool | None, seed: int
-) -> tuple[dict[str, Any], list[str]]:
-    """Check all judgments but choices, and remark on those that are not of the fit."""
+def _some_draws(posterior: Posterior, most: int) -> Integers:
     sizes = posterior.tree["posterior"].sizes
-    which = thinned(sizes["chain"], sizes["draw"], MOST_REPLICATED)
-    found: dict[str, Any] = {}
-    remarks = []
-    for kind in AXIS_OF:
-        if (source := tables.get(kind)) is None:
-            continue
-        read = read_judgments(source, kind)
-        own, remark = is_own(posterior, source, read, kind, fitted)
-        remarks.append(remark)
-        if kind == "arrangements":
-            found[kind] = check_layouts(posterior, known_layouts(posterior, read), which, seed)
-        elif kind == "dissimilarities":
-            found[kind] = check_pairs(posterior, known_pairs(posterior, read), which, seed)
-        elif kind == "ratings":
-            found[kind] = check_ratings(posterior, read, which, seed, fitted=own)
-        else:
-            found[kind] = check_sortings(posterior, read, which, seed, fitted=own)
-    return found, remarks
+    return thinned(sizes["chain"], sizes["draw"], most)
 
 
-def _needed(posterior: Posterior) -> dict[str, str]:
-    """Kinds of judgments of the fit, and what needs them."""
-    parts = {
-        "choices": "Predictive checks and leave-one-out need the judgments: `choices=...`.",
-        **{kind: f"Predictive checks of {kind} need them: `{kind}=...`." for kind in AXIS_OF},
-    }
-    there = {
-        "choices": _has_choices(posterior),
-        **{kind: bool(labels_of(posterior, axis)) for kind, axis in AXIS_OF.items()},
-    }
-    return {kind: words for kind, words in parts.items() if there[kind]}
+def _needs(kind: JudgmentKind) -> str:
+    if kind == "choices":
+        return "Predictive checks and leave-one-out need the judgments: `choices=...`."
+    return f"Predictive checks of {kind} need them: `{kind}=...`."
 
 
-def _has_choices(posterior: Posterior) -> bool:
-    """Whether the fit had any; true where the file does not tell."""
-    if "constant_data" not in posterior.tree.children:
-        return True
-    known = posterior.tree["constant_data"].dataset
-    return "judgments" not in known or bool(known["judgments"].sum() > 0)
+def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:
+    """Kinds of judgments of the fit; choices also where the file does not tell."""
+    known = posterior.tree.children.get("constant_data", {})
+    told = "constant_data" not in posterior.tree.children or "judgments" in known
+    return [k for k in KINDS if (told if k == "choices" else labels_of(posterior, KINDS[k].axis))]
 
 
 def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
@@ -413,68 +316,3 @@ def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
         seed=seed,
         similarity=str(attrs.get("similarity", "dot")),
     )
-
-
-def _gather(
-    posterior: Posterior, judged: Judged, which: Integers, *, own: bool, seed: int
-) -> _Gathered:
-    """Predict every judgment under every draw, keeping sums and a subset."""
-    loo, predicted = own and len(which) >= LEAST_DRAWS, None
-    if not own:
-        draws = draws_of(posterior, which, len(judged))
-        predicted = np.zeros((len(judged), 3))
-        for draw in draws:
-            predicted += answer_probabilities(draw, judged) / len(which)
-    checks = ChoiceChecks(judged, posterior.participants, predicted)
-    n, kept = len(judged), subset_rows(len(judged), len(which), seed)
-    answers = np.empty((len(which) if loo else 0, len(kept), 3), dtype=np.float32)
-    mean, total = np.zeros(n), np.zeros(len(which))
-    with progress() as bar:
-        task = bar.add_task("predicting the judgments", total=len(which), status="")
-        for place, draw in enumerate(draws_of(posterior, which, n)):
-            for start in range(0, n, ROWS):
-                rows = slice(start, min(start + ROWS, n))
-                some = judged.take(rows)
-                p = answer_probabilities(draw, some)
-                checks.add(rows, p)
-                given = p[np.arange(len(p)), some.chosen]
-                mean[rows] += given / len(which)
-                total[place] += np.log(np.maximum(given, 1e-30)).sum()
-                if loo:
-                    first, last = np.searchsorted(kept, [rows.start, rows.stop])
-                    answers[place, first:last] = p[kept[first:last] - start]
-            checks.end_draw(draw)
-            bar.update(task, advance=1)
-    estimate = None
-    if loo:
-        lpd = np.log(np.maximum(mean, 1e-30))
-        chains, fits = (
-            posterior.tree["posterior"].sizes["chain"],
-            separate_fits(posterior, len(which)),
-        )
-        estimate = leave_one_out(answers, judged.chosen[kept], kept, lpd, chains, fits)
-    return _Gathered(checks.result(), estimate, total)
-
-
-def _log_prior(posterior: Posterior, which: Integers) -> dict[str, Floats]:
-    """Log-density of each part of the prior, and of the whole, at some draws."""
-    if "log_prior" not in posterior.tree.children:
-        return {}
-    group = posterior.tree["log_prior"].dataset
-    parts = {}
-    for name, values in group.data_vars.items():
-        own = values.transpose("chain", "draw", ...).values
-        own = own.reshape(own.shape[0] * own.shape[1], -1).sum(axis=1)
-        parts[str(name)] = own.astype(np.float64)[which]
-    if len(parts) > 1:
-        parts = {"whole prior": np.sum(list(parts.values()), axis=0), **parts}
-    return parts
-
-
-def _sensitivity(
-    posterior: Posterior, which: Integers, parts: Mapping[str, Floats], seed: int
-) -> list[Sensitivity]:
-    similarity, x = str(posterior.attrs.get("similarity", "dot")), posterior.embedding
-    some = x[which][None]
-    choice, pair = predictions(some, judged_triplets(x.shape[1], seed), similarity)
-    return sensitivities(choice[0, ..., 0], pair[0], parts, seed)

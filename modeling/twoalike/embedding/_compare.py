@@ -11,23 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import ChoiceKind, expected_accuracy, guessing, log_loss
+from twoalike.choice import expected_accuracy, guessing, log_loss
+from twoalike.embedding._choices import Choices
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
 from twoalike.embedding._judged import as_table, is_own
 from twoalike.embedding._posterior import TIED, PosteriorSource, as_posterior
-from twoalike.embedding._set_answers import set_guessing, set_probabilities
-from twoalike.judgments import (
-    ITEMS,
-    MORE_ITEMS,
-    JudgmentTable,
-    in_sets,
-    object_index,
-    participant_index,
-    set_choices,
-    split_sets,
-)
+from twoalike.judgments import ITEMS, MORE_ITEMS, JudgmentTable, participant_index
 from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
 from twoalike.tables import JUDGED
 
@@ -38,42 +29,18 @@ type Observers = Literal["own", "new"]
 
 
 def judgment_scores(
-    posterior: "Posterior", choices: pd.DataFrame, observers: Observers = "own"
+    posterior: "Posterior", table: pd.DataFrame, observers: Observers = "own"
 ) -> tuple[Floats, Floats]:
-    """Log-loss in nats and accuracy (ties broken at random) of each judgment, shape (n,) each."""
-    n, larger = len(choices), in_sets(choices)
-    losses, hits = np.empty(n), np.empty(n)
-    table, others = split_sets(choices)
-    triplets, chosen, _ = object_index(table, posterior.ids)
-    known = {name: row for row, name in enumerate(posterior.participants)}
-    people = choices["participant"].astype(str).map(known).fillna(-1).to_numpy(dtype=np.int64)
-    who = people if observers == "own" else np.full(n, -1)
-    kinds: tuple[ChoiceKind, ...] = ("odd_one_out", "anchored")
-    for kind in kinds:
-        own = (table["kind"] == kind).to_numpy()
-        if own.any():
-            rows = np.flatnonzero(~larger)[own]
-            p = posterior.choice_probabilities(
-                triplets[own], lapse=True, participants=who[rows], kind=kind
-            )
-            losses[rows] = log_loss(p, chosen[own])
-            hits[rows] = expected_accuracy(p, chosen[own], TIED)
-    for of in set_choices(others, posterior.ids)[0]:
-        rows = np.flatnonzero(larger)[of.rows]
-        (p,) = set_probabilities(
-            posterior, of.items, of.question, lapse=True, participants=who[rows]
-        )
-        losses[rows] = log_loss(p, of.answer)
-        hits[rows] = expected_accuracy(p, of.answer, TIED)
+    """Log-loss in nats and accuracy (ties broken at random) of each choice, shape (n,) each."""
+    choices = Choices.from_table(table, posterior.ids)
+    losses, hits = np.empty((2, len(table)))
+    known = pd.Index(posterior.participants).get_indexer(pd.Index(choices.people))
+    for group in choices.groups:
+        who = known[group.judge] if observers == "own" else np.full(group.size, -1)
+        p = posterior.answers(group.shown, group.question, lapse=True, participants=who)
+        losses[group.rows] = log_loss(p, group.answer)
+        hits[group.rows] = expected_accuracy(p, group.answer, TIED)
     return losses, hits
-
-
-def _guessing(table: pd.DataFrame) -> dict[str, float]:
-    """Mean log-loss and accuracy of guesses at choices among three items or more."""
-    if not in_sets(table).any():
-        return guessing((split_sets(table)[0]["kind"] == "anchored").to_numpy(dtype=bool))
-    asked = set_choices(table)[0]
-    return set_guessing([of.question for of in asked], np.array([len(of.rows) for of in asked]))
 
 
 def mean_and_error(
@@ -180,7 +147,7 @@ def compare_predictions(
         "participants": len(names),
         "left_out": len(choices) - len(table),
         "observers": observers,
-        "guessing": _guessing(table),
+        "guessing": guessing(Choices.from_table(table).chance),
     }
     for name, a, b in zip(("log_loss", "accuracy"), one, two, strict=True):
         result[name] = {

@@ -1,7 +1,6 @@
 """Settings of a fit, and the file that keeps its state, so that an interrupted fit can continue.
 
-The resolved settings are stored with the posterior. Of the state the previous file is kept beside
-the last one, since a disk can lose or change data.
+The resolved settings are stored with the posterior.
 """
 
 import sys
@@ -23,7 +22,6 @@ from twoalike.study import (
     atomic_path,
     load_arrays,
     plain_words,
-    shortened,
 )
 
 Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "auto" else value)]
@@ -143,50 +141,23 @@ class Checkpoint:
     path: Path
     fingerprint: str
     _saved: float = field(default_factory=time.monotonic, init=False)
-    _is_sound: bool = field(default=False, init=False)
-
-    @property
-    def before(self) -> Path:
-        """Path of the previous file."""
-        return self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
 
     def load(self) -> Arrays:
-        """Read the last intact arrays; empty if there is no file, or it is of another fit.
+        """Read the arrays; empty if there is no file, or it is of another fit.
 
-        A damaged file is reported on standard error, together with the fallback.
+        A damaged file is reported on standard error, and the fit begins anew.
         """
-        found: Arrays = {}
-        faults = []
-        for path in (self.path, self.before):
-            try:
-                found = self._read(path)
-            except TwoalikeError as error:
-                faults.append(str(error).removesuffix("."))
-                continue
-            if found:
-                break
-        self._is_sound = bool(found) and not faults
-        if faults:
-            last = f"on from {self.before.name}, the one before" if found else "back to its start"
-            print(f"{'; '.join(faults)}. The fit goes {last}.", file=sys.stderr)  # noqa: T201
-        return found
-
-    def _read(self, path: Path) -> Arrays:
-        """Read a file; empty if there is none or it is of another fit."""
-        if not path.exists():
-            if path == self.path and self.before.exists():
-                raise TwoalikeError(f"{path}: the checkpoint is missing.")
+        if not self.path.exists():
             return {}
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(self.path) as archive:
                 torn = archive.testzip()  # compares the whole content with its checksums
-        except DAMAGED as error:
-            raise TwoalikeError(f"{path}: damaged checkpoint ({shortened(error)}).") from error
-        if torn is not None:
-            raise TwoalikeError(f"{path}: damaged checkpoint ({torn} has changed).")
-        arrays = load_arrays(path, "a checkpoint")
+            arrays = load_arrays(self.path, "a checkpoint") if torn is None else {}
+        except (*DAMAGED, TwoalikeError):
+            arrays = {}
         if not isinstance(arrays, dict) or _WHOSE not in arrays:  # the last entry of the archive
-            raise TwoalikeError(f"{path}: damaged checkpoint (it is not whole).")
+            print(f"{self.path}: damaged checkpoint. The fit begins anew.", file=sys.stderr)  # noqa: T201
+            return {}
         return arrays if str(arrays.pop(_WHOSE)) == self.fingerprint else {}
 
     def due(self) -> bool:
@@ -194,17 +165,12 @@ class Checkpoint:
         return time.monotonic() - self._saved >= EVERY_S
 
     def save(self, arrays: Arrays) -> None:
-        """Write the arrays, all or nothing, and keep the previous file."""
-        with atomic_path(self.path) as temporary:
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
-            if self._is_sound:  # a damaged file must not replace the previous one
-                self.path.replace(self.before)
-        self._is_sound = True
+        """Write the arrays, all or nothing."""
+        with atomic_path(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
         self._saved = time.monotonic()
 
 
 def remove_checkpoint(path: Path) -> None:
-    """Remove the files of ``fit_embedding(checkpoint=path)``, once the posterior is saved."""
-    for part in (path, Checkpoint(path, "").before):
-        part.unlink(missing_ok=True)
+    """Remove the file of ``fit_embedding(checkpoint=path)``, once the posterior is saved."""
+    path.unlink(missing_ok=True)

@@ -20,16 +20,14 @@ class Density:
     """The model in JAX.
 
     ``names`` are the unconstrained variables, in the order in which every function takes them;
-    ``starts`` values to start from, one dictionary a fit. ``prior``, ``likelihood`` and ``groups``
-    are log-densities: of the variables, with the transformations' Jacobians; of a batch of choices;
-    of batches of all other judgments, one a group. ``quantities`` gives what is stored
-    of a draw, named by ``outputs``.
+    ``starts`` values to start from, one dictionary a fit. ``prior`` and ``groups`` are
+    log-densities: of the variables, with the transformations' Jacobians; of batches of judgments,
+    one a group. ``quantities`` gives what is stored of a draw, named by ``outputs``.
     """
 
     names: tuple[str, ...]
     starts: tuple[dict[str, Floats], ...]
     prior: Callable[..., Any]
-    likelihood: Callable[..., Any]
     groups: Callable[..., Any]
     quantities: Callable[..., Any]
     outputs: tuple[str, ...]
@@ -43,35 +41,31 @@ def _stand_in(array: npt.NDArray[Any]) -> Any:
 
 
 def jax_density(
-    data: Data, form: Form, starts: Sequence[dict[str, Floats]], *, matrix: bool = False
+    data: Data,
+    form: Form,
+    starts: Sequence[dict[str, Floats]],
+    sizes: Sequence[int] | None = None,
 ) -> Density:
-    """Turn the model into single-precision JAX functions, with each fit's start by variable."""
+    """Turn the model into single-precision JAX functions, with each fit's start by variable.
+
+    ``sizes`` are those of the batches of each of ``data.groups``.
+    """
     import pytensor
-    import pytensor.tensor as pt
     from pymc.sampling.jax import get_jaxified_graph
 
     with pytensor.config.change_flags(floatX="float32"):
-        items, judge = pt.imatrix("items"), pt.ivector("judge")
-        anchored = pt.bvector("anchored") if data.anchored.any() else None
-        times = None if data.times is None else pt.fvector("times")
         groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
-        batch_of = (items, judge, anchored, times)
-        model = form.model(data, batch=batch_of, group_batch=groups, matrix=matrix)
+        model = form.model(data, groups, sizes)
         values = model.value_vars
-        potentials = {potential.name: potential for potential in model.potentials}
-        choices = model.logp(vars=[potentials.pop("choices")])
-        others = [model.logp(vars=[potential]) for potential in potentials.values()]
-        batch = [column for column in batch_of if column is not None]
         wanted = [v for v in model.unobserved_value_vars if v.name in STORED]
         prior_names, priors = prior_terms(model)
         return Density(
             names=tuple(v.name for v in values),
             starts=tuple(_unconstrained(model, start) for start in starts),
             prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
-            likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[choices]),
             groups=get_jaxified_graph(
                 inputs=[*values, *(array for group in groups for array in group)],
-                outputs=others,
+                outputs=[model.logp(vars=[potential]) for potential in model.potentials],
             ),
             quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
             outputs=(*(v.name for v in wanted), *prior_names),

@@ -19,22 +19,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import guessing
+from twoalike.embedding._choices import Choices
 from twoalike.embedding._draws import importance, spread, unit_columns
 from twoalike.embedding._judged import (
     Draw,
-    Judged,
-    answer_probabilities,
     as_table,
     draws_of,
+    given_answers,
     is_own,
-    known_judgments,
     thinned,
-    used_choices,
 )
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
-from twoalike.study import Floats, Integers, TwoalikeError, counted, progress
+from twoalike.study import Floats, Integers, TwoalikeError, progress
 
 AGAIN = 0.8
 """Correlation from which on a dimension counts as found again (VICE, arXiv:2205.00756)."""
@@ -203,8 +201,7 @@ def dimension_curve(
     posterior
         The fit; offer it more dimensions than are needed.
     choices
-        A file or a frame; practice and catch trials are left out, and choices among more than three
-        items.
+        A file or a frame; practice and catch trials are left out.
     fitted
         Whether it was fitted to them. If not, nothing is left out: their score is that of the plain
         mean of the draws. None: as the posterior's record says; a remark tells where it is
@@ -215,7 +212,7 @@ def dimension_curve(
     posterior = as_posterior(posterior)
     table = as_table(choices)
     fitted, remark = is_own(posterior, choices, table, fitted=fitted)
-    judged = known_judgments(posterior, used_choices(table))
+    judged = Choices.known_to(posterior, table)
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
     if fitted and len(which) < LEAST_DRAWS:
@@ -224,9 +221,6 @@ def dimension_curve(
             "`draws=...`."
         )
     some = judged.take(subset_rows(len(judged), len(which), seed))
-    if judged.in_sets:
-        larger = counted(judged.in_sets, "choice")
-        remark = f"{remark} {larger} among more than three items are left out.".strip()
     weights = (
         _left_out_weights(posterior, some, which, sizes["chain"])
         if fitted
@@ -239,16 +233,18 @@ def dimension_curve(
         left_out=judged.left_out,
         fitted=fitted,
         remark=remark,
-        guessing=guessing(some.anchored)["log_loss"],
+        guessing=guessing(some.chance)["log_loss"],
     )
 
 
-def _left_out_weights(posterior: Posterior, judged: Judged, which: Integers, chains: int) -> Floats:
+def _left_out_weights(
+    posterior: Posterior, judged: Choices, which: Integers, chains: int
+) -> Floats:
     """Weights of the draws with each judgment left out, shape (n, S)."""
     n = len(judged)
     likelihood = np.empty((len(which), n))
-    for place, draw in enumerate(draws_of(posterior, which, n)):
-        likelihood[place] = _answered(draw, judged)
+    for place, draw in enumerate(draws_of(posterior, which, 3 * n)):
+        likelihood[place] = given_answers(draw, judged)
     weights = np.empty((n, len(which)))
     fits = separate_fits(posterior, len(which))
     for rows, found, _ in left_out_weights(likelihood, chains, fits):
@@ -257,7 +253,7 @@ def _left_out_weights(posterior: Posterior, judged: Judged, which: Integers, cha
 
 
 def first_dimensions_scores(
-    posterior: Posterior, judged: Judged, which: Integers, weights: Floats
+    posterior: Posterior, judged: Choices, which: Integers, weights: Floats
 ) -> Floats:
     """Log of the mean probability of each answer with the 1, 2, ... D first dimensions, (n, D).
 
@@ -267,10 +263,10 @@ def first_dimensions_scores(
     mean = np.zeros((len(judged), len(order)))
     with progress() as bar:
         task = bar.add_task("scoring the first dimensions", total=len(which), status="")
-        for place, draw in enumerate(draws_of(posterior, which, len(judged))):
+        for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
             for k in range(len(order)):
                 first = _with_columns(draw, order[: k + 1])
-                mean[:, k] += weights[:, place] * _answered(first, judged)
+                mean[:, k] += weights[:, place] * given_answers(first, judged)
             bar.update(task, advance=1)
     return np.asarray(np.log(np.maximum(mean, 1e-30)))
 
@@ -280,8 +276,3 @@ def _with_columns(draw: Draw, columns: npt.NDArray[Any]) -> Draw:
     matrix = None if draw.matrix is None else draw.kernel.matrix(x, x)
     roots = None if draw.roots is None else draw.roots[:, columns]
     return replace(draw, embedding=x, matrix=matrix, roots=roots)
-
-
-def _answered(draw: Draw, judged: Judged) -> Floats:
-    """Probability of the answer that was given to each judgment, shape (n,)."""
-    return answer_probabilities(draw, judged)[np.arange(len(judged)), judged.chosen]

@@ -26,25 +26,32 @@ Where people weigh the dimensions (:mod:`twoalike.embedding._people`), the simil
 are those of whoever gave it: the model of INDSCAL with errors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._parts import (
-    PaddedGroup,
-    find_kernel,
+from twoalike.embedding._kind import (
+    Checked,
+    Counts,
+    Group,
+    Kind,
+    Unknown,
     in_size_groups,
-    name_axes,
     pooled_noise,
+    pooled_variables,
 )
-from twoalike.judgments import PairSource, pair_sources
+from twoalike.embedding._parts import find_kernel
+from twoalike.judgments import PairSource, pair_sources, person_of
 from twoalike.study import Floats, Integers
 
-POTENTIAL = "dissimilarities_"
+if TYPE_CHECKING:
+    from twoalike.embedding._follow import DistanceChecks
+    from twoalike.embedding._posterior import Posterior
+
 TYPICAL_OBJECT, TYPICAL_PAIR = 0.5, 1.0  # noises, in standard deviations of the similarities
 LEAST_PAIR = 0.1
 """Least noise of a pair. Distances in a plane fit an embedding in the plane without any: the
@@ -53,7 +60,7 @@ _ZERO = 1e-9  # eigenvalues below this share of the largest are rounding
 
 
 @dataclass(frozen=True, eq=False)
-class PairGroup(PaddedGroup):
+class PairGroup(Group):
     """S sources of about one number of objects, padded to k objects, zero where padded.
 
     ``items`` (B, k) are object indices; ``judged`` (B, k, k) is 1 for pairs that were judged;
@@ -70,42 +77,99 @@ class PairGroup(PaddedGroup):
     values: Floats
     source: Integers
 
+    @property
+    def entries(self) -> int:
+        """Entries of the matrices."""
+        return self.values.size
 
-@dataclass(frozen=True, eq=False)
-class Dissimilarities:
+    def seen(self) -> Integers:
+        """Both objects of every pair of every source."""
+        return np.concatenate(next(self.links()))
+
+    def links(self) -> Iterator[tuple[Integers, Integers]]:
+        """Both objects of every judged pair, of each source."""
+        which, left, right = np.nonzero(np.triu(self.judged, 1))
+        repeats = self.size // len(self.items)  # where all judged the same pairs, these stand once
+        pairs = self.items[which, left], self.items[which, right]
+        yield np.repeat(pairs[0], repeats), np.repeat(pairs[1], repeats)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dissimilarities(Kind[PairGroup]):
     """All sources of dissimilarities, in groups of about one number of objects.
 
-    ``people`` (S,) gave the sources; ``pairs`` (S,) counts those of each source, ``compared`` (m,)
-    the pairs that each object is in.
+    ``sources`` (S,) are their labels, ``people`` (S,) who gave them.
     """
 
-    groups: tuple[PairGroup, ...]
+    kind = "dissimilarities"
+    axis = "source"
+    stored = {
+        **pooled_variables("object_noise", "object_noise", "source"),
+        **pooled_variables("pair_noise", "pair_noise", "source"),
+    }
+
     sources: tuple[str, ...]
-    people: tuple[str, ...]
-    ids: tuple[str, ...]
-    pairs: Integers
-    compared: Integers
 
     @property
     def labels(self) -> dict[str, list[str]]:
         """Axis of the draws that the sources have, with its labels."""
-        return {"source": list(self.sources)}
+        return {self.axis: list(self.sources)}
+
+    @property
+    def size(self) -> int:
+        """Pairs of all sources."""
+        return super().size // 2
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Dissimilarities":
+    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
         """Take a table; ``ids`` are the objects to index into, by default its own."""
         sources, ids = pair_sources(table, ids)
         groups = in_size_groups(range(len(sources)), lambda place: _n_objects(sources[place]))
         return cls(
-            tuple(_padded([sources[place] for place in group], group) for group in groups),
-            tuple(source.label for source in sources),
-            tuple(source.participant for source in sources),
-            ids,
-            np.array([len(source.pairs) for source in sources]),
-            np.bincount(
-                np.concatenate([source.pairs.ravel() for source in sources]), minlength=len(ids)
-            ),
+            groups=tuple(_padded([sources[place] for place in group], group) for group in groups),
+            sources=tuple(source.label for source in sources),
+            people=tuple(source.participant for source in sources),
+            ids=ids,
         )
+
+    def counts(self, participants: Sequence[str]) -> Counts:
+        """Count the pairs of each source, and how often each object was compared."""
+        pairs = np.zeros(len(self.sources), dtype=np.int64)
+        for group in self.groups:
+            pairs[group.source] = group.judged.sum(axis=(1, 2)) / 2
+        return {"pairs": (self.axis, pairs), "compared": ("object", self.seen())}
+
+    def unknowns(self, unknown: Unknown) -> Any:
+        """Add two noises of each source."""
+        return [
+            pooled_noise(name, name, typical, len(self.sources), self.axis, least)
+            for name, typical, least in (
+                ("object_noise", TYPICAL_OBJECT, 0.0),
+                ("pair_noise", TYPICAL_PAIR, LEAST_PAIR),
+            )
+        ]
+
+    def log_likelihood(
+        self, unknown: Unknown, own: Any, group: PairGroup, arrays: Sequence[Any], n: int
+    ) -> Any:
+        """Give that of each source."""
+        form: dict[str, Any] = {"similarity": unknown.similarity}
+        weight = unknown.log_weight_of(self.people)
+        return dissimilarity_log_likelihood(unknown.x, *own, *arrays, **form, log_weight=weight)
+
+    @classmethod
+    def compared(
+        cls, table: pd.DataFrame, ids: Sequence[str]
+    ) -> Iterator[tuple[str, Floats, Integers, float]]:
+        """Give who judged and negative dissimilarities: as many numbers as objects."""
+        for source in pair_sources(table, ids)[0]:
+            telling = float(len(np.unique(source.pairs)))
+            yield source.participant, -source.dissimilarity, source.pairs, telling
+
+    @classmethod
+    def check(cls, table: pd.DataFrame, of: Checked) -> "DistanceChecks":
+        """Compare how closely dissimilarities follow the embedding with replicates."""
+        return check_pairs(of, JudgedPairs.of(of.posterior, table))
 
 
 def _n_objects(source: PairSource) -> int:
@@ -139,86 +203,6 @@ def _design(source: PairSource, size: int) -> tuple[npt.NDArray[Any], ...]:
     items[:k], roots[:k][real] = found, values[real]
     basis[:k, :k][:, real] = vectors[:, real] / np.sqrt(values[real])
     return items, judged.astype(np.float32), basis.astype(np.float32), roots.astype(np.float32)
-
-
-def add_dissimilarities(
-    x: Any,
-    data: Dissimilarities,
-    similarity: str,
-    batch: Sequence[Sequence[Any]] | None = None,
-    *,
-    observed: bool = False,
-    log_weight: Any = None,
-) -> None:
-    """Add the sources to the open PyMC model: two noises a source, and one potential a group.
-
-    ``batch`` has symbolic stand-ins for the six arrays of each group; None: all sources. With
-    ``observed`` a group is an observed variable, (S, k, k), instead of a potential. ``log_weight``,
-    (S, d), of each source, if people weigh the dimensions.
-    """
-    import pymc as pm
-
-    object_noise, pair_noise = (
-        pooled_noise(name, name, typical, len(data.sources), "source", least)
-        for name, typical, least in (
-            ("object_noise", TYPICAL_OBJECT, 0.0),
-            ("pair_noise", TYPICAL_PAIR, LEAST_PAIR),
-        )
-    )
-    for number, group in enumerate(data.groups):
-        if observed:
-            noises = (object_noise, pair_noise)
-            _observe(f"{POTENTIAL}{number}", x, *noises, log_weight, group, similarity)
-            continue
-        arrays = batch[number] if batch is not None else group.arrays
-        logs = dissimilarity_log_likelihood(
-            x, object_noise, pair_noise, *arrays, similarity=similarity, log_weight=log_weight
-        )
-        pm.Potential(f"{POTENTIAL}{number}", logs.sum())
-
-
-def _observe(
-    name: str,
-    x: Any,
-    object_noise: Any,
-    pair_noise: Any,
-    log_weight: Any,
-    group: PairGroup,
-    similarity: str,
-) -> None:
-    """Add a group of sources as an observed variable, which can be simulated."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    items, judged, basis, roots, values, source = group.arrays
-    if log_weight is None:
-        log_weight = pt.zeros((object_noise.shape[0], x.shape[1]))
-
-    def logp(value: Any, x: Any, object_noise: Any, pair_noise: Any, log_weight: Any) -> Any:
-        arrays = (items, judged, basis, roots, value, source)
-        form: dict[str, Any] = {"similarity": similarity, "log_weight": log_weight}
-        return dissimilarity_log_likelihood(x, object_noise, pair_noise, *arrays, **form)
-
-    def simulate(x: Any, object_noise: Any, pair_noise: Any, log_weight: Any, _: Any) -> Any:
-        v, w = (noise[source][:, None, None] for noise in (object_noise, pair_noise))
-        effect = pm.Normal.dist(shape=values.shape[:2])
-        error = pm.Normal.dist(shape=values.shape) * np.triu(np.ones(values.shape[1:]), 1)
-        errors = v * (effect[:, :, None] + effect[:, None, :]) + w * (error + error.swapaxes(1, 2))
-        s = _standardised(x, items, judged, similarity, log_weight[source])
-        return _of_unit_variance(errors - s, judged)
-
-    pm.CustomDist(
-        name,
-        x,
-        object_noise,
-        pair_noise,
-        log_weight,
-        dist=simulate,
-        logp=logp,
-        signature="(m,d),(s),(s),(s,d)->(t,k,k)",
-        observed=values,
-        dims=name_axes(name, ("source", "item_a", "item_b"), values.shape),
-    )
 
 
 def dissimilarity_log_likelihood(
@@ -293,3 +277,94 @@ def _of_unit_variance(s: Any, judged: Any) -> Any:
     apart = s - (judged * s).sum(axis=(1, 2))[:, None, None] / count
     variance = (judged * apart**2).sum(axis=(1, 2))[:, None, None] / count
     return judged * apart / pt.sqrt(variance + 1e-10)  # of an embedding of one point: all 0
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedPairs:
+    """Dissimilarities of P pairs of objects, (P, 2), and whose each is among ``names``, (P,)."""
+
+    pairs: Integers
+    values: Floats
+    source: Integers
+    names: tuple[str, ...]
+    left_out: int
+
+    @classmethod
+    def of(cls, posterior: "Posterior", dissimilarities: pd.DataFrame) -> "JudgedPairs":
+        """Index dissimilarities into a posterior's objects and sources; refuse if none is known."""
+        from twoalike.embedding._judged import labels_of, none_known
+
+        names = labels_of(posterior, "source")
+        n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
+        people = set(map(person_of, names))
+        known = dissimilarities["participant"].isin({*names, *people})
+        for item in ("item_a", "item_b"):
+            known &= dissimilarities[item].isin(posterior.ids)
+        table = dissimilarities[known]
+        sources = pair_sources(table, posterior.ids)[0] if len(table) else []
+        found = [source for source in sources if source.label in place]
+        if not found:
+            raise none_known(posterior, "dissimilarities", n, names)
+        counts = [len(source.pairs) for source in found]
+        strange = sum(len(source.pairs) for source in sources if source.label not in place)
+        return cls(
+            pairs=np.concatenate([source.pairs for source in found]),
+            values=np.concatenate([source.dissimilarity for source in found]),
+            source=np.repeat([place[source.label] for source in found], counts),
+            names=names,
+            left_out=n - len(table) + strange,
+        )
+
+
+def replicated_dissimilarities(
+    similarity: Floats,
+    object_noise: Floats,
+    pair_noise: Floats,
+    pairs: Integers,
+    source: Integers,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw the dissimilarities of every source, (P,): minus similarity, with both kinds of errors.
+
+    ``similarity`` (P,) has mean 0 and variance 1 over the pairs of a source; noises, (S,), are in
+    standard deviations of it; ``pairs`` (P, 2) are object indices, ``source`` (P,) whose each is.
+    """
+    v, w = (np.asarray(values, dtype=np.float64)[source] for values in (object_noise, pair_noise))
+    own = np.asarray(source, dtype=np.int64)[:, None] * (int(pairs.max()) + 1) + pairs
+    found, place = np.unique(own, return_inverse=True)
+    effects = rng.standard_normal(len(found))[place.reshape(own.shape)].sum(axis=1)
+    errors = v * effects + w * rng.standard_normal(len(similarity))
+    return np.asarray((errors - similarity) / np.sqrt(1 + 2 * v**2 + w**2))
+
+
+def check_pairs(of: Checked, known: JudgedPairs) -> "DistanceChecks":
+    """Compare how closely dissimilarities follow the embedding with replicates."""
+    from twoalike.embedding._follow import (
+        Follow,
+        correlations,
+        places_among,
+        rounds,
+        standardised,
+    )
+    from twoalike.embedding._judged import drawn
+
+    posterior, rng = of.posterior, np.random.default_rng([of.seed, 4])
+    object_noise, pair_noise = (drawn(posterior, name) for name in ("object_noise", "pair_noise"))
+    first, second = known.pairs.T
+    names, source = np.unique(known.source, return_inverse=True)
+    cases = np.bincount(known.source, minlength=len(known.names))
+    follow = Follow("dissimilarities", known.names, names, cases[names])
+    judges = places_among(posterior, [person_of(name) for name in known.names])
+    for draw, times in rounds(of.which, len(source), "dissimilarities"):
+        x = posterior.embedding[draw].astype(np.float64)
+        left, right = x[first], x[second]
+        if posterior.weights is not None:
+            roots = posterior.weights.roots_of(draw, judges)[known.source]
+            left, right = left * roots, right * roots
+        s = standardised(posterior.kernel.rows(left, right).astype(np.float64), source)
+        r = correlations(-s, known.values, source)
+        noises = object_noise[draw, names], pair_noise[draw, names]
+        for _ in range(times):
+            again = replicated_dissimilarities(s, *noises, known.pairs, source, rng)
+            follow.add(r, correlations(-s, again, source))
+    return follow.result(cases, len(source), known.left_out)

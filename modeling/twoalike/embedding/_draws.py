@@ -172,31 +172,6 @@ def _align(draws: Draws) -> Draws:
     }
 
 
-AXES = {
-    "embedding": ("object", "dimension"),
-    "temperature": ("participant",),
-    "lapse": ("participant",),
-    "log_weight": ("participant", "dimension"),
-    "group_log_weight": ("group", "dimension"),
-    "weight_slope": ("covariate", "dimension"),
-    "temperature_slope": ("covariate",),
-    "lapse_slope": ("covariate",),
-    "time_location": ("participant",),
-    "time_slope": ("participant",),
-    "time_noise": ("participant",),
-    "feature_weights": ("component", "dimension"),
-    "arrangement_noise": ("arranger",),
-    "object_noise": ("source",),
-    "pair_noise": ("source",),
-    "rating_noise": ("rater",),
-    "rating_threshold": ("rater", "threshold"),
-    **dict.fromkeys(("rating_origin", "rating_unit"), ("rater",)),
-    "sorting_noise": ("sorter",),
-    "sorting_threshold": ("sorter",),
-    **dict.fromkeys(("sorting_origin", "sorting_unit"), ("sorter",)),
-}
-
-
 def pack_tree(
     data: Data,
     draws: dict[str, Floats],
@@ -211,11 +186,11 @@ def pack_tree(
     """
     import xarray as xr
 
-    variables = {}
-    for name in STORED:
-        if name in draws:
-            axes = AXES.get(name, ("dimension",) if name in PER_DIMENSION else ())
-            variables[name] = (("chain", "draw", *axes), draws[name])
+    variables = {
+        name: (("chain", "draw", *axes), draws[name])
+        for name, axes in STORED.items()
+        if name in draws
+    }
     chains, n_draws = draws["embedding"].shape[:2]
     everybody: dict[str, Any] = {"object": list(data.ids), "participant": list(data.participants)}
     if data.people is not None:
@@ -224,7 +199,11 @@ def pack_tree(
     if data.covariates is not None:
         z = (("participant", "covariate"), data.covariates.standardised)
         everybody |= {"covariate": list(data.covariates.names), COVARIATES: z}
-    others = _other_labels(data)
+    others: dict[str, list[str]] = {}
+    constant: dict[str, Any] = {}
+    for kind in data.kinds:
+        others |= kind.labels
+        constant |= kind.counts(data.participants)
     posterior = xr.Dataset(
         variables,
         coords={
@@ -247,7 +226,6 @@ def pack_tree(
         },
         coords={"chain": np.arange(chains), "draw": np.arange(n_draws)},
     )
-    constant: dict[str, Any] = dict(_counts(data))
     if codes is not None:
         constant["codes"] = ("judgment", codes)
     tree = xr.DataTree.from_dict(
@@ -260,43 +238,3 @@ def pack_tree(
     )
     tree.attrs = flat_attrs(attrs)
     return tree
-
-
-def _other_labels(data: Data) -> dict[str, list[str]]:
-    """Labels of those who gave something else than choices, by axis."""
-    labels: dict[str, list[str]] = {}
-    for kind in data.others:
-        labels |= kind.labels
-    return labels
-
-
-def _counts(data: Data) -> dict[str, tuple[str, Integers]]:
-    """How much each person judged, and how often each object was."""
-    judged = np.bincount(data.judge, minlength=len(data.participants))
-    shown = np.bincount(data.items.ravel(), minlength=len(data.ids))
-    counts: dict[str, tuple[str, Integers]] = {
-        "judgments": ("participant", judged),
-        "shown": ("object", shown),
-    }
-    if (sets := data.sets) is not None:
-        in_sets = sets.judged(len(data.participants))
-        counts = {
-            "judgments": ("participant", judged + in_sets),
-            "shown": ("object", shown + sets.seen(len(data.ids))),
-            "in_sets": ("participant", in_sets),
-        }
-    if data.anchored.any():
-        anchored = np.bincount(data.judge[data.anchored], minlength=len(data.participants))
-        counts["anchored"] = ("participant", anchored)
-    if data.layouts is not None:
-        trials, placed = data.layouts.counts()
-        counts |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
-    if (pairs := data.dissimilarities) is not None:
-        counts |= {"pairs": ("source", pairs.pairs), "compared": ("object", pairs.compared)}
-    if data.ratings is not None:
-        ratings, rated = data.ratings.counts()
-        counts |= {"ratings": ("rater", ratings), "rated": ("object", rated)}
-    if data.sortings is not None:
-        trials, piled = data.sortings.counts()
-        counts |= {"sortings": ("sorter", trials), "sorted": ("object", piled)}
-    return counts

@@ -19,7 +19,12 @@ from twoalike.choice import (
 from twoalike.embedding._careless import careless_table
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
 from twoalike.embedding._judged import given_tables
-from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._posterior import (
+    QUESTIONS,
+    Posterior,
+    PosteriorSource,
+    as_posterior,
+)
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,
@@ -260,15 +265,8 @@ def participants_table(
         Lapse rate above which a participant counts as guessing.
     seed
         Seed of the triplets on which agreement is averaged.
-    choices
-        The fitted table of choices (.parquet), with response times and attention checks.
-    arrangements
-        The fitted table of arrangements (.parquet), with durations, seats and moves.
-    ratings
-        The fitted table of rated pairs (.parquet), with response times, repeats and attention
-        checks.
-    sortings
-        The fitted table of sortings (.parquet), with durations.
+    choices, arrangements, ratings, sortings
+        The fitted tables (.parquet), with response times and attention checks where known.
 
     Returns
     -------
@@ -344,13 +342,14 @@ def _count_checks(table: pd.DataFrame, judged: Sequence[pd.DataFrame]) -> None:
 
 def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:
     """Kinds of the triplets that a posterior was fitted to, odd-one-out ones where not recorded."""
-    tree = posterior.tree
-    counts = tree["constant_data"].dataset if "constant_data" in tree.children else {}
-    if "anchored" not in counts:
-        return ["odd_one_out"]
-    larger = int(counts["in_sets"].sum()) if "in_sets" in counts else 0
-    both = int(counts["judgments"].sum()) - larger > int(counts["anchored"].sum())
-    return ["odd_one_out", "anchored"] if both else ["anchored"]
+    asked = _asked(posterior)
+    kinds: list[ChoiceKind] = [kind for kind in OPTIONS if f"{kind}_3" in asked]
+    return kinds or ["odd_one_out"]
+
+
+def _asked(posterior: Posterior) -> dict[str, int]:
+    """How many choices of the fit answer each question, such as ``anchored_3``."""
+    return dict(posterior.attrs.get("questions", {}).get("choices", {}))
 
 
 def usual_question(
@@ -360,8 +359,7 @@ def usual_question(
 
     Without such choices, or a record of them, the odd one of three items.
     """
-    asked: dict[str, int] = posterior.attrs.get("questions", {}).get("choices", {})
-    of = [(n, name[:-2], int(name[-1])) for name, n in asked.items()]
+    of = [(n, name[:-2], int(name[-1])) for name, n in _asked(posterior).items()]
     of = [one for one in of if one[1] == (kind or one[1]) and one[2] == (items or one[2])]
     _, what, k = max(of, default=(0, kind or fitted_kinds(posterior)[0], items or 3))
     return Question(cast("SetKind", what), k)
@@ -374,25 +372,16 @@ def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_on
     It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
     a high temperature, and averaged over random triplets of the posterior's objects.
     """
-    rng = np.random.default_rng(seed)
-    m = len(posterior.ids)
-    triplets = random_triplets(m, TRIPLETS, rng)
-    i, j, k = triplets.T
-    temperature, lapse, weights = posterior.temperature, posterior.lapse, posterior.weights
+    triplets = random_triplets(len(posterior.ids), TRIPLETS, np.random.default_rng(seed))
+    kernel, question, weights = posterior.kernel, QUESTIONS[kind], posterior.weights
+    temperature, lapse = posterior.temperature, posterior.lapse
     result = np.empty_like(lapse)
     for draw, x in enumerate(posterior.embedding):
-        if weights is None:
-            s = posterior.pair_similarity(x, x)
-            sides = np.stack([s[i, j], s[i, k], s[j, k]])[:, :, None]
-        else:
-            roots = weights.roots(draw)
-            own = [posterior.kernel.triplets(x, triplets, roots=root) for root in roots]
-            sides = np.stack(own, axis=2)
-        sides[OPTIONS[kind] :] = -np.inf  # no answer
-        pairs = np.sort(sides, axis=0)[::-1]
-        # The most alike pair is first, so the item that it leaves over is the third.
-        best = np.exp(log_choice((pairs[0], pairs[1], pairs[2]), temperature[draw])[2])
-        result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] / OPTIONS[kind]
+        roots = np.ones((1, x.shape[1])) if weights is None else weights.roots(draw)
+        sides = [kernel.pairs(x, triplets, question.pairs, roots=root) for root in roots]
+        pairs = [np.stack(side, axis=1) for side in zip(*sides, strict=True)]  # (n, people or 1)
+        best = np.exp(np.max(log_choice(pairs, temperature[draw], question=question), axis=0))
+        result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] * question.chance
     return result
 
 

@@ -6,17 +6,18 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import guessing, log_loss
+from twoalike.choice import TRIPLET, guessing
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
+from twoalike.embedding._careless import without_careless
+from twoalike.embedding._choices import Choices, used_choices
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
-from twoalike.embedding._exclusion import without_careless
 from twoalike.embedding._form import (
     allowed_similarities,
     choose_prior,
@@ -24,7 +25,7 @@ from twoalike.embedding._form import (
     reduce_features,
     resolve_form,
 )
-from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
+from twoalike.embedding._judged import draws_of, given_answers
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observer_draws import draw_observers
 from twoalike.embedding._people import (
@@ -34,8 +35,8 @@ from twoalike.embedding._people import (
     read_covariates,
     read_groups,
 )
-from twoalike.embedding._pilot import FEWEST, Pilot, plan_lines, run_pilot
-from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
+from twoalike.embedding._posterior import Posterior, plan_lines
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
 from twoalike.embedding._times import response_times
 from twoalike.embedding._weight_draws import draw_weights
@@ -46,8 +47,6 @@ from twoalike.judgments import (
     collect_judgments,
     judgment_codes,
     read_judgments,
-    set_choices,
-    split_sets,
 )
 from twoalike.study import (
     Floats,
@@ -197,13 +196,11 @@ def _fitted(
     **known: Any,
 ) -> Posterior:
     """Read the tables and fit them; ``known`` are further arguments of :func:`fit_embedding`."""
-    read: dict[str, Any] = {
-        kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
-    }
+    read = {kind: read_judgments(one, kind) for kind, one in tables.items() if one is not None}
     source = provenance(
         "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
     )
-    return fit_embedding(**read, config=config, source=source, **known)
+    return fit_embedding(**cast("dict[str, Any]", read), config=config, source=source, **known)
 
 
 def _study(
@@ -274,8 +271,8 @@ def fit_embedding(
         Provenance to store.
     checkpoint
         File (.npz) that keeps the fit in progress: called again with the same judgments and
-        settings, an interrupted fit continues from it; the previous file is kept beside it. Remove
-        both with ``remove_checkpoint`` once the posterior is saved.
+        settings, an interrupted fit continues from it. Remove it with ``remove_checkpoint`` when
+        the posterior is saved.
     announce
         Receives, before the fit, what a pilot found and advises, the engine, and the time.
 
@@ -285,19 +282,19 @@ def fit_embedding(
     engine was used and why, and whether it converged.
     """
     config = config or FitConfig()
-    others = (arrangements, dissimilarities, ratings, sortings)
-    if choices is None and all(table is None for table in others):
-        raise TwoalikeError(
-            "expected choices, arrangements, dissimilarities, ratings or sortings to fit, found "
-            "none of them."
-        )
-    used = None if choices is None else used_choices(choices)
-    data = Data.from_tables(used, *others)
-    data = with_people(with_times(data, used, config), groups, covariates, config)
+    tables = given(
+        choices=choices,
+        arrangements=arrangements,
+        dissimilarities=dissimilarities,
+        ratings=ratings,
+        sortings=sortings,
+    )
+    data = with_times(Data.from_tables(tables), choices, config)
+    data = with_people(data, groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
-    if tried is None or not tried.keeps_times:
-        data = replace(data, times=None)
+    if data.choices.timed and (tried is None or not tried.keeps_times):
+        data = data.with_choices(data.choices.without_times())
     form, engine, why = resolve_form(data, table, config, tried)
     plan: dict[str, Any] = {"engine": engine, "engine_reason": why, "device": device()}
     plan |= {} if tried is None else {"pilot": tried.described()}
@@ -308,37 +305,49 @@ def fit_embedding(
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
     draws, stats = _run(engine, fitted, held, form, config, part)
     draws = order_draws(draws, form.similarity, drop=config.dimensions is None)
+    asked = {f"{g.question.kind}_{g.question.items}": g.size for g in data.choices.groups}
     attrs = {
         **_described(engine, form, config, draws["embedding"], stats),
         **plan,
-        **({} if used is None else {"questions": {"choices": _questions(used)}}),
+        **({"questions": {"choices": asked}} if asked else {}),
         "links": describe_links(data) | {"arranged": _arranged(dissimilarities)},
         **({} if data.covariates is None else {"covariates": data.covariates.described()}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
-    fitted_tables = [table for table in (used, *others) if table is not None]
-    codes = np.unique(np.concatenate([judgment_codes(table) for table in fitted_tables]))
+    used = [used_choices(one) if kind == "choices" else one for kind, one in tables.items()]
+    codes = np.unique(np.concatenate([judgment_codes(one) for one in used]))
     posterior = Posterior(pack_tree(data, draws, stats, attrs, codes))
     if held is not None:
-        posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
+        posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held.choices)})
     return posterior
 
 
-def with_times(data: Data, used: pd.DataFrame | None, config: FitConfig) -> Data:
-    """Add response times of triplets where the settings ask for them, for a pilot to try."""
+def given(**tables: pd.DataFrame | None) -> dict[JudgmentKind, pd.DataFrame]:
+    """Tables that there are; refuse none, and choices that tell nothing."""
+    found = {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
+    if not found:
+        *kinds, last = tables
+        raise TwoalikeError(f"expected {', '.join(kinds)} or {last} to fit, found none of them.")
+    if "choices" in found:
+        used_choices(found["choices"])
+    return found
+
+
+def with_times(data: Data, choices: pd.DataFrame | None, config: FitConfig) -> Data:
+    """Add response times of choices where the settings ask for them, for a pilot to try."""
     if not config.response_times:
         return data
-    used = None if used is None else split_sets(used)[0]
-    if used is None or config.quick or len(used) < FEWEST:
-        n = 0 if used is None else len(used)
+    n = len(data.choices)
+    if choices is None or config.quick or n < FEWEST:
         raise TwoalikeError(
             where="`response_times=...`",
-            expected=f"a pilot on {FEWEST} choices of triplets, which tries them",
+            expected=f"a pilot on {FEWEST} choices, which tries them",
             found="`quick=...`" if config.quick else f"{n} choices",
             remedy="Leave one of them out." if config.quick else "Leave it out.",
         )
-    return replace(data, times=response_times(used))
+    times = response_times(choices)
+    return data.with_choices(data.choices.with_times(times))
 
 
 def with_people(
@@ -366,12 +375,6 @@ def with_people(
     return data
 
 
-def _questions(used: pd.DataFrame) -> dict[str, int]:
-    """Count the choices that answer each question, such as ``anchored_3``."""
-    asked = ((of.question, len(of.rows)) for of in set_choices(used)[0])
-    return {f"{question.kind}_{question.items}": n for question, n in asked}
-
-
 def _arranged(dissimilarities: pd.DataFrame | None) -> int:
     """Count the dissimilarities that were computed from arrangements."""
     return 0 if dissimilarities is None else int((dissimilarities["kind"] == "arrangement").sum())
@@ -380,8 +383,8 @@ def _arranged(dissimilarities: pd.DataFrame | None) -> int:
 def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     """Run a pilot where something is left open and the judgments can tell."""
     similarities = allowed_similarities(config)
-    is_open = len(similarities) > 1 or config.dimensions is None or data.times is not None
-    if config.quick or not is_open or len(data.items) < FEWEST:
+    is_open = len(similarities) > 1 or config.dimensions is None or data.choices.timed
+    if config.quick or not is_open or len(data.choices) < FEWEST:
         return None
     d = config.dimensions or default_dimensions(data)
 
@@ -424,8 +427,8 @@ def _described(
 
 
 def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:
-    """Split the triplets into those fitted and those held out to be predicted."""
-    n = len(data.items)
+    """Split the choices into those fitted and those held out to be predicted."""
+    n = len(data.choices)
     share = config.holdout
     if share is None:
         share = HOLDOUT if engine == "vi" and n >= HOLDOUT_JUDGMENTS else 0.0
@@ -438,17 +441,15 @@ def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | 
     return data.take(~out), data.take(out, others=False)
 
 
-def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
+def _score(posterior: Posterior, held: Choices) -> dict[str, Any]:
     """Log-loss of judgments held out, under the predictions for the people who made them."""
-    judged = Judged.of(held)
-    n_draws = len(posterior.embedding)
-    p = np.zeros((len(judged), 3))
-    for draw in draws_of(posterior, np.arange(n_draws), len(judged)):
-        p += answer_probabilities(draw, judged) / n_draws
-    loss = log_loss(p, judged.chosen)
-    guess = guessing(judged.anchored)["log_loss"]  # unrounded: it is rounded again when shown
-    return ({"guessing": guess} if judged.anchored.any() else {}) | {
-        "judgments": len(judged),
+    n_draws, p = len(posterior.embedding), np.zeros(len(held))
+    for draw in draws_of(posterior, np.arange(n_draws), 3 * len(held)):
+        p += given_answers(draw, held) / n_draws
+    loss = -np.log(p)
+    plain = (held.chance == TRIPLET.chance).all()
+    return ({} if plain else {"guessing": guessing(held.chance)["log_loss"]}) | {
+        "judgments": len(held),
         "log_loss": round(float(loss.mean()), 5),
         "log_loss_se": round(float(loss.std() / np.sqrt(len(loss))), 5),
     }
@@ -456,15 +457,12 @@ def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
 
 def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
     """Hash of all that a fit depends on."""
-    asked = "" if data.sets is None else [group.question for group in data.sets.groups]
+    asked = [group.question for group in data.choices.groups]
     said = f"{version('twoalike')} {config.model_dump_json()} {data.ids} {asked}"
     digest = hashlib.sha256(said.encode())
-    arrays: list[npt.NDArray[Any]] = [data.items, data.judge, data.anchored]
-    arrays += [array for group in data.groups for array in group.arrays]
+    arrays: list[npt.NDArray[Any]] = [array for group in data.groups for array in group.arrays]
     if form.features is not None:
         arrays.append(form.features)
-    if data.times is not None:
-        arrays.append(data.times)
     if data.people is not None:
         arrays.append(data.people.of)
     if data.covariates is not None:

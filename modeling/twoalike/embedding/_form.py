@@ -3,7 +3,7 @@
 import numpy as np
 
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._model import Data, Form
+from twoalike.embedding._model import Data, Form, cheaper_whole
 from twoalike.embedding._pilot import Pilot
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.study import Floats, TwoalikeError, counted
@@ -79,7 +79,8 @@ def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
     from twoalike.embedding._vi import FITS, plan_steps
 
     plan = plan_steps(config, n, m, weights=config.people == "weights")
-    step = 1e-4 + 70e-9 * plan.batch + 1e-8 * m * d**2 + 0.4e-9 * m**2 * d * plan.matrix
+    whole = config.people != "weights" and cheaper_whole(m, plan.batch)
+    step = 1e-4 + 70e-9 * plan.batch + 1e-8 * m * d**2 + 0.4e-9 * m**2 * d * whole
     return (config.chains or FITS) * plan.steps * step / 60
 
 

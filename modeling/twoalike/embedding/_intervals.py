@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from twoalike.choice import ChoiceKind
-from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.choice import ChoiceKind, Question
+from twoalike.embedding._posterior import QUESTIONS, Posterior, PosteriorSource, as_posterior
 from twoalike.study import Floats, Integers, TwoalikeError, progress
 
 SINGLE_SPAN, DOUBLE_SPAN = 60.0, 600.0
@@ -152,15 +152,63 @@ def choice_intervals(
             "be far too narrow",
             remedy="Fit the arrangements themselves, or ask for no intervals.",
         )
-    low, high = (np.empty((len(triplets), 3), dtype=np.float32) for _ in range(2))
+    _, *ends = set_probabilities(
+        posterior,
+        triplets,
+        QUESTIONS[kind],
+        lapse=lapse,
+        participants=participants,
+        interval=level,
+    )
+    low, high = ends
+    if kind == "anchored":  # the reference, item 1, is never chosen
+        low, high = (np.pad(end, ((0, 0), (1, 0))) for end in ends)
+    return low, high
+
+
+def set_probabilities(
+    posterior: Posterior,
+    items: Integers,
+    question: Question,
+    *,
+    lapse: bool = False,
+    participants: Integers | None = None,
+    interval: float | None = None,
+) -> tuple[Floats, ...]:
+    """Probability of each answer to a question about sets of k items, averaged over draws.
+
+    Parameters
+    ----------
+    items
+        Object indices, shape (n, k); item 1 is the reference of anchored questions.
+    question
+        What is asked; its ``answers`` are the columns of the result.
+    lapse
+        Whether these are people's answers, guesses included.
+    participants
+        Index of each set's judge, shape (n,), -1 for somebody new, as are all if None; see
+        :meth:`~twoalike.embedding.Posterior.choice_probabilities`.
+    interval
+        Share of the draws inside the central interval of each probability.
+
+    Returns
+    -------
+    Shape (n, A), rows sum to one; with ``interval`` also the low and the high end, (n, A) each.
+    """
+    items = np.asarray(items)
+    if interval is None:
+        return (posterior.answers(items, question, lapse=lapse, participants=participants),)
+    width, n_draws = len(question.answers), len(posterior.embedding)
+    parts = []
     # Half of the numbers, since the sorted copy of the draws is as large again.
-    block = max(VALUES // (6 * len(posterior.embedding)), 1)
-    for start in range(0, len(triplets), block):
+    block = max(VALUES // (2 * width * n_draws), 1)
+    for start in range(0, max(len(items), 1), block):
         rows = slice(start, start + block)
         judges = None if participants is None else participants[rows]
-        draws = posterior.choice_draws(triplets[rows], lapse=lapse, participants=judges, kind=kind)
-        low[rows], high[rows] = central_interval(draws, level)
-    return low, high
+        each = posterior.answer_draws(items[rows], question, lapse, judges)
+        parts.append([each.mean(axis=0, dtype=np.float64), *central_interval(each, interval)])
+    mean, *ends = (np.concatenate(of) for of in zip(*parts, strict=True))
+    return (mean / mean.sum(axis=1, keepdims=True), *ends)
 
 
 def has_no_intervals(posterior: Posterior) -> bool:

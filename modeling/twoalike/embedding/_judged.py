@@ -2,7 +2,7 @@
 
 Judgments by people, or of objects, that a posterior does not know are left out and counted; a
 table with no others is refused. Probabilities are computed draw by draw, so that no array of the
-size draws x judgments is needed. Trials of arrangements follow one another, without padding.
+size draws x judgments is needed.
 """
 
 from collections.abc import Sequence
@@ -14,119 +14,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import anchored_log_choice, log_choice
-from twoalike.embedding._layouts import Layouts
+from twoalike.choice import Question, log_choice
 from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
     JudgmentKind,
     JudgmentTable,
-    in_sets,
     is_scored,
     judgment_codes,
-    object_index,
-    pair_sources,
-    participant_index,
     person_of,
     read_judgments,
-    split_sets,
     trial_numbers,
 )
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, sha256_file
-from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twoalike.embedding._model import Data
+    from twoalike.embedding._choices import ChoiceGroup, Choices
     from twoalike.embedding._parts import Kernel
     from twoalike.embedding._posterior import Posterior
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Judgments of objects and by people that a posterior knows.
-
-    ``items`` (n, 3) are object indices in the order shown, ``chosen`` (n,) the position of the
-    chosen one, ``judge`` (n,) participant indices; ``anchored`` (n,) marks those whose item 1 is a
-    reference. ``left_out`` counts judgments by people, or of objects, that the posterior does not
-    know; ``in_sets`` those of more than three items, which are not here either.
-    """
-
-    items: Integers
-    chosen: Integers
-    judge: Integers
-    anchored: Booleans
-    left_out: int = 0
-    in_sets: int = 0
-
-    @classmethod
-    def of(cls, data: "Data") -> "Judged":
-        """Take choices in the order of a fit's data: the odd one last, the chosen one second."""
-        chosen = np.where(data.anchored, 1, 2).astype(np.int8)
-        return cls(data.items, chosen, data.judge, data.anchored)
-
-    def __len__(self) -> int:
-        """Count the judgments."""
-        return len(self.items)
-
-    def take(self, rows: Any) -> "Judged":
-        """Take some of the judgments: a slice, a mask or positions."""
-        return Judged(self.items[rows], self.chosen[rows], self.judge[rows], self.anchored[rows])
-
-
-def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
-    """Judgments that inform the embedding: main and repeated trials."""
-    table = choices[choices["trial_type"].isin(JUDGED)]
-    if table.empty:
-        raise TwoalikeError(
-            f"expected main or repeat trials to fit, found none among {len(choices)} judgments."
-        )
-    seen = pd.unique(pd.concat([table[item].astype(str) for item in ITEMS]))
-    if len(seen) < 3:
-        raise TwoalikeError(f"expected judgments of at least 3 objects, found {len(seen)}.")
-    return table
-
-
-def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
-    """Index main and repeated trials of triplets into a posterior's objects and participants."""
-    return known_rows(posterior, choices)[0]
-
-
-def known_rows(posterior: "Posterior", choices: pd.DataFrame) -> tuple[Judged, Booleans]:
-    """Index judgments, as :func:`known_judgments` does; also whether each of the table is known.
-
-    Those of more than three items are none of these.
-    """
-    larger = in_sets(choices)
-    triplets = split_sets(choices)[0]
-    if triplets.empty:
-        raise TwoalikeError(
-            expected="choices among three items",
-            found=f"{counted(len(choices), 'choice')} among more",
-            remedy="Look at them with twoalike check.",
-        )
-    own_items, chosen, objects = object_index(triplets)
-    own_judge, people = participant_index(triplets)
-    items = pd.Index(posterior.ids).get_indexer(pd.Index(objects))[own_items]
-    judge = pd.Index(posterior.participants).get_indexer(pd.Index(people))[own_judge]
-    known = np.asarray((items >= 0).all(axis=1) & (judge >= 0))
-    if not known.any():
-        raise none_known(posterior, "judgments", len(triplets), posterior.participants)
-    anchored = (triplets["kind"] == "anchored").to_numpy()
-    judged = Judged(
-        items[known].astype(np.int32),
-        chosen[known].astype(np.int8),
-        judge[known].astype(np.int32),
-        np.asarray(anchored[known], dtype=bool),
-        left_out=int((~known).sum()),
-        in_sets=int(larger.sum()),
-    )
-    if judged.in_sets:
-        of_triplets = known
-        known = np.zeros(len(choices), dtype=bool)
-        known[~larger] = of_triplets
-    return judged, known
 
 
 @dataclass(frozen=True)
@@ -144,10 +51,12 @@ class Draw:
     matrix: npt.NDArray[Any] | None = None
     roots: Floats | None = None
 
-    def pairs(self, judged: Judged) -> tuple[Any, Any, Any]:
-        """Similarities of each judgment's pairs, in PAIRS order, shape (n,) each."""
-        roots = None if self.roots is None else self.roots[judged.judge]
-        return self.kernel.triplets(self.embedding, judged.items, self.matrix, roots)
+    def pairs(self, items: Integers, judge: Integers, question: Question) -> tuple[Any, ...]:
+        """Similarities of the question's pairs in sets of items, (n, k), to judges: (n,) each."""
+        known = {"matrix": self.matrix}
+        if self.roots is not None:
+            known = {"roots": self.roots[judge]}
+        return self.kernel.pairs(self.embedding, items, question.pairs, **known)
 
 
 def thinned(chains: int, draws: int, most: int) -> Integers:
@@ -157,78 +66,40 @@ def thinned(chains: int, draws: int, most: int) -> Integers:
     return np.asarray((np.arange(chains)[:, None] * draws + places).ravel())
 
 
-def draws_of(posterior: "Posterior", which: Integers, n_judgments: int) -> "Iterator[Draw]":
-    """Draws at some positions among all, one after the other, for a number of judgments a draw."""
+def draws_of(posterior: "Posterior", which: Integers, n_pairs: int) -> "Iterator[Draw]":
+    """Draws at some positions among all, one after the other, for so many pairs of objects each."""
     kernel, x = posterior.kernel, posterior.embedding
     temperature, lapse, weights = posterior.temperature, posterior.lapse, posterior.weights
     for place in which:
-        matrix = kernel.whole(x[place], n_judgments) if weights is None else None
+        matrix = kernel.whole(x[place], n_pairs) if weights is None else None
         roots = None if weights is None else weights.roots(place)
         yield Draw(x[place], temperature[place], lapse[place], kernel, matrix, roots)
 
 
-def answer_probabilities(draw: Draw, judged: Judged) -> Floats:
+def answer_probabilities(draw: Draw, group: "ChoiceGroup") -> Floats:
     """Probability of each answer under one draw, with the judge's own temperature and lapse.
 
-    Returns
-    -------
-    Shape (n, 3), rows sum to one; the reference of an anchored judgment has probability 0.
+    Shape (n, A), rows sum to one.
     """
-    p = np.empty((len(judged), 3))
-    for start in range(0, len(judged), ROWS):
-        rows = slice(start, start + ROWS)
-        p[rows] = _probabilities(draw, judged.take(rows))
-    return p
-
-
-def _probabilities(draw: Draw, judged: Judged) -> Floats:
-    similarities = draw.pairs(judged)
-    noise, guess = draw.temperature[judged.judge], draw.lapse[judged.judge]
-    p = np.exp(np.stack(log_choice(similarities, noise, guess), axis=1))
-    rows = np.flatnonzero(judged.anchored)
-    if len(rows):
-        first, second, _ = (values[rows] for values in similarities)
-        near = anchored_log_choice((first, second), noise[rows], guess[rows])
-        p[rows, 0], p[rows, 1], p[rows, 2] = 0.0, np.exp(near[0]), np.exp(near[1])
+    p = np.empty((group.size, len(group.question.answers)))
+    step = max(3 * ROWS // len(group.question.pairs), 1)
+    for start in range(0, group.size, step):
+        rows = slice(start, start + step)
+        judge = group.judge[rows]
+        pairs = draw.pairs(group.shown[rows], judge, group.question)
+        noise, guess = draw.temperature[judge], draw.lapse[judge]
+        p[rows] = np.exp(log_choice(pairs, noise, guess, question=group.question)).T
     return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
-@dataclass(frozen=True, eq=False)
-class KnownLayouts:
-    """Layouts of T trials, K placements in all, P pairs of objects within a trial.
-
-    ``items`` and ``trial`` (K,) are object and trial of each placement, ``places`` (K, 2) centred
-    and of norm 1 a trial, ``pairs`` (P, 2) two placements of one trial, ``arranger`` (T,) an index
-    among ``names``. Trials of unknown people or objects, or without a shape, are ``left_out``.
-    """
-
-    items: Integers
-    places: Floats
-    trial: Integers
-    pairs: Integers
-    arranger: Integers
-    names: tuple[str, ...]
-    left_out: int
-
-
-@dataclass(frozen=True, eq=False)
-class KnownPairs:
-    """Dissimilarities of P pairs of objects, (P, 2), and whose each is among ``names``, (P,)."""
-
-    pairs: Integers
-    values: Floats
-    source: Integers
-    names: tuple[str, ...]
-    left_out: int
-
-
-AXIS_OF: dict[JudgmentKind, str] = {
-    "arrangements": "arranger",
-    "dissimilarities": "source",
-    "ratings": "rater",
-    "sortings": "sorter",
-}
-"""Axis of the draws that those who gave a kind of judgments have."""
+def given_answers(draw: Draw, choices: "Choices") -> Floats:
+    """Probability of the answer that was given to each choice, shape (n,)."""
+    return np.concatenate(
+        [
+            answer_probabilities(draw, group)[np.arange(group.size), group.answer]
+            for group in choices.groups
+        ]
+    )
 
 
 def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
@@ -257,72 +128,6 @@ def none_known(posterior: "Posterior", kind: str, n: int, people: Sequence[str])
     )
 
 
-def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLayouts:
-    """Index main and repeated trials into a posterior's objects and arrangers, if it knows any."""
-    names = labels_of(posterior, "arranger")
-    table = arrangements[arrangements["trial_type"].isin(JUDGED)]
-    if table.empty:
-        raise TwoalikeError(
-            "expected arrangements of main or repeated trials, found none among "
-            f"{len(arrangements)} placements."
-        )
-    keys = ["participant", "session", "trial"]
-    number = table.groupby(keys, observed=True, dropna=False).ngroup().to_numpy()
-    known = table["item"].isin(posterior.ids) & table["participant"].isin(names)
-    strange = np.isin(number, number[~known.to_numpy()])
-    if strange.all():
-        raise none_known(posterior, "arrangements", len(np.unique(number)), names)
-    layouts = Layouts.from_arrangements(table[~strange], posterior.ids)
-    sizes = [group.shown.sum(axis=1).astype(np.int64) for group in layouts.groups]
-    size = np.concatenate(sizes)
-    shown = [group.shown > 0 for group in layouts.groups]
-    grouped = list(zip(layouts.groups, shown, strict=True))
-    arranger = np.concatenate([group.arranger for group in layouts.groups])
-    return KnownLayouts(
-        items=np.concatenate([group.items[there] for group, there in grouped]),
-        places=np.concatenate([group.places[there] for group, there in grouped]),
-        trial=np.repeat(np.arange(len(size)), size),
-        pairs=_pairs_within(size),
-        arranger=pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger],
-        names=names,
-        left_out=len(np.unique(number[strange])) + layouts.left_out,
-    )
-
-
-def _pairs_within(size: Integers) -> Integers:
-    """All pairs of placements in each trial, of trials that follow each other, (P, 2)."""
-    starts = np.cumsum(size) - size
-    parts = [
-        start + np.stack(np.triu_indices(k, 1), axis=1)
-        for start, k in zip(starts, size, strict=True)
-    ]
-    return np.concatenate(parts)
-
-
-def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownPairs:
-    """Index dissimilarities into a posterior's objects and sources; refuse if none is known."""
-    names = labels_of(posterior, "source")
-    n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
-    people = set(map(person_of, names))
-    known = dissimilarities["participant"].isin({*names, *people})
-    for item in ("item_a", "item_b"):
-        known &= dissimilarities[item].isin(posterior.ids)
-    table = dissimilarities[known]
-    sources = pair_sources(table, posterior.ids)[0] if len(table) else []
-    found = [source for source in sources if source.label in place]
-    if not found:
-        raise none_known(posterior, "dissimilarities", n, names)
-    counts = [len(source.pairs) for source in found]
-    strange = sum(len(source.pairs) for source in sources if source.label not in place)
-    return KnownPairs(
-        pairs=np.concatenate([source.pairs for source in found]),
-        values=np.concatenate([source.dissimilarity for source in found]),
-        source=np.repeat([place[source.label] for source in found], counts),
-        names=names,
-        left_out=n - len(table) + strange,
-    )
-
-
 def seen_judgments(
     posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
 ) -> Booleans | None:
@@ -348,7 +153,11 @@ def fitted_on(
             f"The posterior does not record the {role} that it was fitted to: these are predicted, "
             "as new ones would be."
         )
-    others = {person_of(name) for axis in AXIS_OF.values() for name in labels_of(posterior, axis)}
+    from twoalike.embedding._model import KINDS
+
+    others = {
+        person_of(name) for kind in KINDS.values() for name in labels_of(posterior, kind.axis)
+    }
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
         known = known & is_scored(table)

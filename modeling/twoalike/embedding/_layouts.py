@@ -25,27 +25,35 @@ Lawrence (2005), Journal of Machine Learning Research 6, 1783-1816: linear maps 
 positions of a Gaussian process latent variable model.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._parts import (
+from twoalike.embedding._kind import (
+    Checked,
+    Counts,
+    Kind,
     PaddedGroup,
-    PaddedTrials,
+    Unknown,
     in_size_groups,
-    name_axes,
     pooled_noise,
+    pooled_variables,
 )
-from twoalike.judgments import Arrangement, trials_of
+from twoalike.judgments import Arrangement, trial_numbers, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
 
-POTENTIAL = "arrangements_"
+if TYPE_CHECKING:
+    from twoalike.embedding._follow import DistanceChecks
+    from twoalike.embedding._posterior import Posterior
+
 FEWEST = 3  # two objects have no shape
 TYPICAL_NOISE = 0.3  # sd of the noise, as a share of the embedding's
+SURE = 0.95  # that somebody's noise exceeds the spread of what they arrange
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +70,17 @@ class LayoutGroup(PaddedGroup):
     arranger: Integers
 
 
-class Layouts(PaddedTrials[LayoutGroup]):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layouts(Kind[LayoutGroup]):
     """All trials of those who arranged."""
 
+    kind = "arrangements"
     axis = "arranger"
+    stored = pooled_variables("arrangement_noise", "arrangement", "arranger")
+    at_once = 200  # trials
 
     @classmethod
-    def from_arrangements(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Layouts":
+    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
         """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         trials, ids = trials_of(table, ids)
         used = [trial for trial in trials if trial.trial_type in JUDGED]
@@ -85,10 +97,46 @@ class Layouts(PaddedTrials[LayoutGroup]):
         left_out = len(used) - len(telling)
         return cls(groups=padded, people=arrangers, ids=ids, left_out=left_out)
 
-    @property
-    def n_trials(self) -> int:
-        """Trials in all groups."""
-        return sum(group.size for group in self.groups)
+    def counts(self, participants: Sequence[str]) -> Counts:
+        """Count the trials of each arranger, and how often each object was placed."""
+        trials = self.given(len(self.people))
+        return {"arrangements": (self.axis, trials), "placed": ("object", self.seen())}
+
+    def unknowns(self, unknown: Unknown) -> Any:
+        """Add the noise of each arranger.
+
+        It is a standard deviation as a share of the embedding's: .3 means that a coordinate of the
+        layout has .09 times the variance that objects have in its view. What of a layout is no view
+        of the embedding counts as noise, so even an exact hand has some.
+        """
+        return pooled_noise(
+            "arrangement_noise", "arrangement", TYPICAL_NOISE, len(self.people), self.axis
+        )
+
+    def log_likelihood(
+        self, unknown: Unknown, own: Any, group: LayoutGroup, arrays: Sequence[Any], n: int
+    ) -> Any:
+        """Give that of each layout."""
+        form: dict[str, Any] = {"size": group.items.shape[1], "d": unknown.dimensions}
+        weight = unknown.log_weight_of(self.people)
+        return layout_log_likelihood(unknown.x, own, *arrays, **form, log_weight=weight)
+
+    @classmethod
+    def compared(
+        cls, table: pd.DataFrame, ids: Sequence[str]
+    ) -> Iterator[tuple[str, Floats, Integers, float]]:
+        """Give who arranged, negative distances, and pairs: of k objects 2 (k - 1) - 1 numbers."""
+        for trial in trials_of(table, ids)[0]:
+            if trial.trial_type in JUDGED and _has_shape(trial):
+                k = len(trial.items)
+                pairs = np.stack(np.triu_indices(k, 1), axis=1)
+                near = -_distances(trial.positions, pairs)
+                yield trial.participant, near, trial.items[pairs], 2.0 * (k - 1) - 1
+
+    @classmethod
+    def check(cls, table: pd.DataFrame, of: Checked) -> "DistanceChecks":
+        """Compare layouts' distances with those of replicated ones."""
+        return check_layouts(of, PlacedTrials.of(of.posterior, table))
 
 
 def _has_shape(trial: Arrangement) -> bool:
@@ -107,79 +155,6 @@ def _padded(trials: Sequence[Arrangement], arrangers: dict[str, int]) -> LayoutG
         places[row, :k] = centred / np.linalg.norm(centred)
     who = np.array([arrangers[trial.participant] for trial in trials], dtype=np.int32)
     return LayoutGroup(items, places, shown, who)
-
-
-def add_layouts(
-    x: Any,
-    layouts: Layouts,
-    dimensions: int,
-    batch: Sequence[Sequence[Any]] | None = None,
-    *,
-    observed: bool = False,
-    log_weight: Any = None,
-) -> None:
-    """Add the trials to the open PyMC model: noise a person, and one potential a group.
-
-    ``batch`` has symbolic stand-ins for the four arrays of each group; None: all trials. With
-    ``observed`` a group is an observed variable, (T, k, 2), instead of a potential. ``log_weight``,
-    (A, d), of each arranger, if people weigh the dimensions.
-    """
-    import pymc as pm
-
-    # A standard deviation as a share of the embedding's: .3 means that a coordinate of the layout
-    # has .09 times the variance that objects have in its view. What of a layout is no view of the
-    # embedding counts as noise, so even an exact hand has some.
-    noise = pooled_noise(
-        "arrangement_noise", "arrangement", TYPICAL_NOISE, len(layouts.people), "arranger"
-    )
-    for number, group in enumerate(layouts.groups):
-        if observed:
-            _observe(f"{POTENTIAL}{number}", x, noise, log_weight, group, dimensions)
-            continue
-        arrays = batch[number] if batch is not None else group.arrays
-        size = group.items.shape[1]
-        logs = layout_log_likelihood(
-            x, noise, *arrays, size=size, d=dimensions, log_weight=log_weight
-        )
-        pm.Potential(f"{POTENTIAL}{number}", logs.sum())
-
-
-def _observe(name: str, x: Any, noise: Any, log_weight: Any, group: LayoutGroup, d: int) -> None:
-    """Add a group of trials as an observed variable, which can be simulated."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    items, places, shown, arranger = group.arrays
-    there, arrays = shown[:, :, None], (shown, arranger)
-    if log_weight is None:
-        log_weight = pt.zeros((noise.shape[0], d))
-
-    def logp(value: Any, x: Any, noise: Any, log_weight: Any) -> Any:
-        form: dict[str, Any] = {"size": items.shape[1], "d": d, "log_weight": log_weight}
-        return layout_log_likelihood(x, noise, items, value, *arrays, **form)
-
-    def simulate(x: Any, noise: Any, log_weight: Any, _: Any) -> Any:
-        view = pm.Normal.dist(shape=(len(items), d, 2))
-        error = pm.Normal.dist(shape=places.shape)
-        weight = pt.exp(log_weight)[arranger]
-        sd = pt.sqrt(_noise_variance(x, noise[arranger], weight))[:, None, None]
-        z = x[items] * pt.sqrt(weight)[:, None]
-        layout = (pt.matmul(z, view) + sd * error) * there
-        centre = layout.sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
-        layout = (layout - centre) * there
-        return layout / pt.sqrt((layout**2).sum(axis=(1, 2), keepdims=True))
-
-    pm.CustomDist(
-        name,
-        x,
-        noise,
-        log_weight,
-        dist=simulate,
-        logp=logp,
-        signature="(m,d),(a),(a,d)->(t,k,c)",
-        observed=places,
-        dims=name_axes(name, ("trial", "place", "axis"), places.shape),
-    )
 
 
 def _noise_variance(x: Any, noise: Any, weight: Any = None) -> Any:
@@ -247,3 +222,150 @@ def _factor(matrices: Any, right: Any) -> tuple[Any, Any]:
     root = pt.linalg.cholesky(matrices)
     half = pt.linalg.solve_triangular(root, right, lower=True, b_ndim=2)
     return 2 * pt.log(pt.diagonal(root, axis1=1, axis2=2)).sum(axis=1), half
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedTrials:
+    """Layouts of T trials, K placements in all, P pairs of objects within a trial.
+
+    ``items`` and ``trial`` (K,) are object and trial of each placement, ``places`` (K, 2) centred
+    and of norm 1 a trial, ``pairs`` (P, 2) two placements of one trial, ``arranger`` (T,) an index
+    among ``names``. Trials of unknown people or objects, or without a shape, are ``left_out``.
+    """
+
+    items: Integers
+    places: Floats
+    trial: Integers
+    pairs: Integers
+    arranger: Integers
+    names: tuple[str, ...]
+    left_out: int
+
+    @classmethod
+    def of(cls, posterior: "Posterior", arrangements: pd.DataFrame) -> "PlacedTrials":
+        """Index main and repeated trials into a posterior's objects and arrangers, if any."""
+        from twoalike.embedding._judged import labels_of, none_known
+
+        names = labels_of(posterior, "arranger")
+        table = arrangements[arrangements["trial_type"].isin(JUDGED)]
+        if table.empty:
+            raise TwoalikeError(
+                "expected arrangements of main or repeated trials, found none among "
+                f"{len(arrangements)} placements."
+            )
+        number = trial_numbers(table)
+        known = table["item"].isin(posterior.ids) & table["participant"].isin(names)
+        strange = np.isin(number, number[~known.to_numpy()])
+        if strange.all():
+            raise none_known(posterior, "arrangements", len(np.unique(number)), names)
+        layouts = Layouts.from_table(table[~strange], posterior.ids)
+        grouped = [(group, group.shown > 0) for group in layouts.groups]
+        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
+        arranger = np.concatenate([group.arranger for group in layouts.groups])
+        return cls(
+            items=np.concatenate([group.items[there] for group, there in grouped]),
+            places=np.concatenate([group.places[there] for group, there in grouped]),
+            trial=np.repeat(np.arange(len(size)), size),
+            pairs=_pairs_within(size),
+            arranger=pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger],
+            names=names,
+            left_out=len(np.unique(number[strange])) + layouts.left_out,
+        )
+
+
+def _pairs_within(size: Integers) -> Integers:
+    """All pairs of placements in each trial, of trials that follow each other, (P, 2)."""
+    starts = np.cumsum(size) - size
+    parts = [
+        start + np.stack(np.triu_indices(k, 1), axis=1)
+        for start, k in zip(starts, size, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def replicated_layouts(
+    x: Floats,
+    noise: Floats,
+    items: Integers,
+    trial: Integers,
+    rng: np.random.Generator,
+    roots: Floats | None = None,
+) -> Floats:
+    """Draw one layout of every trial, shape (K, 2): a random view of its objects, and noise.
+
+    ``noise`` (T,) of whoever arranged a trial is a share of the standard deviation of what they
+    see: the embedding, or coordinates multiplied by ``roots`` (T, D). ``items`` and ``trial`` (K,)
+    are object and trial of each placement. Places are neither centred nor scaled: only shapes are
+    modelled.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    roots = np.ones((len(noise), x.shape[1])) if roots is None else roots
+    spread = (roots**2) @ ((x - x.mean(axis=0)) ** 2).mean(axis=0)
+    sd = np.sqrt(noise**2 * spread + 1e-6)  # as in the likelihood
+    views = roots[:, :, None] * rng.standard_normal((len(noise), x.shape[1], 2))
+    places = np.einsum("kd,kdc->kc", x[items], views[trial])
+    return np.asarray(places + sd[trial][:, None] * rng.standard_normal((len(items), 2)))
+
+
+def check_layouts(of: Checked, known: PlacedTrials) -> "DistanceChecks":
+    """Compare layouts' distances with those of replicated ones."""
+    from twoalike.embedding._follow import (
+        BINS,
+        Follow,
+        ReplicateTally,
+        correlations,
+        means_of,
+        places_among,
+        rounds,
+    )
+    from twoalike.embedding._judged import drawn
+
+    posterior, rng = of.posterior, np.random.default_rng([of.seed, 3])
+    noise = drawn(posterior, "arrangement_noise")
+    within, n_trials = known.trial[known.pairs[:, 0]], len(known.arranger)
+    observed = _relative(_distances(known.places, known.pairs), within)
+    follow = Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
+    tenths = ReplicateTally([f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)])
+    rank, judges = np.empty(len(within), dtype=np.int64), places_among(posterior, known.names)
+    for draw, times in rounds(of.which, len(within), "arrangements"):
+        x, roots = posterior.embedding[draw], None
+        seen = x[known.items]
+        if posterior.weights is not None:
+            roots = posterior.weights.roots_of(draw, judges)[known.arranger]
+            seen = seen * roots[known.trial]
+        wanted = _relative(_distances(seen, known.pairs), within)
+        rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))
+        tenth = rank * BINS // len(rank)
+        r, shown = correlations(wanted, observed, within), means_of(observed, tenth, BINS)
+        own = noise[draw, known.arranger]
+        for _ in range(times):
+            places = replicated_layouts(x, own, known.items, known.trial, rng, roots)
+            again = _relative(_distances(places, known.pairs), within)
+            follow.add(r, correlations(wanted, again, within))
+            tenths.add(shown, means_of(again, tenth, BINS))
+    cases = np.bincount(np.arange(len(rank)) * BINS // len(rank), minlength=BINS)
+    trials = np.bincount(known.arranger, minlength=len(known.names))
+    return replace(
+        follow.result(trials, n_trials, known.left_out),
+        at_random=_at_random(known.names, noise, trials),
+        calibration=tenths.comparisons(cases),
+    )
+
+
+def _at_random(names: Sequence[str], noise: Floats, trials: Integers) -> list[str]:
+    """Name those with trials whose noise, shape (S, people), is surely above 1."""
+    sure = ((noise > 1).mean(axis=0) >= SURE) & (trials > 0)
+    order = np.argsort(-noise.mean(axis=0), kind="stable")
+    return [names[place] for place in order if sure[place]]
+
+
+def _distances(places: npt.NDArray[Any], pairs: Integers) -> Floats:
+    gaps = places[pairs[:, 0]].astype(np.float64) - places[pairs[:, 1]]
+    return np.asarray(np.sqrt((gaps**2).sum(axis=1)))
+
+
+def _relative(distances: Floats, trial: Integers) -> Floats:
+    """Distances as shares of their trial's mean; 0 where all are 0."""
+    from twoalike.embedding._follow import means_of
+
+    return np.asarray(distances / np.maximum(means_of(distances, trial, 0), 1e-12)[trial])

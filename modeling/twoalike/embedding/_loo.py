@@ -22,19 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from twoalike.choice import expected_accuracy
-from twoalike.embedding._judged import (
-    Judged,
-    answer_probabilities,
-    as_table,
-    draws_of,
-    known_rows,
-    thinned,
-    used_choices,
-)
+from twoalike.embedding._judged import answer_probabilities, as_table, draws_of, thinned
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
-from twoalike.study import Floats, Integers
-from twoalike.tables import JUDGED
+from twoalike.study import Floats, Integers, TwoalikeError
 
 LEAST_DRAWS = 25  # fewer, and the tail that is smoothed would be shorter than five draws
 SUBSET = 20_000
@@ -227,16 +218,20 @@ MOST_JUDGMENTS = 10_000
 
 @dataclass(frozen=True)
 class PredictedChoices:
-    """Judgments, all or a random subset, and a posterior's probabilities of their answers.
+    """Choices among three items, all or a random subset, and probabilities of their answers.
 
-    ``rows`` (n,) are their places in the table; ``unknown`` judgments are by people, or of objects,
-    that the posterior does not contain, ``in_sets`` those of more than three items;
-    ``probabilities`` (n, 3) of each item being chosen are from the other judgments only if
-    ``left_out``; ``k_high`` is then the share whose prediction is unreliable (Pareto's k), else 0.
+    ``rows`` (n,) are their places in the table, ``items`` (n, 3) objects and ``judge`` (n,)
+    participants of the posterior, ``chosen`` (n,) the position of the chosen item; ``unknown``
+    choices are by people, or of objects, that the posterior does not contain, ``in_sets`` those
+    among more items; ``probabilities`` (n, 3) of each item being chosen are from the other
+    judgments only if ``left_out``; ``k_high`` is then the share whose prediction is unreliable
+    (Pareto's k), else 0.
     """
 
-    judged: Judged
     rows: Integers
+    items: Integers
+    judge: Integers
+    chosen: Integers
     unknown: int
     probabilities: Floats
     left_out: bool
@@ -247,33 +242,40 @@ class PredictedChoices:
 def predict_choices(
     posterior: PosteriorSource, choices: JudgmentTable, *, fitted: bool = True, seed: int = 0
 ) -> PredictedChoices:
-    """Predict judgments, each with its participant's own noise and from the other judgments.
+    """Predict triplets, each with its participant's own noise and from the other judgments.
 
     With ``fitted=False`` they are others than those of the fit, and nothing is left out; nor is it
     with fewer than ``LEAST_DRAWS`` draws. Practice and catch trials are left out; the seed is of
     the subset that is predicted if there are many judgments.
     """
+    from twoalike.embedding._choices import Choices
+
     posterior = as_posterior(posterior)
-    table = as_table(choices)
-    judged, known = known_rows(posterior, used_choices(table))
-    rows = np.flatnonzero(table["trial_type"].isin(JUDGED))[known]
+    judged = Choices.known_to(posterior, as_table(choices))
+    known, judged = len(judged), judged.only_triplets()
+    if not judged.groups:
+        raise TwoalikeError(expected="choices among three items", found=f"{known} among more")
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
-    subset = subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS)
-    some, rows = judged.take(subset), rows[subset]
-    answers = _answers(posterior, some, which)
-    if not fitted or len(which) < LEAST_DRAWS:
-        mean = answers.mean(axis=0, dtype=np.float64)
-        return PredictedChoices(some, rows, judged.left_out, mean, False, 0.0, judged.in_sets)
-    fits = separate_fits(posterior, len(which))
-    predicted, k = predict_left_out(answers, some.chosen, sizes["chain"], fits)
-    high = float((k > trusted_k(len(which) // fits)).mean())
-    return PredictedChoices(some, rows, judged.left_out, predicted, True, high, judged.in_sets)
-
-
-def _answers(posterior: Posterior, judged: Judged, which: Integers) -> Floats:
-    """Probability of each answer under each draw, shape (S, n, 3)."""
-    answers = np.empty((len(which), len(judged), 3), dtype=np.float32)
-    for place, draw in enumerate(draws_of(posterior, which, len(judged))):
-        answers[place] = answer_probabilities(draw, judged)
-    return answers
+    some = judged.take(subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS))
+    answers = np.zeros((len(which), len(some), 3), dtype=np.float32)
+    for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
+        for group, here in zip(some.groups, some.slices, strict=True):
+            p = answer_probabilities(draw, group)
+            answers[place, here, 3 - p.shape[1] :] = p  # a reference is never chosen
+    ahead = np.concatenate([np.full(g.size, int(g.question.anchored)) for g in some.groups])
+    chosen = some.answer + ahead
+    left_out, k_high = fitted and len(which) >= LEAST_DRAWS, 0.0
+    if left_out:
+        fits = separate_fits(posterior, len(which))
+        predicted, k = predict_left_out(answers, chosen, sizes["chain"], fits)
+        k_high = float((k > trusted_k(len(which) // fits)).mean())
+    else:
+        predicted = answers.mean(axis=0, dtype=np.float64)
+    order = np.argsort(some.rows)
+    items = np.concatenate([group.shown for group in some.groups])
+    columns = (part[order] for part in (some.rows, items, some.judge, chosen))
+    unknown = judged.left_out
+    return PredictedChoices(
+        *columns, unknown, predicted[order], left_out, k_high, known - len(judged)
+    )

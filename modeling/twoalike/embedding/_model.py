@@ -4,173 +4,98 @@ Lapses are partially pooled; log-temperatures sum to zero, since a common factor
 the scale of the embedding and the data cannot separate the two. Both may depend on covariates.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import anchored_log_choice, log_choice
-from twoalike.embedding._dissimilarities import (
-    Dissimilarities,
-    PairGroup,
-    add_dissimilarities,
-)
-from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
-from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
+from twoalike.embedding._choices import Choices
+from twoalike.embedding._dissimilarities import Dissimilarities
+from twoalike.embedding._kind import Group, Kind, Unknown
+from twoalike.embedding._layouts import Layouts
+from twoalike.embedding._parts import PRIORS
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
-from twoalike.embedding._ratings import RatingGroup, Ratings, add_ratings
-from twoalike.embedding._sets import SetGroup, Sets, add_sets
-from twoalike.embedding._sortings import SortingGroup, Sortings, add_sortings
-from twoalike.embedding._times import Clocks, add_clocks
-from twoalike.judgments import in_sets, object_index, participant_index, split_sets
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.embedding._ratings import Ratings
+from twoalike.embedding._sortings import Sortings
+from twoalike.judgments import JudgmentKind
+from twoalike.study import Floats
+
+KINDS: Mapping[JudgmentKind, type[Kind[Any]]] = {
+    kind.kind: kind for kind in (Choices, Layouts, Dissimilarities, Ratings, Sortings)
+}
+"""Kinds of judgments, in the order in which they enter the model."""
+ITEM = {"choices": "item_1", "dissimilarities": "item_a", "ratings": "item_a"}
+"""Column whose categories are the objects of a table, where it is not ``item``."""
 
 
 @dataclass(frozen=True)
 class Data:
     """Judgments as indices.
 
-    The columns of ``items`` (n, 3) are so ordered that the answer's place is fixed: the odd item
-    last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
-    ``people`` are the groups of the participants, and ``covariates`` their covariates, if there are
-    any; ``times`` (n,) response times in s, where they are to inform the embedding, NaN if unknown.
-    Participants are those who chose, and with :meth:`everybody` all others too. All this is of
-    triplets; ``sets`` are choices among more items, whose judges are participants, too.
+    ``participants`` are those who chose, and with :meth:`everybody` all others too; without choices
+    there is one, ``unknown``, about whom nothing is known. ``people`` are their groups, and
+    ``covariates`` their covariates, if there are any.
     """
 
-    items: Integers
-    judge: Integers
-    anchored: Booleans
     ids: tuple[str, ...]
     participants: tuple[str, ...]
-    layouts: Layouts | None = None
-    dissimilarities: Dissimilarities | None = None
-    ratings: Ratings | None = None
-    sortings: Sortings | None = None
+    kinds: tuple[Kind[Any], ...]
     people: Groups | None = None
     covariates: Covariates | None = None
-    times: Floats | None = None
-    sets: Sets | None = None
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[JudgmentKind, pd.DataFrame | None]) -> "Data":
+        """Index judgments of all kinds, over the objects of any table."""
+        found = {kind: table for kind in KINDS if (table := tables.get(kind)) is not None}
+        listed = [table[ITEM.get(kind, "item")].cat.categories for kind, table in found.items()]
+        ids = merged_order(*(map(str, names) for names in listed))
+        kinds = tuple(KINDS[kind].from_table(table, ids) for kind, table in found.items())
+        chose = [kind.people for kind in kinds if isinstance(kind, Choices)]
+        return cls(ids, chose[0] if chose else ("unknown",), kinds)
 
     @property
-    def choices(self) -> int:
-        """Choices among three items or more."""
-        return len(self.items) + (0 if self.sets is None else self.sets.size)
+    def choices(self) -> Choices:
+        """Choices, if there are any; else none of nobody."""
+        found = [kind for kind in self.kinds if isinstance(kind, Choices)]
+        return found[0] if found else Choices(groups=(), people=(), ids=self.ids)
 
     @property
     def size(self) -> int:
         """Judgments, objects placed or sorted, and pairs with a dissimilarity or rating."""
-        placed = 0 if self.layouts is None else int(self.layouts.counts()[1].sum())
-        pairs = 0 if self.dissimilarities is None else int(self.dissimilarities.pairs.sum())
-        rated = 0 if self.ratings is None else self.ratings.n_ratings
-        sorted_ = 0 if self.sortings is None else int(self.sortings.counts()[1].sum())
-        return self.choices + placed + pairs + rated + sorted_
+        return sum(kind.size for kind in self.kinds)
 
     @property
-    def others(self) -> "tuple[Layouts | Dissimilarities | Ratings | Sortings, ...]":
-        """What enters the model beside choices, in this order."""
-        kinds = (self.layouts, self.dissimilarities, self.ratings, self.sortings)
-        return tuple(kind for kind in kinds if kind is not None)
+    def groups(self) -> tuple[Group, ...]:
+        """Groups of all kinds, in the order in which they enter the model."""
+        return tuple(group for kind in self.kinds for group in kind.groups)
 
     @property
-    def groups(self) -> tuple[LayoutGroup | PairGroup | RatingGroup | SortingGroup | SetGroup, ...]:
-        """Groups of what enters the model beside triplets: other kinds, then larger sets."""
-        of_sets = () if self.sets is None else self.sets.groups
-        return (*(group for kind in self.others for group in kind.groups), *of_sets)
+    def only_choices(self) -> bool:
+        """Whether there are no judgments of another kind."""
+        return all(isinstance(kind, Choices) for kind in self.kinds)
 
-    def take(self, rows: Any, *, others: bool = True) -> "Data":
-        """Take some of the triplets, and all other judgments or none."""
-        return replace(
-            self,
-            items=self.items[rows],
-            judge=self.judge[rows],
-            anchored=self.anchored[rows],
-            times=None if self.times is None else self.times[rows],
-            layouts=self.layouts if others else None,
-            dissimilarities=self.dissimilarities if others else None,
-            ratings=self.ratings if others else None,
-            sortings=self.sortings if others else None,
-            sets=self.sets if others else None,
-        )
+    def with_choices(self, choices: Choices) -> "Data":
+        """Exchange the choices."""
+        kinds = (choices if isinstance(kind, Choices) else kind for kind in self.kinds)
+        return replace(self, kinds=tuple(kinds))
+
+    def take(self, places: Any, *, others: bool = True) -> "Data":
+        """Take some of the choices, and all other judgments or none."""
+        found = self.with_choices(self.choices.take(places))
+        return found if others else replace(found, kinds=(found.choices,))
 
     def everybody(self) -> "Data":
         """Add whoever gave other judgments to the participants, after who chose.
 
         Groups and covariates are kept only if nobody is added.
         """
-        chose = self.participants if self.choices else ()
-        others = [person for kind in self.others for person in kind.people]
-        names = tuple(dict.fromkeys((*chose, *others)))
+        names = tuple(dict.fromkeys(person for kind in self.kinds for person in kind.people))
         if names == self.participants:
             return self
         return replace(self, participants=names, people=None, covariates=None)
-
-    def places(self, people: Sequence[str]) -> Integers:
-        """Look some of the participants up by name, shape (n,)."""
-        return np.asarray(pd.Index(self.participants).get_indexer(pd.Index(people)))
-
-    @classmethod
-    def from_tables(
-        cls,
-        choices: pd.DataFrame | None,
-        arrangements: pd.DataFrame | None,
-        dissimilarities: pd.DataFrame | None = None,
-        ratings: pd.DataFrame | None = None,
-        sortings: pd.DataFrame | None = None,
-    ) -> "Data":
-        """Index judgments of all kinds, over the objects of any table.
-
-        Without choices there is one participant, ``unknown``, about whom nothing is known.
-        """
-        tables = (
-            *((choices, "item_1"), (arrangements, "item"), (dissimilarities, "item_a")),
-            *((ratings, "item_a"), (sortings, "item")),
-        )
-        listed = [table[item].cat.categories for table, item in tables if table is not None]
-        ids = merged_order(*(map(str, names) for names in listed))
-        if choices is None:
-            nobody = np.empty(0, dtype=np.int32)
-            items = np.empty((0, 3), dtype=np.int32)
-            data = cls(items, nobody, nobody.astype(bool), ids, ("unknown",))
-        else:
-            data = cls.from_choices(choices, ids)
-        if arrangements is not None:
-            data = replace(data, layouts=Layouts.from_arrangements(arrangements, ids))
-        if dissimilarities is not None:
-            pairs = Dissimilarities.from_table(dissimilarities, ids)
-            data = replace(data, dissimilarities=pairs)
-        if ratings is not None:
-            data = replace(data, ratings=Ratings.from_table(ratings, ids))
-        if sortings is not None:
-            data = replace(data, sortings=Sortings.from_table(sortings, ids))
-        return data
-
-    @classmethod
-    def from_choices(cls, choices: pd.DataFrame, ids: Sequence[str] | None = None) -> "Data":
-        """Index a table of choices, into its own list of objects or into ``ids``."""
-        judge, participants = participant_index(choices)
-        larger = in_sets(choices)
-        choices, more = split_sets(choices)
-        triplets, chosen, ids = object_index(choices, ids)
-        sets = Sets.from_table(more, judge[larger], ids) if larger.any() else None
-        judge = judge[~larger] if larger.any() else judge
-        anchored = (choices["kind"] == "anchored").to_numpy()
-        rows = np.arange(len(triplets))
-        others = np.stack([(chosen + 1) % 3, (chosen + 2) % 3], axis=1)
-        odd_last = np.column_stack(
-            [triplets[rows, others[:, 0]], triplets[rows, others[:, 1]], triplets[rows, chosen]]
-        )
-        other = np.where(chosen == 1, 2, 1)
-        reference_first = np.column_stack(
-            [triplets[:, 0], triplets[rows, chosen], triplets[rows, other]]
-        )
-        items = np.where(anchored[:, None], reference_first, odd_last)
-        items, judge = items.astype(np.int32), judge.astype(np.int32)
-        return cls(items, judge, anchored, tuple(ids), participants, sets=sets)
 
 
 def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
@@ -221,126 +146,30 @@ def pooled_observers(
     return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
 
 
-def similarities(
-    x: Any, items: Any, kernel: Kernel, xp: ModuleType, *, matrix: bool, roots: Any = None
-) -> tuple[Any, Any, Any]:
-    """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each.
-
-    ``roots`` (n, d): by what the judge of each triplet multiplies the coordinates; not with
-    ``matrix``, which is of all judges.
-    """
-    i, j, k = (items[:, column] for column in range(3))
-    if matrix:
-        m, squares = x.shape[0], (x**2).sum(axis=1)[:, None]
-        flat = kernel.gram(squares, xp.dot(x, x.T), xp).ravel()
-        # One gather: the gradient of three would fill and add up three matrices.
-        found = flat[xp.stack([i * m + j, i * m + k, j * m + k])]
-        return found[0], found[1], found[2]
-    first, second, third = x[i], x[j], x[k]
-    if roots is not None:
-        first, second, third = first * roots, second * roots, third * roots
-    return (
-        kernel.symbolic(first, second, xp),
-        kernel.symbolic(first, third, xp),
-        kernel.symbolic(second, third, xp),
-    )
-
-
-def log_likelihood(
-    x: Any,
-    temperature: Any,
-    lapse: Any,
-    batch: tuple[Any, Any, Any],
-    *,
-    similarity: str,
-    matrix: bool,
-    xp: ModuleType,
-    log_weight: Any = None,
-    clocks: Clocks | None = None,
-    times: Any = None,
-) -> Any:
-    """Log-probability of each judgment, and of its time if there are clocks, shape (n,).
-
-    ``x`` (m, d) is the embedding, temperature and lapse are of every participant, (P,), ``batch``
-    is ``items``, ``judge`` and ``anchored`` of :class:`Data`, the last None where no judgment has a
-    reference. With ``matrix`` similarities are taken from the whole matrix, which is cheaper when
-    all judgments are used and objects are few. ``log_weight`` (P, d), if participants weigh the
-    dimensions, excludes it. ``times`` (n,) are in s.
-    """
-    items, judge, anchored = batch
-    roots = None if log_weight is None else xp.exp(log_weight / 2)[judge]
-    pairs = similarities(x, items, find_kernel(similarity), xp, matrix=matrix, roots=roots)
-    noise, guess = temperature[judge], lapse[judge]
-    logs = log_choice(pairs, noise, guess, xp=xp)[2]
-    if anchored is not None:
-        near = anchored_log_choice(pairs[:2], noise, guess, xp=xp)[0]
-        logs = xp.where(anchored, near, logs)
-    if clocks is None:
-        return logs
-    first, second, third = (side / noise for side in pairs)
-    return logs + clocks.log_density((first, second, third), times, judge, anchored, xp)
-
-
 def cheaper_whole(m: int, n: int) -> bool:
-    """Whether n choices are cheaper with the similarities of all m objects than with their own.
+    """Whether n triplets are cheaper with the similarities of all m objects than with their own.
 
     Those of all pairs cost as much as those of m² / 30 gathered triplets.
     """
     return m**2 < 30 * n
 
 
-PER_DIMENSION = (
-    "embedding",
-    "slab_weight",
-    "slab_scale",
-    "location",
-    "residual_scale",
-    "feature_strength",
-    "feature_weights",
-    "log_weight",
-    "group_log_weight",
-    "weight_slope",
-)
-"""Quantities whose last axis is the dimension."""
-STORED = (
-    *PER_DIMENSION,
-    "feature_decay",
-    "temperature",
-    "temperature_spread",
-    "temperature_slope",
-    "weight_spread",
-    "weight_group_spread",
-    "lapse",
-    "lapse_location",
-    "lapse_spread",
-    "lapse_slope",
-    "time_share",
-    "time_location",
-    "time_slope",
-    "time_noise",
-    "arrangement_noise",
-    "arrangement_location",
-    "arrangement_spread",
-    "object_noise",
-    "object_noise_location",
-    "object_noise_spread",
-    "pair_noise",
-    "pair_noise_location",
-    "pair_noise_spread",
-    "rating_noise",
-    "rating_location",
-    "rating_spread",
-    "rating_threshold",
-    "rating_origin",
-    "rating_unit",
-    "sorting_noise",
-    "sorting_location",
-    "sorting_spread",
-    "sorting_threshold",
-    "sorting_origin",
-    "sorting_unit",
-)
-"""Quantities of a draw that the posterior keeps."""
+PER_DIMENSION = {
+    "embedding": ("object", "dimension"),
+    **dict.fromkeys(("slab_weight", "slab_scale", "location"), ("dimension",)),
+    **dict.fromkeys(("residual_scale", "feature_strength"), ("dimension",)),
+    "feature_weights": ("component", "dimension"),
+    "log_weight": ("participant", "dimension"),
+    "group_log_weight": ("group", "dimension"),
+    "weight_slope": ("covariate", "dimension"),
+}
+"""Quantities whose last axis is the dimension, and their axes beside chain and draw."""
+STORED: Mapping[str, tuple[str, ...]] = {
+    **PER_DIMENSION,
+    **dict.fromkeys(("feature_decay", "weight_spread", "weight_group_spread"), ()),
+    **{name: axes for kind in KINDS.values() for name, axes in kind.stored.items()},
+}
+"""Quantities of a draw that the posterior keeps, and their axes."""
 
 
 @dataclass(frozen=True)
@@ -359,85 +188,43 @@ class Form:
     def model(
         self,
         data: Data,
-        batch: tuple[Any, Any, Any, Any] | None = None,
-        group_batch: Sequence[tuple[Any, ...]] | None = None,
-        *,
-        matrix: bool = False,
+        batch: Sequence[Sequence[Any]] | None = None,
+        sizes: Sequence[int] | None = None,
     ) -> Any:
         """Build the PyMC model of judgments.
 
-        It has ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices`` and, where
-        there are other judgments, ``arrangements_0`` and on, then ``dissimilarities_0`` and on,
-        then ``sets_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
-        stand-ins for the judgments, and for the arrays of each of ``data.groups``, of an engine
-        that feeds minibatches; with ``matrix`` each of these is large enough for similarities to be
-        taken from the whole matrix.
+        It has ``embedding``, ``temperature``, ``lapse`` and a potential for each group of each
+        kind, such as ``choices_0``. ``batch`` has symbolic stand-ins for the arrays of each of
+        ``data.groups``, of an engine that feeds minibatches of the ``sizes``.
         """
-        import pymc as pm
-        import pytensor.tensor as pt
-
-        anchored = data.anchored if data.anchored.any() else None
-        *columns, times = batch or (data.items, data.judge, anchored, data.times)
         model, x, temperature, lapse = self.unobserved(data)
         with model:
-            matrix = matrix or (batch is None and cheaper_whole(len(data.ids), len(data.items)))
-            log_weight = model["log_weight"] if self.weights else None
-            clocks = (
-                None
-                if data.times is None
-                else add_clocks(data.times, data.judge, len(data.participants))
-            )
-            logs = log_likelihood(
-                x,
-                temperature,
-                lapse,
-                tuple(columns),
-                similarity=self.similarity,
-                matrix=matrix and not self.weights,
-                xp=pt,
-                log_weight=log_weight,
-                clocks=clocks,
-                times=times,
-            )
-            pm.Potential("choices", logs.sum())
-            self.add_others(data, x, (temperature, lapse), log_weight, group_batch)
+            self.add_judgments(data, x, (temperature, lapse), batch, sizes)
         return model
 
-    def add_others(
+    def add_judgments(
         self,
         data: Data,
         x: Any,
         observers: tuple[Any, Any],
-        log_weight: Any = None,
         batch: Sequence[Sequence[Any]] | None = None,
-        *,
-        observed: bool = False,
+        sizes: Sequence[int] | None = None,
     ) -> None:
-        """Add all but triplets to the open model, as potentials or observed.
+        """Add all judgments to the open model.
 
         ``observers`` are temperature and lapse of every participant, (P,) each.
         """
-        left = None if batch is None else list(batch)
+        import pymc as pm
 
-        def part(groups: Sequence[Any]) -> Any:
-            """Take the stand-ins of a kind's groups, in their order."""
-            return None if left is None else [left.pop(0) for _ in groups]
-
-        how: dict[str, Any] = {"observed": observed}
-        for kind in data.others:
-            how["log_weight"] = None if log_weight is None else log_weight[data.places(kind.people)]
-            own = part(kind.groups)
-            if isinstance(kind, Layouts):
-                add_layouts(x, kind, self.dimensions, own, **how)
-            elif isinstance(kind, Dissimilarities):
-                add_dissimilarities(x, kind, self.similarity, own, **how)
-            elif isinstance(kind, Ratings):
-                add_ratings(x, kind, self.similarity, own, **how)
-            else:
-                add_sortings(x, kind, self.similarity, own, **how)
-        if (sets := data.sets) is not None:
-            how["log_weight"] = log_weight
-            add_sets(x, sets, self.similarity, *observers, part(sets.groups), **how)
+        log_weight = pm.modelcontext(None)["log_weight"] if self.weights else None
+        unknown = Unknown(
+            x, self.similarity, *observers, data.participants, self.dimensions, log_weight
+        )
+        stand_ins = None if batch is None else iter(batch)
+        steps: Iterator[int] = iter(sizes or [group.size for group in data.groups])
+        for kind in data.kinds:
+            own = None if stand_ins is None else [next(stand_ins) for _ in kind.groups]
+            kind.add(unknown, own, [next(steps) for _ in kind.groups])
 
     def unobserved(
         self, data: Data, observers: Observers | None = None
@@ -453,7 +240,7 @@ class Form:
             "participant": list(data.participants),
             "dimension": list(range(self.dimensions)),
         }
-        for kind in data.others:
+        for kind in data.kinds:
             coords |= kind.labels
         if self.weights and data.people is not None:
             coords["group"] = list(data.people.names)

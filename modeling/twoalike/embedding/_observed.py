@@ -1,39 +1,16 @@
-"""The model with judgments as observed variables, to extend and to sample with PyMC itself.
-
-The engines take the same prior and the same likelihood, attached as potentials: each judgment then
-needs the probability of the answer given only, where an observed variable has those of all three.
-"""
+"""The model of a fit, opened: to extend and to sample with PyMC itself."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import pandas as pd
-
-from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
-from twoalike.embedding._fit import with_people
+from twoalike.embedding._fit import given, with_people
 from twoalike.embedding._form import reduce_features, resolve_form
-from twoalike.embedding._judged import used_choices
-from twoalike.embedding._model import (
-    Data,
-    Form,
-    Observers,
-    cheaper_whole,
-    similarities,
-)
-from twoalike.embedding._parts import find_kernel
-from twoalike.embedding._times import add_clocks, response_times
+from twoalike.embedding._model import Data, Observers
+from twoalike.embedding._times import response_times
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import (
-    JudgmentKind,
-    JudgmentTable,
-    object_index,
-    read_judgments,
-    split_sets,
-)
-from twoalike.study import TwoalikeError
+from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -54,21 +31,12 @@ def build_model(
     config: FitConfig | None = None,
     **settings: Any,
 ) -> "pm.Model":
-    """Build the PyMC model that :func:`fit` samples, with the judgments as observed variables.
+    """Build the PyMC model that :func:`fit` samples, to extend and to sample with PyMC itself.
 
-    Its log density is that of ``fit``. ``embedding`` (object, dimension), ``temperature`` and
-    ``lapse`` (participant) are its deterministic variables. Observed are ``choices`` (judgment),
-    the position of the chosen item, 0 to 2, of the triplets in the data ``items``;
-    ``arrangements_0`` (trial, place, axis) and ``dissimilarities_0`` (source, object, object) and
-    on, one a group of trials or sources of about one size, whose densities lack a constant;
-    ``ratings_0`` (rating), the level of each answer from 0, the lowest where equal answers on a
-    slider span several; ``sortings_0`` (trial, place) and on, the pile of each object from 0; and
-    ``sets_0`` and on, one a question about more than three items, the place of the answer among
-    those of :class:`twoalike.choice.Question`.
-    The functions of PyMC work on it: ``pymc.sample``, ``sample_prior_predictive``,
-    ``sample_posterior_predictive``, ``compute_log_likelihood``, ``do``. The coordinate ``judgment``
-    is the row in the table of choices, from 0. With ``response_times`` the density of
-    the times, given the choices' similarities, is the potential of that name.
+    ``embedding`` (object, dimension), ``temperature`` and ``lapse`` (participant) are its
+    deterministic variables; the likelihood of each group of judgments of each kind is a potential,
+    such as ``choices_0`` of one question. It samples with ``pymc.sample``; ``do`` and further terms
+    in its context work as in any model.
 
     Parameters
     ----------
@@ -95,68 +63,27 @@ def build_model(
     The model; its initial point is finite.
     """
     config = fit_settings(config, settings)
-    tables: dict[JudgmentKind, JudgmentTable | None] = {
-        "choices": choices,
-        "arrangements": arrangements,
-        "dissimilarities": dissimilarities,
-        "ratings": ratings,
-        "sortings": sortings,
-    }
-    if all(one is None for one in tables.values()):
-        raise TwoalikeError(
-            "expected choices, arrangements, dissimilarities, ratings or sortings to model, found "
-            "none of them."
-        )
-    table, *others = (
-        None if one is None else read_judgments(one, kind) for kind, one in tables.items()
+    tables = given(
+        **{
+            kind: None if one is None else read_judgments(one, cast("JudgmentKind", kind))
+            for kind, one in {
+                "choices": choices,
+                "arrangements": arrangements,
+                "dissimilarities": dissimilarities,
+                "ratings": ratings,
+                "sortings": sortings,
+            }.items()
+        }
     )
-    used = None if table is None else used_choices(table.reset_index(drop=True))
-    data = with_people(Data.from_tables(used, *others), groups, covariates, config)
-    if config.response_times and used is not None:
-        data = replace(data, times=response_times(split_sets(used)[0]))
+    data = with_people(Data.from_tables(tables), groups, covariates, config)
+    if config.response_times and "choices" in tables:
+        times = response_times(tables["choices"])
+        data = data.with_choices(data.choices.with_times(times))
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
     form, *_ = resolve_form(data, reduced, config)
     model, x, temperature, lapse = form.unobserved(data, observers)
     with model:
-        if used is not None:
-            _observe_choices(form, data, split_sets(used)[0], x, temperature, lapse)
-        log_weight = model["log_weight"] if form.weights else None
-        form.add_others(data, x, (temperature, lapse), log_weight, observed=True)
+        form.add_judgments(data, x, (temperature, lapse))
     return model
-
-
-def _observe_choices(
-    form: Form, data: Data, used: pd.DataFrame, x: Any, temperature: Any, lapse: Any
-) -> None:
-    """Add the choices to the open model, with the triplets and their judges as its data."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    triplets, chosen, _ = object_index(used, data.ids)
-    model = pm.modelcontext(None)
-    model.add_coords({"judgment": used.index.to_numpy(), "item": [1, 2, 3]})
-    items = pm.Data("items", triplets, dims=("judgment", "item"))
-    judge = pm.Data("judge", data.judge, dims="judgment")
-    anchored = None
-    if data.anchored.any():
-        anchored = pm.Data("anchored", data.anchored, dims="judgment")
-    kernel = find_kernel(form.similarity)
-    if form.weights:
-        roots = pt.exp(model["log_weight"] / 2)[judge]
-        pairs = similarities(x, items, kernel, pt, matrix=False, roots=roots)
-    else:
-        whole = cheaper_whole(len(data.ids), len(triplets))
-        pairs = similarities(x, items, kernel, pt, matrix=whole)
-    noise, guess = temperature[judge], lapse[judge]
-    first, second, third = log_choice(pairs, noise, guess, anchored=anchored, xp=pt)
-    if anchored is not None:  # chosen is then the item that is not the odd one
-        second, third = pt.where(anchored, third, second), pt.where(anchored, second, third)
-    p = pt.exp(pt.stack([first, second, third], axis=1))
-    pm.Categorical("choices", p=p, observed=chosen, dims="judgment")
-    if data.times is not None:
-        clocks = add_clocks(data.times, data.judge, len(data.participants))
-        one, two, three = (side / noise for side in pairs)
-        logs = clocks.log_density((one, two, three), data.times, judge, anchored, pt)
-        pm.Potential("response_times", logs.sum())

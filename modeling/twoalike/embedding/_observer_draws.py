@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logsumexp
 
-from twoalike.choice import OPTIONS, log_set_choice
+from twoalike.choice import log_choice
+from twoalike.embedding._choices import GIVEN
 from twoalike.embedding._model import LOG_PRIOR, Data
-from twoalike.embedding._parts import Kernel, find_kernel
+from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._people import SLOPE
-from twoalike.embedding._sets import GIVEN, SetGroup, set_similarities, whole_matrix
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)
@@ -44,8 +44,6 @@ POOLS = (
     "temperature_spread",
     "temperature_slope",
 )
-HIGHEST = np.float32(80.0)
-"""Largest gap of similarities that matters, in units of the temperature; exp of more overflows."""
 
 
 def draw_observers(
@@ -57,12 +55,12 @@ def draw_observers(
     model (:mod:`twoalike.embedding._model`).
     """
     x = draws["embedding"]
-    if not data.choices:
+    if not len(data.choices):
         return draws  # nobody chose
     found = {name: draws[name].copy() for name in ("temperature", "lapse", *_pools(draws))}
     z = None if data.covariates is None else data.covariates.standardised
     for fit in range(len(x)):
-        for part in tables_of(x.shape[1], data.choices):
+        for part in tables_of(x.shape[1], len(data.choices)):
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
             weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
@@ -136,26 +134,23 @@ class _Table:
         ``log_weight`` (P, d), where people weigh the dimensions.
         """
         n_people = len(centre)
-        counts = np.bincount(data.judge, minlength=n_people)
-        counts += 0 if data.sets is None else data.sets.judged(n_people)
+        counts = data.choices.given(n_people)
         width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
         kernel = find_kernel(similarity)
-        whole = kernel.whole(x, len(data.items)) if log_weight is None else None
-        roots = None if log_weight is None else np.exp(log_weight / 2)[data.judge]
-        chosen, *others = kernel.triplets(x, data.items, whole, roots)
         lapse, tables = expit(LOGITS), np.zeros((n_people, len(LOGITS), grid.shape[1]))
-        for kind, k in OPTIONS.items():
-            rows = data.anchored if kind == "anchored" else ~data.anchored
-            judge = data.judge[rows]
-            gaps = [(other - chosen)[rows].astype(np.float32) for other in others[: k - 1]]
-            by_lapse = np.log(lapse / k + (1 - lapse) * np.exp(BINS)[:, None])
-            for place, column in enumerate(np.exp(-grid.T).astype(np.float32)):
-                rate = column[judge]
-                odds = sum(np.exp(np.minimum(gap * rate, HIGHEST)) for gap in gaps)
-                tables[:, :, place] += _by_bin(judge, -np.log1p(odds), n_people) @ by_lapse
-        for group in () if data.sets is None else data.sets.groups:
-            tables += _of_sets(group, x, kernel, grid, log_weight)
+        for group in data.choices.groups:
+            known: dict[str, Any] = {"matrix": kernel.whole(x, group.shown.size)}
+            if log_weight is not None:
+                known = {"roots": np.exp(log_weight / 2)[group.judge]}
+            question = group.question
+            pairs = kernel.pairs(x, group.items, question.pairs, **known)
+            pairs = tuple(side.astype(np.float32) for side in pairs)
+            by_lapse = np.log(lapse * question.chance + (1 - lapse) * np.exp(BINS)[:, None])
+            for place, column in enumerate(np.exp(grid.T).astype(np.float32)):
+                noise = column[group.judge]
+                (logs,) = log_choice(pairs, noise, question=question, answers=GIVEN)
+                tables[:, :, place] += _by_bin(group.judge, logs, n_people) @ by_lapse
         return cls(tables, grid)
 
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
@@ -233,22 +228,6 @@ class _Table:
         prior = -0.5 * (self.log_temperatures / scale) ** 2
         prior -= logsumexp(prior, axis=1, keepdims=True)
         return np.asarray(logsumexp(self.log_likelihood + prior[:, None], axis=2))
-
-
-def _of_sets(
-    group: SetGroup, x: Floats, kernel: Kernel, grid: Floats, log_weight: Floats | None
-) -> Floats:
-    """Log-likelihood of choices among larger sets, (P, logits of the lapse, temperatures)."""
-    lapse, tables = expit(LOGITS), np.zeros((len(grid), len(LOGITS), grid.shape[1]))
-    by_lapse = lapse * group.question.chance + (1 - lapse) * np.exp(BINS)[:, None]
-    known: dict[str, Any] = {"matrix": whole_matrix(x, kernel, group)}
-    if log_weight is not None:
-        known = {"roots": np.exp(log_weight / 2)[group.judge]}
-    pairs = set_similarities(x, group.items, group.question, kernel, np, **known)
-    for place, column in enumerate(np.exp(grid.T).astype(np.float32)):
-        logs = log_set_choice(pairs, group.question, column[group.judge], answers=GIVEN)[:, 0]
-        tables[:, :, place] = _by_bin(group.judge, logs, len(grid)) @ np.log(by_lapse)
-    return tables
 
 
 def _pools_given(

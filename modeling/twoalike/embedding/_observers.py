@@ -9,7 +9,7 @@ A typical observer is somebody else: at temperature 1 and without guesses, the e
 which is what labels of a teacher are made of.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import (
-    ChoiceKind,
-    Question,
-    anchored_log_choice,
-    log_choice,
-    log_set_choice,
-)
+from twoalike.choice import Question, log_choice
 from twoalike.study import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
@@ -103,59 +97,36 @@ class Observers:
         )
 
     def answers(
-        self, draw: int, pairs: Any, judges: Integers | None, kind: ChoiceKind, *, lapse: bool
-    ) -> npt.NDArray[Any]:
-        """Probability of each of the three answers under one draw, shape (n, 3).
-
-        ``pairs`` are similarities in PAIRS order, (n,) each; ``judges`` (n,) are participants, -1
-        for somebody new, None for new people only. Without ``lapse`` nobody guesses, and who is
-        unknown is a typical observer.
-        """
-
-        def answer(rows: Booleans, noise: Any, rate: Any) -> npt.NDArray[Any]:
-            return _answers(_rows(pairs, rows), noise, rate, kind)
-
-        return self._over_people(draw, judges, len(pairs[0]), answer, lapse=lapse)
-
-    def set_answers(
         self,
         draw: int,
-        similarities: Floats,
-        question: Question,
+        pairs: Sequence[Any],
         judges: Integers | None,
+        question: Question,
         *,
         lapse: bool,
     ) -> npt.NDArray[Any]:
-        """Probability of each answer to a question about larger sets under one draw, (n, A).
+        """Probability of each answer to a question under one draw, shape (n, A).
 
-        ``similarities`` are those of the question's pairs, (n, P); otherwise as :meth:`answers`.
+        ``pairs`` are similarities of the question's pairs, (n,) each; ``judges`` (n,) are
+        participants, -1 for somebody new, None for new people only. Without ``lapse`` nobody
+        guesses, and who is unknown is a typical observer.
         """
+        n, width = len(pairs[0]), len(question.answers)
+        known = np.zeros(n, dtype=bool) if judges is None else judges >= 0
 
         def answer(rows: Booleans, noise: Any, rate: Any) -> npt.NDArray[Any]:
-            some = similarities if rows.all() else similarities[rows]
-            return np.asarray(np.exp(log_set_choice(some, question, noise, rate)))
+            some = pairs if rows.all() else [side[rows] for side in pairs]
+            return np.exp(np.stack(log_choice(list(some), noise, rate, question=question), axis=1))
 
-        return self._over_people(draw, judges, len(similarities), answer, lapse=lapse)
-
-    def _over_people(
-        self, draw: int, judges: Integers | None, n: int, answer: "Answer", *, lapse: bool
-    ) -> npt.NDArray[Any]:
-        """Answer for the judges that are known, and for somebody new in place of the others."""
-        known = np.zeros(n, dtype=bool) if judges is None else judges >= 0
-        parts = []
+        p = np.empty((n, width), dtype=np.result_type(pairs[0].dtype, np.float32))
         if judges is not None and known.any():
             who = judges[known]
             noise = self.temperature[draw, who].astype(np.float32)
             rate = self.lapse[draw, who].astype(np.float32) if lapse else None
-            parts.append((known, answer(known, noise, rate)))
-        if not known.all() or not n:
+            p[known] = answer(known, noise, rate)
+        if not known.all():
             new = self._of_somebody_new if lapse else _of_typical
-            parts.append((~known, new(draw, partial(answer, ~known))))
-        if len(parts) == 1:
-            return parts[0][1]
-        p = np.empty((n, parts[0][1].shape[1]), dtype=parts[0][1].dtype)
-        for rows, values in parts:
-            p[rows] = values
+            p[~known] = new(draw, partial(answer, ~known))
         return p
 
     def _of_somebody_new(
@@ -175,20 +146,3 @@ class Observers:
 def _of_typical(draw: int, answer: Callable[[Any, Any], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Probability of each answer of a typical observer, the same in each draw."""
     return answer(np.float32(1.0), None)
-
-
-type Answer = Callable[[Booleans, Any, Any], npt.NDArray[Any]]
-"""Gives the probabilities of the answers of some judgments, by temperature and lapse rate."""
-
-
-def _rows(pairs: Any, kept: Booleans) -> Any:
-    """Take some of the triplets; all without a copy."""
-    return pairs if kept.all() else tuple(side[kept] for side in pairs)
-
-
-def _answers(pairs: Any, temperature: Any, rate: Any, kind: ChoiceKind) -> npt.NDArray[Any]:
-    """Probability of each of the three answers, shape (n, 3)."""
-    if kind == "odd_one_out":
-        return np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))
-    near = np.exp(np.stack(anchored_log_choice(pairs[:2], temperature, rate), axis=1))
-    return np.concatenate([np.zeros_like(near[:, :1]), near], axis=1)

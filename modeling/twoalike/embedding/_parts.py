@@ -9,18 +9,16 @@ Two priors are for dot products: coordinates are non-negative, and what matters 
 is there and how large it is. The Gaussian one is for distances, which know no origin and no axes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from twoalike.choice import pair_similarities
 from twoalike.study import Floats, Integers, TwoalikeError
 
-GROUP_GROWTH = 1.5  # largest size of a group over its smallest: bounds what padding costs
 ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor's cache
 
 
@@ -49,29 +47,39 @@ class Kernel:
     gram: Callable[[Any, Any, Any], Any]
 
     def whole(self, x: Floats, n: int) -> Floats | None:
-        """Similarities of all objects, (m, m), where n triplets are cheaper with them; else None.
+        """Similarities of all objects, (m, m), where those of n pairs cost more; else None.
 
         A matrix product does its multiplications some 30 times faster than gathered rows do.
         """
-        return self.matrix(x, x) if len(x) ** 2 < 90 * n else None
+        return self.matrix(x, x) if len(x) ** 2 < 30 * n else None
 
-    def triplets(
+    def pairs(
         self,
-        x: Floats,
-        items: Integers,
-        whole: Floats | None = None,
-        roots: Floats | None = None,
-    ) -> tuple[Floats, Floats, Floats]:
-        """Similarities of the pairs of triplets, (n, 3), in PAIRS order, shape (n,) each.
+        x: Any,
+        items: Any,
+        pairs: Integers,
+        *,
+        matrix: Any = None,
+        roots: Any = None,
+        xp: ModuleType = np,
+    ) -> tuple[Any, ...]:
+        """Similarities of pairs of places, (P, 2), in sets of items, (n, k): (n,) each.
 
-        ``roots``, (n, D) or (D,): by what the judge of each triplet multiplies the coordinates.
+        By the embedding ``x`` (m, d), or by the ``matrix`` (m, m) of all similarities, where it is
+        known. Without it the judge of each set may multiply the coordinates by ``roots``, (n, d)
+        or (d,).
         """
-        if whole is not None:
-            return pair_similarities(whole, items)
-        first, second, third = (x[items[:, place]] for place in range(3))
+        if matrix is not None:
+            m = x.shape[0]
+            # One gather: the gradient of several would fill and add up several matrices.
+            places = xp.stack([items[:, one] * m + items[:, other] for one, other in pairs])
+            found = matrix.ravel()[places]
+            return tuple(found[row] for row in range(len(pairs)))
+        sides = [x[items[:, place]] for place in range(int(np.max(pairs)) + 1)]
         if roots is not None:
-            first, second, third = (rows * roots for rows in (first, second, third))
-        return self.rows(first, second), self.rows(first, third), self.rows(second, third)
+            sides = [side * roots for side in sides]
+        rows = self.rows if xp is np else partial(self.symbolic, xp=xp)
+        return tuple(rows(sides[one], sides[other]) for one, other in pairs)
 
 
 def _dot_matrix(left: Floats, right: Floats) -> Floats:
@@ -112,67 +120,6 @@ KERNELS = {
     ),
 }
 """Name in the attribute ``similarity`` -> its definition; without that attribute: dot."""
-
-
-class PaddedGroup:
-    """Trials or sources of about one size, padded to one; a dataclass of arrays."""
-
-    @property
-    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """All arrays, in the order in which the group's likelihood takes them."""
-        return tuple(vars(self).values())
-
-    @property
-    def size(self) -> int:
-        """Trials, sources or ratings: the last array says whose each is."""
-        return len(self.arrays[-1])
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PaddedTrials[G: PaddedGroup]:
-    """All trials of a kind of judgments, in groups of about one size.
-
-    ``people`` are those whose numbers the groups hold, and the labels of the draws' ``axis``;
-    ``left_out`` counts trials of too few objects to tell anything.
-    """
-
-    axis: ClassVar[str]
-    groups: tuple[G, ...]
-    people: tuple[str, ...]
-    ids: tuple[str, ...]
-    left_out: int = 0
-
-    @property
-    def labels(self) -> dict[str, list[str]]:
-        """Axis of the draws that these people have, with its labels."""
-        return {self.axis: list(self.people)}
-
-    def counts(self) -> tuple[Integers, Integers]:
-        """Trials of each of the people, shape (P,), and how often each object is there, (m,)."""
-        groups: tuple[Any, ...] = self.groups
-        who = np.concatenate([group.arrays[-1] for group in groups])
-        items = np.concatenate([group.items[group.shown > 0] for group in groups])
-        trials = np.bincount(who, minlength=len(self.people))
-        return trials, np.bincount(items, minlength=len(self.ids))
-
-
-def name_axes(name: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Add numbered axes of an observed group to the open PyMC model; their names."""
-    import pymc as pm
-
-    dims = tuple(f"{name}_{axis}" for axis in axes)
-    pm.modelcontext(None).add_coords(dict(zip(dims, map(range, shape), strict=True)))
-    return dims
-
-
-def in_size_groups[T](things: Iterable[T], size: Callable[[T], int]) -> list[list[T]]:
-    """Group things of about one size, smallest first, since all of a group are padded to one."""
-    groups: list[list[T]] = []
-    for thing in sorted(things, key=size):
-        if not groups or size(thing) > GROUP_GROWTH * size(groups[-1][0]):
-            groups.append([])
-        groups[-1].append(thing)
-    return groups
 
 
 def find_kernel(name: str) -> Kernel:
@@ -271,23 +218,6 @@ def spike_and_slab(m: int, d: int, features: Features = None) -> Any:
         transform=pm.distributions.transforms.log_exp_m1,
     )
     return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
-
-
-def pooled_noise(
-    name: str, symbol: str, typical: float, n: int, dims: str, least: float = 0.0
-) -> Any:
-    """Noise of each of n people or sources, partially pooled on the log scale, symbolic, (n,).
-
-    Variables of the pool begin with ``symbol``, the result has the name.
-    """
-    import pymc as pm
-
-    location = pm.Normal(f"{symbol}_location", float(np.log(typical)), 1.0)
-    if n == 1:
-        return pm.Deterministic(name, least + pm.math.exp(location)[None], dims=dims)
-    spread = pm.HalfNormal(f"{symbol}_spread", 0.5)
-    offset = pm.Normal(f"{symbol}_offset", 0.0, 1.0, dims=dims)
-    return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims=dims)
 
 
 def _softplus(m: int, d: int, features: Features) -> Any:

@@ -6,19 +6,20 @@ enough. Where people judged much, one more fit shows whether they weigh the dime
 on demand others show whether response times tell of the choices.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from twoalike.choice import log_loss
+from twoalike.embedding._choices import Choices
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
-from twoalike.embedding._judged import Draw, Judged, answer_probabilities
+from twoalike.embedding._judged import Draw, given_answers
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._posterior import SURE
 from twoalike.study import Floats, Integers
 
 STEPS, STEPS_OF_MANY = 1000, 2000
@@ -32,9 +33,6 @@ MANY = 20_000
 """Judgments from which a tenth is held out once, instead of each fifth in turn."""
 FITS = 2
 """At least, of a similarity: dot products gain more by a mixture of fits than distances do."""
-SURE = 2.0
-"""Standard errors by which another similarity than the usual one has to be better. Dot products
-have dimensions that can be read, and gain more from the final fit."""
 OF_A_DRAW = ("embedding", "temperature", "lapse")
 FEWEST_PEOPLE, MUCH = 5, 100
 """People, and judgments a person (median), from which on weights of the dimensions are tried."""
@@ -126,54 +124,6 @@ class Pilot:
         }
 
 
-def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
-    """Say what a fit does and why, from attributes of the posterior.
-
-    The pilot's findings and advice, if there was one, then the engine and how long it takes.
-    """
-    pilot, said = attrs.get("pilot"), []
-    if pilot:
-        said.append(_tried_line(pilot))
-        tried = pilot.get("weights")
-        if tried is not None and tried["gain"] > SURE * tried["gain_se"]:
-            said.append(
-                "note: weights of the dimensions by person predict held-out judgments better by "
-                f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit with `people=weights`"
-            )
-        if "response_times" in pilot:
-            said.append(_times_line(pilot["response_times"]))
-    if "engine_reason" in attrs:
-        on = f" (on a {attrs['device']})" if "device" in attrs else ""
-        said.append(f"engine {attrs['engine']}: {attrs['engine_reason']}{on}")
-    return said
-
-
-def _tried_line(pilot: Mapping[str, Any]) -> str:
-    """Say what was tried before the fit, and what came out of it."""
-    named = {"dot": "dot product", "distance": "distance"}
-    (taken,) = [trial for trial in pilot["tried"] if trial["similarity"] == pilot["taken"]]
-    whose = " with weights by person" if pilot.get("people") == "weights" else ""
-    said = f"pilot: {named[taken['similarity']]}{whose}, {taken['dimensions']} of "
-    said += f"{pilot['offered']} dimensions carry weight"
-    for other in pilot["tried"]:
-        gap = other["minus_taken"]
-        if other is not taken:
-            said += (
-                f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
-                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} "
-                f"on {pilot['judgments']:,} held-out judgments"
-            )
-    return said
-
-
-def _times_line(tried: Mapping[str, Any]) -> str:
-    """Say whether response times are used, and why."""
-    said = f"response times are {'used' if tried['kept'] else 'not used'}: with them held-out "
-    way = "better" if tried["gain"] > 0 else "worse"
-    said += f"choices are predicted {way} by {abs(tried['gain']):.4f} ± {tried['gain_se']:.4f} nats"
-    return said if tried["kept"] or tried["gain"] <= 0 else f"{said}, too little to be sure"
-
-
 def _is_sure(gain: Floats) -> bool:
     return bool(gain.mean() > SURE * gain.std() / np.sqrt(len(gain)))
 
@@ -186,12 +136,13 @@ def run_pilot(
     ``form_of`` gives what is fitted with a similarity. Whether people weigh the dimensions is tried
     unless the settings name it.
     """
-    folds, untimed = _folds(len(data.items), config.seed), replace(data, times=None)
+    folds = _folds(data.choices, config.seed)
+    untimed = data.with_choices(data.choices.without_times())
     trials = tuple(_try(untimed, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
     pilot = Pilot(trials, first.dimensions, weights=first.weights)
     form = form_of(pilot.taken.similarity)
-    if data.times is not None:
+    if data.choices.timed:
         pilot = replace(pilot, timed=_try(data, form, folds, config))
     if "people" in config.model_fields_set or not _judged_much(data):
         return pilot
@@ -200,39 +151,47 @@ def run_pilot(
 
 
 def _judged_much(data: Data) -> bool:
-    counts = np.bincount(data.judge, minlength=len(data.participants))
+    counts = data.choices.given(len(data.participants))
     return len(counts) >= FEWEST_PEOPLE and float(np.median(counts)) >= MUCH
 
 
-def _folds(n: int, seed: int) -> list[Integers]:
-    """Rows to hold out, by fold; all folds are of one size, so that one program fits all."""
-    order = np.random.default_rng([seed, 4]).permutation(n)
-    size, count = (n // FOLDS, FOLDS) if n < MANY else (n // 10, 1)
-    return [order[k * size : (k + 1) * size] for k in range(count)]
+def _folds(choices: Choices, seed: int) -> list[Integers]:
+    """Choices to hold out, by fold, as positions among all.
+
+    All folds have equally many of each question, so that one program fits all.
+    """
+    rng, many = np.random.default_rng([seed, 4]), len(choices) >= MANY
+    folds: list[list[Integers]] = [[] for _ in range(1 if many else FOLDS)]
+    for group, here in zip(choices.groups, choices.slices, strict=True):
+        order = here.start + rng.permutation(group.size)
+        size = group.size // (10 if many else FOLDS)
+        for number, fold in enumerate(folds):
+            fold.append(order[number * size : (number + 1) * size])
+    return [np.concatenate(fold) for fold in folds]
 
 
 def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Trial:
     from twoalike.embedding._vi import fit_vi
 
-    n = len(data.items)
+    n = len(data.choices)
     copies = FITS if n >= MANY else 1
     steps = STEPS if n < MANY else STEPS_OF_MANY
     short = config.model_copy(update={"steps": config.steps or steps, "draws": DRAWS})
     parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
-    title += "" if data.times is None else ", response times"
+    title += ", response times" if data.choices.timed else ""
     draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
     kernel, losses = find_kernel(form.similarity), []
     for fold, rows in enumerate(folds):
-        held = Judged.of(data.take(rows, others=False))
-        p = np.zeros((len(held), 3))
+        held = data.choices.take(rows)
+        total = np.zeros(len(held))
         for fit, place in product(range(copies * fold, copies * (fold + 1)), range(DRAWS)):
             x, temperature, lapse = (draws[name][fit, place] for name in OF_A_DRAW)
-            whole = None if form.weights else kernel.whole(x, len(held))
+            whole = None if form.weights else kernel.whole(x, 3 * len(held))
             roots = np.exp(draws["log_weight"][fit, place] / 2) if form.weights else None
             draw = Draw(x, temperature, lapse, kernel, whole, roots)
-            p += answer_probabilities(draw, held) / (copies * DRAWS)
-        losses.append(log_loss(p, held.chosen))
+            total += given_answers(draw, held) / (copies * DRAWS)
+        losses.append(-np.log(total))
     counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]
     return Trial(form.similarity, np.concatenate(losses), int(np.median(counts)))
 

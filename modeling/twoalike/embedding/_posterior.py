@@ -5,7 +5,7 @@ an embedding may be exchanged, and its draws differ by more than noise. ``poster
 ArviZ's groups in netCDF-4, written all or nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import ChoiceKind
+from twoalike.choice import ANCHORED, TRIPLET, ChoiceKind, Question
 from twoalike.embedding._observers import Observers
 from twoalike.embedding._parts import ROWS, Kernel, find_kernel
-from twoalike.embedding._pilot import plan_lines
 from twoalike.embedding._posterior_file import read_tree, tree_attrs, write_tree
 from twoalike.embedding._weights import (
     GROUP_OF,
@@ -32,6 +31,9 @@ from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 if TYPE_CHECKING:
     import xarray as xr
 
+SURE = 2.0
+"""Standard errors by which another similarity than the usual one, or weights by person, have to
+predict better. Dot products have dimensions that can be read, and gain more from the final fit."""
 TIED = 1e-6
 """Predicted probabilities closer than this are tied: they are averages of single precision."""
 
@@ -255,37 +257,8 @@ class Posterior:
         -------
         Shape (n, 3), rows sum to one.
         """
-        triplets = np.asarray(triplets)
-        check_indices(self, triplets, 3, participants, "triplets")
-        if mode == "plugin":
-            matrices: Any = [self.similarity()]
-            observers = self.observers.mean()
-        else:
-            matrices, observers = self.embedding, self.observers
-        kernel = self.kernel
-        total = np.zeros((len(triplets), 3))
-        for draw, values in enumerate(matrices):
-            whole = values if mode == "plugin" else kernel.whole(values, len(triplets))
-            for start in range(0, len(triplets), ROWS):
-                rows = slice(start, start + ROWS)
-                judges = None if participants is None else participants[rows]
-                if self.weights is not None and mode == "predictive":
-                    total[rows] += self._weighted(draw, triplets[rows], judges, kind, lapse)
-                    continue
-                if self.weights is not None and judges is not None:
-                    pairs = self.weights.mean_pairs(kernel, self.embedding, triplets[rows], judges)
-                else:
-                    pairs = kernel.triplets(values, triplets[rows], whole)
-                total[rows] += observers.answers(draw, pairs, judges, kind, lapse=lapse)
-        return total / total.sum(axis=1, keepdims=True)
-
-    def _weighted(
-        self, draw: int, triplets: Integers, judges: Integers | None, kind: ChoiceKind, lapse: bool
-    ) -> npt.NDArray[Any]:
-        """Probability of each answer under one draw where people weigh dimensions, (n, 3)."""
-        assert self.weights is not None
-        x, known = self.embedding[draw], (self.observers, self.weights, self.kernel)
-        return weighted_answers(*known, draw, x, triplets, judges, kind, lapse=lapse)
+        p = self.answers(triplets, QUESTIONS[kind], mode, lapse=lapse, participants=participants)
+        return _by_item(p)
 
     def choice_draws(
         self,
@@ -300,24 +273,98 @@ class Posterior:
         Adaptive designs choose by how far draws disagree; intervals are their quantiles. Arguments
         are those of :meth:`choice_probabilities`.
         """
-        triplets, kernel = np.asarray(triplets), self.kernel
-        check_indices(self, triplets, 3, participants, "triplets")
-        observers = self.observers
-        out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
+        return _by_item(self.answer_draws(triplets, QUESTIONS[kind], lapse, participants))
+
+    def answers(
+        self,
+        items: Integers,
+        question: Question,
+        mode: Literal["predictive", "plugin"] = "predictive",
+        *,
+        lapse: bool = False,
+        participants: Integers | None = None,
+    ) -> Floats:
+        """Probability of each answer to a question about sets of items, (n, k), averaged: (n, A).
+
+        Arguments are those of :meth:`choice_probabilities`; rows sum to one.
+        """
+        items = np.asarray(items)
+        check_indices(self, items, question.items, participants)
+        total = np.zeros((len(items), len(question.answers)))
+        step = max(3 * ROWS // len(question.pairs), 1)
+        plugin = (self.similarity(), self.observers.mean()) if mode == "plugin" else None
+        for draw in range(len(self.embedding) if plugin is None else 1):
+            whole = self.kernel.whole(self.embedding[draw], items.size) if plugin is None else None
+            for start in range(0, len(items), step):
+                rows = slice(start, start + step)
+                who = None if participants is None else participants[rows]
+                if plugin is None:
+                    p = self._under(draw, items[rows], question, who, lapse, whole)
+                else:
+                    pairs = self._mean_pairs(items[rows], question, who, plugin[0])
+                    p = plugin[1].answers(0, pairs, who, question, lapse=lapse)
+                total[rows] += p
+        return total / total.sum(axis=1, keepdims=True)
+
+    def answer_draws(
+        self,
+        items: Integers,
+        question: Question,
+        lapse: bool = True,
+        participants: Integers | None = None,
+    ) -> Floats:
+        """Probability of each answer to a question under each draw, (S, n, A)."""
+        items = np.asarray(items)
+        check_indices(self, items, question.items, participants)
+        shape = (len(self.embedding), len(items), len(question.answers))
+        out = np.empty(shape, dtype=np.float32)
         for draw, x in enumerate(self.embedding):
-            if self.weights is not None:
-                out[draw] = self._weighted(draw, triplets, participants, kind, lapse)
-                continue
-            pairs = kernel.triplets(x, triplets, kernel.whole(x, len(triplets)))
-            out[draw] = observers.answers(draw, pairs, participants, kind, lapse=lapse)
+            whole = self.kernel.whole(x, items.size)
+            out[draw] = self._under(draw, items, question, participants, lapse, whole)
         return out
+
+    def _under(
+        self,
+        draw: int,
+        items: Integers,
+        question: Question,
+        judges: Integers | None,
+        lapse: bool,
+        whole: Floats | None,
+    ) -> npt.NDArray[Any]:
+        """Probability of each answer under one draw, (n, A)."""
+        x = self.embedding[draw]
+        if self.weights is not None:
+            known = (self.observers, self.weights, self.kernel)
+            return weighted_answers(*known, draw, x, items, judges, question, lapse=lapse)
+        pairs = self.kernel.pairs(x, items, question.pairs, matrix=whole)
+        return self.observers.answers(draw, pairs, judges, question, lapse=lapse)
+
+    def _mean_pairs(
+        self, items: Integers, question: Question, judges: Integers | None, mean: Floats
+    ) -> Sequence[Any]:
+        """Mean similarities of the question's pairs, to the judges where people have weights."""
+        if self.weights is not None and judges is not None:
+            x = self.embedding
+            return self.weights.mean_pairs(self.kernel, x, items, np.asarray(judges), question)
+        return [mean[items[:, one], items[:, other]] for one, other in question.pairs]
+
+
+QUESTIONS: Mapping[ChoiceKind, Question] = {"odd_one_out": TRIPLET, "anchored": ANCHORED}
+"""What is asked about a triplet, by the kind of choice."""
+
+
+def _by_item(p: Floats) -> Floats:
+    """Probabilities of items 1, 2, 3: 0 of a reference, which is no answer."""
+    return p if p.shape[-1] == 3 else np.concatenate([np.zeros_like(p[..., :1]), p], axis=-1)
 
 
 def check_indices(
-    posterior: Posterior, items: Integers, k: int, participants: Integers | None, where: str
+    posterior: Posterior, items: Integers, k: int, participants: Integers | None
 ) -> None:
     """Check sets of k objects; numpy would take negative indices, and broadcast shapes."""
     n, m, people = len(items), posterior.embedding.shape[1], posterior.lapse.shape[1]
+    where = "triplets" if k == 3 else "items"
     if items.ndim != 2 or items.shape[1] != k:
         raise TwoalikeError(where=where, expected=f"shape (n, {k})", found=f"shape {items.shape}")
     if n and (items.min() < 0 or items.max() >= m):
@@ -346,3 +393,51 @@ def as_posterior(
     if group is not None:
         return posterior.for_group(group)
     return posterior if participant is None else posterior.for_person(participant)
+
+
+def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
+    """Say what a fit does and why, from attributes of the posterior.
+
+    The pilot's findings and advice, if there was one, then the engine and how long it takes.
+    """
+    pilot, said = attrs.get("pilot"), []
+    if pilot:
+        said.append(_tried_line(pilot))
+        tried = pilot.get("weights")
+        if tried is not None and tried["gain"] > SURE * tried["gain_se"]:
+            said.append(
+                "note: weights of the dimensions by person predict held-out judgments better by "
+                f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit with `people=weights`"
+            )
+        if "response_times" in pilot:
+            said.append(_times_line(pilot["response_times"]))
+    if "engine_reason" in attrs:
+        on = f" (on a {attrs['device']})" if "device" in attrs else ""
+        said.append(f"engine {attrs['engine']}: {attrs['engine_reason']}{on}")
+    return said
+
+
+def _tried_line(pilot: Mapping[str, Any]) -> str:
+    """Say what was tried before the fit, and what came out of it."""
+    named = {"dot": "dot product", "distance": "distance"}
+    (taken,) = [trial for trial in pilot["tried"] if trial["similarity"] == pilot["taken"]]
+    whose = " with weights by person" if pilot.get("people") == "weights" else ""
+    said = f"pilot: {named[taken['similarity']]}{whose}, {taken['dimensions']} of "
+    said += f"{pilot['offered']} dimensions carry weight"
+    for other in pilot["tried"]:
+        gap = other["minus_taken"]
+        if other is not taken:
+            said += (
+                f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
+                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} "
+                f"on {pilot['judgments']:,} held-out judgments"
+            )
+    return said
+
+
+def _times_line(tried: Mapping[str, Any]) -> str:
+    """Say whether response times are used, and why."""
+    said = f"response times are {'used' if tried['kept'] else 'not used'}: with them held-out "
+    way = "better" if tried["gain"] > 0 else "worse"
+    said += f"choices are predicted {way} by {abs(tried['gain']):.4f} ± {tried['gain_se']:.4f} nats"
+    return said if tried["kept"] or tried["gain"] <= 0 else f"{said}, too little to be sure"

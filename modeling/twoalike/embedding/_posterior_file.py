@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from twoalike.embedding._model import KINDS
 from twoalike.embedding._weights import GROUP_OF
 from twoalike.study import (
     DAMAGED_HDF5,
@@ -109,15 +110,6 @@ OF_WEIGHTS = {
     "weight_spread": ("chain", "draw"),
 }
 """Needed as well, where people weigh the dimensions."""
-OF_RATERS = {
-    **{f"rating_{name}": ("chain", "draw", "rater") for name in ("noise", "origin", "unit")},
-    "rating_threshold": ("chain", "draw", "rater", "threshold"),
-}
-OF_SORTERS = {
-    f"sorting_{name}": ("chain", "draw", "sorter")
-    for name in ("noise", "threshold", "origin", "unit")
-}
-"""``OF_RATERS``, ``OF_SORTERS``: needed as well, where there are ratings or sortings."""
 ROUNDING = 1e-6
 """By which single precision may exceed a bound."""
 MAY_LACK = ("rating_threshold",)
@@ -204,9 +196,9 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
     if "group_log_weight" in found:
         needed |= OF_GROUPS
         labels += ["group", GROUP_OF]
-    for axis, variables in (("rater", OF_RATERS), ("sorter", OF_SORTERS)):
-        if axis in found.coords:
-            needed |= variables
+    for kind in KINDS.values():
+        if kind.axis in found.coords:
+            needed |= {name: ("chain", "draw", *kind.stored[name]) for name in kind.needed}
     for name, dims in needed.items():
         if name not in found or found[name].dims != dims:
             what = f"dimensions {found[name].dims}" if name in found else "no such variable"

@@ -26,18 +26,29 @@ Ratings are independent given similarities and thresholds. Raters who make up th
 object once and for all pairs would have intervals that are too narrow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._parts import PaddedGroup, find_kernel, name_axes, pooled_noise
-from twoalike.judgments import RatingSource, rating_sources
+from twoalike.embedding._kind import (
+    Checked,
+    Counts,
+    Group,
+    Kind,
+    Unknown,
+    pooled_noise,
+    pooled_variables,
+)
+from twoalike.embedding._parts import find_kernel
+from twoalike.judgments import RatingSource, person_of, rating_sources
 from twoalike.study import Floats, Integers
 
-POTENTIAL = "ratings_"
+if TYPE_CHECKING:
+    from twoalike.embedding._follow import Comparison, RatedChecks
+
 RATING_LEVELS = 10
 """Levels that a slider is cut into: ten that are equally likely keep 99 % of the information on a
 shift of similarity that the order of continuous answers has (1 - 1 / K^2: Whitehead 1993,
@@ -51,7 +62,7 @@ MOST_PAIRS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class RatingGroup(PaddedGroup):
+class RatingGroup(Group):
     """All n ratings.
 
     ``items`` (n, 2) are object indices, ``low`` and ``high`` (n,) the places among the thresholds
@@ -63,14 +74,9 @@ class RatingGroup(PaddedGroup):
     high: Integers
     rater: Integers
 
-    @property
-    def entries(self) -> int:
-        """Numbers to compute for all."""
-        return self.size
 
-
-@dataclass(frozen=True, eq=False)
-class Ratings:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ratings(Kind[RatingGroup]):
     """Ratings of all raters.
 
     ``raters`` (R,) are labels of people with their scales, ``people`` (R,) who they are; ``levels``
@@ -78,19 +84,24 @@ class Ratings:
     (r, 2) are the pairs over which similarities are standardised.
     """
 
-    groups: tuple[RatingGroup, ...]
+    kind = "ratings"
+    axis = "rater"
+    stored = {
+        **pooled_variables("rating_noise", "rating", "rater"),
+        "rating_threshold": ("rater", "threshold"),
+        **dict.fromkeys(("rating_origin", "rating_unit"), ("rater",)),
+    }
+    needed = ("rating_noise", "rating_origin", "rating_unit", "rating_threshold")
+
     raters: tuple[str, ...]
-    people: tuple[str, ...]
     levels: Integers
     scale: Integers
     reference: Integers
-    ids: tuple[str, ...]
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Ratings":
+    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
         """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         sources, ids = rating_sources(table, ids)
-        levels = [source.points or RATING_LEVELS for source in sources]
         scales = list(dict.fromkeys(source.points for source in sources))
         cuts = [_between(source) for source in sources]
         counts = [len(source.rating) for source in sources]
@@ -102,31 +113,58 @@ class Ratings:
             np.repeat(np.arange(len(sources), dtype=np.int32), counts),
         )
         return cls(
-            (group,),
-            tuple(source.label for source in sources),
-            tuple(source.participant for source in sources),
-            np.array(levels),
-            np.array([scales.index(source.points) for source in sources]),
-            reference_pairs(items),
-            ids,
+            groups=(group,),
+            raters=tuple(source.label for source in sources),
+            people=tuple(source.participant for source in sources),
+            levels=np.array([source.points or RATING_LEVELS for source in sources]),
+            scale=np.array([scales.index(source.points) for source in sources]),
+            reference=reference_pairs(items),
+            ids=ids,
         )
 
     @property
     def labels(self) -> dict[str, list[str]]:
         """Axes of the draws that raters and their thresholds have, with their labels."""
         numbers = range(1, int(self.levels.max()))
-        return {"rater": list(self.raters), "threshold": list(map(str, numbers))}
+        return {self.axis: list(self.raters), "threshold": list(map(str, numbers))}
 
     @property
-    def n_ratings(self) -> int:
+    def size(self) -> int:
         """Ratings of all raters."""
-        return sum(group.size for group in self.groups)
+        return self.groups[0].size
 
-    def counts(self) -> tuple[Integers, Integers]:
-        """Ratings of each rater, shape (R,), and of each object, shape (m,)."""
-        (group,) = self.groups
-        rated = np.bincount(group.items.ravel(), minlength=len(self.ids))
-        return np.bincount(group.rater, minlength=len(self.raters)), rated
+    def counts(self, participants: Sequence[str]) -> Counts:
+        """Count the ratings of each rater, and how often each object was rated."""
+        given = self.given(len(self.raters))
+        return {"ratings": (self.axis, given), "rated": ("object", self.seen())}
+
+    def unknowns(self, unknown: Unknown) -> Any:
+        """Add noise and thresholds of each rater, and the units of their similarities."""
+        noise = pooled_noise("rating_noise", "rating", TYPICAL_NOISE, len(self.raters), self.axis)
+        weight = unknown.log_weight_of(self.people)
+        add_units("rating", unknown, self.reference, self.raters, self.axis, weight)
+        return noise, _thresholds(self)
+
+    def log_likelihood(
+        self, unknown: Unknown, own: Any, group: RatingGroup, arrays: Sequence[Any], n: int
+    ) -> Any:
+        """Give that of each rating."""
+        form: dict[str, Any] = {"similarity": unknown.similarity, "reference": self.reference}
+        weight = unknown.log_weight_of(self.people)
+        return rating_log_likelihood(unknown.x, *own, *arrays, **form, log_weight=weight)
+
+    @classmethod
+    def compared(
+        cls, table: pd.DataFrame, ids: Sequence[str]
+    ) -> Iterator[tuple[str, Floats, Integers, float]]:
+        """Give who rated and ratings on one scale."""
+        for source in rating_sources(table, ids)[0]:
+            yield source.participant, source.rating, source.pairs, float(len(source.rating))
+
+    @classmethod
+    def check(cls, table: pd.DataFrame, of: Checked) -> "RatedChecks":
+        """Compare ratings with replicates, and predict each from the others."""
+        return check_ratings(table, of)
 
 
 def reference_pairs(pairs: Integers) -> Integers:
@@ -159,42 +197,10 @@ def slider_levels(rating: Floats, levels: int = RATING_LEVELS) -> tuple[Integers
     return edges[place], edges[place + 1]
 
 
-def add_ratings(
-    x: Any,
-    data: Ratings,
-    similarity: str,
-    batch: Sequence[Sequence[Any]] | None = None,
-    *,
-    observed: bool = False,
-    log_weight: Any = None,
-) -> None:
-    """Add the ratings to the open PyMC model: thresholds and noise of each rater, and a potential.
-
-    ``batch`` has symbolic stand-ins for the arrays of the group; None: all ratings. With
-    ``observed`` the group is an observed variable, the level of each rating from 0, instead of a
-    potential. ``log_weight``, (R, d), of each rater, if people weigh the dimensions.
-    """
-    import pymc as pm
-
-    noise = pooled_noise("rating_noise", "rating", TYPICAL_NOISE, len(data.raters), "rater")
-    thresholds = _thresholds(data)
-    (group,) = data.groups
-    form: dict[str, Any] = {"similarity": similarity, "reference": data.reference}
-    add_units("rating", x, data.reference, similarity, data.raters, "rater", log_weight)
-    if observed:
-        _observe(x, noise, thresholds, log_weight, group, form)
-        return
-    logs = rating_log_likelihood(
-        x, noise, thresholds, *(batch[0] if batch else group.arrays), log_weight=log_weight, **form
-    )
-    pm.Potential(f"{POTENTIAL}0", logs.sum())
-
-
 def add_units(
     symbol: str,
-    x: Any,
+    unknown: Unknown,
     reference: Integers,
-    similarity: str,
     people: Sequence[str],
     dims: str,
     log_weight: Any,
@@ -203,7 +209,7 @@ def add_units(
     import pymc as pm
 
     everybody = np.arange(len(people))
-    units = units_of(x, reference, similarity, everybody, log_weight)
+    units = units_of(unknown.x, reference, unknown.similarity, everybody, log_weight)
     for name, value in zip(("origin", "unit"), units, strict=True):
         pm.Deterministic(f"{symbol}_{name}", value + np.zeros(len(people)), dims=dims)
 
@@ -316,38 +322,106 @@ def _softplus(v: Any) -> Any:
     return pt.maximum(v, 0.0) + pt.softplus(pt.clip(-pt.abs(v), -80.0, 0.0))
 
 
-def _observe(
-    x: Any, noise: Any, thresholds: Any, log_weight: Any, group: RatingGroup, form: dict[str, Any]
-) -> None:
-    """Add the ratings as an observed variable, which can be simulated."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    items, low, high, rater = group.arrays
-    name, n = f"{POTENTIAL}0", group.size
-    if log_weight is None:
-        log_weight = pt.zeros((noise.shape[0], x.shape[1]))
-
-    def logp(value: Any, x: Any, noise: Any, thresholds: Any, log_weight: Any) -> Any:
-        # The value says which level; of a slider it is the first of those that an answer spans.
-        own = value.astype("int32")
-        arrays = items, own, own + (high - low), rater
-        return rating_log_likelihood(x, noise, thresholds, *arrays, log_weight=log_weight, **form)
-
-    def simulate(x: Any, noise: Any, thresholds: Any, log_weight: Any, _: Any) -> Any:
-        s = _standardised(x, items, rater, log_weight=log_weight, **form)
-        felt = s + noise[rater] * pm.Logistic.dist(0.0, 1.0, shape=(n,))
-        return (thresholds[rater, 1:] < felt[:, None]).sum(axis=1).astype("int64")
-
-    pm.CustomDist(
-        name,
-        x,
-        noise,
-        thresholds,
-        log_weight,
-        dist=simulate,
-        logp=logp,
-        signature="(m,d),(r),(r,k),(r,d)->(n)",
-        observed=low.astype(np.int64),
-        dims=name_axes(name, ("rating",), (n,)),
+def check_ratings(table: pd.DataFrame, of: Checked) -> "RatedChecks":
+    """Compare ratings with replicates, and predict each from the others."""
+    from twoalike.embedding._follow import (
+        Follow,
+        RatedChecks,
+        Seen,
+        correlations,
+        known_rows,
+        rounds,
+        scored,
     )
+    from twoalike.embedding._judged import drawn, labels_of
+    from twoalike.embedding._loo import subset_rows
+
+    posterior, which, seed = of.posterior, of.which, of.seed
+    names = labels_of(posterior, "rater")
+    known, left_out = known_rows(posterior, table, ("item_a", "item_b"), names, "ratings")
+    data = Ratings.from_table(known, posterior.ids)
+    (group,) = data.groups
+    own = pd.Index(names).get_indexer(pd.Index(data.raters))
+    some = np.flatnonzero(own[group.rater] >= 0)
+    items, low, high, rater = (array[some] for array in group.arrays)
+    levels, who = data.levels[rater], own[rater]
+    seen = Seen(posterior, "rating", list(map(person_of, names)))
+    threshold = drawn(posterior, "rating_threshold")
+    middle = _middles(rater, low, high, data)
+    rng = np.random.default_rng([seed, 5])
+    kept = subset_rows(len(some), len(which), seed)
+    logs = np.empty((len(which), len(kept)))
+    bars = _Levels(data, rater, low, high)
+    found, index = np.unique(who, return_inverse=True)
+    cases = np.bincount(who, minlength=len(names))
+    follow = Follow("ratings", names, found, cases[found])
+    observed = (low + high - 1) / 2
+    for number, (draw, times) in enumerate(rounds(which, len(who), "ratings")):
+        s, scale = seen.pairs(draw, items, who), seen.noise[draw, who]
+        r = correlations(s, observed, index)
+        ends = np.pad(threshold[draw, who], ((0, 0), (1, 1)), constant_values=np.nan)
+        for _ in range(times):
+            felt = s + scale * rng.logistic(size=len(s))
+            level = (threshold[draw, who] < felt[:, None]).sum(axis=1)  # of missing ones: false
+            follow.add(r, correlations(s, middle[rater, level], index))
+            bars.add(level)
+        logs[number] = _log_between(ends[kept], low[kept], high[kept], s[kept], scale[kept])
+    guess = np.log(levels / (high - low))
+    score = scored(posterior, logs, np.ones(len(kept)), len(some), float(guess.mean()), of.fitted)
+    plain = follow.result(cases, len(some), left_out + len(group.rater) - len(some))
+    return RatedChecks(**vars(plain) | {"calibration": bars.comparisons()}, score=score)
+
+
+def _middles(rater: Integers, low: Integers, high: Integers, data: Ratings) -> Floats:
+    """Where an answer in each level counts as, for each rater, (R, K): the middle of its bin."""
+    table = np.tile(np.arange(data.levels.max(), dtype=np.float64), (len(data.raters), 1))
+    for who, first, last in np.unique(np.stack([rater, low, high]), axis=1).T:
+        table[who, first:last] = (first + last - 1) / 2
+    return table
+
+
+class _Levels:
+    """Share of each level of each scale, in data and replicates."""
+
+    def __init__(self, data: Ratings, rater: Integers, low: Integers, high: Integers) -> None:
+        n_scales, most = int(data.scale.max()) + 1, int(data.levels.max())
+        points = [int(data.levels[data.scale == number][0]) for number in range(n_scales)]
+        names = [
+            f"{level + 1} of {points[scale]}" for scale in range(n_scales) for level in range(most)
+        ]
+        from twoalike.embedding._follow import ReplicateTally
+
+        self._tally = ReplicateTally(names)
+        self._first = data.scale[rater] * most
+        self._sizes = np.repeat(np.bincount(data.scale[rater], minlength=n_scales), most)
+        self._there = np.concatenate([np.arange(most) < each for each in points])
+        # An answer that spans several levels is a part of each.
+        width = np.repeat(high - low, high - low)
+        rows = np.repeat(np.arange(len(low)), high - low)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(high - low) - (high - low), high - low)
+        self._observed = self._shares(self._first[rows] + low[rows] + within, 1 / width)
+
+    def _shares(self, place: Integers, weight: Floats | None = None) -> Floats:
+        counts = np.bincount(place, weight, minlength=len(self._sizes))
+        return np.asarray(counts / np.maximum(self._sizes, 1))
+
+    def add(self, level: Integers) -> None:
+        """Add one replicate: the level of each rating, from 0."""
+        self._tally.add(self._observed, self._shares(self._first + level))
+
+    def comparisons(self) -> "list[Comparison]":
+        """Compare, once all replicates are in."""
+        return self._tally.comparisons(self._sizes * self._there)
+
+
+def _log_between(
+    threshold: Floats, low: Integers, high: Integers, s: Floats, scale: Floats
+) -> Floats:
+    """Log-probability of each rating: as in :mod:`twoalike.embedding._ratings`, (n,)."""
+    from scipy.special import expit
+
+    rows, levels = np.arange(len(s)), np.isfinite(threshold).sum(axis=1) + 1
+    upper = (threshold[rows, high] - s) / scale
+    lower = (threshold[rows, low] - s) / scale
+    upper, lower = np.where(high == levels, np.inf, upper), np.where(low == 0, -np.inf, lower)
+    return np.asarray(np.log(np.maximum(expit(upper) - expit(lower), 1e-30)))

@@ -24,26 +24,31 @@ In which order a person took the objects is not in the table: a random order is 
 trial, always the same. The mean over several orders gives no better intervals.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._parts import (
+from twoalike.embedding._kind import (
+    Checked,
+    Counts,
+    Kind,
     PaddedGroup,
-    PaddedTrials,
-    find_kernel,
+    Unknown,
     in_size_groups,
-    name_axes,
     pooled_noise,
+    pooled_variables,
 )
+from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._ratings import add_units, reference_pairs, units_of
 from twoalike.judgments import Sorting, sortings_of
 from twoalike.study import Floats, Integers, TwoalikeError
 
-POTENTIAL = "sortings_"
+if TYPE_CHECKING:
+    from twoalike.embedding._follow import RatedChecks
+
 TYPICAL_NOISE = 0.5
 """In standard deviations of the similarities."""
 FEWEST = 3
@@ -71,14 +76,21 @@ class SortingGroup(PaddedGroup):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Sortings(PaddedTrials[SortingGroup]):
+class Sortings(Kind[SortingGroup]):
     """All trials of those who sorted; ``reference`` pairs (P, 2) are those that trials show."""
 
+    kind = "sortings"
     axis = "sorter"
+    stored = {
+        **pooled_variables("sorting_noise", "sorting", "sorter"),
+        **{f"sorting_{name}": ("sorter",) for name in ("threshold", "origin", "unit")},
+    }
+    needed = ("sorting_noise", "sorting_threshold", "sorting_origin", "sorting_unit")
+
     reference: Integers
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Sortings":
+    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
         """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         trials, ids = sortings_of(table, ids)
         telling = [trial for trial in trials if len(trial.items) >= FEWEST]
@@ -101,6 +113,54 @@ class Sortings(PaddedTrials[SortingGroup]):
             left_out=len(trials) - len(telling),
         )
 
+    def counts(self, participants: Sequence[str]) -> Counts:
+        """Count the trials of each sorter, and how often each object was sorted."""
+        trials = self.given(len(self.people))
+        return {"sortings": (self.axis, trials), "sorted": ("object", self.seen())}
+
+    def unknowns(self, unknown: Unknown) -> Any:
+        """Add noise and threshold of each sorter, and the units of their similarities."""
+        import pymc as pm
+
+        n = len(self.people)
+        noise = pooled_noise("sorting_noise", "sorting", TYPICAL_NOISE, n, self.axis)
+        threshold = pm.Normal("sorting_threshold_location", 0.5, 1.0)
+        if n > 1:
+            spread = pm.HalfNormal("sorting_threshold_spread", 0.5)
+            own = pm.Normal("sorting_threshold_offset", 0.0, 1.0, dims=self.axis)
+            threshold = threshold + spread * own
+        else:
+            threshold = threshold[None]
+        weight = unknown.log_weight_of(self.people)
+        add_units("sorting", unknown, self.reference, self.people, self.axis, weight)
+        return noise, pm.Deterministic("sorting_threshold", threshold, dims=self.axis)
+
+    def log_likelihood(
+        self, unknown: Unknown, own: Any, group: SortingGroup, arrays: Sequence[Any], n: int
+    ) -> Any:
+        """Give that of each decision."""
+        form: dict[str, Any] = {"similarity": unknown.similarity, "reference": self.reference}
+        weight, size = unknown.log_weight_of(self.people), group.items.shape[1]
+        return decision_log_likelihood(
+            unknown.x, *own, *arrays, size=size, **form, log_weight=weight
+        )
+
+    @classmethod
+    def compared(
+        cls, table: pd.DataFrame, ids: Sequence[str]
+    ) -> Iterator[tuple[str, Floats, Integers, float]]:
+        """Give who sorted, and which pairs share a pile: of k objects k - 1 decisions."""
+        for trial in sortings_of(table, ids)[0]:
+            if len(trial.items) >= FEWEST:
+                pairs = np.stack(np.triu_indices(len(trial.items), 1), axis=1)
+                same = (trial.piles[pairs[:, 0]] == trial.piles[pairs[:, 1]]).astype(np.float64)
+                yield trial.participant, same, trial.items[pairs], float(len(trial.items) - 1)
+
+    @classmethod
+    def check(cls, table: pd.DataFrame, of: Checked) -> "RatedChecks":
+        """Compare piles with replicates, and predict each trial from the others."""
+        return check_sortings(table, of)
+
 
 def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) -> SortingGroup:
     rng = np.random.default_rng(seed)
@@ -113,47 +173,6 @@ def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) ->
         items[row, :k], pile[row, :k], shown[row, :k] = trial.items[order], trial.piles[order], 1
     who = np.array([sorters[trial.participant] for trial in trials], dtype=np.int32)
     return SortingGroup(items, pile, shown, who)
-
-
-def add_sortings(
-    x: Any,
-    data: Sortings,
-    similarity: str,
-    batch: Sequence[Sequence[Any]] | None = None,
-    *,
-    observed: bool = False,
-    log_weight: Any = None,
-) -> None:
-    """Add the trials to the open PyMC model: each sorter's noise and threshold, and potentials.
-
-    ``batch`` has symbolic stand-ins for the four arrays of each group; None: all trials. With
-    ``observed`` a group is an observed variable, the piles (T, k), instead of a potential.
-    ``log_weight``, (A, d), of each sorter, if people weigh the dimensions.
-    """
-    import pymc as pm
-
-    n = len(data.people)
-    noise = pooled_noise("sorting_noise", "sorting", TYPICAL_NOISE, n, "sorter")
-    threshold = pm.Normal("sorting_threshold_location", 0.5, 1.0)
-    if n > 1:
-        spread = pm.HalfNormal("sorting_threshold_spread", 0.5)
-        own = pm.Normal("sorting_threshold_offset", 0.0, 1.0, dims="sorter")
-        threshold = threshold + spread * own
-    else:
-        threshold = threshold[None]
-    threshold = pm.Deterministic("sorting_threshold", threshold, dims="sorter")
-    form: dict[str, Any] = {"similarity": similarity, "reference": data.reference}
-    add_units("sorting", x, data.reference, similarity, data.people, "sorter", log_weight)
-    for number, group in enumerate(data.groups):
-        name = f"{POTENTIAL}{number}"
-        if observed:
-            _observe(name, (x, noise, threshold), log_weight, group, form)
-            continue
-        arrays = batch[number] if batch is not None else group.arrays
-        logs = decision_log_likelihood(
-            x, noise, threshold, *arrays, size=group.items.shape[1], log_weight=log_weight, **form
-        )
-        pm.Potential(name, logs.sum())
 
 
 def decision_log_likelihood(
@@ -217,53 +236,6 @@ def trial_similarities(
     return (s - origin[:, None, None]) / unit[:, None, None]
 
 
-def _observe(
-    name: str, unknown: tuple[Any, ...], log_weight: Any, group: SortingGroup, form: dict[str, Any]
-) -> None:
-    """Add a group of trials as an observed variable, which can be simulated."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    items, pile, shown, sorter = group.arrays
-    if log_weight is None:
-        log_weight = pt.zeros((unknown[1].shape[0], unknown[0].shape[1]))
-
-    def logp(value: Any, x: Any, noise: Any, threshold: Any, log_weight: Any) -> Any:
-        arrays = items, value.astype("int32"), shown, sorter
-        size = items.shape[1]
-        logs = decision_log_likelihood(
-            x, noise, threshold, *arrays, size=size, log_weight=log_weight, **form
-        )
-        return logs.sum(axis=1)
-
-    def simulate(
-        x: Any, noise: Any, threshold: Any, log_weight: Any, rng: Any = None, size: Any = None
-    ) -> Any:
-        kernel, pairs = find_kernel(form["similarity"]), form["reference"]
-        own = np.exp(log_weight / 2)[sorter]
-        known = [kernel.rows(x[pairs[:, 0]] * root, x[pairs[:, 1]] * root) for root in own]
-        seen = [x[row] * root for row, root in zip(items, own, strict=True)]
-        s = np.stack(
-            [
-                (kernel.matrix(z, z) - one.mean()) / one.std()
-                for z, one in zip(seen, known, strict=True)
-            ]
-        )
-        gain = (s - threshold[sorter][:, None, None]) / noise[sorter][:, None, None]
-        return in_order(draw_piles(gain, shown, rng), shown)
-
-    pm.CustomDist(
-        name,
-        *unknown,
-        log_weight,
-        random=simulate,
-        logp=logp,
-        signature="(m,d),(a),(a),(a,d)->({},{})".format(*pile.shape),
-        observed=in_order(pile, shown),
-        dims=name_axes(name, ("trial", "place"), pile.shape),
-    )
-
-
 def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integers:
     """Draw the piles of every trial, (T, k), numbered from 0; -1 where padded.
 
@@ -284,10 +256,118 @@ def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integer
     return np.where(there, member.argmax(axis=2), -1)
 
 
-def in_order(pile: Integers, shown: Floats) -> Integers:
-    """Count piles of each trial in order of their first objects, (T, k); padding has its own."""
-    numbered = [
-        pd.factorize(np.where(there > 0, own, -2 - np.arange(len(own))))[0]
-        for own, there in zip(pile, shown, strict=True)
-    ]
-    return np.stack(numbered).astype(np.int64)
+def check_sortings(table: pd.DataFrame, of: Checked) -> "RatedChecks":
+    """Compare piles with replicates, and predict each trial from the others."""
+    from twoalike.embedding._follow import (
+        Follow,
+        RatedChecks,
+        ReplicateTally,
+        Seen,
+        known_rows,
+        rounds,
+        scored,
+    )
+    from twoalike.embedding._judged import drawn, labels_of
+
+    posterior, which, seed = of.posterior, of.which, of.seed
+    names = labels_of(posterior, "sorter")
+    known, left_out = known_rows(posterior, table, ("item",), names, "sortings")
+    data = Sortings.from_table(known, posterior.ids)
+    own = pd.Index(names).get_indexer(pd.Index(data.people))
+    groups = [SortedTrials(group, own[group.sorter]) for group in data.groups]
+    seen = Seen(posterior, "sorting", names)
+    threshold = drawn(posterior, "sorting_threshold")
+    rng = np.random.default_rng([seed, 6])
+    who = np.concatenate([group.who for group in groups])
+    size = np.concatenate([group.size - 1 for group in groups])
+    follow = Follow("sortings", names, who, size)
+    piles = ReplicateTally(("piles a trial", "largest pile", "objects alone"))
+    observed = [group.summary(group.pile) for group in groups]
+    logs = np.empty((len(which), len(who)))
+    n_pairs = sum(group.pile.shape[1] * group.pile.size for group in groups)
+    for number, (draw, times) in enumerate(rounds(which, n_pairs, "sortings")):
+        s = [seen.trials(draw, group.group.items, group.who) for group in groups]
+        gain = [
+            (each - threshold[draw, group.who][:, None, None])
+            / seen.noise[draw, group.who][:, None, None]
+            for each, group in zip(s, groups, strict=True)
+        ]
+        r = _together(groups, s, [group.pile for group in groups])
+        logs[number] = np.concatenate(
+            [group.log_probability(each) for each, group in zip(gain, groups, strict=True)]
+        )
+        for _ in range(times):
+            again = [group.replicate(each, rng) for each, group in zip(gain, groups, strict=True)]
+            follow.add(r, _together(groups, s, again))
+            summary = [group.summary(pile) for group, pile in zip(groups, again, strict=True)]
+            piles.add(_mean_of(observed), _mean_of(summary))
+    trials = np.bincount(who, minlength=len(names))
+    guess = sum(group.log_guess() for group in groups) / size.sum()
+    score = scored(
+        posterior, logs, size.astype(np.float64), int(size.sum()), float(guess), of.fitted
+    )
+    plain = follow.result(trials, len(who), left_out + data.left_out)
+    comparisons = piles.comparisons(np.full(3, len(who)))
+    return RatedChecks(**vars(plain) | {"calibration": comparisons}, score=score)
+
+
+def _mean_of(parts: Sequence[Floats]) -> Floats:
+    return np.asarray(np.concatenate(parts, axis=1).mean(axis=1))
+
+
+def _together(
+    groups: "Sequence[SortedTrials]", s: Sequence[Floats], piles: Sequence[Integers]
+) -> Floats:
+    """Correlation over a trial's pairs of similarity with being in one pile, of every trial."""
+    from twoalike.embedding._follow import correlations
+
+    found = []
+    for group, each, pile in zip(groups, s, piles, strict=True):
+        trial, first, second = group.pairs
+        same = (pile[trial, first] == pile[trial, second]).astype(np.float64)
+        found.append(correlations(each[trial, first, second], same, trial))
+    return np.concatenate(found)
+
+
+class SortedTrials:
+    """Trials of about one size: T trials of up to k objects, by ``who`` among the posterior's."""
+
+    def __init__(self, group: SortingGroup, who: Integers) -> None:
+        self.group, self.who = group, who
+        self.shown = group.shown > 0
+        self.pile = np.where(self.shown, group.pile, -1)
+        self.size = self.shown.sum(axis=1)
+        both = np.triu(self.shown[:, :, None] & self.shown[:, None, :], 1)
+        self.pairs: Any = np.nonzero(both)
+
+    def _options(self, gain: Floats, member: Floats) -> tuple[Floats, Floats]:
+        """Gain of each pile over a new one for each object, (T, k, k), and its members so far."""
+        before = members_known(gain.shape[1]) * (self.shown[:, :, None] & self.shown[:, None, :])
+        count = before @ member
+        mean = (before * gain) @ member / np.maximum(count, 1)
+        return np.where(count > 0, mean, _NEVER), count
+
+    def log_probability(self, gain: Floats) -> Floats:
+        """Of the piles of each trial, (T,): as in :mod:`twoalike.embedding._sortings`."""
+        k = gain.shape[1]
+        member = (self.pile[:, :, None] == np.arange(k)).astype(np.float64)
+        options, count = self._options(gain, member)
+        norm = np.logaddexp(0.0, np.logaddexp.reduce(options, axis=2))
+        joined = (np.where(count > 0, options, 0.0) * member).sum(axis=2)
+        return np.asarray(((joined - norm) * self.shown).sum(axis=1))
+
+    def log_guess(self) -> float:
+        """Negative log-probability of all trials if each option of a decision is equally likely."""
+        member = (self.pile[:, :, None] == np.arange(self.pile.shape[1])).astype(np.float64)
+        _, count = self._options(np.zeros((*self.pile.shape, self.pile.shape[1])), member)
+        return float((np.log1p((count > 0).sum(axis=2)) * self.shown).sum())
+
+    def replicate(self, gain: Floats, rng: np.random.Generator) -> Integers:
+        """Draw piles, (T, k), numbered from 0; -1 where padded."""
+        return draw_piles(gain, self.group.shown, rng)
+
+    def summary(self, pile: Integers) -> Floats:
+        """Count piles; shares of the objects in the largest, and alone in theirs, (3, T)."""
+        counts = (pile[:, :, None] == np.arange(pile.shape[1])).sum(axis=1)
+        largest, alone = counts.max(axis=1) / self.size, (counts == 1).sum(axis=1) / self.size
+        return np.stack([(counts > 0).sum(axis=1), largest, alone])

@@ -10,15 +10,16 @@ mixture of fits predicts better (docs/decisions/modeling.md).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from twoalike.choice import anchored_log_choice, log_choice
+from twoalike.choice import log_choice
+from twoalike.embedding._choices import GIVEN, ChoiceGroup
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import Start, find_kernel
-from twoalike.study import Floats
+from twoalike.study import Floats, Integers
 
 FEWEST = 100
 """Choices an object, below which their spectrum is mostly noise and a fit starts at random."""
@@ -53,13 +54,14 @@ class Spectrum:
     def of(cls, data: Data, similarity: str) -> "Spectrum | None":
         """Find it, or None where choices are too few or agree on nothing."""
         m = len(data.ids)
-        if not tells(len(data.items), m):
+        if not tells(len(data.choices), m):
             return None
         rng = np.random.default_rng(0)
-        shuffled = replace(data, items=rng.permuted(data.items, axis=1))
+        rows = [(group, group.items) for group in data.choices.groups]
+        shuffled = [(group, rng.permuted(items, axis=1)) for group, items in rows]
         centred = similarity == "distance"
-        noise, _ = _leading(score_matrix(shuffled), 1, centred=centred)
-        values, vectors = _leading(score_matrix(data), min(MOST, m - 2), centred=centred)
+        noise, _ = _leading(score_matrix(shuffled, m), 1, centred=centred)
+        values, vectors = _leading(score_matrix(rows, m), min(MOST, m - 2), centred=centred)
         there = values > noise
         if not there.any():
             return None
@@ -90,7 +92,12 @@ class Spectrum:
         He and Simon 2005, doi:10.1137/1.9781611972757.70), from random coordinates.
         """
         values, vectors = self.values, self.vectors
-        first, second = self.data.items[:ROWS, 0], self.data.items[:ROWS, 1]
+        first, second = np.concatenate(
+            [
+                group.items[:ROWS, group.question.pairs[group.question.slopes.argmax()]]
+                for group in self.data.choices.groups  # the pair that each answer keeps
+            ]
+        ).T
         known = ((vectors[first] * values) * vectors[second]).sum(axis=1)
         floor = -float(np.quantile(known, 0.01))  # of a pair that has nothing in common
         size = np.sqrt(max(known.mean() + floor, SMALL**2) / d)
@@ -120,21 +127,22 @@ def tells(n: int, m: int) -> bool:
     return 3 * n >= FEWEST * m
 
 
-def score_matrix(data: Data) -> Any:
+def score_matrix(rows: Sequence[tuple[ChoiceGroup, Integers]], m: int) -> Any:
     """Gradient of the log-likelihood in the similarities where all are equal, sparse, (m, m).
 
-    It is divided by the information of an average pair, so that it has the scale of similarities.
+    Of groups of choices and their items, the answer given first. It is divided by the information
+    of an average pair, so that it has the scale of similarities.
     """
     from scipy.sparse import coo_array
 
-    first, second, last = data.items.T
-    share = np.where(data.anchored, 1 / 2, 1 / 3)
-    # The pair chosen, the pair not chosen, and the third pair, which anchored choices do not have.
-    gains = np.concatenate([1 - share, -share, np.where(data.anchored, 0.0, -share)])
-    rows, columns = np.concatenate([first, first, second]), np.concatenate([second, last, last])
-    m = len(data.ids)
-    information = (share * (1 - share) * np.where(data.anchored, 2, 3)).sum() / (m * (m - 1) / 2)
-    half = coo_array((gains / information, (rows, columns)), shape=(m, m)).tocsr()
+    gains, ends, information = [], [], 0.0
+    for group, items in rows:
+        slopes = group.question.slopes
+        gains.append(np.repeat(slopes, len(items)))
+        ends.append(np.concatenate([items[:, pair] for pair in group.question.pairs]))
+        information += len(items) * float((slopes**2).sum()) / (m * (m - 1) / 2)
+    pairs = np.concatenate(ends).T
+    half = coo_array((np.concatenate(gains) / information, pairs), shape=(m, m)).tocsr()
     return half + half.T
 
 
@@ -156,14 +164,20 @@ def _leading(scores: Any, k: int, *, centred: bool) -> tuple[Floats, Floats]:
 
 def _root_of_factor(x: Floats, data: Data, similarity: str) -> float:
     """Square root (of distances: itself) of the factor that fits the choices best."""
-    kernel, some = find_kernel(similarity), data.take(slice(ROWS), others=False)
-    chosen, other, third = kernel.triplets(x, some.items)
+    kernel = find_kernel(similarity)
+    known = [
+        (group.question, kernel.pairs(x, group.items[:ROWS], group.question.pairs))
+        for group in data.choices.groups
+    ]
 
     def fit(factor: float) -> float:
-        pairs = (factor * chosen, factor * other, factor * third)
-        odd = log_choice(pairs, 1.0, GUESSES)[2]
-        near = anchored_log_choice(pairs[:2], 1.0, GUESSES)[0]
-        return float(np.where(some.anchored, near, odd).mean())
+        logs = [
+            log_choice([factor * side for side in pairs], 1.0, GUESSES, question=of, answers=GIVEN)[
+                0
+            ]
+            for of, pairs in known
+        ]
+        return float(np.concatenate(logs).mean())
 
     best = max(FACTORS, key=fit)
     return best if similarity == "distance" else float(np.sqrt(best))

@@ -11,6 +11,7 @@ parameters of their own, partially pooled; the shift is a share of their shortes
 share for all. A time that is unknown, or not positive, is left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -48,18 +49,15 @@ class Clocks:
     slope: Any
     noise: Any
 
-    def log_density(
-        self, sides: tuple[Any, Any, Any], times: Any, judge: Any, anchored: Any, xp: ModuleType
-    ) -> Any:
+    def log_density(self, odds: Sequence[Any], times: Any, judge: Any, xp: ModuleType) -> Any:
         """Log density of each time, (n,), 0 where it is NaN.
 
-        ``sides`` are the log-odds of the answers, (n,) each; the third is none where ``anchored``.
+        ``odds`` are the log-odds of the answers, (n,) each.
         """
-        first, second, third = sides
-        high, low = xp.maximum(first, second), xp.minimum(first, second)
-        gap = xp.maximum(high, third) - xp.maximum(low, xp.minimum(high, third))
-        if anchored is not None:
-            gap = xp.where(anchored, high - low, gap)
+        best, second = xp.maximum(odds[0], odds[1]), xp.minimum(odds[0], odds[1])
+        for other in odds[2:]:
+            best, second = xp.maximum(best, other), xp.maximum(second, xp.minimum(best, other))
+        gap = best - second
         half = xp.maximum(gap / 2, LEAST_GAP)
         known = times > 0
         shift, noise = self.shift[judge], self.noise[judge]

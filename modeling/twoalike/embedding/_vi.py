@@ -16,27 +16,24 @@ pairs of objects cost less than those of the judged triplets do; then only the d
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.embedding._choices import Choices, choice_log_likelihood
 from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._density import Density, jax_density
-from twoalike.embedding._dissimilarities import PairGroup
-from twoalike.embedding._layouts import LayoutGroup
-from twoalike.embedding._model import Data, Form, cheaper_whole, log_likelihood
-from twoalike.embedding._sets import SETS, SetGroup
+from twoalike.embedding._model import Data, Form, cheaper_whole
+from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
 FITS = 4
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature", "weight", "time")
-TRIALS = 200  # arrangements a step
-PAIRS = 50_000  # entries of matrices of dissimilarities or sortings a step, or one; ratings
 RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
 """Fewer judgments than -> peak learning rate. From a hundred thousand judgments on .06 is better
 than .03; with a hundred judgments of more objects than that, some fits diverge at .03."""
@@ -126,65 +123,29 @@ def _observers(density: Density) -> Booleans:
     return np.repeat([name.startswith(OBSERVERS) for name in density.names], sizes)
 
 
-def rows_a_step(data: Data) -> list[int]:
-    """Rows of each of ``data.groups`` that a step sees: all, or a random part."""
-    pairs, layouts, sets = data.dissimilarities, data.layouts, data.sets
-    entries = 0 if pairs is None else sum(group.values.size for group in pairs.groups)
+def rows_a_step(data: Data, batch: int | None = None) -> list[int]:
+    """Rows of each of ``data.groups`` that a step sees: all, or a random part.
 
-    def part(group: Any) -> float:
-        if isinstance(group, LayoutGroup):
-            return 0 if layouts is None else layouts.n_trials / TRIALS
-        if isinstance(group, PairGroup):
-            return entries / PAIRS
-        if isinstance(group, SetGroup):
-            return 0 if sets is None else sets.size / SETS
-        return float(group.entries) / PAIRS
-
-    return [int(np.ceil(group.size / max(1.0, part(group)))) for group in data.groups]
+    ``batch`` is the number of choices; None: all.
+    """
+    rows = []
+    for kind in data.kinds:
+        most = kind.at_once
+        if isinstance(kind, Choices):
+            most = len(kind) if batch is None else batch
+        share = min(1.0, most / sum(group.entries for group in kind.groups))
+        rows += [int(np.ceil(group.size * share)) for group in kind.groups]
+    return rows
 
 
-def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
-    """Log-likelihood of all but triplets, from some rows of each group."""
-    import jax
-
-    if not data.groups:
-        return lambda values, key, columns: 0.0
-    sizes = rows_a_step(data)
-
-    def fit(values: Any, key: Any, columns: Any) -> Any:
-        arrays, weights = [], []
-        for group, size, number in zip(columns, sizes, range(len(sizes)), strict=True):
-            n = len(group[-1])
-            draw = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, n)
-            # What all rows share has one row.
-            arrays += [a if size == n or len(a) == 1 else a[draw] for a in group]
-            weights.append(n / size)
-        logs = density.groups(*values, *arrays)
-        return sum(weight * log for weight, log in zip(weights, logs, strict=True))
-
-    return fit
-
-
-def columns_of(data: Data) -> list[Any]:
-    """Judgments as JAX arrays: items, judge and, where there are any, references and times."""
-    import jax.numpy as jnp
-
-    columns = [jnp.asarray(data.items), jnp.asarray(data.judge)]
-    if data.anchored.any():
-        columns.append(jnp.asarray(data.anchored, jnp.int8))
-    if data.times is not None:
-        columns.append(jnp.asarray(data.times))
-    return columns
-
-
-def _group_columns(data: Data) -> list[list[Any]]:
-    """All but triplets as JAX arrays, by group."""
+def columns_of(data: Data) -> list[list[Any]]:
+    """Judgments as JAX arrays, by group."""
     import jax.numpy as jnp
 
     return [[jnp.asarray(array) for array in group.arrays] for group in data.groups]
 
 
-def _loss(family: Family, data: Data, batch: int) -> Callable[..., Any]:
+def _loss(family: Family, data: Data, sizes: Sequence[int]) -> Callable[..., Any]:
     """Negative evidence bound a judgment, for some judgments and a weight of the KL term.
 
     The judgments are arguments: as constants they would be part of the program, and JAX's cache
@@ -192,17 +153,22 @@ def _loss(family: Family, data: Data, batch: int) -> Callable[..., Any]:
     """
     import jax
 
-    density = family.density
-    n, group_fit = data.size, _group_fit(density, data)
-    weight = len(data.items) / max(batch, 1)
+    density, n = family.density, data.size
 
-    def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any, judged: Any) -> Any:
-        columns, groups = judged
+    def loss(q: Any, noise: Any, key: Any, kl_weight: Any, judged: Any) -> Any:
         values = family.values(q, noise)
-        if rows is not None:
-            columns = [column[rows] for column in columns]
-        fit = density.likelihood(*values, *columns)[0] * weight
-        fit = fit + group_fit(values, jax.random.fold_in(key, 1), groups)
+        arrays, weights = [], []
+        for number, (group, size) in enumerate(zip(judged, sizes, strict=True)):
+            count = len(group[-1])
+            if size < count:
+                rows = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, count)
+                rows = jax.lax.optimization_barrier(rows)
+                # What all rows share has one row.
+                group = [array if len(array) == 1 else array[rows] for array in group]  # noqa: PLW2901
+            arrays += group
+            weights.append(count / size)
+        logs = density.groups(*values, *arrays)
+        fit = sum(weight * log for weight, log in zip(weights, logs, strict=True))
         return -(fit + kl_weight * (density.prior(*values)[0] + q.rows[1].sum())) / n
 
     return loss
@@ -220,8 +186,7 @@ def many_steps(
     import jax.numpy as jnp
     import optax
 
-    n, batch = len(data.items), plan.batch
-    loss = _loss(family, data, batch)
+    loss = _loss(family, data, rows_a_step(data, plan.batch))
     grow = max(config.warmup * plan.steps, 1.0)
     observers = jnp.asarray(_observers(family.density))
 
@@ -234,13 +199,9 @@ def many_steps(
 
     def one(carry: Any, drawn: Any, judged: Any) -> Any:
         (q, state, key), (step, noise) = carry, drawn
-        k_rows, k_groups = keys(key, step)
-        rows = None
-        if batch < n:
-            drawn_rows = jax.random.randint(k_rows, (batch,), 0, n)
-            rows = jax.lax.optimization_barrier(drawn_rows)
         weight = jnp.minimum(1.0, (step + 1) / grow).astype(jnp.float32)
-        value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight, judged)
+        rows_key = keys(key, step)[0]
+        value, gradient = jax.value_and_grad(loss)(q, noise, rows_key, weight, judged)
         held = observers & (step < config.hold * plan.steps)
         gradient = gradient._replace(rows=jnp.where(held, 0.0, gradient.rows))
         gradient = jax.lax.optimization_barrier(gradient)
@@ -266,15 +227,11 @@ MOST_AT_ONCE = 150_000
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in all, judgments a step, the learning rate at its peak.
-
-    ``matrix``: the similarities of all pairs of objects are computed, and looked up.
-    """
+    """Steps in all, choices a step, the learning rate at its peak."""
 
     steps: int
     batch: int
     rate: float
-    matrix: bool = False
 
 
 def plan_steps(
@@ -296,7 +253,7 @@ def plan_steps(
     steps = config.steps or (2000 if tells(n_judgments, n_objects) else max(3000, passes))
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
     whole_chunks = -(-steps // CHUNK) * CHUNK
-    return Plan(whole_chunks, batch, rate, not weights and cheaper_whole(n_objects, batch))
+    return Plan(whole_chunks, batch, rate)
 
 
 START_LOG_SD = -2.0
@@ -332,33 +289,30 @@ def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any
     import jax
     import jax.numpy as jnp
 
-    items, judge, *rest = columns_of(replace(held, times=None))
-    batch = (items, judge, rest[0] if rest else None)
-    density = family.density
+    choices = held.choices.without_times()
+    groups = columns_of(held.with_choices(choices))
+    density, kernel = family.density, find_kernel(form.similarity)
     place = {name: number for number, name in enumerate(density.outputs)}
 
     @jax.jit
-    def look(q: Any, key: Any, batch: Any) -> Any:
+    def look(q: Any, key: Any, groups: Any) -> Any:
         def one(k: Any) -> Any:
             found = density.quantities(*family.values(q, family.noise(q, k)))
-            x, temperature, lapse = (
-                found[place[name]] for name in ("embedding", "temperature", "lapse")
-            )
-            return log_likelihood(
-                x,
-                temperature,
-                lapse,
-                batch,
-                similarity=form.similarity,
-                matrix=False,
-                xp=jnp,
-                log_weight=found[place["log_weight"]] if form.weights else None,
+            known = [found[place[name]] for name in ("embedding", "temperature", "lapse")]
+            weight = found[place["log_weight"]] if form.weights else None
+            return jnp.concatenate(
+                [
+                    choice_log_likelihood(
+                        *known, (items, judge), of.question, kernel, jnp, log_weight=weight
+                    )
+                    for of, (items, judge) in zip(choices.groups, groups, strict=True)
+                ]
             )
 
         logs = jax.lax.map(one, jax.random.split(key, HELD_DRAWS))
         return -(jax.nn.logsumexp(logs, axis=0) - jnp.log(HELD_DRAWS)).mean()
 
-    return lambda q, key: float(look(q, key, batch))
+    return lambda q, key: float(look(q, key, groups))
 
 
 def fit_vi(
@@ -407,10 +361,10 @@ def _fit_in_single(
 
     parts = parts or [data] * (config.chains or FITS)
     n_fits = len(parts)
-    plan = plan_steps(config, len(parts[0].items), len(data.ids), weights=form.weights)
+    plan = plan_steps(config, len(parts[0].choices), len(data.ids), weights=form.weights)
     rngs = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]
     starts = starts_near(parts, form, rngs)
-    density = jax_density(data, form, starts, matrix=plan.matrix)
+    density = jax_density(data, form, starts, rows_a_step(parts[0], plan.batch))
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     family = Family.of(density)
     many = many_steps(family, parts[0], config, plan, optimiser)
@@ -426,7 +380,7 @@ def _fit_in_single(
         bar.update(task, completed=sum(fit.done for fit in fits))
         for number, fit in enumerate(fits):
             key = jax.random.fold_in(jax.random.key(config.seed), number)
-            judged = columns_of(parts[number]), _group_columns(parts[number])
+            judged = columns_of(parts[number])
             while fit.done < plan.steps:
                 fit.go_on(many, key, judged)
                 between()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import helmert
 
+from twoalike.choice import log_choice
+from twoalike.embedding._choices import ChoiceGroup
 from twoalike.embedding._model import LOG_PRIOR, Data
 from twoalike.embedding._observer_draws import pick, tables_of
 from twoalike.embedding._parts import find_kernel
@@ -32,9 +34,10 @@ def draw_weights(
 
     ``draws`` holds the model's quantities by name, each (fits, S, ...); temperatures and lapses
     count as known. The priors are those of the model (:mod:`twoalike.embedding._people`). Unchanged
-    where people have no weights, or judgments other than of triplets tell of them as well.
+    where people have no weights, or other judgments than choices of one answer tell of them too.
     """
-    if "log_weight" not in draws or not len(data.items) or data.groups:
+    ranked = any(group.question.ranked for group in data.choices.groups)
+    if "log_weight" not in draws or not len(data.choices) or not data.only_choices or ranked:
         return draws
     names = (
         "log_weight",
@@ -45,14 +48,12 @@ def draw_weights(
     )
     found = {name: draws[name].copy() for name in names if name in draws}
     found |= {name: v.copy() for name, v in draws.items() if name.startswith(f"{LOG_PRIOR}weight")}
-    order = np.argsort(data.judge, kind="stable")
-    ordered = data.take(order)
     for fit, x in enumerate(draws["embedding"]):
         centre = draws["log_weight"][fit].mean(axis=0)
-        for part in tables_of(len(x), len(data.items)):
+        for part in tables_of(len(x), len(data.choices)):
             near = part[len(part) // 2]
             noise = draws["temperature"][fit, near], draws["lapse"][fit, near]
-            people = _People.of(ordered, x[near], centre, *noise, similarity)
+            people = _People.of(data, x[near], centre, *noise, similarity)
             for name, values in people.draw(len(part), rng).items():
                 found[name][fit, part] = values
     return draws | found
@@ -83,22 +84,23 @@ class _People:
         lapse: Floats,
         similarity: str,
     ) -> "_People":
-        """Expand the likelihood of choices in the order of their judges around log weights (P, D).
+        """Expand the likelihood of choices around log weights (P, D).
 
         J is Fisher's expected information, which is never negative.
         """
         basis = helmert(x.shape[1]).T
-        score, root = _scores(data, x, log_weight, temperature, lapse, similarity)
-        ends = np.searchsorted(data.judge, np.arange(len(log_weight) + 1))
         v = log_weight @ basis
-        gradient = np.add.reduceat(
-            np.append(score @ basis, np.zeros((1, v.shape[1])), axis=0), ends[:-1]
-        )
-        gradient[ends[:-1] == ends[1:]] = 0  # who gave no judgment
-        information = np.empty((*v.shape, v.shape[1]))
-        for person, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
-            own = root[first:last].reshape(-1, x.shape[1]) @ basis
-            information[person] = own.T @ own
+        gradient = np.zeros_like(v)
+        information = np.zeros((*v.shape, v.shape[1]))
+        for group in data.choices.groups:
+            order = np.argsort(group.judge, kind="stable")
+            ordered = group.take(order)
+            score, root = _scores(ordered, x, log_weight, temperature, lapse, similarity)
+            ends = np.searchsorted(ordered.judge, np.arange(len(v) + 1))
+            for person, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+                gradient[person] += score[first:last].sum(axis=0) @ basis
+                own = root[first:last].reshape(-1, x.shape[1]) @ basis
+                information[person] += own.T @ own
         precision, axes = np.linalg.eigh(information)
         precision = np.maximum(precision, 0)
         pull = np.einsum("pij,pi->pj", axes, gradient) + precision * np.einsum(
@@ -186,7 +188,7 @@ class _People:
 
 
 def _scores(
-    data: Data,
+    group: ChoiceGroup,
     x: Floats,
     log_weight: Floats,
     temperature: Floats,
@@ -196,25 +198,20 @@ def _scores(
     """Gradient of each answer's log-probability by its judge's log weights, (n, D).
 
     And for Fisher's information, over the answers that could have been given, gradients of their
-    probabilities over the probabilities' roots, (n, 3, D).
+    probabilities over the probabilities' roots, (n, A, D).
     """
-    roots = np.exp(log_weight / 2)[data.judge].astype(np.float32)
-    rows = [x[data.items[:, place]] * roots for place in range(3)]
-    heat = temperature[data.judge].astype(np.float32)[:, None]
-    kernel = find_kernel(similarity)
-    parts = [kernel.by_log_weight(rows[a], rows[b]) / heat for a, b in ((0, 1), (0, 2), (1, 2))]
-    sides = [kernel.rows(rows[a], rows[b]) / heat[:, 0] for a, b in ((0, 1), (0, 2), (1, 2))]
-    # Answers in the order of a fit's data: the pair that was chosen is the first.
-    logits = np.stack(sides, axis=1)
-    logits[data.anchored, 2] = -np.inf
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    parts_by_answer = np.stack(parts, axis=1)  # (n, 3, D)
-    by_answer = p[:, :, None] * (
-        parts_by_answer - np.einsum("na,nad->nd", p, parts_by_answer)[:, None]
-    )
-    rate = lapse[data.judge].astype(np.float32)[:, None]
-    mixed = rate / np.where(data.anchored, 2, 3)[:, None] + (1 - rate) * p
+    kernel, question, judge = find_kernel(similarity), group.question, group.judge
+    roots = np.exp(log_weight / 2)[judge].astype(np.float32)
+    rows = [x[group.items[:, place]] * roots for place in range(question.items)]
+    heat = temperature[judge].astype(np.float32)[:, None]
+    sides = [kernel.rows(rows[a], rows[b]) / heat[:, 0] for a, b in question.pairs]
+    parts = [kernel.by_log_weight(rows[a], rows[b]) / heat for a, b in question.pairs]
+    # The answer that was given is the first.
+    p = np.exp(log_choice(sides, question=question)).T
+    by_score = np.stack(question.scores(parts), axis=1)  # (n, A, D)
+    by_answer = p[:, :, None] * (by_score - np.einsum("na,nad->nd", p, by_score)[:, None])
+    rate = lapse[judge].astype(np.float32)[:, None]
+    mixed = rate * question.chance + (1 - rate) * p
     slope = (1 - rate)[:, :, None] * by_answer
     return slope[:, 0] / mixed[:, :1], slope / np.sqrt(mixed)[:, :, None]
 

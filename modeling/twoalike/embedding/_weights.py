@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import ChoiceKind
+from twoalike.choice import Question
 from twoalike.embedding._observers import COVARIATES, Observers
 from twoalike.embedding._parts import Kernel
 from twoalike.judgments import person_of
@@ -29,6 +29,8 @@ GROUP_OF = "participant_group"
 """Coordinate of a posterior: the group of each participant."""
 LIKENESS = ("group", "participant")
 """Attributes of the posterior of a group or of a participant: its name."""
+OTHER_AXES = ("arranger", "source", "rater", "sorter")
+"""Axes of those who gave other judgments than choices."""
 OF_WEIGHTS = (
     "log_weight",
     "group_log_weight",
@@ -108,17 +110,16 @@ class Weights:
         return np.append(self.roots(draw), np.ones((1, self.log.shape[2])), axis=0)[judges]
 
     def mean_pairs(
-        self, kernel: Kernel, x: Floats, triplets: Integers, judges: Integers
-    ) -> tuple[Floats, Floats, Floats]:
-        """Mean over draws of the similarities of triplets (n, 3) to their judges, (n,) each.
+        self, kernel: Kernel, x: Floats, items: Integers, judges: Integers, question: Question
+    ) -> list[Floats]:
+        """Mean over draws of the similarities of the question's pairs to their judges, (n,) each.
 
         Of unknown judges, -1, they are those of the embedding itself, (S, m, D).
         """
-        total = np.zeros((3, len(triplets)))
+        total = np.zeros((len(question.pairs), len(items)))
         for draw, values in enumerate(x):
-            total += kernel.triplets(values, triplets, roots=self.roots_of(draw, judges))
-        first, second, third = total / len(x)
-        return first, second, third
+            total += kernel.pairs(values, items, question.pairs, roots=self.roots_of(draw, judges))
+        return list(total / len(x))
 
     def new(self, draw: int) -> Floats:
         """By what each of a few new people multiplies coordinates, (N, D).
@@ -141,28 +142,33 @@ def weighted_answers(
     kernel: Kernel,
     draw: int,
     x: Floats,
-    triplets: Integers,
+    items: Integers,
     judges: Integers | None,
-    kind: ChoiceKind,
+    question: Question,
     *,
     lapse: bool,
 ) -> npt.NDArray[Any]:
-    """Probability of each of the three answers under one draw, shape (n, 3).
+    """Probability of each answer under one draw, shape (n, A).
 
-    As :meth:`Observers.answers`, but from the embedding ``x`` (m, D) and triplets (n, 3). Without
+    As :meth:`Observers.answers`, but from the embedding ``x`` (m, D) and items (n, k). Without
     ``lapse`` an unknown person has the embedding itself, that of the average participant.
     """
-    judges = np.full(len(triplets), -1) if judges is None else np.asarray(judges)
-    known, p = judges >= 0, np.empty((len(triplets), 3), dtype=np.float32)
-    who, shown = judges[known], triplets[known]
+    judges = np.full(len(items), -1) if judges is None else np.asarray(judges)
+    known, p = judges >= 0, np.empty((len(items), len(question.answers)), dtype=np.float32)
     if known.any():
-        own = kernel.triplets(x, shown, roots=weights.roots(draw)[who])
-        p[known] = observers.answers(draw, own, who, kind, lapse=lapse)
+        who = judges[known]
+        own = kernel.pairs(x, items[known], question.pairs, roots=weights.roots(draw)[who])
+        p[known] = observers.answers(draw, own, who, question, lapse=lapse)
     if not known.all():
-        shown = triplets[~known]
+        shown = items[~known]
         views = [x * root for root in weights.new(draw)] if lapse else [x]
-        pairs = [kernel.triplets(view, shown, kernel.whole(view, len(shown))) for view in views]
-        answers = [observers.answers(draw, one, None, kind, lapse=lapse) for one in pairs]
+        answers = [
+            observers.answers(draw, pairs, None, question, lapse=lapse)
+            for view in views
+            for pairs in [
+                kernel.pairs(view, shown, question.pairs, matrix=kernel.whole(view, shown.size))
+            ]
+        ]
         p[~known] = np.mean(answers, axis=0)
     return p
 
@@ -224,7 +230,7 @@ def _view(
     Of other people's arrangements and the like this is no embedding: they are left out too.
     """
     kept_people: dict[str, Any] = {"participant": people}
-    for axis in ("arranger", "source", "rater", "sorter"):
+    for axis in OTHER_AXES:
         if axis in group.coords:
             names = group[axis].values
             kept_people[axis] = names[np.isin(list(map(person_of, names)), people)]

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._columns import PAIR, TRIAL
-from twoalike.judgments._rated import ratings_table, sortings_table
 from twoalike.judgments._sheet import (
     NOTHING,
     BadRows,
@@ -21,10 +19,17 @@ from twoalike.judgments._sheet import (
     object_cells,
     seconds,
 )
-from twoalike.judgments._tables import check_new_table, object_ids, write_imported
-from twoalike.study import Floats, TwoalikeError, read_delimited
-
-type Objects = Sequence[str] | str | Path | None
+from twoalike.judgments._tables import (
+    PAIR,
+    TRIAL,
+    Objects,
+    check_new_table,
+    object_ids,
+    ratings_table,
+    sortings_table,
+    write_imported,
+)
+from twoalike.study import TwoalikeError
 
 
 def import_ratings(
@@ -62,15 +67,15 @@ def import_ratings(
     out, overwrite
         As in :func:`import_triplets`.
     """
-    target, sheet = check_new_table(out, overwrite), read_table(Path(file), (*PAIR, "rating"))
+    target, sheet = check_new_table(out, overwrite), Sheet.of_table(Path(file), (*PAIR, "rating"))
     sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)
     columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
     columns |= {name: sheet.text(name) for name in PAIR}
     note_mirrored(sheet, "rating")
     points = np.full(len(sheet.cells), np.nan if scale_points is None else float(scale_points))
     if "scale_points" in (sheet.header or ()):
-        points = numbers_of(sheet, "scale_points", missing=True)
-    rating, on_slider = numbers_of(sheet, "rating"), np.isnan(points)
+        points = sheet.numbers("scale_points", missing=True)
+    rating, on_slider = sheet.numbers("rating"), np.isnan(points)
     low, high = slider
     if not low < high:
         raise TwoalikeError(
@@ -117,7 +122,7 @@ def import_sortings(
     objects, response_time_unit, skip_bad, out, overwrite
         As in :func:`import_ratings`.
     """
-    target, sheet = check_new_table(out, overwrite), read_table(Path(file), ("item", "pile"))
+    target, sheet = check_new_table(out, overwrite), Sheet.of_table(Path(file), ("item", "pile"))
     sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad, once=True)
     columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
     columns.setdefault("trial", np.ones(len(sheet.cells), dtype=np.int64))
@@ -137,40 +142,11 @@ def import_sortings(
     return table
 
 
-def read_table(path: Path, needed: Sequence[str]) -> Sheet:
-    """Cells under a header that names what is needed."""
-    cells = read_delimited(path, f"a header with {', '.join(needed)}, and one judgment a line")
-    header = tuple(cells.iloc[0].fillna("").str.strip())
-    missing = [name for name in needed if header.count(name) != 1]
-    if missing or len(cells) < 2:
-        raise TwoalikeError(
-            where=path,
-            expected=f"a header that names {', '.join(needed)} once each, and rows below it",
-            found=", ".join(header) if missing else "no row",
-        )
-    return Sheet(path, cells.iloc[1:].reset_index(drop=True), header)
-
-
 def _optional(sheet: Sheet, names: Sequence[str], unit: TimeUnit | None) -> dict[str, Any]:
     read: dict[str, Callable[[str], Any]] = {name: sheet.filled for name in names}
-    read["trial"] = lambda name: numbers_of(sheet, name)
+    read["trial"] = sheet.numbers
     read["response_time"] = lambda name: seconds(sheet, name, unit)
     return {name: get(name) for name, get in read.items() if name in (sheet.header or ())}
-
-
-def numbers_of(sheet: Sheet, column: str, *, missing: bool = False) -> Floats:
-    """Numbers of a column, NaN where they may be missing, shape (n,)."""
-    cells = sheet.text(column) if missing else sheet.filled(column)
-    found = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-    absent = cells.str.lower().isin(("", "n/a", "nan")).to_numpy() & missing
-    bad = np.flatnonzero(~np.isfinite(found) & ~absent)
-    if len(bad):
-        raise TwoalikeError(
-            where=sheet.where(int(bad[0]), column),
-            expected="a number",
-            found=repr(cells.iloc[bad[0]]),
-        )
-    return np.asarray(found)
 
 
 def judged_rows(

@@ -22,10 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._meadows import MEDIA
-from twoalike.judgments._sets import ITEMS
-from twoalike.judgments._sheet import BadRows, check_plausible
-from twoalike.judgments._tables import check_new_table, choices_table, write_imported
+from twoalike.judgments._sheet import MEDIA, BadRows, check_plausible
+from twoalike.judgments._tables import ITEMS, check_new_table, choices_table, write_imported
 from twoalike.study import (
     TwoalikeError,
     load_pickled_data,

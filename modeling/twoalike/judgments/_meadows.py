@@ -22,12 +22,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twoalike.judgments._sheet import short_names
 from twoalike.judgments._tables import arrangements_table, check_new_table, write_imported
 from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, require_file
 
-MEDIA = re.compile(
-    r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
-)
 _MILLISECONDS = 1e11
 """Epoch times above this count milliseconds: in seconds it would be the year 5138."""
 _RIM = 0.55
@@ -241,10 +239,10 @@ def _stimulus_names(task: _Task) -> dict[str, str]:
         raise TwoalikeError(f"{task}: expected stimuli with id and name ({error!r}).") from error
     if len(names) < 2:
         raise TwoalikeError(f"{task}: expected a list of stimuli, found {len(names)}.")
-    short = {key: MEDIA.sub("", name) for key, name in names.items()}
-    for candidate in (short, names):
-        if len(set(candidate.values())) == len(candidate):
-            return candidate
+    short = short_names(list(names.values()))
+    found = {key: short[name] for key, name in names.items()}
+    if len(set(found.values())) == len(found):
+        return found
     twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
     raise TwoalikeError(f"{task}: two stimuli are named {twice!r}. Rename one in the file.")
 

@@ -1,38 +1,50 @@
 """Raw rows of a BIDS data set (``_beh.tsv``) as tables of judgments.
 
-A raw table of the multi-arrangement task has one row an image of a trial; images that lay outside
-the arena when the time was over were not placed. Other tasks are read in
-:mod:`twoalike.judgments._raw_tasks`.
-
-Data sets of other tools are read as well, if their tables have the columns that are needed.
+Data sets of other tools are read as well, if their tables have the columns that are needed. A raw
+row of a choice says which stimulus is which (``stimulus_1``, ...), where each was shown
+(``position_1``, ...) and what was chosen (an index into the stimuli, and its id). A choice wants
+the items in the order shown and the place of the chosen one in that order. Three images have places
+by name, of which the reference comes first; three to six have places by number, in reading order,
+and ``n_items`` tells how many there are. Arrangements and sortings have one row an image of a
+trial; images that lay outside the arena when the time was over were not placed.
 """
 
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._columns import trial_numbers
-from twoalike.judgments._tables import TABLES, JudgmentKind
+from twoalike.judgments._tables import ITEMS, MORE_ITEMS, TABLES, JudgmentKind
 from twoalike.registry import find_task
-from twoalike.study import Booleans, Integers, Study, TwoalikeError, counted, provenance
+from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 from twoalike.tables import (
-    BY_CONDITION,
+    ANCHORED_CHOICE,
+    CHOICE_COLUMNS,
+    LEVELS,
+    MANY_PLACES,
+    MANY_STIMULI,
+    MOST_ALIKE_PAIR,
     MULTI_ARRANGEMENT,
+    ODD_ONE_OF_MANY,
+    ODD_ONE_OUT,
+    PLACES,
+    POSITIONS,
+    REFERENCE,
+    STIMULI,
     Column,
     Fault,
     Table,
     make_frame,
     parse_text,
     typed,
-    write_frame,
 )
 
 type Rule = Callable[[pd.DataFrame], str | None]
@@ -41,18 +53,6 @@ type Rule = Callable[[pd.DataFrame], str | None]
 _NAME = re.compile(
     r"sub-(?P<participant>[0-9a-zA-Z+]+)(_ses-(?P<session>[0-9a-zA-Z+]+))?"
     r"_task-(?P<task>[0-9a-zA-Z+]+)(_run-[0-9]+)?_beh\.tsv"
-)
-_UNNAMED: tuple[JudgmentKind, ...] = ("dissimilarities", "ratings", "sortings")
-"""Kinds of judgments whose file in ``derived/`` is named by the kind alone."""
-_NOUNS = {
-    "choices": "choice",
-    "arrangements": "arrangement",
-    "ratings": "rating",
-    "sortings": "sorting",
-}
-ARRANGEMENT_COLUMNS = (
-    *("trial_index", "trial_type", "n_items", "stimulus"),
-    *("x", "y", "inside", "response_time"),
 )
 
 
@@ -180,97 +180,6 @@ def _read_text(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, bool]:
     return table, len(whole) < len(content)
 
 
-class LastTrials:
-    """Last trial of each session: those of a further run are numbered on."""
-
-    def __init__(self) -> None:
-        self._trial: dict[tuple[str, str | None], int] = {}
-
-    def add(self, session: RawSession, rows: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
-        """Complete the columns of one run by those that every task has."""
-        whose = (session.participant, session.session)
-        trial = rows["trial_index"] + self._trial.get(whose, 0)
-        if len(rows):
-            self._trial[whose] = int(trial.max())
-        about = {"participant": session.participant, "session": session.session, "trial": trial}
-        times = {name: rows[name] for name in ("trial_type", "response_time")}
-        return pd.DataFrame({**about, **columns, **times})
-
-
-def raw_table(
-    kind: JudgmentKind,
-    parts: Sequence[pd.DataFrame],
-    raw: str | Path,
-    objects: Sequence[str] | None,
-    nothing: str,
-) -> pd.DataFrame:
-    """Make the table of what was read of each session; ``nothing`` says that there is no row."""
-    rows = pd.concat(parts, ignore_index=True)
-    if not len(rows):
-        raise TwoalikeError(f"{len(parts)} sessions, but {nothing}", where=raw)
-    items = [rows[item] for item in TABLES[kind].items if item in rows]
-    seen = pd.unique(pd.concat(items, ignore_index=True).dropna())
-    return make_frame(dict(rows), TABLES[kind], raw, known_order(list(seen), objects, raw))
-
-
-def read_raw_arrangements(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all multi-arrangement trials of a BIDS data set.
-
-    Left out, and counted in ``table.attrs``: images outside the arena at the end of a trial
-    (``n_outside``), images then alone in their trial (``n_alone``), and a last trial that a
-    power cut tore (``n_torn``; resuming the session shows it again). Trials of a further run of
-    a session are numbered on from those of the run before.
-
-    Parameters and errors are those of :func:`read_raw`.
-    """
-    sessions, excluded = raw_sessions(raw, MULTI_ARRANGEMENT, ARRANGEMENT_COLUMNS, unusable)
-    counts, last = {"n_outside": 0, "n_alone": 0, "n_torn": 0}, LastTrials()
-    parts = [_arrangements_of(session, last, counts) for session in sessions]
-    nothing = "no trial has two images inside"
-    table = raw_table("arrangements", parts, raw, objects, nothing)
-    table.attrs.update(counts)
-    if unusable is not None:
-        table.attrs["excluded"] = excluded
-    return table
-
-
-def _arrangements_of(session: RawSession, last: LastTrials, counts: dict[str, int]) -> pd.DataFrame:
-    """Images placed in one run; those left out are added to ``counts``."""
-    raw = session.rows
-    trial = raw["trial_index"].to_numpy(np.int64)
-    whole = whole_trials(session, trial)
-    inside = raw["inside"].to_numpy(bool)
-    kept = whole & inside
-    alone = kept & (np.bincount(trial, kept, minlength=1)[trial] < 2)
-    counts["n_outside"] += int((whole & ~inside).sum())
-    counts["n_alone"] += int(alone.sum())
-    counts["n_torn"] += int(session.torn or not whole.all())
-    for column in ("x", "y"):
-        unplaced = kept & ~alone & raw[column].isna().to_numpy()
-        if unplaced.any():
-            row, expected = int(unplaced.argmax()), "a place of an image inside"
-            found = repr(session.text[column][row])
-            raise Fault(row, expected, found, column).error(session.path)
-    rows = raw[kept & ~alone]
-    columns = {
-        "item": rows["stimulus"],
-        "x": rows["x"],
-        "y": rows["y"],
-        "seat_angle": _numbers("seat_angle", session.text)[rows.index],
-        "moves": _numbers("n_moves", session.text)[rows.index],
-    }
-    return last.add(session, rows, columns)
-
-
-def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
-    """Cells of a column that other tools may lack; missing where they are no numbers."""
-    if column not in text.columns:
-        return pd.Series(np.nan, index=text.index)
-    return pd.to_numeric(text[column], errors="coerce")
-
-
 def whole_trials(session: RawSession, trial: Integers) -> Booleans:
     """Tell which rows belong to a trial all of whose rows are there, shape (n,).
 
@@ -304,162 +213,330 @@ def known_order(seen: Sequence[str], objects: Sequence[str] | None, raw: str | P
     return [name for name in objects if name in set(seen)]
 
 
-def collect_judgments(
-    study: Study | str | Path,
-    *,
-    allow_problems: bool = False,
-    announce: Callable[[str], object] | None = None,
-    left_out: Mapping[str, str] | None = None,
-    condition: str | None = None,
-) -> dict[JudgmentKind, Path]:
-    """Write a study's raw data as tidy tables into ``derived/``, one a kind of judgments.
+@dataclass(frozen=True)
+class _Asked:
+    """Question of a task, and its columns in raw tables.
 
-    Raw data are checked first. Sessions that the exclusion rule of study.toml leaves out are not
-    in the tables; the provenance of a table names the rule and these sessions.
+    ``numbers``, ``ids`` and ``expected`` are those of the numbers chosen, of the ids chosen and of
+    the right answer; ``order`` has the names of the places of three images.
+    """
+
+    kind: str
+    numbers: tuple[str, ...]
+    ids: tuple[str, ...]
+    expected: tuple[str, ...]
+    order: tuple[str, ...] = ()
+    stimuli: tuple[str, ...] = tuple(MANY_STIMULI)
+    places: tuple[str, ...] = tuple(MANY_PLACES)
+
+
+def _of_three(kind: str, order: tuple[str, ...]) -> _Asked:
+    chosen, expected = CHOICE_COLUMNS[kind == "anchored"]
+    shown = tuple(STIMULI), tuple(PLACES)
+    return _Asked(kind, ("response",), (chosen,), (expected,), order, *shown)
+
+
+_ASKED: Mapping[str, _Asked] = {
+    ODD_ONE_OUT: _of_three("odd_one_out", tuple(POSITIONS)),
+    ANCHORED_CHOICE: _of_three(
+        "anchored", (REFERENCE, *(place for place in POSITIONS if place != REFERENCE))
+    ),
+    ODD_ONE_OF_MANY: _Asked("odd_one_out", ("response",), ("odd_stimulus",), ("expected_odd",)),
+    MOST_ALIKE_PAIR: _Asked(
+        "most_alike",
+        ("response_1", "response_2"),
+        ("alike_1", "alike_2"),
+        ("expected_1", "expected_2"),
+    ),
+}
+
+
+_TRIAL = ("trial_index", "trial_type", "response_time")
+type _Read = Callable[["_Reader", RawSession], pd.DataFrame]
+
+
+@dataclass
+class _Reader:
+    """Makes the table of one task, session by session; ``counts`` says what is left out."""
+
+    raw: str | Path
+    task: str
+    kind: JudgmentKind
+    columns: tuple[str, ...]
+    counts: dict[str, int]
+
+    def table(
+        self, objects: Sequence[str] | None, unusable: Rule | None, of_session: _Read, nothing: str
+    ) -> pd.DataFrame:
+        """Read all sessions; ``nothing`` says that there is no row."""
+        sessions, excluded = raw_sessions(self.raw, self.task, self.columns, unusable)
+        self._last: dict[tuple[str, str | None], int] = {}
+        self.counts["n_torn"] = 0
+        parts = [of_session(self, session) for session in sessions]
+        rows = pd.concat(parts, ignore_index=True)
+        if not len(rows):
+            raise TwoalikeError(f"{len(parts)} sessions, but {nothing}", where=self.raw)
+        items = [rows[item] for item in TABLES[self.kind].items if item in rows]
+        seen = list(pd.unique(pd.concat(items, ignore_index=True).dropna()))
+        ids = known_order(seen, objects, self.raw)
+        table = make_frame(dict(rows), TABLES[self.kind], self.raw, ids)
+        table.attrs |= self.counts
+        if unusable is not None:
+            table.attrs["excluded"] = excluded
+        return table
+
+    def about(self, session: RawSession, rows: pd.DataFrame, columns: Mapping[str, Any]) -> Any:
+        """Complete columns by those that every task has; a further run of a session counts on."""
+        whose = (session.participant, session.session)
+        trial = rows["trial_index"] + self._last.get(whose, 0)
+        if len(rows):
+            self._last[whose] = int(trial.max())
+        about = {"participant": session.participant, "session": session.session, "trial": trial}
+        times = {name: rows[name] for name in ("trial_type", "response_time")}
+        return pd.DataFrame({**about, **columns, **times})
+
+    def several(self, session: RawSession, kept: Booleans) -> tuple[Booleans, Booleans]:
+        """Rows of whole trials, and those that are kept beside another one of their trial."""
+        trial = session.rows["trial_index"].to_numpy(np.int64)
+        whole = whole_trials(session, trial)
+        self.counts["n_torn"] += int(session.torn or not whole.all())
+        kept = whole & kept
+        return whole, kept & (np.bincount(trial, kept, minlength=1)[trial] >= 2)
+
+
+def read_raw(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all odd-one-out trials of a BIDS data set.
+
+    Trials without a choice (timed out) are left out; ``table.attrs["n_without_choice"]`` counts
+    them. Practice and catch trials are kept, with their ``trial_type``. A last line that a
+    power cut tore is passed over; ``table.attrs["n_torn"]`` counts those.
 
     Parameters
     ----------
-    study
-        The study or its folder.
-    allow_problems
-        Use the data as they are, even if the checks find problems.
-    announce
-        Receives one line for each table and each session left out, and remarks of the checks.
-    left_out
-        Further participants who are left out by the rule, with reasons.
-    condition
-        Only the runs in this condition, of those within a session; the names of the files end
-        with it.
-
-    Returns
-    -------
-    File of each kind of judgments that the study has.
+    raw
+        Root of the data set (``data/raw`` of a study).
+    objects
+        All object ids in the order to keep, for instance the stimulus manifest's; only those
+        judged are listed in the table. None: order of first appearance.
+    unusable
+        Rule by which a session is left out, such as :func:`twoalike.design.excluded`: from its
+        raw rows, as text, to the reason; None keeps it. ``table.attrs["excluded"]`` lists
+        participant, session and reason of those left out.
     """
-    from twoalike.record import check_raw
-    from twoalike.registry import find_task
-    from twoalike.stimuli import StimulusSet
+    return _read_choices(raw, objects, unusable, task=ODD_ONE_OUT)
 
-    tell = announce or (lambda line: None)
-    study = study if isinstance(study, Study) else Study.load(Path(study))
-    for line in check_raw(study, allow_problems=allow_problems):
-        tell(line)
-    tasks = [find_task(label) for label in raw_tasks(study.raw)]
-    if not tasks:
-        raise TwoalikeError(
-            where=study.raw,
-            expected="sessions of a task (sub-*/ses-*/beh/*_beh.tsv)",
-            found="none",
-            remedy="Run one with: twoalike run",
+
+def _read_choices(
+    raw: str | Path,
+    objects: Sequence[str] | None = None,
+    unusable: Rule | None = None,
+    *,
+    task: str,
+) -> pd.DataFrame:
+    asked = _ASKED[task]
+    shown = (*asked.stimuli, *asked.places, *(() if asked.order else ("n_items",)))
+    columns = (*_TRIAL[:2], *shown, *asked.numbers, *asked.ids, _TRIAL[2])
+    # Tables of other tools may have no attention checks, so no columns of right answers.
+    rule = unusable and (
+        lambda rows: unusable(
+            rows.reindex(
+                columns=rows.columns.union(pd.Index(asked.expected), sort=False), fill_value=MISSING
+            )
         )
-    ids = StimulusSet.load(study.stimuli, verify=False).ids
-    if condition is not None:
-        tasks = _tasks_in(study, tasks, condition)
-    files: dict[JudgmentKind, Path] = {
-        "choices": study.choices,
-        "arrangements": study.arrangements,
-        **{kind: study.derived / f"{kind}.parquet" for kind in _UNNAMED},
+    )
+    reader = _Reader(raw, task, "choices", columns, {"n_without_choice": 0})
+    return reader.table(objects, rule, partial(_choices, asked=asked), "no trial has a response")
+
+
+read_raw_anchored = partial(_read_choices, task=ANCHORED_CHOICE)
+"""Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
+read_raw_odd_of_many = partial(_read_choices, task=ODD_ONE_OF_MANY)
+"""Read all choices of the odd one of many, as :func:`read_raw`."""
+read_raw_alike_pairs = partial(_read_choices, task=MOST_ALIKE_PAIR)
+"""Read all choices of the most alike pair, as :func:`read_raw`."""
+
+
+def _choices(reader: _Reader, session: RawSession, *, asked: _Asked) -> pd.DataFrame:
+    """Choices of one session, with the items in the order of their places."""
+    answered = _answered(reader, session, asked.numbers[0])
+    shown, places = _as_shown(session, asked)
+    chosen = _chosen(session, answered, places, asked)[answered]
+    items = dict(zip((*ITEMS, *MORE_ITEMS), shown[answered].T, strict=False))
+    answers: dict[str, Any] = {"chosen": chosen[:, 0]}
+    if chosen.shape[1] > 1:
+        answers = {"chosen": chosen.min(axis=1), "second": chosen.max(axis=1)}
+    rows, text = session.rows[answered], session.text[answered]
+    about = {
+        "kind": asked.kind,
+        "participant": session.participant,
+        "session": session.session,
+        "trial": rows["trial_index"].to_numpy(),
+        "response_time": rows["response_time"].to_numpy(),
+        "trial_type": rows["trial_type"].to_numpy(),
+        "level": _one_of(LEVELS, "condition", text).to_numpy(),
+        "correct": _verdicts(text).to_numpy(),
     }
-    if condition is not None:
-        files = {kind: path.with_stem(f"{path.stem}_{condition}") for kind, path in files.items()}
-    written: dict[JudgmentKind, Path] = {}
-    for kind, path in files.items():
-        tables = [
-            _without(_of_task(task, study, ids, condition), kind, left_out or {})
-            for task in tasks
-            if task.judgments == kind
-        ]
-        if tables:
-            _write(path, kind, tables, study)
-            written[kind] = path
-            for line in _lines(path, kind, tables):
-                tell(line)
-    return written
+    return pd.DataFrame({**items, **answers, **about})
 
 
-def _tasks_in(study: Study, tasks: list[Any], condition: str) -> list[Any]:
-    """Tasks of which there are sessions in a condition."""
-    from twoalike.record import RunName, find_runs
-
-    own = study.in_condition(condition)
-    found = [
-        task
-        for task in tasks
-        if any(RunName.parse(path).run == own.run for path in find_runs(study.raw, task.label))
-    ]
-    if not found:
-        raise TwoalikeError(
-            where=study.raw, expected=f"sessions in the condition {condition}", found="none"
-        )
-    return found
+def _answered(reader: _Reader, session: RawSession, column: str) -> Booleans:
+    """Tell which rows have an answer, (n,), and count the others."""
+    answered = session.rows[column].notna().to_numpy()
+    reader.counts["n_without_choice"] += int((~answered).sum())
+    reader.counts["n_torn"] += session.torn
+    return np.asarray(answered)
 
 
-_OTHER_CONDITION = "in another condition"
+def read_raw_ratings(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all pair-rating trials of a BIDS data set, as :func:`read_raw`.
 
-
-def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.DataFrame:
-    """Judgments of one task, without the sessions that the study's rule leaves out."""
-    rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
-    table: pd.DataFrame  # pd.DataFrame(table) would lose its attrs
-    if condition is None:
-        table = task.read_raw(study.raw, ids, *([rule] if rule else []))
-        return table
-
-    def of_others(rows: pd.DataFrame) -> str | None:
-        column = BY_CONDITION.name
-        if column not in rows or (rows[column] != condition).any():
-            return _OTHER_CONDITION
-        return rule(rows) if rule else None
-
-    table = task.read_raw(study.raw, ids, of_others)
-    excluded = [one for one in table.attrs.pop("excluded", ()) if one[2] != _OTHER_CONDITION]
-    if rule:
-        table.attrs["excluded"] = excluded
-    return table
-
-
-def _without(table: pd.DataFrame, kind: JudgmentKind, left_out: Mapping[str, str]) -> pd.DataFrame:
-    """Leave the sessions of some participants out, and note them as excluded.
-
-    Objects and people who are in no row any more are not listed, as if the sessions were not there.
+    Only attention checks may show an image beside itself.
     """
-    whose = table["participant"].astype(str).isin(left_out)
-    if not whose.any():
-        return table
-    sessions = table.loc[whose, ["participant", "session"]].drop_duplicates()
-    excluded = [
-        (str(who), None if pd.isna(session) else str(session), left_out[str(who)])
-        for who, session in sessions.itertuples(index=False)
-    ]
-    kept = table[~whose].reset_index(drop=True)
-    items = [item for item in TABLES[kind].items if item in table]
-    for name in ("participant", "session", *items):
-        kept[name] = kept[name].cat.remove_unused_categories()
-    kept.attrs = table.attrs | {"excluded": [*table.attrs.get("excluded", ()), *excluded]}
-    return kept
+    columns = (*_TRIAL, "stimulus_1", "stimulus_2", "response", "scale_points")
+    reader = _Reader(raw, "pair-rating", "ratings", columns, {"n_without_choice": 0})
+    return reader.table(objects, unusable, _ratings, "no trial has a rating")
 
 
-def _write(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame], study: Study) -> None:
-    rules = [table.attrs["excluded"] for table in tables if "excluded" in table.attrs]
-    applied = None
-    if rules:
-        left_out = [session for excluded in rules for session in excluded]
-        applied = {"exclusion": study.config.exclusion.model_dump(), "excluded": left_out}
-    whole = tables[0] if len(tables) == 1 else pd.concat(tables)
-    write_frame(path, whole, TABLES[kind], provenance(kind, config=applied))
+def _ratings(reader: _Reader, session: RawSession) -> pd.DataFrame:
+    rows = session.rows[_answered(reader, session, "response")]
+    columns = {
+        "item_a": rows["stimulus_1"],
+        "item_b": rows["stimulus_2"],
+        "rating": rows["response"],
+        "scale_points": pd.to_numeric(rows["scale_points"]),
+        "correct": _verdicts(session.text)[rows.index],
+    }
+    return reader.about(session, rows, columns)
 
 
-def _lines(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame]) -> list[str]:
-    """Describe what was written: how many judgments, and what is not among them."""
-    noun = _NOUNS.get(kind, "judged pair")
-    trials = kind in ("arrangements", "sortings")
-    number = sum(int(trial_numbers(one).max()) + 1 if trials else len(one) for one in tables)
-    late = sum(table.attrs.get("n_without_choice", 0) for table in tables)
-    torn = sum(table.attrs.get("n_torn", 0) for table in tables)
-    parts = [f"{late} without an answer"] * (late > 0) + [f"{torn} torn by a crash"] * (torn > 0)
-    lines = [f"{path}  {counted(number, noun)}"]
-    lines[0] += f" (left out: {', '.join(parts)})" if parts else ""
-    for table in tables:
-        for participant, session, reason in table.attrs.get("excluded", ()):
-            who = f"participant {participant}" + (f", session {session}" if session else "")
-            lines.append(f"left out by the rule of study.toml: {who} ({reason})")
-    return lines
+def read_raw_sortings(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all free-sorting trials of a BIDS data set, as :func:`read_raw`.
+
+    Objects without a pile, and trials of which fewer than two objects have one, are left out and
+    counted (``n_without_choice``, in objects); so is a last trial that a power cut tore.
+    """
+    columns = (*_TRIAL, "n_items", "stimulus", "pile", "pile_name")
+    reader = _Reader(raw, "free-sorting", "sortings", columns, {"n_without_choice": 0})
+    return reader.table(objects, unusable, _sortings, "nothing was sorted")
+
+
+def _sortings(reader: _Reader, session: RawSession) -> pd.DataFrame:
+    whole, kept = reader.several(session, session.rows["pile"].notna().to_numpy())
+    reader.counts["n_without_choice"] += int((whole & ~kept).sum())
+    rows = session.rows[kept]
+    columns = {"item": rows["stimulus"], "pile": rows["pile"], "pile_name": rows["pile_name"]}
+    return reader.about(session, rows, columns)
+
+
+def read_raw_arrangements(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all multi-arrangement trials of a BIDS data set, as :func:`read_raw`.
+
+    Left out and counted: images outside the arena at the end of a trial (``n_outside``), images
+    then alone in their trial (``n_alone``), and a last trial that a power cut tore (``n_torn``;
+    resuming the session shows it again). Trials of a further run of a session are numbered on.
+    """
+    columns = (*_TRIAL, "n_items", "stimulus", "x", "y", "inside")
+    counts = {"n_outside": 0, "n_alone": 0}
+    reader = _Reader(raw, MULTI_ARRANGEMENT, "arrangements", columns, counts)
+    return reader.table(objects, unusable, _arrangements, "no trial has two images inside")
+
+
+def _arrangements(reader: _Reader, session: RawSession) -> pd.DataFrame:
+    inside = session.rows["inside"].to_numpy(bool)
+    whole, kept = reader.several(session, inside)
+    reader.counts["n_outside"] += int((whole & ~inside).sum())
+    reader.counts["n_alone"] += int((whole & inside & ~kept).sum())
+    for column in ("x", "y"):
+        unplaced = kept & session.rows[column].isna().to_numpy()
+        if unplaced.any():
+            row, expected = int(unplaced.argmax()), "a place of an image inside"
+            found = repr(session.text[column][row])
+            raise Fault(row, expected, found, column).error(session.path)
+    rows = session.rows[kept]
+    columns = {
+        "item": rows["stimulus"],
+        "x": rows["x"],
+        "y": rows["y"],
+        "seat_angle": _numbers("seat_angle", session.text)[rows.index],
+        "moves": _numbers("n_moves", session.text)[rows.index],
+    }
+    return reader.about(session, rows, columns)
+
+
+def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
+    """Cells of a column that other tools may lack; missing where they are no numbers."""
+    if column not in text.columns:
+        return pd.Series(np.nan, index=text.index)
+    return pd.to_numeric(text[column], errors="coerce")
+
+
+def _as_shown(session: RawSession, asked: _Asked) -> tuple[npt.NDArray[np.object_], Integers]:
+    """Stimuli in order of their places, None beyond them, and the place of each: both (n, k)."""
+    raw, k = session.rows, len(asked.places)
+    stimuli = raw[list(asked.stimuli)].astype(object)
+    names = stimuli.where(stimuli.notna(), None).to_numpy()
+    if asked.order:
+        columns = [pd.Index(asked.order).get_indexer(pd.Index(raw[name])) for name in asked.places]
+        places, n = np.stack(columns, axis=1).astype(np.int64) + 1, np.full(len(raw), k)
+    else:
+        places = raw[list(asked.places)].fillna(0).to_numpy(np.int64)
+        n = raw["n_items"].to_numpy(np.int64)
+    within = np.arange(k) < n[:, None]
+    there = stimuli.notna().to_numpy()
+    ranked = np.where(within, places, k + 1)  # images that are not there come last, in their order
+    counted = np.where(within, np.arange(1, k + 1), k + 1)
+    wrong = (there != within).any(axis=1) | (np.sort(ranked, axis=1) != counted).any(axis=1)
+    if asked.kind == "anchored":
+        wrong |= places[:, 0] != 1
+    if wrong.any():
+        row = int(wrong.argmax())
+        expected = f"{n[row]} objects at the places 1 to {n[row]}, each once"
+        if asked.order:
+            expected = f"{', '.join(asked.order)}, each once"
+        if asked.kind == "anchored":
+            expected += f", and stimulus_1 as the {REFERENCE}"
+        found = ", ".join(map(str, raw[list(asked.places)].iloc[row][within[row]]))
+        raise Fault(row, expected, found, asked.places[0]).error(session.path)
+    return np.take_along_axis(names, np.argsort(ranked, axis=1, kind="stable"), axis=1), places
+
+
+def _chosen(
+    session: RawSession,
+    answered: Booleans,
+    places: Integers,
+    asked: _Asked,
+) -> Integers:
+    """Places of the objects chosen, shape (n, 1 or 2); checked against their ids."""
+    raw, rows = session.rows, np.arange(len(session.rows))
+    found = []
+    for number, name in zip(asked.numbers, asked.ids, strict=True):
+        item = raw[number].fillna(1).to_numpy(np.int64) - 1
+        meant = raw[list(asked.stimuli)].to_numpy(dtype=object)[rows, item]
+        wrong = answered & (meant != raw[name].to_numpy(dtype=object))
+        if wrong.any():
+            row = int(wrong.argmax())
+            expected = f"{meant[row]!r} as {number} {item[row] + 1} says"
+            raise Fault(row, expected, repr(session.text[name][row]), name).error(session.path)
+        found.append(places[rows, item])
+    return np.stack(found, axis=1)
+
+
+def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Series[str]":
+    """Cells of a column that other tools may lack; missing where they are none of ``levels``."""
+    if column not in text.columns:
+        return pd.Series(None, index=text.index, dtype=object)
+    return text[column].astype(object).where(text[column].isin(list(levels)), None)
+
+
+def _verdicts(text: pd.DataFrame) -> "pd.Series[str]":
+    """Verdicts on attention checks; practice trials have some too."""
+    verdicts = _one_of(("true", "false"), "correct", text)
+    return verdicts.where(text["trial_type"] == "catch", None)

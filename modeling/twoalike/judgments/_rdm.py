@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._columns import PAIR
-from twoalike.judgments._import_rated import judged_rows, numbers_of, read_table
-from twoalike.judgments._meadows import MEDIA
+from twoalike.judgments._import_rated import judged_rows
+from twoalike.judgments._sheet import MEDIA, Sheet
 from twoalike.judgments._tables import (
+    PAIR,
     check_new_table,
     dissimilarities_table,
     object_ids,
@@ -380,7 +380,7 @@ def _read_long(
 ) -> pd.DataFrame:
     """Rows of our table; ``participant`` is 0 where the file has none."""
     value = "similarity" if similarity else "dissimilarity"
-    sheet = read_table(path, ())
+    sheet = Sheet.of_table(path, ())
     header = sheet.header or ()
     turned = {"similarity", "dissimilarity"} & set(header) and value not in header
     hint = " (`similarity=True` states that larger values mean alike)" if turned else ""
@@ -391,7 +391,7 @@ def _read_long(
                 f"{', '.join(header)}."
             )
     sheet, ids, left_out = judged_rows(sheet, PAIR, value, objects, skip_bad)
-    numbers = numbers_of(sheet, value)
+    numbers = sheet.numbers(value)
     bad = np.flatnonzero((numbers < 0) & (not similarity))
     if len(bad):
         raise TwoalikeError(

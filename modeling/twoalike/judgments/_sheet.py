@@ -9,13 +9,24 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
+from twoalike.study import (
+    Booleans,
+    Floats,
+    Integers,
+    TwoalikeError,
+    counted,
+    read_delimited,
+    read_text,
+    require_file,
+)
+from twoalike.tables import Column
 
 type ColumnName = int | str
 """A column: its number from 1, or its name in the header."""
@@ -49,6 +60,11 @@ _DECORATION = set(
 )
 
 
+MEDIA = re.compile(
+    r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
+)
+
+
 class ImportNote(UserWarning):
     """What an importer found that may be a misreading, and what to do if it is one."""
 
@@ -64,6 +80,15 @@ def meaning(name: str) -> str | None:
     return _MEANING.get("".join(w.lower() for w in words if w.lower() not in _DECORATION))
 
 
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names of files without folder and ending, where these are still different."""
+    short = {
+        name: MEDIA.sub("", re.split(r"[/\\]", name)[-1]) if MEDIA.search(name) else name
+        for name in names
+    }
+    return short if len(set(short.values())) == len(short) else {name: name for name in names}
+
+
 @dataclass(frozen=True)
 class Sheet:
     """Cells of delimited text, as strings, and the header, if there is one.
@@ -74,6 +99,62 @@ class Sheet:
     path: Path
     cells: pd.DataFrame
     header: tuple[str, ...] | None = None
+
+    @classmethod
+    def of_csv(cls, path: Path, what: str) -> "Sheet":
+        """Read comma-separated text with a header; cells may hold HTML, with quotes and #."""
+        text = read_text(require_file(path, what))
+        try:
+            cells = pd.read_csv(StringIO(text), header=None, dtype=str, keep_default_na=False)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise TwoalikeError(f"rows do not fit ({reason})", where=path, expected=what) from error
+        if len(cells) == 1:
+            raise TwoalikeError(where=path, expected=what, found="a header without rows")
+        header = tuple(cells.iloc[0].fillna("").str.strip())
+        return cls(path, cells.iloc[1:].reset_index(drop=True), header)
+
+    @classmethod
+    def of_table(cls, path: Path, needed: Sequence[str]) -> "Sheet":
+        """Read delimited text under a header that names what is needed."""
+        cells = read_delimited(path, f"a header with {', '.join(needed)}, and one judgment a line")
+        header = tuple(cells.iloc[0].fillna("").str.strip())
+        missing = [name for name in needed if header.count(name) != 1]
+        if missing or len(cells) < 2:
+            raise TwoalikeError(
+                where=path,
+                expected=f"a header that names {', '.join(needed)} once each, and rows below it",
+                found=", ".join(header) if missing else "no row",
+            )
+        return cls(path, cells.iloc[1:].reset_index(drop=True), header)
+
+    def refuse(self, wrong: Any, column: ColumnName, expected: str) -> None:
+        """Refuse the first of the rows, (n,), whose cell is wrong."""
+        if len(rows := np.flatnonzero(wrong)):
+            row = int(rows[0])
+            raise TwoalikeError(
+                where=self.where(row, column),
+                expected=expected,
+                found=repr(self.text(column).iloc[row]),
+            )
+
+    def numbers(self, column: ColumnName, *, missing: bool = False) -> Floats:
+        """Numbers of a column, NaN where they may be missing, shape (n,)."""
+        cells = self.text(column) if missing else self.filled(column)
+        found = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+        absent = cells.str.lower().isin(("", "n/a", "nan")).to_numpy() & missing
+        self.refuse(~np.isfinite(found) & ~absent, column, "a number")
+        return np.asarray(found)
+
+    def typed(self, column: Column) -> Any:
+        """Cells as a column of a table has them, None or NaN where they hold nothing."""
+        cells = self.text(column.name)
+        absent = cells.str.lower().isin(NOTHING)
+        if column.kind == "string":
+            return cells.astype(object).where(~absent, None)
+        found = pd.to_numeric(cells.mask(absent), errors="coerce")
+        self.refuse(found.isna() & ~absent, column.name, column.allowed)
+        return found
 
     def where(self, row: int, column: ColumnName | None = None) -> str:
         """Name a row (from 0 here; from 1 in the file, the header counted) and a column."""
@@ -378,13 +459,8 @@ def seconds(
     values = sheet.text(column)
     found = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
     absent = values.str.lower().isin(NOTHING[:-1]).to_numpy() | (found == missing)
-    bad = np.flatnonzero(~absent & ~((found >= 0) & np.isfinite(found)))
-    if len(bad):
-        raise TwoalikeError(
-            where=sheet.where(int(bad[0]), column),
-            expected="a response time from 0 on, or nothing",
-            found=repr(values.iloc[bad[0]]),
-        )
+    wrong = ~absent & ~((found >= 0) & np.isfinite(found))
+    sheet.refuse(wrong, column, "a response time from 0 on, or nothing")
     found = np.where(absent, np.nan, found * _SECONDS[unit])
     other = "ms" if unit == "s" else "s"
     remedy = f"If the unit is {other}, say `response_time_unit={other!r}`."

@@ -1,8 +1,12 @@
-"""The tidy tables of judgments, in memory and in files.
+"""The tidy tables of judgments, in memory and in files: a kind of judgments is one table.
 
 Readers of other people's files and of our own raw data all end in these tables, and everything
 downstream starts from them. Columns of object ids share one list of categories, which is the order
 of objects everywhere downstream and may name objects that nobody judged.
+
+A choice has the columns of a triplet; what a larger set needs more (``item_4`` and on, and
+``second``, the other item of a pair or the next best one) is there only in tables that have such
+rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,34 +17,11 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind
-from twoalike.judgments._columns import (
-    CORRECT,
-    PAIR,
-    SESSION,
-    TRIAL,
-    TRIAL_NUMBER,
-    TRIAL_TYPE,
-    item_column,
-    participant_column,
-    rows_agree,
-    seconds_column,
-    two_items,
-    two_objects,
-)
-from twoalike.judgments._rated import RATINGS, SORTINGS
-from twoalike.judgments._sets import (
-    CHOICE_KINDS,
-    ITEMS,
-    MORE_ITEMS,
-    chosen_was_shown,
-    different_items,
-    items_in_order,
-    second_where_asked,
-)
-from twoalike.study import Booleans, TwoalikeError, provenance, read_ids
+from twoalike.study import Booleans, Integers, TwoalikeError, provenance, read_ids
 from twoalike.tables import (
     JUDGED,
     LEVELS,
+    TRIAL_TYPES,
     Column,
     Fault,
     Table,
@@ -51,10 +32,196 @@ from twoalike.tables import (
 )
 
 type JudgmentKind = Literal["choices", "arrangements", "dissimilarities", "ratings", "sortings"]
+type Objects = Sequence[str] | str | Path | None
+"""Ids of objects, or a file with one a line; None: those that another file names."""
 
-FARTHEST = 0.75
-"""Largest distance from the centre of an arena, in its diameters. A round arena ends at .5, the
-corners of a square one at .71; anything beyond is in another unit."""
+
+ITEMS = ("item_1", "item_2", "item_3")
+"""Columns of the objects of a triplet, in the order shown."""
+MORE_ITEMS = tuple(f"item_{number}" for number in range(4, 10))
+"""Columns of the further objects of a larger set."""
+CHOICE_KINDS = {
+    "odd_one_out": "the chosen item is the odd one",
+    "anchored": "item_1 is the reference, the chosen item is the most similar of the others, the "
+    "second, if there is one, the next most similar",
+    "most_alike": "the chosen item and the second, which has the higher number, are the pair that "
+    "is most alike",
+    "anchored_pair": "item_1 is the reference, the chosen item and the second are the two most "
+    "similar of the others, in no order",
+}
+"""What may be asked about a set of items."""
+_SECOND = {"most_alike": True, "anchored_pair": True, "odd_one_out": False}
+"""Whether a kind has a second item; an anchored choice may have one."""
+
+
+PAIR = ("item_a", "item_b")
+"""Columns of the objects of a pair."""
+TRIAL = ("participant", "session", "trial")
+"""Columns that together identify a trial."""
+
+
+def participant_column(who: str) -> Column:
+    """Who did what ``who`` says."""
+    return Column(
+        "participant",
+        "string",
+        f"{who}; `unknown` where the source does not say.",
+        dtype="category",
+        default="unknown",
+    )
+
+
+def item_column(name: str, description: str, missing: str = "") -> Column:
+    """Id of an object; one that may be missing is left out of tables in which all are."""
+    return Column(
+        name, "string", description, missing=missing, optional=bool(missing), dtype="category"
+    )
+
+
+SESSION = Column(
+    "session", "string", "Session label.", missing="the source has no sessions", dtype="category"
+)
+TRIAL_NUMBER = Column(
+    "trial",
+    "integer",
+    "Number of the trial in its session.",
+    minimum=1,
+    dtype="int32",
+    default="row",
+)
+TRIAL_TYPE = Column(
+    "trial_type",
+    "string",
+    "Why the trial was shown.",
+    levels={name: TRIAL_TYPES[name] for name in ("main", "catch", "repeat", "practice")},
+    dtype="category",
+    default="main",
+)
+
+
+CORRECT = Column(
+    "correct",
+    "string",
+    "Whether an attention check was answered right.",
+    levels={"true": "answered right", "false": "answered wrong"},
+    missing="no attention check, or its right answer is not known",
+    added=True,
+    dtype="category",
+)
+
+
+def seconds_column(description: str) -> Column:
+    """Response time in seconds, which may be missing."""
+    return Column(
+        "response_time",
+        "number",
+        description,
+        units="s",
+        minimum=0,
+        missing="not measured",
+        dtype="float32",
+    )
+
+
+def trial_numbers(table: pd.DataFrame) -> Integers:
+    """Trial of each row, numbered from 0 in order of first appearance, shape (n,)."""
+    keys = [table[name].cat.codes for name in TRIAL[:2]] + [table["trial"]]
+    rows = np.stack([np.asarray(key, dtype=np.int64) for key in keys], axis=1)
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return rank[inverse.ravel()]
+
+
+def two_objects(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find pairs of an object with itself."""
+    one, other = (table[item].cat.codes.to_numpy() for item in PAIR)
+    yield from faults(one == other, "two objects")
+
+
+def two_items(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find trials of one item."""
+    number = trial_numbers(table)
+    yield from faults(np.bincount(number)[number] < 2, "two items or more in a trial")
+
+
+def rows_agree(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find rows that differ from the first of their trial in its time or type."""
+    number = trial_numbers(table)
+    first = np.unique(number, return_index=True)[1][number]
+    times, kinds = table["response_time"].to_numpy(), table["trial_type"].cat.codes.to_numpy()
+    same = (times == times[first]) | (np.isnan(times) & np.isnan(times[first]))
+    expected = "the response_time and trial_type of the trial's first row"
+    yield from faults(~(same & (kinds == kinds[first])), expected)
+
+
+def _more(table: pd.DataFrame) -> list[str]:
+    return [item for item in MORE_ITEMS if item in table]
+
+
+def item_counts(choices: pd.DataFrame) -> Integers:
+    """Count the items of each choice, shape (n,)."""
+    counts = np.full(len(choices), len(ITEMS))
+    for item in _more(choices):
+        counts += choices[item].notna().to_numpy()
+    return counts
+
+
+def different_items(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find rows that show an object twice, or leave out an item before the last."""
+    items = [*ITEMS, *_more(table)]
+    codes = [table[item].cat.codes.to_numpy() for item in items]
+    same = np.zeros(len(table), dtype=bool)
+    for place, code in enumerate(codes):
+        for earlier in codes[:place]:
+            same |= (code == earlier) & (code >= 0)
+    yield from faults(same, "three different items" if len(items) == 3 else "different items")
+
+
+def items_in_order(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find rows that have an item but lack the one before it."""
+    for item in _more(table):
+        before = f"item_{int(item[-1]) - 1}"
+        gap = table[item].notna().to_numpy()
+        if before in table:
+            gap = gap & table[before].isna().to_numpy()
+        yield from faults(gap, f"a {before} before {item}", item, table[item].tolist())
+
+
+def chosen_was_shown(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find chosen and second items beyond those of the row, and references that were chosen."""
+    counts = item_counts(table)
+    anchored = table["kind"].isin(["anchored", "anchored_pair"]).to_numpy()
+    for column in ("chosen", "second"):
+        if column not in table:
+            continue
+        place = table[column].to_numpy()
+        beyond = place > counts
+        expected = "one of 1, 2, 3" if counts.max() == 3 else "one of the row's items"
+        yield from faults(
+            beyond, expected, column, np.nan_to_num(place).astype(int).astype(str).tolist()
+        )
+        wrong = anchored & (place == 1)
+        expected = f"item_1 is the reference of an anchored judgment and cannot be the {column} one"
+        yield from faults(wrong, expected)
+
+
+def second_where_asked(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find rows without the second item that their kind needs, or with one that says nothing."""
+    kind = table["kind"].astype(str).to_numpy(dtype=object)
+    there = table["second"].notna().to_numpy() if "second" in table else np.zeros(len(kind), bool)
+    for name, needed in _SECOND.items():
+        expected = f"{'a' if needed else 'no'} second item, as the kind is {name}"
+        yield from faults((kind == name) & (there != needed), expected, "second")
+    if "second" not in table:
+        return
+    chosen, second = table["chosen"].to_numpy(), table["second"].to_numpy()
+    yield from faults(second == chosen, "another item than the chosen one", "second")
+    disordered = (kind == "most_alike") & (second < chosen)
+    yield from faults(disordered, "the pair in the order of its items, chosen first", "second")
+    few = np.isin(kind, ["anchored", "anchored_pair"]) & there & (item_counts(table) < 4)
+    expected = "a second of three candidates or more: of two, the first choice leaves only one"
+    yield from faults(few, expected, "second")
 
 
 CHOICES = Table(
@@ -108,6 +275,11 @@ CHOICES = Table(
     checks=(different_items, items_in_order, chosen_was_shown, second_where_asked),
 )
 """One row a choice among three items, or more."""
+
+
+FARTHEST = 0.75
+"""Largest distance from the centre of an arena, in its diameters. A round arena ends at .5, the
+corners of a square one at .71; anything beyond is in another unit."""
 
 
 def _within_arena(table: pd.DataFrame) -> Iterator[Fault]:
@@ -198,6 +370,101 @@ DISSIMILARITIES = Table(
 )
 """One row a pair; a pair may be left out, and be there several times."""
 
+MOST_POINTS = 100
+"""Most points of a Likert scale; a longer one is a slider, whose ratings are from 0 to 1."""
+
+
+def _two_objects_but_in_checks(table: pd.DataFrame) -> Iterator[Fault]:
+    """Find pairs of an object with itself, which attention checks show."""
+    for fault in two_objects(table):
+        if table["trial_type"].iloc[fault.row] != "catch":
+            yield fault
+
+
+def _on_its_scale(table: pd.DataFrame) -> Iterator[Fault]:
+    rating, points = table["rating"].to_numpy(), table["scale_points"].to_numpy()
+    slider = np.isnan(points)
+    on_slider = (rating >= 0) & (rating <= 1)
+    on_points = (rating >= 1) & (rating <= np.nan_to_num(points)) & (rating == np.round(rating))
+    expected = "a rating from 0 to 1 (slider), or a whole number from 1 to scale_points"
+    yield from faults(~np.where(slider, on_slider, on_points), expected)
+
+
+RATINGS = Table(
+    "ratings",
+    (
+        participant_column("Who rated"),
+        SESSION,
+        TRIAL_NUMBER,
+        TRIAL_TYPE,
+        item_column("item_a", "Id of one object of the pair."),
+        item_column("item_b", "Id of the other object."),
+        Column(
+            "rating",
+            "number",
+            "How alike the two are: from 0 to 1 on a slider, from 1 to `scale_points` on a Likert "
+            "scale. Higher is more alike.",
+            minimum=0,
+            dtype="float64",
+        ),
+        Column(
+            "scale_points",
+            "number",
+            "Number of points of the Likert scale.",
+            minimum=2,
+            maximum=MOST_POINTS,
+            missing="a slider",
+            dtype="float32",
+        ),
+        seconds_column("Time from the first sight of the pair to the rating."),
+        CORRECT,
+    ),
+    rows="ratings",
+    items=PAIR,
+    checks=(_two_objects_but_in_checks, _on_its_scale),
+)
+"""One row a rating of a pair; a pair may be rated several times."""
+
+
+def _one_name(table: pd.DataFrame) -> Iterator[Fault]:
+    pile = np.stack([trial_numbers(table), table["pile"].to_numpy(np.int64)], axis=1)
+    _, first, group = np.unique(pile, axis=0, return_index=True, return_inverse=True)
+    name = table["pile_name"].cat.codes.to_numpy()
+    yield from faults(name != name[first[group.ravel()]], "one name in all rows of a pile")
+
+
+SORTINGS = Table(
+    "sortings",
+    (
+        participant_column("Who sorted"),
+        SESSION,
+        TRIAL_NUMBER,
+        TRIAL_TYPE,
+        item_column("item", "Id of the object."),
+        Column(
+            "pile",
+            "integer",
+            "Number of the pile that it was put into; only which objects share one counts.",
+            minimum=1,
+            dtype="int32",
+        ),
+        Column(
+            "pile_name",
+            "string",
+            "Name that the participant gave to the pile.",
+            missing="none",
+            dtype="category",
+        ),
+        seconds_column("Duration of the whole trial; the same in all its rows."),
+    ),
+    rows="sortings",
+    keys=(*TRIAL, "item"),
+    items=("item",),
+    checks=(two_items, rows_agree, _one_name),
+)
+"""One row an object of a trial."""
+
+
 TABLES: Mapping[JudgmentKind, Table] = {
     "choices": CHOICES,
     "arrangements": ARRANGEMENTS,
@@ -255,18 +522,22 @@ def arrangements_table(
 def dissimilarities_table(
     columns: Mapping[str, Any], objects: Sequence[str], where: object = "dissimilarities"
 ) -> pd.DataFrame:
-    """Build and check a table of dissimilarities from arrays, as :func:`choices_table`.
-
-    Examples
-    --------
-    >>> table = dissimilarities_table(
-    ...     {"item_a": [0, 0], "item_b": [1, 2], "dissimilarity": [0.2, 0.9]},
-    ...     ["cat", "dog", "oak"],
-    ... )
-    >>> table["item_b"].tolist(), table["kind"].tolist()
-    (['dog', 'oak'], ['rdm', 'rdm'])
-    """
+    """Build and check a table of dissimilarities from arrays, as :func:`choices_table`."""
     return make_frame(columns, DISSIMILARITIES, where, objects)
+
+
+def ratings_table(
+    columns: Mapping[str, Any], objects: Sequence[str], where: object = "ratings"
+) -> pd.DataFrame:
+    """Build and check a table of rated pairs from arrays, as :func:`choices_table`."""
+    return make_frame(columns, RATINGS, where, objects)
+
+
+def sortings_table(
+    columns: Mapping[str, Any], objects: Sequence[str], where: object = "sortings"
+) -> pd.DataFrame:
+    """Build and check a table of sortings from arrays, as :func:`choices_table`."""
+    return make_frame(columns, SORTINGS, where, objects)
 
 
 def write_judgments(

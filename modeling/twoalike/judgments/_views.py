@@ -12,10 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._columns import PAIR, trial_numbers
-from twoalike.judgments._sets import ITEMS, MORE_ITEMS, refuse_sets
-from twoalike.judgments._tables import PAIR_KINDS
-from twoalike.study import Floats, Integers, TwoalikeError, counted
+from twoalike.choice import FEWEST_ITEMS, Question
+from twoalike.judgments._tables import (
+    ITEMS,
+    MORE_ITEMS,
+    PAIR,
+    PAIR_KINDS,
+    item_counts,
+    trial_numbers,
+)
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 from twoalike.tables import JUDGED, item_indices
 
 FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their order
@@ -42,6 +48,108 @@ def object_index(
     triplets, names = item_indices(choices, ITEMS, ids)
     chosen = np.asarray(choices["chosen"], dtype=np.int64) - 1
     return triplets, chosen, names
+
+
+def in_sets(choices: pd.DataFrame) -> Booleans:
+    """Tell which choices are no choices among three items, shape (n,)."""
+    if "second" not in choices and not [item for item in MORE_ITEMS if item in choices]:
+        return np.zeros(len(choices), dtype=bool)
+    pair = (choices["kind"] == "most_alike").to_numpy()
+    second = choices["second"].notna().to_numpy() if "second" in choices else pair
+    return np.asarray((item_counts(choices) > len(ITEMS)) | (second & ~pair))
+
+
+def split_sets(choices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split choices into those of triplets and those of larger sets; either may have no rows.
+
+    Triplets have only the columns of such, and only the kinds ``odd_one_out`` and ``anchored``: the
+    most alike pair of three leaves the odd one, and both are the same choice. A table of triplets
+    alone is returned as it is.
+
+    Examples
+    --------
+    >>> from twoalike.judgments import choices_table
+    >>> table = choices_table(
+    ...     {"item_1": [0, 1], "item_2": [1, 2], "item_3": [2, 3], "item_4": [-1, 0]}
+    ...     | {"kind": ["most_alike"] * 2, "chosen": [1, 1], "second": [3, 4]},
+    ...     ["ant", "bee", "cat", "dog"],
+    ... )
+    >>> triplets, sets = split_sets(table)
+    >>> triplets["kind"].tolist(), triplets["chosen"].tolist(), len(sets)
+    (['odd_one_out'], [2], 1)
+    """
+    more = [name for name in ("second", *MORE_ITEMS) if name in choices]
+    if not more:
+        return choices, choices.iloc[:0]
+    larger = in_sets(choices)
+    triplets, sets = choices[~larger].copy(), choices[larger]
+    pair = (triplets["kind"] == "most_alike").to_numpy()
+    if pair.any():
+        left = 6 - triplets.loc[pair, "chosen"] - triplets.loc[pair, "second"].astype(np.int8)
+        triplets.loc[pair, "chosen"] = left.astype(np.int8)
+        kinds = triplets["kind"].astype(str).where(~pair, "odd_one_out")
+        triplets["kind"] = pd.Categorical(kinds)
+    return triplets.drop(columns=more), sets
+
+
+def refuse_sets(choices: pd.DataFrame, purpose: str) -> None:
+    """Refuse choices of larger sets where only triplets will do."""
+    if n := int(in_sets(choices).sum()):
+        raise TwoalikeError(
+            where=purpose,
+            expected="choices among three items",
+            found=f"{counted(n, 'choice')} among more",
+            remedy="Leave them out.",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SetChoices:
+    """The n choices of a table that answer one question.
+
+    ``rows`` (n,) are their places in the table, ``items`` (n, k) object indices in the order shown,
+    ``answer`` (n,) that given, among the question's answers.
+    """
+
+    question: Question
+    rows: Integers
+    items: Integers
+    answer: Integers
+
+
+def set_choices(
+    choices: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[SetChoices], tuple[str, ...]]:
+    """Sort choices by the question that they answer, by kind and then by number of items.
+
+    Parameters
+    ----------
+    choices
+        Table of choices, of larger sets or of triplets.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    The choices of each question; the ids that their items point into.
+    """
+    kinds = choices["kind"].astype(str).to_numpy(dtype=object)
+    second: Integers = np.zeros(len(choices), dtype=np.int64)
+    if "second" in choices:
+        second = np.nan_to_num(choices["second"].to_numpy()).astype(np.int64)
+    kinds[(kinds == "anchored") & (second > 0)] = "ranked"
+    counts, chosen = item_counts(choices), choices["chosen"].to_numpy(np.int64)
+    columns, found = [*ITEMS, *[item for item in MORE_ITEMS if item in choices]], []
+    names = tuple(map(str, choices[ITEMS[0]].cat.categories if ids is None else ids))
+    for kind in FEWEST_ITEMS:
+        for k in np.unique(counts[kinds == kind]).tolist():
+            rows = np.flatnonzero((kinds == kind) & (counts == k))
+            question = Question(kind, k)
+            items, _ = item_indices(choices.iloc[rows], columns[:k], ids)
+            named: Integers | None = second[rows] - 1 if question.answers.shape[1] == 2 else None
+            answer = question.answer_of(chosen[rows] - 1, named)
+            found.append(SetChoices(question, rows, items, answer))
+    return found, names
 
 
 def participant_index(choices: pd.DataFrame) -> tuple[Integers, tuple[str, ...]]:
