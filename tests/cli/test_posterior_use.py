@@ -491,7 +491,7 @@ def test_chance_is_that_of_the_judgments(
 def test_what_fit_says_of_judgments_held_out(
     posterior: Posterior, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from twoalike.cli.fit import _show
+    from twoalike.cli.fits import _show
 
     held = {"judgments": 40, "log_loss": 0.5, "log_loss_se": 0.1}
     attrs = {"engine_reason": "few", "device": "cpu"}

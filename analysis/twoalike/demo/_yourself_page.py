@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from twoalike.demo._yourself_findings import Result, Share
 from twoalike.evaluation import wilson_interval
@@ -236,15 +237,15 @@ def _tree(result: Result) -> Section:
         low, high = (float(end) for end in wilson_interval(share.hits, share.n))
         interval = f"{percent(low)} to {percent(high)}"
         hits = f"{share.hits:.0f}"
-        rows.append([f"same {name}", str(share.n), hits, percent(share.hits / share.n), interval])
+        rows.append((f"same {name}", str(share.n), hits, percent(share.hits / share.n), interval))
     lead = (
         "In most triplets two objects are closer by their categories than the third is to either. "
         "How often was that third one called odd? Fine distinctions first."
     )
+    columns = ["closer two are of the", "triplets", "followed", "share", "95 % interval"]
     grid = Grid(
         "By the finest category that the closer two share; first showings only. Guessing: 33 %.",
-        ("closer two are of the", "triplets", "followed", "share", "95 % interval"),
-        rows,
+        pd.DataFrame(rows, columns=columns).set_index(columns[0]),
     )
     if not rows:
         return Section("tree", "With the categories", lead, [Text("No triplet could tell.")])

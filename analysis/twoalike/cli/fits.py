@@ -1,12 +1,139 @@
-"""``twoalike predict``."""
+"""Commands that fit a posterior, and write what it predicts."""
 
+import shlex
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from twoalike.cli._show import show_doubts
+from twoalike import embedding
+from twoalike.cli._derived import takes
+from twoalike.cli._show import say, show_doubts, show_notes, show_tables, show_written, wide_console
+from twoalike.study import TwoalikeError, counted
 
 if TYPE_CHECKING:
     from twoalike.choice import SetKind
+    from twoalike.embedding import Posterior
+
+
+_OTHER_KINDS = ("arrangements", "dissimilarities", "ratings", "sortings")
+
+
+_NOT_SHOWN = "study_or_choices config announce max_depth batch rate warmup hold".split()
+
+
+@takes("embedding:fit", settings="embedding:FitConfig", without=_NOT_SHOWN)
+def fit(
+    study: Path | None = None,
+    /,
+    *,
+    choices: Path | None = None,
+    groups: str | None = None,
+    covariates: str | None = None,
+    dimensions: str = "auto",
+    people: Literal["noise", "weights"] | None = None,
+    **given: Any,
+) -> None:
+    """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
+
+    A fit that was interrupted continues when the same command is given again.
+
+    Examples
+    --------
+        twoalike fit mystudy
+        twoalike fit --choices choices.parquet --out posterior.nc
+        twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
+        twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
+        twoalike fit --ratings ratings.parquet --sortings sortings.parquet --out posterior.nc
+        twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
+        twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
+        twoalike fit mystudy --people weights --groups handedness
+        twoalike fit mystudy --covariates age,expertise
+        twoalike fit mystudy --condition shape
+
+    Parameters
+    ----------
+    study
+        Folder of a study. Sessions of all tasks are fitted; tables and posterior go into derived/.
+    choices
+        Table of choices (.parquet) instead of a study.
+    groups
+        Group of each participant: a tab-separated file with columns participant and group or, for
+        a study, a column of its participants.tsv. The posterior keeps the groups; with --people
+        weights, people are shrunk toward their group.
+    covariates
+        Numbers, such as age, on which people's temperatures, lapse rates and (with --people
+        weights) weights may depend: a tab-separated file with the column participant and a column
+        for each covariate or, for a study, columns of its participants.tsv, separated by commas.
+    """  # noqa: E501
+    tables = {"choices": choices, **{kind: given[kind] for kind in _OTHER_KINDS}}
+    fitted = {name: path for name, path in tables.items() if path is not None}
+    if (study is None) == (not fitted):
+        raise TwoalikeError(
+            "expected either a study's folder, or tables of judgments (one or several of "
+            f"{', '.join(f'--{name}' for name in tables)}). See --help."
+        )
+    if study is None and given["out"] is None:
+        raise TwoalikeError("expected --out, the posterior to write (.nc).")
+    if people is not None:
+        given["people"] = people
+    posterior = embedding.fit(
+        choices if study is None else study,
+        groups=groups,
+        covariates=covariates,
+        announce=lambda line: show_notes([line]),
+        dimensions=dimensions,
+        **given,
+    )
+    _show(posterior)
+    say(posterior.path)
+    if study is not None and (condition := given["condition"]) is not None:
+        own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}
+        fitted = {name: path for name, path in own.items() if path.is_file()}
+    words = [word for name, path in fitted.items() for word in (f"--{name}", path)]
+    files = words or ["--study", str(study)]
+    say(f"next: twoalike check {shlex.join(map(str, [posterior.path, *files]))}")
+
+
+def _show(posterior: "Posterior") -> None:
+    """Print how the fit was made, and what to know before it is used."""
+    show = wide_console().print
+    from rich.markup import escape
+
+    from twoalike.cli.app import with_options
+    from twoalike.embedding import advise, has_spare, link_warnings
+
+    attrs = posterior.attrs
+    kept = attrs["dimensions"]
+    show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
+    for warning in link_warnings(attrs["links"]):
+        show(f"[bold]note[/]: {escape(warning)}")
+    if held := attrs.get("held_out"):
+        show(
+            f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
+            f"of {held['judgments']:,} judgments (guessing: {held.get('guessing', log(3)):.4f})"
+        )
+    said = advise(attrs["engine"], attrs["convergence"], spare=has_spare(kept))
+    advice = with_options(" ".join(said))
+    if not attrs["converged"]:
+        show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
+    elif advice:
+        show(f"[bold]note[/]: {escape(advice)}")
+
+
+@takes("results:score", without={"resamples"})
+def score(**given: Any) -> None:
+    """Score a posterior on judgments, usually others than those it was fitted to.
+
+    Examples
+    --------
+        twoalike score posterior.nc --choices later.parquet
+        twoalike score posterior.nc --choices later.parquet --people new --out scores.json
+        twoalike score posterior.nc --choices all.parquet --exclude-seen
+    """
+    from twoalike import results
+
+    show_tables(results.score(**given).tables())
+    show_written(given["out"])
 
 
 def predict(
@@ -93,8 +220,6 @@ def predict(
     objects
         Object ids, one per line, for a file of features without ids.
     """  # noqa: E501
-    from twoalike.study import TwoalikeError, counted
-
     of_people = {interval, participant, participant_column} != {None}
     if sample is not None:
         if triplets is not None or of_people or (kind, items) != (None, None):
@@ -135,28 +260,63 @@ def predict(
     if isinstance(fitted, Posterior):
         show_doubts(fitted, intervals=interval is not None)
         if new := table.attrs["new_people"]:
-            print(  # noqa: T201
+            say(
                 f"{fitted.path}: does not know {counted(len(new), 'participant')} "
                 f"({counted(sum(new.values()), 'triplet')}), for whom a new person answers"
             )
-    print(f"{out}  {counted(len(table), 'set')}: {table.attrs['question']}")  # noqa: T201
+    say(f"{out}  {counted(len(table), 'set')}: {table.attrs['question']}")
 
 
 def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) -> None:
     """Write labels of sampled triplets and say what was written."""
     from twoalike.distill import label_images
-    from twoalike.study import counted
 
     made = label_images(source, features, out, sample=rule, **settings)
     shards = counted(made.shards, "shard")
     count = shards if made.made == made.shards else f"{made.made} of {shards} so far"
-    print(  # noqa: T201
+    say(
         f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
         f"{counted(made.images, 'image')}, {count}"
     )
     seen = made.diversity
-    print(  # noqa: T201
+    say(
         f"  they contain {counted(seen.images, 'image')} and {counted(seen.pairs, 'pair')}; the "
         f"most frequent pair occurs {counted(seen.largest_reuse, 'time')}, that within a cluster "
         f"{counted(seen.largest_reuse_in_cluster, 'time')}"
     )
+
+
+@takes("embedding:save_similarity")
+def similarity(**given: Any) -> None:
+    """Write how similar every two objects are, with intervals.
+
+    Similarities are means over the posterior's draws.
+
+    Examples
+    --------
+        twoalike similarity posterior.nc --out similarity.csv
+        twoalike similarity posterior.nc --scale chance --out similarity.npz
+        twoalike similarity posterior.nc --objects ids.txt --square --out similarity.csv
+        twoalike similarity posterior.nc --group experts --out experts.csv
+    """
+    fitted = embedding.Posterior.load(given.pop("posterior"))
+    table = embedding.save_similarity(fitted, **given)
+    show_doubts(fitted, intervals=not given["square"])
+    say(f"{given['out']}  {len(table.ids)} objects, scale {table.scale}")
+
+
+@takes("embedding:save_embedding")
+def embed(**given: Any) -> None:
+    """Write the objects' coordinates: posterior means, or every draw.
+
+    Examples
+    --------
+        twoalike embed posterior.nc --out embedding.csv
+        twoalike embed posterior.nc --draws --out embedding.npz
+    """
+    fitted = embedding.Posterior.load(given.pop("posterior"))
+    embedding.save_embedding(fitted, **given)
+    show_doubts(fitted)
+    n_draws, m, d = fitted.embedding.shape
+    what = f"{counted(n_draws, 'draw')} of " if given["draws"] else ""
+    say(f"{given['out']}  {what}{counted(m, 'object')} in {counted(d, 'dimension')}")
