@@ -32,10 +32,11 @@ from scipy.special import digamma, gammaln
 
 from twoalike.ceilings import (
     TripletIntervals,
+    all_counts,
     bounds_from_votes,
     ceilings,
     count_types,
-    expected_reliability,
+    expected_value,
     fit_distribution,
     largest_share,
     leave_one_out,
@@ -44,7 +45,6 @@ from twoalike.ceilings import (
     oracle_bound,
     pair_agreement,
     plug_in_entropy,
-    published_reliability,
     repeated_answers,
     votes,
 )
@@ -92,10 +92,9 @@ def published(p: Array) -> list[str]:
     """Lines on what the published measures give, and the best predictor's score."""
     rows = []
     for n in (3, 4, 5, 9, 10, 25, 50):
-        told = expected_reliability(p, n)
-        bound = majority_bound(p, n)
-        values = [told["leave_one_out"], told["vanilla"], told["entropy"]]
-        values += [bound.accepted, bound.wrong, bound.shared, bound.tied]
+        measures = (leave_one_out, largest_share, plug_in_entropy)
+        values = [expected_value(p, n, of(all_counts(n))) for of in measures]
+        values += majority_bound(p, n).values()
         rows.append([f"{n}", *(f"{value.mean():.3f}" for value in values)])
     truth = [f"{oracle_bound(p).mean():.3f}"] * 2 + [f"{entropy(p).mean():.3f}", "1", "1", "1", "0"]
     rows.append(["all", *truth])
@@ -203,12 +202,12 @@ def coverage(studies: int) -> list[str]:
                 "entropy": (told.entropy, entropy(mean).mean()),
                 "majority of five, ties 1/k": (
                     told.majority.shared,
-                    majority_bound(mean, 5).shared.mean(),
+                    majority_bound(mean, 5)["shared"].mean(),
                 ),
                 "two people agree": (told.pair_agreement, (mean**2).sum(axis=1).mean()),
                 "leave one out": (
                     told.published.leave_one_out,
-                    expected_reliability(mean, 5)["leave_one_out"].mean(),
+                    expected_value(mean, 5, leave_one_out(all_counts(5))).mean(),
                 ),
             }
             for name, (each, true) in truths.items():
@@ -237,8 +236,7 @@ def speed() -> list[str]:
     judged = Judgments(triplets, chosen, people, tuple(map(str, range(1950))))
     tasks: dict[str, Callable[[], Any]] = {
         "votes": lambda: votes(triplets, chosen, people),
-        "leave_one_out": lambda: leave_one_out(cast),
-        "published_reliability": lambda: published_reliability(cast, rng),
+        "leave_one_out": lambda: leave_one_out(cast.counts),
         "pair_agreement": lambda: pair_agreement(cast.counts),
         "repeated_answers": lambda: repeated_answers(triplets, chosen, people),
         "TripletIntervals": lambda: TripletIntervals(cast, rng),

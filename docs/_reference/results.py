@@ -24,6 +24,7 @@ from twoalike.evaluation import (
     RatingResults,
     SetResults,
     SortingResults,
+    quantity_of,
 )
 from twoalike.results import (
     AgreementParts,
@@ -34,7 +35,6 @@ from twoalike.results import (
     ScoredPerson,
     Scores,
     TransferResults,
-    quantity_of,
 )
 from twoalike.rsa import Structure
 from twoalike.transfer import Transfer

@@ -173,9 +173,9 @@ def test_entropy_of_triplets_does_not_depend_on_the_order_shown() -> None:
     assert_allclose(found, [entropy(p[:1])[0], 0.0])
 
 
-def test_few_votes_have_no_entropy(rng: np.random.Generator) -> None:
+def test_few_votes_have_no_entropy() -> None:
     table = votes(np.repeat([[0, 1, 2], [0, 1, 3]], [2, 4], axis=0), np.array([0, 1, 2, 2, 0, 0]))
-    found = people_entropy(table, rng)
+    found = people_entropy(table)
     assert np.isnan(found.plug_in[0])
     assert np.isnan(found.posterior[0])
     assert_allclose([found.plug_in[1], found.published[1]], np.log(2))

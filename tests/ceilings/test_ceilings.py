@@ -51,7 +51,7 @@ def test_everything_side_by_side(world: Any, rng: np.random.Generator) -> None:
         bound = majority_bound(p, int(getattr(found, name).votes))
         for rule in ("accepted", "wrong", "shared", "tied"):
             each = getattr(getattr(found, name), rule)
-            assert each.low <= getattr(bound, rule).mean() <= each.high, (name, rule)
+            assert each.low <= bound[rule].mean() <= each.high, (name, rule)
     # The published ceiling lies below what the best model scores, by either way of scoring.
     assert found.published.leave_one_out.high < found.oracle.value
     assert found.published.leave_one_out.high < found.majority.accepted.low

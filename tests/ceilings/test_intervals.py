@@ -34,7 +34,7 @@ def test_coverage(object_sd: float, lapse: tuple[float, float]) -> None:
     found = []
     for _ in range(80):
         table = votes(*study(rng, object_sd, lapse))
-        intervals = TripletIntervals(table, rng, resamples=200)
+        intervals = TripletIntervals(table, rng)
         found.append(intervals.interval(pair_agreement(intervals.types)))
     truth = np.mean([each.value for each in found])
     share = np.mean([each.low <= truth <= each.high for each in found])

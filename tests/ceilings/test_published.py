@@ -9,15 +9,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.ceilings import (
+    all_counts,
     count_types,
-    draw_votes,
-    expected_reliability,
+    drawn_entropy,
+    expected_value,
+    largest_share,
     leave_one_out,
     majority_bound,
     miller_madow,
     oracle_bound,
     plug_in_entropy,
-    published_reliability,
     votes,
 )
 
@@ -88,66 +89,37 @@ def test_types_are_sorted_counts(rng: np.random.Generator) -> None:
     assert len(np.unique(types, axis=0)) == len(types)
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7])
-def test_leave_one_out_is_the_published_rule(n: int) -> None:
-    """Also where three others tie and the order in which they were seen decides."""
-    responses = np.array(list(product(range(3), repeat=n)))
-    numbers = np.repeat(np.arange(len(responses)), n)
-    triplets = 3 * numbers[:, None] + np.arange(3)
-    # Judgments of all triplets mixed, each triplet's own in their order.
-    mixed = np.argsort(np.tile(np.arange(n), len(responses)), kind="stable")
-    table = votes(triplets[mixed], responses.ravel()[mixed])
-    expected = [spelt_out(tuple(row)) for row in responses.tolist()]
-    assert_allclose(leave_one_out(table), expected)
-
-
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_expectations_are_those_of_all_outcomes(n: int, rng: np.random.Generator) -> None:
     p = np.vstack([rng.dirichlet((0.7, 0.7, 0.7), size=20), np.eye(3), np.full((1, 3), 1 / 3)])
     expected = by_enumeration(p, n)
-    found = expected_reliability(p, n)
-    for name, values in found.items():
+    measures = {
+        "leave_one_out": leave_one_out,
+        "vanilla": largest_share,
+        "entropy": plug_in_entropy,
+    }
+    found = {name: expected_value(p, n, of(all_counts(n))) for name, of in measures.items()}
+    for name, values in (found | majority_bound(p, n)).items():
         assert_allclose(values, expected[name], atol=1e-12, err_msg=name)
-    bound = majority_bound(p, n)
-    for name in ("accepted", "wrong", "shared", "tied"):
-        assert_allclose(getattr(bound, name), expected[name], atol=1e-12, err_msg=name)
 
 
 def test_the_mode_is_the_best_predictor(rng: np.random.Generator) -> None:
     p = rng.dirichlet((1, 1, 1), size=50)
     best = majority_bound(p, 5)
     swapped = np.sort(p, axis=1)[:, [1, 2, 0]]
-    assert_allclose(best.shared, majority_bound(swapped, 5).shared)  # order does not matter
-    assert (best.shared > oracle_bound(p) - 1e-12).all()
-    assert (best.accepted >= best.shared).all()
-    assert (best.shared >= best.wrong).all()
+    shared = majority_bound(swapped, 5)["shared"]
+    assert_allclose(best["shared"], shared)  # order does not matter
+    assert (shared > oracle_bound(p) - 1e-12).all()
+    assert (best["accepted"] >= shared).all()
+    assert (shared >= best["wrong"]).all()
 
 
-def test_simulated_votes_give_the_expectations(world: Any, rng: np.random.Generator) -> None:
-    for n in (3, 5, 10):
-        table = votes(*world.judge(n, rng))
-        every = published_reliability(table, rng, fewest=2, most=None, drawn=None)
-        for name, values in expected_reliability(world.probabilities, n).items():
-            assert abs(getattr(every, name).mean() - values.mean()) < 0.005, (name, n)
-
-
-def test_the_published_draws_keep_five_and_show_four(world: Any, rng: np.random.Generator) -> None:
-    """Ten votes: leave-one-out is that of five, vanilla and entropy are those of four."""
-    found = published_reliability(votes(*world.judge(10, rng)), rng)
-    five, four = (expected_reliability(world.probabilities, n) for n in (5, 4))
-    assert abs(found.leave_one_out.mean() - five["leave_one_out"].mean()) < 0.005
-    assert abs(found.vanilla.mean() - four["vanilla"].mean()) < 0.005
-    assert abs(found.entropy.mean() - four["entropy"].mean()) < 0.005
-
-
-def test_draws_come_from_the_votes_and_few_votes_are_dropped(rng: np.random.Generator) -> None:
-    triplets = np.repeat([[0, 1, 2], [3, 4, 5], [6, 7, 8]], [9, 3, 4], axis=0)
-    table = votes(triplets, rng.integers(3, size=16))
-    drawn = draw_votes(table, 4, rng)
-    assert_array_equal(drawn.n_votes, [4, 3, 4])
-    assert (drawn.counts <= table.counts).all()
-    dropped = np.isnan(published_reliability(table, rng).leave_one_out)
-    assert_array_equal(dropped, [False, True, False])
+def test_four_votes_of_more_are_as_uncertain_as_four(world: Any, rng: np.random.Generator) -> None:
+    found = drawn_entropy(votes(*world.judge(10, rng)).counts)
+    four = expected_value(world.probabilities, 4, plug_in_entropy(all_counts(4)))
+    assert abs(found.mean() - four.mean()) < 0.005
+    counts = np.array([[3, 1, 0], [2, 1, 0]])  # all four, and too few
+    assert_allclose(drawn_entropy(counts), [plug_in_entropy(counts[:1])[0], np.nan])
 
 
 def test_few_votes_look_too_certain(world: Any, rng: np.random.Generator) -> None:

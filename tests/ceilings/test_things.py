@@ -7,11 +7,14 @@ import pytest
 
 from twoalike.ceilings import (
     TripletIntervals,
+    all_counts,
     bounds_from_votes,
-    expected_reliability,
+    expected_value,
+    largest_share,
+    leave_one_out,
     majority_bound,
     oracle_bound,
-    published_reliability,
+    plug_in_entropy,
     votes,
 )
 from twoalike.choice import entropy, log_choice, pair_similarities
@@ -39,12 +42,12 @@ def test_the_published_measures_and_the_bound(things: tuple[np.ndarray, np.ndarr
     assert abs(oracle_bound(p).mean() - 0.652) < 0.005
     assert abs(entropy(p).mean() - 0.794) < 0.005
     for n, row in RELIABILITY.items():
-        found = expected_reliability(p, n)
-        means = [found[name].mean() for name in ("leave_one_out", "vanilla", "entropy")]
+        measures = (leave_one_out, largest_share, plug_in_entropy)
+        means = [expected_value(p, n, of(all_counts(n))).mean() for of in measures]
         assert np.abs(np.subtract(means, row)).max() < 0.005, n
     for n, row in MAJORITY.items():
         bound = majority_bound(p, n)
-        means = [getattr(bound, name).mean() for name in ("accepted", "wrong", "tied")]
+        means = [bound[name].mean() for name in ("accepted", "wrong", "tied")]
         assert np.abs(np.subtract(means, row)).max() < 0.005, n
 
 
@@ -54,8 +57,7 @@ def test_five_votes_tell_the_truth_through_the_distribution(
     triplets, p = things
     chosen = (np.repeat(p, 5, axis=0).cumsum(axis=1) < rng.random((100_000, 1))).sum(axis=1)
     table = votes(np.repeat(triplets, 5, axis=0), chosen.clip(0, 2))
-    simulated = published_reliability(table, rng, most=None, drawn=None)
-    assert abs(np.nanmean(simulated.leave_one_out) - 0.5875) < 0.006
+    assert abs(np.nanmean(leave_one_out(table.counts)) - 0.5875) < 0.006
     found = bounds_from_votes(TripletIntervals(table, rng, people=False))
     assert abs(found.oracle.value - oracle_bound(p).mean()) < 0.01
     assert abs(found.entropy.value - entropy(p).mean()) < 0.01

@@ -155,7 +155,7 @@ def test_labels_of_people_follow_neither_their_ids_nor_their_places(
 
 
 def published_leave_one_out(trials: list[Any], rng: np.random.Generator) -> dict[str, float]:
-    """The definition of the notebook, response by response; ties of three are resampled."""
+    """The definition of the notebook, response by response; of k tied answers each counts 1/k."""
     votes: dict[tuple[str, ...], list[str]] = defaultdict(list)
     kinds: dict[tuple[str, ...], str] = {}
     for each in trials:
@@ -169,11 +169,9 @@ def published_leave_one_out(trials: list[Any], rng: np.random.Generator) -> dict
         kept = list(rng.choice(given, 5, replace=False)) if len(given) > 5 else given
         matches = 0.0
         for i, own in enumerate(kept):
-            ranked = Counter(kept[:i] + kept[i + 1 :]).most_common()
-            if len(ranked) > 1 and ranked[0][1] == ranked[1][1]:
-                matches += 0.5 * (own in (ranked[0][0], ranked[1][0]))
-            else:
-                matches += own == ranked[0][0]
+            counts = Counter(kept[:i] + kept[i + 1 :])
+            top = [answer for answer, n in counts.items() if n == max(counts.values())]
+            matches += (own in top) / len(top)
         scores[kinds[key]].append(matches / len(kept))
     overall = np.mean([score for of in scores.values() for score in of])
     return {kind: float(np.mean(of)) for kind, of in scores.items()} | {"all": float(overall)}

@@ -1,6 +1,6 @@
 """Simulated outcomes whose learning curve is known, and a study to size."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -29,13 +29,13 @@ def make_outcome() -> Callable[..., Outcome]:
 
 
 type SimulateOne = Callable[[int, int], Outcome]
-type SimulateAll = Callable[[Sequence[tuple[int, int]]], list[Outcome]]
+type SimulateAll = Callable[[int, int], list[Outcome]]
 
 
 @pytest.fixture
 def each() -> Callable[[SimulateOne], SimulateAll]:
-    """Turn what simulates one study into what simulates several."""
-    return lambda one: lambda wanted: [one(people, world) for people, world in wanted]
+    """Turn what simulates one study into what simulates the first of a size."""
+    return lambda one: lambda people, number: [one(people, world) for world in range(number)]
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_ctrl_c_says_that_it_goes_on(
         (["--groups", "--studies", "5"], "--studies 5: expected a number from 10"),
         (["--groups", "--steps", "5"], "--steps 5: expected a number from 100"),
         (["--groups", "--assurance", "0.1"], "--assurance 0.1: expected a share from 0.2"),
-        (["--groups", "--most-participants", "4"], "expected 6 or more, which two groups"),
+        (["--groups", "--most-participants", "4"], "the design takes at least 6 participants"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(

@@ -10,7 +10,6 @@ import pytest
 
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import (
-    FoundSize,
     Outcome,
     PowerAnalysis,
     PowerConfig,
@@ -138,14 +137,15 @@ def test_without_a_study_or_stimuli(make_study: MakeStudy, run: Run, tmp_path: P
 @pytest.fixture
 def result(make_study: MakeStudy, simulate: Any) -> PowerResult:
     """An answer from outcomes with a known curve."""
-    plan = SearchPlan(start=3, fewest=1, most=99, unit=1, worlds=5, assurance=0.8)
+    bounds = {"start": 3, "fewest": 1, "most": 99, "unit": 1, "studies": 5, "probes": 2}
+    plan = SearchPlan(**bounds, assurance=0.8)
     target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")
-    found: FoundSize = find_size(simulate, target, plan, seed=1)
+    found = find_size(simulate, target, plan)
     return PowerResult(PowerAnalysis(Study.load(make_study())), target, found)
 
 
 def test_other_splits_have_enough_judgments(result: PowerResult) -> None:
-    needed = result.found.judgments
+    needed = result.judgments
     for people, trials in result.splits((50, 100, 400)):
         assert people * trials >= needed > (people - 1) * trials
     assert any("participants × trials: " in line for line in result.reasons())

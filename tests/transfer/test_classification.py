@@ -1,42 +1,57 @@
-"""Few-shot classification, linear probe and new subclasses, where the answers are known."""
+"""Few-shot classification, probe and shifts, where the answers are known."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from twoalike.evaluation import Candidate
+from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
-from twoalike.transfer import NotMeasurable, few_shot, linear_probe, other_set, subclass_shift
-from twoalike.transfer._classification import deal_folds
-from twoalike.transfer._classifier import (
-    LinearClassifier,
-    chosen_strength,
-    fit_classifier,
-    hold_out,
-)
+from twoalike.transfer import Transfer, TransferMeasure, TransferSettings, compare_transfer
 
-MEASURES: dict[str, Callable[..., Any]] = {
-    "few_shot": few_shot,
-    "linear_probe": linear_probe,
-    "subclass_shift": lambda values, labels, **more: subclass_shift(
-        values, [label[0] for label in labels], labels, **more
-    ),
-}
+
+def measured(
+    values: np.ndarray,
+    *levels: Sequence[str],
+    others: tuple[np.ndarray, Sequence[str]] | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Transfer:
+    """One network on images with these features, and labels from coarse to fine."""
+    ids = [f"i{number}" for number in range(len(values))]
+    labels = {f"l{k}": dict(zip(ids, of, strict=True)) for k, of in enumerate(levels)}
+    other_set = []
+    if others is not None:
+        more = [f"o{number}" for number in range(len(others[0]))]
+        labels["l0"] |= dict(zip(more, others[1], strict=True))
+        other_set = [Candidate("net", FeatureTable(tuple(more), np.float32(others[0])))]
+    table = FeatureTable(tuple(ids), np.asarray(values, dtype=np.float32))
+    quick = {"shots": (1, 5), "episodes": 6, "halvings": 2} | settings
+    network = Candidate("net", table)
+    of = TransferSettings(**quick)
+    return compare_transfer([network], labels, ids=ids, others=other_set, settings=of, seed=seed)
+
+
+def one(found: Transfer, measure: str, level: str = "l0", shots: int | None = None) -> Any:
+    """Score of the network by one measure."""
+    (score,) = [
+        of.models[0]
+        for of in found.measures
+        if (of.measure, of.level) == (measure, level) and shots in (None, of.shots)
+    ]
+    return score
 
 
 @pytest.mark.parametrize("classifier", ["logistic", "nearest-mean"])
-@pytest.mark.parametrize("shots", [1, 5])
-def test_features_that_name_the_class_are_always_right(
-    make_world: Any, classifier: Any, shots: int
-) -> None:
+def test_features_that_name_the_class_are_always_right(make_world: Any, classifier: Any) -> None:
     world = make_world()
-    values = np.eye(16)[world.codes]
-    found = few_shot(values, world.subclass, shots, episodes=4, classifier=classifier)
-    assert (found.interval().low, found.interval().high) == (1.0, 1.0)
-    assert found.chance == 1 / 16
-    assert linear_probe(values, world.subclass).interval().low == 1.0
+    found = measured(np.eye(16)[world.codes], world.subclass, classifier=classifier)
+    assert len(found.measures) == 3
+    for of in found.measures:
+        assert (of.models[0].low, of.models[0].high, of.chance) == (1.0, 1.0, 1 / 16)
 
 
 @pytest.mark.parametrize("classifier", ["logistic", "nearest-mean"])
@@ -44,40 +59,36 @@ def test_features_that_say_nothing_are_at_chance(
     make_world: Any, rng: np.random.Generator, classifier: Any
 ) -> None:
     world = make_world(4, 3, 30)
-    values = world.features(rng, p=12)
-    for found in (
-        few_shot(values, world.subclass, 5, episodes=10, classifier=classifier),
-        linear_probe(values, world.subclass),
-        subclass_shift(values, world.superclass, world.subclass).new,
-    ):
-        assert found.interval().low <= found.chance <= found.interval().high
-        assert found.interval().value < 2 * found.chance
+    labels = world.superclass, world.subclass
+    found = measured(world.features(rng, p=12), *labels, classifier=classifier)
+    for of in found.measures:
+        score = of.models[0]
+        assert score.low <= of.chance <= score.high
+        assert score.value < 2 * of.chance or of.measure == "shift_drop"
 
 
 def test_superclasses_alone_shift_well_and_tell_no_subclass(
     make_world: Any, rng: np.random.Generator
 ) -> None:
     world = make_world()
-    values = world.features(rng, family=3.0)
-    found = subclass_shift(values, world.superclass, world.subclass)
-    assert found.new.interval().low > 0.95
-    assert found.drop().interval().low <= 0 <= found.drop().interval().high
-    probe = linear_probe(values, world.subclass)
-    assert probe.interval().low < 1 / 4 < probe.interval().high  # the family's four species
-    assert linear_probe(values, world.superclass).interval().value > 0.98
+    found = measured(world.features(rng, family=3.0), world.superclass, world.subclass)
+    assert one(found, "shift_new").low > 0.95
+    drop, probe = one(found, "shift_drop"), one(found, "linear_probe", "l1")
+    assert drop.low <= 0 <= drop.high
+    assert probe.low < 1 / 4 < probe.high  # the family's four species
+    assert one(found, "linear_probe").value > 0.98
 
 
 def test_subclasses_alone_are_learnt_and_shift_to_chance(
     make_world: Any, rng: np.random.Generator
 ) -> None:
     world = make_world()
-    found = subclass_shift(world.features(rng, species=3.0), world.superclass, world.subclass)
-    assert found.seen.interval().low > 0.9
-    assert found.new.interval().low <= 0.25 <= found.new.interval().high
-    assert found.drop().interval().low > 0.4
-    assert found.drop().interval().value == pytest.approx(
-        found.seen.interval().value - found.new.interval().value
-    )
+    found = measured(world.features(rng, species=3.0), world.superclass, world.subclass)
+    seen, new, drop = (one(found, f"shift_{part}") for part in ("seen", "new", "drop"))
+    assert seen.low > 0.9
+    assert new.low <= 0.25 <= new.high
+    assert drop.low > 0.4
+    assert drop.value == pytest.approx(seen.value - new.value)
 
 
 def test_more_shots_help_and_small_episodes_are_easier(
@@ -85,144 +96,73 @@ def test_more_shots_help_and_small_episodes_are_easier(
 ) -> None:
     world = make_world()
     values = world.features(rng, species=0.7)
-    one, five = (few_shot(values, world.subclass, k) for k in (1, 5))
-    assert five.minus(one).interval().low > 0
-    small = few_shot(values, world.subclass, 5, ways=3, episodes=60)
-    assert small.chance == 1 / 3
-    assert small.interval().value > five.interval().value
-    assert_array_equal((~np.isnan(small.values)).sum(axis=1), 3)
+    every = measured(values, world.subclass, episodes=20)
+    few = measured(values, world.subclass, ways=3, episodes=60)
+    assert one(every, "few_shot", shots=5).value > one(every, "few_shot", shots=1).high
+    assert few.measures[0].chance == 1 / 3
+    assert one(few, "few_shot", shots=5).value > one(every, "few_shot", shots=5).value
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_seeds_decide_and_networks_meet_the_same(
-    make_world: Any, rng: np.random.Generator, measure: str
+def test_seeds_decide_and_turned_features_score_the_same(
+    make_world: Any, rng: np.random.Generator
 ) -> None:
-    world, score = make_world(3, 4, 8), MEASURES[measure]
-    labels = [f"{p}{c}" for p, c in zip(world.parents, world.codes, strict=True)]
+    """Moved, turned and stretched features are the same to a linear classifier."""
+    world = make_world(3, 4, 8)
     values = world.features(rng, family=1.0, species=0.5)
+    turn = np.linalg.qr(rng.normal(size=(24, 24)))[0]
 
-    def scores(of: np.ndarray, seed: int) -> list[np.ndarray]:
-        found = score(of, labels, seed=seed)
-        return [x.values for x in ((found.seen, found.new) if hasattr(found, "new") else (found,))]
+    def scores(of: np.ndarray, seed: int) -> np.ndarray:
+        found = measured(of, world.superclass, world.subclass, seed=seed)
+        return np.array([each.models[0].value for each in found.measures])
 
     assert_array_equal(scores(values, 3), scores(values, 3))
-    assert any((a != b).any() for a, b in zip(scores(values, 3), scores(values, 4), strict=True))
-    # Moved, turned and stretched features are the same to a linear classifier.
-    turn = np.linalg.qr(rng.normal(size=(24, 24)))[0]
-    for a, b in zip(scores(values, 3), scores(5 * values @ turn + 2, 3), strict=True):
-        assert np.abs(a - b).max() < 0.35
-        assert abs(np.nanmean(a - b)) < 0.01
+    assert (scores(values, 3) != scores(values, 4)).any()
+    assert np.abs(scores(values, 3) - scores(5 * values @ turn + 2, 3)).max() < 0.02
 
 
-def test_ties_are_shared(rng: np.random.Generator) -> None:
-    same = LinearClassifier(np.zeros((3, 4), np.float32), np.zeros(4, np.float32))
-    assert_array_equal(same.hits(rng.normal(size=(4, 3)).astype(np.float32), np.arange(4)), 0.25)
-    two = LinearClassifier(np.zeros((3, 3), np.float32), np.array([1, 1, 0], np.float32))
-    assert_array_equal(two.hits(np.ones((3, 3), np.float32), np.arange(3)), [0.5, 0.5, 0.0])
-
-
-@pytest.mark.parametrize("classes", [2, 5])
-def test_few_images_in_many_dimensions_give_scikit_learns_solution(
-    rng: np.random.Generator, classes: int
-) -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    codes = np.arange(10) % classes
-    values = rng.normal(size=(10, 40)).astype(np.float32)
-    fitted = fit_classifier(values, codes, "logistic", 1.0)
-    rows = (values - values.mean(axis=0)).astype(float)
-    rows /= np.sqrt((rows**2).sum(axis=1).mean())
-    model = LogisticRegression(tol=1e-8, max_iter=1000).fit(rows, codes)
-    new = rng.normal(size=(200, 40)).astype(np.float32)
-    moved = (new - values.mean(axis=0)) / np.sqrt(
-        ((values - values.mean(axis=0)) ** 2).sum(axis=1).mean()
-    )
-    own = new @ fitted.weights + fitted.offsets
-    theirs = model.decision_function(moved)
-    if classes == 2:
-        own = own[:, 1] - own[:, 0]
-    else:
-        own, theirs = own - own.mean(axis=1, keepdims=True), theirs - theirs.mean(axis=1)[:, None]
-    assert np.abs(own - theirs).max() < 0.02 * np.abs(theirs).max()
-
-
-def test_regularisation_is_chosen_by_what_is_held_out(rng: np.random.Generator) -> None:
-    codes = np.repeat([0, 1], 100)
-    noise = rng.normal(size=(200, 30))
-    # One small component tells the classes, large ones do not: it takes weights that are large.
-    fine = np.column_stack([0.2 * (2 * codes - 1), noise]).astype(np.float32)
-    assert chosen_strength(fine, codes, rng) == 100.0
-    assert chosen_strength(np.eye(2, dtype=np.float32)[codes], codes, rng) == 0.1  # all are right
-
-
-def test_a_quarter_is_held_out_of_each_class(rng: np.random.Generator) -> None:
-    codes = np.repeat([0, 1, 2, 3], [1, 2, 8, 21])
-    held = hold_out(codes, rng)
-    assert_array_equal(np.bincount(codes[held], minlength=4), [0, 1, 2, 5])
-
-
-def test_folds_share_out_every_class(rng: np.random.Generator) -> None:
-    codes = np.repeat([0, 1, 2], [2, 7, 11])
-    fold = deal_folds(codes, 5, rng)
-    counts = np.stack([np.bincount(fold[codes == c], minlength=5) for c in range(3)])
-    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
-    assert_array_equal(counts.sum(axis=0), 4)
+def left_out(found: Transfer) -> dict[tuple[str, int | None], tuple[str, ...]]:
+    return {(of.measure, of.shots): of.left_out for of in found.measures}
 
 
 def test_small_classes_are_left_out_and_named(rng: np.random.Generator) -> None:
     labels = ["a"] * 8 + ["b"] * 8 + ["c"] * 3 + ["d"]
-    values = rng.normal(size=(20, 5))
-    assert few_shot(values, labels, 5).left_out == ("c", "d")
-    assert few_shot(values, labels, 1).left_out == ("d",)
-    assert linear_probe(values, labels).left_out == ("d",)
-    with pytest.raises(NotMeasurable, match="needs two classes with 10 images, has 0; the largest"):
-        few_shot(values, labels, 9)
-    with pytest.raises(NotMeasurable, match="needs 5 classes with 2 images, has 3"):
-        few_shot(values, labels, 1, ways=5)
-    with pytest.raises(NotMeasurable, match="needs two classes, has 1"):
-        linear_probe(values, ["a"] * 20)
+    found = measured(rng.normal(size=(20, 5)), labels, shots=(1, 5, 9))
+    expected = {
+        ("few_shot", 1): ("d",),
+        ("few_shot", 5): ("c", "d"),
+        ("linear_probe", None): ("d",),
+    }
+    assert left_out(found) == expected
+    assert found.missing["few_shot of l0, 9 shots"] == (
+        "needs two classes with 10 images, has 0; the largest class has 8"
+    )
+    five = measured(rng.normal(size=(20, 5)), labels, ways=5)
+    assert five.missing["few_shot of l0, 1 shot"] == "needs 5 classes with 2 images, has 3"
 
 
 def test_superclasses_of_one_subclass_are_left_out_and_named(rng: np.random.Generator) -> None:
     above = [*"aaaaaaaabbbbbbbbcccccd"]
     below = [*"eeeeffffgggghhhhiiiijk"]  # j and k have one image, so c and d have no two
-    found = subclass_shift(rng.normal(size=(22, 5)), above, below)
-    assert found.seen.classes == tuple("efgh")
-    assert found.seen.left_out == ("c", "d")
-    assert found.seen.values.shape == (2, 4)  # two halvings are all there are
-    with pytest.raises(NotMeasurable, match="needs two superclasses"):
-        subclass_shift(rng.normal(size=(8, 5)), above[:8], below[:8])
-    with pytest.raises(NotMeasurable, match="'e' lies in 'a' and in 'b'"):
-        subclass_shift(rng.normal(size=(4, 2)), [*"aabb"], [*"efeg"])
+    found = measured(rng.normal(size=(22, 5)), above, below)
+    assert left_out(found)["shift_new", None] == ("c", "d")
+    assert next(of.classes for of in found.measures if of.measure == "shift_new") == 4
+    few = measured(rng.normal(size=(8, 5)), [*"aaaaaabb"], [*"eeefffgg"])
+    assert "needs two superclasses" in few.missing["subclass_shift of l0 by l1"]
 
 
-@pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        (np.ones((8, 3)), "all 8 images have the same features"),
-        (np.full((8, 3), np.nan), "NaN or infinite values in 8 of 8 rows"),
-        (np.ones(8), "expected numbers of shape"),
-        (np.eye(7), "label"),
-    ],
-)
-def test_wrong_features_are_refused(measure: str, values: np.ndarray, said: str) -> None:
-    with pytest.raises(TwoalikeError, match=said) as caught:
-        MEASURES[measure](values, ["xa", "xa", "xb", "xb", "yc", "yc", "yd", "yd"])
-    assert not isinstance(caught.value, NotMeasurable)
+    "wrong",
+    [{"shots": (0,)}, {"ways": 1}, {"episodes": 0}, {"classifier": "forest"}, {"folds": 1},
+     {"halvings": 0}],
+)  # fmt: skip
+def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TwoalikeError, match=next(iter(wrong))):
+        TransferSettings(**wrong)
 
 
-def test_wrong_settings_and_labels_are_refused(rng: np.random.Generator) -> None:
-    values, labels = rng.normal(size=(6, 3)), [*"aaabbb"]
-    with pytest.raises(TwoalikeError, match="image 2 of 6 has no label"):
-        few_shot(values, ["a", "", "a", "b", "b", "b"])
-    for wrong in ({"shots": 0}, {"ways": 1}, {"episodes": 0}, {"classifier": "forest"}):
-        with pytest.raises(TwoalikeError, match=next(iter(wrong))):
-            few_shot(values, labels, **{"shots": 1} | wrong)
-    with pytest.raises(TwoalikeError, match="folds"):
-        linear_probe(values, labels, folds=1)
-    with pytest.raises(TwoalikeError, match="halvings"):
-        subclass_shift(values, labels, [*"ccdeef"], halvings=0)
+def other(found: Transfer) -> TransferMeasure:
+    (score,) = [of for of in found.measures if of.measure == "other_set"]
+    return score
 
 
 def test_another_set_is_told_as_far_as_it_looks_alike(
@@ -230,18 +170,15 @@ def test_another_set_is_told_as_far_as_it_looks_alike(
 ) -> None:
     """The same classes, the classes of the others, and classes that cannot be told."""
     world = make_world(4, 3, 30)
-    values = np.eye(12)[world.codes]
-    turned = {
-        name: world.subclass[(world.codes == (k + 1) % 12).argmax()]
-        for k, name in enumerate(np.unique(world.subclass))
-    }
+    values, names = np.eye(12)[world.codes], np.unique(world.subclass)
+    turned = names[(world.codes + 1) % 12]
     for others, labels, least, most in (
         (values, world.subclass, 1.0, 1.0),
-        (values, [turned[name] for name in world.subclass], 0.0, 0.0),
+        (values, turned, 0.0, 0.0),
         (rng.normal(size=values.shape), world.subclass, 0.02, 0.2),
     ):
-        found = other_set(values, world.subclass, others, labels)
-        assert least <= found.interval().value <= most
+        found = other(measured(values, world.subclass, others=(others, labels)))
+        assert least <= found.models[0].value <= most
         assert found.chance == 1 / 12
 
 
@@ -251,11 +188,9 @@ def test_another_set_may_have_other_classes(make_world: Any) -> None:
     values, labels = np.eye(12)[world.codes], np.asarray(world.subclass)
     some = world.codes < 5
     renamed = np.where(world.codes == 4, "unheard of", labels)
-    found = other_set(values, labels, values[some], renamed[some].tolist())
-    assert len(found.classes) == 4
-    assert len(found.left_out) == 9
-    assert found.interval().value == 1.0
-    with pytest.raises(NotMeasurable, match="needs two classes that both sets have"):
-        other_set(values, labels, values[some], ["unheard of"] * some.sum())
+    found = other(measured(values, labels, others=(values[some], renamed[some])))
+    assert (found.classes, len(found.left_out), found.models[0].value) == (4, 9, 1.0)
+    none = measured(values, labels, others=(values[some], ["unheard of"] * some.sum()))
+    assert "needs two classes that both sets have" in none.missing["other_set of l0"]
     with pytest.raises(TwoalikeError, match="expected 12 features as in the first set, found 5"):
-        other_set(values, labels, values[:, :5], labels)
+        measured(values, labels, others=(values[:, :5], labels))

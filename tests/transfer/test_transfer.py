@@ -53,9 +53,6 @@ def test_every_measure_of_every_network(found: dict[str, Any]) -> None:
         *(("few_shot", level, shots) for level in ("family", "species") for shots in (1, 5)),
         *(("linear_probe", level, None) for level in ("family", "species")),
         *((f"shift_{part}", "family", None) for part in ("seen", "new", "drop")),
-        *(("same_label", level, None) for level in ("family", "species")),
-        ("shared_levels", "species", None),
-        ("hierarchical_precision", "species", None),
     ]
     assert found["missing"] == {}
     assert found["images"] == 192
@@ -91,7 +88,6 @@ def test_families_shift_better(found: dict[str, Any]) -> None:
             {
                 "few_shot of kind, 10 shots": "needs two classes with 11 images, has 0",
                 "subclass_shift": "needs two levels of labels, has 1",
-                "neighbours of hierarchy": "needs two levels of labels, has 1",
             },
         ),
         (

@@ -2,7 +2,7 @@
 
 People's entropy needs several votes on a triplet. That of the shares of a few votes (plug-in) is
 too small and has few values; the posterior mean given how choice probabilities are distributed
-over all triplets (:func:`twoalike.ceilings.posterior_entropy`) is not biased in this way.
+over all triplets is not biased in this way.
 
 People take longer where they are less sure. They differ more in speed than triplets do, so that
 each participant's mean log time is taken off before times are averaged. Triplets judged once have
@@ -26,10 +26,9 @@ from scipy.special import stdtrit
 from twoalike.ceilings import (
     Votes,
     count_types,
+    drawn_entropy,
     fit_distribution,
     plug_in_entropy,
-    posterior_entropy,
-    published_reliability,
 )
 from twoalike.choice import entropy
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, predict_choices
@@ -88,7 +87,7 @@ class PeopleEntropy:
     """Entropy of people's answers to each of m triplets in nats; NaN where votes are too few.
 
     Of the shares of the votes (``plug_in``), its ``posterior`` mean, and ``published``: the plug-in
-    entropy of four votes drawn of at most five, as for the Levels data.
+    entropy of four votes, as for the Levels data, on average over the draws of these.
     """
 
     plug_in: Floats
@@ -96,14 +95,14 @@ class PeopleEntropy:
     published: Floats
 
 
-def people_entropy(votes: Votes, rng: np.random.Generator) -> PeopleEntropy:
+def people_entropy(votes: Votes) -> PeopleEntropy:
     """Entropy of the votes on each triplet.
 
     Examples
     --------
     >>> from twoalike.ceilings import votes
     >>> table = votes(np.tile([0, 1, 2], (4, 1)), np.array([2, 2, 0, 0]))
-    >>> people_entropy(table, np.random.default_rng(0)).plug_in.round(3)
+    >>> people_entropy(table).plug_in.round(3)
     array([0.693])
     """
     enough = votes.n_votes >= FEWEST_VOTES
@@ -112,8 +111,8 @@ def people_entropy(votes: Votes, rng: np.random.Generator) -> PeopleEntropy:
     if enough.any():
         types, of = count_types(votes.counts[enough])
         fitted = fit_distribution(types, np.bincount(of), options=votes.options)
-        posterior[enough] = posterior_entropy(fitted, votes.counts[enough])
-    return PeopleEntropy(plug_in, posterior, published_reliability(votes, rng).entropy)
+        posterior[enough] = fitted.posterior_mean(votes.counts[enough], entropy(fitted.points))
+    return PeopleEntropy(plug_in, posterior, drawn_entropy(votes.counts))
 
 
 def lacking(a: Floats, b: Floats, unit: str = "triplet") -> str | None:

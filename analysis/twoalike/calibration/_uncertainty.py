@@ -150,6 +150,7 @@ class ModelEntropy(Measured):
 class WithinPeople(Measured):
     """Each participant's own rank correlation over their trials."""
 
+    n_of = "participants"
     spearman: CorrelationEstimate
     """Mean over participants; the interval is over them (Student's t)."""
     participants: Count
@@ -185,6 +186,7 @@ class ModelUncertainty(Measured):
 class VoteEntropy(Measured):
     """Entropy of people's votes on a triplet."""
 
+    n_of = "triplets"
     triplets: Count
     """Triplets with enough votes."""
     plug_in: NatsEstimate
@@ -294,7 +296,7 @@ def in_context(
         trials=boot,
         seed=int(rng.integers(2**63)),
         resamples=resamples,
-        people=_people(votes_of(judged), rng, missing),
+        people=_people(votes_of(judged), missing),
         times=_times(response_times, judged, missing),
         missing=missing,
     )
@@ -305,14 +307,14 @@ def _subsets(subset_of: npt.NDArray[np.str_]) -> dict[str, Booleans]:
     return {name: code == number for number, name in enumerate(names.tolist()) if name}
 
 
-def _people(cast: Votes, rng: np.random.Generator, missing: dict[str, str]) -> PeopleEntropy | None:
+def _people(cast: Votes, missing: dict[str, str]) -> PeopleEntropy | None:
     enough = int((cast.n_votes >= FEWEST_VOTES).sum())
     if enough < FEWEST:
         missing["entropy"] = (
             f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_VOTES} votes, has {enough}"
         )
         return None
-    return people_entropy(cast, rng)
+    return people_entropy(cast)
 
 
 def _times(response_times: Times, judged: Judgments, missing: dict[str, str]) -> LogTimes | None:

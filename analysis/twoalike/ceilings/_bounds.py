@@ -27,10 +27,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
-from scipy.special import binom, gammaln
+from scipy.special import gammaln
 
 from twoalike.ceilings._interval import TripletIntervals
-from twoalike.ceilings._votes import DRAWN, count_types, largest_share, plug_in_entropy
+from twoalike.ceilings._votes import DRAWN, all_counts, count_types
 from twoalike.choice import entropy
 from twoalike.evaluation import Interval, Span
 from twoalike.study import Floats, Integers
@@ -39,27 +39,6 @@ _CELLS = 4_000_000
 """Outcomes times triplets worked out at once (32 MB of doubles)."""
 _LEAST_LOG = -745.0
 """Stands for the logarithm of 0: its exponential is 0, and 0 times it is 0."""
-
-
-@dataclass(frozen=True)
-class MajorityBound:
-    """Expected score of the mode against the majority of n votes, on each of m triplets.
-
-    Any of tied answers counts as right (``accepted``), wrong (``wrong``), or 1/k (``shared``);
-    ``tied`` is the probability of a tie for the most votes.
-    """
-
-    accepted: Floats
-    wrong: Floats
-    shared: Floats
-    tied: Floats
-
-
-def all_counts(n: int) -> Integers:
-    """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3)."""
-    first, second = np.divmod(np.arange((n + 1) ** 2), n + 1)
-    fits = first + second <= n
-    return np.stack([first, second, n - first - second], axis=1)[fits].astype(np.int64)
 
 
 def count_probabilities(probabilities: Floats, counts: Integers) -> Floats:
@@ -99,7 +78,12 @@ def oracle_bound(probabilities: npt.ArrayLike) -> Floats:
     return np.asarray(np.asarray(probabilities, dtype=np.float64).max(axis=1))
 
 
-def majority_bound(probabilities: npt.ArrayLike, n: int) -> MajorityBound:
+SCORES = ("accepted", "wrong", "shared", "tied")
+"""Of the mode against a majority: any of k tied answers counts as right, wrong, or 1/k; and the
+probability of a tie for the most votes."""
+
+
+def majority_bound(probabilities: npt.ArrayLike, n: int) -> dict[str, Floats]:
     """Score the best predictor against the majority of n votes, on average over votes.
 
     Parameters
@@ -109,11 +93,14 @@ def majority_bound(probabilities: npt.ArrayLike, n: int) -> MajorityBound:
     n
         Votes on each triplet, at least one.
 
+    Returns
+    -------
+    Each of :data:`SCORES`, shape (m,).
+
     Examples
     --------
-    >>> bound = majority_bound([[0.5, 0.5, 0.0]], 2)
-    >>> bound.accepted, bound.wrong, bound.shared, bound.tied
-    (array([0.75]), array([0.25]), array([0.5]), array([0.5]))
+    >>> majority_bound([[0.5, 0.5, 0.0]], 2)["accepted"]
+    array([0.75])
     """
     p = -np.sort(-np.asarray(probabilities, dtype=np.float64), axis=1)  # the mode comes first
     counts = all_counts(n)
@@ -121,58 +108,7 @@ def majority_bound(probabilities: npt.ArrayLike, n: int) -> MajorityBound:
     k = top.sum(axis=1)
     hit = top[:, 0]
     scores = np.stack([hit, hit & (k == 1), hit / k, k > 1], axis=1).astype(np.float64)
-    return MajorityBound(*expected_value(p, n, scores).T)
-
-
-def mean_leave_one_out(counts: Integers) -> Floats:
-    """Leave-one-out agreement averaged over the order of the votes, shape (m,).
-
-    The published rule with three tied depends on which votes came first; on average it gives
-    1/3. NaN with fewer than two votes.
-    """
-    n = counts.sum(axis=1)
-    total = np.zeros(len(counts))
-    for item in range(3):
-        others = counts - np.eye(3, dtype=np.int64)[item]
-        top = others == others.max(axis=1, keepdims=True)
-        total += counts[:, item] * top[:, item] / top.sum(axis=1)
-    return np.where(n > 1, total / np.maximum(n, 1), np.nan)
-
-
-def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
-    """Mean of a function of the counts over all draws of some of the votes, shape (u,).
-
-    ``values`` holds it at each row of :func:`all_counts` of ``drawn``.
-    """
-    outcomes = all_counts(drawn)
-    ways = np.prod([binom(counts[:, [k]], outcomes[:, k]) for k in range(3)], axis=0)
-    return np.asarray((ways @ values) / binom(counts.sum(axis=1), drawn))
-
-
-def expected_reliability(probabilities: npt.ArrayLike, n: int) -> dict[str, Floats]:
-    """Average the published measures over all outcomes of n votes, all of them used.
-
-    Parameters
-    ----------
-    probabilities
-        Choice probabilities, shape (m, 3).
-    n
-        Votes on each triplet, at least two.
-
-    Returns
-    -------
-    ``leave_one_out``, ``vanilla`` and ``entropy``, shape (m,) each.
-
-    Examples
-    --------
-    >>> found = expected_reliability([[0.5, 0.5, 0.0]], 2)
-    >>> {name: value.round(3).tolist() for name, value in found.items()}
-    {'leave_one_out': [0.5], 'vanilla': [0.75], 'entropy': [0.347]}
-    """
-    counts = all_counts(n)
-    measures = (mean_leave_one_out(counts), largest_share(counts), plug_in_entropy(counts))
-    means = expected_value(probabilities, n, np.stack(measures, axis=1))
-    return dict(zip(("leave_one_out", "vanilla", "entropy"), means.T, strict=True))
+    return dict(zip(SCORES, expected_value(p, n, scores).T, strict=True))
 
 
 _LATTICE = 60
@@ -297,8 +233,6 @@ class ChoiceDistribution:
         ends = []
         for sign in (1, -1):
             found = linprog(sign * values, A_ub=both, b_ub=most)
-            if found.x is None:
-                raise RuntimeError(f"range of the mean of a function: {found.message}")
             ends.append(float(values @ found.x))
         value = float(self.mean(values))
         return min(ends[0], value), max(ends[1], value)
@@ -326,11 +260,6 @@ def fit_distribution(
     steps
         Steps of EM.
 
-    Raises
-    ------
-    ValueError
-        If there is no triplet.
-
     Examples
     --------
     >>> from twoalike.choice import entropy
@@ -338,8 +267,6 @@ def fit_distribution(
     >>> float(certain.mean(certain.points.max(axis=1)).round(2))
     1.0
     """
-    if np.sum(triplets) == 0:
-        raise ValueError("the distribution of choice probabilities needs votes on some triplets")
     shares = np.asarray(triplets / np.sum(triplets), dtype=np.float64)
     points, weights = lattice(options=options)
     likelihood = type_probabilities(points, types)
@@ -350,23 +277,6 @@ def fit_distribution(
     return ChoiceDistribution(points, weights, likelihood, types, shares, np.stack(path))
 
 
-def posterior_entropy(distribution: ChoiceDistribution, counts: Integers) -> Floats:
-    """Entropy of each triplet's choice probabilities in nats, given its votes, shape (m,).
-
-    The posterior mean, with the distribution over triplets as the prior: unlike the plug-in
-    entropy it is not zero where a few votes happen to agree.
-
-    Parameters
-    ----------
-    distribution
-        Of the choice probabilities.
-    counts
-        Votes for the objects of each triplet, shape (m, 3).
-    """
-    return distribution.posterior_mean(counts, entropy(distribution.points))
-
-
-SCORES = ("accepted", "wrong", "shared", "tied")
 _MOST_VOTES = 300
 """Majorities of more votes count as of so many, which the mode misses hardly more often."""
 
@@ -399,37 +309,24 @@ class VoteBounds:
     distribution: ChoiceDistribution
 
 
-def _majority_scores(points: Floats, n: int) -> Floats:
-    """Scores against the majority of n votes, shape (g, 4), in the order of SCORES."""
-    bound = majority_bound(points, n)
-    return np.stack([getattr(bound, name) for name in SCORES], axis=1)
-
-
 def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
-    """Estimate the bounds and the entropy from the votes of all triplets with two or more.
-
-    Parameters
-    ----------
-    intervals
-        Votes by type, and how means over them vary.
-
-    Raises
-    ------
-    ValueError
-        If no triplet has two votes.
-    """
+    """Estimate the bounds and the entropy from the votes of all triplets with two or more."""
     votes = intervals.types.sum(axis=1)
     used = votes > 1
     types, triplets = intervals.types[used], intervals.triplets[used]
     fitted = fit_distribution(types, triplets, options=intervals.options)
     points = fitted.points
+
+    def against(n: int) -> Floats:
+        return np.stack(list(majority_bound(points, n).values()), axis=1)
+
     numbers, of = np.unique(types.sum(axis=1), return_inverse=True)
     shares = np.bincount(of, weights=fitted.shares)
     collected = np.zeros((len(points), len(SCORES)))
     for n, share in zip(numbers[shares > 0], shares[shares > 0], strict=True):
-        collected += share * _majority_scores(points, min(int(n), _MOST_VOTES))
+        collected += share * against(min(int(n), _MOST_VOTES))
     columns = [oracle_bound(points)[:, None], entropy(points)[:, None], collected]
-    functions = np.hstack([*columns, _majority_scores(points, DRAWN)])
+    functions = np.hstack([*columns, against(DRAWN)])
     influence = np.full((len(votes), functions.shape[1]), np.nan)
     influence[used] = fitted.influence(functions)
 
@@ -437,8 +334,7 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
         values = functions[:, column]
         value = float(fitted.mean(values))
         sampled = intervals.interval(influence[:, column], value)
-        if sampled is None:
-            raise ValueError("bounds from votes need triplets with at least two votes")
+        assert sampled is not None  # there are triplets with two votes
         low, high = fitted.identified(values)
         ends = low - (value - sampled.low), high + (sampled.high - value)
         return VoteEstimate(value, max(ends[0], 0.0), min(ends[1], largest), Span(low, high))

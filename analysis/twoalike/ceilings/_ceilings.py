@@ -16,24 +16,20 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from twoalike.ceilings._bounds import (
-    VoteBounds,
-    VoteEstimate,
-    all_counts,
-    bounds_from_votes,
-    mean_leave_one_out,
-    over_draws,
-)
+from twoalike.ceilings._bounds import VoteBounds, VoteEstimate, bounds_from_votes
 from twoalike.ceilings._interval import TripletIntervals, by_type
 from twoalike.ceilings._votes import (
     DRAWN,
     FEWEST,
     MOST,
-    Votes,
+    all_counts,
+    drawn_entropy,
     largest_share,
+    leave_one_out,
     miller_madow,
+    over_draws,
+    pair_agreement,
     plug_in_entropy,
-    published_reliability,
     votes_of,
 )
 from twoalike.choice import OPTIONS, ChoiceKind, odd_item
@@ -61,6 +57,7 @@ ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
 class Consistency(Measured):
     """Share of answers that agree with another one, or with the right one."""
 
+    n_of = "answers"
     answers: Count | None = None
     """Answers compared."""
     agreement: ShareEstimate
@@ -102,6 +99,7 @@ class MajorityBounds(Measured):
 class PublishedAgreement(Measured):
     """Agreement of people as published for the Levels data; none of these is a bound."""
 
+    n_of = "triplets"
     triplets: Count | None = None
     """Triplets with enough votes."""
     leave_one_out: ShareEstimate | None = None
@@ -115,6 +113,7 @@ class PublishedAgreement(Measured):
 class SubsetCeilings(Measured):
     """How well any model could agree with some judgments, and how well people do."""
 
+    n_of = "choices"
     choices: Count
     """Choices."""
     triplets: Count
@@ -150,19 +149,6 @@ class Ceilings(SubsetCeilings):
     """Attention checks answered right."""
     groups: dict[str, dict[str, SubsetCeilings]] | None = None
     """Group (level, or level of labels) -> subset -> the same."""
-
-
-def pair_agreement(counts: Integers) -> Floats:
-    """Share of the pairs of votes on a triplet that agree, shape (m,); NaN with one vote or none.
-
-    Examples
-    --------
-    >>> pair_agreement(np.array([[2, 1, 0], [1, 0, 0]])).round(3)
-    array([0.333,   nan])
-    """
-    n = counts.sum(axis=1)
-    agreeing = (counts * (counts - 1)).sum(axis=1)
-    return np.where(n > 1, agreeing / np.maximum(n * (n - 1), 1), np.nan)
 
 
 def repeated_answers(
@@ -349,7 +335,7 @@ def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
             triplets_with_several=int((n > 1).sum()),
         ),
         **_bounds(intervals, n, missing),
-        "published": _published(cast, intervals, rng, missing),
+        "published": _published(intervals, n, missing),
         **_of_counts(intervals, n, missing),
         "repeats": _repeats(judged, rng, missing),
     }
@@ -381,54 +367,51 @@ def _bounds(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -
     }
 
 
-def _kept_mean(types: Integers) -> Floats:
-    """Leave-one-out agreement averaged over the draws of five and the order of the votes."""
+def _five_left_out(types: Integers) -> Floats:
+    """Leave-one-out agreement of the votes, of more than five averaged over draws of five."""
+    values = leave_one_out(types)
     many = types.sum(axis=1) > MOST
-    values = mean_leave_one_out(types)
-    if many.any():
-        values[many] = over_draws(types[many], MOST, mean_leave_one_out(all_counts(MOST)))
+    values[many] = over_draws(types[many], MOST, leave_one_out(all_counts(MOST)))
     return values
 
 
+_PUBLISHED: dict[str, Callable[[Integers], Floats]] = {
+    "leave_one_out": _five_left_out,
+    "vanilla": lambda types: over_draws(types, DRAWN, largest_share(all_counts(DRAWN))),
+    "entropy": drawn_entropy,
+}
+
+
 def _published(
-    cast: Votes, intervals: TripletIntervals, rng: np.random.Generator, missing: dict[str, str]
+    intervals: TripletIntervals, n: Integers, missing: dict[str, str]
 ) -> PublishedAgreement | None:
-    """Leave-one-out, vanilla and entropy as published, with intervals of their expectations."""
-    if not _needs(cast.n_votes, 2, FEWEST, ("published",), missing):
+    """Leave-one-out, vanilla and entropy as published."""
+    if not _needs(n, 2, FEWEST, ("published",), missing):
         return None
-    drawn = published_reliability(cast, rng)
-    outcomes = all_counts(DRAWN)
-    expected = {
-        "leave_one_out": _kept_mean,
-        "vanilla": lambda types: over_draws(types, DRAWN, largest_share(outcomes)),
-        "entropy": lambda types: over_draws(types, DRAWN, plug_in_entropy(outcomes)),
+    found = {
+        name: _cut(intervals.interval(by_type(intervals.types, of, FEWEST)), name, intervals)
+        for name, of in _PUBLISHED.items()
     }
-    found = {}
-    for name, function in expected.items():
-        value = float(np.nanmean(getattr(drawn, name)))
-        interval = intervals.interval(by_type(intervals.types, function, FEWEST), value)
-        found[name] = _cut(interval, name, cast.options)
-    return PublishedAgreement(triplets=int((cast.n_votes >= FEWEST).sum()), **found)
+    return PublishedAgreement(triplets=int((n >= FEWEST).sum()), **found)
 
 
 def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -> dict[str, Any]:
     """Compute what needs two votes a triplet and no model."""
     if not _needs(n, 2, 2, tuple(_OF_COUNTS), missing):
         return dict.fromkeys(_OF_COUNTS)
-    result = {}
-    for name, function in _OF_COUNTS.items():
-        interval = intervals.interval(by_type(intervals.types, function, 2))
-        result[name] = _cut(interval, name, intervals.options)
-    return result
+    return {
+        name: _cut(intervals.interval(by_type(intervals.types, of, 2)), name, intervals)
+        for name, of in _OF_COUNTS.items()
+    }
 
 
-def _cut(interval: Interval | None, name: str, options: int) -> Interval | None:
+def _cut(interval: Interval | None, name: str, of: TripletIntervals) -> Interval | None:
     """Cut an interval at what the measure can be."""
     largest = 1.0
     if name == "miller_madow_entropy":
         largest = float("inf")  # its correction may go beyond the log of the options
     elif name.endswith("entropy"):
-        largest = float(np.log(options))
+        largest = float(np.log(of.options))
     return interval.within(0.0, largest) if interval else None
 
 

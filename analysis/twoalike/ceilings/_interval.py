@@ -18,12 +18,16 @@ from collections.abc import Callable
 import numpy as np
 
 from twoalike.ceilings._votes import Votes, count_types
-from twoalike.evaluation import Interval, TwoWayBootstrap
+from twoalike.evaluation import (
+    Interval,
+    TwoWayBootstrap,
+    jackknife_variance,
+    normal_intervals,
+)
 from twoalike.study import Booleans, Floats, Integers
 
 _GROUPS = 60
 """Groups of people that are left out in turn, where there are more people."""
-_Z95 = 1.959963984540054
 
 
 class _LeftOut:
@@ -47,8 +51,6 @@ class TripletIntervals:
         Votes on m triplets.
     people
         Whether participants are known: if not, people are taken to be alike.
-    resamples
-        Bootstrap resamples over objects.
 
     Attributes
     ----------
@@ -61,10 +63,8 @@ class TripletIntervals:
         Number of answers to choose from.
     """
 
-    def __init__(
-        self, votes: Votes, rng: np.random.Generator, *, people: bool = True, resamples: int = 300
-    ) -> None:
-        self._votes, self._rng, self._resamples = votes, rng, resamples
+    def __init__(self, votes: Votes, rng: np.random.Generator, *, people: bool = True) -> None:
+        self._votes = votes
         self.options = votes.options
         _, person = np.unique(votes.participants, return_inverse=True)
         n_people = int(person.max()) + 1
@@ -102,21 +102,21 @@ class TripletIntervals:
         if not counted.any():
             return None
         centre = float(scores[counted].mean()) if value is None else value
-        half = _Z95 * np.sqrt(self._of_triplets(scores, counted) + self._of_people(values))
-        return Interval(centre, centre - float(half), centre + float(half))
+        variance = self._of_triplets(scores, counted) + self._of_people(values)
+        return normal_intervals(np.array([centre]), np.array([variance]))[0]
 
     def _of_triplets(self, scores: Floats, counted: Booleans) -> float:
         """Variance of the mean over other triplets of other objects."""
         key = counted.tobytes()
-        if self._boot is None or self._boot[0] != key:  # one at a time: it has a row a resample
+        if self._boot is None or self._boot[0] != key:  # the last one: measures count the same
             rows = self._votes.triplets[counted]
             one = np.zeros(len(rows), dtype=np.int64)  # people are left out apart
-            boot = TwoWayBootstrap(one, rows, self._rng, resamples=self._resamples)
-            self._boot = (key, boot)
-        found = self._boot[1].interval(scores[counted])
+            self._boot = (key, TwoWayBootstrap(one, rows))
+        errors = (scores[counted] - scores[counted].mean()) / counted.sum()
+        found = float(self._boot[1].variance(errors[None])[0])
         # By chance the products over shared objects may sum to less than the triplets' own noise.
         noise = float(scores[counted].var()) / max(int(counted.sum()) - 1, 1)
-        return max(((found.high - found.low) / (2 * _Z95)) ** 2, noise)
+        return max(found, noise)
 
     def _of_people(self, values: Floats) -> float:
         """Variance between people, beyond the noise of single votes."""
@@ -137,8 +137,7 @@ class TripletIntervals:
             part, np.isnan(before).astype(float) - np.isnan(left)
         )
         means = total[counted > 0] / counted[counted > 0]
-        g = len(means)
-        return float((g - 1) / g * ((means - means.mean()) ** 2).sum()) if g > 1 else 0.0
+        return float(jackknife_variance(means[:, None])[0])
 
 
 def _by_group(part: _LeftOut, change: Floats) -> Floats:

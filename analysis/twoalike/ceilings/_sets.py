@@ -44,6 +44,7 @@ _MAJORITY = 3
 class SetCeilings(Measured):
     """How well any model could answer one question, and how well people do."""
 
+    n_of = "votes"
     votes: Count
     """Votes; of several answers of a person about a set the first is one."""
     sets_with_several: Count

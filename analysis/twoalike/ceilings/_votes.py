@@ -1,15 +1,14 @@
-"""Judgments gathered by triplet, and the published measures of how their votes agree.
+"""Judgments gathered by triplet, and measures of how their votes agree.
 
-None of the published measures (Levels data) is an upper bound for a model: leaving one out compares
-a person with the majority of three or four others, which is itself a noisy guess at what most
-people would choose, and the largest share of a few votes is largest by chance as well. Bounds are
-in :mod:`twoalike.ceilings._bounds`. The definitions (doi:10.1038/s41586-025-09631-6, analysis of
-the odd-one-out data):
+None of the published measures (Levels data, doi:10.1038/s41586-025-09631-6, analysis of the
+odd-one-out data) is an upper bound for a model: leaving one out compares a person with the majority
+of three or four others, which is itself a noisy guess at what most people would choose, and the
+largest share of a few votes is largest by chance as well. Bounds are in
+:mod:`twoalike.ceilings._bounds`. The published definitions draw votes, and some go by their order;
+here each is its mean over all draws and orders:
 
 leave one out
-    Each response against the majority of the others: 1 if it is the majority's; where the two
-    largest counts tie, 1/2 if it is one of the two; where three tie, only the two that were seen
-    first count as tied.
+    Each of five responses against the majority of the others; of k tied answers each counts 1/k.
 vanilla
     The largest share among four of the responses, drawn without replacement.
 entropy
@@ -19,13 +18,14 @@ majority
     higher for every model, however little it knows: compare it with published figures and with
     :func:`~twoalike.ceilings.majority_bound` only.
 
-Triplets with fewer than four responses are dropped, of more than five five are drawn.
+Triplets with fewer than four responses are dropped.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import binom
 
 from twoalike.choice import entropy
 from twoalike.evaluation import (
@@ -40,7 +40,11 @@ from twoalike.evaluation import (
     triplet_numbers,
     triplet_similarities,
 )
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.study import Floats, Integers
+
+FEWEST, MOST, DRAWN = 4, 5, 4
+"""Responses a triplet needs, responses left out in turn at most, and responses drawn."""
+_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
 
 
 @dataclass(frozen=True)
@@ -70,21 +74,15 @@ class Votes:
         """Votes on each triplet, shape (m,)."""
         return np.asarray(self.counts.sum(axis=1))
 
-    def keep(self, kept: Booleans) -> "Votes":
-        """Only some of the votes, shape (n,); all triplets stay, some perhaps without a vote."""
-        triplet, item = self.triplet[kept], self.item[kept]
-        counts = count_votes(triplet, item, len(self))
-        return replace(
-            self, counts=counts, triplet=triplet, item=item, participants=self.participants[kept]
-        )
 
-
-def count_votes(triplet: Integers, item: Integers, m: int) -> Integers:
-    """Votes for each object of m triplets, shape (m, 3)."""
-    return np.bincount(3 * triplet + item, minlength=3 * m).reshape(m, 3).astype(np.int64)
-
-
-def votes(triplets: Integers, chosen: Integers, participants: Integers | None = None) -> Votes:
+def votes(
+    triplets: Integers,
+    chosen: Integers,
+    participants: Integers | None = None,
+    *,
+    numbers: tuple[Integers, Integers] | None = None,
+    options: int = 3,
+) -> Votes:
     """Gather judgments by triplet, whatever the order in which its objects were shown.
 
     Parameters
@@ -97,6 +95,10 @@ def votes(triplets: Integers, chosen: Integers, participants: Integers | None = 
         Who judged, 0..P-1, shape (n,). Of several answers of one person to one triplet only the
         first is a vote, since people agree with themselves more than with others. None where
         that is not known: every judgment is a vote.
+    numbers
+        Result of :func:`~twoalike.evaluation.triplet_numbers`, where it is known.
+    options
+        Number of answers to choose from.
 
     Examples
     --------
@@ -105,23 +107,7 @@ def votes(triplets: Integers, chosen: Integers, participants: Integers | None = 
     (array([[2, 5, 9]]), array([[1, 2, 0]]))
     """
     shown = np.asarray(triplets, dtype=np.int64)
-    return _gathered(triplet_numbers(shown), shown, chosen, participants, 3)
-
-
-def votes_of(judged: Judgments) -> Votes:
-    """Gather judgments by triplet (:func:`votes`); all are votes if participants are unknown."""
-    people = judged.participants if judged.known_people else None
-    return _gathered(judged.numbers, judged.triplets, judged.chosen, people, judged.options)
-
-
-def _gathered(
-    numbers: tuple[Integers, Integers],
-    shown: Integers,
-    chosen: Integers,
-    participants: Integers | None,
-    options: int,
-) -> Votes:
-    unique, triplet = numbers
+    unique, triplet = numbers or triplet_numbers(shown)
     odd = shown[np.arange(len(shown)), chosen]
     person = np.arange(len(shown))
     if participants is not None:
@@ -130,8 +116,15 @@ def _gathered(
         person = np.asarray(participants, dtype=np.int64)[once]
     first = 3 - options  # of the objects in ascending order
     item = first + (unique[triplet, first:] < odd[:, None]).sum(axis=1)
-    counts = count_votes(triplet, item, len(unique))
-    return Votes(unique, counts, triplet, item, person, options)
+    counts = np.bincount(3 * triplet + item, minlength=3 * len(unique)).reshape(-1, 3)
+    return Votes(unique, counts.astype(np.int64), triplet, item, person, options)
+
+
+def votes_of(judged: Judgments) -> Votes:
+    """Gather judgments by triplet (:func:`votes`); all are votes if participants are unknown."""
+    people = judged.participants if judged.known_people else None
+    numbers, options = judged.numbers, judged.options
+    return votes(judged.triplets, judged.chosen, people, numbers=numbers, options=options)
 
 
 def count_types(counts: Integers) -> tuple[Integers, Integers]:
@@ -162,87 +155,8 @@ def count_types(counts: Integers) -> tuple[Integers, Integers]:
     return rows[first], number.astype(np.int64)
 
 
-FEWEST, MOST, DRAWN = 4, 5, 4
-"""Responses a triplet needs, responses kept at most, and responses drawn for vanilla."""
-_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
-
-
-@dataclass(frozen=True)
-class Published:
-    """Agreement on each triplet by the published definitions; NaN where it was dropped."""
-
-    leave_one_out: Floats
-    vanilla: Floats
-    entropy: Floats
-    """``leave_one_out``, ``vanilla``, ``entropy``: Shape (m,) each."""
-
-
-def draw_votes(votes: Votes, most: int, rng: np.random.Generator) -> Votes:
-    """Keep ``most`` votes of each triplet, drawn without replacement; fewer where there are."""
-    if len(votes) == 0 or votes.n_votes.max() <= most:
-        return votes
-    order = np.lexsort((rng.random(len(votes.triplet)), votes.triplet))
-    starts = np.cumsum(votes.n_votes) - votes.n_votes
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - starts[votes.triplet[order]]
-    return votes.keep(rank < most)
-
-
-def _seen_first(votes: Votes) -> tuple[Integers, Integers]:
-    """When each object of each triplet got its first vote and its second, shape (m, 3) each."""
-    n, cells = len(votes.triplet), 3 * len(votes)
-    cell = 3 * votes.triplet + votes.item
-    order = np.argsort(cell, kind="stable")
-    counts = votes.counts.ravel()
-    starts = np.cumsum(counts) - counts
-    times = []
-    for turn in (0, 1):
-        time = np.full(cells, n)  # never: after all votes
-        time[counts > turn] = order[starts[counts > turn] + turn]
-        times.append(time.reshape(-1, 3))
-    return times[0], times[1]
-
-
-def leave_one_out(votes: Votes) -> Floats:
-    """Share of each triplet's votes that agree with the majority of its other votes.
-
-    By the published rules for ties, on all votes given; NaN with fewer than two.
-
-    Examples
-    --------
-    >>> from twoalike.ceilings import votes
-    >>> triplets = np.tile([0, 1, 2], (4, 1))
-    >>> leave_one_out(votes(triplets, np.array([0, 0, 0, 1])))  # three agree, the fourth does not
-    array([0.75])
-    """
-    rows, of = votes.triplet, votes.item
-    every = np.arange(len(rows))
-    others = votes.counts[rows]
-    others[every, of] -= 1
-    top = others == others.max(axis=1, keepdims=True)
-    tied = top.sum(axis=1)
-    score = np.where(tied == 1, 1.0, 0.5) * top[every, of]
-    three = np.flatnonzero(tied == 3)
-    first, second = _seen_first(votes)
-    times = first[rows[three]]
-    own = of[three]
-    picked = np.arange(len(three))
-    is_first = times[picked, own] == three
-    times[picked, own] = np.where(is_first, second[rows[three], own], times[picked, own])
-    score[three] = 0.5 * (times[picked, own] < times.max(axis=1))
-    n = votes.n_votes
-    total = np.bincount(rows, weights=score, minlength=len(votes))
-    return np.where(n > 1, total / np.maximum(n, 1), np.nan)
-
-
 def largest_share(counts: Integers) -> Floats:
-    """Share of the votes that the most chosen object has, shape (m,); NaN without votes.
-
-    Examples
-    --------
-    >>> largest_share(np.array([[3, 1, 0], [0, 0, 0]]))
-    array([0.75,  nan])
-    """
+    """Share of the votes that the most chosen object has, shape (m,); NaN without votes."""
     n = counts.sum(axis=1)
     return np.where(n > 0, counts.max(axis=1) / np.maximum(n, 1), np.nan)
 
@@ -264,73 +178,77 @@ def miller_madow(counts: Integers) -> Floats:
     """Plug-in entropy plus (objects chosen - 1) / (2 votes), in nats, shape (m,).
 
     The first-order correction of its bias (Miller 1955); with a handful of votes much is left.
-
-    Examples
-    --------
-    >>> miller_madow(np.array([[2, 2, 0], [4, 0, 0]])).round(3)
-    array([0.818, 0.   ])
     """
     n = counts.sum(axis=1)
     extra = ((counts > 0).sum(axis=1) - 1) / (2 * np.maximum(n, 1))
     return np.asarray(plug_in_entropy(counts) + extra)
 
 
-def published_reliability(
-    votes: Votes,
-    rng: np.random.Generator,
-    *,
-    fewest: int = FEWEST,
-    most: int | None = MOST,
-    drawn: int | None = DRAWN,
-) -> Published:
-    """Leave-one-out, vanilla and entropy of each triplet.
-
-    Parameters
-    ----------
-    votes
-        Votes on m triplets.
-    fewest
-        Triplets with fewer votes are dropped.
-    most
-        Votes kept of each triplet; None for all.
-    drawn
-        Of the votes kept, those that vanilla and entropy see; None for all.
+def pair_agreement(counts: Integers) -> Floats:
+    """Share of the pairs of votes on a triplet that agree, shape (m,); NaN with one vote or none.
 
     Examples
     --------
-    >>> from twoalike.ceilings import votes
-    >>> rng = np.random.default_rng(42)
-    >>> table = votes(np.tile([0, 1, 2], (5, 1)), np.array([2, 2, 2, 2, 2]))
-    >>> published_reliability(table, rng).vanilla
-    array([1.])
+    >>> pair_agreement(np.array([[2, 1, 0], [1, 0, 0]])).round(3)
+    array([0.333,   nan])
     """
-    kept = votes if most is None else draw_votes(votes, most, rng)
-    shown = kept if drawn is None else draw_votes(kept, drawn, rng)
-    dropped = votes.n_votes < fewest
-    measures = (leave_one_out(kept), largest_share(shown.counts), plug_in_entropy(shown.counts))
-    return Published(*(np.where(dropped, np.nan, values) for values in measures))
+    n = counts.sum(axis=1)
+    agreeing = (counts * (counts - 1)).sum(axis=1)
+    return np.where(n > 1, agreeing / np.maximum(n * (n - 1), 1), np.nan)
 
 
-def majority_scores(
-    probabilities: npt.ArrayLike,
-    votes: Votes,
-    rng: np.random.Generator,
-    *,
-    fewest: int = FEWEST,
-) -> Floats:
-    """Whether a model names the majority's answer to each triplet; of tied votes, any.
+def leave_one_out(counts: Integers) -> Floats:
+    """Share of the votes that agree with the majority of the others, shape (m,).
 
-    Of triplets with more than five votes five are drawn, and four of these make the majority. Where the model's own answers tie, it scores the share of them that are right.
+    Of k tied answers each counts 1/k; NaN with fewer than two votes.
+
+    Examples
+    --------
+    >>> leave_one_out(np.array([[3, 1, 0]]))  # three agree, the fourth does not
+    array([0.75])
+    """
+    n = counts.sum(axis=1)
+    total = np.zeros(len(counts))
+    for item in range(3):
+        others = counts - np.eye(3, dtype=np.int64)[item]
+        top = others == others.max(axis=1, keepdims=True)
+        total += counts[:, item] * top[:, item] / top.sum(axis=1)
+    return np.where(n > 1, total / np.maximum(n, 1), np.nan)
+
+
+def all_counts(n: int) -> Integers:
+    """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3)."""
+    first, second = np.divmod(np.arange((n + 1) ** 2), n + 1)
+    fits = first + second <= n
+    return np.stack([first, second, n - first - second], axis=1)[fits].astype(np.int64)
+
+
+def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
+    """Mean of a function of the counts over all draws of some of the votes, shape (u,) or (u, f).
+
+    ``values`` holds it at each row of :func:`all_counts` of ``drawn``; fewer votes give NaN.
+    """
+    n, outcomes = counts.sum(axis=1), all_counts(drawn)
+    ways = np.prod([binom(counts[:, [k]], outcomes[:, k]) for k in range(3)], axis=0)
+    all_ways = np.where(n >= drawn, binom(n, drawn), np.nan)
+    return np.asarray(((ways @ values).T / all_ways).T)
+
+
+def drawn_entropy(counts: Integers) -> Floats:
+    """Plug-in entropy of four votes drawn from each triplet's, as published, shape (m,)."""
+    return over_draws(counts, DRAWN, plug_in_entropy(all_counts(DRAWN)))
+
+
+def majority_scores(probabilities: npt.ArrayLike, votes: Votes, drawn: int = DRAWN) -> Floats:
+    """How often a model names an answer of the majority of some votes drawn; of tied ones, any.
 
     Parameters
     ----------
     probabilities
         Of the objects of each triplet in the order of ``votes.triplets``, or any increasing
-        function of them, shape (m, 3).
+        function of them, shape (m, 3). Of answers tied for the model each counts its share.
     votes
-        Votes on m triplets.
-    fewest
-        Triplets with fewer votes are dropped.
+        Votes on m triplets; those with fewer than ``drawn`` are dropped.
 
     Returns
     -------
@@ -338,48 +256,33 @@ def majority_scores(
 
     Examples
     --------
-    >>> from twoalike.ceilings import votes
     >>> table = votes(np.tile([0, 1, 2], (4, 1)), np.array([0, 0, 1, 1]))
-    >>> rng = np.random.default_rng(0)
-    >>> majority_scores([[0.5, 0.3, 0.2]], table, rng), majority_scores([[0.2, 0.2, 0.6]], table, rng)
+    >>> majority_scores([[0.5, 0.3, 0.2]], table), majority_scores([[0.2, 0.2, 0.6]], table)
     (array([1.]), array([0.]))
-    """  # noqa: E501
-    shown = draw_votes(draw_votes(votes, MOST, rng), DRAWN, rng)
-    majority = shown.counts == shown.counts.max(axis=1, keepdims=True)
+    """
+    outcomes = all_counts(drawn)
+    top = (outcomes == outcomes.max(axis=1, keepdims=True)).astype(np.float64)
+    types, of = count_types(votes.counts)
+    places = np.argsort(-votes.counts, axis=1, kind="stable")
+    majority = np.empty(places.shape)
+    np.put_along_axis(majority, places, over_draws(types, drawn, top)[of], axis=1)
     values = np.asarray(probabilities, dtype=np.float64)
     named = values >= values.max(axis=1, keepdims=True) - 1e-9
-    scores = (named & majority).sum(axis=1) / named.sum(axis=1)
-    return np.where(votes.n_votes < fewest, np.nan, scores)
+    return np.asarray((named * majority).sum(axis=1) / named.sum(axis=1))
 
 
-def candidate_majority_scores(
-    candidate: Candidate, judged: Judgments, votes: Votes, rng: np.random.Generator
-) -> Floats:
-    """Whether a network names the majority's answer to each triplet, as :func:`majority_scores`.
-
-    Parameters
-    ----------
-    candidate
-        The network, with features of all judged objects.
-    judged
-        Choices of one kind.
-    votes
-        The same by triplet (:func:`votes_of`).
-    rng
-        Of the votes drawn; equal generators give networks the same majorities.
-
-    Returns
-    -------
-    Shape (m,).
-    """
+def candidate_majority_scores(candidate: Candidate, judged: Judgments, votes: Votes) -> Floats:
+    """:func:`majority_scores` of a network, of the votes of these judgments (:func:`votes_of`)."""
     values = candidate.features.select(judged.ids, candidate.name)
     alike = judged.only_options(triplet_similarities(values, votes.triplets, candidate.similarity))
     # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
-    return majority_scores(alike[:, ::-1], votes, rng)
+    return majority_scores(alike[:, ::-1], votes)
 
 
 class MajorityAgreement(Measured):
     """Agreement of a network with majorities as published."""
+
+    n_of = "triplets"
 
     triplets: Count
     """Triplets with enough votes."""
@@ -389,22 +292,12 @@ class MajorityAgreement(Measured):
     """Rule by which majorities were scored."""
 
 
-def majority_agreement(
-    scores: Floats, votes: Votes, rng: np.random.Generator, *, resamples: int = 1000
-) -> MajorityAgreement:
-    """Mean of :func:`majority_scores` with an interval.
-
-    Parameters
-    ----------
-    scores
-        NaN where a triplet was dropped, shape (m,).
-    votes
-        Votes on the m triplets.
-    """
+def majority_agreement(scores: Floats, votes: Votes) -> MajorityAgreement:
+    """Mean of :func:`majority_scores`, (m,), with an interval."""
     kept = ~np.isnan(scores)
     if not kept.any():
         return MajorityAgreement(triplets=0, accuracy=None, scoring=_SCORING)
     rows = votes.triplets[kept]
-    boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows, rng, resamples=resamples)
+    boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows)
     agreed = boot.interval(scores[kept]).within(0.0, 1.0)
     return MajorityAgreement(triplets=int(kept.sum()), accuracy=agreed, scoring=_SCORING)

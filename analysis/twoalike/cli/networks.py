@@ -476,7 +476,6 @@ def transfer(
     shots: str = "1,5,10",
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
-    neighbours: int = 10,
     out: Path,
     **given: Any,
 ) -> None:
@@ -496,8 +495,6 @@ def transfer(
         Number of classes in a few-shot episode; all if left out.
     classifier
         Classifier of few-shot episodes: logistic regression, or the nearest class mean.
-    neighbours
-        Number of nearest neighbours.
 
     Examples
     --------
@@ -511,9 +508,7 @@ def transfer(
     found = results.transfer(
         [named(text) for text in features],
         others=[named(text) for text in others or []],
-        settings=TransferSettings(
-            shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
-        ),
+        settings=TransferSettings(shots=_numbers(shots), ways=ways, classifier=classifier),
         out=out,
         **given,
     )

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from twoalike.evaluation._choices import Candidate, Scored, similarity_matrix
-from twoalike.evaluation._interval import (
+from twoalike.evaluation._clusters import TwoWayBootstrap
+from twoalike.evaluation._estimates import (
     Correlation,
     CorrelationEstimate,
     Count,
@@ -24,7 +25,6 @@ from twoalike.evaluation._interval import (
     NatsEstimate,
     Quantity,
     ShareEstimate,
-    TwoWayBootstrap,
     wilson_interval,
 )
 from twoalike.evaluation._judgments import KINDS, Judgments
@@ -56,6 +56,7 @@ class OpenInterval:
 class SubsetScores(Measured):
     """Scores of a network on some of the choices."""
 
+    n_of = "choices"
     choices: Count
     """Choices scored."""
     accuracy: ShareEstimate
@@ -67,6 +68,7 @@ class SubsetScores(Measured):
 class PersonScores(Measured):
     """Scores of a network on the choices of one participant."""
 
+    n_of = "choices"
     choices: Count
     """Choices scored."""
     accuracy: ShareEstimate
@@ -146,6 +148,7 @@ class PeopleScores(Measured):
 class People(Measured):
     """People's dissimilarities, and how far they agree with each other."""
 
+    n_of = "participants"
     participants: Count
     """Participants with enough pairs in common."""
     objects: Count

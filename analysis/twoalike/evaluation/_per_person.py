@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.evaluation._choices import Candidate, candidate_pairs
-from twoalike.evaluation._interval import (
+from twoalike.evaluation._estimates import (
     Correlation,
     CorrelationEstimate,
     Count,
@@ -20,9 +20,7 @@ from twoalike.evaluation._interval import (
     Quantity,
     Span,
 )
-from twoalike.evaluation._judgments import group_numbers
 from twoalike.evaluation._structure import (
-    Z95,
     object_changes,
     paired_intervals,
     spearman,
@@ -85,6 +83,7 @@ class PersonCeiling(Measured):
 class PredictedJudgments(Measured):
     """Log-loss of judgments under a fitted embedding, with people's own thresholds and noise."""
 
+    n_of = "judgments"
     judgments: Count
     """Ratings, or decisions in which pile an object goes."""
     log_loss: Annotated[Interval, Quantity("nats", 0)]
@@ -201,74 +200,6 @@ class PairShares:
 
         left_out = groups_left_out(len(people), rng, without)
         return paired_intervals(values, left_out, values + changes.T)
-
-
-_LEAST_REMAINDER = 0.1
-"""With few people and objects any two answers share one, and nothing would be left to divide by."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Answers about pairs of objects, of which estimates are means over people.
-
-    Two answers depend on each other if they share a person or an object; each such two count once
-    in the variance of an estimate, the sum of the products of their influences (multiway
-    clustering: doi:10.1198/jbes.2010.07136; of pairs: doi:10.1093/pan/mpv018). Influences are from
-    the sample's own mean, which shrinks that sum by the weight of the answers that it runs over; it
-    is divided by the rest.
-
-    Attributes
-    ----------
-    person, pairs
-        Who answered, shape (n,), and the two objects, shape (n, 2).
-    weight
-        Weight of each answer in the mean, shape (n,); they sum to one.
-    """
-
-    person: Integers
-    pairs: Integers
-    weight: Floats
-
-    def intervals(self, values: Floats, influence: Floats) -> tuple[list[Interval], list[Interval]]:
-        """Give 95 % intervals of k estimates, and of their differences to the first.
-
-        Parameters
-        ----------
-        values
-            Estimates, shape (k,).
-        influence
-            What each answer adds to each estimate, shape (n, k); they sum to zero.
-        """
-        rest = max(1 - self._dependent(self.weight[:, None])[0], _LEAST_REMAINDER)
-
-        def found(centre: Floats, of: Floats) -> list[Interval]:
-            half = Z95 * np.sqrt(self._dependent(of) / rest)
-            ends = zip(centre, centre - half, centre + half, strict=True)
-            return [Interval(*map(float, row)) for row in ends]
-
-        gains = influence - influence[:, :1]
-        return found(values, influence), found(values - values[0], gains)
-
-    def _dependent(self, of: Floats) -> Floats:
-        """Sum of products of all two answers that share a person or an object, (k,)."""
-        first, second = np.sort(self.pairs, axis=1).T
-        ends, twice = np.concatenate([first, second]), np.concatenate([self.person, self.person])
-        both = np.concatenate([of, of])
-        # Two answers about one pair share two objects, and would count twice.
-        by_object = _squares(both, ends) - _squares(of, first, second)
-        if (self.person == self.person[0]).all():  # nothing is known of other people
-            return by_object
-        by_person = _squares(of, self.person)
-        shared = _squares(both, twice, ends) - _squares(of, self.person, first, second)
-        # By chance the difference may fall below either source alone; in truth it cannot.
-        return np.maximum(by_person + by_object - shared, np.maximum(by_person, by_object))
-
-
-def _squares(of: Floats, *columns: Integers) -> Floats:
-    """Sum of squares of the sums within groups of equal columns, (k,)."""
-    group = group_numbers(*columns)
-    sums = np.stack([np.bincount(group, column) for column in of.T])
-    return np.asarray((sums**2).sum(axis=1))
 
 
 def groups_left_out(

@@ -12,7 +12,7 @@ correlation with the mean of the others (over pairs that others rated), and of t
 of all.
 
 Intervals are for other raters and other objects. Those of means over raters come from the
-influences of single ratings (:class:`~twoalike.evaluation._per_person.Answers`). For correlations
+influences of single ratings (:mod:`twoalike.evaluation._clusters`). For correlations
 with the mean rater the variances of two jackknives add up, as for dissimilarities
 (:mod:`twoalike.evaluation._structure`), raters left out in up to 60 random groups: a bootstrap
 would make the mean rater noisier than it is. These intervals are somewhat wide, as the noise of
@@ -26,7 +26,8 @@ import numpy as np
 import pandas as pd
 
 from twoalike.evaluation._choices import Candidate
-from twoalike.evaluation._interval import (
+from twoalike.evaluation._clusters import TwoWayBootstrap
+from twoalike.evaluation._estimates import (
     Correlation,
     CorrelationEstimate,
     Count,
@@ -37,7 +38,6 @@ from twoalike.evaluation._interval import (
 )
 from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._per_person import (
-    Answers,
     Difference,
     JudgedBy,
     PairShares,
@@ -79,6 +79,7 @@ class RatingScores(Measured):
 class RepeatedRatings(Measured):
     """How people rate a pair when they see it again."""
 
+    n_of = "pairs"
     pairs: Count
     """Pairs rated again by the same person."""
     spearman: CorrelationEstimate
@@ -90,6 +91,7 @@ class RepeatedRatings(Measured):
 class RatingResults(JudgedBy):
     """What was measured on ratings of pairs."""
 
+    n_of = "ratings"
     ratings: Count
     """Ratings scored, main and repeated ones."""
     pairs: Count
@@ -228,13 +230,10 @@ def _with_each(
     counts = [len(place) for place, _ in enough.values()]
     mean = np.mean(list(single.values()), axis=0)
     weight = 1 / (len(enough) * np.repeat(counts, counts))
-    answers = Answers(
-        np.repeat(np.arange(len(enough)), counts),
-        data.pairs[np.concatenate([place for place, _ in enough.values()])],
-        weight,
-    )
+    pairs = data.pairs[np.concatenate([place for place, _ in enough.values()])]
+    answers = TwoWayBootstrap(np.repeat(np.arange(len(enough)), counts), pairs)
     influence = weight[:, None] * (np.concatenate(influences) - mean)
-    return single, answers.intervals(mean, influence)[0]
+    return single, answers.intervals(mean, influence, weight)[0]
 
 
 def _ceiling(data: PairShares, missing: dict[str, str]) -> PersonCeiling | None:

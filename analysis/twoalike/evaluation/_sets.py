@@ -15,7 +15,8 @@ from scipy.optimize import minimize_scalar
 
 from twoalike.choice import Question, SetKind, expected_accuracy, log_set_choice
 from twoalike.evaluation._choices import Candidate, halves_by_triplet, similarity_matrix
-from twoalike.evaluation._interval import (
+from twoalike.evaluation._clusters import TwoWayBootstrap
+from twoalike.evaluation._estimates import (
     Count,
     Interval,
     Measured,
@@ -26,7 +27,6 @@ from twoalike.evaluation._interval import (
     ShareEstimate,
 )
 from twoalike.evaluation._judgments import first_and_again, group_numbers
-from twoalike.evaluation._structure import Z95
 from twoalike.judgments import is_scored, participant_index, set_choices
 from twoalike.study import Booleans, Floats, Integers, counted
 
@@ -50,6 +50,7 @@ class SetScores(Measured):
 class SetResults(Measured):
     """What was measured on the choices that answer one question."""
 
+    n_of = "choices"
     question: SetKind
     """What was asked."""
     items: Count
@@ -230,18 +231,7 @@ def clustered_interval(
     scores: Floats, judge: Integers, number: Integers, value: float | None = None
 ) -> Interval:
     """Mean with a 95 % interval in which two choices of a person, or about a set, are dependent."""
-    errors = scores - scores.mean()
-    columns = ((judge,), (number,), (judge, number))
-    sums = [np.bincount(group_numbers(*one), weights=errors) for one in columns]
-    by_person, by_set, by_both = (float((one**2).sum()) for one in sums)
-    clusters = [len(one) for one in sums[:2]]
-    few = np.prod([n / (n - 1) for n in clusters if n > 1])
-    if clusters[0] < 2:  # nothing is known of other people
-        by_person, by_both = 0.0, 0.0
-    variance = max(by_person + by_set - by_both, by_person, by_set) * few / len(scores) ** 2
-    centre = float(scores.mean()) if value is None else value
-    half = Z95 * float(np.sqrt(variance))
-    return Interval(centre, centre - half, centre + half)
+    return TwoWayBootstrap(judge, number[:, None]).interval(scores, value)
 
 
 def _agreement(judged: JudgedSets) -> tuple[dict[str, Interval], dict[str, str]]:

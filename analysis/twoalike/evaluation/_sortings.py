@@ -27,7 +27,8 @@ import numpy as np
 import pandas as pd
 
 from twoalike.evaluation._choices import Candidate
-from twoalike.evaluation._interval import (
+from twoalike.evaluation._clusters import TwoWayBootstrap
+from twoalike.evaluation._estimates import (
     CorrelationEstimate,
     Count,
     Interval,
@@ -38,7 +39,6 @@ from twoalike.evaluation._interval import (
     Span,
 )
 from twoalike.evaluation._per_person import (
-    Answers,
     Difference,
     JudgedBy,
     PairShares,
@@ -81,6 +81,7 @@ class SortingScores(Measured):
 class SortingResults(JudgedBy):
     """What was measured on sortings into piles."""
 
+    n_of = "sortings"
     sortings: Count
     """Trials scored."""
     undecided: Count
@@ -301,9 +302,9 @@ def _areas(
     counts = [len(trial.pairs) for trial in trials]
     weight = np.concatenate(weights)
     pairs = data.pairs[np.concatenate([trial.pairs for trial in trials])]
-    answers = Answers(np.repeat(people, counts), pairs, weight)
+    answers = TwoWayBootstrap(np.repeat(people, counts), pairs)
     influence = np.concatenate(influences) - weight[:, None] * mean
-    return each, *answers.intervals(mean, influence)
+    return each, *answers.intervals(mean, influence, weight)
 
 
 def _ceiling(

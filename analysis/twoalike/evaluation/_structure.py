@@ -30,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
-from twoalike.evaluation._interval import Interval
+from twoalike.evaluation._clusters import normal_intervals
+from twoalike.evaluation._estimates import Interval
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 
@@ -379,8 +380,6 @@ PARTS = 60
 """Groups that objects are left out in, where there are more objects."""
 MOST_RANKED = 300
 """Objects up to which what remains is ranked anew for each part left out."""
-Z95 = 1.959964
-"""Half the length of a 95 % interval, in standard errors."""
 
 
 def jackknife_variance(left_out: Floats) -> Floats:
@@ -505,9 +504,6 @@ def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval],
 
     def intervals(of: Callable[[Floats], Floats]) -> list[Interval]:
         variance = sum(jackknife_variance(of(each)) for each in left_out)
-        half = Z95 * np.sqrt(variance)
-        centre = of(values)
-        ends = [centre - half, centre + half]
-        return [Interval(*map(float, row)) for row in zip(centre, *ends, strict=True)]
+        return normal_intervals(of(values), np.broadcast_to(variance, values.shape))
 
     return intervals(lambda x: x), intervals(lambda x: x - x[..., :1])

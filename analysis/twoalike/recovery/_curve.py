@@ -27,6 +27,7 @@ _LARGEST_SHIFT = 4.0
 _EXPONENTS = (0.05, 4.0)
 _NOISE = 0.1
 """Relative noise of a simulated study that the priors are weighed against."""
+_LARGEST_LOG = 60.0
 RESAMPLES = 300
 HOLDS = 0.8
 """Least share of the truth that the intervals of a size hold on average, for their width to count.
@@ -60,16 +61,19 @@ class LearningCurve:
 
     def size_interval(self, target: float, level: float = 0.95) -> tuple[float, float]:
         """Interval of :meth:`size_at`: other worlds might have been drawn."""
-        scale, b, s, deviation = self.samples.T
-        n = np.maximum(np.exp((scale - deviation - np.log(target)) / b) - s, 0.0)
+        n = self._sizes(self.samples[:, 0] - self.samples[:, 3], target)
         low, high = np.quantile(n, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
     def assured_size(self, target: float, assurance: float) -> float:
         """Judgments with which a share ``assurance`` of studies to come reaches ``target``."""
-        scale, b, s, _ = self.samples.T
-        n = np.maximum(np.exp((scale - np.log(target)) / b) - s, 0.0)
-        return float(np.quantile(n, assurance))
+        return float(np.quantile(self._sizes(self.samples[:, 0], target), assurance))
+
+    def _sizes(self, log_scale: Floats, target: float) -> Floats:
+        """Judgments at which each sample meets the target; of two worlds some are beyond reach."""
+        _, b, s, _ = self.samples.T
+        n = np.exp(np.minimum((log_scale - np.log(target)) / b, _LARGEST_LOG)) - s
+        return np.maximum(n, 0.0)
 
     def band(self, judgments: Floats, assurance: float) -> tuple[Floats, Floats]:
         """Heights below which studies to come are with 1 - ``assurance`` and with ``assurance``.
@@ -89,18 +93,8 @@ class LearningCurve:
 def fit_curve(
     outcomes: Sequence[Outcome], measure: Measure, rng: np.random.Generator
 ) -> LearningCurve:
-    """Fit the curve to simulated studies of some sizes, in two or more worlds.
-
-    Parameters
-    ----------
-    outcomes
-        The studies; at least two.
-    measure
-        Which of their measures.
-    rng
-        Source of the bootstrap over worlds.
-    """
-    outcomes = counted_studies(outcomes, measure)
+    """Fit the curve to two or more simulated studies; ``rng`` draws worlds anew."""
+    outcomes = _counted(outcomes, measure)
     n = np.array([outcome.judgments for outcome in outcomes], dtype=np.float64)
     y = np.log([outcome.value(measure) for outcome in outcomes])
     world = np.array([outcome.world for outcome in outcomes])
@@ -117,15 +111,18 @@ def fit_curve(
     return LearningCurve(float(log_a), float(b), float(shift), sd, samples)
 
 
-def counted_studies(outcomes: Sequence[Outcome], measure: Measure) -> Sequence[Outcome]:
+def held(outcomes: Sequence[Outcome]) -> float:
+    """Mean share of the truth that the intervals of studies hold."""
+    return float(np.mean([outcome.coverage for outcome in outcomes]))
+
+
+def _counted(outcomes: Sequence[Outcome], measure: Measure) -> Sequence[Outcome]:
     """Studies of the sizes whose measure can be trusted: for widths, see :data:`HOLDS`."""
-    if measure == "regret":
-        return outcomes
-    held: dict[int, list[float]] = {}
+    by_size: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
-        held.setdefault(outcome.judgments, []).append(outcome.coverage)
-    counted = [o for o in outcomes if np.mean(held[o.judgments]) >= HOLDS]
-    return counted or outcomes
+        by_size.setdefault(outcome.judgments, []).append(outcome)
+    honest = [one for found in by_size.values() if held(found) >= HOLDS for one in found]
+    return honest if honest and measure == "width" else outcomes
 
 
 def _fit(n: Floats, y: Floats, weights: Floats, exponent: float) -> Floats:

@@ -1,7 +1,7 @@
 """How many people two groups need, for their comparison to find that they differ."""
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from math import ceil, lcm
 from pathlib import Path
 from statistics import NormalDist
@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, Any, Literal
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig
 from twoalike.jobs import SlurmConfig
-from twoalike.recovery._group_search import FoundGroups, Share, find_groups, share
-from twoalike.recovery._group_study import (
+from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
+from twoalike.recovery._search import Difference, FoundSize, Share
+from twoalike.recovery._simulate import (
     LEVEL,
     TESTS,
     GroupEffect,
     GroupOutcome,
     GroupTest,
+    fewest_people,
     simulate_group_study,
+    unit_of,
 )
-from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_range
-from twoalike.recovery._search import SearchPlan
-from twoalike.recovery._simulate import fewest_people, unit_of
 from twoalike.recovery._world import WORLDS, draw_world
 from twoalike.study import Study, TwoalikeError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND = "group_power"
-STUDY = "simulated_group_study"
 FIT = FitConfig(quick=True, engine="vi", people="weights", steps=VI_STEPS, chains=2)
 FEWEST = 6
 """Three people a group, which the comparison takes at least."""
+PROBES = 10
+"""Studies of a size while the neighbourhood of the answer is sought."""
 _TESTS = {
     "all": "of all dimensions together",
     "dimension": "of any dimension",
@@ -98,13 +98,6 @@ def group_power(
         Seed instead of one that follows from the study's.
     slurm
         As for :func:`power`.
-
-    Raises
-    ------
-    TwoalikeError
-        If an argument is out of range, the assurance is out of reach, or a job fails.
-    KeyboardInterrupt
-        On Ctrl-C; the studies that are done are kept.
     """
     check_range("steps", steps, (steps or 0) >= 100, "a number from 100")
     opened = study if isinstance(study, Study) else Study.load(study)
@@ -149,8 +142,13 @@ class GroupPowerConfig(Assumptions):
 
 
 @dataclass(eq=False)
-class GroupPowerAnalysis(Planned[GroupPowerConfig]):
+class GroupPowerAnalysis(Planned[GroupPowerConfig, GroupOutcome]):
     """A study of two groups to be sized."""
+
+    kind = "group_power"
+    study_kind = "simulated_group_study"
+    outcome_type = GroupOutcome
+    file_name = "{}-people-in-groups_study-{}"
 
     config: GroupPowerConfig = field(default_factory=GroupPowerConfig)
 
@@ -167,32 +165,10 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig]):
     @cached_property
     def about(self) -> dict[str, Any]:
         """Provenance: all that a simulated study depends on but its size and number."""
-        return self.described(KIND, **asdict(self.effect))
+        return self._described(**asdict(self.effect))
 
-    def simulate(
-        self, participants: int, number: int, slurm: SlurmConfig | None = None
-    ) -> list[GroupOutcome]:
-        """Simulate the first studies of a size, or read them from ``derived/power/``.
-
-        Parameters
-        ----------
-        participants, number
-            Their size, and how many.
-        slurm
-            What each study asks of a cluster; None: they are simulated in this process.
-        """
-        make = {
-            f"{participants}-people-in-groups_study-{one}": partial(
-                self.simulate_one, participants, one
-            )
-            for one in range(number)
-        }
-        title = f"studies of 2 × {participants // 2} people"
-        return self.outcomes(STUDY, GroupOutcome, make, title, slurm)
-
-    def simulate_one(self, participants: int, number: int, path: Path) -> None:
-        """Simulate one study and write it."""
-        outcome = simulate_group_study(
+    def _simulated(self, participants: int, number: int) -> GroupOutcome:
+        return simulate_group_study(
             self.planned,
             self.stimuli,
             draw_world(self.source, self.seed, number),
@@ -203,29 +179,18 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig]):
             self.effect,
             people_differ=self.config.people_differ,
         )
-        self.write(STUDY, outcome, path)
 
     def run(self, slurm: SlurmConfig | None = None) -> "GroupPowerResult":
-        """Find the size of study with which most studies find a difference.
-
-        Raises
-        ------
-        TwoalikeError
-            If the assurance is out of reach.
-        KeyboardInterrupt
-            On Ctrl-C; the studies that are done are kept.
-        """
-        config, unit = self.config, lcm(2, unit_of(self.planned))
-        plan = SearchPlan(
-            start=two_sample_size(config.effect, config.assurance),
-            fewest=max(FEWEST, fewest_people(self.planned, self.stimuli)),
-            most=config.most_participants,
-            unit=unit,
-            worlds=config.studies,
-            assurance=config.assurance,
-        )
-        found = find_groups(partial(self.simulate, slurm=slurm), config.test, plan)
-        return GroupPowerResult(self, found)
+        """Find the size of study with which most studies find a difference."""
+        config = self.config
+        bounds = {
+            "start": two_sample_size(config.effect, config.assurance),
+            "fewest": max(FEWEST, fewest_people(self.planned, self.stimuli)),
+            "unit": lcm(2, unit_of(self.planned)),
+            "studies": config.studies,
+            "probes": PROBES,
+        }
+        return GroupPowerResult(self, self._found(Difference(config.test), slurm, **bounds))
 
 
 def two_sample_size(effect: float, power: float) -> int:
@@ -236,18 +201,23 @@ def two_sample_size(effect: float, power: float) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class GroupPowerResult:
+class GroupPowerResult(Answer):
     """How many participants, and why."""
 
     analysis: GroupPowerAnalysis
     """What was simulated."""
-    found: FoundGroups
+    found: FoundSize[GroupOutcome]
     """The size."""
+
+    @property
+    def at_recommended(self) -> list[GroupOutcome]:
+        """Simulated studies of the recommended size."""
+        return self.found.sizes[self.found.participants]
 
     @property
     def power(self) -> Share:
         """Share of the simulated studies of the recommended size that find a difference."""
-        return share(self.found.outcomes[self.found.participants], self.analysis.config.test)
+        return Difference(self.analysis.config.test).share(self.at_recommended)
 
     def table(self) -> "pd.DataFrame":
         """Tabulate the simulated studies by size, as text.
@@ -266,8 +236,8 @@ class GroupPowerResult:
                 "judgments": f"{outcomes[0].judgments:,}",
                 "studies": str(len(outcomes)),
             }
-            | {test: str(share(outcomes, test)) for test in TESTS}
-            for size, outcomes in self.found.outcomes.items()
+            | {test: str(Difference(test).share(outcomes)) for test in TESTS}
+            for size, outcomes in self.found.sizes.items()
         ]
         return pd.DataFrame(rows)
 
@@ -277,7 +247,7 @@ class GroupPowerResult:
 
         planned, stimuli = self.analysis.planned, self.analysis.stimuli
         people = counted(self.found.participants // 2, "participant")
-        judgments = self.found.outcomes[self.found.participants][0].judgments
+        judgments = self.at_recommended[0].judgments
         return (
             f"{people} in each of two groups × {counted(self.analysis.trials, 'trial')} "
             f"({judgments:,} judgments): {self.power} of such studies find a difference. A session "
@@ -288,7 +258,7 @@ class GroupPowerResult:
     def reasons(self) -> list[str]:
         """Give what the answer rests on."""
         config, found = self.analysis.config, self.found
-        at = found.outcomes[found.participants]
+        at = self.at_recommended
         reported = sum(outcome.effect for outcome in at) / len(at)
         needed, people = found.needed, "differ" if config.people_differ else "are alike"
         return [
@@ -317,21 +287,14 @@ class GroupPowerResult:
                 "participants": found.participants,
                 "per_group": found.participants // 2,
                 "trials_per_person": self.analysis.trials,
-                "judgments": found.outcomes[found.participants][0].judgments,
+                "judgments": self.at_recommended[0].judgments,
                 **self.power.to_json(),
             },
             "needed": {"participants": asdict(found.needed)},
             "sizes": [
-                {"participants": size} | {test: share(outcomes, test).to_json() for test in TESTS}
-                for size, outcomes in found.outcomes.items()
+                {"participants": size}
+                | {test: Difference(test).share(outcomes).to_json() for test in TESTS}
+                for size, outcomes in found.sizes.items()
             ],
-            "studies": [
-                asdict(outcome) for outcomes in found.outcomes.values() for outcome in outcomes
-            ],
+            "studies": [asdict(outcome) for outcome in found.outcomes],
         }
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        lines = "".join(f"<p>{escape(line)}</p>" for line in (self.answer(), *self.reasons()))
-        return f"{self.table().to_html(index=False)}{lines}"

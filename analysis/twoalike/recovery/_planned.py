@@ -3,19 +3,30 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from twoalike.embedding import FitConfig
 from twoalike.jobs import SlurmConfig, Task, run_tasks
-from twoalike.recovery._simulate import planned_study
+from twoalike.recovery._search import FoundSize, SearchPlan, Wanted, find_size
+from twoalike.recovery._simulate import (
+    GroupOutcome,
+    Outcome,
+    fewest_people,
+    planned_study,
+    unit_of,
+)
 from twoalike.recovery._world import WorldSource, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import SAFE_SEED, Study, TwoalikeError, provenance, read_json, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VI_STEPS = 1_500
 """With the 3,000 that ``vi`` takes by default, single fits of few judgments lose dimensions that
@@ -51,8 +62,15 @@ class Assumptions:
 
 
 @dataclass(eq=False)
-class Planned[C: Assumptions](ABC):
+class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
     """A study, the worlds that it may meet, and its simulations in ``derived/power/``."""
+
+    kind: ClassVar[str]
+    study_kind: ClassVar[str]
+    outcome_type: ClassVar[type]
+    file_name: ClassVar[str]
+    """``kind``, ``study_kind``, ``outcome_type``, ``file_name``: What the results and a simulated
+    study are, what holds its outcome, and its file by participants and number."""
 
     study: Study
     """The study; its seed seeds everything."""
@@ -89,13 +107,13 @@ class Planned[C: Assumptions](ABC):
             return seed
         return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
-    @property
-    @abstractmethod
+    @cached_property
     def about(self) -> dict[str, Any]:
         """Provenance: all that a simulated study depends on but its size and number."""
+        return self._described()
 
-    def described(self, kind: str, **more: Any) -> dict[str, Any]:
-        """Give the provenance of what is common to all analyses, and of ``more`` settings."""
+    def _described(self, **more: Any) -> dict[str, Any]:
+        """Provenance of what is common to all analyses, and of ``more`` settings."""
         inputs = {"stimuli": self.study.stimuli / MANIFEST}
         if self.source.path is not None:
             inputs["observer"] = self.source.path
@@ -106,23 +124,64 @@ class Planned[C: Assumptions](ABC):
             "people_differ": self.config.people_differ,
             "fit": self.config.fit.model_dump(mode="json", exclude={"seed"}),
         }
-        return provenance(kind, seed=self.seed, inputs=inputs, config=config | more)
+        return provenance(self.kind, seed=self.seed, inputs=inputs, config=config | more)
 
-    def outcomes[O](
-        self,
-        kind: str,
-        outcome: type[O],
-        make: Mapping[str, Callable[[Path], object]],
-        title: str,
-        slurm: SlurmConfig | None = None,
-    ) -> list[O]:
-        """Read outcomes from their files; those that are missing are simulated first."""
+    def simulate(self, participants: int, number: int, slurm: SlurmConfig | None = None) -> list[O]:
+        """Simulate the first studies of a size, or read them from ``derived/power/``.
+
+        Parameters
+        ----------
+        participants, number
+            Their size, and how many.
+        slurm
+            What each study asks of a cluster; None: they are simulated in this process.
+        """
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.study.derived / "power" / digest
-        tasks = [Task(folder / f"{name}.json", one) for name, one in make.items()]
+        tasks = [
+            Task(
+                folder / f"{self.file_name.format(participants, one)}.json",
+                partial(self.simulate_one, participants, one),
+            )
+            for one in range(number)
+        ]
+        title = f"studies of {participants:,} × {self.trials} trials"
         run_tasks(tasks, slurm=slurm, folder=folder / "slurm", title=title)
-        return [outcome(**read_json(task.output, kind)["outcome"]) for task in tasks]
+        kept = [read_json(task.output, self.study_kind)["outcome"] for task in tasks]
+        return [self.outcome_type(**outcome) for outcome in kept]
 
-    def write(self, kind: str, outcome: Any, path: Path) -> None:
-        """Write the outcome, a dataclass, of one simulated study."""
-        write_json(path, self.about | {"kind": kind, "outcome": asdict(outcome)})
+    def simulate_one(self, participants: int, number: int, path: Path) -> None:
+        """Simulate one study and write it."""
+        outcome = asdict(self._simulated(participants, number))
+        write_json(path, self.about | {"kind": self.study_kind, "outcome": outcome})
+
+    @abstractmethod
+    def _simulated(self, participants: int, number: int) -> O:
+        """Simulate one study."""
+
+    def _found(self, wanted: Wanted[O], slurm: SlurmConfig | None, **bounds: int) -> FoundSize[O]:
+        """Find the size; ``bounds`` are those of the search that the design does not give."""
+        config, bound = self.config, fewest_people(self.planned, self.stimuli)
+        bounds = {"fewest": bound, "unit": unit_of(self.planned), **bounds}
+        plan = SearchPlan(most=config.most_participants, assurance=config.assurance, **bounds)
+        return find_size(partial(self.simulate, slurm=slurm), wanted, plan)
+
+
+class Answer(ABC):
+    """How many participants, and why."""
+
+    @abstractmethod
+    def table(self) -> "pd.DataFrame":
+        """Tabulate the simulated studies by size, as text."""
+
+    @abstractmethod
+    def answer(self) -> str:
+        """Name the size, and the time that a session takes."""
+
+    @abstractmethod
+    def reasons(self) -> list[str]:
+        """Give what the answer rests on."""
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in (self.answer(), *self.reasons()))
+        return f"{self.table().to_html(index=False)}{lines}"

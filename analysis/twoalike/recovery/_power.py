@@ -1,8 +1,8 @@
 """How many participants a study needs: its objects, its design, simulated people, our own fit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,20 +11,20 @@ import numpy as np
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
 from twoalike.jobs import SlurmConfig
-from twoalike.recovery._curve import LearningCurve, fit_curve
-from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_range
-from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
-from twoalike.recovery._simulate import Measure, Outcome, fewest_people, simulate_study, unit_of
+from twoalike.recovery._curve import LearningCurve
+from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
+from twoalike.recovery._search import STEP, FoundSize, Target, make_target
+from twoalike.recovery._simulate import Measure, Outcome, simulate_study, unit_of
 from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
 from twoalike.study import Study, TwoalikeError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND = "power"
-STUDY = "simulated_study"
 PER_OBJECT = 10
 """Judgments an object that the search starts from."""
+PROBES = 2
+"""Worlds in which a size is tried while the target's neighbourhood is sought."""
 FIT = FitConfig(quick=True, engine="vi", steps=VI_STEPS)
 _SESSIONS = (100, 200, 300, 500)
 """Main trials a person of other ways to collect the same."""
@@ -105,9 +105,8 @@ def power(
     Raises
     ------
     TwoalikeError
-        If an argument is out of range, the target is out of reach, or a job fails.
-    KeyboardInterrupt
-        On Ctrl-C; the studies that are done are kept.
+        If an argument is out of range, the target is out of reach, or a job fails; studies that
+        are done are kept.
     """
     if steps is not None and (engine != "vi" or steps < 100):
         raise TwoalikeError(
@@ -148,8 +147,13 @@ class PowerConfig(Assumptions):
 
 
 @dataclass(eq=False)
-class PowerAnalysis(Planned[PowerConfig]):
+class PowerAnalysis(Planned[PowerConfig, Outcome]):
     """A study to be sized."""
+
+    kind = "power"
+    study_kind = "simulated_study"
+    outcome_type = Outcome
+    file_name = "{}-people_world-{}"
 
     config: PowerConfig = field(default_factory=PowerConfig)
 
@@ -163,78 +167,35 @@ class PowerAnalysis(Planned[PowerConfig]):
         """Mean log-loss of one who knows the truth, nats."""
         return float(np.mean([world.oracle for world in self.worlds]))
 
-    @cached_property
-    def about(self) -> dict[str, Any]:
-        """Provenance: all that a simulated study depends on but its size and world."""
-        return self.described(KIND)
-
-    def simulate(
-        self, wanted: Sequence[tuple[int, int]], slurm: SlurmConfig | None = None
-    ) -> list[Outcome]:
-        """Simulate studies, or read them from ``derived/power/`` where they were simulated before.
-
-        Parameters
-        ----------
-        wanted
-            Numbers of participants and of worlds.
-        slurm
-            What each study asks of a cluster; None: they are simulated in this process.
-        """
-        make = {
-            f"{people}-people_world-{world}": partial(self.simulate_one, people, world)
-            for people, world in wanted
-        }
-        sizes = " and ".join(f"{people:,}" for people in sorted({people for people, _ in wanted}))
-        title = f"studies of {sizes} × {self.trials} trials"
-        return self.outcomes(STUDY, Outcome, make, title, slurm)
-
-    def simulate_one(self, participants: int, world: int, path: Path) -> None:
-        """Simulate one study and write it."""
-        outcome = simulate_study(
+    def _simulated(self, participants: int, number: int) -> Outcome:
+        return simulate_study(
             self.planned,
             self.stimuli,
-            self.worlds[world],
-            world,
+            self.worlds[number],
+            number,
             participants,
             self.seed,
             self.config.fit,
             people_differ=self.config.people_differ,
         )
-        self.write(STUDY, outcome, path)
 
     def run(self, target: Target, slurm: SlurmConfig | None = None) -> "PowerResult":
-        """Find the size of study with which most studies reach the target.
-
-        Raises
-        ------
-        TwoalikeError
-            If the target is out of reach.
-        KeyboardInterrupt
-            On Ctrl-C; the studies that are done are kept.
-        """
+        """Find the size of study with which most studies reach the target."""
         m = len(shown_objects(self.stimuli, self.planned.config.design))
-        trials = self.trials
-        plan = SearchPlan(
-            start=max(round(PER_OBJECT * m / trials), 1),
-            fewest=fewest_people(self.planned, self.stimuli),
-            most=self.config.most_participants,
-            unit=unit_of(self.planned),
-            worlds=self.config.worlds,
-            assurance=self.config.assurance,
-        )
-        found = find_size(partial(self.simulate, slurm=slurm), target, plan, self.seed)
-        return PowerResult(self, target, found)
+        start = max(round(PER_OBJECT * m / self.trials), 1)
+        bounds = {"start": start, "studies": self.config.worlds, "probes": PROBES}
+        return PowerResult(self, target, self._found(target, slurm, **bounds))
 
 
 @dataclass(frozen=True, eq=False)
-class PowerResult:
+class PowerResult(Answer):
     """How many participants, and why."""
 
     analysis: PowerAnalysis
     """What was simulated."""
     target: Target
     """What was to be reached."""
-    found: FoundSize
+    found: FoundSize[Outcome]
     """The size."""
 
     @property
@@ -245,26 +206,30 @@ class PowerResult:
     @property
     def at_recommended(self) -> list[Outcome]:
         """Simulated studies of the recommended size."""
-        return [o for o in self.found.outcomes if o.participants == self.found.participants]
+        return self.found.sizes[self.found.participants]
 
     @property
     def n_reached(self) -> int:
         """How many of them reach the target."""
-        value = self.target.value
-        return sum(o.value(self.target.measure) <= value for o in self.at_recommended)
+        return self.target.reached(self.at_recommended)
+
+    @property
+    def judgments(self) -> float:
+        """Judgments with which the share asked for of studies to come reaches the target."""
+        people, needed = self.found.participants, self.found.needed.median
+        if needed < people / STEP:  # studies of smaller sizes speak against the curve
+            needed = people
+        return needed * self.at_recommended[0].judgments / people
 
     def curve(self, measure: Measure) -> LearningCurve:
         """Learning curve of one of the measures."""
-        if measure == self.target.measure:
-            return self.found.curve
-        rng = np.random.default_rng([self.analysis.seed, 5])
-        return fit_curve(self.found.outcomes, measure, rng)
+        return replace(self.target, measure=measure).curve(self.found.outcomes)
 
     def splits(self, trials: Sequence[int]) -> list[tuple[int, int]]:
         """Other ways to the same number of judgments: participants, trials a person."""
         design = self.analysis.planned.config.design
         unit, share = unit_of(self.analysis.planned), 1 + design.repeats / design.trials
-        people = [-(-self.found.judgments // (t * share * unit)) * unit for t in trials]
+        people = [-(-self.judgments // (t * share * unit)) * unit for t in trials]
         return [(max(int(n), unit), t) for n, t in zip(people, trials, strict=True)]
 
     def table(self) -> "pd.DataFrame":
@@ -279,14 +244,11 @@ class PowerResult:
         """
         import pandas as pd
 
-        sizes = sorted({outcome.participants for outcome in self.found.outcomes})
-        return pd.DataFrame([self._row(size) for size in sizes])
+        return pd.DataFrame([self._row(*of) for of in self.found.sizes.items()])
 
-    def _row(self, size: int) -> dict[str, str]:
-        found = [outcome for outcome in self.found.outcomes if outcome.participants == size]
+    def _row(self, size: int, found: Sequence[Outcome]) -> dict[str, str]:
         regret = np.array([outcome.regret for outcome in found])
         known = 1 - regret.mean() / (CHANCE - np.mean([outcome.oracle for outcome in found]))
-        values = [outcome.value(self.target.measure) for outcome in found]
         return {
             "people": str(size),
             "judgments": f"{found[0].judgments:,}",
@@ -294,7 +256,7 @@ class PowerResult:
             "known": f"{known:.0%}",
             "width": f"{np.mean([outcome.width for outcome in found]):.3f}",
             "hold": f"{np.mean([outcome.coverage for outcome in found]):.0%}",
-            "reached": f"{sum(value <= self.target.value for value in values)} of {len(found)}",
+            "reached": f"{self.target.reached(found)} of {len(found)}",
         }
 
     def answer(self) -> str:
@@ -312,30 +274,31 @@ class PowerResult:
 
     def reasons(self) -> list[str]:
         """Give what the answer rests on, and other ways to the same number of judgments."""
-        config, found = self.analysis.config, self.found
-        low, high = found.curve.size_interval(self.target.value)
-        half = found.curve.size_at(self.target.value)
+        config, outcomes = self.analysis.config, self.found.outcomes
+        curve = self.curve(self.target.measure)
+        low, high = curve.size_interval(self.target.value)
+        half = curve.size_at(self.target.value)
         others = ", ".join(f"{people} × {trials}" for people, trials in self.splits(_SESSIONS))
         people = "people differ" if config.people_differ else "people are alike"
         lines = [
             f"Simulated at that size: {self.n_reached} of {len(self.at_recommended)} reach it. "
-            f"{found.judgments:,.0f} judgments are enough for {config.assurance:.0%} of studies, "
+            f"{self.judgments:,.0f} judgments are enough for {config.assurance:.0%} of studies, "
             f"{half:,.0f} ({low:,.0f} to {high:,.0f}) for half of them.",
             f"About as good, participants × trials: {others}.",
             f"Assumed: {WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
             f"{self.analysis.oracle:.3f}; {people}; fits by {config.fit.engine}.",
         ]
-        doubtful = sum(not outcome.converged for outcome in found.outcomes)
+        doubtful = sum(not outcome.converged for outcome in outcomes)
         if doubtful:
-            which = f"{counted(doubtful, 'fit')} of {len(found.outcomes)}"
+            which = f"{counted(doubtful, 'fit')} of {len(outcomes)}"
             lines.append(f"{which} had not converged: their scores count as they are.")
         return lines
 
     def to_json(self) -> dict[str, Any]:
         """Give everything, JSON-ready."""
         config, target, found = self.analysis.config, self.target, self.found
-        low, high = found.curve.size_interval(target.value)
-        at = self.at_recommended
+        curve, at = self.curve(target.measure), self.at_recommended
+        low, high = curve.size_interval(target.value)
         return self.analysis.about | {
             "assumptions": {
                 "worlds": config.worlds,
@@ -353,19 +316,9 @@ class PowerResult:
                 "simulated": len(at),
             },
             "needed": {
-                "judgments_assured": found.judgments,
-                "judgments_half": {
-                    "value": found.curve.size_at(target.value),
-                    "low": low,
-                    "high": high,
-                },
+                "judgments_assured": self.judgments,
+                "judgments_half": {"value": curve.size_at(target.value), "low": low, "high": high},
             },
             "curves": {measure: self.curve(measure).to_json() for measure in ("regret", "width")},
             "studies": [outcome.to_json() for outcome in found.outcomes],
         }
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        lines = "".join(f"<p>{escape(line)}</p>" for line in (self.answer(), *self.reasons()))
-        return f"{self.table().to_html(index=False)}{lines}"

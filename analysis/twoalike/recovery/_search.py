@@ -1,40 +1,171 @@
-"""Finding the size of a study that reaches a target.
+r"""One search for the size of a study, from simulated studies that reach what is wanted or not.
 
-Sizes are doubled or halved in a couple of worlds until the target lies between two of them; there
-all worlds are simulated, the learning curve is fitted, and the size that it recommends is
-simulated as well, so that the answer is never read off beyond what was tried.
+A few studies of a size tell where to look; near the size that is recommended so many are simulated
+as were asked for, so that the answer is never read off beyond what was tried, and a size is passed
+over where too few of its own studies reach what is wanted. What other sizes would reach comes from
+a curve: of predictions the learning curve (:mod:`twoalike.recovery._curve`), of a difference
+between groups
+
+.. math:: P(N) = \Phi(b \sqrt{N} - c),
+
+the power of a test of means with N people, c the quantile of its level; with c near that of 5 %
+and both unknown it serves for averages over worlds as well.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, comb, sqrt
+from math import ceil, comb
+from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
 
-from twoalike.recovery._curve import HOLDS, LearningCurve, fit_curve
-from twoalike.recovery._simulate import Measure, Outcome
+from twoalike.evaluation import wilson_interval
+from twoalike.recovery._curve import HOLDS, LearningCurve, fit_curve, held
+from twoalike.recovery._simulate import GroupOutcome, GroupTest, Measure, Outcome
 from twoalike.recovery._world import CHANCE
 from twoalike.study import TwoalikeError, counted
 
+NEAR = 1.5
+"""A size is near another one within this factor."""
+FARTHEST = 3.0
+"""Factor up to which a size exceeds all that were tried."""
+STEP = 1.1
+"""Sizes within this factor are not told apart."""
+DOUBT = 0.1
+"""A size is passed over where so few of its studies reach the target that fewer would have this
+probability: the curve need not have the form of the truth everywhere."""
 INFORMATION = 0.9
 """Default share of what can be known of choices: the part of ln 3 that the oracle is above chance.
 
 A share and not a log-loss, since how predictable choices are differs between worlds; at .9 a
 model predicts nearly as well as one who knows the space, and further trials mostly sharpen
 intervals."""
-PROBES = 2
-"""Worlds in which a size is tried while the target's neighbourhood is sought."""
-DOUBT = 0.1
-"""A size is passed over where so few of its studies reach the target that fewer would have this
-probability: the curve need not have the form of the truth everywhere."""
+_CUT = (1.8, 0.35)
+"""Mean and standard deviation of c: 1.64 in a one-sided test, 1.96 in a two-sided one."""
 
-type Simulate = Callable[[Sequence[tuple[int, int]]], Sequence[Outcome]]
-"""Of numbers of participants and of worlds."""
+
+@dataclass(frozen=True)
+class Needed:
+    """Participants with which as many studies as wanted reach it: median and 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Wanted[O](Protocol):
+    """What a study is to reach."""
+
+    def reached(self, outcomes: Sequence[O]) -> int:
+        """Count the studies of one size that reach it."""
+
+    def needed(self, sizes: Mapping[int, Sequence[O]], assurance: float) -> Needed:
+        """Size with which a share ``assurance`` of studies to come reaches it."""
+
+    def unreachable(self, outcomes: Sequence[O], plan: "SearchPlan") -> str:
+        """Say that studies of the largest size do not reach it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPlan:
+    """Bounds of the search, in participants."""
+
+    start: int
+    """Size to begin with."""
+    fewest: int
+    most: int
+    """``fewest``, ``most``: Smallest and largest size allowed."""
+    unit: int
+    """Sizes are multiples of it."""
+    studies: int
+    """Studies simulated at the sizes that matter, 2 or more."""
+    probes: int
+    """Studies of a size while the neighbourhood of the answer is sought."""
+    assurance: float
+    """Share of studies to come that should reach the target."""
+
+    def size(self, people: float) -> int:
+        """Round up to a size that is allowed below, if not above."""
+        whole = ceil(round(people / self.unit, 6)) * self.unit
+        return max(whole, -(-self.fewest // self.unit) * self.unit)
+
+    @property
+    def largest(self) -> int:
+        """Largest size allowed."""
+        return self.most // self.unit * self.unit
+
+
+@dataclass(frozen=True, eq=False)
+class FoundSize[O]:
+    """The answer and what it rests on."""
+
+    participants: int
+    """Recommended number."""
+    needed: Needed
+    """What the curve through all sizes gives."""
+    sizes: dict[int, list[O]]
+    """Simulated studies of each size, small ones first."""
+
+    @property
+    def outcomes(self) -> list[O]:
+        """All simulated studies, small ones first."""
+        return [outcome for outcomes in self.sizes.values() for outcome in outcomes]
+
+
+def find_size[O](
+    simulate: Callable[[int, int], Sequence[O]], wanted: Wanted[O], plan: SearchPlan
+) -> FoundSize[O]:
+    """Find the number of participants with which most studies to come reach what is wanted.
+
+    ``simulate`` gives, of a number of participants, the first studies of that size; it is called
+    again with more of a size where the size matters.
+    """
+    if (smallest := plan.size(plan.fewest)) > plan.largest:
+        raise TwoalikeError(
+            f"the design takes at least {counted(smallest, 'participant')}, more than "
+            f"`most_participants={plan.most}`. Raise it."
+        )
+    sizes: dict[int, list[O]] = {}
+    people, number = min(plan.size(plan.start), plan.largest), min(plan.probes, plan.studies)
+    while True:
+        sizes = dict(sorted((sizes | {people: list(simulate(people, number))}).items()))
+        needed = wanted.needed(sizes, plan.assurance)
+        whole = {
+            size: wanted.reached(found)
+            for size, found in sizes.items()
+            if len(found) == plan.studies
+        }
+        best = _best(needed, whole, plan)
+        if answers := [size for size in whole if best <= size <= STEP * best]:
+            return FoundSize(min(answers), needed, sizes)
+        if best > plan.largest and plan.largest in sizes:
+            if plan.largest in whole or needed.low > plan.largest:
+                raise TwoalikeError(wanted.unreachable(sizes[plan.largest], plan))
+        people = min(best, plan.size(FARTHEST * max(sizes)), plan.largest)
+        is_near = any(size / NEAR <= people <= size * NEAR for size in sizes)
+        number = plan.studies if is_near else min(plan.probes, plan.studies)
+
+
+def _best(needed: Needed, whole: Mapping[int, int], plan: SearchPlan) -> int:
+    """Size to simulate next: that of the curve, above those that were simulated in vain."""
+    best = plan.size(needed.median)
+    for size, reached in whole.items():
+        if size < best or _too_few(reached, plan.studies, plan.assurance):
+            best = max(best, plan.size(STEP * size))
+    return best
+
+
+def _too_few(reached: int, n: int, assurance: float) -> bool:
+    """Whether so few of n studies would reach it with probability DOUBT, were the share right."""
+    q = assurance
+    chances = [comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(reached + 1)]
+    return sum(chances) < DOUBT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A measure and the value at which a study is good enough; less is better."""
+    """A measure of predictions and the value at which a study is good enough; less is better."""
 
     measure: Measure
     """``regret`` (nats) or ``width`` (of a probability)."""
@@ -49,6 +180,41 @@ class Target:
         if self.measure == "width":
             return f"95 % intervals of choice probabilities {self.value:.3g} wide on average"
         return f"a log-loss within {self.value:.3g} nats of the truth's"
+
+    def reached(self, outcomes: Sequence[Outcome]) -> int:
+        """Count the studies of one size that reach it, by widths of intervals that hold."""
+        if self.measure == "width" and held(outcomes) < HOLDS:
+            return 0
+        return sum(outcome.value(self.measure) <= self.value for outcome in outcomes)
+
+    def curve(self, outcomes: Sequence[Outcome]) -> LearningCurve:
+        """Learning curve through all studies; the same for the same studies."""
+        return fit_curve(outcomes, self.measure, np.random.default_rng(len(outcomes)))
+
+    def needed(self, sizes: Mapping[int, Sequence[Outcome]], assurance: float) -> Needed:
+        """Size at which a share of studies to come lies below the value."""
+        largest = max(sizes)
+        if self.measure == "width" and all(held(found) < HOLDS for found in sizes.values()):
+            return Needed(2.0 * largest, largest, np.inf)
+        each = sizes[largest][0].judgments / largest
+        curve = self.curve([outcome for found in sizes.values() for outcome in found])
+        low, high = curve.size_interval(self.value)
+        assured = curve.assured_size(self.value, assurance)
+        return Needed(assured / each, low / each, high / each)
+
+    def unreachable(self, outcomes: Sequence[Outcome], plan: SearchPlan) -> str:
+        """Say what studies of the largest size come to."""
+        middle = np.exp(np.mean(np.log([outcome.value(self.measure) for outcome in outcomes])))
+        come_to = f"{middle:.3g}"
+        if self.measure == "regret":
+            come_to += " nats above it"
+        elif held(outcomes) < HOLDS:
+            come_to += f", but their intervals hold {held(outcomes):.0%} of the truth"
+        return (
+            f"{self.asked}: {self.words} is not reached by {plan.assurance:.0%} of studies with "
+            f"{counted(plan.largest, 'participant')}, who come to {come_to}. Ask for less, or "
+            "raise `most_participants=...` or `trials_per_person=...`."
+        )
 
 
 def make_target(
@@ -65,19 +231,8 @@ def make_target(
     ----------
     oracle
         Mean log-loss of the oracle over worlds, nats.
-    information
-        Share of the oracle's gain over chance, between 0 and 1.
-    regret
-        Nats above the oracle's log-loss.
-    log_loss
-        On new triplets, nats.
-    width
-        Mean width of the 95 % intervals of choice probabilities.
-
-    Raises
-    ------
-    TwoalikeError
-        If several are given, guessing reaches the target, or no study can.
+    information, regret, log_loss, width
+        As the arguments ``target_...`` of :func:`power`.
 
     Examples
     --------
@@ -113,172 +268,76 @@ def make_target(
     return Target(measure="regret", value=above, asked=argument)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchPlan:
-    """Bounds of the search, in participants."""
+@dataclass(frozen=True)
+class Share:
+    """How many of some simulated studies find a difference."""
 
-    start: int
-    """Size to begin with."""
-    fewest: int
-    most: int
-    """``fewest``, ``most``: Smallest and largest size allowed."""
-    unit: int
-    """Sizes are multiples of it."""
-    worlds: int
-    """Worlds simulated at the sizes that matter, 2 or more."""
-    assurance: float
-    """Share of studies to come that should reach the target."""
-
-    def size(self, people: float) -> int:
-        """Round up to a size that is allowed below, if not above."""
-        whole = ceil(round(people / self.unit, 6)) * self.unit
-        return max(whole, -(-self.fewest // self.unit) * self.unit)
+    count: int
+    of: int
 
     @property
-    def largest(self) -> int:
-        """Largest size allowed."""
-        return self.most // self.unit * self.unit
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the share (Wilson's)."""
+        low, high = wilson_interval(self.count, self.of)
+        return float(low), float(high)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{100 * self.count / self.of:.0f} ({100 * low:.0f}-{100 * high:.0f}) %"
+
+    def to_json(self) -> dict[str, float]:
+        """Give counts, share and interval."""
+        low, high = self.interval
+        about = {"differ": self.count, "simulated": self.of, "power": self.count / self.of}
+        return about | {"low": low, "high": high}
 
 
-def too_few(reached: int, n: int, assurance: float) -> bool:
-    """Whether so few of n studies would reach it with probability DOUBT, were the share right."""
-    q = assurance
-    chances = [comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(reached + 1)]
-    return sum(chances) < DOUBT
+@dataclass(frozen=True)
+class Difference:
+    """That a test finds two groups to differ."""
 
+    test: GroupTest
 
-@dataclass(frozen=True, eq=False)
-class FoundSize:
-    """The answer and what it rests on."""
+    def reached(self, outcomes: Sequence[GroupOutcome]) -> int:
+        """Count the studies in which it does."""
+        return sum(outcome.differs(self.test) for outcome in outcomes)
 
-    participants: int
-    """Recommended number."""
-    judgments: float
-    """Judgments with which the share asked for of studies to come reaches the target."""
-    curve: LearningCurve
-    """Learning curve of the target's measure."""
-    outcomes: list[Outcome]
-    """All simulated studies, small ones first."""
+    def share(self, outcomes: Sequence[GroupOutcome]) -> Share:
+        """Share of such studies."""
+        return Share(self.reached(outcomes), len(outcomes))
 
+    def needed(self, sizes: Mapping[int, Sequence[GroupOutcome]], assurance: float) -> Needed:
+        """Size at which the curve of the module reaches the assurance."""
+        return needed_people({size: self.share(found) for size, found in sizes.items()}, assurance)
 
-class _Studies:
-    """Simulated studies, each simulated once."""
-
-    def __init__(self, simulate: Simulate, target: Target) -> None:
-        self._simulate, self._target = simulate, target
-        self.done: dict[tuple[int, int], Outcome] = {}
-
-    def at(self, people: int, worlds: int) -> list[Outcome]:
-        """Studies of a size, in the first ``worlds`` worlds."""
-        return self.of([people], worlds)
-
-    def of(self, sizes: Sequence[int], worlds: int) -> list[Outcome]:
-        """Studies of several sizes, in the first ``worlds`` worlds; all new ones in one go."""
-        wanted = [(people, world) for people in sizes for world in range(worlds)]
-        new = [key for key in wanted if key not in self.done]
-        if new:
-            self.done |= zip(new, self._simulate(new), strict=True)
-        return [self.done[key] for key in wanted]
-
-    def middle(self, people: int) -> float:
-        """Geometric mean of the target's measure in the probes."""
-        found = [outcome.value(self._target.measure) for outcome in self.at(people, PROBES)]
-        return float(np.exp(np.log(found).mean()))
-
-    def reached(self, people: int) -> bool:
-        """Whether the probes reach the target, for widths by intervals that hold the truth."""
-        honest = self._target.measure == "regret" or self.held(people) >= HOLDS
-        return honest and self.middle(people) <= self._target.value
-
-    def held(self, people: int) -> float:
-        """Mean share of the truth that the intervals of the probes hold."""
-        return float(np.mean([outcome.coverage for outcome in self.at(people, PROBES)]))
-
-    def refute(self, people: int, plan: SearchPlan) -> bool:
-        """Whether too few studies of a size reach the target for the assurance to hold."""
-        values = [outcome.value(self._target.measure) for outcome in self.at(people, plan.worlds)]
-        reached = sum(value <= self._target.value for value in values)
-        return too_few(reached, plan.worlds, plan.assurance)
-
-    @property
-    def sorted(self) -> list[Outcome]:
-        """All of them, by size and world."""
-        return [self.done[key] for key in sorted(self.done)]
-
-
-def find_size(simulate: Simulate, target: Target, plan: SearchPlan, seed: int) -> FoundSize:
-    """Find the number of participants with which most studies to come reach the target.
-
-    Parameters
-    ----------
-    simulate
-        Simulates studies; called once for each size and world, with all that are wanted next.
-
-    Raises
-    ------
-    TwoalikeError
-        If the largest size allowed does not reach the target.
-    """
-    studies = _Studies(simulate, target)
-    studies.of(_neighbours(studies, target, plan), plan.worlds)
-    each = studies.sorted[0].judgments / studies.sorted[0].participants
-    refuted = 0  # largest size whose own studies speak against it
-    while True:
-        curve = fit_curve(studies.sorted, target.measure, np.random.default_rng([seed, 4]))
-        needed = curve.assured_size(target.value, plan.assurance)
-        people = plan.size(needed / each)
-        if people <= refuted:
-            people = plan.size(max(1.2 * refuted, refuted + 1))
-            needed = people * each
-        if people > plan.largest:
-            raise TwoalikeError(_too_large(people, plan, target))
-        simulated = (people, plan.worlds - 1) in studies.done
-        if studies.refute(people, plan):
-            refuted = people
-        elif simulated:
-            return FoundSize(people, needed, curve, studies.sorted)
-
-
-def _neighbours(studies: _Studies, target: Target, plan: SearchPlan) -> list[int]:
-    """Sizes around the target: one that misses it, one that reaches it, and one between."""
-    size = min(plan.size(plan.start), plan.largest)
-    smallest = plan.size(plan.fewest)
-    if smallest > plan.largest:
-        raise TwoalikeError(
-            f"the design takes at least {counted(smallest, 'participant')}, more than "
-            f"`most_participants={plan.most}`. Raise it."
+    def unreachable(self, outcomes: Sequence[GroupOutcome], plan: SearchPlan) -> str:
+        """Say how many studies of the largest size differ."""
+        return (
+            f"`most_participants={plan.most}`: of simulated studies with "
+            f"{counted(plan.largest, 'participant')}, {plan.largest // 2} a group, "
+            f"{self.share(outcomes)} differ, not {plan.assurance:.0%}. Raise it, or "
+            "`trials_per_person=...`, or expect a larger `effect=...`."
         )
-    if studies.reached(size):
-        while size > smallest and studies.reached(plan.size(size / 2)):
-            size = plan.size(size / 2)
-        low, high = (plan.size(size / 2), size)
-    else:
-        while not studies.reached(size):
-            if size == plan.largest:
-                raise TwoalikeError(_unreachable(size, studies, target))
-            size = min(plan.size(2 * size), plan.largest)
-        low, high = plan.size(size / 2), size
-    if low == high:  # the smallest size is enough; the next one tells how steep the curve is
-        return sorted({low, min(plan.size(2 * low), plan.largest)})
-    return sorted({low, plan.size(sqrt(low * high)), high})
 
 
-def _unreachable(people: int, studies: _Studies, target: Target) -> str:
-    value = f"{studies.middle(people):.3g}"
-    if target.measure == "regret":
-        value += " nats above it"
-    elif studies.held(people) < HOLDS:
-        value += f", but their intervals hold {studies.held(people):.0%} of the truth"
-    return (
-        f"{target.asked}: {target.words} is not reached with {counted(people, 'participant')}, who "
-        f"come to {value}. Ask for less, or raise `most_participants=...` or "
-        "`trials_per_person=...`."
-    )
+def needed_people(shares: Mapping[int, Share], assurance: float) -> Needed:
+    """Fit the curve of the module to the shares of some sizes, and read off the size.
 
+    The posterior is computed on a grid of the wanted size, of which nothing is known beforehand
+    but that it is of the order of those tried, and of c.
+    """
+    from scipy.special import log_ndtr
 
-def _too_large(people: int, plan: SearchPlan, target: Target) -> str:
-    return (
-        f"{target.asked}: {plan.assurance:.0%} of studies reach it with about "
-        f"{counted(people, 'participant')}, more than `most_participants={plan.most}`. Raise it, "
-        "or ask for less."
-    )
+    sizes = np.array(list(shares), dtype=np.float64)
+    hit = np.array([found.count for found in shares.values()])
+    miss = np.array([found.of for found in shares.values()]) - hit
+    size = np.geomspace(sizes.min() / 10, 20 * sizes.max(), 400)[:, None, None]
+    cut = np.linspace(_CUT[0] - 2 * _CUT[1], _CUT[0] + 2 * _CUT[1], 41)[:, None]
+    rise = (cut + NormalDist().inv_cdf(assurance)) / np.sqrt(size)
+    z = rise * np.sqrt(sizes) - cut  # sizes wanted x cuts x sizes tried
+    log_p = (hit * log_ndtr(z) + miss * log_ndtr(-z)).sum(axis=-1)
+    log_p = np.where(rise[..., 0] > 0, log_p, -np.inf)
+    log_p -= ((cut[:, 0] - _CUT[0]) / _CUT[1]) ** 2 / 2
+    p = np.exp(log_p - log_p.max()).sum(axis=1)
+    ends = np.interp([0.5, 0.025, 0.975], p.cumsum() / p.sum(), size[:, 0, 0])
+    return Needed(*map(float, ends))

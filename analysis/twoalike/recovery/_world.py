@@ -99,11 +99,6 @@ def world_source(
         draw of which is a world.
     accuracy
         Of somebody who knows the space, on random triplets of a drawn world.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file cannot be used or does not know all objects.
     """
     ids = shown_objects(stimuli, study.config.design)
     path = None if path is None else Path(path)

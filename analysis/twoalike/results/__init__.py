@@ -2,7 +2,7 @@
 
 from twoalike.results._board import LEADERBOARD, Board, Leaderboard
 from twoalike.results._evaluate import evaluate, transfer
-from twoalike.results._frame import COLUMNS, TRANSFER, WHOLE, Row, quantity_of
+from twoalike.results._frame import COLUMNS, TRANSFER, WHOLE, Row
 from twoalike.results._judged import AgreementParts
 from twoalike.results._leaderboard import leaderboard
 from twoalike.results._model import (
@@ -53,7 +53,6 @@ __all__ = [
     "leaderboard",
     "lost_abilities",
     "majority_table",
-    "quantity_of",
     "score",
     "transfer",
 ]

@@ -222,7 +222,7 @@ def transfer(
     """Measure how networks' features serve other tasks than similarity.
 
     The tasks are few-shot classification, a linear probe, new subclasses of known superclasses, and
-    the labels of nearest neighbours. Each score has a 95 % interval, and a difference from the
+    another set of images. Each score has a 95 % interval, and a difference from the
     first network on the same images. Intervals are for other classes; with fewer than 6 classes,
     they have a star and are for other images of the same classes. The file contains both.
 

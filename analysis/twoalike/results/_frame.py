@@ -7,11 +7,11 @@ is that of the measure's declaration, and ``n`` counts what the figure was compu
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from twoalike.evaluation import Candidate, Count, Quantity, Span
+from twoalike.evaluation import Candidate, Count, Span, quantity_of
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
 
@@ -33,9 +33,6 @@ TRANSFER = {
     "shift_new": "{level} of new {subclasses}",
     "shift_drop": "{level}, drop for new {subclasses}",
     "other_set": "{level}, {images} images of another set",
-    "same_label": "share of the same {level}",
-    "shared_levels": "levels shared",
-    "hierarchical_precision": "hierarchical precision at {neighbours}",
 }
 """Measure of transfer -> the level of its rows."""
 Figure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
@@ -247,11 +244,3 @@ def _unit(found: Any, name: str) -> str:
         filter(None, map(quantity_of, declared.metadata)), None
     )
     return quantity.unit if quantity else ""
-
-
-def quantity_of(annotation: Any) -> Quantity | None:
-    """Find the unit and range that the type of a field declares."""
-    if isinstance(annotation, Quantity):
-        return annotation
-    parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
-    return next(filter(None, map(quantity_of, parts)), None)

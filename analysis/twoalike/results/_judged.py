@@ -92,7 +92,7 @@ def on_choices(
     rows: Rows,
 ) -> Judged:
     """Score every model on one kind of choices; ``rows`` gets all that is measured on them."""
-    on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
+    on_halves, on_resamples, _, on_ceilings, on_uncertainty = rng.spawn(5)
     shared, labels = common_objects(candidates), given.labels
     judged, left_out, kept = judgments_of(table, given.choices_name, kind, shared)
     judged = with_labels(judged, labels)
@@ -105,7 +105,7 @@ def on_choices(
     people = participant_index(kept)[1]
     # Independent of each other, each seconds of sorting and counting for a million choices.
     with ThreadPoolExecutor() as pool:
-        parts = pool.submit(agreement_parts, scored, judged, people, labels, boot, on_parts)
+        parts = pool.submit(agreement_parts, scored, judged, people, labels, boot)
         limits = pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest)
         doubt = pool.submit(
             uncertainty,
@@ -196,7 +196,6 @@ def agreement_parts(
     people: Sequence[str],
     labels: Labels,
     boot: TwoWayBootstrap,
-    rng: np.random.Generator,
 ) -> tuple[AgreementParts, ...]:
     """Agreement of every model by participant and category, and with majorities."""
     scores = [(of.hits, of.losses) for of in scored]
@@ -207,15 +206,13 @@ def agreement_parts(
         ):
             own[level] = found
     cast = votes_of(judged)
-    draws = int(rng.integers(2**63))  # the same majorities for every candidate
     parts = []
     for of, by_level in zip(scored, categories, strict=True):
-        of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        named = candidate_majority_scores(of.candidate, judged, cast, of_votes)
+        named = candidate_majority_scores(of.candidate, judged, cast)
         by_person = None
         if judged.known_people:
             by_person = by_participant(of.hits, of.losses, judged.participants, people)
-        majority = majority_agreement(named, cast, of_resamples)
+        majority = majority_agreement(named, cast)
         parts.append(AgreementParts(participants=by_person, categories=by_level, majority=majority))
     return tuple(parts)
 

@@ -272,16 +272,12 @@ def _on_choices(
     missing: dict[str, str],
 ) -> Iterator[_Measured]:
     """Measure agreement with choices and majorities, over all and in parts."""
-    on_resamples, on_ceilings, on_votes, on_triplets = rng.spawn(4)
+    on_resamples, on_ceilings, _, on_triplets = rng.spawn(4)
     limits = ceilings(judged, on_ceilings)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
     hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
     cast = votes_of(judged)
-    draws = int(on_votes.integers(2**63))  # the same majorities for every network
-    named = [
-        candidate_majority_scores(of.candidate, judged, cast, np.random.default_rng(draws))
-        for of in scored
-    ]
+    named = [candidate_majority_scores(of.candidate, judged, cast) for of in scored]
     votes = _OfTriplets.of(np.stack(named), cast.triplets, on_triplets, resamples)
     first = first_of(judged.numbers[1])
     for group, subset, rows in _parts(judged):

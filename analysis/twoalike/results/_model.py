@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 import numpy as np
 from pydantic import model_validator
 
-from twoalike.evaluation import Candidate, Count, Interval, Measured
+from twoalike.evaluation import Candidate, Count, Interval
 from twoalike.results._frame import COLUMNS, WHOLE, Row, model_of, named
-from twoalike.study import Booleans, TwoalikeError, check_content, read_json, write_json
+from twoalike.study import Booleans, Content, TwoalikeError, check_content, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twoalike.results._views import View
 
 
-class InputFile(Measured):
+class InputFile(Content):
     """A file that the results were made from."""
 
     file: str
@@ -27,7 +27,7 @@ class InputFile(Measured):
     """Checksum of the content."""
 
 
-class Network(Measured):
+class Network(Content):
     """A network as it was scored, or a part of its vector."""
 
     model: str
@@ -49,7 +49,7 @@ class Network(Measured):
         return named(self.model, self.representation)
 
 
-class Judged(Measured):
+class Judged(Content):
     """The judgments of one kind that networks were scored on."""
 
     kind: str
@@ -78,7 +78,7 @@ class Judged(Measured):
         )
 
 
-class Seen(Measured):
+class Seen(Content):
     """Judgments that what is scored was fitted to, itself or what taught it."""
 
     judgments: Count
@@ -137,7 +137,7 @@ class Seen(Measured):
         return f"In-sample: {fitted}, of which scores are no test on new ones."
 
 
-class Saved(Measured):
+class Saved(Content):
     """Results: how they were made, what they are of, and every figure in a row."""
 
     command: ClassVar[str]

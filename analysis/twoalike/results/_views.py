@@ -43,7 +43,7 @@ OF_SETS = {
     "the same person again": "repeats",
 }
 """The same for larger sets."""
-ABILITIES = ("few_shot", "linear_probe", "shift_new", "hierarchical_precision")
+ABILITIES = ("few_shot", "linear_probe", "shift_new")
 """Measures of transfer that a summary shows."""
 _TASKS = {
     "few_shot": "Few-shot classification, accuracy",
@@ -52,9 +52,6 @@ _TASKS = {
     "shift_new": "New subclasses, balanced accuracy",
     "shift_drop": "New subclasses, balanced accuracy",
     "other_set": "Another set of images, balanced accuracy",
-    "same_label": "Nearest neighbours",
-    "shared_levels": "Nearest neighbours",
-    "hierarchical_precision": "Nearest neighbours",
 }
 """Measure of transfer -> title of its table."""
 MOST_PEOPLE = 20

@@ -187,6 +187,7 @@ MOST_OBJECTS = 6000
 class DistanceChange(Measured):
     """What became of the distances of one kind of pairs."""
 
+    n_of = "pairs"
     pairs: Count | None = None
     """Pairs of objects."""
     base: Number | None = None

@@ -95,6 +95,7 @@ class StructureScores(Measured):
 class Structure(Measured):
     """Similarity structure of networks side by side."""
 
+    n_of = "objects"
     reference: str
     """Name of the first network."""
     objects: Count

@@ -1,10 +1,32 @@
 """How features serve other tasks than similarity, and whether they shift better.
 
-Measures are functions on features and labels: few-shot classification, linear probe, new
-subclasses of known superclasses, other sets of images, nearest neighbours in a hierarchy.
-:func:`compare_transfer` makes all of them for several networks side by side.
+:func:`compare_transfer` asks classifiers on the features of several networks: few-shot
+classification, linear probe, new subclasses of known superclasses, other sets of images.
 """
 
-import lazy_loader
+from twoalike.transfer._scores import ClassScores, NotMeasurable, class_interval, image_interval
+from twoalike.transfer._tasks import TransferSettings
+from twoalike.transfer._transfer import (
+    Transfer,
+    TransferDifference,
+    TransferMeasure,
+    TransferScore,
+    compare_transfer,
+    few_shot_ability,
+    folder_levels,
+)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [
+    "ClassScores",
+    "NotMeasurable",
+    "Transfer",
+    "TransferDifference",
+    "TransferMeasure",
+    "TransferScore",
+    "TransferSettings",
+    "class_interval",
+    "compare_transfer",
+    "few_shot_ability",
+    "folder_levels",
+    "image_interval",
+]

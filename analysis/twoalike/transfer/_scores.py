@@ -59,53 +59,34 @@ class ClassScores:
     chance: float
     """What guessing scores."""
     groups: tuple[str, ...] | None = None
-    """Superclass of each class, where the classes lie in superclasses that are fixed: other classes
-    of these, not other superclasses, are what the interval is about."""
+    """Superclass of each class, where the classes lie in superclasses that are fixed and weigh the
+    same: other classes of these, not other superclasses, are what the interval is about."""
     left_out: tuple[str, ...] = ()
     """Names of classes with too few images."""
     least: float = 0.0
-    most: float = 1.0
-    """``least``, ``most``: The lowest score, and the highest."""
+    """The lowest score; the highest is 1, of differences as far above 0."""
     roles: float = 2.0
     """Variance over other images, in units of that of images which do not act on each other."""
 
     def interval(self) -> Interval:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""
-        return class_interval(self.values, self.groups).within(self.least, self.most)
+        return class_interval(self.values, self.groups).within(self.least, max(1.0, -self.least))
 
     def same_classes(self) -> Interval:
         """Mean over classes, with the 95 % interval over other images of these, and episodes."""
         found = image_interval(
             self.values, self.images, self.members, self.groups, roles=self.roles
         )
-        return found.within(self.least, self.most)
+        return found.within(self.least, max(1.0, -self.least))
 
     def minus(self, base: "ClassScores") -> "ClassScores":
         """Differences to the scores of another network on the same images and episodes."""
-        most = self.most - base.least
-        return replace(
-            self,
-            values=self.values - base.values,
-            images=self.images - base.images,
-            least=-most,
-            most=most,
-        )
+        values, images = self.values - base.values, self.images - base.images
+        return replace(self, values=values, images=images, least=self.least - 1)
 
 
 def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Interval:
-    """Mean over classes with its 95 % interval.
-
-    Parameters
-    ----------
-    values
-        Scores, shape (e, c), as in :class:`ClassScores`.
-    groups
-        Superclass of each class; superclasses weigh the same, and so do the classes of one.
-
-    Raises
-    ------
-    NotMeasurable
-        If there are not two classes (in each superclass): there is no variance to estimate.
+    """Mean over classes with its 95 % interval; ``values`` and ``groups`` as in ClassScores.
 
     Examples
     --------
@@ -141,15 +122,6 @@ def image_interval(
 
     A class of which one image was asked is taken to scatter like the others; where all are such,
     nothing is known of other images, and the interval has no ends.
-
-    Parameters
-    ----------
-    values, images, members
-        Scores, as in :class:`ClassScores`.
-    groups
-        As in :func:`class_interval`.
-    roles
-        As in :class:`ClassScores`.
     """
     n_classes = values.shape[1]
     group, sizes = _superclasses(groups, n_classes)

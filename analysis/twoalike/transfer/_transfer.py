@@ -1,52 +1,31 @@
 """All measures of several networks, side by side on the same images, folds and episodes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from twoalike.evaluation import Candidate, Count, Measured, Number, Span, check_names
-from twoalike.study import MISSING, TwoalikeError, counted
-from twoalike.transfer._classification import (
-    ShiftScores,
-    few_shot,
-    linear_probe,
-    other_set,
-    subclass_shift,
+from twoalike.evaluation import (
+    Candidate,
+    Count,
+    Measured,
+    Number,
+    Span,
+    check_names,
+    estimate_row,
 )
-from twoalike.transfer._classifier import (
-    Classifier,
+from twoalike.study import MISSING, TwoalikeError, counted, folder_labels
+from twoalike.transfer._scores import ClassScores
+from twoalike.transfer._tasks import (
+    MEASURES,
+    Labels,
+    Levels,
+    Task,
+    TransferSettings,
     Values,
-    checked_labels,
-    checked_values,
-    folder_levels,
-    image_folders,
+    few_shot,
 )
-from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy
-from twoalike.transfer._scores import ClassScores, NotMeasurable
-
-type Levels = dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class TransferSettings:
-    """How much is measured."""
-
-    shots: tuple[int, ...] = (1, 5, 10)
-    """Images of a class to learn from, in few-shot classification."""
-    ways: int | None = None
-    episodes: int = 30
-    classifier: Classifier = "logistic"
-    """``ways``, ``episodes``, ``classifier``: As in :func:`few_shot`."""
-    folds: int = 5
-    """As in :func:`linear_probe`."""
-    halvings: int = 4
-    """As in :func:`subclass_shift`."""
-    neighbours: int = 10
-    """As in :func:`neighbour_hierarchy`."""
-
 
 _ABILITY = TransferSettings(shots=(1, 3), classifier="nearest-mean")
 
@@ -90,9 +69,7 @@ class TransferMeasure(Measured):
     """`few_shot`: accuracy of a classifier that learnt from a few images of each class;
     `linear_probe`: balanced accuracy of one that learnt from many; `shift_seen`, `shift_new`,
     `shift_drop`: balanced accuracy for superclasses on subclasses that were learnt from, on new
-    ones, and the difference; `other_set`: balanced accuracy on another set of images;
-    `same_label`: nearest neighbours with the label of the image; `shared_levels`: levels of labels
-    shared with a neighbour; `hierarchical_precision`: the same in units of the best possible."""
+    ones, and the difference; `other_set`: balanced accuracy on another set of images."""
     level: str | None = None
     """Level of labels."""
     shots: Count | None = None
@@ -101,10 +78,6 @@ class TransferMeasure(Measured):
     """Level of the subclasses."""
     images: Count | None = None
     """Images of the other set."""
-    best: Number | None = None
-    """The largest value that there could be."""
-    neighbours: Count | None = None
-    """Nearest neighbours looked at."""
     classes: Count
     """Classes that the score is a mean over."""
     left_out: tuple[str, ...] = ()
@@ -113,6 +86,17 @@ class TransferMeasure(Measured):
     """What guessing scores."""
     models: tuple[TransferScore, ...]
     """Networks."""
+
+    def rows(self, measure: str = "", **_: Any) -> Iterator[dict[str, Any]]:
+        """Score and difference of each network; images of a class are part of the level."""
+        shots = counted(self.shots, "shot") if self.shots else None
+        level = ", ".join(filter(None, (self.level, self.subclasses, shots)))
+        where, unit = f"{measure}.{self.measure}".removeprefix("."), "share"
+        for of in self.models:
+            for name, one in ((where, of), (f"{where}.difference", of.difference)):
+                if one is not None:
+                    ends = one.value, one.low, one.high
+                    yield estimate_row(name, of.name, level, ends, unit, self.classes)
 
 
 class LevelSizes(Measured):
@@ -141,137 +125,35 @@ class Transfer(Measured):
     """What could not be measured -> why."""
 
 
-@dataclass
-class _Measures:
-    """All measures of networks on the same images; ``missing`` gets those that were impossible.
+def _measures(
+    candidates: Sequence[Candidate], values: Sequence[Values], task: Task
+) -> Iterator[TransferMeasure]:
+    """Measures of one task for all networks: one, or of subclasses seen, new and the drop."""
+    parts = [task.scores(of) for of in values]
+    if task.parts == 1:
+        yield _measure(candidates, task.about, [of for (of,) in parts])
+        return
+    for name, scores in (
+        ("shift_seen", [seen for seen, _ in parts]),
+        ("shift_new", [new for _, new in parts]),
+        ("shift_drop", [seen.minus(new) for seen, new in parts]),
+    ):
+        chance = 0.0 if name == "shift_drop" else task.chance
+        yield _measure(candidates, task.about | {"measure": name, "chance": chance}, scores)
 
-    ``levels`` holds the label of each image from coarse to fine, ``values`` and ``others`` the
-    features of each network: of these images, and of another set with ``other_levels``.
-    """
 
-    candidates: Sequence[Candidate]
-    values: Sequence[Values]
-    levels: Levels
-    settings: TransferSettings
-    seed: int
-    missing: dict[str, str]
-    others: Sequence[Values] = ()
-    other_levels: Levels = field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[TransferMeasure]:
-        """Make one measure after the other."""
-        yield from self.few_shot()
-        yield from self._linear_probe()
-        yield from self._shift()
-        yield from self._other_set()
-        yield from self._neighbours()
-
-    def _of_each[Score](self, name: str, score: Callable[..., Score], *labels: Any) -> list[Score]:
-        """Score of every network; none, with the reason in ``missing``, if it is impossible."""
-        try:
-            return [score(number, *labels) for number in range(len(self.candidates))]
-        except NotMeasurable as reason:
-            self.missing[name] = str(reason)
-            return []
-
-    def _measure(
-        self, measure: str, level: str, scores: Sequence[ClassScores], **more: Any
-    ) -> Iterator[TransferMeasure]:
-        """One measure of all networks; nothing where there are no scores."""
-        if scores:
-            found = {"chance": scores[0].chance, "models": self._models(scores), **more}
-            yield TransferMeasure(
-                measure=measure,
-                level=level,
-                classes=len(scores[0].classes),
-                left_out=scores[0].left_out,
-                **found,
-            )
-
-    def _models(self, scores: Sequence[ClassScores]) -> tuple[TransferScore, ...]:
-        """Estimate of each network, and its difference to the first one."""
-        first = self.candidates[0].name
-        gains = [TransferDifference(to=first, **_estimate(of.minus(scores[0]))) for of in scores]
-        return tuple(
-            TransferScore(name=of.name, **_estimate(own), difference=gain if number else None)
-            for number, (of, own, gain) in enumerate(
-                zip(self.candidates, scores, gains, strict=True)
-            )
-        )
-
-    def few_shot(self) -> Iterator[TransferMeasure]:
-        """Measure few-shot classification at every level."""
-        of = self.settings
-
-        def score(k: int, labels: list[str], shots: int) -> ClassScores:
-            draws: dict[str, Any] = {"ways": of.ways, "episodes": of.episodes, "seed": self.seed}
-            return few_shot(self.values[k], labels, shots, classifier=of.classifier, **draws)
-
-        for level, labels in self.levels.items():
-            for shots in of.shots:
-                name = f"few_shot of {level}, {counted(shots, 'shot')}"
-                scores = self._of_each(name, score, labels, shots)
-                yield from self._measure("few_shot", level, scores, shots=shots)
-
-    def _linear_probe(self) -> Iterator[TransferMeasure]:
-        def score(k: int, labels: list[str]) -> ClassScores:
-            return linear_probe(self.values[k], labels, folds=self.settings.folds, seed=self.seed)
-
-        for level, labels in self.levels.items():
-            scores = self._of_each(f"linear_probe of {level}", score, labels)
-            yield from self._measure("linear_probe", level, scores)
-
-    def _shift(self) -> Iterator[TransferMeasure]:
-        def score(k: int, above: list[str], below: list[str]) -> ShiftScores:
-            halvings = self.settings.halvings
-            return subclass_shift(self.values[k], above, below, halvings=halvings, seed=self.seed)
-
-        if len(self.levels) < 2:
-            self.missing["subclass_shift"] = f"needs two levels of labels, has {len(self.levels)}"
-        for (coarse, above), (fine, below) in pairwise(self.levels.items()):
-            name = f"subclass_shift of {coarse} by {fine}"
-            scores = self._of_each(name, score, above, below)
-            if not scores:
-                continue
-            seen, new = [each.seen for each in scores], [each.new for each in scores]
-            yield from self._measure("shift_seen", coarse, seen, subclasses=fine)
-            yield from self._measure("shift_new", coarse, new, subclasses=fine)
-            drops = [each.drop() for each in scores]
-            yield from self._measure("shift_drop", coarse, drops, subclasses=fine, chance=0.0)
-
-    def _other_set(self) -> Iterator[TransferMeasure]:
-        def score(k: int, known: list[str], asked: list[str]) -> ClassScores:
-            return other_set(self.values[k], known, self.others[k], asked, seed=self.seed)
-
-        for level, asked in self.other_levels.items():
-            if level in self.levels:
-                scores = self._of_each(f"other_set of {level}", score, self.levels[level], asked)
-                yield from self._measure("other_set", level, scores, images=len(asked))
-
-    def _neighbours(self) -> Iterator[TransferMeasure]:
-        if not self.levels:
-            return
-        n = self.settings.neighbours
-
-        def score(k: int) -> NeighbourScores:
-            near: dict[str, Any] = {"neighbours": n, "similarity": self.candidates[k].similarity}
-            return neighbour_hierarchy(self.values[k], self.levels, **near)
-
-        scores = self._of_each("neighbours", score)
-        if not scores:
-            return
-        first = scores[0]
-        self.missing |= {f"neighbours of {key}": why for key, why in first.missing.items()}
-        for level, best in first.best.items():
-            same = [each.same[level] for each in scores]
-            yield from self._measure("same_label", level, same, best=best, neighbours=n)
-        finest = list(self.levels)[-1]
-        for measure, found in (
-            ("shared_levels", [each.depth for each in scores]),
-            ("hierarchical_precision", [each.precision for each in scores]),
-        ):
-            hierarchy = [each for each in found if each is not None]
-            yield from self._measure(measure, finest, hierarchy, neighbours=n)
+def _measure(
+    candidates: Sequence[Candidate], about: dict[str, Any], scores: Sequence[ClassScores]
+) -> TransferMeasure:
+    """Estimate of each network, and its difference to the first one."""
+    first, names = scores[0], [of.name for of in candidates]
+    gains = [TransferDifference(to=names[0], **_estimate(of.minus(first))) for of in scores]
+    models = [
+        TransferScore(name=name, **_estimate(own), difference=gain if number else None)
+        for number, (name, own, gain) in enumerate(zip(names, scores, gains, strict=True))
+    ]
+    shown = {"classes": len(first.classes), "left_out": first.left_out, "chance": first.chance}
+    return TransferMeasure(**{**shown, **about}, models=tuple(models))
 
 
 def _estimate(of: ClassScores) -> dict[str, Any]:
@@ -309,37 +191,25 @@ def compare_transfer(
     -------
     Each measure of all networks, with its difference to the first network; what could not be
     measured is under ``missing``.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no network, two have one name, an image has no features or no label, or
-        features are NaN or the same for all images.
     """
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     settings = settings or TransferSettings()
     images = _images(candidates, ids)
-    values = [
-        checked_values(each.features.select(images, each.name), each.name) for each in candidates
-    ]
+    values = [_checked(each.features.select(images, each.name), each.name) for each in candidates]
     levels = _levels(labels, images) if labels else folder_levels(images)
     missing: dict[str, str] = {}
-    usable = _usable(levels, missing)
-    other_values, other_levels = _features_of_others(candidates, others, labels)
+    other_levels: Levels = {}
+    if others:
+        values, other_levels = _with_others(candidates, values, others, labels)
+    of = Labels(_usable(levels, missing), settings, seed, missing, other_levels)
     # Of many small classifiers, threads cost ten times what they save.
     with threadpool_limits(1):
         measures = tuple(
-            _Measures(
-                candidates,
-                values,
-                usable,
-                settings,
-                seed,
-                missing,
-                other_values,
-                other_levels,
-            )
+            found
+            for measure in MEASURES
+            for task in measure(of)
+            for found in _measures(candidates, values, task)
         )
     return Transfer(
         images=len(images),
@@ -377,7 +247,7 @@ def few_shot_ability(
     levels = {
         level: [of.get(name, MISSING) for name in ids] for level, of in (labels or {}).items()
     }
-    for level, names in reversed((levels or image_folders(ids)).items()):
+    for level, names in reversed((levels or _folders(ids)).items()):
         rows = [row for row, name in enumerate(names) if name != MISSING]
         kept = [names[row] for row in rows]
         if len(set(kept)) < 2:
@@ -385,11 +255,53 @@ def few_shot_ability(
         values = [
             each.features.select([ids[row] for row in rows], each.name) for each in candidates
         ]
+        tasks = few_shot(Labels({level: kept}, _ABILITY, seed, {}))
         with threadpool_limits(1):
-            of = _Measures(candidates, values, {level: kept}, _ABILITY, seed, {})
-            if found := tuple(of.few_shot()):
+            if found := tuple(one for task in tasks for one in _measures(candidates, values, task)):
                 return found
     return ()
+
+
+def folder_levels(ids: Sequence[str]) -> Levels:
+    """Labels of each image at ``level_1`` (coarse), ``level_2``, ... from the folders in its id.
+
+    ``twoalike features`` names the images of a folder without a manifest by their path, so that
+    ``n01498041/0.12_eagle`` is an image of class ``n01498041``
+    (:func:`twoalike.study.folder_labels`).
+
+    Examples
+    --------
+    >>> folder_levels(["animal/cat/1", "animal/dog/1", "tool/2"])["level_2"]
+    ['animal/cat', 'animal/dog', 'n/a']
+    """
+    levels = _folders(ids)
+    if not levels:
+        found = f", first {ids[0]!r}" if len(ids) else ""
+        raise TwoalikeError(
+            expected="image ids with their folders (class/image)",
+            found=f"none among {len(ids)}{found}",
+            remedy="Give a table of labels with `labels=...`.",
+        )
+    return levels
+
+
+def _folders(ids: Sequence[str]) -> Levels:
+    return folder_labels([PurePosixPath(name).parts[:-1] for name in ids])
+
+
+def _checked(values: Values, name: str) -> Values:
+    """Refuse features that tell nothing."""
+    odd = int((~np.isfinite(values).all(axis=1)).sum())
+    if odd:
+        raise TwoalikeError(
+            f"{name}: NaN or infinite values in {odd} of {len(values)} rows. Compute them again."
+        )
+    if len(values) > 1 and (values == values[0]).all():
+        raise TwoalikeError(
+            f"{name}: all {len(values)} images have the same features. Check the network and its "
+            "preprocessing."
+        )
+    return values
 
 
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
@@ -406,14 +318,13 @@ def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[
     return images
 
 
-def _features_of_others(
+def _with_others(
     candidates: Sequence[Candidate],
+    values: Sequence[Values],
     others: Sequence[Candidate],
     labels: Mapping[str, Mapping[str, str]] | None,
 ) -> tuple[list[Values], Levels]:
-    """Features of another set of images, in the order of the networks, and their labels."""
-    if not others:
-        return [], {}
+    """Add the features of another set of images below, and give the labels of these."""
     by_name = {each.name: each for each in others}
     names = [each.name for each in candidates]
     if set(by_name) != set(names) or len(others) > len(by_name):
@@ -424,11 +335,16 @@ def _features_of_others(
             remedy="Name them as the networks.",
         )
     images = list(by_name[names[0]].features.ids)
-    values = [
-        checked_values(by_name[name].features.select(images, name), f"{name}, other set")
-        for name in names
-    ]
-    return values, folder_levels(images) if not labels else _levels(labels, images)
+    both = []
+    for name, own in zip(names, values, strict=True):
+        found = _checked(by_name[name].features.select(images, name), f"{name}, other set")
+        if own.shape[1] != found.shape[1]:
+            raise TwoalikeError(
+                f"{name}, other set: expected {own.shape[1]} features as in the first set, found "
+                f"{found.shape[1]}. Compute both with the same network."
+            )
+        both.append(np.concatenate([own, found]))
+    return both, folder_levels(images) if not labels else _levels(labels, images)
 
 
 def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> Levels:
@@ -441,10 +357,7 @@ def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> L
                 remedy="Add them to the table of labels, or name the images to use with "
                 "`only=...`.",
             )
-    return {
-        level: checked_labels([by_id[name] for name in images], len(images), level)
-        for level, by_id in labels.items()
-    }
+    return {level: [by_id[name] for name in images] for level, by_id in labels.items()}
 
 
 def _usable(levels: Levels, missing: dict[str, str]) -> Levels:

@@ -78,8 +78,8 @@ def import_levels(
     Levels follow from the WordNet ids in the images' names; an object's id is the name of its image
     without folder and extension. Participants get new labels. Practice, attention checks and
     trials without an answer are left out and counted. Nothing else is:
-    :func:`twoalike.ceilings.published_reliability` drops triplets with fewer than four answers
-    and draws five where there are more.
+    ``twoalike evaluate`` drops triplets with fewer than four answers, and averages over draws of
+    five where there are more.
 
     Parameters
     ----------
