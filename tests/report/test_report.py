@@ -4,8 +4,6 @@ import base64
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -432,22 +430,3 @@ def test_damaged_inputs_are_one_line_and_leave_no_report(
     assert len(lines) == 1
     assert Path(file).name in lines[0]
     assert snapshot(study.root) == before
-
-
-def test_the_real_command(tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text('title = "New"\nseed = 1\n')
-    out = tmp_path / "new" / "r.html"
-    command = [sys.executable, "-m", "twoalike.cli.app", "report", str(tmp_path), "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Wrote" in done.stdout
-    assert out.is_file()
-
-
-def test_no_study_and_no_html_are_refused(
-    finished: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for folder, out in ((tmp_path, "r.html"), (finished.root, "r.pdf")):
-        assert call("report", folder, "--out", tmp_path / out) == 1
-        assert capsys.readouterr().err.count("\n") == 1
-    assert not list(tmp_path.iterdir())

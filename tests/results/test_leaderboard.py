@@ -174,19 +174,6 @@ def test_the_order_in_which_networks_are_given_changes_nothing(
     assert again.as_dict() == ranked.as_dict()
 
 
-def test_a_named_reference_has_narrower_intervals_than_all_pairs(
-    networks: dict[str, FeatureTable], choices: pd.DataFrame, ranked: Leaderboard
-) -> None:
-    named = leaderboard(networks, choices=choices, against="own", resamples=999)
-    assert named.config["against"] == "own"
-    for name in ranked.names[1:]:
-        one, other = (board.boards[0].of("difference", name) for board in (named, ranked))
-        assert one is not None and other is not None
-        assert one.value == other.value
-        assert one.high - one.low < other.high - other.low  # type: ignore[operator]
-        assert named.boards[0].ranks(name) == ranked.boards[0].ranks(name)
-
-
 def test_dissimilarities_alone_rank_networks(
     networks: dict[str, FeatureTable], truth: np.ndarray
 ) -> None:

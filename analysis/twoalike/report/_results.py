@@ -217,8 +217,8 @@ def _transfer(inputs: Inputs, results: Results) -> Section:
         images = results.at("transfer.images")
         n = counted(int(images.value), "image") if images else "Images"
         caption = (
-            f"{n}. Accuracy, balanced over classes, and how near the nearest images are in the "
-            "tree of labels. Lines: 95 % over other images of the same classes."
+            f"{n}. Accuracy, balanced over classes. Lines: 95 % over other images of the same "
+            "classes."
         )
         blocks.append(Picture.of([panel], caption))
     return Section(anchor, title, lead, [*blocks, *_not_made(results, "transfer")])
