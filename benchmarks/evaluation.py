@@ -33,8 +33,6 @@ from twoalike.calibration import (
     Answers,
     binned,
     error_of,
-    predictions,
-    probability_bins,
     uncertainty,
 )
 from twoalike.choice import log_choice
@@ -44,7 +42,7 @@ from twoalike.evaluation import (
     by_category,
     judgments_of,
     score_choices,
-    triplet_similarities,
+    set_similarities,
 )
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, read_judgments, write_judgments
@@ -69,7 +67,7 @@ def make_study(folder: Path, n: int) -> None:
     triplets[:, 1] = (triplets[:, 1] + (triplets[:, 1] == triplets[:, 0])) % OBJECTS
     while len(same := np.flatnonzero((triplets[:, 2:] == triplets[:, :2]).any(axis=1))):
         triplets[same, 2] = rng.integers(OBJECTS, size=len(same))
-    logs = np.stack(log_choice(tuple(triplet_similarities(truth, triplets, "dot").T)), axis=1)
+    logs = np.stack(log_choice(tuple(set_similarities(truth, triplets, "dot").T)), axis=1)
     names = [f"p{number:04d}" for number in range(PEOPLE)]
     columns = {
         **{f"item_{k + 1}": triplets[:, k] for k in range(3)},
@@ -103,7 +101,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     judged, *_ = judgments_of(read_judgments(path), path)
     seconds = read_judgments(path)["response_time"].to_numpy()
     rng = np.random.default_rng(1)
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, rng)
+    boot = TwoWayBootstrap(judged.participants, judged.items, rng)
     scored = score_choices(candidates, judged, rng)
     scores = [(of.hits, of.losses) for of in scored]
     labels = [f"category {number % CATEGORIES}" for number in range(OBJECTS)]
@@ -119,10 +117,10 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
         ),
         "`score_choices`": lambda: score_choices(candidates, judged, np.random.default_rng(2)),
         "`uncertainty` of both networks and people": lambda: uncertainty(
-            scored, judged, boot, np.random.default_rng(2), response_times=seconds
+            scored, judged, boot, response_times=seconds
         ),
         f"`by_category`, {CATEGORIES} categories": lambda: by_category(
-            scores, judged.triplets, labels, boot
+            scores, judged.items, labels, boot
         ),
     }
 
@@ -157,10 +155,10 @@ def true_error(power: float, answers: Answers, rng: np.random.Generator) -> floa
     """Error of many choices; the expectation is summed, so that noise is small."""
     p = rng.dirichlet((1, 1, 1), size=400_000)
     said = sharpened(p, power)
-    values, _ = predictions(said, np.zeros(len(p), dtype=np.int64), answers)
+    found = binned(said, np.zeros(len(p), dtype=np.int64), answers=answers)
+    values, which = found.values, found.which
     top = said.argmax(axis=1)[:, None]
     expected = p if answers == "all" else np.take_along_axis(p, top, axis=1)
-    _, which = probability_bins(values, 10)
     gaps = np.bincount(which.ravel(), weights=(expected - values).ravel())
     return float(np.abs(gaps).sum() / which.size)
 

@@ -44,7 +44,7 @@ from twoalike.choice import expected_accuracy
 from twoalike.distill import distill
 from twoalike.embedding import fit
 from twoalike.embedding._intervals import kept_together, pair_odds
-from twoalike.evaluation import triplet_similarities
+from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable
 from twoalike.judgments import import_triplets, object_index, read_judgments, write_judgments
 from twoalike.study import provenance
@@ -238,7 +238,7 @@ def score(of: World, table: FeatureTable) -> dict[str, float]:
     places = [of.ids.index(name) for name in of.scored]
     triplets, chosen, names = real_choices(of)
     x = table.select([of.photograph(name) for name in names])
-    pairs = triplet_similarities(x, triplets, "raw-cosine")
+    pairs = set_similarities(x, triplets, "raw-cosine")
     return {
         "likeness": aligned.spearman(shown, people(of)[np.ix_(places, places)]),
         "people": float(expected_accuracy(pairs[:, ::-1], chosen).mean()),

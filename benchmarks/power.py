@@ -21,21 +21,20 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from twoalike.design import study_with
 from twoalike.embedding import FitConfig
 from twoalike.recovery import (
     CHANCE,
     VI_STEPS,
     Outcome,
     PowerAnalysis,
-    draw_world,
-    simulate_study,
+    PowerConfig,
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, provenance
@@ -91,24 +90,12 @@ def size(study: Path, name: str) -> dict[str, Any]:
     return json.loads(out.read_text()) | json.loads(told.read_text())
 
 
-def study_anew(study: Path, people: int, number: int, fit: str) -> Outcome:
-    """Simulate a study of a new world, unless that was done."""
-    path = WORK / f"{people}-{number}-{'fit' if 'fit' in fit else 'power'}.json"
-    if not path.exists():
-        analysis = PowerAnalysis(Study.load(study))
-        outcome = simulate_study(
-            analysis.planned,
-            analysis.stimuli,
-            draw_world(analysis.source, NEW_SEED, number),
-            number,
-            people,
-            NEW_SEED,
-            FITS[fit],
-            people_differ=True,
-        )
-        path.write_text(json.dumps(asdict(outcome)))
-        print(fit, outcome, flush=True)
-    return Outcome(**json.loads(path.read_text()))
+def studies_anew(study: Path, people: int, n: int, fit: str) -> list[Outcome]:
+    """Simulate studies of new worlds, unless that was done."""
+    anew = study_with(Study.load(study), seed=NEW_SEED, sampler=None)
+    found = PowerAnalysis(anew, PowerConfig(worlds=max(n, 2), fit=FITS[fit])).simulate(people, n)
+    print(fit, found, flush=True)
+    return found
 
 
 def row(answer: dict[str, Any], fit: str, outcomes: list[Outcome]) -> str:
@@ -142,8 +129,7 @@ def main() -> None:
         answer = size(study, name)
         people = answer["recommended"]["participants"]
         for fit in FITS if name == "default" else ["power's"]:
-            anew = [study_anew(study, people, number, fit) for number in range(n)]
-            lines.append(row(answer, fit, anew))
+            lines.append(row(answer, fit, studies_anew(study, people, n, fit)))
             print(lines[-1], flush=True)
     loads = [json.loads((WORK / f"{name}-seconds.json").read_text())["load"] for name in TARGETS]
     oracle = size(study, "default")["assumptions"]["oracle_log_loss"]

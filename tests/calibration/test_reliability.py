@@ -23,23 +23,20 @@ def error(
     chosen: np.ndarray,
     rng: np.random.Generator,
     answers: Answers = "top",
-    *,
-    equal_counts: bool = False,
 ) -> CalibrationError:
     """Error on random triplets of 60 objects by 20 people."""
     n = len(p)
     triplets = np.argsort(rng.random((n, 60)), axis=1)[:, :3]
     boot = TwoWayBootstrap(rng.integers(20, size=n), triplets, rng, resamples=300)
-    return error_of(binned(p, chosen, answers=answers, equal_counts=equal_counts), boot)
+    return error_of(binned(p, chosen, answers=answers), boot)
 
 
 @pytest.mark.parametrize("answers", ["top", "all"])
-@pytest.mark.parametrize("equal_counts", [False, True])
 def test_a_calibrated_model_shows_what_chance_gives(
-    answers: Answers, equal_counts: bool, rng: np.random.Generator
+    answers: Answers, rng: np.random.Generator
 ) -> None:
     p = rng.dirichlet((1, 1, 1), size=1000)
-    found = [error(p, answer(p, rng), rng, answers, equal_counts=equal_counts) for _ in range(30)]
+    found = [error(p, answer(p, rng), rng, answers) for _ in range(30)]
     plain = np.mean([each.value for each in found])
     assert plain > 0.01  # though the truth is zero
     assert_allclose(plain, np.mean([each.chance for each in found]), rtol=0.12)
@@ -82,16 +79,6 @@ def test_an_error_far_above_chance_is_told_whole(
     assert_allclose(found.value, truth, atol=0.02)
 
 
-def test_constant_probabilities_have_one_bin(rng: np.random.Generator) -> None:
-    p = np.full((900, 3), 1 / 3)
-    chosen = rng.integers(3, size=900)
-    for equal_counts in (False, True):
-        found = error(p, chosen, rng, equal_counts=equal_counts)
-        assert found.bins == 1
-        assert_allclose([found.value, found.chance], 0, atol=1e-12)  # ties share every hit
-    assert_allclose(brier_scores(p, chosen), 2 / 3)
-
-
 def test_the_order_of_items_does_not_matter(rng: np.random.Generator) -> None:
     p = np.round(rng.dirichlet((1, 1, 1), size=500), 1) + 0.01  # many ties
     p /= p.sum(axis=1, keepdims=True)
@@ -102,14 +89,6 @@ def test_the_order_of_items_does_not_matter(rng: np.random.Generator) -> None:
         after = error(p[:, order], moved, np.random.default_rng(1), answers)
         assert_allclose(after.value, before.value)
         assert_allclose(after.chance, before.chance)
-
-
-def test_one_triplet_is_enough(rng: np.random.Generator) -> None:
-    triplets = np.tile([0, 1, 2], (5, 1))
-    boot = TwoWayBootstrap(np.arange(5), triplets, rng, resamples=50)
-    p = np.tile([0.2, 0.2, 0.6], (5, 1))
-    found = error_of(binned(p, np.array([2, 2, 2, 0, 1]), answers="top"), boot)
-    assert_allclose([found.value, found.debiased.value], 0, atol=1e-12)
 
 
 def test_brier_is_smallest_at_the_true_probabilities(rng: np.random.Generator) -> None:

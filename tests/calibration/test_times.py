@@ -14,7 +14,6 @@ from twoalike.calibration import (
     partial_ranks,
     times_by_entropy,
     times_by_uncertainty,
-    within_participants,
 )
 from twoalike.choice import entropy as answer_entropy
 from twoalike.embedding import Posterior
@@ -55,20 +54,6 @@ def test_implausible_and_missing_times_are_counted_once() -> None:
     every = log_times(seconds, np.zeros(7, dtype=int), shortest_s=0, longest_s=np.inf)
     assert_allclose(np.nansum(every.centred), 0, atol=1e-12)
     assert (~np.isnan(every.centred)).sum() == 5
-
-
-def test_values_within_participants_sum_to_zero(rng: np.random.Generator) -> None:
-    people = np.array([7, 7, 9, 9, 9, 4])
-    found = within_participants(rng.normal(size=6), people)
-    for person in (7, 9):
-        assert_allclose(found[people == person].sum(), 0, atol=1e-12)
-    assert np.isnan(found[5])
-    assert within_participants(np.array([]), np.array([], dtype=int)).shape == (0,)
-
-
-def test_triplets_without_a_known_value_have_none() -> None:
-    values = np.array([1.0, 3.0, np.nan, np.nan])
-    assert_array_equal(by_triplet(values, np.array([0, 0, 0, 2]), 3), [2.0, np.nan, np.nan])
 
 
 def test_times_are_ranked_within_each_person(rng: np.random.Generator) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from twoalike.ceilings import Votes, votes_of
 from twoalike.choice import log_choice, pair_similarities
+from twoalike.evaluation import Judgments
 
 
 def answer(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -41,6 +43,19 @@ def make_world(seed: int, m: int = 20_000, objects: int = 200) -> World:
 def world() -> World:
     """A world of 20,000 triplets."""
     return make_world(3)
+
+
+@pytest.fixture(scope="session")
+def votes() -> Callable[..., Votes]:
+    """A function that gathers votes on triplets; people are told apart where they are given."""
+
+    def gather(shown: np.ndarray, chosen: np.ndarray, people: np.ndarray | None = None) -> Votes:
+        known = people is not None
+        who = people if people is not None else np.zeros(len(shown), dtype=int)
+        ids = tuple(map(str, range(int(np.max(shown)) + 1)))
+        return votes_of(Judgments(np.asarray(shown), chosen, who, ids, known_people=known))
+
+    return gather
 
 
 @pytest.fixture

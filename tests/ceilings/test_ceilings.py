@@ -1,13 +1,12 @@
 """All measures of a set of judgments, and what is said where they cannot be made."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from twoalike.ceilings import (
     Ceilings,
@@ -15,9 +14,9 @@ from twoalike.ceilings import (
     ceilings,
     consistency,
     majority_bound,
-    pair_agreement,
     repeated_answers,
 )
+from twoalike.choice import Question
 from twoalike.evaluation import Judgments, judgments_of
 from twoalike.judgments import choices_table
 
@@ -48,15 +47,12 @@ def test_everything_side_by_side(world: Any, rng: np.random.Generator) -> None:
         assert estimate.low <= value <= estimate.high, name
         assert abs(estimate.value - value) < 0.03, name
     for name in ("majority", "majority_drawn"):
-        bound = majority_bound(p, int(getattr(found, name).votes))
-        for rule in ("accepted", "wrong", "shared", "tied"):
-            each = getattr(getattr(found, name), rule)
-            assert each.low <= bound[rule].mean() <= each.high, (name, rule)
+        bound, each = getattr(found, name), getattr(found, name).accepted
+        assert each.low <= majority_bound(p, int(bound.votes)).mean() <= each.high, name
     # The published ceiling lies below what the best model scores, by either way of scoring.
     assert found.published.leave_one_out.high < found.oracle.value
     assert found.published.leave_one_out.high < found.majority.accepted.low
     assert found.plug_in_entropy.value < found.entropy.low
-    assert found.votes.fewest == 5  # few triplets were drawn twice
     assert found.votes.mean == pytest.approx(5, abs=0.05)
     assert set(found.missing) - {"repeats"} == {"catches"}
     assert list(found.groups["level"]) == ["coarse"]
@@ -83,35 +79,13 @@ def test_no_judgments_are_said() -> None:
     assert found.missing["pair_agreement"] == "there are no judgments"
 
 
-def test_a_triplet_of_its_own_does_not_fail() -> None:
-    rng = np.random.default_rng(0)
-    judged = Judgments(np.array([[4, 2, 7]]), np.array([1]), np.array([0]), IDS)
-    found = ceilings(judged, rng)
-    assert found.triplets == 1
-    assert found.missing["pair_agreement"] == "needs 2 triplets with at least 2 votes, has 0"
-
-
 def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:
     judged = judgments(world, 5, 300, rng)
-    nobody = Judgments(judged.triplets, judged.chosen, np.zeros(1500, dtype=np.int64), IDS)
+    nobody = Judgments(judged.items, judged.answer, np.zeros(1500, dtype=np.int64), IDS)
     found = ceilings(replace(nobody, known_people=False), rng)
     assert found.votes.mean == 5.0
     assert found.missing["repeats"] == "participants are not told apart"
     assert ceilings(nobody, rng).votes.mean == 1.0  # one person, who repeats
-
-
-def test_more_votes_on_some_triplets(world: Any, rng: np.random.Generator) -> None:
-    few, many = (judgments(world, n, m, rng) for n, m in ((2, 400), (12, 400)))
-    both = Judgments(
-        np.vstack([few.triplets, many.triplets + 200]),
-        np.concatenate([few.chosen, many.chosen]),
-        np.concatenate([few.participants, many.participants]),
-        IDS,
-    )
-    found = ceilings(both, rng)
-    truth = world.probabilities[:400].max(axis=1).mean()
-    assert abs(found.oracle.value - truth) < 0.04
-    assert found.published.triplets == 400
 
 
 def table(rows: list[tuple[str, str, str, str, int, str]]) -> pd.DataFrame:
@@ -134,21 +108,14 @@ def test_repeats_are_a_persons_own() -> None:
         ("p2", "cat", "dog", "oak", 3, "main"),
     ]
     judged, *_ = judgments_of(table(rows), "choices")
-    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)
+    later, same = repeated_answers(judged)
     participants = judged.participants[later]
-    found = consistency(same, judged.triplets[later], participants, np.random.default_rng(0))
+    found = consistency(same, judged.items[later], participants, np.random.default_rng(0))
     assert found.answers == 2
     assert_allclose(found.agreement.value, 0.5)
     assert_allclose(found.corrected.value, 0.25)
     others, *_ = judgments_of(table(rows[4:]), "choices")
-    assert not len(repeated_answers(others.triplets, others.chosen, others.participants)[0])
-
-
-def test_each_repeat_is_compared_with_the_answer_before() -> None:
-    triplets = np.tile([0, 1, 2], (4, 1))
-    later, same = repeated_answers(triplets, np.array([0, 0, 1, 1]), np.array([3, 3, 3, 5]))
-    assert_array_equal(later, [1, 2])
-    assert_array_equal(same, [True, False])
+    assert not len(repeated_answers(others)[0])
 
 
 def test_people_who_guess_repeat_a_third(rng: np.random.Generator) -> None:
@@ -172,25 +139,14 @@ def test_checks_are_right_where_the_far_kind_is_chosen() -> None:
         ("p2", "cat", "dog", "oak", 3, "main"),
     ]
     rng = np.random.default_rng(0)
-    found = catch_reliability(table(rows), labels, rng)
+    found = catch_reliability(table(rows), labels, rng, Question("odd_one_out", 3))
     assert found is not None
     assert (found.answers, found.agreement.value) == (4, 0.5)
-    assert catch_reliability(table(rows[4:]), labels, rng) is None
+    assert catch_reliability(table(rows[4:]), labels, rng, Question("odd_one_out", 3)) is None
     judged = Judgments(np.array([[0, 1, 2]]), np.array([2]), np.array([0]), IDS)
     whole = ceilings(judged, rng, choices=table(rows), labels=labels)
     assert whole.catches.agreement.value == 0.5
     assert "catches" not in whole.missing
-
-
-def test_pairs_of_two_votes_are_unbiased(
-    world: Any, judge: Callable[[np.ndarray, np.random.Generator], np.ndarray]
-) -> None:
-    rng = np.random.default_rng(1)
-    counts = np.zeros((len(world.probabilities), 3), dtype=np.int64)
-    for _ in range(2):
-        counts[np.arange(len(counts)), judge(world.probabilities, rng)] += 1
-    truth = (world.probabilities**2).sum(axis=1).mean()
-    assert abs(pair_agreement(counts).mean() - truth) < 0.01
 
 
 def test_intervals_of_shares_stay_within_what_a_share_can_be() -> None:

@@ -1,10 +1,16 @@
 """Intervals cover the truth about as often as they say, whether people are alike or not."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.ceilings import TripletIntervals, pair_agreement, votes
+from twoalike.ceilings import TripletIntervals, pair_agreement
+
+Gather = Callable[..., Any]
+
 
 N_OBJECTS, N_PEOPLE = 40, 15
 
@@ -29,7 +35,7 @@ def study(
 @pytest.mark.parametrize(
     ("object_sd", "lapse"), [(0.0, (0.1, 0.1)), (0.0, (0.0, 0.9)), (1.0, (0.0, 0.6))]
 )
-def test_coverage(object_sd: float, lapse: tuple[float, float]) -> None:
+def test_coverage(object_sd: float, lapse: tuple[float, float], votes: Gather) -> None:
     rng = np.random.default_rng(5)
     found = []
     for _ in range(80):
@@ -42,7 +48,7 @@ def test_coverage(object_sd: float, lapse: tuple[float, float]) -> None:
     assert 0.8 <= share <= 0.995
 
 
-def test_people_who_differ_widen_the_interval(rng: np.random.Generator) -> None:
+def test_people_who_differ_widen_the_interval(rng: np.random.Generator, votes: Gather) -> None:
     table = votes(*study(rng, 0.0, (0.0, 0.9)))
     widths = []
     for people in (True, False):
@@ -52,7 +58,7 @@ def test_people_who_differ_widen_the_interval(rng: np.random.Generator) -> None:
     assert widths[0] > 1.5 * widths[1]
 
 
-def test_alike_people_do_not(rng: np.random.Generator) -> None:
+def test_alike_people_do_not(rng: np.random.Generator, votes: Gather) -> None:
     """The noise of single votes is in the variance over triplets already."""
     triplets = np.arange(6000).reshape(2000, 3).repeat(5, axis=0)  # no object twice
     people = np.stack([rng.permutation(30)[:5] for _ in range(2000)]).ravel()
@@ -65,7 +71,7 @@ def test_alike_people_do_not(rng: np.random.Generator) -> None:
     assert_allclose(found.high - found.low, plain, rtol=0.25)
 
 
-def test_triplets_without_a_value_do_not_count() -> None:
+def test_triplets_without_a_value_do_not_count(votes: Gather) -> None:
     rng = np.random.default_rng(0)
     table = votes(np.array([[0, 1, 2], [0, 1, 2], [3, 4, 5]]), np.array([0, 0, 1]))
     intervals = TripletIntervals(table, rng)

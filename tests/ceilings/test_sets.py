@@ -8,7 +8,7 @@ from twoalike.calibration import set_calibration
 from twoalike.ceilings import set_ceilings
 from twoalike.ceilings._sets import dirichlet_mode, mode_range
 from twoalike.choice import Question, log_set_choice
-from twoalike.evaluation import JudgedSets
+from twoalike.evaluation import Judgments
 
 M = 30
 
@@ -21,18 +21,19 @@ def judged(
     people: int = 6,
     temperature: float = 0.5,
     known: bool = True,
-) -> tuple[JudgedSets, np.ndarray]:
+) -> tuple[Judgments, np.ndarray]:
     """Everybody about every set, and the probabilities of the answers, (n, A)."""
     x = rng.gamma(1.0, 1.0, (M, 4)) * (rng.random((M, 4)) < 0.6)
     s = (x @ x.T) / (x @ x.T)[np.triu_indices(M, 1)].std()
-    items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(sets)])
+    drawn = [np.sort(rng.choice(M, question.items, replace=False)) for _ in range(2 * sets)]
+    items = rng.permutation(np.unique(drawn, axis=0))[:sets]
     i, j = question.pairs.T
     logs = log_set_choice(s[items[:, i], items[:, j]], question, temperature)
     number = np.repeat(np.arange(sets), people)
     answer = (logs[number] + rng.gumbel(size=(len(number), logs.shape[1]))).argmax(axis=1)
     ids = tuple(f"o{k}" for k in range(M))
     who = np.tile(np.arange(people), sets) if known else np.zeros(len(number), dtype=np.int64)
-    found = JudgedSets(question, ids, items[number], answer, who, number, known, 0)
+    found = Judgments(items[number], answer, who, ids, known_people=known, question=question)
     return found, np.exp(logs)[number]
 
 

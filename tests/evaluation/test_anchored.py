@@ -4,6 +4,7 @@ Known answers, guesses, bounds, and a table of both kinds; and judgments of obje
 network has no features of, which are left out and counted.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,19 @@ from twoalike.ceilings import (
     repeated_answers,
     votes_of,
 )
-from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.choice import Question, anchored_log_choice, log_choice, pair_similarities
 from twoalike.evaluation import (
     Candidate,
     Judgments,
     judgments_of,
     kinds_of,
     score_choices,
-    triplet_numbers,
 )
 from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable, choices_table
 from twoalike.results import Results, evaluate
-from twoalike.study import TwoalikeError
 
+ANCHORED = Question("anchored", 3)
 M = 24
 IDS = tuple(f"o{number:02d}" for number in range(M))
 
@@ -67,10 +67,11 @@ def both(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_reference_tells_triplets_apart() -> None:
     shown = np.array([[2, 0, 1], [2, 1, 0], [0, 1, 2]])
-    unique, number = triplet_numbers(shown, "anchored")
-    assert_array_equal(unique, [[0, 1, 2], [2, 0, 1]])
-    assert_array_equal(number, [1, 1, 0])
-    assert len(triplet_numbers(shown)[0]) == 1
+    judged = Judgments(shown, np.array([0, 1, 0]), np.arange(3), IDS, question=ANCHORED)
+    assert_array_equal(judged.sets, [[0, 1, 2], [2, 0, 1]])
+    assert_array_equal(judged.number, [1, 1, 0])
+    assert_array_equal(judged.given, [0, 0, 0])
+    assert len(replace(judged, question=Question("odd_one_out", 3)).sets) == 1
 
 
 def test_known_answers() -> None:
@@ -80,14 +81,14 @@ def test_known_answers() -> None:
     rows = {name: [*columns[name], *more[name]] for name in columns} | {"kind": ["anchored"] * 3}
     judged, left_out, _ = judgments_of(choices_table(rows, ["a", "b", "c"]), "-", "anchored")
     assert left_out == {"odd_one_out": 0, "practice_or_catch": 0}
-    assert (judged.options, judged.chance) == (2, 0.5)
+    assert (judged.options, judged.question.chance) == (2, 0.5)
     x = FeatureTable(("a", "b", "c"), np.array([[1.0], [2.0], [4.0]], np.float32))
     candidate = Candidate("x", x, "dot", temperature=2.0)
     (scored,) = score_choices([candidate], judged, np.random.default_rng(0))
     # "c" is more like "a" than "b" is, with probability 1 / (1 + exp(-(4 - 2) / 2)).
     near = 1 / (1 + np.exp(-1.0))
     assert_allclose(scored.hits, [1, 0, 1])
-    assert_allclose(scored.probabilities[0], [0, near, 1 - near])  # that each is the odd one
+    assert_allclose(scored.probabilities[0], [1 - near, near])
     assert_allclose(scored.losses[:2], [-np.log(near), -np.log(1 - near)])
     assert_allclose(scored.losses[2], np.log1p(np.exp(-3.0)))
 
@@ -116,10 +117,10 @@ def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
     p = rng.beta(2.0, 1.0, m)
     base = 3 * np.arange(m)[:, None] + np.arange(3)
     shown = base.repeat(n, axis=0)
-    odd = 1 + (rng.random(m * n) < p.repeat(n))
+    near = (rng.random(m * n) < p.repeat(n)).astype(np.int64)
     people = np.argsort(rng.random((m, 30)), axis=1)[:, :n].ravel()
     ids = tuple(map(str, range(3 * m)))
-    judged = Judgments(shown, odd, people, ids, kind="anchored")
+    judged = Judgments(shown, near, people, ids, question=ANCHORED)
     found = ceilings(judged, rng)
     truths = {
         "oracle": np.maximum(p, 1 - p).mean(),
@@ -129,8 +130,7 @@ def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
     for name, truth in truths.items():
         estimate = getattr(found, name)
         assert estimate.value == pytest.approx(truth, abs=0.02), name
-    cast = votes_of(judged)
-    assert not cast.counts[:, 0].any()
+    assert votes_of(judged).counts.shape == (m, 2)
     fitted = fit_distribution(np.array([[5, 0, 0], [3, 2, 0]]), np.array([1, 1]), options=2)
     assert not fitted.points[:, 2].any()
 
@@ -151,11 +151,11 @@ def test_repeats_and_checks_of_two_answers() -> None:
     columns["kind"] = ["anchored"] * 8
     table = choices_table(columns, ["cat", "dog", "oak", "elm", "cup"])
     judged, *_ = judgments_of(table, "-", "anchored")
-    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants, "anchored")
+    later, same = repeated_answers(judged)
     assert_array_equal(later, [1, 4])
     assert_array_equal(same, [True, False])
     kinds = {"cat": "animal", "dog": "animal", "oak": "tree", "elm": "tree", "cup": "thing"}
-    found = catch_reliability(table, kinds, np.random.default_rng(0), "anchored")
+    found = catch_reliability(table, kinds, np.random.default_rng(0), ANCHORED)
     assert found is not None and found.answers == 2 and found.corrected is not None
     assert (found.agreement.value, found.corrected.value) == (0.5, 0.0)
 
@@ -223,16 +223,6 @@ def test_judgments_of_objects_with_features_are_taken(
     for measure in ("odd_one_out.accuracy", "rdm.spearman"):
         for name in ("short", "other"):
             assert found.at(measure, name) == cut.at(measure, name) is not None
-
-
-def test_too_few_with_features_are_counted(truth: np.ndarray, rng: np.random.Generator) -> None:
-    choices = people_choose(truth, 400, "anchored", rng)
-    two = Candidate("two", FeatureTable(IDS[:2], truth[:2].astype(np.float32)))
-    with pytest.raises(TwoalikeError, match="found 0 triplets, in 0 of 400 judgments"):
-        evaluate([two], choices=choices)
-    square = np.linalg.norm(truth[:, None] - truth, axis=-1)[None]
-    with pytest.raises(TwoalikeError, match=f"found 2 of {M}"):
-        evaluate([two], rdm=RdmTable(square, IDS))
 
 
 def test_a_posterior_is_scored_on_what_it_knows(

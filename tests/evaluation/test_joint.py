@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import studentized_range
 
-from twoalike.evaluation import Comparisons, JointEstimates, TwoWayBootstrap, difference_variances
+from twoalike.evaluation import Comparisons, JointEstimates, TwoWayBootstrap
 
 
 @pytest.fixture
@@ -67,23 +67,6 @@ def test_p_is_small_exactly_where_the_interval_leaves_out_zero() -> None:
     assert 0 < outside.sum() < 12 * 11
     assert_array_equal(outside, found.differs)
     assert_allclose(found.p[~np.eye(12, dtype=bool)].min(), 1 / 2001)
-
-
-def test_ranks_count_who_is_better_and_who_is_worse() -> None:
-    values = np.array([0.0, 1.0, 1.1, 3.0])
-    found = JointEstimates.from_covariance(
-        values, 0.01 * np.eye(4), 1e6, np.random.default_rng(0)
-    ).compare()
-    assert found.ranks() == [(4, 4), (2, 3), (2, 3), (1, 1)]
-    assert found.ranks(high_is_good=False) == [(1, 1), (2, 3), (2, 3), (4, 4)]
-
-
-def test_variances_of_differences_are_exact_zeros_for_equal_rows(rng: np.random.Generator) -> None:
-    sums = rng.normal(size=(3, 4000))
-    sums[1] = sums[0]
-    variances = difference_variances(sums @ sums.T)
-    assert variances[0, 1] == variances[1, 0] == 0.0
-    assert_allclose(variances[0, 2], ((sums[0] - sums[2]) ** 2).sum())
 
 
 def _null_study(rng: np.random.Generator) -> Comparisons:

@@ -9,13 +9,11 @@ from numpy.testing import assert_allclose
 from twoalike.evaluation import (
     Candidate,
     mean_person,
-    noise_ceiling,
     object_variance,
     paired_intervals,
     same_scale,
     spearman,
     spearman_influence,
-    spearman_known,
     structure_jackknives,
     upper,
     usable_people,
@@ -47,15 +45,6 @@ def with_gaps(matrices: np.ndarray, rng: np.random.Generator, share: float) -> n
     return out
 
 
-def test_one_gap_changes_next_to_nothing(rng: np.random.Generator) -> None:
-    vectors = upper(squares(rng))
-    one = vectors.copy()
-    one[0, 0] = np.nan
-    before, now = mean_person(vectors), mean_person(one)
-    assert spearman(before, now) > 0.999
-    assert noise_ceiling(one).lower == pytest.approx(noise_ceiling(vectors).lower, abs=0.01)
-
-
 def test_a_person_with_large_pairs_only_does_not_bend_the_mean(rng: np.random.Generator) -> None:
     vectors = upper(squares(rng, noise=0.02))
     full = mean_person(vectors)
@@ -81,29 +70,6 @@ def test_scales_are_rsatoolboxs(rng: np.random.Generator) -> None:
     assert_allclose(ratio, np.nanmean(ratio) * np.where(np.isnan(vectors), np.nan, 1), rtol=1e-4)
 
 
-def test_gaps_at_random_leave_the_correlation_unbiased(rng: np.random.Generator) -> None:
-    full = squares(rng, noise=2.0)
-    model = upper(squares(rng, people=1)[0]) + upper(full[0]) / upper(full[0]).std()
-    whole = spearman(model, mean_person(upper(full)))
-    people = [np.mean([spearman(model, own) for own in upper(full)])]
-    values, each = [], []
-    for _ in range(150):
-        vectors = upper(with_gaps(full, rng, 0.1))
-        values.append(spearman_known(model, mean_person(vectors)))
-        each.append(np.mean([spearman_known(model, own) for own in vectors]))
-    assert_allclose(np.mean(each), people[0], atol=4 * np.std(each) / np.sqrt(150))
-    # The mean of fewer people is noisier, which costs a little whatever is missing.
-    assert_allclose(np.mean(values), whole, atol=0.01)
-
-
-def test_evidence_weighs_and_pairs_of_nobody_stay_missing() -> None:
-    vectors = np.array([[1.0, 2.0, 3.0, np.nan], [2.0, 1.0, 3.0, np.nan]])
-    weights = np.array([[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
-    mean = mean_person(vectors, weights)
-    assert mean[0] == pytest.approx(mean[2] / 3)
-    assert np.isnan(mean[3])
-
-
 def test_people_without_common_pairs_are_left_out(rng: np.random.Generator) -> None:
     vectors = upper(squares(rng))
     vectors[4, 9:] = np.nan  # nine pairs
@@ -114,23 +80,6 @@ def test_people_without_common_pairs_are_left_out(rng: np.random.Generator) -> N
     with pytest.raises(TwoalikeError, match="at least 10 judged pairs"):
         usable_people(apart)
     assert usable_people(np.ones((3, 6))).all()  # no more pairs than these
-
-
-def test_the_ceiling_holds_over_common_pairs(rng: np.random.Generator) -> None:
-    full = upper(squares(rng, noise=3.0))
-    found = [noise_ceiling(upper(with_gaps(squares(rng, noise=3.0), rng, 0.15))) for _ in range(20)]
-    whole = noise_ceiling(full)
-    assert_allclose(np.mean([each.lower for each in found]), whole.lower, atol=0.06)
-    assert all(each.lower < each.upper for each in found)
-    same = noise_ceiling(with_gaps_alike(full, rng))
-    assert_allclose([same.lower, same.upper], 1.0)
-
-
-def with_gaps_alike(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The first person's dissimilarities four times, with different gaps."""
-    alike = np.tile(vectors[:1], (4, 1))
-    alike[rng.random(alike.shape) < 0.2] = np.nan
-    return alike
 
 
 def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> None:

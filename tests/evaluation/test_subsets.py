@@ -1,10 +1,9 @@
 """Agreement by level, by category and by participant; bins of probabilities."""
 
 import numpy as np
-import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
-from twoalike.calibration import predictions, probability_bins, reliability
+from twoalike.calibration import predictions, reliability
 from twoalike.evaluation import Interval, TwoWayBootstrap, by_category, by_participant, by_subset
 
 
@@ -63,22 +62,10 @@ def test_participants_have_their_own_means_and_intervals(rng: np.random.Generato
     assert found["once"].accuracy.low < 0.5
 
 
-def test_bins_of_equal_counts_keep_equal_values_together(rng: np.random.Generator) -> None:
-    values = rng.random(1000)
-    edges, which = probability_bins(values, 5, equal_counts=True)
-    assert_allclose(np.bincount(which), 200, atol=2)
-    assert_allclose(edges[[0, -1]], [values.min(), values.max()], atol=1e-8)
-    _, few = probability_bins(np.repeat([0.2, 0.6], [60, 30]), 10, equal_counts=True)
-    assert_array_equal(few, np.repeat([0, 1], [60, 30]))
-    _, one = probability_bins(np.full(9, 1 / 3), 10, equal_counts=True)
-    assert_array_equal(one, 0)
-
-
-@pytest.mark.parametrize("equal_counts", [False, True])
-def test_a_curve_of_the_most_probable_answer(equal_counts: bool, rng: np.random.Generator) -> None:
+def test_a_curve_of_the_most_probable_answer(rng: np.random.Generator) -> None:
     p = rng.dirichlet((1, 1, 1), size=20_000)
     chosen = (p.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1).clip(0, 2)
-    curve = reliability(p, chosen, answers="top", equal_counts=equal_counts)
+    curve = reliability(p, chosen, answers="top")
     assert curve.counts.sum() == 20_000
     assert curve.predicted.min() > 1 / 3
     assert_allclose(curve.observed, curve.predicted, atol=0.04)

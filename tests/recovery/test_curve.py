@@ -46,20 +46,6 @@ def test_the_assured_size_serves_the_share_promised(
     assert 0.74 < np.mean(served) < 0.9
 
 
-def test_the_upper_end_of_the_band_meets_the_target_at_the_assured_size(
-    simulate: SimulateAll, rng: np.random.Generator
-) -> None:
-    outcomes = [one for people in (2, 4, 8) for one in simulate(people, 5)]
-    curve = fit_curve(outcomes, "width", rng)
-    size = curve.assured_size(0.25, 0.8)
-    low, high = curve.band(np.array([size]), 0.8)
-    assert high[0] == pytest.approx(0.25, rel=0.01)
-    assert low[0] < curve.value(size) < high[0]
-    assert curve.size_at(0.25) < size < curve.assured_size(0.25, 0.95)
-    low, high = curve.size_interval(0.25)
-    assert low < curve.size_at(0.25) < high
-
-
 def test_narrow_intervals_that_miss_the_truth_do_not_count(
     make_outcome: Make, rng: np.random.Generator
 ) -> None:

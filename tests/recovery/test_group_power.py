@@ -79,7 +79,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
 
     def simulated(*arguments: Any, **more: Any) -> GroupOutcome:
-        number, people = arguments[3], arguments[4]
+        _, people, number = arguments
         sizes.append(people)
         p = 0.01 if np.random.default_rng(number).random() < people / (people + 20) else 0.3
         return GroupOutcome(
@@ -92,7 +92,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             effect=0.4,
         )
 
-    monkeypatch.setattr("twoalike.recovery._group_power.simulate_group_study", simulated)
+    monkeypatch.setattr("twoalike.recovery.GroupPowerAnalysis._simulated", simulated)
     return sizes
 
 
@@ -127,7 +127,7 @@ def test_ctrl_c_says_that_it_goes_on(
     def stopped(*arguments: Any, **more: Any) -> GroupOutcome:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("twoalike.recovery._group_power.simulate_group_study", stopped)
+    monkeypatch.setattr("twoalike.recovery.GroupPowerAnalysis._simulated", stopped)
     status, said = run("power", make_study(), *SMALL)
     assert status == 130
     assert "the same command goes on" in said

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from twoalike.design import study_with
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import (
     Outcome,
@@ -16,10 +18,8 @@ from twoalike.recovery import (
     PowerResult,
     SearchPlan,
     Target,
-    draw_world,
     find_size,
     make_target,
-    simulate_study,
 )
 from twoalike.study import Study
 
@@ -71,19 +71,10 @@ def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy
     target = make_target(analysis.oracle, information=0.7)
     people = analysis.run(target).found.participants
     assert people > 1
-    regrets = [
-        simulate_study(
-            analysis.planned,
-            analysis.stimuli,
-            draw_world(analysis.source, 999, number),
-            number,
-            people,
-            999,
-            analysis.config.fit,
-            people_differ=True,
-        ).regret
-        for number in range(6)
-    ]
+    anew = PowerAnalysis(
+        study_with(analysis.study, seed=999, sampler=None), replace(analysis.config, worlds=6)
+    )
+    regrets = [outcome.regret for outcome in anew.simulate(people, 6)]
     assert sum(regret <= target.value for regret in regrets) >= 3  # of 6 about 5 are promised
 
 
@@ -93,7 +84,7 @@ def test_ctrl_c_says_that_it_goes_on(
     def stopped(*arguments: Any, **more: Any) -> Outcome:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("twoalike.recovery._power.simulate_study", stopped)
+    monkeypatch.setattr("twoalike.recovery.PowerAnalysis._simulated", stopped)
     study = make_study()
     status, said = run("power", study, *SMALL)
     assert status == 130

@@ -14,7 +14,7 @@ import twoalike.api as ta
 from twoalike.choice import log_choice
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
-from twoalike.evaluation import triplet_similarities
+from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable, write_features
 from twoalike.figures import leaderboard_chart, to_svg
 from twoalike.judgments import RdmTable, choices_table, write_judgments
@@ -41,7 +41,7 @@ def choices(truth: np.ndarray) -> pd.DataFrame:
     rng = np.random.default_rng(6)
     different = np.stack([rng.permutation(M)[:3] for _ in range(300)])
     triplets = np.repeat(different, 5, axis=0)
-    logs = np.stack(log_choice(tuple(triplet_similarities(truth, triplets, "dot").T), 1.0), axis=1)
+    logs = np.stack(log_choice(tuple(set_similarities(truth, triplets, "dot").T), 1.0), axis=1)
     chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) + 1
     people = (np.arange(1500) % 5) + 5 * (np.arange(1500) // 5 % 3)
     columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)}

@@ -81,8 +81,6 @@ def test_whitening_says_where_it_is_not_defined(rng: np.random.Generator) -> Non
     assert whitening_problem(long, long) is None
     long[0] = np.nan
     assert "at most 99 objects, there are 100" in (whitening_problem(long, long) or "")
-    with pytest.raises(ValueError, match="all pairs"):
-        whitened(np.arange(5.0), np.arange(5.0))
     few = np.full(len(ROWS), np.nan)
     few[:5] = np.arange(5)
     assert "as many pairs as objects" in (whitening_problem(few, few) or "")
@@ -95,20 +93,6 @@ def test_whole_weights_are_repeats(vectors: np.ndarray, rng: np.random.Generator
     assert weighted_spearman(a, b, weights) == pytest.approx(spearman(*often))
     assert weighted_spearman(a, b, np.full(len(a), 0.3)) == pytest.approx(spearman(a, b))
     assert weighted_spearman(np.ones(4), np.arange(4), np.ones(4)) == 0.0
-    with pytest.raises(ValueError, match="not negative"):
-        weighted_spearman(a, b, -np.ones(len(a)))
-
-
-def test_weights_find_what_noise_hides(vectors: np.ndarray, rng: np.random.Generator) -> None:
-    true = vectors[0]
-    sd = np.where(rng.random(len(true)) < 0.5, 0.05, 3.0)
-    weights = true.var() / (true.var() + sd**2)
-    plain, weighted = [], []
-    for _ in range(40):
-        seen = true + sd * rng.normal(size=len(true))
-        plain.append(spearman(true, seen))
-        weighted.append(weighted_spearman(true, seen, weights))
-    assert np.mean(weighted) > np.mean(plain) + 0.2
 
 
 def test_weighted_interval_is_the_jackknifes(vectors: np.ndarray, rng: np.random.Generator) -> None:

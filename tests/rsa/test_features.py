@@ -61,22 +61,16 @@ def test_debiased_cka_of_noise_is_about_zero(rng: np.random.Generator) -> None:
 
 def test_cka_where_it_is_not_defined(features: np.ndarray) -> None:
     assert np.isnan(linear_cka(features, np.ones((60, 2))))
-    with pytest.raises(ValueError, match="the same 4 objects"):
-        debiased_cka(features[:3], features[:3])
-    with pytest.raises(ValueError, match="60 and 59"):
-        linear_cka(features, features[1:])
 
 
 def test_neighbours_stay_under_rotation_and_are_lost_in_noise(rng: np.random.Generator) -> None:
-    a = rng.normal(size=(1500, 8))  # more than are held at once
+    a = rng.normal(size=(1500, 8))
     assert neighbour_overlap(a, a @ orthogonal(8, rng), 5).value == pytest.approx(1, abs=1e-3)
     lost = neighbour_overlap(a, rng.normal(size=a.shape), 5)
     assert lost.chance == 5 / 1499
     assert lost.value == pytest.approx(lost.chance, abs=0.003)
     near = neighbour_overlap(a, a + 0.1 * rng.normal(size=a.shape), 5)
     assert 0.2 < near.value < 1
-    with pytest.raises(ValueError, match="more than 11"):
-        neighbour_overlap(a[:11], a[:11])
 
 
 def test_neighbour_overlap_counts_as_by_hand(
@@ -156,8 +150,6 @@ def test_kinds_without_pairs_are_named(rng: np.random.Generator) -> None:
     kinds, names = pair_kinds({"kind": ["", "", "a", "a"]})
     assert names == ["within kind", "between kind"]
     assert (kinds[0, 1], kinds[2, 3]) == (1, 0)
-    with pytest.raises(ValueError, match="the same features"):
-        distance_changes(np.ones((12, 2)), np.ones((12, 2)), own, rng)
 
 
 def test_intervals_of_changes_cover_the_truth() -> None:

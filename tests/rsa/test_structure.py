@@ -5,11 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from twoalike.evaluation import Candidate, compare_structure, upper
+from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable
 from twoalike.rsa import Structure, structure
-from twoalike.study import TwoalikeError
 
 M = 24
 IDS = tuple(f"o{index}" for index in range(M))
@@ -79,15 +78,6 @@ def test_side_by_side(
     assert aligned.missing == {}
 
 
-def test_what_evaluate_says_is_the_same(candidates: list[Candidate], rdm: RdmTable) -> None:
-    people, scores = compare_structure(candidates, rdm, np.random.default_rng(1))
-    found = structure(candidates, np.random.default_rng(1), rdm=rdm)
-    assert found.people == people
-    for model, score in zip(found.models, scores, strict=True):
-        assert model.rho_a == score.rho_a
-        assert model.spearman.value == score.spearman.value
-
-
 def test_what_is_missing_says_why(candidates: list[Candidate], rng: np.random.Generator) -> None:
     found = structure(candidates, rng)
     aligned = found.models[1]
@@ -101,28 +91,3 @@ def test_what_is_missing_says_why(candidates: list[Candidate], rng: np.random.Ge
     reasons = few.models[1].missing
     assert reasons["neighbours"] == "needs more than 11 objects, has 8"
     assert reasons["distances, between kind"] == "no two objects are so related"
-    with pytest.raises(TwoalikeError, match="at least one"):
-        structure([], rng)
-
-
-def test_same_seed_same_results_whatever_the_others(
-    candidates: list[Candidate], rdm: RdmTable
-) -> None:
-    def last(models: list[Candidate]) -> dict:
-        found = structure(models, np.random.default_rng(4), rdm=rdm, labels=LABELS).models[-1]
-        return found.model_dump(exclude={"difference"})
-
-    base, aligned = candidates
-    extra = Candidate("extra", base.features, "dot")
-    assert last([base, aligned]) == last([base, extra, aligned])
-
-
-def test_pairs_nobody_judged_are_left_out(
-    candidates: list[Candidate], rdm: RdmTable, rng: np.random.Generator
-) -> None:
-    values = rdm.values.copy()
-    values[:, 0, 1] = values[:, 1, 0] = np.nan
-    found = structure(candidates, rng, rdm=RdmTable(values, IDS))
-    assert found.people.left_out == {"participants": 0, "pairs": 1}
-    assert found.models[1].whitened is not None  # few enough objects for gaps
-    assert np.isfinite(upper(values)).sum() > 0

@@ -1,11 +1,32 @@
 """Whether a model is as sure as it should be, and as unsure as people are.
 
-Calibration of choice probabilities (:func:`error_of`, :func:`brier_scores`; the curve is
-:func:`twoalike.calibration.reliability`), entropy of models against that of people
-(:func:`people_entropy`) and against response times (:func:`log_times`). :func:`uncertainty` puts
-all of it together for ``results.json``.
+Calibration of its probabilities (:func:`reliability`, :func:`error_of`), and its entropy against
+people's disagreement and response times (:func:`times_by_uncertainty`); :func:`uncertainty` puts
+everything together for ``results.json``.
 """
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.calibration._entropy import PUBLISHED_SPEARMAN as PUBLISHED_SPEARMAN
+from twoalike.calibration._entropy import TimesByEntropy as TimesByEntropy
+from twoalike.calibration._entropy import by_triplet as by_triplet
+from twoalike.calibration._entropy import knows_times as knows_times
+from twoalike.calibration._entropy import log_times as log_times
+from twoalike.calibration._entropy import mean_over_people as mean_over_people
+from twoalike.calibration._entropy import partial_ranks as partial_ranks
+from twoalike.calibration._entropy import people_entropy as people_entropy
+from twoalike.calibration._entropy import rank_correlation as rank_correlation
+from twoalike.calibration._entropy import times_by_entropy as times_by_entropy
+from twoalike.calibration._entropy import times_by_uncertainty as times_by_uncertainty
+from twoalike.calibration._entropy import times_of_choices as times_of_choices
+from twoalike.calibration._reliability import Answers as Answers
+from twoalike.calibration._reliability import CalibrationError as CalibrationError
+from twoalike.calibration._reliability import Reliability as Reliability
+from twoalike.calibration._reliability import SetCalibration as SetCalibration
+from twoalike.calibration._reliability import binned as binned
+from twoalike.calibration._reliability import brier_scores as brier_scores
+from twoalike.calibration._reliability import error_of as error_of
+from twoalike.calibration._reliability import predictions as predictions
+from twoalike.calibration._reliability import reliability as reliability
+from twoalike.calibration._reliability import set_calibration as set_calibration
+from twoalike.calibration._uncertainty import ModelUncertainty as ModelUncertainty
+from twoalike.calibration._uncertainty import Uncertainty as Uncertainty
+from twoalike.calibration._uncertainty import uncertainty as uncertainty

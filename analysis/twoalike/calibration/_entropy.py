@@ -50,18 +50,9 @@ FEWEST_VOTES = 3
 
 
 def by_triplet(values: Floats, triplet: Integers, m: int, *, fewest: int = 1) -> Floats:
-    """Mean of the known values of each triplet, NaN where there are too few, shape (m,).
+    """Mean of the values (n,) that are known (not NaN) of each of m triplets, shape (m,).
 
-    Parameters
-    ----------
-    values
-        Of each choice, NaN where not known, shape (n,).
-    triplet
-        Triplet of each choice, 0..m-1, shape (n,).
-    m
-        Number of triplets.
-    fewest
-        Known values that a triplet needs.
+    ``triplet`` is that of each choice; NaN where fewer than ``fewest`` are known.
     """
     known = ~np.isnan(values)
     n = np.bincount(triplet[known], minlength=m)
@@ -70,15 +61,7 @@ def by_triplet(values: Floats, triplet: Integers, m: int, *, fewest: int = 1) ->
 
 
 def model_entropy(probabilities: npt.ArrayLike, triplet: Integers, m: int) -> Floats:
-    """Entropy of a model's choice probabilities in nats, mean over each triplet's choices.
-
-    Parameters
-    ----------
-    probabilities
-        Probability of each item for each choice, shape (n, 3).
-    triplet, m
-        As in :func:`by_triplet`.
-    """
+    """Entropy of choice probabilities (n, A) in nats, mean over each triplet's choices, (m,)."""
     return by_triplet(entropy(probabilities), triplet, m)
 
 
@@ -96,15 +79,7 @@ class PeopleEntropy:
 
 
 def people_entropy(votes: Votes) -> PeopleEntropy:
-    """Entropy of the votes on each triplet.
-
-    Examples
-    --------
-    >>> from twoalike.ceilings import votes
-    >>> table = votes(np.tile([0, 1, 2], (4, 1)), np.array([2, 2, 0, 0]))
-    >>> people_entropy(table).plug_in.round(3)
-    array([0.693])
-    """
+    """Entropy of the votes on each triplet."""
     enough = votes.n_votes >= FEWEST_VOTES
     plug_in = np.where(enough, plug_in_entropy(votes.counts), np.nan)
     posterior = np.full(len(votes), np.nan)
@@ -127,26 +102,11 @@ def lacking(a: Floats, b: Floats, unit: str = "triplet") -> str | None:
 
 
 def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
-    """Spearman's correlation over what both know, with a 95 % interval.
+    """Spearman's correlation of values (m,) over what both know (not NaN), with a 95 % interval.
 
-    Parameters
-    ----------
-    a, b
-        Of m triplets or trials, NaN where not known, shape (m,) each.
-
-    Raises
-    ------
-    ValueError
-        If there is none (:func:`lacking`).
-
-    Notes
-    -----
-    The interval is that of a mean of influences (first order). Over triplets it is about other
+    The interval is that of a mean of influences (first order). Over triplets it is about what other
     triplets of other objects would give; those who voted are taken as they are.
     """
-    reason = lacking(a, b)
-    if reason:
-        raise ValueError(f"no rank correlation: {reason}")
     known = ~(np.isnan(a) | np.isnan(b))
     x, y = a[known], b[known]
     part = boot if known.all() else boot.within(known)
@@ -182,16 +142,10 @@ def log_times(
     shortest_s: float = SHORTEST_S,
     longest_s: float = LONGEST_S,
 ) -> LogTimes:
-    """Log response times without the participants' own speed.
+    """Log response times (n,) without the participants' own speed.
 
-    Parameters
-    ----------
-    response_times
-        Seconds, NaN where missing, shape (n,).
-    participants
-        Who judged, shape (n,).
-    shortest_s, longest_s
-        Times outside are implausible; 0 and infinity keep all.
+    ``response_times`` are in s, NaN where missing; those outside of ``shortest_s`` and
+    ``longest_s`` are implausible.
 
     Examples
     --------
@@ -228,18 +182,9 @@ def within_participants(values: Floats, participants: Integers) -> Floats:
 
 
 def partial_ranks(a: Floats, b: Floats, participants: Integers) -> tuple[Floats, Floats]:
-    """Ranks of two values of each choice, minus the participant's mean rank.
+    """Ranks of two values of each choice, (n,) each, minus the participant's mean rank.
 
-    Parameters
-    ----------
-    a, b
-        NaN where not known, shape (n,) each.
-    participants
-        Who judged, shape (n,).
-
-    Returns
-    -------
-    Shape (n,) each; NaN where either is not known or the participant has only one such choice.
+    NaN where either is not known or the participant has only one such choice.
     """
     known = ~(np.isnan(a) | np.isnan(b))
     ranks = []
@@ -280,14 +225,7 @@ class TimesByEntropy:
 
 
 def mean_over_people(values: Floats) -> Interval:
-    """Mean of one value a person, at least two, with a 95 % interval by Student's t.
-
-    Examples
-    --------
-    >>> found = mean_over_people(np.array([1.0, 2.0, 3.0]))
-    >>> round(found.low, 2), found.value, round(found.high, 2)
-    (-0.48, 2.0, 4.48)
-    """
+    """Mean of one value a person, at least two, with a 95 % interval by Student's t."""
     n, mean = len(values), float(values.mean())
     half = float(stdtrit(n - 1, 0.975) * values.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half)
@@ -298,18 +236,9 @@ def times_by_entropy(
 ) -> TimesByEntropy | None:
     """Rank response times against predicted uncertainty within people.
 
-    Parameters
-    ----------
-    predicted
-        Entropy of the predicted answer to each trial, nats, shape (n,).
-    centred
-        Log time of each less the person's mean, NaN where there is none (:func:`log_times`).
-    participants
-        Who judged, shape (n,).
-
-    Returns
-    -------
-    Of people with ten times or more and more than one entropy; None with fewer than two of them.
+    Of each of n trials the entropy of the ``predicted`` answer (nats), and the ``centred`` log
+    time, NaN where there is none (:func:`log_times`). Of people with ten times or more and more
+    than one entropy; None with fewer than two of them.
 
     Examples
     --------
@@ -376,11 +305,6 @@ def times_by_uncertainty(
     -------
     ``people`` are places among ``posterior.participants``. Of a posterior that was fitted to these
     times no trial is ``left_out``, since only choices can be.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the judgments, or fewer than two people have ten times.
     """
     table = read_judgments(choices)
     posterior = as_posterior(posterior)

@@ -23,7 +23,7 @@ of 300 studies (benchmarks/results/evaluation.md).
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,22 +32,17 @@ from twoalike.choice import expected_accuracy
 from twoalike.evaluation import (
     Count,
     Interval,
-    JudgedSets,
+    Judgments,
     Measured,
     Number,
     Quantity,
+    TwoWayBootstrap,
     wilson_interval,
 )
 from twoalike.study import Floats, Integers
 
 type Answers = Literal["all", "top"]
-
-
-class Intervals(Protocol):
-    """Gives the mean of a score of each choice an interval, as TwoWayBootstrap does."""
-
-    def interval(self, scores: Floats, value: float | None = None) -> Interval:
-        """Interval of the mean, or of ``value``, of which the scores are the linearisation."""
+BINS = 10
 
 
 @dataclass(frozen=True)
@@ -69,57 +64,15 @@ class Reliability:
 def predictions(
     probabilities: npt.ArrayLike, chosen: Integers, answers: Answers = "all"
 ) -> tuple[Floats, Floats]:
-    """Predicted probabilities of answers, and whether these were given.
+    """Predicted probabilities (n, k) of answers, and whether these were given, of answers 0..k-1.
 
-    Parameters
-    ----------
-    probabilities
-        Probability of each of k answers, shape (n, k).
-    chosen
-        Answer given, 0..k-1, shape (n,).
-    answers
-        ``all`` k answers, or the most probable one (``top``); of k tied ones each is
-        1/k of it, so that the order of items does not matter.
-
-    Returns
-    -------
-    Probabilities and hits, shape (n, k) for all and (n, 1) for the top.
+    Of ``all`` k answers, (n, k), or the most probable one (``top``), (n, 1); of k tied ones each is
+    1/k of it, so that the order of items does not matter.
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if answers == "all":
         return values, np.eye(values.shape[1])[chosen]
     return values.max(axis=1, keepdims=True), expected_accuracy(values, chosen)[:, None]
-
-
-def probability_bins(
-    values: Floats, bins: int = 10, *, equal_counts: bool = False
-) -> tuple[Floats, Integers]:
-    """Edges of bins of probabilities, and the bin of each value.
-
-    Parameters
-    ----------
-    values
-        Probabilities, any shape.
-    bins
-        Number of bins.
-    equal_counts
-        Bins with about as many values each, instead of bins of equal width; equal values stay
-        together, so that there may be fewer bins.
-
-    Returns
-    -------
-    Edges, shape (k + 1,), and bin of each value, 0..k-1, in the shape of ``values``.
-    """
-    edges = np.linspace(0, 1, bins + 1)
-    if equal_counts and values.size:
-        # Rounded, since values that differ by rounding alone belong together.
-        rounded = np.round(values, 9)
-        inner = np.unique(np.quantile(rounded, edges[1:-1]))
-        lowest, highest = rounded.min(), rounded.max()
-        edges = np.concatenate([[lowest], inner[inner > lowest], [highest]])
-    # A hair above: a prediction of exactly 0.2 computed as 0.19999999999999998 is one of 0.2.
-    which = np.searchsorted(edges[1:-1], values + (1e-9 if equal_counts else 1e-12), side="right")
-    return edges, np.asarray(which, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -151,51 +104,23 @@ class Binned:
         return Reliability(self.edges, counts, predicted[kept], observed[kept], *ends)
 
 
-def binned(
-    probabilities: npt.ArrayLike,
-    chosen: Integers,
-    *,
-    bins: int = 10,
-    answers: Answers = "all",
-    equal_counts: bool = False,
-) -> Binned:
-    """Put predictions into bins; the arguments are those of :func:`reliability`."""
+def binned(probabilities: npt.ArrayLike, chosen: Integers, *, answers: Answers = "all") -> Binned:
+    """Put predictions (:func:`predictions`) into ten bins of equal width."""
     shares = np.asarray(probabilities, dtype=np.float64)
     values, hits = predictions(shares, chosen, answers)
-    edges, which = probability_bins(values, bins, equal_counts=equal_counts)
+    edges = np.linspace(0, 1, BINS + 1)
+    # A hair above: a prediction of exactly 0.2 computed as 0.19999999999999998 is one of 0.2.
+    which = np.searchsorted(edges[1:-1], values + 1e-12, side="right").astype(np.int64)
     return Binned(shares, answers, values, hits, which, edges)
 
 
 def reliability(
-    probabilities: Floats,
-    chosen: Integers,
-    *,
-    bins: int = 10,
-    fewest: int = 10,
-    answers: Answers = "all",
-    equal_counts: bool = False,
+    probabilities: Floats, chosen: Integers, *, fewest: int = 10, answers: Answers = "all"
 ) -> Reliability:
-    """Bin the predictions, by default those for all answers to every triplet.
+    """Bin the predictions (:func:`predictions`), by default those for all answers.
 
-    Parameters
-    ----------
-    probabilities
-        Probability of each of k answers, shape (n, k).
-    chosen
-        Answer given, 0..k-1, shape (n,).
-    bins
-        Number of bins, of equal width unless ``equal_counts``.
-    fewest
-        Predictions a bin needs to be reported.
-    answers
-        ``all`` answers, or the ``top``: the most probable one.
-    equal_counts
-        Bins with about as many predictions each (:func:`probability_bins`).
-
-    Notes
-    -----
-    The answers to a triplet are not independent, nor are the choices of one person: the
-    intervals are a little narrow.
+    Bins with ``fewest`` predictions are reported. The answers to a triplet are not independent, nor
+    are the choices of one person: the intervals are a little narrow.
 
     Examples
     --------
@@ -203,9 +128,7 @@ def reliability(
     >>> curve.predicted.round(2), curve.observed.round(2)
     (array([0.2, 0.6]), array([0.2, 0.6]))
     """
-    return binned(
-        probabilities, chosen, bins=bins, answers=answers, equal_counts=equal_counts
-    ).reliability(fewest)
+    return binned(probabilities, chosen, answers=answers).reliability(fewest)
 
 
 class CalibrationError(Measured):
@@ -240,19 +163,8 @@ def _by_chance(of: Binned) -> float:
     return float(np.sqrt(2 / np.pi * np.maximum(variance, 0)).sum() / which.size)
 
 
-def error_of(of: Binned, boot: Intervals) -> CalibrationError:
-    """Compute the expected calibration error, how much of it is chance, and what is left.
-
-    Examples
-    --------
-    >>> from twoalike.evaluation import TwoWayBootstrap
-    >>> rng = np.random.default_rng(0)
-    >>> triplets = np.array([rng.permutation(9)[:3] for _ in range(60)])
-    >>> boot = TwoWayBootstrap(rng.integers(4, size=60), triplets, rng)
-    >>> sure = np.tile([0.0, 0.0, 1.0], (60, 1))
-    >>> error_of(binned(sure, np.array([0, 2, 2] * 20), answers="top"), boot).value
-    0.3333333333333333
-    """
+def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
+    """Compute the expected calibration error, how much of it is chance, and what is left."""
     gaps = of.hits - of.values
     sums = _sums(of.which, gaps)
     value = float(np.abs(sums).sum() / of.which.size)
@@ -270,11 +182,6 @@ def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
 
     From 0 to 2; equal probabilities give 1 - 1/k, 2/3 for odd-one-out choices (Brier 1950,
     doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
-
-    Examples
-    --------
-    >>> brier_scores([[0.0, 0.0, 1.0], [1 / 3, 1 / 3, 1 / 3]], np.array([2, 0])).round(3)
-    array([0.   , 0.667])
     """
     values = np.asarray(probabilities, dtype=np.float64)
     return np.asarray(((values - np.eye(values.shape[1])[chosen]) ** 2).sum(axis=1))
@@ -289,15 +196,10 @@ class SetCalibration(Measured):
     """Brier score over all answers; 1 - 1/A for equal probabilities of A answers."""
 
 
-def set_calibration(probabilities: Floats, judged: JudgedSets) -> SetCalibration:
-    """Compare probabilities with the choices that answer one question.
-
-    Parameters
-    ----------
-    probabilities
-        Of each answer to each choice, shape (n, A).
-    """
+def set_calibration(probabilities: Floats, judged: Judgments) -> SetCalibration:
+    """Compare probabilities of the answers, (n, A), with the choices that answer one question."""
+    boot = TwoWayBootstrap(judged.participants, judged.things)
     return SetCalibration(
-        error=error_of(binned(probabilities, judged.answer, answers="top"), judged),
-        brier=judged.interval(brier_scores(probabilities, judged.answer)).within(0.0, 2.0),
+        error=error_of(binned(probabilities, judged.answer, answers="top"), boot),
+        brier=boot.interval(brier_scores(probabilities, judged.answer)).within(0.0, 2.0),
     )

@@ -15,11 +15,9 @@ import numpy.typing as npt
 
 from twoalike.calibration._entropy import (
     FEWEST,
-    FEWEST_PEOPLE,
     FEWEST_TIMES,
     FEWEST_VOTES,
     LONGEST_S,
-    PUBLISHED_SPEARMAN,
     SHORTEST_S,
     LogTimes,
     PeopleEntropy,
@@ -30,11 +28,9 @@ from twoalike.calibration._entropy import (
     partial_ranks,
     people_entropy,
     rank_correlation,
-    times_by_entropy,
 )
 from twoalike.calibration._reliability import (
     Answers,
-    Binned,
     CalibrationError,
     binned,
     brier_scores,
@@ -43,7 +39,6 @@ from twoalike.calibration._reliability import (
 from twoalike.ceilings import Votes, votes_of
 from twoalike.choice import entropy
 from twoalike.evaluation import (
-    CorrelationEstimate,
     Count,
     Interval,
     Judgments,
@@ -52,7 +47,6 @@ from twoalike.evaluation import (
     Number,
     Quantity,
     Scored,
-    Share,
     TwoWayBootstrap,
     first_of,
 )
@@ -81,39 +75,11 @@ class Correlations(Measured):
     """Group (level, or level of labels) -> subset -> correlation."""
 
 
-class ReliabilityCurve(Measured):
-    """Predicted probabilities in bins, against how often they came true."""
-
-    edges: tuple[Number, ...]
-    """Edges of the bins."""
-    counts: tuple[Count, ...]
-    """Predictions in each bin."""
-    predicted: tuple[Share, ...]
-    """Mean prediction of each bin with ten predictions or more."""
-    observed: tuple[Share, ...]
-    """Share of these that came true."""
-    low: tuple[Number, ...]
-    """Lower end of its interval (Wilson)."""
-    high: tuple[Number, ...]
-    """Upper end of its interval (Wilson)."""
-
-
-class Curves(Measured):
-    """Reliability curves of two kinds of predictions."""
-
-    all: ReliabilityCurve
-    """Of all answers."""
-    top: ReliabilityCurve
-    """Of the likeliest answer."""
-
-
 class CalibrationErrors(Measured):
-    """Calibration errors of three kinds of bins."""
+    """Calibration errors of two kinds of predictions, in ten bins of equal width."""
 
     top: CalibrationError
-    """Of the likeliest answer, bins of equal width."""
-    top_equal_counts: CalibrationError | None = None
-    """Of the likeliest answer, bins with as many predictions each."""
+    """Of the likeliest answer."""
     all: CalibrationError | None = None
     """Of all answers."""
 
@@ -121,8 +87,6 @@ class CalibrationErrors(Measured):
 class Calibration(Measured):
     """Whether predicted probabilities come true as often as they say."""
 
-    curve: Curves | None = None
-    """Reliability curves."""
     error: CalibrationErrors
     """Expected calibration errors."""
     brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
@@ -147,16 +111,6 @@ class ModelEntropy(Measured):
     """Rank correlations over triplets with people's entropy."""
 
 
-class WithinPeople(Measured):
-    """Each participant's own rank correlation over their trials."""
-
-    n_of = "participants"
-    spearman: CorrelationEstimate
-    """Mean over participants; the interval is over them (Student's t)."""
-    participants: Count
-    """Participants with ten response times or more."""
-
-
 class WithTimes(Measured):
     """Rank correlations of entropy with log response times, participants' speed taken off."""
 
@@ -164,8 +118,6 @@ class WithTimes(Measured):
     """Over triplets, of mean times."""
     trials: Correlations | None = None
     """Over trials, within participants."""
-    people: WithinPeople | None = None
-    """Over the trials of each participant."""
 
 
 class ModelUncertainty(Measured):
@@ -204,8 +156,6 @@ class PeopleTimes(Measured):
     """Posterior mean, participants' speed taken off."""
     as_published: Correlations
     """As published for the Levels data."""
-    levels_data: dict[str, float]
-    """The published figures."""
 
 
 class PeopleUncertainty(Measured):
@@ -249,8 +199,6 @@ class Context:
     groups: Groups
     trial_groups: Groups
     trials: TwoWayBootstrap
-    seed: int
-    resamples: int
     people: PeopleEntropy | None
     times: LogTimes | None
     missing: dict[str, str]
@@ -258,35 +206,27 @@ class Context:
     @property
     def triplet(self) -> Integers:
         """Triplet of each choice, 0..m-1, shape (n,)."""
-        return self.judged.numbers[1]
+        return self.judged.number
 
     @property
     def m(self) -> int:
         """Number of different triplets."""
-        return len(self.judged.numbers[0])
+        return len(self.judged.sets)
 
     @cached_property
     def triplets(self) -> TwoWayBootstrap:
-        """Resamples of the triplets: a second's work for a million, where it is needed."""
+        """Clusters of the triplets: a second's work for a million, where it is needed."""
         no_person = np.zeros(self.m, dtype=np.int64)  # a triplet's votes are of several people
-        rng = np.random.default_rng(self.seed)
-        unique, _ = self.judged.numbers
-        return TwoWayBootstrap(no_person, unique, rng, resamples=self.resamples)
+        return TwoWayBootstrap(no_person, self.judged.sets)
 
     def times_of_triplets(self, values: Floats) -> Floats:
         """Mean log time of each triplet with several times, NaN for others, shape (m,)."""
         return by_triplet(values, self.triplet, self.m, fewest=FEWEST_TIMES)
 
 
-def in_context(
-    judged: Judgments,
-    boot: TwoWayBootstrap,
-    response_times: Times,
-    rng: np.random.Generator,
-    resamples: int,
-) -> Context:
+def in_context(judged: Judgments, boot: TwoWayBootstrap, response_times: Times) -> Context:
     """Gather what does not depend on a model; the arguments are those of ``uncertainty``."""
-    first = first_of(judged.numbers[1])
+    first = first_of(judged.number)
     subsets = {name: _subsets(of) for name, of in judged.groups.items()}
     missing: dict[str, str] = {}
     return Context(
@@ -294,8 +234,6 @@ def in_context(
         groups={name: {k: v[first] for k, v in of.items()} for name, of in subsets.items()},
         trial_groups=subsets,
         trials=boot,
-        seed=int(rng.integers(2**63)),
-        resamples=resamples,
         people=_people(votes_of(judged), missing),
         times=_times(response_times, judged, missing),
         missing=missing,
@@ -325,14 +263,6 @@ def _times(response_times: Times, judged: Judgments, missing: dict[str, str]) ->
     else:
         return log_times(response_times, judged.participants)
     return None
-
-
-BINS = 10
-_BINNED: dict[str, tuple[Answers, bool]] = {
-    "top": ("top", False),
-    "top_equal_counts": ("top", True),
-    "all": ("all", False),
-}
 
 
 def _correlations(
@@ -368,24 +298,18 @@ def _correlations(
     return Correlations(all=over_all, groups=parts)
 
 
+_ANSWERS: tuple[Answers, ...] = ("top", "all")
+
+
 def _calibration(p: Floats, context: Context) -> Calibration:
-    first = 3 - context.judged.options  # the reference of an anchored choice is no answer
-    p, chosen = p[:, first:], context.judged.chosen - first
-    parts = {
-        name: binned(p, chosen, bins=BINS, answers=answers, equal_counts=equal)
-        for name, (answers, equal) in _BINNED.items()
-    }
-    errors = {name: error_of(part, context.trials) for name, part in parts.items()}
+    chosen = context.judged.answer
+    top, every = (binned(p, chosen, answers=answers) for answers in _ANSWERS)
     return Calibration(
-        curve=Curves(**{name: _curve(parts[name]) for name in ("all", "top")}),
-        error=CalibrationErrors(**errors),
+        error=CalibrationErrors(
+            top=error_of(top, context.trials), all=error_of(every, context.trials)
+        ),
         brier=context.trials.interval(brier_scores(p, chosen)),
     )
-
-
-def _curve(predictions: Binned) -> ReliabilityCurve:
-    found = vars(predictions.reliability())
-    return ReliabilityCurve(**{name: tuple(values.tolist()) for name, values in found.items()})
 
 
 def _of_model(p: Floats, context: Context) -> ModelUncertainty:
@@ -433,23 +357,7 @@ def _with_times(
     else:
         of_triplets = _correlations(own, mean, context, name, missing)
     of_trials = _correlations(x, y, context, "response time of trials", missing, unit="trial")
-    return WithTimes(
-        triplets=of_triplets,
-        trials=of_trials,
-        people=_within_people(each, centred, context, missing),
-    )
-
-
-def _within_people(
-    each: Floats, centred: Floats, context: Context, missing: dict[str, str]
-) -> WithinPeople | None:
-    found = times_by_entropy(each, centred, context.judged.participants)
-    if found is None:
-        missing["response time of people"] = (
-            f"needs {FEWEST_PEOPLE} participants with {FEWEST} response times or more"
-        )
-        return None
-    return WithinPeople(spearman=found.spearman, participants=len(found.people))
+    return WithTimes(triplets=of_triplets, trials=of_trials)
 
 
 def _of_people(context: Context) -> PeopleUncertainty:
@@ -475,7 +383,7 @@ def _of_people(context: Context) -> PeopleUncertainty:
             name: _correlations(*of, context, f"response time, {name}", missing)
             for name, of in pairs.items()
         }
-        of_times = PeopleTimes(**found, levels_data=PUBLISHED_SPEARMAN)
+        of_times = PeopleTimes(**found)
     left_out: dict[str, Any] = {}
     if context.times is not None:
         limits = (SHORTEST_S, LONGEST_S)
@@ -487,28 +395,15 @@ def uncertainty(
     scored: Sequence[Scored],
     judged: Judgments,
     boot: TwoWayBootstrap,
-    rng: np.random.Generator,
     *,
     response_times: npt.ArrayLike | None = None,
     posterior: npt.ArrayLike | None = None,
-    resamples: int = 1000,
 ) -> Uncertainty:
     """Calibration of models, and their uncertainty against people's and their response times.
 
-    Parameters
-    ----------
-    scored
-        The models' answers (:func:`twoalike.evaluation.score_choices`).
-    response_times
-        Seconds, NaN where missing, shape (n,).
-    posterior
-        Probability from a fitted posterior that each item is the odd one, shape (n, 3); NaN for
-        triplets with objects that it does not know. They say something about new judgments only
-        where it was not fitted to these.
-
-    Returns
-    -------
-    Calibration of the models and of the posterior; their uncertainty, and people's. What cannot be
+    ``response_times`` are in s, NaN where missing, (n,); ``posterior`` is the probability of each
+    answer from a fitted posterior, (n, A), NaN for triplets with objects that it does not know,
+    which says something about new judgments only where it was not fitted to these. What cannot be
     measured is None, and ``missing`` beside it says why.
 
     Examples
@@ -517,22 +412,20 @@ def uncertainty(
     >>> triplets = np.array([rng.permutation(6)[:3] for _ in range(40)])
     >>> judged = Judgments(triplets, np.zeros(40, int), np.arange(40) % 4, tuple("abcdef"))
     >>> boot = TwoWayBootstrap(judged.participants, triplets, rng)
-    >>> found = uncertainty([], judged, boot, rng, posterior=np.full((40, 3), 1 / 3))
+    >>> found = uncertainty([], judged, boot, posterior=np.full((40, 3), 1 / 3))
     >>> round(found.posterior.calibration.brier.value, 3)
     0.667
     >>> found.people.missing["response_time"]
     'no response times'
     """
     times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
-    context = in_context(judged, boot, times, rng, resamples)
+    context = in_context(judged, boot, times)
     missing: dict[str, str] = {}
     of_posterior = None
     if posterior is None:
         missing["posterior"] = "no probabilities from a posterior"
     else:
-        of_posterior = _of_known(
-            np.asarray(posterior, dtype=np.float64), context, times, rng, missing
-        )
+        of_posterior = _of_known(np.asarray(posterior, dtype=np.float64), context, times, missing)
     with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
         models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
         people = _of_people(context)
@@ -540,14 +433,14 @@ def uncertainty(
 
 
 def _of_known(
-    p: Floats, context: Context, times: Times, rng: np.random.Generator, missing: dict[str, str]
+    p: Floats, context: Context, times: Times, missing: dict[str, str]
 ) -> ModelUncertainty | None:
     """Uncertainty of a posterior on the choices among objects that it knows."""
     known = ~np.isnan(p).any(axis=1)
     if known.all():
         return _of_model(p, context)
     judged, n = context.judged, int(known.sum())
-    if len(np.unique(judged.numbers[1][known])) < FEWEST:
+    if len(np.unique(judged.number[known])) < FEWEST:
         missing["posterior"] = (
             f"needs {counted(FEWEST, 'triplet')} of objects that the posterior knows; it knows "
             f"those of {n} of {counted(len(p), 'choice')}"
@@ -558,7 +451,5 @@ def _of_known(
         replace(judged.within(known), groups=groups),
         context.trials.within(known),
         None if times is None else times[known],
-        rng,
-        context.resamples,
     )
     return _of_model(p[known], part).model_copy(update={"choices": n})

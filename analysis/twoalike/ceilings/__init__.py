@@ -6,69 +6,30 @@ published measures of agreement are no bounds. :func:`ceilings` puts everything 
 ``results.json``.
 """
 
-from twoalike.ceilings._bounds import (
-    bounds_from_votes,
-    expected_value,
-    fit_distribution,
-    majority_bound,
-    oracle_bound,
-)
-from twoalike.ceilings._ceilings import (
-    Ceilings,
-    SubsetCeilings,
-    catch_reliability,
-    ceilings,
-    consistency,
-    repeated_answers,
-)
-from twoalike.ceilings._interval import TripletIntervals
-from twoalike.ceilings._sets import SetCeilings, set_ceilings
-from twoalike.ceilings._votes import (
-    MajorityAgreement,
-    Votes,
-    all_counts,
-    candidate_majority_scores,
-    count_types,
-    drawn_entropy,
-    largest_share,
-    leave_one_out,
-    majority_agreement,
-    majority_scores,
-    miller_madow,
-    pair_agreement,
-    plug_in_entropy,
-    votes,
-    votes_of,
-)
-
-__all__ = [
-    "Ceilings",
-    "MajorityAgreement",
-    "SetCeilings",
-    "SubsetCeilings",
-    "TripletIntervals",
-    "Votes",
-    "all_counts",
-    "bounds_from_votes",
-    "candidate_majority_scores",
-    "catch_reliability",
-    "ceilings",
-    "consistency",
-    "count_types",
-    "drawn_entropy",
-    "expected_value",
-    "fit_distribution",
-    "largest_share",
-    "leave_one_out",
-    "majority_agreement",
-    "majority_bound",
-    "majority_scores",
-    "miller_madow",
-    "oracle_bound",
-    "pair_agreement",
-    "plug_in_entropy",
-    "repeated_answers",
-    "set_ceilings",
-    "votes",
-    "votes_of",
-]
+from twoalike.ceilings._bounds import bounds_from_votes as bounds_from_votes
+from twoalike.ceilings._bounds import expected_value as expected_value
+from twoalike.ceilings._bounds import fit_distribution as fit_distribution
+from twoalike.ceilings._bounds import majority_bound as majority_bound
+from twoalike.ceilings._bounds import oracle_bound as oracle_bound
+from twoalike.ceilings._ceilings import Ceilings as Ceilings
+from twoalike.ceilings._ceilings import SubsetCeilings as SubsetCeilings
+from twoalike.ceilings._ceilings import catch_reliability as catch_reliability
+from twoalike.ceilings._ceilings import ceilings as ceilings
+from twoalike.ceilings._ceilings import consistency as consistency
+from twoalike.ceilings._ceilings import repeated_answers as repeated_answers
+from twoalike.ceilings._interval import TripletIntervals as TripletIntervals
+from twoalike.ceilings._sets import SetCeilings as SetCeilings
+from twoalike.ceilings._sets import set_ceilings as set_ceilings
+from twoalike.ceilings._votes import MajorityAgreement as MajorityAgreement
+from twoalike.ceilings._votes import Votes as Votes
+from twoalike.ceilings._votes import all_counts as all_counts
+from twoalike.ceilings._votes import candidate_majority_scores as candidate_majority_scores
+from twoalike.ceilings._votes import count_types as count_types
+from twoalike.ceilings._votes import drawn_entropy as drawn_entropy
+from twoalike.ceilings._votes import largest_share as largest_share
+from twoalike.ceilings._votes import leave_one_out as leave_one_out
+from twoalike.ceilings._votes import majority_agreement as majority_agreement
+from twoalike.ceilings._votes import majority_scores as majority_scores
+from twoalike.ceilings._votes import pair_agreement as pair_agreement
+from twoalike.ceilings._votes import plug_in_entropy as plug_in_entropy
+from twoalike.ceilings._votes import votes_of as votes_of

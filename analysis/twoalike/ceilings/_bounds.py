@@ -68,47 +68,23 @@ def expected_value(probabilities: npt.ArrayLike, n: int, values: Floats) -> Floa
 
 
 def oracle_bound(probabilities: npt.ArrayLike) -> Floats:
-    """Return the best predictor's expected accuracy on single responses: max p, shape (m,).
-
-    Examples
-    --------
-    >>> oracle_bound([[0.2, 0.7, 0.1]])
-    array([0.7])
-    """
+    """Return the best predictor's expected accuracy on single responses: max p, shape (m,)."""
     return np.asarray(np.asarray(probabilities, dtype=np.float64).max(axis=1))
 
 
-SCORES = ("accepted", "wrong", "shared", "tied")
-"""Of the mode against a majority: any of k tied answers counts as right, wrong, or 1/k; and the
-probability of a tie for the most votes."""
-
-
-def majority_bound(probabilities: npt.ArrayLike, n: int) -> dict[str, Floats]:
+def majority_bound(probabilities: npt.ArrayLike, n: int) -> Floats:
     """Score the best predictor against the majority of n votes, on average over votes.
 
-    Parameters
-    ----------
-    probabilities
-        Choice probabilities, shape (m, 3).
-    n
-        Votes on each triplet, at least one.
-
-    Returns
-    -------
-    Each of :data:`SCORES`, shape (m,).
+    Any of tied answers counts as right. Of choice probabilities (m, 3), shape (m,).
 
     Examples
     --------
-    >>> majority_bound([[0.5, 0.5, 0.0]], 2)["accepted"]
+    >>> majority_bound([[0.5, 0.5, 0.0]], 2)
     array([0.75])
     """
     p = -np.sort(-np.asarray(probabilities, dtype=np.float64), axis=1)  # the mode comes first
     counts = all_counts(n)
-    top = counts == counts.max(axis=1, keepdims=True)
-    k = top.sum(axis=1)
-    hit = top[:, 0]
-    scores = np.stack([hit, hit & (k == 1), hit / k, k > 1], axis=1).astype(np.float64)
-    return dict(zip(SCORES, expected_value(p, n, scores).T, strict=True))
+    return expected_value(p, n, (counts[:, 0] == counts.max(axis=1)).astype(np.float64))
 
 
 _LATTICE = 60
@@ -167,37 +143,19 @@ class ChoiceDistribution:
         return np.asarray(self.weights @ values)
 
     def posterior_mean(self, counts: Integers, values: Floats) -> Floats:
-        """Mean of a function of a triplet's probabilities, given its votes.
+        """Mean of a function of a triplet's probabilities, given its votes, shape (m,).
 
-        Parameters
-        ----------
-        counts
-            Votes for its objects in any order, shape (m, 3).
-        values
-            The function at each point, shape (g,).
-
-        Returns
-        -------
-        Shape (m,).
+        The votes for its answers in any order are (m, A), the function at each point is (g,).
         """
         types, of = count_types(np.asarray(counts, dtype=np.int64))
         joint = self.weights[:, None] * type_probabilities(self.points, types)
         return np.asarray((values @ joint / joint.sum(axis=0))[of])
 
     def influence(self, values: Floats) -> Floats:
-        """Differentiate means with respect to the shares of the types of votes.
+        """Differentiate means of functions (g, f) by the shares of the types of votes, (u, f).
 
         Exact, by going back through the steps of the fit; how the means change when a
         triplet's votes change or a triplet is left out.
-
-        Parameters
-        ----------
-        values
-            Functions of the probabilities at each point, shape (g, f).
-
-        Returns
-        -------
-        Shape (u, f).
         """
         slope = np.asarray(values, dtype=np.float64)
         total = np.zeros((len(self.types), slope.shape[1]))
@@ -211,15 +169,10 @@ class ChoiceDistribution:
         return total
 
     def identified(self, values: Floats) -> tuple[float, float]:
-        """Smallest and largest mean of a function under distributions that fit equally well.
+        """Smallest and largest mean of a function (g,) under distributions that fit equally well.
 
         Those have in common with this one how often votes of each type are expected, for the
         number of votes that at least a tenth of the triplets have.
-
-        Parameters
-        ----------
-        values
-            The function at each point, shape (g,).
         """
         votes = self.types.sum(axis=1)
         reached = [n for n in np.unique(votes) if self.shares[votes >= n].sum() >= _REACHED]
@@ -247,22 +200,14 @@ def sorted_counts(n: int) -> Integers:
 def fit_distribution(
     types: Integers, triplets: Integers, *, options: int = 3, steps: int = _STEPS
 ) -> ChoiceDistribution:
-    """Fit the distribution of choice probabilities to votes.
+    """Fit the distribution of choice probabilities to the votes on some triplets.
 
-    Parameters
-    ----------
-    types
-        Counts in descending order, shape (u, 3), as :func:`count_types` gives them.
-    triplets
-        Number of triplets with each, shape (u,); may be 0.
-    options
-        Number of answers to choose from, 2 or 3.
-    steps
-        Steps of EM.
+    ``types`` are counts in descending order, (u, 3), as :func:`count_types` gives them,
+    ``triplets`` the number of triplets with each, ``options`` the number of answers, ``steps``
+    those of EM.
 
     Examples
     --------
-    >>> from twoalike.choice import entropy
     >>> certain = fit_distribution(np.array([[5, 0, 0]]), np.array([100]))
     >>> float(certain.mean(certain.points.max(axis=1)).round(2))
     1.0
@@ -297,16 +242,14 @@ class VoteEstimate(Interval):
 class VoteBounds:
     """What the best possible predictor scores, and how uncertain people's answers are.
 
-    ``majority`` is against the majority of as many votes as there are: with ties ``accepted``,
-    ``wrong`` or ``shared`` (1/k), and how often votes are ``tied``; ``majority_drawn`` against that
-    of four votes, as models of the Levels data were scored.
+    ``majority`` is against the majority of as many votes as there are, any of tied answers counting
+    as right; ``majority_drawn`` against that of four votes, as models of the Levels data were.
     """
 
     oracle: VoteEstimate
     entropy: VoteEstimate
-    majority: dict[str, VoteEstimate]
-    majority_drawn: dict[str, VoteEstimate]
-    distribution: ChoiceDistribution
+    majority: VoteEstimate
+    majority_drawn: VoteEstimate
 
 
 def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
@@ -316,33 +259,24 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
     types, triplets = intervals.types[used], intervals.triplets[used]
     fitted = fit_distribution(types, triplets, options=intervals.options)
     points = fitted.points
-
-    def against(n: int) -> Floats:
-        return np.stack(list(majority_bound(points, n).values()), axis=1)
-
     numbers, of = np.unique(types.sum(axis=1), return_inverse=True)
     shares = np.bincount(of, weights=fitted.shares)
-    collected = np.zeros((len(points), len(SCORES)))
+    collected = np.zeros(len(points))
     for n, share in zip(numbers[shares > 0], shares[shares > 0], strict=True):
-        collected += share * against(min(int(n), _MOST_VOTES))
-    columns = [oracle_bound(points)[:, None], entropy(points)[:, None], collected]
-    functions = np.hstack([*columns, against(DRAWN)])
+        collected += share * majority_bound(points, min(int(n), _MOST_VOTES))
+    each = (oracle_bound(points), entropy(points), collected, majority_bound(points, DRAWN))
+    functions = np.stack(each, axis=1)
     influence = np.full((len(votes), functions.shape[1]), np.nan)
     influence[used] = fitted.influence(functions)
 
-    def estimate(column: int, largest: float = 1.0) -> VoteEstimate:
+    def estimate(column: int) -> VoteEstimate:
         values = functions[:, column]
         value = float(fitted.mean(values))
         sampled = intervals.interval(influence[:, column], value)
         assert sampled is not None  # there are triplets with two votes
         low, high = fitted.identified(values)
         ends = low - (value - sampled.low), high + (sampled.high - value)
+        largest = float(np.log(intervals.options)) if column == 1 else 1.0
         return VoteEstimate(value, max(ends[0], 0.0), min(ends[1], largest), Span(low, high))
 
-    return VoteBounds(
-        oracle=estimate(0),
-        entropy=estimate(1, float(np.log(intervals.options))),
-        majority={name: estimate(2 + k) for k, name in enumerate(SCORES)},
-        majority_drawn={name: estimate(6 + k) for k, name in enumerate(SCORES)},
-        distribution=fitted,
-    )
+    return VoteBounds(*map(estimate, range(len(each))))

@@ -26,13 +26,12 @@ from twoalike.ceilings._votes import (
     drawn_entropy,
     largest_share,
     leave_one_out,
-    miller_madow,
     over_draws,
     pair_agreement,
     plug_in_entropy,
     votes_of,
 )
-from twoalike.choice import OPTIONS, ChoiceKind, odd_item
+from twoalike.choice import Question, log_set_choice
 from twoalike.evaluation import (
     Count,
     Estimate,
@@ -45,7 +44,6 @@ from twoalike.evaluation import (
     ShareEstimate,
     TwoWayBootstrap,
     first_and_again,
-    triplet_numbers,
 )
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import MISSING, Booleans, Floats, Integers, counted
@@ -71,14 +69,8 @@ class VoteCounts(Measured):
 
     counted: Count
     """Votes."""
-    fewest: Count
-    """Of a triplet."""
     mean: Number
     """Of a triplet."""
-    most: Count
-    """Of a triplet."""
-    triplets_with_several: Count
-    """Triplets with two votes or more."""
 
 
 class MajorityBounds(Measured):
@@ -88,12 +80,6 @@ class MajorityBounds(Measured):
     """Votes of a majority."""
     accepted: ShareBound | None = None
     """Any of tied answers counts as right."""
-    wrong: ShareBound | None = None
-    """A tie counts as wrong."""
-    shared: ShareBound | None = None
-    """The mode counts 1/k among k tied answers."""
-    tied: ShareBound | None = None
-    """How often the most votes are tied."""
 
 
 class PublishedAgreement(Measured):
@@ -132,8 +118,6 @@ class SubsetCeilings(Measured):
     """Agreement of people as published for the Levels data."""
     plug_in_entropy: NatsEstimate | None = None
     """Entropy of the shares of the votes; too low by chance."""
-    miller_madow_entropy: NatsEstimate | None = None
-    """The same with the first-order correction of its bias."""
     pair_agreement: ShareEstimate | None = None
     """How often two people give the same answer."""
     repeats: Consistency | None = None
@@ -151,39 +135,15 @@ class Ceilings(SubsetCeilings):
     """Group (level, or level of labels) -> subset -> the same."""
 
 
-def repeated_answers(
-    triplets: Integers, chosen: Integers, participants: Integers, kind: ChoiceKind = "odd_one_out"
-) -> tuple[Integers, Booleans]:
-    """Answers that a person had given to the same triplet before, and whether they are the same.
+def repeated_answers(judged: Judgments) -> tuple[Integers, Booleans]:
+    """Answers that a person had given about the same set before, and whether they are the same.
 
-    Parameters
-    ----------
-    triplets
-        Objects shown, in the order of the trials, shape (n, 3).
-    chosen
-        Place of the odd one in 0..2, shape (n,).
-    participants
-        Who judged, 0..P-1, shape (n,).
-    kind
-        What was asked: anchored choices are the same with the same reference only.
-
-    Returns
-    -------
-    Rows of the later answers, shape (k,), each compared with the one before it; whether the same
-    object was called odd, shape (k,).
-
-    Examples
-    --------
-    >>> triplets = np.array([[0, 1, 2], [3, 4, 5], [2, 1, 0]])
-    >>> repeated_answers(triplets, np.array([0, 1, 2]), np.array([0, 0, 0]))
-    (array([2]), array([ True]))
+    Rows of the later answers, shape (k,), each compared with the one before it; whether both are
+    the same, shape (k,).
     """
-    shown = np.asarray(triplets, dtype=np.int64)
-    odd = shown[np.arange(len(shown)), chosen]
-    _, number = triplet_numbers(shown, kind)
-    _, before, later = first_and_again(participants, number)
+    _, before, later = first_and_again(judged.participants, judged.number)
     sort = np.argsort(later)
-    return later[sort], (odd[later] == odd[before])[sort]
+    return later[sort], (judged.given[later] == judged.given[before])[sort]
 
 
 def consistency(
@@ -194,16 +154,10 @@ def consistency(
     *,
     chance: float = 1 / 3,
 ) -> Consistency:
-    """Share of agreement of k answers, and the same corrected for chance, with 95 % intervals.
+    """Share of k answers that agree, and the same corrected for chance, with 95 % intervals.
 
-    Parameters
-    ----------
-    agrees
-        Whether each answer agrees, shape (k,).
-    triplets, participants
-        Objects and person of each, shapes (k, 3) and (k,): other ones could have been drawn.
-    chance
-        Agreement of people who guess.
+    ``triplets`` (k, 3) and ``participants`` (k,) are the objects and person of each: other ones
+    could have been drawn.
     """
     boot = TwoWayBootstrap(participants, triplets, rng, resamples=RESAMPLES)
     share = boot.interval(agrees).within(0.0, 1.0)
@@ -213,47 +167,29 @@ def consistency(
 
 
 def catch_reliability(
-    choices: pd.DataFrame,
-    labels: Mapping[str, str],
-    rng: np.random.Generator,
-    kind: ChoiceKind = "odd_one_out",
+    choices: pd.DataFrame, labels: Mapping[str, str], rng: np.random.Generator, question: Question
 ) -> Consistency | None:
-    """Share of attention checks answered right.
+    """Share of attention checks answered right; None without checks.
 
-    A check shows two objects of one kind and one of a far kind, which is the right answer.
-
-    Parameters
-    ----------
-    choices
-        Table of choices.
-    labels
-        Object id -> coarsest category (``n/a`` for none), from which the right answer follows;
-        checks in which the categories of the three do not single one out do not count.
-    kind
-        Kind of the checks that count; of anchored ones, one of two items is of the reference's
-        category.
-
-    Returns
-    -------
-    The share; None without such checks.
+    A check shows two objects of one kind and one of a far kind, which is the right answer; an
+    anchored one, one of two objects of the reference's kind. The right answer follows from
+    ``labels``, object id -> coarsest category (``n/a`` for none); checks that these do not decide
+    do not count.
     """
-    checks = choices["trial_type"] == "catch"
-    rows = choices[checks & (choices["kind"] == kind)]
-    triplets, chosen, ids = object_index(rows)
-    odd = odd_item(chosen, kind == "anchored")
+    rows = choices[(choices["trial_type"] == "catch") & (choices["kind"] == question.kind)]
+    items, chosen, ids = object_index(rows)
     codes = {label: code for code, label in enumerate(sorted(set(labels.values()) - {MISSING}))}
     category = np.array([codes.get(labels.get(name, MISSING), -1) for name in ids], dtype=np.int64)
-    shown = category[triplets]
-    alike = np.stack([shown[:, 1] == shown[:, 2], shown[:, 0] == shown[:, 2]], axis=1)
-    alike = np.column_stack([alike, shown[:, 0] == shown[:, 1]])  # the other two, by odd item
-    alike[:, : 3 - OPTIONS[kind]] = False  # an item that cannot be the odd one
+    shown = category[items]
+    pairs = question.pairs.T
+    alike = (shown[:, pairs[0]] == shown[:, pairs[1]]).astype(np.float64)
+    right = np.exp(log_set_choice(alike, question, 1e-3)) > 0.9
     clear = (alike.sum(axis=1) == 1) & (shown >= 0).all(axis=1)
     if not clear.any():
         return None
-    participants, _ = participant_index(rows)
-    right = alike[np.arange(len(rows)), odd]
-    chance = 1 / OPTIONS[kind]
-    return consistency(right[clear], triplets[clear], participants[clear], rng, chance=chance)
+    agrees = right[np.arange(len(rows)), question.answer_of(chosen)][clear]
+    participants = participant_index(rows)[0][clear]
+    return consistency(agrees, items[clear], participants, rng, chance=question.chance)
 
 
 FEWEST_TRIPLETS = 30
@@ -264,7 +200,6 @@ _FITTED_VOTES = 3
 _BOUNDS = ("oracle", "majority", "majority_drawn", "entropy")
 _OF_COUNTS: dict[str, Callable[[Integers], Floats]] = {
     "plug_in_entropy": plug_in_entropy,
-    "miller_madow_entropy": miller_madow,
     "pair_agreement": pair_agreement,
 }
 
@@ -278,18 +213,9 @@ def ceilings(
 ) -> Ceilings:
     """Bounds for models and agreement of people, over all judgments and in each group.
 
-    Parameters
-    ----------
-    judged
-        Judgments of one kind, main and repeated ones. Where participants are not told apart,
-        every judgment is a vote, and repeats are not measured.
-    choices, labels
-        Table of choices with the attention checks, and the coarsest category of each object, to
-        score the checks.
-
-    Returns
-    -------
-    All estimates with 95 % intervals. What cannot be estimated is None, and ``missing`` says why.
+    ``choices`` (the table with the attention checks) and ``labels`` (the coarsest category of each
+    object) score the checks. Where participants are not told apart, every judgment is a vote, and
+    repeats are not measured. What cannot be estimated is None, and ``missing`` says why.
 
     Examples
     --------
@@ -301,7 +227,7 @@ def ceilings(
     (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
     """
     measured = _measured(judged, rng)
-    catches, reason = _catches(judged.kind, choices, labels, rng)
+    catches, reason = _catches(judged.question, choices, labels, rng)
     if reason:
         measured["missing"]["catches"] = reason
     groups = {}
@@ -316,7 +242,7 @@ def ceilings(
 
 def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
     """Fields of :class:`SubsetCeilings` for one set of judgments."""
-    if not len(judged.chosen):
+    if not len(judged.answer):
         names = (*_BOUNDS, "published", *_OF_COUNTS, "repeats")
         nothing = {"choices": 0, "triplets": 0, "votes": None, **dict.fromkeys(names)}
         return nothing | {"missing": dict.fromkeys(names, "there are no judgments")}
@@ -325,15 +251,9 @@ def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
     intervals = TripletIntervals(cast, rng, people=judged.known_people)
     missing: dict[str, str] = {}
     result: dict[str, Any] = {
-        "choices": len(judged.chosen),
+        "choices": len(judged.answer),
         "triplets": len(cast),
-        "votes": VoteCounts(
-            counted=int(n.sum()),
-            fewest=int(n.min()),
-            mean=float(n.mean()),
-            most=int(n.max()),
-            triplets_with_several=int((n > 1).sum()),
-        ),
+        "votes": VoteCounts(counted=int(n.sum()), mean=float(n.mean())),
         **_bounds(intervals, n, missing),
         "published": _published(intervals, n, missing),
         **_of_counts(intervals, n, missing),
@@ -361,8 +281,8 @@ def _bounds(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -
     found: VoteBounds = bounds_from_votes(intervals)
     return {
         "oracle": found.oracle,
-        "majority": MajorityBounds(votes=float(n[n > 1].mean()), **found.majority),
-        "majority_drawn": MajorityBounds(votes=float(DRAWN), **found.majority_drawn),
+        "majority": MajorityBounds(votes=float(n[n > 1].mean()), accepted=found.majority),
+        "majority_drawn": MajorityBounds(votes=float(DRAWN), accepted=found.majority_drawn),
         "entropy": found.entropy,
     }
 
@@ -407,11 +327,7 @@ def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]
 
 def _cut(interval: Interval | None, name: str, of: TripletIntervals) -> Interval | None:
     """Cut an interval at what the measure can be."""
-    largest = 1.0
-    if name == "miller_madow_entropy":
-        largest = float("inf")  # its correction may go beyond the log of the options
-    elif name.endswith("entropy"):
-        largest = float(np.log(of.options))
+    largest = float(np.log(of.options)) if name.endswith("entropy") else 1.0
     return interval.within(0.0, largest) if interval else None
 
 
@@ -422,18 +338,19 @@ def _repeats(
     if not judged.known_people:
         missing["repeats"] = "participants are not told apart"
         return None
-    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants, judged.kind)
+    later, same = repeated_answers(judged)
     if len(later) < FEWEST_REPEATS:
         missing["repeats"] = (
             f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
         )
         return None
     people = judged.participants[later]
-    return consistency(same, judged.triplets[later], people, rng, chance=judged.chance)
+    chance = judged.question.chance
+    return consistency(same, judged.items[later], people, rng, chance=chance)
 
 
 def _catches(
-    kind: ChoiceKind,
+    question: Question,
     choices: pd.DataFrame | None,
     labels: Mapping[str, str] | None,
     rng: np.random.Generator,
@@ -441,7 +358,7 @@ def _catches(
     """Share of attention checks answered right, or why it is not known."""
     if choices is None or labels is None:
         return None, "needs the table of choices and the objects' categories"
-    found = catch_reliability(choices, labels, rng, kind)
+    found = catch_reliability(choices, labels, rng, question)
     if found is None:
         return None, "no attention check whose categories single one object out"
     return found, None

@@ -34,10 +34,11 @@ class _LeftOut:
     """What is left of the votes on each triplet in which a group has some, without that group."""
 
     def __init__(self, votes: Votes, group: Integers, n_groups: int) -> None:
-        code = votes.triplet * n_groups + group
+        code = votes.set * n_groups + group
         pair, of = np.unique(code, return_inverse=True)
         self.triplet, self.group = np.divmod(pair, n_groups)
-        own = np.bincount(3 * of + votes.item, minlength=3 * len(pair)).reshape(-1, 3)
+        a = votes.options
+        own = np.bincount(a * of + votes.answer, minlength=a * len(pair)).reshape(-1, a)
         self.counts = votes.counts[self.triplet] - own
         self.n_groups = n_groups
 
@@ -45,22 +46,9 @@ class _LeftOut:
 class TripletIntervals:
     """95 % intervals for means over triplets of functions of their votes.
 
-    Parameters
-    ----------
-    votes
-        Votes on m triplets.
-    people
-        Whether participants are known: if not, people are taken to be alike.
-
-    Attributes
-    ----------
-    types
-        Types of votes that occur, also when a group is left out, shape (u, 3); values of a
-        function are to be given for these.
-    triplets
-        Number of triplets with votes of each type, shape (u,).
-    options
-        Number of answers to choose from.
+    ``people`` tells whether participants are known; if not, they are taken to be alike. Values of a
+    function are to be given at each of ``types`` (u, 3), those that occur, also when a group is
+    left out; ``triplets`` (u,) counts those with votes of each type.
     """
 
     def __init__(self, votes: Votes, rng: np.random.Generator, *, people: bool = True) -> None:
@@ -82,7 +70,7 @@ class TripletIntervals:
         self._boot: tuple[bytes, TwoWayBootstrap] | None = None
 
     def interval(self, values: Floats, value: float | None = None) -> Interval | None:
-        """Interval of the mean over triplets.
+        """Interval of the mean over triplets; None where no triplet counts.
 
         Parameters
         ----------
@@ -92,10 +80,6 @@ class TripletIntervals:
             influence of a triplet with such votes, with the estimate itself as ``value``.
         value
             The estimate; the mean unless given.
-
-        Returns
-        -------
-        The interval; None where no triplet counts.
         """
         scores = values[self._of]
         counted = ~np.isnan(scores)
@@ -109,7 +93,7 @@ class TripletIntervals:
         """Variance of the mean over other triplets of other objects."""
         key = counted.tobytes()
         if self._boot is None or self._boot[0] != key:  # the last one: measures count the same
-            rows = self._votes.triplets[counted]
+            rows = self._votes.sets[counted]
             one = np.zeros(len(rows), dtype=np.int64)  # people are left out apart
             self._boot = (key, TwoWayBootstrap(one, rows))
         errors = (scores[counted] - scores[counted].mean()) / counted.sum()

@@ -24,14 +24,14 @@ from scipy.stats import gamma
 
 from twoalike.ceilings._bounds import VoteEstimate
 from twoalike.ceilings._ceilings import ShareBound
+from twoalike.ceilings._votes import votes_of
 from twoalike.evaluation import (
     Count,
-    JudgedSets,
+    Judgments,
     Measured,
     ShareEstimate,
     Span,
     clustered_interval,
-    votes_and_repeats,
 )
 from twoalike.study import Floats, Integers
 
@@ -78,30 +78,21 @@ def dirichlet_mode(agreement: float, answers: int) -> float:
     return float(np.clip(largest / (answers * alpha), low, high))
 
 
-def set_ceilings(judged: JudgedSets) -> SetCeilings:
-    """Bound the accuracy of models by people's agreement about the same sets.
-
-    Parameters
-    ----------
-    judged
-        Choices that answer one question. Where participants are not told apart, every choice is a
-        vote.
-    """
-    votes, *_ = votes_and_repeats(judged)
-    number, answer, judge = judged.number[votes], judged.answer[votes], judged.judge[votes]
-    people = judge if judged.known_people else np.arange(len(judge))
-    options = len(judged.question.answers)
-    counts = np.zeros((int(number.max()) + 1, options), dtype=np.int64)
-    np.add.at(counts, (number, answer), 1)
-    others = counts[number]
-    others[np.arange(len(votes)), answer] -= 1
+def set_ceilings(judged: Judgments) -> SetCeilings:
+    """Bound the accuracy of models by people's agreement about the same sets."""
+    cast = votes_of(judged)
+    others = cast.counts[cast.set]
+    others[np.arange(len(others)), cast.answer] -= 1
     n = others.sum(axis=1)
     missing: dict[str, str] = {}
+    some = n > 1
     return SetCeilings(
-        votes=len(votes),
-        sets_with_several=int((counts.sum(axis=1) > 1).sum()),
-        oracle=_oracle(others, answer, people, number, missing),
-        leave_one_out=_leave_one_out(others[n > 1], answer[n > 1], people[n > 1], number[n > 1])
+        votes=len(others),
+        sets_with_several=int((cast.n_votes > 1).sum()),
+        oracle=_oracle(others, cast.answer, cast.participants, cast.set, missing),
+        leave_one_out=_leave_one_out(
+            others[some], cast.answer[some], cast.participants[some], cast.set[some]
+        )
         if _enough(n, _MAJORITY, "leave_one_out", missing)
         else None,
         missing=missing,

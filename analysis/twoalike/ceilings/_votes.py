@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import binom
 
-from twoalike.choice import entropy
+from twoalike.choice import entropy, log_set_choice
 from twoalike.evaluation import (
     Candidate,
     Count,
@@ -35,10 +35,9 @@ from twoalike.evaluation import (
     Measured,
     ShareEstimate,
     TwoWayBootstrap,
+    candidate_similarities,
     first_of,
     group_numbers,
-    triplet_numbers,
-    triplet_similarities,
 )
 from twoalike.study import Floats, Integers
 
@@ -49,98 +48,62 @@ _SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as
 
 @dataclass(frozen=True)
 class Votes:
-    """Votes on m different triplets, from n judgments."""
+    """Votes on m different sets of items; of several answers of a person on a set the first."""
 
-    triplets: Integers
-    """Objects of each triplet as :func:`~twoalike.evaluation.triplet_numbers` orders them, shape
-    (m, 3)."""
+    sets: Integers
+    """Objects of each set, ascending, a reference first, shape (m, k)."""
     counts: Integers
-    """Votes for each object of the triplet, shape (m, 3)."""
-    triplet: Integers
-    """Triplet of each vote, 0..m-1, in the order of the judgments, shape (n,)."""
-    item: Integers
-    """Object voted for, its place 0..2 in the row of ``triplets``, shape (n,)."""
+    """Votes for each answer to the question about it, shape (m, A)."""
+    set: Integers
+    """Set of each vote, 0..m-1, in the order of the judgments, shape (n,)."""
+    answer: Integers
+    """Answer voted for, shape (n,)."""
     participants: Integers
     """Who voted, shape (n,)."""
-    options: int = 3
-    """Number of answers to choose from; with 2 the first object is a reference without votes."""
 
     def __len__(self) -> int:
-        """Return the number of triplets."""
-        return len(self.triplets)
+        """Return the number of sets."""
+        return len(self.sets)
 
     @property
     def n_votes(self) -> Integers:
-        """Votes on each triplet, shape (m,)."""
+        """Votes on each set, shape (m,)."""
         return np.asarray(self.counts.sum(axis=1))
 
-
-def votes(
-    triplets: Integers,
-    chosen: Integers,
-    participants: Integers | None = None,
-    *,
-    numbers: tuple[Integers, Integers] | None = None,
-    options: int = 3,
-) -> Votes:
-    """Gather judgments by triplet, whatever the order in which its objects were shown.
-
-    Parameters
-    ----------
-    triplets
-        Objects shown, shape (n, 3).
-    chosen
-        Place of the odd one in 0..2, shape (n,).
-    participants
-        Who judged, 0..P-1, shape (n,). Of several answers of one person to one triplet only the
-        first is a vote, since people agree with themselves more than with others. None where
-        that is not known: every judgment is a vote.
-    numbers
-        Result of :func:`~twoalike.evaluation.triplet_numbers`, where it is known.
-    options
-        Number of answers to choose from.
-
-    Examples
-    --------
-    >>> table = votes(np.array([[5, 2, 9], [9, 5, 2], [2, 5, 9]]), np.array([0, 1, 0]))
-    >>> table.triplets, table.counts
-    (array([[2, 5, 9]]), array([[1, 2, 0]]))
-    """
-    shown = np.asarray(triplets, dtype=np.int64)
-    unique, triplet = numbers or triplet_numbers(shown)
-    odd = shown[np.arange(len(shown)), chosen]
-    person = np.arange(len(shown))
-    if participants is not None:
-        once = np.sort(first_of(group_numbers(triplet, participants)))
-        triplet, odd = triplet[once], odd[once]
-        person = np.asarray(participants, dtype=np.int64)[once]
-    first = 3 - options  # of the objects in ascending order
-    item = first + (unique[triplet, first:] < odd[:, None]).sum(axis=1)
-    counts = np.bincount(3 * triplet + item, minlength=3 * len(unique)).reshape(-1, 3)
-    return Votes(unique, counts.astype(np.int64), triplet, item, person, options)
+    @property
+    def options(self) -> int:
+        """Number of answers."""
+        return self.counts.shape[1]
 
 
 def votes_of(judged: Judgments) -> Votes:
-    """Gather judgments by triplet (:func:`votes`); all are votes if participants are unknown."""
-    people = judged.participants if judged.known_people else None
-    numbers, options = judged.numbers, judged.options
-    return votes(judged.triplets, judged.chosen, people, numbers=numbers, options=options)
+    """Gather judgments by the set that they are about, whatever the order it was shown in.
+
+    Since people agree with themselves more than with others, only the first of several answers of
+    a person to a set is a vote; where people are not known, every judgment is.
+
+    Examples
+    --------
+    >>> shown = np.array([[5, 2, 9], [9, 5, 2], [2, 5, 9]])
+    >>> table = votes_of(Judgments(shown, np.array([0, 1, 0]), np.arange(3), ("",) * 10))
+    >>> table.sets, table.counts
+    (array([[2, 5, 9]]), array([[1, 2, 0]]))
+    """
+    number, answer, m, a = judged.number, judged.given, len(judged.sets), judged.options
+    person = np.arange(len(number))
+    if judged.known_people:
+        once = np.sort(first_of(group_numbers(number, judged.participants)))
+        number, answer, person = number[once], answer[once], judged.participants[once]
+    counts = np.bincount(a * number + answer, minlength=a * m).reshape(m, a).astype(np.int64)
+    return Votes(judged.sets, counts, number, answer, person)
 
 
 def count_types(counts: Integers) -> tuple[Integers, Integers]:
-    """Sort the counts of each triplet, and find the different ones.
+    """Sort the counts of each triplet, (m, A) of two or three answers, and find the different ones.
 
-    The order of objects in a row means nothing, so that measures of agreement depend on the
-    sorted counts alone; of those there are few, and each has to be worked out once.
-
-    Parameters
-    ----------
-    counts
-        Votes for each object, shape (m, 3).
-
-    Returns
-    -------
-    Different counts, each in descending order, shape (u, 3); the row of each triplet, shape (m,).
+    The order of answers means nothing, so that measures of agreement depend on the sorted counts
+    alone; of those there are few, and each has to be worked out once. Returns the different ones in
+    descending order, of two answers with a 0 behind, (u, 3), and the row of each triplet, (m,).
 
     Examples
     --------
@@ -148,7 +111,8 @@ def count_types(counts: Integers) -> tuple[Integers, Integers]:
     (array([[3, 2, 0],
            [5, 0, 0]]), array([0, 0, 1]))
     """
-    rows = -np.sort(-np.asarray(counts, dtype=np.int64), axis=1)
+    rows = np.zeros((len(counts), 3), dtype=np.int64)
+    rows[:, : counts.shape[1]] = -np.sort(-counts, axis=1)
     base = int(rows.max(initial=0)) + 1
     code = (rows[:, 0] * base + rows[:, 1]) * base + rows[:, 2]
     _, first, number = np.unique(code, return_index=True, return_inverse=True)
@@ -162,36 +126,14 @@ def largest_share(counts: Integers) -> Floats:
 
 
 def plug_in_entropy(counts: Integers) -> Floats:
-    """Entropy of the shares of the votes in nats, shape (m,); too low by chance, NaN without votes.
-
-    Examples
-    --------
-    >>> plug_in_entropy(np.array([[2, 2, 0], [4, 0, 0]])).round(3)
-    array([0.693, 0.   ])
-    """
+    """Entropy of the shares of the votes in nats, (m,); too low by chance, NaN without votes."""
     n = counts.sum(axis=1)
     shares = counts / np.maximum(n, 1)[:, None]
     return np.where(n > 0, entropy(shares), np.nan)
 
 
-def miller_madow(counts: Integers) -> Floats:
-    """Plug-in entropy plus (objects chosen - 1) / (2 votes), in nats, shape (m,).
-
-    The first-order correction of its bias (Miller 1955); with a handful of votes much is left.
-    """
-    n = counts.sum(axis=1)
-    extra = ((counts > 0).sum(axis=1) - 1) / (2 * np.maximum(n, 1))
-    return np.asarray(plug_in_entropy(counts) + extra)
-
-
 def pair_agreement(counts: Integers) -> Floats:
-    """Share of the pairs of votes on a triplet that agree, shape (m,); NaN with one vote or none.
-
-    Examples
-    --------
-    >>> pair_agreement(np.array([[2, 1, 0], [1, 0, 0]])).round(3)
-    array([0.333,   nan])
-    """
+    """Share of the pairs of votes on a triplet that agree, (m,); NaN with one vote or none."""
     n = counts.sum(axis=1)
     agreeing = (counts * (counts - 1)).sum(axis=1)
     return np.where(n > 1, agreeing / np.maximum(n * (n - 1), 1), np.nan)
@@ -201,16 +143,11 @@ def leave_one_out(counts: Integers) -> Floats:
     """Share of the votes that agree with the majority of the others, shape (m,).
 
     Of k tied answers each counts 1/k; NaN with fewer than two votes.
-
-    Examples
-    --------
-    >>> leave_one_out(np.array([[3, 1, 0]]))  # three agree, the fourth does not
-    array([0.75])
     """
     n = counts.sum(axis=1)
     total = np.zeros(len(counts))
-    for item in range(3):
-        others = counts - np.eye(3, dtype=np.int64)[item]
+    for item, own in enumerate(np.eye(counts.shape[1], dtype=np.int64)):
+        others = counts - own
         top = others == others.max(axis=1, keepdims=True)
         total += counts[:, item] * top[:, item] / top.sum(axis=1)
     return np.where(n > 1, total / np.maximum(n, 1), np.nan)
@@ -236,36 +173,24 @@ def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
 
 def drawn_entropy(counts: Integers) -> Floats:
     """Plug-in entropy of four votes drawn from each triplet's, as published, shape (m,)."""
-    return over_draws(counts, DRAWN, plug_in_entropy(all_counts(DRAWN)))
+    types, of = count_types(counts)
+    return over_draws(types, DRAWN, plug_in_entropy(all_counts(DRAWN)))[of]
 
 
 def majority_scores(probabilities: npt.ArrayLike, votes: Votes, drawn: int = DRAWN) -> Floats:
     """How often a model names an answer of the majority of some votes drawn; of tied ones, any.
 
-    Parameters
-    ----------
-    probabilities
-        Of the objects of each triplet in the order of ``votes.triplets``, or any increasing
-        function of them, shape (m, 3). Of answers tied for the model each counts its share.
-    votes
-        Votes on m triplets; those with fewer than ``drawn`` are dropped.
-
-    Returns
-    -------
-    Scores in [0, 1], NaN where a triplet is dropped, shape (m,).
-
-    Examples
-    --------
-    >>> table = votes(np.tile([0, 1, 2], (4, 1)), np.array([0, 0, 1, 1]))
-    >>> majority_scores([[0.5, 0.3, 0.2]], table), majority_scores([[0.2, 0.2, 0.6]], table)
-    (array([1.]), array([0.]))
+    ``probabilities`` are those of the answers to each of ``votes.sets``, or any increasing function
+    of them, (m, A); of answers tied for the model each counts its share. Scores are in [0, 1], NaN
+    where there are fewer votes than ``drawn``, shape (m,).
     """
     outcomes = all_counts(drawn)
     top = (outcomes == outcomes.max(axis=1, keepdims=True)).astype(np.float64)
     types, of = count_types(votes.counts)
     places = np.argsort(-votes.counts, axis=1, kind="stable")
     majority = np.empty(places.shape)
-    np.put_along_axis(majority, places, over_draws(types, drawn, top)[of], axis=1)
+    drawn_top = over_draws(types, drawn, top)[of, : votes.options]
+    np.put_along_axis(majority, places, drawn_top, axis=1)
     values = np.asarray(probabilities, dtype=np.float64)
     named = values >= values.max(axis=1, keepdims=True) - 1e-9
     return np.asarray((named * majority).sum(axis=1) / named.sum(axis=1))
@@ -273,10 +198,9 @@ def majority_scores(probabilities: npt.ArrayLike, votes: Votes, drawn: int = DRA
 
 def candidate_majority_scores(candidate: Candidate, judged: Judgments, votes: Votes) -> Floats:
     """:func:`majority_scores` of a network, of the votes of these judgments (:func:`votes_of`)."""
-    values = candidate.features.select(judged.ids, candidate.name)
-    alike = judged.only_options(triplet_similarities(values, votes.triplets, candidate.similarity))
-    # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
-    return majority_scores(alike[:, ::-1], votes)
+    similarities = candidate_similarities(candidate, judged, votes.sets)
+    scale = np.abs(similarities).max(initial=0.0) or 1.0
+    return majority_scores(log_set_choice(similarities / scale, judged.question), votes)
 
 
 class MajorityAgreement(Measured):
@@ -297,7 +221,7 @@ def majority_agreement(scores: Floats, votes: Votes) -> MajorityAgreement:
     kept = ~np.isnan(scores)
     if not kept.any():
         return MajorityAgreement(triplets=0, accuracy=None, scoring=_SCORING)
-    rows = votes.triplets[kept]
+    rows = votes.sets[kept]
     boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows)
     agreed = boot.interval(scores[kept]).within(0.0, 1.0)
     return MajorityAgreement(triplets=int(kept.sum()), accuracy=agreed, scoring=_SCORING)

@@ -18,7 +18,7 @@ import pandas as pd
 from twoalike.ceilings import repeated_answers
 from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
 from twoalike.embedding import Posterior
-from twoalike.evaluation import wilson_interval
+from twoalike.evaluation import Judgments, wilson_interval
 from twoalike.figures import NARROW, WIDE, MapLayout, embedding_map, map_layout, to_png
 from twoalike.judgments import object_index, read_judgments
 from twoalike.report import (
@@ -188,7 +188,8 @@ class Result:
 
     @cached_property
     def _again(self) -> tuple[Integers, Any]:
-        return repeated_answers(self.triplets, self.chosen, np.zeros_like(self.chosen))
+        nobody = np.zeros_like(self.chosen)
+        return repeated_answers(Judgments(self.triplets, self.chosen, nobody, ()))
 
     @cached_property
     def trials(self) -> pd.DataFrame:

@@ -4,9 +4,8 @@ Similarities come from features in one of three ways: the cosine after centring,
 features have an arbitrary origin and length; the cosine without, as in many published comparisons;
 and the plain dot product, for embeddings made to be read so. Accuracy needs only the order of the
 three similarities of a triplet. Log-loss needs their scale as well, which features do not have: one
-temperature is fitted, on choices other than those it scores. An answer that is not offered (that
-the reference of an anchored choice is the odd one) has a similarity of -inf. Every candidate is
-scored once, for all measures that need its answers.
+temperature is fitted, on choices other than those it scores. A triplet is a set of three; chance is
+that of the question. Every candidate is scored once, for all measures that need its answers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
+from twoalike.choice import PAIRS, Question, expected_accuracy, log_set_choice
 from twoalike.evaluation._judgments import Judgments
 from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError
@@ -47,19 +46,10 @@ def prepare(values: npt.ArrayLike, kind: Similarity) -> Floats:
 
 
 def similarity_matrix(values: npt.ArrayLike, kind: Similarity = "cosine") -> Floats:
-    """Similarity of every pair of objects.
+    """Similarity of every pair of m objects with features (m, p), symmetric, shape (m, m).
 
-    Parameters
-    ----------
-    values
-        Features, shape (m, p).
-    kind
-        ``cosine``: of the rows minus their mean over these m objects. ``raw-cosine``: of the
-        rows. ``dot``: the dot product of the rows.
-
-    Returns
-    -------
-    Symmetric matrix, shape (m, m).
+    ``cosine``: of the rows minus their mean over these m objects. ``raw-cosine``: of the rows.
+    ``dot``: the dot product of the rows.
 
     Examples
     --------
@@ -73,84 +63,62 @@ def similarity_matrix(values: npt.ArrayLike, kind: Similarity = "cosine") -> Flo
     return np.asarray((product + product.T) / 2)
 
 
-def triplet_similarities(
-    values: npt.ArrayLike, triplets: Integers, kind: Similarity = "cosine"
+def set_similarities(
+    values: npt.ArrayLike,
+    items: Integers,
+    kind: Similarity = "cosine",
+    pairs: npt.ArrayLike = PAIRS,
 ) -> Floats:
-    """Pair similarities of each triplet in PAIRS order, shape (n, 3).
+    """Similarities within sets of k of the objects with features (m, p), shape (n, P).
 
-    Parameters
-    ----------
-    values
-        Features, shape (m, p).
-    triplets
-        Rows of ``values``, shape (n, 3).
-    kind
-        As in :func:`similarity_matrix`.
+    ``items`` are rows of the features, shape (n, k); ``pairs`` the places of both items of each
+    pair whose similarity is wanted, shape (P, 2).
     """
+    ends = [(items[:, a], items[:, b]) for a, b in np.asarray(pairs)]
     if len(np.asarray(values)) <= _LARGEST_MATRIX:
-        return np.stack(pair_similarities(similarity_matrix(values, kind), triplets), axis=1)
+        similarity = similarity_matrix(values, kind)
+        return np.stack([similarity[a, b] for a, b in ends], axis=1)
     rows = prepare(values, kind)
-    out = np.empty((len(triplets), 3))
-    for start in range(0, len(triplets), 8192):
-        part = triplets[start : start + 8192]
-        for column, (a, b) in enumerate(PAIRS):
-            out[start : start + 8192, column] = np.einsum(
-                "np,np->n", rows[part[:, a]], rows[part[:, b]]
-            )
-    return out
+    return np.stack([_products(rows, a, b) for a, b in ends], axis=1)
+
+
+def _products(rows: Floats, first: Integers, second: Integers) -> Floats:
+    """Dot products of rows, (n,), some at a time."""
+    parts = [slice(start, start + 8192) for start in range(0, len(first), 8192)]
+    found = [np.einsum("np,np->n", rows[first[part]], rows[second[part]]) for part in parts]
+    return np.concatenate(found) if found else np.empty(0)
 
 
 def candidate_pairs(candidate: "Candidate", ids: Sequence[str], pairs: Integers) -> Floats:
     """Similarity of each pair of objects, (n, 2), indices into ``ids``: shape (n,)."""
     rows = prepare(candidate.features.select(list(ids), candidate.name), candidate.similarity)
-    out = np.empty(len(pairs))
-    for start in range(0, len(pairs), 8192):
-        part = slice(start, start + 8192)
-        out[part] = np.einsum("np,np->n", rows[pairs[part, 0]], rows[pairs[part, 1]])
-    return out
+    return _products(rows, *pairs.T)
 
 
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
-_ENOUGH, _NEAR, _MOST_STEPS = 20_000, 1.5, 10
-"""Choices whose best temperature is within this factor of that of all, found in so many steps."""
+_TRIPLETS = Question("odd_one_out", 3)
 
 
-type Temperatures = float | Floats
+def choice_losses(
+    similarities: Floats,
+    answer: Integers,
+    temperature: float | Floats,
+    question: Question = _TRIPLETS,
+) -> Floats:
+    """Negative log-probability of each answer (n,) in nats, shape (n,).
 
-
-def _offered(similarities: Floats) -> Floats:
-    """Similarities of the pairs that answers keep: the first columns, shape (n, 2) or (n, 3)."""
-    return similarities[:, : int(np.isfinite(similarities[:1]).all(axis=0).sum())]
-
-
-def choice_losses(similarities: Floats, chosen: Integers, temperature: Temperatures) -> Floats:
-    """Negative log-probability of each choice in nats, shape (n,).
-
-    Taken from the log-probabilities, so that it stays finite where the probability underflows.
-
-    Parameters
-    ----------
-    similarities
-        Pair similarities in PAIRS order, shape (n, 3).
-    chosen
-        The item called odd, 0..2, shape (n,).
-    temperature
-        One for all, or that of each choice, shape (n,).
+    From the similarities of the question's pairs, shape (n, P), and one temperature, or that of
+    each choice. Finite also where the probability underflows.
     """
-    logs = log_choice(tuple(similarities.T), temperature)
-    return np.asarray(-np.choose(chosen, logs))
+    logs = log_set_choice(similarities, question, temperature)
+    return np.asarray(-logs[np.arange(len(answer)), answer])
 
 
-def accuracy_scores(similarities: Floats, chosen: Integers) -> Floats:
-    """Score of each choice: 1 if the odd one is named, 1/k if it is among k tied, else 0.
-
-    Parameters
-    ----------
-    similarities
-        Pair similarities in PAIRS order, shape (n, 3).
-    chosen
-        The item called odd, 0..2, shape (n,).
+def accuracy_scores(
+    similarities: Floats, answer: Integers, question: Question = _TRIPLETS
+) -> Floats:
+    """Score of each choice: 1 if its answer is the likeliest, 1/k if it is among k tied, else 0.
 
     Examples
     --------
@@ -158,82 +126,38 @@ def accuracy_scores(similarities: Floats, chosen: Integers) -> Floats:
     array([1. , 0.5])
     """
     # Scaled to the largest, so that what counts as tied does not depend on the features' unit.
-    scale = np.abs(_offered(similarities)).max(initial=0.0) or 1.0
-    kept = similarities[:, ::-1] / scale  # item k is odd when pair ODD[k] is the most alike
-    return expected_accuracy(kept, chosen)
+    scale = np.abs(similarities).max(initial=0.0) or 1.0
+    return expected_accuracy(log_set_choice(similarities / scale, question), answer)
 
 
-def fit_temperature(similarities: Floats, chosen: Integers) -> float:
+def fit_temperature(
+    similarities: Floats, answer: Integers, question: Question = _TRIPLETS
+) -> float:
     """Find the temperature with the smallest log-loss on these choices.
 
     The log-loss is convex in the inverse temperature, so there is one minimum; it lies at the
     border of a wide range where choices are perfectly predicted (smallest temperature) or
     contrary to the similarities (largest).
     """
-    offered = _offered(similarities)
-    spread = float(offered.std(axis=1).mean())
-    if spread <= 1e-12 * np.abs(offered).max(initial=1e-300):
-        return 1.0  # every triplet is tied: the temperature changes nothing
-
-    every = max(len(chosen) // _ENOUGH, 1)
-    found = _searched(similarities[::every], chosen[::every], spread)
-    if every > 1:  # some thousands say about where; Newton's steps over all go the rest
-        near = _newton(similarities, chosen, found)
-        found = near if near is not None else _searched(similarities, chosen, spread)
-    return found
-
-
-def _searched(similarities: Floats, chosen: Integers, spread: float) -> float:
-    """Best temperature within the whole range."""
+    spread = float(similarities.std(axis=1).mean())
+    if spread <= 1e-12 * np.abs(similarities).max(initial=1e-300):
+        return 1.0  # every set is tied: the temperature changes nothing
 
     def loss(log_temperature: float) -> float:
-        return float(choice_losses(similarities, chosen, spread * np.exp(log_temperature)).mean())
+        temperature = spread * np.exp(log_temperature)
+        return float(choice_losses(similarities, answer, temperature, question).mean())
 
     bounds = (-_WIDEST, _WIDEST)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return float(spread * np.exp(found.x))
 
 
-def _newton(similarities: Floats, chosen: Integers, temperature: float) -> float | None:
-    """Best temperature near one given; None where there is none near.
-
-    With b = 1 / temperature and p the choice probabilities, the slope of the loss in b is the
-    mean of sum(p s) - s(chosen), and its curvature the mean variance of s under p.
-    """
-    inverse = start = 1 / temperature
-    sides = tuple(similarities.T)
-    kept = np.choose(chosen, sides[::-1]).mean()  # item k is odd when pair ODD[k] is alike
-    offered = tuple(_offered(similarities).T)
-    for _ in range(_MOST_STEPS):
-        p = [np.exp(log) for log in log_choice(sides, 1 / inverse)][::-1]
-        mean = sum(weight * side for weight, side in zip(p, offered, strict=False))
-        square = sum(weight * side * side for weight, side in zip(p, offered, strict=False))
-        curvature = float((square - mean * mean).mean())
-        step = float(mean.mean() - kept) / curvature if curvature > 0 else np.inf
-        inverse -= step
-        if not start / _NEAR < inverse < start * _NEAR:
-            return None
-        if abs(step) <= 1e-4 * inverse:
-            return 1 / inverse
-    return None
-
-
-def halves_by_triplet(triplet: Integers, rng: np.random.Generator) -> Booleans:
-    """Random half of the choices; all those on one triplet fall on one side, shape (n,)."""
-    m = int(triplet.max(initial=-1)) + 1
-    if m < 2:
-        raise ValueError("fitting and scoring need at least two different triplets")
+def _halves(number: Integers, rng: np.random.Generator) -> Booleans:
+    """Random half of the choices; all those on one set fall on one side, shape (n,)."""
+    m = int(number.max(initial=-1)) + 1
     side = np.zeros(m, dtype=bool)
     side[rng.permutation(m)[: m // 2]] = True
-    return np.asarray(side[triplet])
-
-
-def cross_fitted_temperatures(similarities: Floats, chosen: Integers, first: Booleans) -> Floats:
-    """Temperature for each choice, fitted to the other half, shape (n,)."""
-    temperatures = np.empty(len(chosen))
-    for scored in (first, ~first):
-        temperatures[scored] = fit_temperature(similarities[~scored], chosen[~scored])
-    return temperatures
+    return np.asarray(side[number])
 
 
 @dataclass(frozen=True)
@@ -289,35 +213,29 @@ def check_names(candidates: Sequence[Candidate]) -> None:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's answers to n choices, each at the temperature fitted to other triplets."""
+    """A model's answers to n choices, each at the temperature fitted to other sets."""
 
     candidate: Candidate
     """The model."""
     hits: Floats
     """Accuracy of each choice (ties 1/k), shape (n,)."""
     probabilities: Floats
-    """Of the three items of each choice, shape (n, 3)."""
+    """Of the answers to each choice, shape (n, A)."""
     losses: Floats
     """Log-loss of each choice in nats, shape (n,)."""
     temperature: float
     """The one fitted to all choices, or that of the model where it is known."""
 
 
-def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:
-    """Pair similarities of the triplets judged, in PAIRS order, shape (n, 3); -inf: not offered.
-
-    Raises
-    ------
-    TwoalikeError
-        If the candidate has no features for a judged object.
-    """
-    used = np.zeros(len(judged.ids), dtype=bool)
-    used[judged.triplets] = True
-    values = candidate.features.select(
-        [judged.ids[row] for row in np.flatnonzero(used)], candidate.name
-    )
-    triplets = (np.cumsum(used) - 1)[judged.triplets]
-    return judged.only_options(triplet_similarities(values, triplets, candidate.similarity))
+def candidate_similarities(
+    candidate: Candidate, judged: Judgments, items: Integers | None = None
+) -> Floats:
+    """Similarities of the question's pairs within the sets judged, or within ``items``, (n, P)."""
+    items = judged.items if items is None else items
+    used, place = np.unique(items, return_inverse=True)
+    values = candidate.features.select([judged.ids[row] for row in used], candidate.name)
+    place = place.reshape(items.shape)
+    return set_similarities(values, place, candidate.similarity, judged.question.pairs)
 
 
 def score_choices(
@@ -325,38 +243,28 @@ def score_choices(
 ) -> list[Scored]:
     """Score each choice by every candidate.
 
-    Parameters
-    ----------
-    candidates
-        The models; their own temperature is used where it is known.
-
-    Raises
-    ------
-    TwoalikeError
-        If a candidate has no features for a judged object.
-    ValueError
-        If there are fewer than two different triplets.
+    A model's own temperature is used where it is known; otherwise that fitted to the other half of
+    the sets, or to all choices where they are about a single set.
     """
-    first = halves_by_triplet(judged.numbers[1], rng)
+    first = _halves(judged.number, rng)
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda candidate: _scored(candidate, judged, first), candidates))
 
 
 def _scored(candidate: Candidate, judged: Judgments, first: Booleans) -> Scored:
-    similarities = candidate_similarities(candidate, judged)
-    temperature = candidate.temperature
-    of_choices: Temperatures
-    if temperature is None:
-        of_choices = cross_fitted_temperatures(similarities, judged.chosen, first)
-        temperature = fit_temperature(similarities, judged.chosen)
-    else:
-        of_choices = temperature
+    similarities, answer = candidate_similarities(candidate, judged), judged.answer
+    temperature = candidate.temperature or fit_temperature(similarities, answer, judged.question)
+    of_choices = np.full(len(answer), temperature)
+    if candidate.temperature is None and first.any():
+        for scored in (first, ~first):
+            others = similarities[~scored], answer[~scored]
+            of_choices[scored] = fit_temperature(*others, judged.question)
     # Losses from the log-probabilities: finite also where the probability underflows.
-    logs = log_choice(tuple(similarities.T), of_choices)
+    logs = log_set_choice(similarities, judged.question, of_choices)
     return Scored(
         candidate,
-        hits=accuracy_scores(similarities, judged.chosen),
-        probabilities=np.exp(np.stack(logs, axis=1)),
-        losses=np.asarray(-np.choose(judged.chosen, logs)),
+        hits=accuracy_scores(similarities, answer, judged.question),
+        probabilities=np.exp(logs),
+        losses=np.asarray(-logs[np.arange(len(answer)), answer]),
         temperature=temperature,
     )

@@ -201,15 +201,10 @@ class TwoWayBootstrap:
         return JointEstimates(means, errors, deviations, scale, max(groups - 1, 1.0))
 
     def interval(self, scores: npt.ArrayLike, value: float | None = None) -> Interval:
-        """Interval of the mean of ``scores``.
+        """Interval of the mean of one number a judgment, shape (n,).
 
-        Parameters
-        ----------
-        scores
-            One number a judgment, shape (n,); for an estimate that is no mean, its linearisation
-            (the influence of each judgment), with the estimate itself as ``value``.
-        value
-            The estimate; the mean of the scores unless given.
+        For an estimate that is no mean: its linearisation (the influence of each judgment) as
+        ``scores``, with the estimate itself as ``value``.
         """
         scores = np.asarray(scores, dtype=np.float64)
         mean = float(scores.mean())
@@ -230,14 +225,8 @@ class TwoWayBootstrap:
     ) -> tuple[list[Interval], list[Interval]]:
         """Intervals of k weighted means, and of their differences to the first, by normals.
 
-        Parameters
-        ----------
-        values
-            Estimates, shape (k,).
-        influence
-            What each judgment adds to each estimate, shape (n, k); they sum to zero.
-        weights
-            Weight of each judgment in the means, shape (n,); they sum to one.
+        ``influence`` is what each judgment adds to each of the ``values``, (n, k), and sums to
+        zero; ``weights`` are those of the judgments in the means, (n,), and sum to one.
         """
         rest, errors = self._independent(weights), influence.T
         gains = self._variance(errors - errors[:1]) / rest

@@ -189,29 +189,16 @@ def by_subset(
 ) -> list[dict[str, SubsetScores]]:
     """Accuracy and log-loss within each subset, such as each level of abstraction.
 
-    Parameters
-    ----------
-    scores
-        Of each model the accuracy and the log-loss of each choice, shape (n,) each.
-    subset_of
-        Subset of each choice, "" for none, shape (n,).
-
-    Returns
-    -------
-    Of each model: subset -> scores; levels and kinds of triplets in their usual order.
+    Of each model (``scores``) the accuracy and log-loss of each choice, (n,) each; ``subset_of``
+    names the subset of each choice, "" for none. Levels and kinds of triplets come in their usual
+    order.
     """
     subsets = ((name, subset_of == name) for name in subset_names(subset_of))
     return _parts(scores, subsets, boot)
 
 
 def subset_names(subset_of: npt.NDArray[np.str_]) -> list[str]:
-    """Names of the subsets, levels and kinds of triplets in their usual order.
-
-    Examples
-    --------
-    >>> subset_names(np.array(["within", "", "between", "within"]))
-    ['within', 'between']
-    """
+    """Names of the subsets, levels and kinds of triplets in their usual order."""
     order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
     names = set(np.unique(subset_of).tolist()) - {""}
     return sorted(names, key=lambda name: (order.get(name, 9), name))
@@ -237,19 +224,6 @@ def by_category(
         Objects shown, 0..m-1, shape (n, 3).
     labels
         Category of each object, "" for none, length m.
-
-    Returns
-    -------
-    Of each model: category -> scores.
-
-    Examples
-    --------
-    >>> triplets = np.array([[0, 1, 2], [1, 2, 3], [0, 1, 3]])
-    >>> boot = TwoWayBootstrap(np.array([0, 1, 1]), triplets, np.random.default_rng(0))
-    >>> hits = np.array([1.0, 0.0, 1.0])
-    >>> found = by_category([(hits, hits)], triplets, ["cat", "cat", "fox", "owl"], boot)[0]
-    >>> {name: (of.choices, round(of.accuracy.value, 2)) for name, of in found.items()}
-    {'cat': (3, 0.67), 'fox': (2, 0.5), 'owl': (2, 0.5)}
     """
     names, codes = np.unique(np.asarray(labels), return_inverse=True)
     shown = codes[triplets]
@@ -260,23 +234,10 @@ def by_category(
 def by_participant(
     hits: Floats, losses: Floats, participants: Integers, names: Sequence[str]
 ) -> dict[str, PersonScores]:
-    """Accuracy and log-loss of each participant's choices.
+    """Accuracy and log-loss of each participant's choices, of those who chose.
 
     The intervals are those of the participant's own choices (Wilson's for the accuracy, Student's
     t for the log-loss; None for one choice): what more choices of this person would give.
-
-    Parameters
-    ----------
-    hits, losses
-        Scores of each choice, shape (n,) each.
-    participants
-        Participant of each choice, 0..P-1, shape (n,).
-    names
-        Participants' names, length P.
-
-    Returns
-    -------
-    Participant -> scores, for those who chose.
 
     Examples
     --------
@@ -326,12 +287,7 @@ def _gap_closed(
 def compare_choices(
     scored: Sequence[Scored], judged: Judgments, boot: TwoWayBootstrap
 ) -> list[ChoiceScores]:
-    """Set the scores of every model on the same choices side by side.
-
-    Returns
-    -------
-    Scores of each model, in their order.
-    """
+    """Scores of every model on the same choices, in their order."""
     ceilings = [of.hits for of in scored if of.candidate.role == "ceiling"]
     base = scored[0]
     results: list[ChoiceScores] = []
@@ -372,25 +328,9 @@ def compare_structure(
 ) -> tuple[People, list[PeopleScores]]:
     """Rank correlation of every candidate's dissimilarities with people's.
 
-    Pairs that nobody judged are left out, and so are people who have too few pairs in common
-    with others for a unit; both are counted.
-
-    Parameters
-    ----------
-    candidates
-        The models.
-    rdm
-        People's dissimilarities, with object ids; NaN where a person did not judge a pair.
-
-    Returns
-    -------
-    People's agreement with each other, and the scores of every candidate.
-
-    Raises
-    ------
-    TwoalikeError
-        If a candidate has no features for one of the objects, people have too few pairs in
-        common, or all pairs are equally dissimilar to them.
+    Pairs that nobody judged (NaN) are left out, and so are people who have too few pairs in common
+    with others for a unit; both are counted. Returns people's agreement with each other, and the
+    scores of every candidate.
     """
     return joint_structure(candidates, rdm, rng)[:2]
 
@@ -426,13 +366,7 @@ def joint_structure(
 
 
 def compare_people(rdm: RdmTable) -> tuple[People, Booleans]:
-    """How far people's dissimilarities agree with each other; and who is usable, (participants,).
-
-    Raises
-    ------
-    TwoalikeError
-        If people have too few pairs in common, or all pairs are equally dissimilar to them.
-    """
+    """How far people's dissimilarities agree; and who is usable, shape (participants,)."""
     vectors = upper(rdm.values)
     usable = usable_people(vectors)
     people = vectors[usable]

@@ -42,14 +42,7 @@ _ROUNDING = 1e-10
 
 
 def difference_variances(covariance: Floats) -> Floats:
-    """Variance of the difference of every two of k, exactly 0 for equal ones, shape (k, k).
-
-    Examples
-    --------
-    >>> difference_variances(np.array([[1.0, 0.5], [0.5, 2.0]]))
-    array([[0., 2.],
-           [2., 0.]])
-    """
+    """Variance of the difference of every two of k, exactly 0 for equal ones, shape (k, k)."""
     own = np.diagonal(covariance)
     both = own[:, None] + own
     variances = both - covariance - covariance.T
@@ -75,15 +68,7 @@ class Comparisons:
         return np.asarray(np.nan_to_num(self.p, nan=1.0) <= 1 - self.level)
 
     def ranks(self, *, high_is_good: bool = True) -> list[tuple[int, int]]:
-        """Smallest and largest rank that each network may have; 1 is the best.
-
-        Examples
-        --------
-        >>> apart = np.array([[0.0, 2.0, 3.0], [-2.0, 0.0, 1.0], [-3.0, -1.0, 0.0]])
-        >>> p = np.array([[1, 0.01, 0.01], [0.01, 1, 0.3], [0.01, 0.3, 1]])
-        >>> Comparisons(apart, np.full((3, 3), 1.5), p, 0.95).ranks()
-        [(1, 1), (2, 3), (2, 3)]
-        """
+        """Smallest and largest rank that each network may have; 1 is the best."""
         gain = self.difference if high_is_good else -self.difference
         better = (self.differs & (gain > 0)).sum(axis=1)
         worse = (self.differs & (gain < 0)).sum(axis=1)
@@ -118,19 +103,11 @@ class JointEstimates:
         return cls(values, errors, deviations, errors, freedom)
 
     def compare(self, against: int | None = None, level: float = 0.95) -> Comparisons:
-        """Compare every two networks, or all with one that was named beforehand.
+        """Compare every two networks, or all with one (0..k-1) that was named beforehand.
 
-        Parameters
-        ----------
-        against
-            Number of the one, 0..k-1; None: all pairs.
-        level
-            Probability that all intervals hold the truth.
-
-        Returns
-        -------
-        A difference is in none of the resamples' tails exactly if its interval holds 0: p is at
-        most 1 - ``level`` where it does not.
+        ``level`` is the probability that all intervals hold the truth. A difference is in none of
+        the resamples' tails exactly if its interval holds 0: p is at most 1 - ``level`` where it
+        does not.
         """
         k = len(self.values)
         family = ~np.eye(k, dtype=bool)

@@ -1,4 +1,4 @@
-"""Choices of one kind as arrays, and the groups of them that are scored apart.
+"""Choices that answer one question as arrays, and the groups of them that are scored apart.
 
 Things that occur repeatedly (the same triplet, the same person on the same pair) get numbers:
 sorting rows of integers takes seconds for a million judgments; as single integers, or without
@@ -14,25 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import OPTIONS, ChoiceKind, odd_item
+from twoalike.choice import OPTIONS, ChoiceKind, Question, SetKind
 from twoalike.judgments import ITEMS, is_scored, object_index, participant_index
-from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, counted
+from twoalike.study import MISSING, Booleans, Integers, TwoalikeError, counted
 
 _ROOMY = 4
 """A table of all possible codes is quicker than sorting while it is at most so many times n."""
 
 
 def group_numbers(*columns: Integers) -> Integers:
-    """Give equal rows of the columns one number, in the order of the rows sorted.
-
-    Parameters
-    ----------
-    columns
-        Whole numbers from 0, shape (n,) each.
-
-    Returns
-    -------
-    Numbers 0, 1, ... without gaps, shape (n,).
+    """Give equal rows of columns of whole numbers from 0, (n,) each, one number, rows sorted.
 
     Examples
     --------
@@ -66,12 +57,7 @@ def _without_gaps(code: Integers) -> Integers:
 
 
 def first_of(numbers: Integers) -> Integers:
-    """Place where each number occurs first, shape (m,).
-
-    Parameters
-    ----------
-    numbers
-        0, 1, ..., m-1 without gaps, shape (n,).
+    """Place where each of the numbers 0, 1, ..., m-1, (n,), occurs first, shape (m,).
 
     Examples
     --------
@@ -84,12 +70,7 @@ def first_of(numbers: Integers) -> Integers:
 
 
 def first_and_again(judge: Integers, number: Integers) -> tuple[Integers, Integers, Integers]:
-    """Find answers of one person about the same thing.
-
-    Parameters
-    ----------
-    judge, number
-        Who answered, and about what, from 0, shape (n,) each.
+    """Find answers of one person (``judge``) about the same thing (``number``), from 0, (n,) each.
 
     Returns
     -------
@@ -108,51 +89,12 @@ def first_and_again(judge: Integers, number: Integers) -> tuple[Integers, Intege
     return first, order[again], order[again + 1]
 
 
-def triplet_numbers(
-    triplets: Integers, kind: ChoiceKind = "odd_one_out"
-) -> tuple[Integers, Integers]:
-    """Different triplets, whatever the order in which their objects were shown.
-
-    Parameters
-    ----------
-    triplets
-        Objects shown, from 0, shape (n, 3).
-    kind
-        With the same three objects, anchored choices are different ones if their references, the
-        first objects, differ.
-
-    Returns
-    -------
-    Triplets in ascending order, rows sorted (references stay first) and unique, shape (m, 3); the
-    row of each judgment's triplet, shape (n,).
-
-    Examples
-    --------
-    >>> triplet_numbers(np.array([[4, 2, 9], [9, 4, 2], [0, 1, 2]]))
-    (array([[0, 1, 2],
-           [2, 4, 9]]), array([1, 1, 0]))
-    """
-    rows = np.array(triplets, dtype=np.int64)
-    rows[:, 3 - OPTIONS[kind] :].sort(axis=1)
-    number = group_numbers(*rows.T)
-    unique = np.empty((int(number.max(initial=-1)) + 1, 3), dtype=np.int64)
-    unique[number] = rows
-    return unique, number
-
-
 KINDS = ("within", "boundary", "between")
 """Kind of a triplet by the number of different labels of its objects: one, two, three."""
 
 
 def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.str_]:
-    """Kind of each triplet at one level of labels, "" where an object has none, shape (n,).
-
-    Parameters
-    ----------
-    labels
-        Label of each object (``n/a`` for none), length m.
-    triplets
-        Objects, 0..m-1, shape (n, 3).
+    """Kind of each triplet (n, 3) by the labels of m objects, "" where one has none (``n/a``).
 
     Examples
     --------
@@ -169,12 +111,12 @@ def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.s
 
 @dataclass(frozen=True)
 class Judgments:
-    """Choices of one kind."""
+    """Choices that answer one question about sets of k items; a triplet is a set of three."""
 
-    triplets: Integers
-    """Objects shown, indices into ``ids``, shape (n, 3); of anchored ones the reference first."""
-    chosen: Integers
-    """Place of the odd one in 0..2, shape (n,): the item outside the pair that was kept."""
+    items: Integers
+    """Objects shown, indices into ``ids``, shape (n, k); where there is a reference it is first."""
+    answer: Integers
+    """Which of the question's answers was given, shape (n,)."""
     participants: Integers
     """Participant of each choice, 0..P-1, shape (n,)."""
     ids: tuple[str, ...]
@@ -184,40 +126,56 @@ class Judgments:
     (n,); such as ``level`` -> coarse, fine, boundary."""
     known_people: bool = True
     """Whether the judgments name their participants; otherwise all numbers are 0."""
-    kind: ChoiceKind = "odd_one_out"
+    question: Question = Question("odd_one_out", 3)
     """What was asked."""
+
+    @property
+    def kind(self) -> SetKind:
+        """Kind of the question."""
+        return self.question.kind
 
     @property
     def options(self) -> int:
         """Number of answers to choose from."""
-        return OPTIONS[self.kind]
-
-    @property
-    def chance(self) -> float:
-        """Accuracy of guesses."""
-        return 1 / self.options
-
-    def only_options(self, similarities: Floats) -> Floats:
-        """Set the similarity of a pair that no answer keeps to -inf; pairs in PAIRS order."""
-        similarities[:, self.options :] = -np.inf
-        return similarities
+        return len(self.question.answers)
 
     @cached_property
-    def numbers(self) -> tuple[Integers, Integers]:
-        """Different triplets, shape (m, 3), and that of each choice, shape (n,); sorted once."""
-        return triplet_numbers(self.triplets, self.kind)
+    def _sorted(self) -> tuple[Integers, Integers, Integers]:
+        items, answer = self.question.in_order(self.items, self.answer)
+        number = group_numbers(*items.T)
+        return items[first_of(number)], number, answer
+
+    @property
+    def sets(self) -> Integers:
+        """Different sets, whatever the order shown: items ascending, a reference first, (m, k)."""
+        return self._sorted[0]
+
+    @property
+    def number(self) -> Integers:
+        """Set that each choice is about, 0..m-1, shape (n,)."""
+        return self._sorted[1]
+
+    @property
+    def given(self) -> Integers:
+        """Answer to the question about the set as :attr:`sets` has it, shape (n,)."""
+        return self._sorted[2]
+
+    @property
+    def things(self) -> Integers:
+        """What choices share, (n, 3) or (n, 1): objects of triplets, of more items the set."""
+        return self.items if self.items.shape[1] == 3 else self.number[:, None]
 
     def with_labels(self, labels: Mapping[str, Sequence[str]]) -> "Judgments":
         """Add a group a level of labels (m of them): within, boundary and between its classes."""
-        kinds = {level: triplet_kinds(of, self.triplets) for level, of in labels.items()}
+        kinds = {level: triplet_kinds(of, self.items) for level, of in labels.items()}
         return replace(self, groups={**self.groups, **kinds})
 
     def within(self, rows: Booleans) -> "Judgments":
         """Only some of the choices, shape (n,), in no group."""
         return replace(
             self,
-            triplets=self.triplets[rows],
-            chosen=self.chosen[rows],
+            items=self.items[rows],
+            answer=self.answer[rows],
             participants=self.participants[rows],
             groups={},
         )
@@ -234,27 +192,11 @@ def judgments_of(
     kind: ChoiceKind = "odd_one_out",
     ids: Collection[str] | None = None,
 ) -> tuple[Judgments, dict[str, int], pd.DataFrame]:
-    """Take the choices of one kind from a table that was read before.
+    """Take the main and repeated choices of one kind from a table that was read before.
 
-    Parameters
-    ----------
-    table
-        Choices of any kind.
-    path
-        What error messages call the table.
-    kind
-        Choices to take.
-    ids
-        Objects that every network has features of; choices of others are left out. None: all.
-
-    Returns
-    -------
-    The main and repeated choices; the number of those left out by reason; the rows taken.
-
-    Raises
-    ------
-    TwoalikeError
-        If too few are left: no choice, or a single triplet.
+    ``path`` is what error messages call the table; choices of objects not in ``ids``, of which
+    every network has features, are left out. Returns the choices; the number left out by reason;
+    the rows.
     """
     of_kind = (table["kind"] == kind).to_numpy(dtype=bool)
     taken = is_scored(table, kind)
@@ -275,18 +217,19 @@ def judgments_of(
     rows = table[taken].reset_index(drop=True)
     listed = [str(name) for name in rows[ITEMS[0]].cat.categories]
     featured = listed if ids is None else [name for name in listed if name in ids]
-    triplets, chosen, objects = object_index(rows, featured)
+    items, chosen, objects = object_index(rows, featured)
     participants, names = participant_index(rows)
+    question = Question(kind, 3)
     judged = Judgments(
-        triplets,
-        odd_item(chosen, kind == "anchored"),
+        items,
+        question.answer_of(chosen),
         participants,
         objects,
         _levels(rows),
         tuple(names) != ("unknown",),
-        kind,
+        question,
     )
-    if len(judged.numbers[0]) < 2:
+    if len(judged.sets) < 2:
         remedy = "The temperature is fitted on one half of the triplets and scored on the other."
         if len(rows) < n:
             remedy = f"Compute features of the judged objects under their ids. {remedy}"
@@ -294,7 +237,7 @@ def judgments_of(
             where=path,
             expected=f"{name} judgments of at least two different triplets of objects that all "
             "networks have features of",
-            found=f"{counted(len(judged.numbers[0]), 'triplet')}, in {len(rows)} of "
+            found=f"{counted(len(judged.sets), 'triplet')}, in {len(rows)} of "
             f"{counted(n, 'judgment')}",
             remedy=remedy,
         )

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from twoalike.evaluation._choices import Candidate, candidate_pairs
+from twoalike.evaluation._clusters import TwoWayBootstrap
 from twoalike.evaluation._estimates import (
     Correlation,
     CorrelationEstimate,
@@ -73,12 +74,6 @@ class PersonCeiling(Measured):
     people: dict[str, Span]
     """Person -> both."""
 
-    @classmethod
-    def of(cls, people: Mapping[str, Span]) -> Self:
-        """Average both over people."""
-        lower, upper = ([getattr(one, end) for one in people.values()] for end in ("low", "high"))
-        return cls(lower=float(np.mean(lower)), upper=float(np.mean(upper)), people=dict(people))
-
 
 class PredictedJudgments(Measured):
     """Log-loss of judgments under a fitted embedding, with people's own thresholds and noise."""
@@ -116,14 +111,8 @@ def with_features(
 class PairShares:
     """What people say of N different pairs of objects: a number for each pair that one judged.
 
-    Attributes
-    ----------
-    ids
-        The objects that were judged.
-    pairs
-        Both objects of each pair, indices into ``ids``, shape (N, 2).
-    own
-        Person -> places among the pairs, ascending, and the numbers, shape (n,) each.
+    ``pairs`` (N, 2) are indices into ``ids``; ``own`` gives each person's places among the pairs,
+    ascending, and numbers, (n,) each.
     """
 
     ids: tuple[str, ...]
@@ -200,6 +189,75 @@ class PairShares:
 
         left_out = groups_left_out(len(people), rng, without)
         return paired_intervals(values, left_out, values + changes.T)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What a person said in a trial: places among all pairs, and answers, shape (n,) each."""
+
+    person: str
+    pairs: Integers
+    answers: Any
+
+
+type Agreement = Callable[[Floats, Any], tuple[float, Floats, Floats]]
+"""Of predictions and answers of a trial, (n,) each: how well they agree, the influence of each pair
+on that, and its weight; weights sum to one, and weighted influences to zero."""
+
+
+def over_people(
+    data: PairShares, trials: Sequence[Trial], owns: Floats, agreement: Agreement
+) -> tuple[dict[str, Floats], list[Interval], list[Interval]]:
+    """Agreement of k networks, whose similarities are (k, N), with people's trials.
+
+    Returns
+    -------
+    Mean over the trials of each person, (k,); intervals of the means over people, and of their
+    differences to the first network, for other people and other objects.
+    """
+    names = {name: k for k, name in enumerate(dict.fromkeys(of.person for of in trials))}
+    people = np.array([names[of.person] for of in trials])
+    of_person = np.bincount(people)
+    values, influences, weights = np.empty((len(trials), len(owns))), [], []
+    for row, of in enumerate(trials):
+        found = [agreement(own[of.pairs], of.answers) for own in owns]
+        values[row] = [value for value, *_ in found]
+        weight = found[0][2] / (of_person[people[row]] * len(names))
+        influence = np.stack([each for _, each, _ in found], axis=1) + values[row]
+        influences.append(weight[:, None] * influence)
+        weights.append(weight)
+    each = {name: values[people == k].mean(axis=0) for name, k in names.items()}
+    mean, weight = np.mean(list(each.values()), axis=0), np.concatenate(weights)
+    pairs = data.pairs[np.concatenate([of.pairs for of in trials])]
+    boot = TwoWayBootstrap(np.repeat(people, [len(of.pairs) for of in trials]), pairs)
+    influence = np.concatenate(influences) - weight[:, None] * mean
+    return each, *boot.intervals(mean, influence, weight)
+
+
+def person_ceiling(
+    data: PairShares,
+    trials: Sequence[Trial],
+    agreement: Agreement,
+    enough: Callable[[Any], bool],
+) -> PersonCeiling | None:
+    """Agreement of the mean of the others, and of all, with each person's own trials.
+
+    Over the pairs that others judged too, where these are ``enough``; None where nobody has any.
+    """
+    ends: dict[str, list[tuple[float, float]]] = {}
+    for of in trials:
+        own = np.searchsorted(data.own[of.person][0], of.pairs)
+        others = data.of_others(of.person)[own]
+        shared = ~np.isnan(others)
+        if enough(of.answers[shared]):
+            low = agreement(others[shared], of.answers[shared])[0]
+            high = agreement(data.mean[of.pairs], of.answers)[0]
+            ends.setdefault(of.person, []).append((low, high))
+    if not ends:
+        return None
+    people = {name: Span(*np.mean(each, axis=0).tolist()) for name, each in ends.items()}
+    lower, upper = np.mean([(of.low, of.high) for of in people.values()], axis=0).tolist()
+    return PersonCeiling(lower=lower, upper=upper, people=people)
 
 
 def groups_left_out(

@@ -26,7 +26,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.evaluation._choices import Candidate
-from twoalike.evaluation._clusters import TwoWayBootstrap
 from twoalike.evaluation._estimates import (
     Correlation,
     CorrelationEstimate,
@@ -34,7 +33,6 @@ from twoalike.evaluation._estimates import (
     Interval,
     Measured,
     Share,
-    Span,
 )
 from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._per_person import (
@@ -44,6 +42,9 @@ from twoalike.evaluation._per_person import (
     PersonCeiling,
     PersonCorrelations,
     PredictedJudgments,
+    Trial,
+    over_people,
+    person_ceiling,
     with_features,
 )
 from twoalike.evaluation._structure import (
@@ -52,7 +53,6 @@ from twoalike.evaluation._structure import (
     object_changes,
     paired_intervals,
     rho_a,
-    spearman,
     spearman_with_influence,
 )
 from twoalike.judgments import RatingSource, rating_sources
@@ -111,22 +111,8 @@ def score_ratings(
 ) -> RatingResults:
     """Score networks on the main and repeated ratings of a table.
 
-    Parameters
-    ----------
-    candidates
-        The networks; ratings of objects that one has no features of are left out and counted.
-    ratings
-        Table of ratings.
-
-    Returns
-    -------
-    Scores of each network and agreement of people; ``missing`` says what could not be estimated.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than :data:`FEWEST_PAIRS` different pairs of objects with features were rated, or
-        all of them alike.
+    Ratings of objects that one network has no features of are left out and counted; ``missing``
+    says what could not be estimated.
 
     Examples
     --------
@@ -144,16 +130,18 @@ def score_ratings(
     used = with_features(judged, ("item_a", "item_b"), candidates, "ratings")
     sources, ids = rating_sources(used)
     data = _gathered(sources, ids)
-    owns = data.similarities(candidates)
     missing: dict[str, str] = {}
-    ceiling = _ceiling(data, missing)
+    trials = [Trial(rater, *own) for rater, own in data.own.items()]
+    ceiling = person_ceiling(data, trials, _agreement_of, _enough)
+    if ceiling is None:
+        missing["ceiling"] = f"needs a rater of {FEWEST_PAIRS} pairs that others rated too"
     return RatingResults(
         participants=len({source.participant for source in sources}),
         objects=len(data.ids),
         left_out=len(judged) - len(used),
         ratings=len(used),
         pairs=len(data.pairs),
-        models=_scores(candidates, data, owns, rng, missing),
+        models=_scores(candidates, data, trials, rng, missing),
         ceiling=ceiling,
         repeats=_repeats(sources, missing),
         missing=missing,
@@ -188,13 +176,20 @@ def _gathered(sources: Sequence[RatingSource], ids: Sequence[str]) -> PairShares
 def _scores(
     candidates: Sequence[Candidate],
     data: PairShares,
-    owns: Floats,
+    trials: Sequence[Trial],
     rng: np.random.Generator,
     missing: dict[str, str],
 ) -> tuple[RatingScores, ...]:
-    """Correlations of every network; ``owns`` (k, N) are its similarities."""
+    """Correlations of every network with the mean rater and with each."""
+    owns = data.similarities(candidates)
     intervals, gains = data.correlations(owns, rng)
-    single, of_means = _with_each(data, owns, missing)
+    trials = [of for of in trials if _enough(of.answers)]
+    single: dict[str, Floats] = {}
+    of_means: list[Interval] | None = None
+    if trials:
+        single, of_means, _ = over_people(data, trials, owns, _agreement_of)
+    else:
+        missing["per_person"] = f"needs a rater of {FEWEST_PAIRS} pairs or more"
     results = []
     for number, candidate in enumerate(candidates):
         each = {label: float(value[number]) for label, value in single.items()}
@@ -213,42 +208,14 @@ def _scores(
     return tuple(results)
 
 
-def _with_each(
-    data: PairShares, owns: Floats, missing: dict[str, str]
-) -> tuple[dict[str, Floats], list[Interval] | None]:
-    """Correlations with each rater of enough pairs, (k,) each, and intervals of their means."""
-    single: dict[str, Floats] = {}
-    enough = {one: own for one, own in data.own.items() if len(own[0]) >= FEWEST_PAIRS}
-    if not enough:
-        missing["per_person"] = f"needs a rater of {FEWEST_PAIRS} pairs or more"
-        return single, None
-    influences = []
-    for rater, (place, share) in enough.items():
-        found = [spearman_with_influence(own[place], share) for own in owns]
-        single[rater] = np.array([value for value, _ in found])
-        influences.append(np.stack([each for _, each in found], axis=1) + single[rater])
-    counts = [len(place) for place, _ in enough.values()]
-    mean = np.mean(list(single.values()), axis=0)
-    weight = 1 / (len(enough) * np.repeat(counts, counts))
-    pairs = data.pairs[np.concatenate([place for place, _ in enough.values()])]
-    answers = TwoWayBootstrap(np.repeat(np.arange(len(enough)), counts), pairs)
-    influence = weight[:, None] * (np.concatenate(influences) - mean)
-    return single, answers.intervals(mean, influence, weight)[0]
+def _agreement_of(predicted: Floats, share: Floats) -> tuple[float, Floats, Floats]:
+    """Rank correlation, and the influences of the pairs, which count alike."""
+    value, influence = spearman_with_influence(predicted, share)
+    return value, influence, np.full(len(share), 1 / len(share))
 
 
-def _ceiling(data: PairShares, missing: dict[str, str]) -> PersonCeiling | None:
-    """Correlation of each rater with the mean of the others and of all."""
-    people: dict[str, Span] = {}
-    for rater, (place, share) in data.own.items():
-        others = data.of_others(rater)
-        shared = ~np.isnan(others)
-        if shared.sum() >= FEWEST_PAIRS:
-            low = spearman(share[shared], others[shared])
-            people[rater] = Span(low, spearman(share, data.mean[place]))
-    if not people:
-        missing["ceiling"] = f"needs a rater of {FEWEST_PAIRS} pairs that others rated too"
-        return None
-    return PersonCeiling.of(people)
+def _enough(shares: Floats) -> bool:
+    return len(shares) >= FEWEST_PAIRS
 
 
 def _repeats(sources: Sequence[RatingSource], missing: dict[str, str]) -> RepeatedRatings | None:

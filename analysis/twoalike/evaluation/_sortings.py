@@ -19,15 +19,14 @@ doi:10.2307/2531595).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from twoalike.evaluation._choices import Candidate
-from twoalike.evaluation._clusters import TwoWayBootstrap
 from twoalike.evaluation._estimates import (
     CorrelationEstimate,
     Count,
@@ -36,7 +35,6 @@ from twoalike.evaluation._estimates import (
     Quantity,
     Share,
     ShareEstimate,
-    Span,
 )
 from twoalike.evaluation._per_person import (
     Difference,
@@ -44,11 +42,14 @@ from twoalike.evaluation._per_person import (
     PairShares,
     PersonCeiling,
     PredictedJudgments,
+    Trial,
+    over_people,
+    person_ceiling,
     with_features,
 )
 from twoalike.evaluation._structure import paired_intervals
 from twoalike.judgments import Sorting, sortings_of
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
+from twoalike.study import Booleans, Floats, TwoalikeError, counted
 from twoalike.tables import JUDGED
 
 FEWEST_COMMON = 5
@@ -100,82 +101,33 @@ class SortingResults(JudgedBy):
     """How well the fitted embedding predicts the piles."""
 
 
-def adjusted_rand(first: Integers, second: Integers) -> float:
-    """Agreement of two sortings of n items, corrected for chance.
-
-    Parameters
-    ----------
-    first, second
-        Pile of each item, from 0, shape (n,).
-
-    Returns
-    -------
-    1 for the same piles, about 0 for unrelated ones.
-
-    References
-    ----------
-    Hubert & Arabie (1985), doi:10.1007/BF01908075.
-
-    Examples
-    --------
-    >>> adjusted_rand(np.array([1, 1, 2, 2]), np.array([5, 5, 3, 3]))
-    1.0
-    """
-
-    def pairs(sizes: Floats) -> float:
-        return float((sizes * (sizes - 1) / 2).sum())
-
-    table = np.zeros((first.max() + 1, second.max() + 1))
-    np.add.at(table, (first, second), 1)
-    together, rows, columns = pairs(table.ravel()), pairs(table.sum(1)), pairs(table.sum(0))
-    expected = rows * columns / pairs(np.array([float(len(first))]))
-    most = (rows + columns) / 2
-    return 1.0 if most == expected else (together - expected) / (most - expected)
-
-
 def area_under_curve(scores: Floats, same: Booleans) -> tuple[float, Floats]:
-    """Probability that a pair of one pile scores higher than one of different piles; ties by half.
+    """Area under the curve of scores (n,) for pairs that share a pile (n,), of which some do not.
 
-    Parameters
-    ----------
-    scores
-        Shape (n,).
-    same
-        Which pairs share a pile; some do and some do not, shape (n,).
-
-    Returns
-    -------
-    The area; the placement of each pair, (n,): the share of pairs of the other kind that it beats
-    (of a pair of one pile), or that beat it.
+    Also returns the placement of each pair, (n,): the share of pairs of the other kind that it
+    beats (of a pair of one pile), or that beat it.
 
     Examples
     --------
     >>> area_under_curve(np.array([0.9, 0.2, 0.5, 0.2]), np.array([True, True, False, False]))
     (0.625, array([1.  , 0.25, 0.5 , 0.75]))
     """
-    placement = np.empty(len(scores))
-    own = {kind: np.sort(scores[same == kind]) for kind in (True, False)}
-    for kind, others in ((True, own[False]), (False, own[True])):
-        mine = scores[same == kind]
-        below = np.searchsorted(others, mine, side="left")
-        within = np.searchsorted(others, mine, side="right")
-        share = (below + within) / (2 * len(others))
-        placement[same == kind] = share if kind else 1 - share
-    return float(placement[same].mean()), placement
+    ranks, n = rankdata(scores), int(same.sum())
+    beaten = np.empty(len(scores))
+    beaten[same] = (ranks[same] - rankdata(scores[same])) / (len(scores) - n)
+    beaten[~same] = 1 - (ranks[~same] - rankdata(scores[~same])) / n
+    return float(beaten[same].mean()), beaten
 
 
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """Pairs of one trial, places among all (n,), and which of them share a pile (n,)."""
+def _agreement_of(predicted: Floats, same: Booleans) -> tuple[float, Floats, Floats]:
+    """Area, and influences: each kind of pairs has half the weight of the trial."""
+    area, placement = area_under_curve(predicted, same)
+    return area, 2 * (placement - area), 1 / (2 * np.where(same, same.sum(), (~same).sum()))
 
-    person: str
-    pairs: Integers
-    same: Booleans
 
-    @property
-    def decided(self) -> bool:
-        """Whether there are pairs of both kinds."""
-        return bool(self.same.any() and not self.same.all())
+def _decided(same: Booleans) -> bool:
+    """Whether there are pairs of both kinds."""
+    return bool(same.any() and not same.all())
 
 
 def score_sortings(
@@ -183,21 +135,8 @@ def score_sortings(
 ) -> SortingResults:
     """Score networks on the main and repeated trials of a table.
 
-    Parameters
-    ----------
-    candidates
-        The networks; objects that one has no features of are left out of the trials and counted.
-    sortings
-        Table of sortings.
-
-    Returns
-    -------
-    Scores of each network and agreement of people; ``missing`` says what could not be estimated.
-
-    Raises
-    ------
-    TwoalikeError
-        If no trial has pairs of one pile and of different piles, of objects with features.
+    Objects that one network has no features of are left out of the trials and counted; ``missing``
+    says what could not be estimated.
 
     Examples
     --------
@@ -218,7 +157,10 @@ def score_sortings(
     on_people, on_pairs = rng.spawn(2)
     missing: dict[str, str] = {}
     agreement, repeats = _agreement(trials, list(data.own), on_pairs, missing)
-    decided = [trial for trial in placed if trial.decided]
+    decided = [trial for trial in placed if _decided(trial.answers)]
+    ceiling = person_ceiling(data, decided, _agreement_of, _decided)
+    if ceiling is None:
+        missing["ceiling"] = "needs a person whose pairs of objects others sorted too"
     return SortingResults(
         participants=len(data.own),
         objects=len(data.ids),
@@ -227,21 +169,21 @@ def score_sortings(
         undecided=len(trials) - len(decided),
         pairs=len(data.pairs),
         models=_scores(candidates, data, decided, on_people),
-        ceiling=_ceiling(data, decided, missing),
+        ceiling=ceiling,
         agreement=agreement,
         repeats=repeats,
         missing=missing,
     )
 
 
-def _gathered(trials: Sequence[Sorting], ids: Sequence[str]) -> tuple[PairShares, list[_Trial]]:
+def _gathered(trials: Sequence[Sorting], ids: Sequence[str]) -> tuple[PairShares, list[Trial]]:
     """Gather the pairs of all trials; refuse trials that order nothing."""
     parts = []
     for trial in trials:
         i, j = np.triu_indices(len(trial.items), 1)
         pairs = np.stack([trial.items[i], trial.items[j]], axis=1)
         parts.append((trial.participant, pairs, trial.piles[i] == trial.piles[j]))
-    if all(same.all() or not same.any() for _, _, same in parts):
+    if not any(_decided(same) for _, _, same in parts):
         raise TwoalikeError(
             where="sortings",
             expected="a trial with two objects in one pile and two in different ones, which all "
@@ -250,20 +192,18 @@ def _gathered(trials: Sequence[Sorting], ids: Sequence[str]) -> tuple[PairShares
             remedy="Compute features of the sorted objects under the ids of the sortings.",
         )
     data, places = PairShares.of(ids, parts)
-    placed = [
-        _Trial(person, place, same) for (person, _, same), place in zip(parts, places, strict=True)
-    ]
-    return data, placed
+    each = zip(parts, places, strict=True)
+    return data, [Trial(person, place, same) for (person, _, same), place in each]
 
 
 def _scores(
     candidates: Sequence[Candidate],
     data: PairShares,
-    trials: Sequence[_Trial],
+    trials: Sequence[Trial],
     rng: np.random.Generator,
 ) -> tuple[SortingScores, ...]:
     owns = data.similarities(candidates)
-    people, areas, gains = _areas(data, trials, owns)
+    people, areas, gains = over_people(data, trials, owns, _agreement_of)
     correlations, _ = data.correlations(owns, rng)
     return tuple(
         SortingScores(
@@ -276,56 +216,6 @@ def _scores(
         )
         for number in range(len(candidates))
     )
-
-
-def _areas(
-    data: PairShares, trials: Sequence[_Trial], owns: Floats
-) -> tuple[dict[str, Floats], list[Interval], list[Interval]]:
-    """Mean area of each person, (k,) each; intervals of the means and of their differences."""
-    names = dict.fromkeys(trial.person for trial in trials)
-    number = {name: place for place, name in enumerate(names)}
-    people = np.array([number[trial.person] for trial in trials])
-    of_person = np.bincount(people)
-    areas = np.empty((len(trials), len(owns)))
-    influences, weights = [], []
-    for row, trial in enumerate(trials):
-        found = [area_under_curve(own[trial.pairs], trial.same) for own in owns]
-        areas[row] = [area for area, _ in found]
-        # Each kind of pairs has half the weight of its trial.
-        share = np.where(trial.same, trial.same.sum(), (~trial.same).sum())
-        weight = 1 / (2 * share * of_person[people[row]] * len(names))
-        apart = 2 * (np.stack([each for _, each in found], axis=1) - areas[row]) + areas[row]
-        influences.append(weight[:, None] * apart)
-        weights.append(weight)
-    each = {name: areas[people == person].mean(axis=0) for name, person in number.items()}
-    mean = np.mean(list(each.values()), axis=0)
-    counts = [len(trial.pairs) for trial in trials]
-    weight = np.concatenate(weights)
-    pairs = data.pairs[np.concatenate([trial.pairs for trial in trials])]
-    answers = TwoWayBootstrap(np.repeat(people, counts), pairs)
-    influence = np.concatenate(influences) - weight[:, None] * mean
-    return each, *answers.intervals(mean, influence, weight)
-
-
-def _ceiling(
-    data: PairShares, trials: Sequence[_Trial], missing: dict[str, str]
-) -> PersonCeiling | None:
-    """Areas of the share of others, and of all, for each person's own piles."""
-    ends: dict[str, list[tuple[float, float]]] = {}
-    for trial in trials:
-        own = np.searchsorted(data.own[trial.person][0], trial.pairs)
-        others = data.of_others(trial.person)[own]
-        shared = ~np.isnan(others)
-        same = trial.same[shared]
-        if same.any() and not same.all():
-            low = area_under_curve(others[shared], same)[0]
-            high = area_under_curve(data.mean[trial.pairs], trial.same)[0]
-            ends.setdefault(trial.person, []).append((low, high))
-    if not ends:
-        missing["ceiling"] = "needs a person whose pairs of objects others sorted too"
-        return None
-    people = {name: Span(*np.mean(each, axis=0).tolist()) for name, each in ends.items()}
-    return PersonCeiling.of(people)
 
 
 def _agreement(
@@ -356,11 +246,13 @@ def _agreement(
 
 
 def _compared(first: Sorting, second: Sorting) -> float | None:
-    """Return the index over the objects of both trials; None of too few."""
+    """Return the adjusted Rand index over the objects of both trials; None of too few."""
+    from sklearn.metrics import adjusted_rand_score
+
     common, one, other = np.intersect1d(first.items, second.items, return_indices=True)
     if len(common) < FEWEST_COMMON:
         return None
-    return adjusted_rand(first.piles[one], second.piles[other])
+    return float(adjusted_rand_score(first.piles[one], second.piles[other]))
 
 
 def _over_people(known: Floats) -> Interval:

@@ -67,11 +67,6 @@ def rho_a(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
 
     Unlike :func:`spearman` it does not reward a model for predicting ties
     (doi:10.7554/eLife.82566).
-
-    Examples
-    --------
-    >>> rho_a([1, 1, 1, 1], [1, 2, 3, 4])
-    0.0
     """
     x, y = centred_ranks(a), centred_ranks(b)
     n = len(x)
@@ -85,24 +80,10 @@ _TOLERANCE = 1e-10
 
 
 def usable_people(vectors: Floats) -> Booleans:
-    """Tell who can be set against the others: the largest group linked by common pairs.
+    """Tell who can be set against the others, (participants,): the largest group linked by pairs.
 
     Two people are linked by :data:`FEWEST_PAIRS` pairs that both judged (or all pairs, where
     there are fewer). Scales of groups that are not linked cannot be compared.
-
-    Parameters
-    ----------
-    vectors
-        Dissimilarities, NaN where missing, shape (participants, pairs).
-
-    Returns
-    -------
-    Whom to keep, shape (participants,); everybody where no pair is missing.
-
-    Raises
-    ------
-    TwoalikeError
-        If nobody judged enough pairs, or no two people the same.
     """
     known = (~np.isnan(vectors)).astype(np.float64)
     least = min(FEWEST_PAIRS, vectors.shape[1])
@@ -168,22 +149,10 @@ def over_people(scaled: Floats, weights: Floats | None = None) -> Floats:
 
 
 def mean_person(vectors: Floats, weights: Floats | None = None) -> Floats:
-    """Mean of the people's dissimilarities after giving each the same unit, shape (pairs,).
+    """Mean of people's dissimilarities (participants, pairs) after giving each the same unit.
 
-    Parameters
-    ----------
-    vectors
-        Shape (participants, pairs); NaN where a person did not judge a pair.
-    weights
-        Evidence on each of them, same shape; all alike if left out.
-
-    Returns
-    -------
-    The mean; NaN where nobody judged.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    NaN where a person, or nobody, judged a pair; ``weights`` are the evidence on each, same shape
+    (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245).
 
     Examples
     --------
@@ -213,25 +182,12 @@ class NoiseCeiling:
 
 
 def noise_ceiling(vectors: Floats) -> NoiseCeiling:
-    """Noise ceiling of people's dissimilarities, by their ranks, as rsatoolbox defines it.
+    """Noise ceiling of the dissimilarities of two people or more, (participants, pairs), by ranks.
 
-    Where pairs are missing: over the pairs of a person that others judged too (lower), and over
-    all pairs of that person (upper). A person's ranks are then those which these pairs have in the
-    mean person, in the person's own order.
-
-    Parameters
-    ----------
-    vectors
-        Shape (participants, pairs); NaN where a person did not judge a pair.
-
-    Raises
-    ------
-    ValueError
-        With fewer than two people: agreement takes two.
-
-    References
-    ----------
-    Nili et al. (2014), doi:10.1371/journal.pcbi.1003553
+    As rsatoolbox defines it (Nili et al. 2014, doi:10.1371/journal.pcbi.1003553). Where pairs are
+    missing (NaN): over the pairs of a person that others judged too (lower), and over all pairs of
+    that person (upper). A person's ranks are then those which these pairs have in the mean person,
+    in the person's own order.
 
     Examples
     --------
@@ -288,18 +244,7 @@ def spearman_influence(
     """Influence of each pair on Spearman's correlation; their (weighted) mean is zero.
 
     Leaving out pairs changes the correlation by minus the sum of their influences, divided by
-    the number of pairs that remain, to first order.
-
-    Parameters
-    ----------
-    a, b
-        Dissimilarities, shape (pairs,).
-    weights
-        How much each pair counts, > 0, shape (pairs,); all alike if left out.
-
-    Returns
-    -------
-    Shape (pairs,); zero if either is constant.
+    the number of pairs that remain, to first order; zero if either is constant.
     """
     return spearman_with_influence(a, b, weights)[1]
 
@@ -328,18 +273,8 @@ def object_changes(
 ) -> Floats:
     """Change of an estimate when an object is left out with all its pairs, to first order.
 
-    Parameters
-    ----------
-    influence
-        Shape (estimates, pairs) or (pairs,).
-    rows, columns
-        The two objects of each pair, 0..m-1, shape (pairs,).
-    weights
-        As in :func:`spearman_influence`.
-
-    Returns
-    -------
-    Shape (estimates, m) or (m,); NaN of an object that no pair has.
+    Of the influences (estimates, pairs) or (pairs,) of pairs of ``rows`` and ``columns``, objects
+    0..m-1: shape (estimates, m) or (m,); NaN of an object that no pair has.
     """
     n_objects = int(max(rows.max(), columns.max())) + 1
     weight = np.ones(len(rows)) if weights is None else weights
@@ -359,18 +294,9 @@ def object_changes(
 def object_variance(
     influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
 ) -> Floats:
-    """Variance of an estimate over the choice of objects, from the influences of the pairs.
+    """Variance of estimates over the choice of objects, from the influences of the pairs.
 
-    The jackknife that leaves out each object with all its pairs, to first order.
-
-    Parameters
-    ----------
-    influence, rows, columns, weights
-        As in :func:`object_changes`.
-
-    Returns
-    -------
-    Shape (estimates,) or ().
+    The jackknife that leaves out each object with all its pairs (:func:`object_changes`).
     """
     changes = object_changes(influence, rows, columns, weights)
     return jackknife_variance(changes[..., ~np.isnan(np.atleast_2d(changes)[0])].T)
@@ -455,20 +381,11 @@ def structure_jackknives(
     """Spearman correlations of k models with the mean person, with people and objects left out.
 
     People are left out one by one, and objects one by one (in :data:`PARTS` random groups, where
-    there are more; to first order, where there are more than ``most_ranked``). A bootstrap would
-    not do: a resample holds fewer different people than the study, its mean person is noisier, and
-    the interval comes to lie below the estimate.
+    there are more; to first order, where there are more than ``most_ranked``: a million pairs take
+    a second). A bootstrap would not do: a resample holds fewer different people than the study, its
+    mean person is noisier, and the interval comes to lie below the estimate.
 
-    Parameters
-    ----------
-    models
-        Dissimilarities of each model, shape (m, m).
-    people
-        Dissimilarities of each person, NaN where missing, shape (participants, m, m). Pairs
-        that nobody judged are left out.
-    most_ranked
-        Objects up to which what remains is ranked anew for each group left out; beyond, the
-        change comes from the influence of the pairs (a million pairs take a second).
+    Dissimilarities are (m, m) of each model, (participants, m, m) of people with NaN where missing.
 
     Returns
     -------
@@ -485,15 +402,10 @@ def structure_jackknives(
 
 
 def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval], list[Interval]]:
-    """Give 95 % intervals of estimates, and of their differences to the first.
+    """Give 95 % intervals of estimates (k,), and of their differences to the first.
 
-    Parameters
-    ----------
-    values
-        Estimates, shape (k,).
-    left_out
-        Of each jackknife, such as over people, the estimates without each of g parts, shape (g, k).
-        The variances of the jackknives add up.
+    Of each jackknife, such as over people, the estimates without each of g parts, (g, k); the
+    variances of the jackknives add up.
 
     Examples
     --------

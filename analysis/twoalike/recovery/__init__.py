@@ -4,67 +4,32 @@ A :class:`PowerAnalysis` simulates whole studies of the objects and the design o
 worlds drawn at random, and finds the size with which most of them reach a :class:`Target`.
 """
 
-from twoalike.recovery._curve import LearningCurve, fit_curve
-from twoalike.recovery._group_power import (
-    GroupPowerAnalysis,
-    GroupPowerConfig,
-    GroupPowerResult,
-    group_power,
-)
-from twoalike.recovery._planned import VI_STEPS
-from twoalike.recovery._power import PowerAnalysis, PowerConfig, PowerResult, power
-from twoalike.recovery._search import (
-    Difference,
-    FoundSize,
-    SearchPlan,
-    Share,
-    Target,
-    find_size,
-    make_target,
-    needed_people,
-)
-from twoalike.recovery._simulate import (
-    GroupEffect,
-    GroupOutcome,
-    Measure,
-    Outcome,
-    collect,
-    fewest_people,
-    planned_study,
-    simulate_study,
-)
-from twoalike.recovery._world import CHANCE, World, draw_world, world_source
-
-__all__ = [
-    "CHANCE",
-    "VI_STEPS",
-    "Difference",
-    "FoundSize",
-    "GroupEffect",
-    "GroupOutcome",
-    "GroupPowerAnalysis",
-    "GroupPowerConfig",
-    "GroupPowerResult",
-    "LearningCurve",
-    "Measure",
-    "Outcome",
-    "PowerAnalysis",
-    "PowerConfig",
-    "PowerResult",
-    "SearchPlan",
-    "Share",
-    "Target",
-    "World",
-    "collect",
-    "draw_world",
-    "fewest_people",
-    "find_size",
-    "fit_curve",
-    "group_power",
-    "make_target",
-    "needed_people",
-    "planned_study",
-    "power",
-    "simulate_study",
-    "world_source",
-]
+from twoalike.recovery._curve import fit_curve as fit_curve
+from twoalike.recovery._group_power import GroupPowerAnalysis as GroupPowerAnalysis
+from twoalike.recovery._group_power import GroupPowerConfig as GroupPowerConfig
+from twoalike.recovery._group_power import GroupPowerResult as GroupPowerResult
+from twoalike.recovery._group_power import group_power as group_power
+from twoalike.recovery._planned import VI_STEPS as VI_STEPS
+from twoalike.recovery._power import PowerAnalysis as PowerAnalysis
+from twoalike.recovery._power import PowerConfig as PowerConfig
+from twoalike.recovery._power import PowerResult as PowerResult
+from twoalike.recovery._power import power as power
+from twoalike.recovery._search import Difference as Difference
+from twoalike.recovery._search import FoundSize as FoundSize
+from twoalike.recovery._search import SearchPlan as SearchPlan
+from twoalike.recovery._search import Share as Share
+from twoalike.recovery._search import Target as Target
+from twoalike.recovery._search import find_size as find_size
+from twoalike.recovery._search import make_target as make_target
+from twoalike.recovery._search import needed_people as needed_people
+from twoalike.recovery._simulate import GroupEffect as GroupEffect
+from twoalike.recovery._simulate import GroupOutcome as GroupOutcome
+from twoalike.recovery._simulate import Measure as Measure
+from twoalike.recovery._simulate import Outcome as Outcome
+from twoalike.recovery._simulate import collect as collect
+from twoalike.recovery._simulate import fewest_people as fewest_people
+from twoalike.recovery._simulate import planned_study as planned_study
+from twoalike.recovery._world import CHANCE as CHANCE
+from twoalike.recovery._world import World as World
+from twoalike.recovery._world import draw_world as draw_world
+from twoalike.recovery._world import world_source as world_source

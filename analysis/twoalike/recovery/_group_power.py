@@ -7,8 +7,10 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from twoalike.design import study_with
-from twoalike.embedding import FitConfig
+from twoalike.embedding import FitConfig, compare_groups
 from twoalike.jobs import SlurmConfig
 from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
 from twoalike.recovery._search import Difference, FoundSize, Share
@@ -19,7 +21,7 @@ from twoalike.recovery._simulate import (
     GroupOutcome,
     GroupTest,
     fewest_people,
-    simulate_group_study,
+    most_like,
     unit_of,
 )
 from twoalike.recovery._world import WORLDS, draw_world
@@ -168,16 +170,27 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig, GroupOutcome]):
         return self._described(**asdict(self.effect))
 
     def _simulated(self, participants: int, number: int) -> GroupOutcome:
-        return simulate_group_study(
-            self.planned,
-            self.stimuli,
-            draw_world(self.source, self.seed, number),
-            number,
-            participants,
-            self.seed,
-            self.config.fit,
-            self.effect,
-            people_differ=self.config.people_differ,
+        seeds = (self.seed, 6, number, participants)
+        world = draw_world(self.source, self.seed, number)
+        rng = np.random.default_rng([*seeds, 3])
+        second = rng.permutation(np.arange(participants) % 2 == 1)
+        weights = self.effect.draw(second, world.observer.embedding, rng)
+        posterior, judgments, seed = self._fitted(world, participants, seeds, weights)
+        names = ["second" if other else "first" for other in second]
+        groups = {f"{person:03d}": name for person, name in enumerate(names, 1)}
+        # Intervals are not asked for.
+        result = compare_groups(posterior, groups, resamples=2, pairs=1, seed=seed)
+        (found,) = result["differences"]
+        like = most_like(world, self.effect.column(world.observer.embedding), posterior)
+        sign = 1 if found["second"] == "second" else -1
+        return GroupOutcome(
+            study=number,
+            participants=participants,
+            judgments=judgments,
+            p_all=found["p"],
+            p_dimension=min(row["p"] for row in found["dimensions"]),
+            p_pair=min(row["p"] for row in found["pairs"]),
+            effect=sign * found["dimensions"][like]["effect"],
         )
 
     def run(self, slurm: SlurmConfig | None = None) -> "GroupPowerResult":

@@ -11,19 +11,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from twoalike.embedding import FitConfig
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.jobs import SlurmConfig, Task, run_tasks
 from twoalike.recovery._search import FoundSize, SearchPlan, Wanted, find_size
 from twoalike.recovery._simulate import (
     GroupOutcome,
     Outcome,
+    collect,
     fewest_people,
     planned_study,
     unit_of,
 )
-from twoalike.recovery._world import WorldSource, world_source
+from twoalike.recovery._world import World, WorldSource, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import SAFE_SEED, Study, TwoalikeError, provenance, read_json, write_json
+from twoalike.study import (
+    SAFE_SEED,
+    Floats,
+    Study,
+    TwoalikeError,
+    provenance,
+    read_json,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,12 +138,7 @@ class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
     def simulate(self, participants: int, number: int, slurm: SlurmConfig | None = None) -> list[O]:
         """Simulate the first studies of a size, or read them from ``derived/power/``.
 
-        Parameters
-        ----------
-        participants, number
-            Their size, and how many.
-        slurm
-            What each study asks of a cluster; None: they are simulated in this process.
+        With ``slurm`` each is a job of a cluster; None: they are simulated in this process.
         """
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.study.derived / "power" / digest
@@ -158,6 +162,31 @@ class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
     @abstractmethod
     def _simulated(self, participants: int, number: int) -> O:
         """Simulate one study."""
+
+    def _fitted(
+        self,
+        world: World,
+        participants: int,
+        seeds: tuple[int, ...],
+        log_weight: Floats | None = None,
+    ) -> tuple[Posterior, int, int]:
+        """Fit of a simulated study, its judgments and its seed; what fails names the study."""
+        choices = collect(
+            self.planned,
+            self.stimuli,
+            world,
+            participants,
+            seeds,
+            people_differ=self.config.people_differ,
+            log_weight=log_weight,
+        )
+        seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+        try:
+            config = self.config.fit.model_copy(update={"seed": seed})
+            return fit_embedding(choices, config=config), len(choices), seed
+        except TwoalikeError as error:
+            where = f"simulated study of {participants} participants, number {seeds[2]}"
+            raise TwoalikeError(f"{where}: {error}") from error
 
     def _found(self, wanted: Wanted[O], slurm: SlurmConfig | None, **bounds: int) -> FoundSize[O]:
         """Find the size; ``bounds`` are those of the search that the design does not give."""

@@ -14,7 +14,7 @@ from twoalike.jobs import SlurmConfig
 from twoalike.recovery._curve import LearningCurve
 from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
 from twoalike.recovery._search import STEP, FoundSize, Target, make_target
-from twoalike.recovery._simulate import Measure, Outcome, simulate_study, unit_of
+from twoalike.recovery._simulate import Measure, Outcome, score, unit_of
 from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
 from twoalike.study import Study, TwoalikeError, counted
 
@@ -168,15 +168,15 @@ class PowerAnalysis(Planned[PowerConfig, Outcome]):
         return float(np.mean([world.oracle for world in self.worlds]))
 
     def _simulated(self, participants: int, number: int) -> Outcome:
-        return simulate_study(
-            self.planned,
-            self.stimuli,
-            self.worlds[number],
-            number,
-            participants,
-            self.seed,
-            self.config.fit,
-            people_differ=self.config.people_differ,
+        world, seeds = self.worlds[number], (self.seed, 3, number, participants)
+        posterior, judgments, _ = self._fitted(world, participants, seeds)
+        return Outcome(
+            world=number,
+            participants=participants,
+            judgments=judgments,
+            oracle=world.oracle,
+            converged=bool(posterior.attrs["converged"]),
+            **score(posterior, world),
         )
 
     def run(self, target: Target, slurm: SlurmConfig | None = None) -> "PowerResult":

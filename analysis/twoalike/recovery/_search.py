@@ -225,21 +225,14 @@ def make_target(
     log_loss: float | None = None,
     width: float | None = None,
 ) -> Target:
-    """Turn what was asked for into a target; at most one may be given.
+    """Turn what was asked for (as in :func:`power`) into a target; at most one may be given.
 
-    Parameters
-    ----------
-    oracle
-        Mean log-loss of the oracle over worlds, nats.
-    information, regret, log_loss, width
-        As the arguments ``target_...`` of :func:`power`.
+    ``oracle`` is the mean log-loss of the oracle over worlds, nats.
 
     Examples
     --------
     >>> round(make_target(0.6, log_loss=0.65).value, 6)
     0.05
-    >>> make_target(0.6).asked
-    '`target_information=0.9`'
     """
     asked = {"information": information, "regret": regret, "log_loss": log_loss, "width": width}
     given = {name: value for name, value in asked.items() if value is not None}

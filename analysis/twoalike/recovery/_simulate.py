@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from twoalike.design import TRIPLET_LISTS, covering_bound, shown_objects
-from twoalike.embedding import (
-    FitConfig,
-    Posterior,
-    choice_intervals,
-    compare_groups,
-    fit_embedding,
-    importance,
-)
+from twoalike.embedding import Posterior, choice_intervals, importance
 from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, draw_population
 from twoalike.recovery._world import World
@@ -87,27 +80,10 @@ def collect(
     people_differ: bool,
     log_weight: Floats | None = None,
 ) -> "pd.DataFrame":
-    """Simulate the choices of a whole study.
+    """Simulate the choices of a whole study, as :func:`planned_study` gives it: a table of choices.
 
-    Parameters
-    ----------
-    study
-        As :func:`planned_study` gives it.
-    world
-        The true space.
-    participants
-        Number of people, each of one session.
-    seed
-        Seeds lists, people and choices.
-    people_differ
-        Whether people differ in temperature and in their share of guesses, or are all typical.
-    log_weight
-        Log weights by which each person weighs the dimensions, shape (participants, D); none
-        if left out.
-
-    Returns
-    -------
-    Table of choices.
+    ``participants`` people have one session each; they may differ in temperature and in their share
+    of guesses, or be all typical, and weigh the dimensions by ``log_weight`` (participants, D).
     """
     rng = np.random.default_rng([*seed, 1])
     lists_seed = int(np.random.SeedSequence([*seed, 2]).generate_state(1)[0])
@@ -270,103 +246,7 @@ class GroupOutcome:
         return bool(getattr(self, f"p_{test}") <= LEVEL)
 
 
-def _fitted(
-    study: Study,
-    stimuli: StimulusSet,
-    world: World,
-    participants: int,
-    seeds: tuple[int, ...],
-    config: FitConfig,
-    **people: Any,
-) -> tuple[Posterior, int, int]:
-    """Fit of a simulated study, its judgments and its seed; what fails names the study."""
-    choices = collect(study, stimuli, world, participants, seeds, **people)
-    seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
-    try:
-        found = fit_embedding(choices, config=config.model_copy(update={"seed": seed}))
-    except TwoalikeError as error:
-        where = f"simulated study of {participants} participants, world {seeds[2]}"
-        raise TwoalikeError(f"{where}: {error}") from error
-    return found, len(choices), seed
-
-
-def simulate_study(
-    study: Study,
-    stimuli: StimulusSet,
-    world: World,
-    number: int,
-    participants: int,
-    seed: int,
-    config: FitConfig,
-    *,
-    people_differ: bool,
-) -> Outcome:
-    """Design, collect, fit and score: one study of world ``number``."""
-    posterior, judgments, _ = _fitted(
-        study,
-        stimuli,
-        world,
-        participants,
-        (seed, 3, number, participants),
-        config,
-        people_differ=people_differ,
-    )
-    return Outcome(
-        world=number,
-        participants=participants,
-        judgments=judgments,
-        oracle=world.oracle,
-        converged=bool(posterior.attrs["converged"]),
-        **score(posterior, world),
-    )
-
-
-def simulate_group_study(
-    study: Study,
-    stimuli: StimulusSet,
-    world: World,
-    number: int,
-    participants: int,
-    seed: int,
-    config: FitConfig,
-    effect: GroupEffect,
-    *,
-    people_differ: bool,
-) -> GroupOutcome:
-    """Design, collect, fit and compare: one study of ``participants``, half of them a group."""
-    seeds = (seed, 6, number, participants)
-    rng = np.random.default_rng([*seeds, 3])
-    second = rng.permutation(np.arange(participants) % 2 == 1)
-    weights = effect.draw(second, world.observer.embedding, rng)
-    posterior, judgments, fit_seed = _fitted(
-        study,
-        stimuli,
-        world,
-        participants,
-        seeds,
-        config,
-        people_differ=people_differ,
-        log_weight=weights,
-    )
-    names = ["second" if other else "first" for other in second]
-    groups = {f"{person:03d}": name for person, name in enumerate(names, 1)}
-    # Intervals are not asked for.
-    result = compare_groups(posterior, groups, resamples=2, pairs=1, seed=fit_seed)
-    (found,) = result["differences"]
-    like = _most_like(world, effect.column(world.observer.embedding), posterior)
-    sign = 1 if found["second"] == "second" else -1
-    return GroupOutcome(
-        study=number,
-        participants=participants,
-        judgments=judgments,
-        p_all=found["p"],
-        p_dimension=min(row["p"] for row in found["dimensions"]),
-        p_pair=min(row["p"] for row in found["pairs"]),
-        effect=sign * found["dimensions"][like]["effect"],
-    )
-
-
-def _most_like(world: World, column: int, posterior: Posterior) -> int:
+def most_like(world: World, column: int, posterior: Posterior) -> int:
     """Dimension of a fit that correlates most with a column of the true space."""
     place = {name: row for row, name in enumerate(world.observer.ids)}
     true = world.observer.embedding[[place[name] for name in posterior.ids], column]

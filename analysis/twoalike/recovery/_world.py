@@ -88,17 +88,11 @@ def _triplets(m: int, rng: np.random.Generator) -> Integers:
 def world_source(
     study: Study, stimuli: StimulusSet, path: str | Path | None, accuracy: float
 ) -> WorldSource:
-    """Choose where worlds come from: a file, else the categories, else sparse qualities.
+    """Choose where worlds of the design's objects come from.
 
-    Parameters
-    ----------
-    study, stimuli
-        The worlds hold the objects that the study's design shows.
-    path
-        An observer (.npz), which is the world, or a posterior (.nc) of earlier judgments, each
-        draw of which is a world.
-    accuracy
-        Of somebody who knows the space, on random triplets of a drawn world.
+    An observer (.npz) is the world, of a posterior (.nc) of earlier judgments each draw is one;
+    without a file, the categories, else sparse qualities. ``accuracy`` is that of somebody who
+    knows the space, on random triplets of a drawn world.
     """
     ids = shown_objects(stimuli, study.config.design)
     path = None if path is None else Path(path)

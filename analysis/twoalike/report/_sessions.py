@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import excluded
-from twoalike.evaluation import adjusted_rand
 from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
 from twoalike.registry import find_task
 from twoalike.report._blocks import DASH, NO_SESSIONS, Block, Grid, Section, Text, number, percent
@@ -443,13 +442,15 @@ def _spread(values: "pd.Series[int]") -> str:
 
 def repeat_agreement(rows: pd.DataFrame) -> list[float]:
     """Return the adjusted Rand index of each repeated trial with its first showing."""
+    from sklearn.metrics import adjusted_rand_score
+
     sorted_rows = rows[rows["pile"].notna()]
     again = sorted_rows[sorted_rows["repeat_of"].notna()]
     both = again.merge(
         sorted_rows, left_on=["repeat_of", "stimulus"], right_on=["trial_index", "stimulus"]
     )
     return [
-        adjusted_rand(of["pile_y"].to_numpy(int), of["pile_x"].to_numpy(int))
+        float(adjusted_rand_score(of["pile_y"].to_numpy(int), of["pile_x"].to_numpy(int)))
         for _, of in both.groupby("trial_index_x")
         if len(of) > 1
     ]

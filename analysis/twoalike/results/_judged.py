@@ -92,13 +92,13 @@ def on_choices(
     rows: Rows,
 ) -> Judged:
     """Score every model on one kind of choices; ``rows`` gets all that is measured on them."""
-    on_halves, on_resamples, _, on_ceilings, on_uncertainty = rng.spawn(5)
+    on_halves, on_resamples, _, on_ceilings, _ = rng.spawn(5)
     shared, labels = common_objects(candidates), given.labels
     judged, left_out, kept = judgments_of(table, given.choices_name, kind, shared)
     judged = with_labels(judged, labels)
     scored = score_choices(candidates, judged, on_halves)
     boot = TwoWayBootstrap(
-        judged.participants, judged.triplets, on_resamples, resamples=given.resamples
+        judged.participants, judged.items, on_resamples, resamples=given.resamples
     )
     seconds = kept["response_time"].to_numpy(np.float64, na_value=np.nan)
     coarsest = next(iter(labels.values()), None)
@@ -112,14 +112,13 @@ def on_choices(
             scored,
             judged,
             boot,
-            on_uncertainty,
             response_times=None if np.isnan(seconds).all() else seconds,
             posterior=_odd_probabilities(given.posterior, judged, kept["participant"]),
         )
         scores = compare_choices(scored, judged, boot)
     of = doubt.result()
-    n = len(judged.chosen)
-    add_chance(rows, kind, judged.chance, n)
+    n = len(judged.answer)
+    add_chance(rows, kind, judged.question.chance, n)
     for measure, part in (
         ("", tuple(scores)),
         ("", parts.result()),
@@ -141,7 +140,7 @@ def add_chance(rows: Rows, measure: str, chance: float, n: int) -> None:
 
 def with_labels(judged: Judgments, labels: Labels) -> Judgments:
     """Judgments with the labels of their objects; labels of other objects are refused."""
-    names = [judged.ids[row] for row in np.unique(judged.triplets)]
+    names = [judged.ids[row] for row in np.unique(judged.items)]
     for level, by_id in labels.items():
         if not any(name in by_id for name in names):
             raise TwoalikeError(
@@ -167,7 +166,7 @@ def _odd_probabilities(
     if posterior is None:
         return None
     place = {name: row for row, name in enumerate(posterior.ids)}
-    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.triplets]
+    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.items]
     known = (triplets >= 0).all(axis=1)
     person = {name: row for row, name in enumerate(posterior.participants)}
     judges = np.array([person.get(name, -1) for name in people.astype(str)])
@@ -175,17 +174,17 @@ def _odd_probabilities(
     found[known] = posterior.choice_probabilities(
         triplets[known], lapse=True, participants=judges[known], kind=judged.kind
     )
-    return found[:, [0, 2, 1]] if judged.kind == "anchored" else found
+    return found[:, 3 - judged.options :]  # the reference of an anchored choice is no answer
 
 
 def counts_of(judged: Judgments, left_out: dict[str, int]) -> Judged:
     """Count the choices that networks are scored on."""
     return Judged(
         kind=f"{judged.kind.replace('_', '-')} choice",
-        judgments=len(judged.chosen),
+        judgments=len(judged.answer),
         participants=int(judged.participants.max()) + 1,
-        objects=len(np.unique(judged.triplets)),
-        items=len(judged.numbers[0]),
+        objects=len(np.unique(judged.items)),
+        items=len(judged.sets),
         left_out=left_out,
     )
 
@@ -202,7 +201,7 @@ def agreement_parts(
     categories: list[dict[str, Any]] = [{} for _ in scored]
     for level, names in _of_few(labels, judged):
         for own, found in zip(
-            categories, by_category(scores, judged.triplets, names, boot), strict=True
+            categories, by_category(scores, judged.items, names, boot), strict=True
         ):
             own[level] = found
     cast = votes_of(judged)
@@ -230,17 +229,17 @@ def on_sets(
 ) -> dict[str, Judged]:
     """Score choices among more than three items, by question."""
     found = {}
-    for judged in judged_sets(candidates, choices):
-        scores, answers = score_question(candidates, judged, rng)
-        n = scores.choices
+    for judged, left_out in judged_sets(candidates, choices):
+        scores, answers = score_question(candidates, judged, left_out, rng)
+        n, name = scores.choices, f"{judged.kind}_{judged.question.items}"
         without = ("chance_accuracy", "chance_log_loss", "items", "participants", "left_out")
-        rows.add(judged.name, scores, without=without)
-        add_chance(rows, judged.name, scores.chance_accuracy, n)
-        rows.add(f"{judged.name}.ceilings", set_ceilings(judged), n=n)
+        rows.add(name, scores, without=without)
+        add_chance(rows, name, scores.chance_accuracy, n)
+        rows.add(f"{name}.ceilings", set_ceilings(judged), n=n)
         if "log_loss" not in scores.missing:
             calibrated = tuple(set_calibration(p, judged) for p in answers)
-            rows.add(f"{judged.name}.calibration", calibrated, n=n)
-        found[judged.name] = Judged(
+            rows.add(f"{name}.calibration", calibrated, n=n)
+        found[name] = Judged(
             kind="choice",
             question=Question(scores.question, scores.items).label,
             judgments=n,

@@ -274,12 +274,12 @@ def _on_choices(
     """Measure agreement with choices and majorities, over all and in parts."""
     on_resamples, on_ceilings, _, on_triplets = rng.spawn(4)
     limits = ceilings(judged, on_ceilings)
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
+    boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
     hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
     cast = votes_of(judged)
     named = [candidate_majority_scores(of.candidate, judged, cast) for of in scored]
-    votes = _OfTriplets.of(np.stack(named), cast.triplets, on_triplets, resamples)
-    first = first_of(judged.numbers[1])
+    votes = _OfTriplets.of(np.stack(named), cast.sets, on_triplets, resamples)
+    first = first_of(judged.number)
     for group, subset, rows in _parts(judged):
         part = boot.within(rows)
         of_part = limits if subset is None else (limits.groups or {})[group or ""][subset]
@@ -324,7 +324,7 @@ class _OfTriplets:
 
 def _parts(judged: Judgments) -> Iterator[tuple[str | None, str | None, Booleans]]:
     """All choices, and every part of every group."""
-    yield None, None, np.ones(len(judged.chosen), dtype=bool)
+    yield None, None, np.ones(len(judged.answer), dtype=bool)
     for group, subset_of in judged.groups.items():
         for subset in subset_names(subset_of):
             yield group, subset, subset_of == subset
@@ -380,8 +380,7 @@ def _on_posterior(
     for draw in dissimilarity_draws(posterior, ids):
         own_mean, n = own_mean + draw, n + 1
     models = [*_dissimilarities(candidates, ids), own_mean / n]
-    values, of_draws, of_objects = posterior_covariance(models, dissimilarity_draws(posterior, ids))
-    total = of_draws + of_objects
+    values, total = posterior_covariance(models, dissimilarity_draws(posterior, ids))
     *own, best = (
         Interval(value, value - half, value + half)
         for value, half in zip(values.tolist(), Z95 * np.sqrt(np.diagonal(total)), strict=True)

@@ -6,6 +6,19 @@ what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap
 :func:`distance_changes`. :func:`structure` puts everything side by side for ``results.json``.
 """
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.rsa._features import debiased_cka as debiased_cka
+from twoalike.rsa._features import distance_changes as distance_changes
+from twoalike.rsa._features import linear_cka as linear_cka
+from twoalike.rsa._features import neighbour_overlap as neighbour_overlap
+from twoalike.rsa._features import pair_kinds as pair_kinds
+from twoalike.rsa._people import arranged_rdms as arranged_rdms
+from twoalike.rsa._people import dissimilarity_draws as dissimilarity_draws
+from twoalike.rsa._people import posterior_agreement as posterior_agreement
+from twoalike.rsa._people import posterior_covariance as posterior_covariance
+from twoalike.rsa._people import tau_a as tau_a
+from twoalike.rsa._people import weighted_interval as weighted_interval
+from twoalike.rsa._people import weighted_spearman as weighted_spearman
+from twoalike.rsa._people import whitened as whitened
+from twoalike.rsa._people import whitening_problem as whitening_problem
+from twoalike.rsa._structure import Structure as Structure
+from twoalike.rsa._structure import structure as structure

@@ -25,18 +25,10 @@ from twoalike.evaluation import (
 )
 from twoalike.study import Floats, Integers
 
-_ROWS = 1024
-"""Objects whose similarities to all others are in memory at once."""
 
-
-def _centred(features: npt.ArrayLike, other: npt.ArrayLike, least: int) -> tuple[Floats, Floats]:
-    first, second = (np.asarray(x, dtype=np.float64) for x in (features, other))
-    if len(first) != len(second) or len(first) < least:
-        raise ValueError(
-            f"expected two sets of features of the same {least} objects or more, found "
-            f"{len(first)} and {len(second)} rows"
-        )
-    return first - first.mean(axis=0), second - second.mean(axis=0)
+def _centred(*features: npt.ArrayLike) -> list[Floats]:
+    rows = (np.asarray(of, dtype=np.float64) for of in features)
+    return [of - of.mean(axis=0) for of in rows]
 
 
 def _inner(a: Floats, b: Floats) -> float:
@@ -51,30 +43,18 @@ def _ratio(common: float, own: float, other: float) -> float:
 
 
 def linear_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Linear centred kernel alignment of two networks' features of the same objects.
+    """Linear centred kernel alignment of two networks' features, (m, p) and (m, q), in [0, 1].
 
-    1 where they are the same up to rotation, size and shift. Biased upwards where there are few
-    objects for the number of features: see :func:`debiased_cka`.
-
-    Parameters
-    ----------
-    features, other
-        Shape (m, p) and (m, q).
-
-    Returns
-    -------
-    In [0, 1]; NaN where all objects have the same features.
-
-    References
-    ----------
-    Kornblith, Norouzi, Lee and Hinton (2019), arXiv:1905.00414, equation 4
+    1 where they are the same up to rotation, size and shift; NaN where all objects have the same
+    features. Biased upwards where there are few objects for the number of features: see
+    :func:`debiased_cka` (Kornblith, Norouzi, Lee and Hinton 2019, arXiv:1905.00414, equation 4).
 
     Examples
     --------
     >>> round(linear_cka([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]], [[2.0], [0.0], [0.0]]), 3)
     0.791
     """
-    a, b = _centred(features, other, 2)
+    a, b = _centred(features, other)
     return _ratio(_inner(a, b), _inner(a, a), _inner(b, b))
 
 
@@ -93,31 +73,13 @@ def _unbiased_hsic(a: Floats, b: Floats) -> float:
 
 
 def debiased_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Linear CKA with unbiased estimators of its parts: about 0 for unrelated features.
+    """Linear CKA of four objects or more with unbiased estimators of its parts.
 
-    Parameters
-    ----------
-    features, other
-        Shape (m, p) and (m, q), at least four objects.
-
-    Returns
-    -------
-    At most about 1, negative by chance; NaN where features vary no more than noise does.
-
-    References
-    ----------
-    Song, Smola, Gretton, Bedo and Borgwardt (2012), JMLR 13:1393 (the estimator); Nguyen,
-    Raghu and Kornblith (2021), arXiv:2010.15327 and Murphy, Zylberberg and Fyshe (2024),
-    arXiv:2405.01012 (its use in CKA)
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> a, b = rng.normal(size=(2, 40, 100))
-    >>> round(linear_cka(a, b), 1), abs(debiased_cka(a, b)) < 0.05
-    (0.7, True)
+    About 0 for unrelated features, negative by chance; NaN where features vary no more than noise
+    does (Song, Smola, Gretton, Bedo and Borgwardt 2012, JMLR 13:1393; in CKA: Nguyen, Raghu and
+    Kornblith 2021, arXiv:2010.15327; Murphy, Zylberberg and Fyshe 2024, arXiv:2405.01012).
     """
-    a, b = _centred(features, other, 4)
+    a, b = _centred(features, other)
     return _ratio(_unbiased_hsic(a, b), _unbiased_hsic(a, a), _unbiased_hsic(b, b))
 
 
@@ -135,19 +97,9 @@ class NeighbourOverlap(Measured):
 def neighbour_overlap(
     features: npt.ArrayLike, other: npt.ArrayLike, neighbours: int = 10
 ) -> NeighbourOverlap:
-    """Share of each object's nearest neighbours that two sets of features have in common.
+    """Share of each object's k nearest neighbours that two sets of features have in common.
 
-    Parameters
-    ----------
-    features, other
-        Shape (m, p) and (m, q).
-    neighbours
-        k, fewer than m - 1: with all others as neighbours nothing can differ.
-
-    Raises
-    ------
-    ValueError
-        If there are too few objects.
+    Of m objects k is fewer than m - 1: with all others as neighbours nothing can differ.
 
     Examples
     --------
@@ -155,23 +107,14 @@ def neighbour_overlap(
     >>> neighbour_overlap(line, line[:, ::-1], neighbours=1)
     NeighbourOverlap(value=1.0, chance=0.3333333333333333, neighbours=1)
     """
-    a, b = prepare(features, "cosine"), prepare(other, "cosine")
-    m = len(a)
-    if len(b) != m or not 1 <= neighbours < m - 1:
-        raise ValueError(
-            f"expected features of the same objects, more than {neighbours + 1}, found {m} and "
-            f"{len(b)} rows"
-        )
-    shared = 0
-    for start in range(0, m, _ROWS):
-        part = np.arange(start, min(start + _ROWS, m))
-        near = np.zeros((2, len(part), m), dtype=bool)
-        for rows, found in zip((a, b), near, strict=True):
-            similarity = rows[part] @ rows.T
-            similarity[np.arange(len(part)), part] = -np.inf
-            top = np.argpartition(-similarity, neighbours - 1, axis=1)[:, :neighbours]
-            np.put_along_axis(found, top, True, axis=1)
-        shared += int((near[0] & near[1]).sum())
+    from sklearn.neighbors import NearestNeighbors
+
+    m = len(np.asarray(features))
+    near = [
+        NearestNeighbors(n_neighbors=neighbours).fit(rows).kneighbors(return_distance=False)
+        for rows in (prepare(of, "cosine") for of in (features, other))
+    ]
+    shared = sum(len(np.intersect1d(*both)) for both in zip(*near, strict=True))
     return NeighbourOverlap(
         value=shared / (m * neighbours), chance=neighbours / (m - 1), neighbours=neighbours
     )
@@ -215,27 +158,16 @@ class DistanceChanges(Measured):
 def pair_kinds(labels: Mapping[str, Sequence[str]]) -> tuple[npt.NDArray[np.int8], list[str]]:
     """Kind of every pair by the finest level at which its objects have one label.
 
-    Parameters
-    ----------
-    labels
-        Level -> label of each object; an empty label is like no other. The finest level is the
-        one with most labels.
-
-    Returns
-    -------
-    Index into the names, shape (m, m), and the names.
+    ``labels`` are those of each object by level; an empty one is like no other, and the finest
+    level is the one with most. Returns indices into the names, shape (m, m), and the names.
 
     Examples
     --------
     >>> kinds, names = pair_kinds({"kind": ["a", "a", "b"], "breed": ["x", "y", "z"]})
-    >>> names
-    ['within breed', 'within kind', 'between kind']
-    >>> names[kinds[0, 1]]
-    'within kind'
+    >>> names, names[kinds[0, 1]]
+    (['within breed', 'within kind', 'between kind'], 'within kind')
     """
     levels = sorted(labels, key=lambda level: -len(set(labels[level]) - {""}))
-    if not levels:
-        raise ValueError("expected at least one level of labels")
     names = [f"within {level}" for level in levels] + [f"between {levels[-1]}"]
     m = len(labels[levels[0]])
     kinds = np.full((m, m), len(levels), dtype=np.int8)
@@ -261,28 +193,19 @@ def _units(labels: Mapping[str, Sequence[str]]) -> tuple[Integers, Literal["clas
     return np.arange(len(codes)), "objects"
 
 
-class _Sums:
-    """Sums over pairs under resamples of units; a unit's own pairs count as often as it does.
+def _sums(values: Floats, units: Integers, weights: Floats) -> Floats:
+    """Sum (m, m) values over ordered pairs, units counting as often as their weights (r, u) say.
 
-    Two copies of one unit make no pairs: there is no distance between an object and itself.
+    A unit's own pairs count as often as it does: two copies of one unit make no pairs, since there
+    is no distance between an object and itself.
     """
-
-    def __init__(self, units: Integers, rng: np.random.Generator, resamples: int) -> None:
-        self._order = np.argsort(units, kind="stable")
-        self._starts = np.unique(units[self._order], return_index=True)[1]
-        n = len(self._starts)
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-        self._weights = np.concatenate([np.ones((1, n)), drawn])  # first: as it is
-
-    def __call__(self, values: Floats) -> Floats:
-        """Sum of (m, m) values over ordered pairs, in the sample and each resample."""
-        square = np.add.reduceat(values[self._order], self._starts, axis=0)
-        square = np.add.reduceat(square[:, self._order], self._starts, axis=1)
-        own = np.diagonal(square).copy()
-        np.fill_diagonal(square, 0.0)
-        return np.asarray(
-            ((self._weights @ square) * self._weights).sum(axis=1) + self._weights @ own
-        )
+    order = np.argsort(units, kind="stable")
+    starts = np.unique(units[order], return_index=True)[1]
+    square = np.add.reduceat(values[order], starts, axis=0)
+    square = np.add.reduceat(square[:, order], starts, axis=1)
+    own = np.diagonal(square).copy()
+    np.fill_diagonal(square, 0.0)
+    return np.asarray(((weights @ square) * weights).sum(axis=1) + weights @ own)
 
 
 def distance_changes(
@@ -295,78 +218,44 @@ def distance_changes(
 ) -> DistanceChanges:
     """Change of normalised distances within and between the classes of every level.
 
-    The intervals come from a bootstrap over the classes of the finest level, with all objects
-    of a class drawn together, or over objects where there are fewer than
-    :data:`FEWEST_CLASSES` classes or every object is its own. Distances are normalised anew in
-    each resample.
-
-    Parameters
-    ----------
-    base, aligned
-        Features of the same objects before and after, shape (m, p) and (m, q).
-    labels
-        Level -> label of each of the m objects; empty where it has none.
-
-    Raises
-    ------
-    ValueError
-        If features or labels are not of the same objects, or all objects have the same features.
+    The features are of the same m objects before and after, ``labels`` the label of each by level,
+    empty where it has none. The intervals come from a bootstrap over the classes of the finest
+    level, with all objects of a class drawn together, or over objects where there are fewer than
+    :data:`FEWEST_CLASSES` classes or every object is its own. Distances are normalised anew in each
+    resample.
     """
-    m = len(np.asarray(base))
-    lengths = {len(np.asarray(aligned)), *(len(of) for of in labels.values())}
-    if lengths != {m} or not 2 <= m <= MOST_OBJECTS:
-        raise ValueError(
-            f"expected features of the same 2 to {MOST_OBJECTS} objects, found {m}, "
-            f"{sorted(lengths)} rows"
-        )
-    if not all(np.ptp(np.asarray(features), axis=0).any() for features in (base, aligned)):
-        raise ValueError("all objects have the same features: there are no distances to compare")
     kinds, names = pair_kinds(labels)
     np.fill_diagonal(kinds, -1)
     units, resampled = _units(labels)
-    total = _Sums(units, rng, resamples)
+    n = int(units.max()) + 1
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
+    weights = np.concatenate([np.ones((1, n)), drawn])  # first: as it is
     matrices = [1 - similarity_matrix(features, "cosine") for features in (base, aligned)]
     by_kind = np.stack(
         [
-            np.stack([total(values * (kinds == number)) for values in (np.ones((m, m)), *matrices)])
+            [_sums(values * (kinds == number), units, weights) for values in (1.0, *matrices)]
             for number in range(len(names))
         ]
     )  # (kinds, [count, base, aligned], 1 + resamples)
-    everything = by_kind.sum(axis=0)
+    whole = by_kind.sum(axis=0)
     found, missing = {}, {}
     for name, (count, *sums) in zip(names, by_kind, strict=True):
         if count[0] == 0:
             missing[name] = "no two objects are so related"
             continue
-        means = _normalised(count, sums, everything)
-        found[name] = _change(int(count[0]) // 2, means)
+        some = (count > 0) & (whole[1:] > 0).all(axis=0)  # resamples that hold such pairs
+        before, after = np.stack(sums)[:, some] / count[some] * whole[0, some] / whole[1:, some]
+        found[name] = DistanceChange(
+            pairs=int(count[0]) // 2,
+            base=float(before[0]),
+            aligned=float(after[0]),
+            change=_interval(after - before),
+            percent=_interval(100 * (after / before - 1)) if (before > 0).all() else None,
+        )
     return DistanceChanges(resampled=resampled, kinds=found, missing=missing)
-
-
-def _normalised(count: Floats, sums: Sequence[Floats], everything: Floats) -> Floats:
-    """Mean distances over the overall mean, [base, aligned], of resamples that hold such pairs."""
-    whole = everything[1:] / np.maximum(everything[0], 1)
-    valid = (count > 0) & (whole > 0).all(axis=0)
-    return np.stack(
-        [one[valid] / count[valid] / all_of[valid] for one, all_of in zip(sums, whole, strict=True)]
-    )
-
-
-def _change(pairs: int, means: Floats) -> DistanceChange:
-    before, after = means
-    relative = None
-    if (before > 0).all():
-        relative = _interval(100 * (after / before - 1))
-    return DistanceChange(
-        pairs=pairs,
-        base=float(before[0]),
-        aligned=float(after[0]),
-        change=_interval(after - before),
-        percent=relative,
-    )
 
 
 def _interval(values: Floats) -> Interval:
     """Value of the sample, and the middle 95 % of the resamples."""
-    low, high = np.percentile(values[1:], [2.5, 97.5]) if len(values) > 1 else values[[0, 0]]
+    low, high = np.percentile(values[1:], [2.5, 97.5])
     return Interval(float(values[0]), float(low), float(high))

@@ -15,15 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.evaluation import (
-    Z95,
     CorrelationEstimate,
     Interval,
     Measured,
-    Number,
     Quantity,
     centred_ranks,
     difference_variances,
     jackknife_covariance,
+    normal_intervals,
     object_changes,
     object_variance,
     spearman_influence,
@@ -50,18 +49,10 @@ def _compare(a: Floats, b: Floats, method: str) -> float:
 
 
 def tau_a(a: Floats, b: Floats) -> float:
-    """Kendall's tau a: share of pairs of pairs in the same order, minus those in the other.
+    """Kendall's tau a of dissimilarities (pairs,): pairs of pairs in the same order less those not.
 
-    Like rho-a it does not reward ties; a million pairs take a second (rsatoolbox).
-
-    Parameters
-    ----------
-    a, b
-        Dissimilarities, shape (pairs,); pairs that either lacks (NaN) are left out.
-
-    Returns
-    -------
-    In [-1, 1]; 0 with fewer than two pairs.
+    Like rho-a it does not reward ties; a million pairs take a second (rsatoolbox). Pairs that
+    either lacks (NaN) are left out; 0 with fewer than two.
 
     Examples
     --------
@@ -73,17 +64,9 @@ def tau_a(a: Floats, b: Floats) -> float:
 
 
 def whitening_problem(a: Floats, b: Floats) -> str | None:
-    """Why :func:`whitened` is not defined here, or None.
-
-    Parameters
-    ----------
-    a, b
-        Dissimilarities of all pairs, NaN where missing, shape (m(m-1)/2,).
-    """
+    """Why :func:`whitened` is not defined for these dissimilarities, or None."""
     known = ~(np.isnan(a) | np.isnan(b))
     n_objects = round((1 + np.sqrt(1 + 8 * len(known))) / 2)
-    if n_objects * (n_objects - 1) // 2 != len(known):
-        return "needs all pairs of the objects, in the order of an upper triangle"
     if not known.all() and n_objects > WHITENED_WITH_GAPS:
         return (
             f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
@@ -97,36 +80,15 @@ def whitening_problem(a: Floats, b: Floats) -> str | None:
 def whitened(a: Floats, b: Floats) -> float:
     """Correlation after removing how errors of pairs with a common object covary.
 
-    The covariance is that of squared distances which are estimated with independent noise of
-    equal size on each object (rsatoolbox ``corr_cov``). People's judgments need not err so: take it
-    as a comparison that counts each object's pairs as one source, not as the optimal one.
-
-    Parameters
-    ----------
-    a, b
-        Dissimilarities of all pairs of the objects, upper triangle row by row, shape
-        (m(m-1)/2,); pairs that either lacks (NaN) are left out. 1,854 objects take half a second.
-
-    Raises
-    ------
-    ValueError
-        Where :func:`whitening_problem` names one.
-
-    References
-    ----------
-    Diedrichsen, Berlot, Mur, Schütt, Shahbazi and Kriegeskorte (2021), doi:10.51628/001c.27664
+    Of dissimilarities of all pairs, upper triangle row by row, (m(m-1)/2,), NaN where one is
+    missing. The covariance is that of squared distances which are estimated with independent noise
+    of equal size on each object (rsatoolbox ``corr_cov``; Diedrichsen et al. 2021,
+    doi:10.51628/001c.27664). People's judgments need not err so: take it as a comparison that
+    counts each object's pairs as one source, not as the optimal one. 1,854 objects take half a
+    second.
     """
-    if problem := whitening_problem(a, b):
-        raise ValueError(f"whitened comparison: {problem}")
     missing = np.isnan(a) | np.isnan(b)
     return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), "corr_cov")
-
-
-def _checked(weights: npt.ArrayLike) -> Floats:
-    weight = np.asarray(weights, dtype=np.float64)
-    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
-        raise ValueError("weights of pairs must be finite, not negative, and not all zero")
-    return weight
 
 
 def _weighted_ranks(values: npt.ArrayLike, weight: Floats) -> Floats:
@@ -137,21 +99,16 @@ def _weighted_ranks(values: npt.ArrayLike, weight: Floats) -> Floats:
 
 
 def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike) -> float:
-    """Spearman's correlation with weights: of weighted ranks, weighted.
+    """Spearman's correlation with weights (pairs,), not negative: of weighted ranks, weighted.
 
     With whole numbers it is the correlation of the pairs repeated so often.
-
-    Parameters
-    ----------
-    a, b, weights
-        Shape (pairs,); weights not negative.
 
     Examples
     --------
     >>> round(weighted_spearman([1, 2, 3, 9], [1, 2, 5, 0], [1, 1, 1, 0]), 3)
     1.0
     """
-    weight = _checked(weights)
+    weight = np.asarray(weights, dtype=np.float64)
     x, y = (_weighted_ranks(values, weight) for values in (a, b))
     x, y = (ranks - np.average(ranks, weights=weight) for ranks in (x, y))
     size = float(np.sqrt((weight * x * x).sum() * (weight * y * y).sum()))
@@ -161,20 +118,15 @@ def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike
 def weighted_interval(
     a: Floats, b: Floats, weights: Floats, rows: Integers, columns: Integers
 ) -> Interval:
-    """Weighted Spearman correlation with its 95 % interval over objects.
+    """Weighted Spearman correlation with its 95 % interval over objects, weights > 0.
 
-    Parameters
-    ----------
-    a, b, weights
-        Shape (pairs,); weights > 0.
-    rows, columns
-        The two objects of each pair, shape (pairs,).
+    ``rows`` and ``columns`` are the two objects of each pair, shape (pairs,).
     """
     value = weighted_spearman(a, b, weights)
     ends = np.stack([rows, columns]).astype(np.int64)
     influence = spearman_influence(a, b, weights)
-    half = Z95 * float(np.sqrt(object_variance(influence, ends[0], ends[1], weights)))
-    return Interval(value, value - half, value + half)
+    variance = object_variance(influence, ends[0], ends[1], weights)
+    return normal_intervals(np.array([value]), np.atleast_1d(variance))[0]
 
 
 MOST_DRAWS = 50
@@ -195,30 +147,14 @@ class PosteriorAgreement(Measured):
     """Spearman's, mean over the draws."""
     difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = None
     """The same for the difference to the first network."""
-    posterior_sd: Number | None = None
-    """Standard deviation over draws."""
-    object_sd: Number | None = None
-    """Standard deviation over objects."""
 
 
 def dissimilarity_draws(
     posterior: "Posterior", ids: Sequence[str] | None = None, most: int = MOST_DRAWS
 ) -> Iterator[Floats]:
-    """Dissimilarities under evenly spaced draws, one at a time, each of shape (m, m).
+    """Dissimilarities under evenly spaced draws of a posterior, one at a time, (m, m) each.
 
-    Parameters
-    ----------
-    posterior
-        The fitted embedding.
-    ids
-        Objects, in the order wanted; all of the posterior's by default.
-    most
-        Number of draws.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior lacks an object.
+    Of the objects ``ids`` in this order, all of the posterior's by default.
     """
     place = {name: row for row, name in enumerate(posterior.ids)}
     unknown = [name for name in ids or () if name not in place]
@@ -234,54 +170,20 @@ def dissimilarity_draws(
 def posterior_agreement(
     models: Sequence[Floats], draws: Iterable[Floats]
 ) -> list[PosteriorAgreement]:
-    """Spearman's correlation of each model with the draws, and its gain over the first.
-
-    Parameters
-    ----------
-    models
-        Dissimilarities of each model, shape (m, m).
-    draws
-        Draws of the dissimilarities, shape (m, m) each.
-
-    Raises
-    ------
-    ValueError
-        Without two draws.
-    """
-    values, of_draws, of_objects = posterior_covariance(models, draws)
-    total = of_draws + of_objects
-    intervals = _intervals(values, np.diagonal(total))
-    differences = _intervals(values - values[0], difference_variances(total)[0])
-    sds = (np.sqrt(np.diagonal(covariance)) for covariance in (of_draws, of_objects))
-    return [
-        PosteriorAgreement(
-            spearman=own, difference=gain, posterior_sd=float(drawn), object_sd=float(chosen)
-        )
-        for own, gain, drawn, chosen in zip(intervals, differences, *sds, strict=True)
-    ]
+    """Spearman's correlation of each model (m, m) with the draws, and its gain over the first."""
+    values, covariance = posterior_covariance(models, draws)
+    intervals = normal_intervals(values, np.diagonal(covariance))
+    differences = normal_intervals(values - values[0], difference_variances(covariance)[0])
+    both = zip(intervals, differences, strict=True)
+    return [PosteriorAgreement(spearman=own, difference=gain) for own, gain in both]
 
 
 def posterior_covariance(
     models: Sequence[Floats], draws: Iterable[Floats]
-) -> tuple[Floats, Floats, Floats]:
-    """Spearman's correlation of each of k models with the draws, and how these vary together.
+) -> tuple[Floats, Floats]:
+    """Mean correlations of k models with draws of dissimilarities, (k,), and how they covary.
 
-    Parameters
-    ----------
-    models
-        Dissimilarities of each model, shape (m, m).
-    draws
-        Draws of the dissimilarities, shape (m, m) each.
-
-    Returns
-    -------
-    Mean over the draws, shape (k,); covariance over the draws, and that over objects within a
-    draw, shape (k, k) each.
-
-    Raises
-    ------
-    ValueError
-        Without two draws.
+    Their covariance over draws and, within a draw, over objects, shape (k, k).
     """
     pairs = [upper(model) for model in models]
     ranks = [_unit(centred_ranks(own)) for own in pairs]  # once, not for every draw
@@ -295,24 +197,15 @@ def posterior_covariance(
             influences = (spearman_influence(model, own) for model in pairs)
             left_out = [object_changes(influence, rows, columns) for influence in influences]
             of_objects.append(jackknife_covariance(np.transpose(left_out)))
-    if len(found) < 2:
-        raise ValueError(f"expected two draws or more, found {len(found)}")
     values = np.array(found)
     of_draws = np.atleast_2d(np.cov(values, rowvar=False))
-    return values.mean(axis=0), of_draws, np.mean(of_objects, axis=0)
+    return values.mean(axis=0), of_draws + np.mean(of_objects, axis=0)
 
 
 def _unit(values: Floats) -> Floats:
     """Vector of length one; zero where nothing varies, and Spearman's correlation is 0."""
     length = float(np.linalg.norm(values))
     return values / length if length > 0 else values
-
-
-def _intervals(values: Floats, variances: Floats) -> list[Interval]:
-    """95 % intervals of estimates with these variances, shape (k,) each."""
-    half = Z95 * np.sqrt(variances)
-    ends = zip(values, values - half, values + half, strict=True)
-    return [Interval(*map(float, row)) for row in ends]
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,25 +220,10 @@ class ArrangedRdms:
 
 
 def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> ArrangedRdms:
-    """Average each person's trials, weighted by evidence and brought to one scale.
+    """Average each person's main and repeated trials, weighted by evidence, brought to one scale.
 
-    Main and repeated trials count.
-
-    Parameters
-    ----------
-    arrangements
-        Table of arrangements.
-    ids
-        Objects, in the order wanted; the table's own by default.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object placed is not among ``ids``, or no main trial is there.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    Of the objects ``ids`` in this order, the table's own by default (Kriegeskorte and Mur 2012,
+    doi:10.3389/fpsyg.2012.00245).
     """
     from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
 

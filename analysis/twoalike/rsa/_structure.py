@@ -43,7 +43,7 @@ from twoalike.rsa._people import (
     whitened,
     whitening_problem,
 )
-from twoalike.study import Floats, TwoalikeError
+from twoalike.study import Floats
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -143,15 +143,7 @@ def structure(
     Returns
     -------
     What is not known is None, and the network's ``missing`` says why.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no candidate, one has no features for an object, or people have too few pairs
-        in common.
     """
-    if not candidates:
-        raise TwoalikeError("structure: no network to compare; give at least one.")
     shared = _objects(candidates, ids)
     on_people, on_distances = rng.spawn(2)
     seed = int(on_distances.integers(2**63))  # the same resamples for every candidate

@@ -89,15 +89,9 @@ def hits(
 ) -> Floats:
     """Whether a classifier is right on each image that it is asked for; a tie of k counts 1/k.
 
-    Parameters
-    ----------
-    learnt, codes
-        Features to learn from, shape (n, p), and their classes 0..c-1, of which every one occurs.
-    asked, answers
-        Features of the images asked for, shape (k, p), and their classes.
-    strength
-        Inverse regularisation of logistic regression, in which each class weighs the same; None:
-        the nearest class mean.
+    It learns from features (n, p) with classes 0..c-1, of which every one occurs, and is ``asked``
+    for images (k, p). ``strength`` is the inverse regularisation of logistic regression, in which
+    each class weighs the same; None: the nearest class mean.
     """
     centre = learnt.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = learnt - centre

@@ -228,17 +228,9 @@ def few_shot_ability(
 ) -> tuple[TransferMeasure, ...]:
     """Accuracy of the nearest class mean of one and of three images, for several networks.
 
-    Parameters
-    ----------
-    candidates
-        The networks; images that all of them have features of are used.
-    labels
-        As in :func:`compare_transfer`; those of the finest level at which classes have enough
-        images are told apart, and images without a label are left out.
-
-    Returns
-    -------
-    A measure for each number of images, as far as there are two classes with enough.
+    Of images that all networks have features of, at the finest level of ``labels`` (as in
+    :func:`compare_transfer`) at which classes have enough images; those without a label are left
+    out.
     """
     from threadpoolctl import threadpool_limits
 
@@ -265,14 +257,8 @@ def few_shot_ability(
 def folder_levels(ids: Sequence[str]) -> Levels:
     """Labels of each image at ``level_1`` (coarse), ``level_2``, ... from the folders in its id.
 
-    ``twoalike features`` names the images of a folder without a manifest by their path, so that
     ``n01498041/0.12_eagle`` is an image of class ``n01498041``
     (:func:`twoalike.study.folder_labels`).
-
-    Examples
-    --------
-    >>> folder_levels(["animal/cat/1", "animal/dog/1", "tool/2"])["level_2"]
-    ['animal/cat', 'animal/dog', 'n/a']
     """
     levels = _folders(ids)
     if not levels:
