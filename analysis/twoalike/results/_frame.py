@@ -197,8 +197,7 @@ class Rows:
         """Add the scores of one task; its settings are the level."""
         words = TRANSFER[found.measure].format(**vars(found))
         at = replace(at, measure=f"{at.measure}.{found.measure}", level=words, n=found.classes)
-        for name, value in (("chance", found.chance), ("best", found.best)):
-            self._walk(value, at.inside(name))
+        self._walk(found.chance, at.inside("chance"))
         for score in found.models:
             self._part(score, at)
         if found.left_out:
