@@ -7,24 +7,23 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from twoalike.results import Results, ability_rows
+from twoalike.results import Results, Row, ability_rows
 
 RESULTS = Path(__file__).parent / "results" / "demo.md"
 
 
-def cell(measure: dict[str, float] | None, form: str) -> str:
+def cell(measure: Row | None, form: str) -> str:
     """Value and interval."""
-    if not measure:
+    if measure is None:
         return ""
-    value, low, high = (form.format(measure[name]) for name in ("value", "low", "high"))
+    value, low, high = (form.format(x) for x in (measure.value, measure.low, measure.high))
     return f"{value} [{low}, {high}]"
 
 
-def abilities(path: Path) -> list[str]:
+def abilities(found: Results) -> list[str]:
     """Table of what else the features are good for on the same creatures."""
-    found = Results.load(path).transfer
-    assert found is not None
-    first, *others = [of.name for of in found.measures[0].models]
+    rows = ability_rows(found)
+    first, *others = [name for name in found.names if found.at(rows[0][0], name, rows[0][1])]
     lines = [
         "What else the features are good for on these creatures, and the difference from the base "
         "network with a 95 % interval over images of the same classes:",
@@ -32,33 +31,31 @@ def abilities(path: Path) -> list[str]:
         f"| | {first} | {' | '.join(others)} |",
         "|---" * (len(others) + 2) + "|",
     ]
-    for measure, row in ability_rows(found):
-        cells = [f"{measure.models[0].value:.3f}"]
-        for of in measure.models[1:]:
-            change = of.difference
-            assert change is not None
-            ends = change.same_classes or change
-            cells.append(
-                f"{of.value:.3f} ({change.value:+.3f} [{ends.low:+.3f}, {ends.high:+.3f}])"
-            )
-        lines.append(f"| {row} | {' | '.join(cells)} |")
+    for measure, level in rows:
+        cells = [f"{score.value:.3f}" for score in [found.at(measure, first, level)] if score]
+        for name in others:
+            score = found.at(measure, name, level)
+            change = found.at(f"{measure}.difference.same_classes", name, level)
+            change = change or found.at(f"{measure}.difference", name, level)
+            assert score is not None
+            cells.append(f"{score.value:.3f} ({cell(change, '{:+.3f}')})")
+        lines.append(f"| {level} | {' | '.join(cells)} |")
     return lines
 
 
 def main(demo: Path) -> None:
     """Write benchmarks/results/demo.md."""
-    path = demo / "derived" / "results.json"
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = Results.load(demo / "derived" / "results.json")
     world = json.loads((demo / "world" / "world.json").read_text(encoding="utf-8"))
-    said = results["judgments"]
+    said = results.judged["odd_one_out"]
     lines = [
         "# The demo: species without judgments",
         "",
         f"`make demo`, then `python benchmarks/demo.py demo` (seed {world['seed']}; twoalike "
         f"{version('twoalike')}, torch {version('torch')}, Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, no GPU). {world['participants']} simulated participants judged "
-        f"{world['trials']} triplets each of 144 creatures; scored on {said['choices']:,} "
-        f"judgments of the true observer on {said['objects']} creatures of 18 other species, "
+        f"{world['trials']} triplets each of 144 creatures; scored on {said.judgments:,} "
+        f"judgments of the true observer on {said.objects} creatures of 18 other species, "
         "which were neither judged nor used in training. 95 % intervals over objects. Gap closed: "
         "share of the difference between the base network and the true observer. The control is "
         "distilled in the same way from a teacher without the map to the human space. One world, "
@@ -67,15 +64,18 @@ def main(demo: Path) -> None:
         "| network | accuracy (ties 1/k) | log-loss (nats) | gap closed |",
         "|---|---|---|---|",
     ]
-    for model in results["models"]:
-        cells = (
-            model["name"],
-            cell(model["accuracy"], "{:.3f}"),
-            cell(model["log_loss"], "{:.3f}"),
-            cell(model.get("gap_closed"), "{:.0%}"),
+    for name in results.names:
+        scores = (
+            cell(results.at(f"odd_one_out.{measure}", name), form)
+            for measure, form in (
+                ("accuracy", "{:.3f}"),
+                ("log_loss", "{:.3f}"),
+                ("gap_closed", "{:.0%}"),
+            )
         )
+        cells = (name, *scores)
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *abilities(path)]
+    lines += ["", *abilities(results)]
     text = "\n".join([*lines, ""])
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text, encoding="utf-8")

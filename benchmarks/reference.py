@@ -15,7 +15,6 @@ the checkout). Three evaluations through the command line:
 The table goes to benchmarks/results/reference.md.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import numpy as np
 from twoalike.embedding._intervals import kept_together, pair_odds
 from twoalike.evaluation import upper
 from twoalike.judgments import read_rdms
+from twoalike.results import Results
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -50,16 +50,16 @@ def photographs(folder: Path) -> list[tuple[str, float, float]]:
     people = ("--rdm", MUR92 / "behavior_rdms.mat", "--objects", ids)
     how = ("--similarity", "raw-cosine")
     call("evaluate", "--features", f"lite0={features}", *people, *how, "--out", out)
-    found = json.loads(out.read_text(encoding="utf-8"))
-    ceiling = found["rdm"]["ceiling"]
+    found = Results.load(out).frame.set_index(["measure", "level"])["value"]
+    lower, upper = (found[f"rdm.ceiling.{end}", ""] for end in ("lower", "upper"))
     return [
         (
             "92 photographs: EfficientNet-Lite0 with the mean person, Spearman",
-            found["models"][0]["rdm"]["spearman"]["value"],
+            found["rdm.spearman", ""],
             0.38,
         ),
-        ("the same: a person with the mean ranks of others (rsatoolbox)", ceiling["lower"], 0.477),
-        ("the same: a person with the mean ranks of all (rsatoolbox)", ceiling["upper"], 0.577),
+        ("the same: a person with the mean ranks of others (rsatoolbox)", lower, 0.477),
+        ("the same: a person with the mean ranks of all (rsatoolbox)", upper, 0.577),
     ]
 
 
@@ -72,10 +72,12 @@ def judgments(folder: Path) -> list[tuple[str, float, float]]:
     spose = THINGS / "spose49_embedding.npy"
     words = ("--features", f"fitted={spose}", "--ceiling", f"own-scale={spose}", *objects)
     call("evaluate", *words, "--choices", choices, "--similarity", "dot", "--out", out)
-    own = json.loads(out.read_text(encoding="utf-8"))["models"][1]
+    found = Results.load(out)
+    accuracy, loss = (found.at(f"odd_one_out.{of}", "own-scale") for of in ("accuracy", "log_loss"))
+    assert accuracy is not None and loss is not None
     return [
-        ("THINGS, 127,304 judgments: SPoSE-49, accuracy", own["accuracy"]["value"], 0.640),
-        ("the same: log-loss at its own scale", own["log_loss"]["value"], 0.817),
+        ("THINGS, 127,304 judgments: SPoSE-49, accuracy", accuracy.value, 0.640),
+        ("the same: log-loss at its own scale", loss.value, 0.817),
     ]
 
 

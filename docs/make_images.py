@@ -7,7 +7,13 @@ from pathlib import Path
 from PIL import Image
 
 from twoalike.embedding import Posterior
-from twoalike.figures import alignment_chart, embedding_map, map_layout
+from twoalike.figures import (
+    accuracy_panel,
+    embedding_map,
+    log_loss_panel,
+    map_layout,
+    panels_chart,
+)
 from twoalike.results import Results
 from twoalike.stimuli import StimulusSet
 
@@ -43,8 +49,8 @@ def main(demo: Path) -> None:
     map_ = picture(
         embedding_map(map_layout(posterior.embedding), categories=kingdoms, images=thumbs), half
     )
-    assert results.judgments is not None
-    chart = picture(alignment_chart(results.models, results.judgments.chance), half)
+    panels = [of(results, "odd_one_out") for of in (accuracy_panel, log_loss_panel)]
+    chart = picture(panels_chart(panels), half)
     height = TILE + 20 + max(map_.height, chart.height)
     page = Image.new("RGB", (WIDTH, height), "white")
     for place, name in enumerate(first):

@@ -80,13 +80,12 @@ _FILES = (
     ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),
     (
         "`scores.json`",
-        "[how well a posterior predicts judgments](results.md#results-scores)",
+        "[how well a posterior predicts judgments](results.md)",
         "`score` → you",
     ),
     (
         "`leaderboard.json`, `leaderboard.tsv`",
-        "networks in order: [everything](results.md#results-leaderboard), and "
-        "[a row a score](#leaderboard-tsv)",
+        "networks in order: [everything](results.md), and [a row per score](#leaderboard-tsv)",
         "`leaderboard` → you",
     ),
 )
@@ -223,7 +222,8 @@ def files_page() -> str:
             others,
             _POSTERIOR_WEIGHTS,
             weights,
-            _LEADERBOARD + LEADERBOARD.dictionary(),
+            _LEADERBOARD
+            + table(["column", "meaning"], ([code(of), what] for of, what in LEADERBOARD.items())),
         ]
     )
 

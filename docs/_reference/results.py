@@ -1,10 +1,10 @@
-"""The page of results, transfer and leaderboards: every key, from the models that hold them."""
+"""The page of results: the header, the columns of the frame, and the measures that fill it."""
 
 import ast
 import inspect
 import textwrap
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from itertools import pairwise
@@ -13,50 +13,103 @@ from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_
 from pydantic import BaseModel
 
 from _reference.markdown import cell, code, table
-from twoalike.evaluation import Interval
-from twoalike.results import Leaderboard, Results, Scores, TransferResults, quantity_of
+from twoalike.calibration import SetCalibration, Uncertainty
+from twoalike.ceilings import Ceilings, SetCeilings
+from twoalike.evaluation import (
+    ChoiceScores,
+    Interval,
+    NoiseCeiling,
+    PeopleScores,
+    PredictedJudgments,
+    RatingResults,
+    SetResults,
+    SortingResults,
+    quantity_of,
+)
+from twoalike.results import (
+    AgreementParts,
+    Leaderboard,
+    Results,
+    Row,
+    ScoredPart,
+    ScoredPerson,
+    Scores,
+    TransferResults,
+)
+from twoalike.rsa import Structure
+from twoalike.transfer import Transfer
 
 _HEAD = """# results.json
 
-What `twoalike evaluate` measures; `twoalike.results.Results.load` reads it. An **estimate** is
-`value`, `low` and `high`: the figure, and its 95 % interval over other participants and other
-objects, unless a key says otherwise. A range is that of the value; ends of an interval may lie
-beyond it. What could not be measured is null, and `missing` beside it says why; a key may be absent
-from files of older versions.
+What `twoalike evaluate` measures; `twoalike.results.Results.load` reads it. A header says how the
+file was made and of what; every figure is a row of one long frame (`Results.frame`,
+`pandas.DataFrame(content["rows"])`). `transfer.json`, `scores.json` and `leaderboard.json` have the
+same form.
 
 """
-_TRANSFER = """## transfer.json
+_ROWS = """(results-row)=
+## Rows
 
-What `twoalike transfer` measures; `twoalike.results.TransferResults.load` reads it: the keys of
-[Transfer](#results-transfer), and how it was made.
-
-"""
-_SCORES = """(results-scores)=
-## scores.json
-
-What `twoalike score` measures; `twoalike.results.Scores.load` reads it.
+An interval is of 95 %, over other participants and other objects, unless a measure says otherwise.
+What could not be measured has no row, and `missing` says why.
 
 """
-_LEADERBOARD = """(results-leaderboard)=
-## leaderboard.json
-
-What `twoalike leaderboard` measures; `twoalike.results.Leaderboard.load` reads it.
+_OTHERS = """## Other files
 
 """
+_MEASURES = """(results-measures)=
+## Measures
+
+A measure is named by the keys that lead to it: `odd_one_out.difference.accuracy` is `accuracy` in
+`difference` of the scores on odd-one-out choices. Keys of tables (levels of labels, participants,
+classes) are not part of the name; they are the level of a row, such as `kind: within`. The key
+`value` is the measure itself.
+
+"""
+_PARTS: Mapping[str, tuple[type, ...]] = {
+    "`odd_one_out`, `anchored`": (ChoiceScores, AgreementParts),
+    "`odd_one_out.ceilings`": (Ceilings,),
+    "`odd_one_out.uncertainty`": (Uncertainty,),
+    "larger sets, such as `most_alike_5`": (SetResults,),
+    "`most_alike_5.ceilings`, `.calibration`": (SetCeilings, SetCalibration),
+    "`rdm`": (PeopleScores,),
+    "`rdm.ceiling`": (NoiseCeiling,),
+    "`ratings`": (RatingResults, PredictedJudgments),
+    "`sortings`": (SortingResults, PredictedJudgments),
+    "`structure`": (Structure,),
+    "`transfer`, `ability`": (Transfer,),
+    "scores of a posterior": (ScoredPart, ScoredPerson),
+}
+"""Start of a measure -> the models whose keys follow."""
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
 
 
 def results_page() -> str:
     """Markdown of the page."""
-    seen: list[type[BaseModel]] = []
-    parts = [_section(model) for model in models_within(Results, seen)]
-    transfer = _TRANSFER + key_table(TransferResults, descriptions(TransferResults))
-    parts = [key_table(Results, descriptions(Results)), *parts[1:], transfer]
-    for head, model in ((_SCORES, Scores), (_LEADERBOARD, Leaderboard)):
-        known = len(seen)
-        own = [_section(inner) for inner in models_within(model, seen)[known:]]
-        parts += [head + key_table(model, descriptions(model)), *own[1:]]
-    return "\n".join([_HEAD, *parts])
+    header = [_section(model) for model in models_within(Results, []) if model is not Row]
+    others = [
+        f"`{model.model_fields['kind'].default}.json` of `twoalike {model.command}`\n\n"
+        + key_table(model, {key: descriptions(model)[key] for key in more}, more)
+        for model in (Scores, Leaderboard, TransferResults)
+        if (more := [key for key in model.model_fields if key not in Results.model_fields])
+    ]
+    measures = [model for models in _PARTS.values() for model in models]
+    rows = _ROWS + key_table(Row, descriptions(Row))
+    links = ([start, ", ".join(map(_link, models))] for start, models in _PARTS.items())
+    parts = _MEASURES + table(["measure starts with", "keys"], links)
+    own = key_table(Results, descriptions(Results))
+    known: list[type[BaseModel]] = []
+    for model in measures:
+        if issubclass(model, BaseModel):
+            models_within(model, known)
+    sections = [_section(model) for model in known]
+    return "\n".join([_HEAD + own, *header[1:], rows, _OTHERS, *others, parts, *sections])
+
+
+def _link(model: type) -> str:
+    if issubclass(model, BaseModel):
+        return f"[{model.__name__}](#{anchor(model)})"
+    return ", ".join(map(code, model.__dataclass_fields__))  # type: ignore[attr-defined]
 
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:
@@ -111,12 +164,14 @@ def anchor(model: type[BaseModel]) -> str:
     return f"{page}-{model.__name__.lower()}"
 
 
-def key_table(model: type[BaseModel], meanings: Mapping[str, str]) -> str:
+def key_table(
+    model: type[BaseModel], meanings: Mapping[str, str], only: Collection[str] = ()
+) -> str:
     """Table of a model's keys: type, unit and range, and the meaning of each."""
     rows = [
         [code(name), _kind(field.annotation, field.metadata), cell(meanings[name])]
         for name, field in model.model_fields.items()
-        if not field.exclude
+        if not field.exclude and (not only or name in only)
     ]
     return table(["key", "type, unit and range", "meaning"], rows)
 

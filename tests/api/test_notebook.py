@@ -76,7 +76,7 @@ def test_frames_of_pandas_and_polars_are_the_same(choices: pd.DataFrame, results
     rng = np.random.default_rng(0)
     networks = {name: (list(first.ids), rng.normal(size=(8, 4))) for name in ("base", "aligned")}
     scores = [
-        ta.evaluate(networks, choices=table, resamples=100).as_dict()["models"]
+        ta.evaluate(networks, choices=table, resamples=100).as_dict()["rows"]
         for table in (choices, polars.from_pandas(choices))
     ]
     assert scores[0] == scores[1]

@@ -10,7 +10,7 @@ from tests.stimuli.test_picture import png_of
 
 from twoalike.backbones import extract_features, read_image, without_unreadable
 from twoalike.cli.app import main
-from twoalike.cli.features import left_out
+from twoalike.cli.networks import left_out
 from twoalike.collections import as_collection
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError

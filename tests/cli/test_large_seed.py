@@ -35,17 +35,3 @@ def test_sessions_of_both_tasks(root: Path, capsys: pytest.CaptureFixture[str]) 
         assert call(*words) == 0
     assert call("validate", root) == 0
     assert "no problem found" in capsys.readouterr().out
-
-
-def test_a_list_of_another_seed_is_not_current(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lists = ("design", root, "--participants", "001", "--task", "odd-one-out")
-    assert call(*lists, "--seed", SEED - 1) == 0
-    words = ("run", root, "--participant", "001", "--simulate", "--no-window", "--pilot")
-    assert call(*words) == 0  # --seed is part of the list's description, and no change
-    settings = root / "study.toml"
-    settings.write_text(settings.read_text().replace("trials = 12", "trials = 10"))
-    capsys.readouterr()
-    assert call("run", root, "--participant", "001", "--simulate", "--no-window") == 1
-    assert f"--seed {SEED - 1}" in capsys.readouterr().err

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from twoalike.cli._derived import takes
+from twoalike.cli import networks
+from twoalike.cli._derived import derived
 from twoalike.cli.app import VERBS, build
 
 HANDED_ON = {
-    "distill": "distill:distill",
-    "features": "backbones:extract_features",
+    "DistillOptions": "distill:distill",
+    "FeatureOptions": "backbones:extract_features",
 }
-"""Module of the command line -> the function that takes its options."""
+"""Options of the command line -> the function that takes them."""
 
 
 @pytest.mark.parametrize("command", HANDED_ON)
@@ -31,7 +32,7 @@ def test_the_function_takes_every_option(command: str) -> None:
             config = {"distill": "DistillConfig", "embedding": "FitConfig"}[package]
             model = getattr(import_module(f"twoalike.{package}"), config)
             taken |= dict.fromkeys(getattr(model, "model_fields", model.__annotations__))
-    options = import_module(f"twoalike.cli.{command}").Options
+    options = getattr(networks, command)
     assert {field.name for field in fields(options)} <= taken.keys()
 
 
@@ -81,8 +82,7 @@ def test_a_command_takes_parameters_and_descriptions_of_its_function(
     )
     given: dict[str, Any] = {}
 
-    @takes(sized)
-    def command(*, out: Path, again: bool = False, **options: Any) -> None:
+    def body(*, out: Path, again: bool = False, **options: Any) -> None:
         """Do so.
 
         Parameters
@@ -92,6 +92,7 @@ def test_a_command_takes_parameters_and_descriptions_of_its_function(
         """
         given.update(options, out=out, again=again)
 
+    command = derived(body, sized)
     signature = inspect.signature(command)
     assert list(signature.parameters) == ["study", "out", "size", "dry", "again"]
     assert signature.parameters["study"].kind is inspect.Parameter.POSITIONAL_ONLY
@@ -132,12 +133,13 @@ def test_every_option_is_described(verb: str) -> None:
 
 def test_no_command_needs_an_extra_for_its_help() -> None:
     """A command is made of its function, whose module has to load on every machine of a lab."""
-    places = sorted({place.partition(":")[0] for place, _ in VERBS.values()})
     code = (
-        "import sys\nfrom importlib import import_module\nfrom twoalike.cli.app import EXTRAS\n"
-        f"for place in {places}:\n"
-        "    import_module(f'twoalike.cli.{place}')\n"
-        "    assert not (found := EXTRAS.keys() & sys.modules.keys()), (place, found)"
+        "import sys\nfrom twoalike.cli.app import EXTRAS, GROUPS, VERBS, app\n"
+        "for verb in VERBS:\n"
+        "    for name in GROUPS.get(verb, '').split() or ['']:\n"
+        "        command = app[verb][name] if name else app[verb]\n"
+        "        assert command.default_command is not None, (verb, name)\n"
+        "        assert not (found := EXTRAS.keys() & sys.modules.keys()), (verb, name, found)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

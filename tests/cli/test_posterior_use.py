@@ -156,18 +156,6 @@ def test_predict_asks_what_the_fit_was_asked(
     assert "5 sets: odd one of 3" in run(*words, out, "--items", 3, "--kind", "odd-one-out")[1]
 
 
-def test_predict_refuses(run: Run, source: Path, triplets: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.tsv"
-    words = ("predict", source, "--triplets", triplets)
-    refused(run, out, "a share between 0 and 1", *words, "--interval", 90)
-    refused(run, out, "'z' is not one of the 4 participants", *words, "--participant", "z")
-    refused(run, out, "found 4 columns", *words, "--participant-column", 5)
-    refused(run, out, "row 1, column 1: '0'", *words, "--participant-column", 1)
-    refused(run, out, "nor is any other", *words, "--participant-column", 1)
-    both = ("--participant", "a", "--participant-column", 4)
-    refused(run, out, "found both", *words, *both)
-
-
 def test_similarity_in_every_format_is_the_table(
     run: Run, source: Path, posterior: Posterior, tmp_path: Path
 ) -> None:
@@ -216,32 +204,6 @@ def test_similarity_as_a_square_of_chosen_objects(
     assert_allclose(square.to_numpy(), posterior.similarity()[np.ix_(rows, rows)], rtol=1e-5)
 
 
-def test_similarity_refuses(run: Run, source: Path, tmp_path: Path) -> None:
-    out = tmp_path / "s.csv"
-    refused(run, tmp_path / "s.xlsx", "written as .csv", "similarity", source)
-    refused(run, tmp_path / "s.npz", "--square is for", "similarity", source, "--square")
-    refused(run, out, "a share between 0 and 1", "similarity", source, "--interval", 1)
-    refused(run, out, "found no such file", "similarity", tmp_path / "no.nc")
-    ids = tmp_path / "ids.txt"
-    ids.write_text("cat\ncow\n")
-    refused(run, out, "'cow' is not one of the 7 objects", "similarity", source, "--objects", ids)
-    text = tmp_path / "text.nc"
-    text.write_text("no posterior\n" * 30)
-    refused(run, out, "damaged or of another kind", "similarity", text)
-    folder = tmp_path / "folder.csv"
-    folder.mkdir()
-    refused(run, folder, "found a folder", "similarity", source)
-    (tmp_path / "file").write_text("in the way")
-    refused(run, tmp_path / "file" / "s.csv", "cannot make this folder", "similarity", source)
-
-
-def test_a_refused_similarity_leaves_the_old_file(run: Run, source: Path, tmp_path: Path) -> None:
-    out = tmp_path / "s.csv"
-    out.write_text("old")
-    assert run("similarity", source, "--interval", 2, "--out", out)[0] == 1
-    assert out.read_text() == "old"
-
-
 def test_embed_writes_means_and_draws(
     run: Run, source: Path, posterior: Posterior, tmp_path: Path
 ) -> None:
@@ -281,11 +243,6 @@ def test_text_that_a_spreadsheet_would_run_is_written_inert(
     arrays = tmp_path / "t.npz"
     assert run("embed", source, "--out", arrays)[0] == 0
     assert list(read_features(arrays).ids) == ids
-
-
-def test_embed_refuses(run: Run, source: Path, tmp_path: Path) -> None:
-    refused(run, tmp_path / "e.mat", "an embedding is written as", "embed", source)
-    refused(run, tmp_path / "e.csv", "found no such file", "embed", tmp_path / "no.nc")
 
 
 def test_dimensions_are_named_and_written(
@@ -350,20 +307,6 @@ def test_participants_says_who_is_careless_and_why(
     assert table["same_place"].between(1 / 3, 0.6).all()
 
 
-def test_participants_without_counts_of_judgments(
-    run: Run, posterior: Posterior, tmp_path: Path
-) -> None:
-    path, out = tmp_path / "q.nc", tmp_path / "t.tsv"
-    Posterior(posterior.tree.filter(lambda node: node.name != "constant_data")).save(path)
-    assert run("participants", path, "--out", out)[0] == 0
-    assert pd.read_csv(out, sep="\t")["judgments"].isna().all()
-
-
-def test_participants_refuses(run: Run, source: Path, tmp_path: Path) -> None:
-    refused(run, tmp_path / "t.txt", "written as .csv or .tsv", "participants", source)
-    refused(run, tmp_path / "t.csv", "--bound", "participants", source, "--bound", 50)
-
-
 @pytest.fixture
 def judged(tmp_path: Path, rng: np.random.Generator) -> Path:
     shown = np.stack([rng.choice(7, 3, replace=False) for _ in range(90)])
@@ -403,26 +346,6 @@ def test_compare_shows_predictions_and_similarity(
     assert f"{difference['value']:+.4f} ± {difference['standard_error']:.4f}" in said
     assert len(found["similarity"]["dimensions"]) == 3
     assert f"{found['similarity']['pearson']:.3f}" in said
-
-
-def test_compare_of_similarities_alone(run: Run, source: Path) -> None:
-    status, said = run("compare", source, source)
-    assert status == 0
-    assert "log-loss" not in said
-    assert "1.000" in said
-
-
-def test_compare_refuses(
-    run: Run, source: Path, judged: Path, tmp_path: Path, posterior: Posterior
-) -> None:
-    out, other = tmp_path / "c.json", tmp_path / "q.nc"
-    words = ("compare", source, source)
-    refused(run, tmp_path / "c.csv", "written as .json", *words)
-    refused(run, out, "found no such file", *words, "--choices", tmp_path / "no.parquet")
-    refused(run, out, "found no such file", "compare", source, tmp_path / "no.nc")
-    dataset = posterior.tree["posterior"].dataset.assign_coords(object=[f"q{k}" for k in range(7)])
-    Posterior(xr.DataTree.from_dict({"posterior": dataset})).save(other)
-    refused(run, out, "at least 3 objects in common, found 0", "compare", source, other)
 
 
 def test_intervals_of_vi_are_called_approximate(
@@ -481,7 +404,7 @@ def test_chance_is_that_of_the_judgments(
 def test_what_fit_says_of_judgments_held_out(
     posterior: Posterior, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from twoalike.cli.fit import _show
+    from twoalike.cli.fits import _show
 
     held = {"judgments": 40, "log_loss": 0.5, "log_loss_se": 0.1}
     attrs = {"engine_reason": "few", "device": "cpu"}
@@ -512,3 +435,40 @@ def test_rdms_computed_from_arrangements_have_no_intervals(
     words = ("predict", path, "--triplets", triplets, "--interval", 0.9)
     refused(run, tmp_path / "t.tsv", "computed from arrangements", *words)
     assert "were computed from arrangements" in run("check", path)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "complaint"),
+    [
+        ("predict {p} --triplets {t} --interval 90", "o.tsv", "a share between 0 and 1"),
+        ("predict {p} --triplets {t} --participant z", "o.tsv", "'z' is not one of the 4 partic"),
+        ("predict {p} --triplets {t} --participant-column 5", "o.tsv", "found 4 columns"),
+        ("predict {p} --triplets {t} --participant-column 1", "o.tsv", "nor is any other"),
+        ("predict {p} --triplets {t} --participant a --participant-column 4", "o.tsv", "both"),
+        ("similarity {p}", "s.xlsx", "written as .csv"),
+        ("similarity {p} --square", "s.npz", "--square is for"),
+        ("similarity {p} --interval 1", "s.csv", "a share between 0 and 1"),
+        ("similarity {p} --objects {t}", "s.csv", "is not one of the 7 objects"),
+        ("similarity {p}", "t.txt/s.csv", "cannot make this folder"),
+        ("embed {p}", "e.mat", "an embedding is written as"),
+        ("dimensions {p} --top 0", "e.csv", "--top"),
+        ("participants {p} --bound 50", "t.csv", "--bound"),
+        ("compare {p} {p}", "c.csv", "written as .json"),
+        ("compare {p} {other}", "c.json", "at least 3 objects in common, found 0"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    run: Run,
+    posterior: Posterior,
+    source: Path,
+    triplets: Path,
+    tmp_path: Path,
+    words: str,
+    out: str,
+    complaint: str,
+) -> None:
+    other = tmp_path / "other.nc"
+    dataset = posterior.tree["posterior"].dataset.assign_coords(object=[f"q{k}" for k in range(7)])
+    Posterior(xr.DataTree.from_dict({"posterior": dataset})).save(other)
+    told = (word.format(p=source, t=triplets, other=other) for word in words.split())
+    refused(run, tmp_path / out, complaint, *told)

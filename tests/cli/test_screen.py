@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import call
 
 from twoalike.cli import app as cli
-from twoalike.cli.screen import ask_distance, screen_table
+from twoalike.cli.studies import ask_distance, screen_table
 from twoalike.display import measure_screen
 from twoalike.study import ScreenProfile, TwoalikeError, save_profile
 

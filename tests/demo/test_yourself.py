@@ -20,6 +20,17 @@ from tests.conftest import call
 
 from twoalike.demo import YourselfConfig
 from twoalike.demo._chain import set_design
+from twoalike.demo._page import (
+    Result,
+    Share,
+    build_page,
+    draw_probabilities,
+    held_out_probabilities,
+    kept_together,
+    to_coordinates,
+    tree_odd,
+    write_page,
+)
 from twoalike.demo._yourself import (
     N_OBJECTS,
     OBSERVER,
@@ -27,23 +38,8 @@ from twoalike.demo._yourself import (
     _choose_objects,
     _fit,
     pick_objects,
-    refit_until_converged,
     run_yourself,
 )
-from twoalike.demo._yourself_findings import (
-    Group,
-    Result,
-    Share,
-    draw_probabilities,
-    find_groups,
-    held_out_probabilities,
-    kept_together,
-    repeat_share,
-    to_coordinates,
-    tree_odd,
-    tree_shares,
-)
-from twoalike.demo._yourself_page import build_page, write_page
 from twoalike.design import TRIPLET_LISTS
 from twoalike.figures import map_layout
 from twoalike.observers import SimulatedObserver
@@ -80,15 +76,6 @@ def test_all_objects_can_be_picked(rng: np.random.Generator) -> None:
         pick_objects(FAMILIAR, 65, rng)
 
 
-@settings(deadline=None)
-@given(order=st.permutations([0, 1, 2]))
-def test_the_categories_name_the_same_odd_one_in_any_order(order: list[int]) -> None:
-    triplet = np.array([0, 1, 40])  # two mammals and a vehicle
-    odd, level = tree_odd(FAMILIAR, triplet[order][None])
-    assert triplet[order][odd[0]] == 40
-    assert level[0] == 2
-
-
 def test_a_triplet_without_a_closest_pair_has_no_odd_one() -> None:
     odd, level = tree_odd(FAMILIAR, np.array([[0, 1, 2], [0, 4, 8], [0, 16, 32]]))
     assert odd.tolist() == [-1, -1, 2]
@@ -101,19 +88,6 @@ def test_a_name_shared_across_branches_is_no_category() -> None:
     assert (odd.tolist(), level.tolist()) == ([1], [0])
 
 
-def test_shares_of_choices_that_follow_the_categories() -> None:
-    triplets = np.array([[0, 1, 40], [0, 4, 40], [0, 16, 40], [0, 1, 2]])
-    shares = tree_shares(FAMILIAR, triplets, np.array([2, 1, 2, 0]))
-    assert list(shares) == ["group", "domain", "realm"]
-    assert shares == {"group": Share(1, 1), "domain": Share(0, 1), "realm": Share(1, 1)}
-
-
-def test_repeats_are_found_whatever_their_order() -> None:
-    triplets = np.array([[0, 1, 2], [3, 4, 5], [2, 0, 1], [5, 3, 4]])
-    assert repeat_share(triplets, np.array([2, 0, 0, 0])) == Share(1, 2)
-    assert repeat_share(triplets[:2], np.array([2, 0])) == Share(0, 0)
-
-
 def test_what_is_kept_together_is_known_in_blocks(rng: np.random.Generator) -> None:
     draws = np.stack([BLOCKS[:, rng.permutation(3)] for _ in range(4)])
     together = kept_together(draws)
@@ -122,10 +96,6 @@ def test_what_is_kept_together_is_known_in_blocks(rng: np.random.Generator) -> N
     same = np.kron(np.eye(3), np.ones((3, 3))) == 1
     assert together[0][same].min() > 0.8
     assert together[0][~same].max() < 0.35
-    groups, by_chance = find_groups(together)
-    assert [group.rows for group in groups] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)]
-    assert [group.together for group in groups] == [1.0, 1.0, 1.0]
-    assert by_chance == pytest.approx(9 / 36)
 
 
 def test_no_preference_is_a_third_everywhere() -> None:
@@ -237,24 +207,15 @@ def _result(study: Path, **changes: Any) -> Result:
     rows = [0, 1, 2, 16, 17, 18, 32, 33, 34]
     table = stimuli.table.iloc[rows].set_index("id")
     together = kept_together(np.stack([BLOCKS] * 3))
-    groups, by_chance = find_groups(together)
-    triplets = np.array([[0, 1, 3], [0, 4, 6], [6, 7, 0], [0, 1, 3]])
     known: dict[str, Any] = {
         "title": "Your map of likeness",
-        "ids": tuple(table.index),
-        "categories": table[list(stimuli.levels)],
         "stimuli": stimuli,
+        "categories": table[list(stimuli.levels)],
+        "together": together.mean(axis=0),
         "layout": map_layout(to_coordinates(together)),
-        "triplets": triplets,
+        "triplets": np.array([[0, 1, 3], [0, 4, 6], [6, 7, 0], [0, 1, 3]]),
         "chosen": np.array([2, 2, 1, 2]),
-        "first": np.array([True, True, True, False]),
-        "tree": tree_shares(table[list(stimuli.levels)], triplets[:3], np.array([2, 2, 1])),
-        "repeats": Share(1, 1),
         "predicted": Share(1.5, 3),
-        "groups": groups,
-        "together_by_chance": by_chance,
-        "pairs_shown": 0.2,
-        "pair_median": 0.0,
         "response_time": float("nan"),
         "converged": True,
         "simulated": False,
@@ -265,13 +226,17 @@ def _result(study: Path, **changes: Any) -> Result:
 
 def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path) -> None:
     result = _result(study)
-    assert result.own_way == [((6, 7, 0), 1, 2)]
-    assert result.tree_total == Share(2, 3)
+    (trial,) = result.own_way.itertuples()
+    assert (trial.items.tolist(), trial.odd, trial.expected) == ([6, 7, 0], 1, 2)
+    assert (result.tree_total, result.repeats) == (Share(2, 3), Share(1, 1))
+    assert [rows for rows, _ in result.groups] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)]
+    assert all(together > 0.8 for _, together in result.groups)
     text = " ".join(build_page(result).findings)
     assert "2 of 3 (67" in text
     assert "1.5 of 3 (50" in text
     assert "not clearly more than guessing" in text
     assert "dog, cow and elephant" in text
+    assert "happens to everybody" not in text
     assert not any(caution.grave for caution in build_page(result).cautions)
     page = write_page(tmp_path, result).read_text(encoding="utf-8")
     assert page.count("<h1>Your map of likeness</h1>") == 1
@@ -305,30 +270,15 @@ def test_a_fit_that_failed_is_no_verdict_on_the_person(study: Path, tmp_path: Pa
 
 
 def test_answers_that_change_are_explained_kindly(study: Path) -> None:
-    steady, changing = (
-        " ".join(build_page(_result(study, repeats=share)).findings)
-        for share in (Share(4, 5), Share(2, 5))
-    )
-    assert "happens to everybody" not in steady
-    assert "2 got the same odd one both times. That happens to everybody" in changing
+    changing = " ".join(build_page(_result(study, chosen=np.array([2, 2, 1, 0]))).findings)
+    assert "0 got the same odd one both times. That happens to everybody" in changing
 
 
-@pytest.mark.parametrize(("fits", "expected"), [("c", []), ("fc", [1]), ("ffc", [1, 2])])
-def test_a_fit_is_made_again_until_it_has_converged(fits: str, expected: list[int]) -> None:
-    made = iter(fits)
-    numbers = []
-    refit_until_converged(lambda: next(made) == "c", lambda number, _: numbers.append(number))
-    assert numbers == expected
-
-
-def test_a_group_no_closer_than_any_two_is_called_so(study: Path) -> None:
-    groups = [Group((0, 1, 2), 0.9), Group((3, 4, 5, 6, 7), 0.2), Group((8,), 1.0)]
-    page = build_page(_result(study, groups=groups, together_by_chance=0.3))
+def test_a_group_without_preference_is_called_so(study: Path) -> None:
+    page = build_page(_result(study, together=np.where(np.eye(9) == 1, 1.0, 0.3)))
     (gallery,) = page.sections[1].blocks
     notes = [row.note for row in gallery.rows]  # type: ignore[union-attr]
-    assert "left over" not in notes[0]
-    assert "what is left over" in notes[1]
-    assert notes[2] == "by itself"
+    assert all("what is left over" in note or note == "by itself" for note in notes)
 
 
 def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:

@@ -155,9 +155,7 @@ def live(request: dict[str, Any]) -> int:
 def serve() -> None:
     """Fork a command for each request."""
     import twoalike.cli.app
-    import twoalike.cli.run
-    import twoalike.cli.share
-    import twoalike.cli.validate  # noqa: F401
+    import twoalike.cli.studies  # noqa: F401
     from twoalike import exchange, judgments, planning, record, sitting, tasks
 
     # What every command needs, once for all: packages import their names on first use.

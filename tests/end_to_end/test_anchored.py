@@ -18,6 +18,7 @@ from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import judgment_codes, read_judgments
+from twoalike.results import Results
 
 M, PEOPLE = 24, 5
 IDS = tuple(f"o{number:02d}" for number in range(M))
@@ -96,20 +97,26 @@ def check_evaluation(run: Run, truth: np.ndarray, best: float) -> None:
         *("evaluate", "--features", "base=base.npz", "--ceiling", "truth=truth.npz"),
         *("--choices", "new.parquet", "--posterior", "posterior.nc", "--out", "results.json"),
     )
-    results = json.loads(Path("results.json").read_text())
-    counts = results["judgments"]
-    lacking = counts["left_out"]["without_features"]
-    assert counts["kind"] == "anchored" and counts["choices"] + lacking == 1200 and lacking > 0
-    assert f"{counts['choices']:,} anchored choices by 5 participants on 22 objects" in said
+    results = Results.load("results.json")
+    judged = results.judged["anchored"]
+    lacking, n = judged.left_out["without_features"], judged.judgments
+    assert n is not None and n + lacking == 1200 and lacking > 0
+    assert f"{n:,} anchored choices by 5 participants on 22 objects" in said
     assert f"{lacking} without features" in said
-    assert counts["chance"] == {"accuracy": 0.5, "log_loss": pytest.approx(np.log(2))}
-    base, oracle = results["models"]
-    assert 0.5 < base["accuracy"]["value"] < oracle["accuracy"]["value"]
-    assert oracle["accuracy"]["value"] == pytest.approx(best, abs=0.04)
-    alone = results["agreement"][1]["participants"]
-    assert min(alone, key=lambda name: alone[name]["accuracy"]["value"]) == "p4"
-    error = results["uncertainty"]["posterior"]["calibration"]["error"]["top"]["debiased"]
-    assert error["low"] < 0.08
+
+    def value(measure: str, name: str = "", level: str = "") -> float:
+        row = results.at(f"anchored.{measure}", name, level)
+        assert row is not None, measure
+        return row.value
+
+    assert value("chance.accuracy") == 0.5
+    assert value("chance.log_loss") == pytest.approx(np.log(2))
+    assert 0.5 < value("accuracy", "base") < value("accuracy", "truth")
+    assert value("accuracy", "truth") == pytest.approx(best, abs=0.04)
+    people = results.levels("anchored.participants.accuracy")
+    assert min(people, key=lambda p: value("participants.accuracy", "truth", p)) == "p4"
+    error = results.at("anchored.uncertainty.calibration.error.top.debiased", "posterior")
+    assert error is not None and error.low is not None and error.low < 0.08
 
 
 def check_report(run: Run) -> None:
@@ -121,13 +128,13 @@ def check_report(run: Run) -> None:
     for name in ("posterior.nc", "results.json"):
         shutil.copy(name, derived)
     run("report", "study", "--out", "study/report.html")
-    counts = json.loads(Path("results.json").read_text())["judgments"]
+    scored = Results.load("results.json").judged["anchored"].judgments
     page = Path("study/report.html").read_text(encoding="utf-8")
     assert "Study of anchored judgments" in page
     assert "anchored choices predicted by the embedding (chance 50" in page
     assert "names what is more like the reference in" in page
     assert "anchored accuracy" in page.lower()
-    assert f"{counts['choices']:,} of 1,200 choices were scored" in page
+    assert f"{scored:,} of 1,200 choices were scored" in page
 
 
 def test_an_anchored_observer_is_recovered(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from twoalike.demo import DemoConfig, run_demo
+from twoalike.results import Results
 
 pytestmark = pytest.mark.display  # its first stages open windows, in processes of their own
 
@@ -64,12 +65,12 @@ def test_held_out_species_were_judged_by_nobody(demo: Path) -> None:
 
 
 def test_results_hold_base_control_aligned_and_ceiling(demo: Path) -> None:
-    results = json.loads((demo / "derived" / "results.json").read_text())
-    whole = [m["name"] for m in results["models"] if ":" not in m["name"]]  # others are parts
+    results = Results.load(demo / "derived" / "results.json")
+    whole = [of.model for of in results.networks if of.representation == "vector"]
     assert whole == ["base", "control", "aligned", "true observer"]
-    for model in results["models"]:
-        accuracy = model["accuracy"]
-        assert 0 < accuracy["low"] < accuracy["value"] < accuracy["high"] < 1
+    for name in results.names:
+        accuracy = results.estimate("odd_one_out.accuracy", name)
+        assert accuracy is not None and 0 < accuracy.low < accuracy.value < accuracy.high < 1
 
 
 def test_posterior_opens_in_plain_arviz(demo: Path) -> None:

@@ -180,8 +180,9 @@ def test_every_kind_goes_through_every_stage(
         assert len(p) == 2 and np.allclose(p.sum(axis=1), 1, atol=1e-4)
     if stage == "evaluate":
         results = json.loads((root / "derived" / "results.json").read_text())
-        names = ["base", "aligned", "aligned:features", "aligned:human"]
-        assert [model["name"] for model in results["models"]] == names
+        names = [(of["model"], of["representation"]) for of in results["networks"]]
+        parts = [("aligned", part) for part in ("vector", "features", "human")]
+        assert names == [("base", "vector"), *parts]
     if stage == "report":
         html = (root / "report.html").read_text(encoding="utf-8")
         assert "aligned" in html and ("There are no sessions" in html) == (kind == "RDMs")

@@ -99,15 +99,15 @@ def test_guesses_are_right_half_of_the_time(rng: np.random.Generator) -> None:
     columns["participant"] = [f"p{number % 5}" for number in range(6000)]
     table = choices_table(columns, IDS)
     found = evaluate({"net": (IDS, rng.normal(size=(M, 3)))}, choices=table)
-    assert found.judgments is not None and found.judgments.kind == "anchored"
-    assert found.judgments.chance.accuracy == 0.5
-    assert found.judgments.chance.log_loss == pytest.approx(np.log(2))
-    scores = found.models[0]
-    assert scores.accuracy is not None and scores.log_loss is not None
-    assert scores.accuracy.low < 0.5 < scores.accuracy.high
-    assert scores.log_loss.value == pytest.approx(np.log(2), abs=0.005)
-    assert found.uncertainty is not None
-    assert found.uncertainty.models[0].calibration.brier.value == pytest.approx(0.5, abs=0.01)
+    assert found.questions == ("anchored",)
+    chance = [found.estimate(f"anchored.chance.{of}") for of in ("accuracy", "log_loss")]
+    assert [of.value for of in chance if of] == [0.5, pytest.approx(np.log(2))]
+    accuracy, loss = (found.estimate(f"anchored.{of}", "net") for of in ("accuracy", "log_loss"))
+    assert accuracy is not None and loss is not None
+    assert accuracy.low < 0.5 < accuracy.high
+    assert loss.value == pytest.approx(np.log(2), abs=0.005)
+    brier = found.at("anchored.uncertainty.calibration.brier", "net")
+    assert brier is not None and brier.value == pytest.approx(0.5, abs=0.01)
 
 
 def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
@@ -171,20 +171,19 @@ def test_kinds_are_reported_apart(
     assert kinds_of(mixed) == ["odd_one_out", "anchored"]
     found = evaluate(networks, choices=mixed, labels=labels, out=tmp_path / "results.json")
     alone = evaluate(networks, choices=both(odd, odd[:0]), labels=labels)
-    assert found.judgments is not None and alone.judgments is not None
-    assert found.judgments.left_out == {"anchored": 1200, "practice_or_catch": 0}
-    assert [dict(model) for model in found.models] == [dict(model) for model in alone.models]
-    assert found.agreement == alone.agreement and found.ceilings == alone.ceilings
-    assert alone.anchored is None and "anchored" not in alone.as_dict()
-    first, second = found.by_kind()
-    assert second.judgments is not None and second.judgments.choices == 1200
-    assert second.judgments.left_out == {"odd_one_out": 900, "practice_or_catch": 0}
-    base, aligned = second.models
-    assert base.accuracy and aligned.accuracy and aligned.difference
-    assert 0.5 < base.accuracy.value < aligned.accuracy.value
-    assert set(aligned.groups["half"]) == {"within", "boundary"}
-    assert second.agreement is not None and second.agreement[0].participants is not None
-    assert sum(of.choices for of in second.agreement[0].participants.values()) == 1200
+    assert found.judged["odd_one_out"].left_out == {"anchored": 1200, "practice_or_catch": 0}
+    own = [row for row in found.rows if row.measure.startswith("odd_one_out.")]
+    assert own == [row for row in alone.rows if row.measure.startswith("odd_one_out.")]
+    assert alone.questions == ("odd_one_out",)
+    assert found.judged["anchored"].judgments == 1200
+    assert found.judged["anchored"].left_out == {"odd_one_out": 900, "practice_or_catch": 0}
+    base, aligned = (found.at("anchored.accuracy", name) for name in ("base", "aligned"))
+    assert base is not None and aligned is not None
+    assert 0.5 < base.value < aligned.value
+    assert set(found.levels("anchored.accuracy")) == {"half: within", "half: boundary"}
+    people = found.levels("anchored.participants.accuracy", "base")
+    rows = [found.at("anchored.participants.accuracy", "base", name) for name in people]
+    assert sum(row.n or 0 for row in rows if row) == 1200
     titles = [table.title for table in found.tables()]
     assert titles[0].startswith("900 odd-one-out choices by 4 participants")
     assert titles[1].startswith("1,200 anchored choices by 4 participants")
@@ -204,12 +203,12 @@ def test_judgments_of_objects_with_features_are_taken(
     found = evaluate([short, other], choices=choices, rdm=people, labels=labels)
     kept = set(IDS[1:-4])
     inside = choices[["item_1", "item_2", "item_3"]].isin(kept).all(axis=1)
-    assert found.judgments is not None and found.rdm is not None
-    assert found.judgments.choices == inside.sum()
-    assert found.judgments.left_out["without_features"] == (~inside).sum()
-    assert f"{inside.sum()} of 1,200 choices" in found.judgments.sentence()
+    judged, distances = found.judged["odd_one_out"], found.judged["rdm"]
+    assert judged.judgments == inside.sum()
+    assert judged.left_out["without_features"] == (~inside).sum()
+    assert f"{inside.sum()} of 1,200 choices" in judged.sentence()
     assert f"{(~inside).sum()} without features" in found.tables()[0].title
-    assert (found.rdm.objects, found.rdm.left_out["objects"]) == (M - 5, 5)
+    assert (distances.objects, distances.left_out["objects"]) == (M - 5, 5)
     assert "5 objects" in found.tables()[1].title
     cut = evaluate(
         [
@@ -220,8 +219,9 @@ def test_judgments_of_objects_with_features_are_taken(
         rdm=RdmTable(square[:, 1:-4, 1:-4], IDS[1:-4]),
         labels=labels,
     )
-    assert [model.accuracy for model in found.models] == [model.accuracy for model in cut.models]
-    assert [model.rdm for model in found.models] == [model.rdm for model in cut.models]
+    for measure in ("odd_one_out.accuracy", "rdm.spearman"):
+        for name in ("short", "other"):
+            assert found.at(measure, name) == cut.at(measure, name) is not None
 
 
 def test_a_posterior_is_scored_on_what_it_knows(
@@ -248,13 +248,10 @@ def test_a_posterior_is_scored_on_what_it_knows(
         choices = people_choose(np.abs(truth), 1600, kind, rng)
         found = evaluate({"net": (IDS, truth)}, choices=choices, posterior=posterior)
         known = choices[["item_1", "item_2", "item_3"]].isin(IDS[2:]).all(axis=1).sum()
-        assert found.uncertainty is not None and found.uncertainty.posterior is not None
-        assert found.uncertainty.posterior.choices == known < 1600
+        error = f"{kind}.uncertainty.calibration.error.top.debiased"
+        row = found.at(error, "posterior")
         # It has nearly the truth, so that it is nearly calibrated.
-        assert found.uncertainty.posterior.calibration.error.top.debiased.value < 0.06
-        assert any(
-            f"{known:,} choices that it knows" in row[0].text
-            for table in found.tables()
-            for row in table.rows
-        )
-        assert found.structure is not None and found.structure.models[0].posterior is not None
+        assert row is not None and row.n == known < 1600 and row.value < 0.06
+        known_text = f"{known:,} choices that it knows"
+        assert any(known_text in name for table in found.tables() for name in table.frame.index)
+        assert found.at("structure.posterior.spearman", "net") is not None

@@ -14,10 +14,10 @@ from tests.conftest import call
 from twoalike.backbones import CONFIG
 from twoalike.choice import log_choice
 from twoalike.cli.app import main
-from twoalike.evaluation import Candidate, set_similarities
+from twoalike.evaluation import Candidate, Interval, set_similarities
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, write_judgments
-from twoalike.results import evaluate
+from twoalike.results import Results, evaluate
 from twoalike.study import provenance, write_json
 
 M = 24
@@ -57,10 +57,16 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
     return tmp_path
 
 
-def run(world: Path, *words: str) -> dict:
+def run(world: Path, *words: str) -> Results:
     """Results of the command."""
     assert call("evaluate", *words, "--out", world / "results.json") == 0
-    return json.loads((world / "results.json").read_text())
+    return Results.load(world / "results.json")
+
+
+def estimate(results: Results, measure: str, name: str) -> Interval:
+    found = results.estimate(measure, name)
+    assert found is not None, (measure, name)
+    return found
 
 
 def test_models_side_by_side(
@@ -70,26 +76,30 @@ def test_models_side_by_side(
     words = "--features base=poor.npz --features good.npz --ceiling oracle=truth.npz "
     words += "--choices choices.parquet --rdm rdm.npz --labels labels.tsv"
     results = run(world, *words.split())
-    base, good, oracle = results["models"]
-    assert [model["name"] for model in results["models"]] == ["base", "good", "oracle"]
-    assert base["accuracy"]["value"] < good["accuracy"]["value"] < oracle["accuracy"]["value"]
-    assert base["log_loss"]["value"] > good["log_loss"]["value"] > oracle["log_loss"]["value"]
-    assert 0 < good["gap_closed"]["low"] < good["gap_closed"]["value"] < 1
-    assert good["difference"]["to"] == "base"
-    assert good["difference"]["accuracy"]["low"] > 0
-    assert base["difference"] is None
-    assert oracle["temperature"] == {"value": 1.0, "fitted": False}
-    assert set(base["groups"]) == {"level", "half"}
-    assert list(base["groups"]["half"]) == ["within", "boundary"]
-    counts = [of["choices"] for of in base["groups"]["level"].values()]
-    assert sum(counts) == results["judgments"]["choices"] == 780
-    assert results["judgments"]["left_out"] == {"anchored": 0, "practice_or_catch": 20}
-    assert results["rdm"]["participants"] == 3
-    assert good["rdm"]["spearman"]["value"] > base["rdm"]["spearman"]["value"]
-    assert results["kind"] == "results"
-    assert set(results["inputs"]) >= {"choices", "rdm", "labels", "features base", "oracle"}
+    names = ("base", "good", "oracle")
+    assert results.names == names
+    base, good, oracle = (estimate(results, "odd_one_out.accuracy", name) for name in names)
+    assert base.value < good.value < oracle.value
+    losses = [estimate(results, "odd_one_out.log_loss", name).value for name in names]
+    assert losses[0] > losses[1] > losses[2]
+    closed = estimate(results, "odd_one_out.gap_closed", "good")
+    assert 0 < closed.low < closed.value < 1
+    assert estimate(results, "odd_one_out.difference.accuracy", "good").low > 0
+    assert results.at("odd_one_out.difference.accuracy", "base") is None
+    assert estimate(results, "odd_one_out.temperature", "oracle").value == 1.0
+    levels = results.levels("odd_one_out.accuracy", "base")
+    assert {level.partition(":")[0] for level in levels} == {"level", "half"}
+    assert levels[-2:] == ["half: within", "half: boundary"]
+    rows = [results.at("odd_one_out.accuracy", "base", level) for level in levels[:-2]]
+    judged = results.judged["odd_one_out"]
+    assert sum(row.n or 0 for row in rows if row) == judged.judgments == 780
+    assert judged.left_out == {"anchored": 0, "practice_or_catch": 20}
+    assert results.judged["rdm"].participants == 3
+    better, worse = (estimate(results, "rdm.spearman", name).value for name in ("good", "base"))
+    assert better > worse
+    assert set(results.inputs) >= {"choices", "rdm", "labels", "features base", "oracle"}
     printed = capsys.readouterr().out
-    assert f"{good['accuracy']['value']:.3f}" in printed
+    assert f"{good.value:.3f}" in printed
     assert "noise ceiling" in printed
     assert "(left out: 20 practice or catch)" in printed
     assert "\nHow well people agree, and a model could\n" in printed  # wider than its table
@@ -106,12 +116,11 @@ def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_constant_features_are_chance_and_the_results_are_json(world: Path) -> None:
     table = FeatureTable(IDS, np.ones((M, 3), dtype=np.float32))
     judged = {"choices": world / "choices.parquet", "rdm": world / "rdm.npz"}
-    results = evaluate([Candidate("flat", table)], **judged).as_dict()
-    flat = results["models"][0]
-    assert_allclose(flat["accuracy"]["value"], 1 / 3)
-    assert_allclose(flat["log_loss"]["value"], np.log(3))
-    assert flat["rdm"]["spearman"]["value"] == 0.0
-    json.dumps(results, allow_nan=False)
+    results = evaluate([Candidate("flat", table)], **judged)
+    assert_allclose(estimate(results, "odd_one_out.accuracy", "flat").value, 1 / 3)
+    assert_allclose(estimate(results, "odd_one_out.log_loss", "flat").value, np.log(3))
+    assert estimate(results, "rdm.spearman", "flat").value == 0.0
+    json.dumps(results.as_dict(), allow_nan=False)
 
 
 def make_student(folder: Path, weights: str) -> Path:
@@ -140,8 +149,8 @@ def test_student_is_scored_beside_its_base(world: Path, monkeypatch: pytest.Monk
     student = make_student(world / "student", "abc")
     words = ["--model", str(student), "--images", str(world)]
     results = run(world, *words, "--choices", str(world / "choices.parquet"))
-    assert [model["name"] for model in results["models"]] == ["base", "aligned"]
-    assert results["models"][1]["difference"]["accuracy"]["low"] > 0
+    assert results.names == ("base", "aligned")
+    assert estimate(results, "odd_one_out.difference.accuracy", "aligned").low > 0
     assert seen == ["tiny", str(student)]
 
 
@@ -156,14 +165,11 @@ def test_others_are_compared_with_the_base_of_the_student(
     words += ["--ceiling", f"truth={world / 'truth.npz'}"]
     words += ["--choices", str(world / "choices.parquet")]
     results = run(world, *words)
-    names = [model["name"] for model in results["models"]]
-    assert names == ["base", "control", "aligned", "truth"]
-    for model in results["models"][1:3]:
-        assert model["difference"]["to"] == "base"
-        assert model["gap_closed"]["value"] > 0.5
+    assert results.names == ("base", "control", "aligned", "truth")
+    for name in ("control", "aligned"):
+        assert estimate(results, "odd_one_out.gap_closed", name).value > 0.5
     results = run(world, *words, "--baseline", f"other={world / 'poor.npz'}")
-    names = [model["name"] for model in results["models"]]
-    assert names == ["other", "base", "control", "aligned", "truth"]
+    assert results.names == ("other", "base", "control", "aligned", "truth")
 
 
 def test_a_base_with_other_weights_is_refused(

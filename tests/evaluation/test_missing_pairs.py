@@ -131,16 +131,17 @@ def test_evaluate_reads_gaps_and_counts_what_is_left_out(
     np.savez(tmp_path / "rdm.npz", ids=np.array(ids), rdm=people)
     features = rng.normal(size=(M, 5)).astype(np.float32)
     candidates = [Candidate(n, FeatureTable(ids, features)) for n in ("base", "same")]
-    results = evaluate(candidates, rdm=tmp_path / "rdm.npz").as_dict()
-    assert results["rdm"]["participants"] == 4
-    assert results["rdm"]["left_out"]["participants"] == 1
+    results = evaluate(candidates, rdm=tmp_path / "rdm.npz")
+    judged = results.judged["rdm"]
     missing = int(np.isnan(upper(people)).all(axis=0).sum())
-    assert results["rdm"]["left_out"]["pairs"] == missing >= 1
-    assert results["rdm"]["pairs"] == M * (M - 1) // 2 - missing
-    base, same = results["models"]
-    assert len(base["rdm"]["per_person"]["values"]) == 4
-    assert base["rdm"]["spearman"]["low"] < base["rdm"]["spearman"]["high"]
-    assert same["rdm"]["difference"]["spearman"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert (judged.participants, judged.items) == (4, M * (M - 1) // 2 - missing)
+    assert judged.left_out["participants"] == 1
+    assert judged.left_out["pairs"] == missing >= 1
+    assert len(results.levels("rdm.per_person.values", "base")) == 4
+    spearman = results.estimate("rdm.spearman", "base")
+    assert spearman is not None and spearman.low < spearman.high
+    gain = results.estimate("rdm.difference.spearman", "same")
+    assert gain is not None and gain.as_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_reading_refuses_gaps_unless_asked(tmp_path: Path, rng: np.random.Generator) -> None:

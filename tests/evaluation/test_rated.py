@@ -271,10 +271,9 @@ def test_the_command_shows_and_keeps_both(files: Path, capsys: pytest.CaptureFix
     assert "750 ratings of" in shown and "16 sortings by 8 participants" in shown
     assert "noise ceiling" in shown and "adjusted Rand index" in shown
     results = Results.load(out)
-    assert results.ratings is not None and results.sortings is not None
     assert {"ratings", "sortings"} <= set(results.provenance()["inputs"])
-    measures = set(results.to_frame()["measure"])
-    assert {"ratings.models.spearman", "sortings.models.area.mean"} <= measures
+    measures = set(results.frame["measure"])
+    assert {"ratings.spearman", "sortings.area.mean"} <= measures
     with pytest.raises(SystemExit) as ended:
         main([*words, "--ratings", str(files / "sortings.parquet")])
     assert ended.value.code
@@ -320,10 +319,10 @@ def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.
         for space, axes in ((x, both), (mixed, both), (x, ("rater",)))
     )
     for kind in tables:
-        found, worse = (getattr(of, kind).posterior for of in (own, other))
-        assert found.judgments > 0 and found.left_out
-        assert found.log_loss.low < found.log_loss.value < found.log_loss.high
-        assert found.log_loss.value < worse.log_loss.value
-        assert "posterior" not in getattr(own, kind).missing
-    assert part.sortings is not None and part.sortings.posterior is None
-    assert part.sortings.missing["posterior"] == "it was fitted without sortings"
+        found, worse = (of.estimate(f"{kind}.log_loss", "posterior") for of in (own, other))
+        left_out = own.at(f"{kind}.left_out", "posterior")
+        assert found is not None and worse is not None and left_out is not None and left_out.value
+        assert found.low < found.value < found.high and found.value < worse.value
+        assert f"{kind}.posterior" not in own.missing
+    assert part.at("sortings.log_loss", "posterior") is None
+    assert part.missing["sortings.posterior"] == "it was fitted without sortings"

@@ -88,25 +88,29 @@ def test_each_question_is_scored_against_its_own_chance(
     mixed: pd.DataFrame, rng: np.random.Generator
 ) -> None:
     found = evaluate(networks(rng), choices=mixed, similarity="dot", resamples=50)
-    assert found.judgments is not None and found.judgments.choices == 60
-    assert set(found.sets) == {"odd_one_out_4", "most_alike_5"}
-    four, pair = found.sets["odd_one_out_4"], found.sets["most_alike_5"]
-    assert (four.choices, four.left_out) == (200, 0) and four.sets <= 20
-    assert (four.chance_accuracy, pair.chance_accuracy) == (0.25, 0.1)
-    for of in (four, pair):
-        noise, truth = of.models
-        assert truth.accuracy.value > noise.accuracy.value + 0.1
-        assert truth.log_loss is not None and noise.log_loss is not None
-        assert truth.log_loss.value < of.chance_log_loss < noise.log_loss.value + 0.3
-        assert truth.temperature.value == pytest.approx(0.5, rel=0.4)
-        assert truth.difference.accuracy.low > 0
-        assert of.calibration is not None and len(of.calibration) == 2
-        assert of.calibration[0].brier.value > of.calibration[1].brier.value
-    assert four.pair_agreement is not None and four.repeats is not None
-    assert four.pair_agreement.value > 0.3
-    assert four.ceilings is not None and four.ceilings.oracle is not None
-    assert four.ceilings.oracle.high > four.models[1].accuracy.value
-    assert pair.ceilings is not None and pair.ceilings.votes <= pair.choices
+    assert found.judged["odd_one_out"].judgments == 60
+    assert found.sets == ("odd_one_out_4", "most_alike_5")
+
+    def value(measure: str, name: str = "") -> float:
+        row = found.at(measure, name)
+        assert row is not None, measure
+        return row.value
+
+    four = found.judged["odd_one_out_4"]
+    assert (four.judgments, four.left_out) == (200, {"without_features": 0})
+    assert four.items is not None and four.items <= 20
+    for of, chance in (("odd_one_out_4", 0.25), ("most_alike_5", 0.1)):
+        assert value(f"{of}.chance.accuracy") == pytest.approx(chance)
+        assert value(f"{of}.accuracy", "truth") > value(f"{of}.accuracy", "noise") + 0.1
+        loss = value(f"{of}.log_loss", "truth")
+        assert loss < value(f"{of}.chance.log_loss") < value(f"{of}.log_loss", "noise") + 0.3
+        assert value(f"{of}.temperature", "truth") == pytest.approx(0.5, rel=0.4)
+        brier = f"{of}.calibration.brier"
+        assert value(brier, "noise") > value(brier, "truth")
+    assert value("odd_one_out_4.pair_agreement") > 0.3
+    assert found.at("odd_one_out_4.repeats") is not None
+    best = found.estimate("odd_one_out_4.ceilings.oracle")
+    assert best is not None and best.high > value("odd_one_out_4.accuracy", "truth")
     titles = [table.title for table in found.tables()]
     assert any(title.startswith("200 choices (odd one of 4) by 5 participants") for title in titles)
 
@@ -117,9 +121,9 @@ def test_results_of_larger_sets_survive_their_file(
     sets = split_sets(mixed)[1]
     out = tmp_path / "results.json"
     found = evaluate(networks(rng), choices=sets, out=out, resamples=50)
-    assert found.judgments is None and found.missing["ceilings"].startswith("needs choices among")
-    assert Results.load(out).sets == found.sets
-    assert "sets.most_alike_5.models.accuracy" in set(found.to_frame()["measure"])
+    assert not found.questions and found.missing["ceilings"].startswith("needs choices among")
+    assert Results.load(out) == found
+    assert "most_alike_5.accuracy" in set(found.frame["measure"])
 
 
 def test_the_report_has_a_table_of_each_question(
@@ -130,28 +134,29 @@ def test_the_report_has_a_table_of_each_question(
     out = tmp_path / "derived" / "results.json"
     evaluate(networks(rng), choices=split_sets(mixed)[1], out=out, resamples=50)
     page = write_report(tmp_path, files=tmp_path / "numbers").path.read_text(encoding="utf-8")
-    for words in ("Odd one of 4: 200 choices", "Most alike pair of 5", "majority of the others"):
+    for words in ("200 choices (odd one of 4)", "most alike pair of 5", "majority of the others"):
         assert words in page
-    numbers = [path.read_text() for path in (tmp_path / "numbers").glob("*.csv")]
-    assert any("odd_one_out_4" in text for text in numbers)
 
 
 def test_agreement_needs_enough_pairs_of_answers(rng: np.random.Generator) -> None:
     table = table_of(judged(FOUR, 20, rng))
     x = FeatureTable(tuple(IDS), rng.normal(size=(M, 2)).astype("f4"))
-    found = evaluate({"one": x}, choices=table).sets["odd_one_out_4"]
-    assert found.pair_agreement is None and found.repeats is None
-    assert found.missing["repeats"].startswith("needs 10 sets judged again by the same person")
+    found = evaluate({"one": x}, choices=table)
+    assert found.at("odd_one_out_4.pair_agreement") is found.at("odd_one_out_4.repeats") is None
+    assert found.missing["odd_one_out_4.repeats"].startswith(
+        "needs 10 sets judged again by the same person"
+    )
     unknown = table.drop(columns="participant")
     nobody = evaluate({"one": x}, choices=choices_table(dict(unknown), IDS))
-    assert nobody.sets["odd_one_out_4"].missing["repeats"] == "participants are not told apart"
+    assert nobody.missing["odd_one_out_4.repeats"] == "participants are not told apart"
 
 
 def test_objects_without_features_are_counted(rng: np.random.Generator) -> None:
     table = table_of(judged(FOUR, 50, rng))
     some = FeatureTable(tuple(IDS[:7]), rng.normal(size=(7, 2)).astype("f4"))
-    found = evaluate({"some": some}, choices=table).sets["odd_one_out_4"]
-    assert found.left_out > 0 and found.choices + found.left_out == 50
+    scored = evaluate({"some": some}, choices=table).judged["odd_one_out_4"]
+    lacking = scored.left_out["without_features"]
+    assert lacking > 0 and scored.judgments == 50 - lacking
 
 
 def test_posteriors_are_compared_on_all_choices(fit: Posterior, mixed: pd.DataFrame) -> None:

@@ -9,27 +9,26 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.calibration import reliability, times_by_entropy
 from twoalike.embedding._dimensions import curve_table
-from twoalike.evaluation import Interval, NoiseCeiling, PeopleScores, PerPerson
+from twoalike.evaluation import Interval, Span
 from twoalike.figures import (
     NARROW,
     WIDE,
     DimensionWeights,
     Line,
-    alignment_chart,
+    Panel,
     category_order,
     dimension_chart,
     embedding_map,
-    estimates_chart,
     map_layout,
     model_colours,
     moved_apart,
     observer_parameters,
+    panels_chart,
     people_layout,
     people_map,
     reliability_curve,
     response_times,
     similarity_heatmap,
-    structure_chart,
     times_by_entropy_chart,
     to_data_uri,
     to_png,
@@ -37,30 +36,26 @@ from twoalike.figures import (
     visible_images,
     weights_chart,
 )
-from twoalike.results import Chance, ModelScores
+from twoalike.results import Network
 
 
 def estimate(value: float) -> Interval:
     return Interval(value, value - 0.02, value + 0.02)
 
 
-def model(name: str, value: float, role: str = "model") -> ModelScores:
-    agreement = PeopleScores(spearman=estimate(value), per_person=PerPerson(mean=value - 0.1))
-    nothing = dict.fromkeys(("temperature", "difference", "gap_closed"))
-    return ModelScores(
-        name=name,
-        role=role,
-        similarity="cosine",
-        accuracy=estimate(value),
-        log_loss=estimate(1.6 - value),
-        groups={},
-        rdm=agreement,
-        **nothing,
-    )
-
-
-MODELS = [model("base", 0.45), model("aligned", 0.6), model("observer", 0.69, "ceiling")]
-CHANCE = Chance(accuracy=1 / 3, log_loss=1.0986)
+NAMES = {"base": 0.45, "aligned": 0.6, "observer": 0.69}
+ACCURACY = Panel(
+    tuple(Line(name, estimate(value)) for name, value in NAMES.items()),
+    "more is better",
+    "Accuracy",
+    1 / 3,
+    "chance",
+)
+BANDED = Panel(ACCURACY.lines, "Spearman", "Mean over persons", band=Span(0.5, 0.6))
+TOGETHER = Panel(
+    tuple(Line("within", estimate(value), series=name) for name, value in NAMES.items()),
+    "accuracy",
+)
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
@@ -79,14 +74,8 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
     of_groups = DimensionWeights(log.mean(axis=0), np.arange(70) % 2, ("one", "two"), *ends)
     titles = [f"dimension {k}" for k in range(1, 5)]
     figures = [
-        alignment_chart(MODELS, CHANCE, width=width),
-        estimates_chart(
-            [Line("within", model.accuracy, series=model.name) for model in MODELS],
-            "accuracy",
-            width=width,
-        ),
-        structure_chart(MODELS, NoiseCeiling(lower=0.5, upper=0.6), width=width),
-        structure_chart(MODELS, None, width=width),
+        panels_chart([ACCURACY, BANDED], width=width),
+        panels_chart([TOGETHER], width=width),
         embedding_map(map_layout(draws), categories=labels, images=images, width=width),
         embedding_map(map_layout(draws), width=width),
         observer_parameters(list(times), rng.random((50, 5)), rng.random((50, 5)), width=width),
@@ -108,31 +97,30 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
 
 
 def test_same_data_same_bytes() -> None:
-    first, second = (to_data_uri(alignment_chart(MODELS, CHANCE)) for _ in range(2))
+    first, second = (to_data_uri(panels_chart([ACCURACY])) for _ in range(2))
     assert first == second
     assert first.startswith("data:image/svg+xml;base64,")
 
 
 def test_settings_of_matplotlib_are_left_alone() -> None:
     before = dict(mpl.rcParams)
-    to_svg(alignment_chart(MODELS, CHANCE))
+    to_svg(panels_chart([ACCURACY]))
     assert dict(mpl.rcParams) == before
 
 
-def test_alignment_chart_shows_every_value() -> None:
-    figure = alignment_chart(MODELS, CHANCE)
-    accuracy, log_loss = figure.axes
-    assert [t.get_text() for t in accuracy.get_yticklabels()] == ["base", "aligned", "observer"]
-    texts = {t.get_text() for t in accuracy.texts}
-    assert texts == {"0.450", "0.600", "0.690", "chance"}
-    assert {t.get_text() for t in log_loss.texts} >= {"1.150", "1.000", "0.910"}
+def test_a_panel_shows_every_value_and_says_it_in_words() -> None:
+    axes = panels_chart([ACCURACY]).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == list(NAMES)
+    assert {t.get_text() for t in axes.texts} == {"0.450", "0.600", "0.690", "chance"}
+    assert ACCURACY.words().startswith("Accuracy: base 0.450 [0.430, 0.470]; aligned 0.600")
 
 
-def test_models_keep_their_colours() -> None:
-    colours = model_colours(MODELS)
-    assert len(set(colours.values())) == len(MODELS)
-    assert model_colours(MODELS[:1])["base"] == colours["base"]
-    many = [model(f"m{i}", 0.5) for i in range(20)]
+def test_networks_keep_their_colours() -> None:
+    networks = [Network(model=name, similarity="cosine") for name in NAMES]
+    colours = model_colours(networks)
+    assert len(set(colours.values())) == len(NAMES)
+    assert model_colours(networks[:1])["base"] == colours["base"]
+    many = [Network(model=f"m{i}", similarity="dot", role="ceiling") for i in range(20)]
     assert len(model_colours(many)) == 20
 
 

@@ -20,7 +20,7 @@ from twoalike.study import TwoalikeError, hold_output
 CHILD = """
 import sys
 from twoalike.cli.app import main
-import twoalike.cli.run, twoalike.tasks, twoalike.observers
+import twoalike.cli.studies, twoalike.tasks, twoalike.observers
 print("ready", flush=True)
 sys.stdin.readline()
 main(sys.argv[1:])

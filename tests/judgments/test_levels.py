@@ -15,6 +15,7 @@ from tests.conftest import call
 from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import import_levels, level_times, read_judgments
+from twoalike.results import Results
 from twoalike.study import TwoalikeError
 
 IDS = [f"5f{number:022x}" for number in range(7, 13)]
@@ -191,7 +192,13 @@ def test_people_agree_as_published(study: Study, tmp_path: Path, rng: np.random.
     write_features(tmp_path / "f.npz", FeatureTable(tuple(ids), values, {}))
     words = ["evaluate", "--features", tmp_path / "f.npz", "--choices", out, "--out", results]
     assert call(*words) == 0
-    found = json.loads(results.read_text())["ceilings"]
+    found = Results.load(results)
+
+    def published(key: str, level: str = "") -> float:
+        row = found.at(f"odd_one_out.ceilings.published.{key}", level=level)
+        assert row is not None, (key, level)
+        return row.value
+
     trials = [
         each
         for of in kept.values()
@@ -199,17 +206,17 @@ def test_people_agree_as_published(study: Study, tmp_path: Path, rng: np.random.
         if each["exp_trial_type"] == "exp_trial" and each["selected_image"] != NO_ANSWER
     ]
     expected = published_leave_one_out(trials, rng)
-    assert found["published"]["leave_one_out"]["value"] == pytest.approx(expected["all"], abs=1e-9)
-    by_level = found["groups"]["level"]
+    assert published("leave_one_out") == pytest.approx(expected["all"], abs=1e-9)
     for kind, level in (
         ("within_class", "fine"),
         ("class_border", "boundary"),
         ("between_class", "coarse"),
     ):
-        value = by_level[level]["published"]["leave_one_out"]["value"]
-        assert value == pytest.approx(expected[kind], abs=1e-9)
-        assert by_level[level]["published"]["vanilla"]["value"] > 0.4
-    assert found["published"]["triplets"] == len(
+        level = f"level: {level}"  # noqa: PLW2901
+        assert published("leave_one_out", level) == pytest.approx(expected[kind], abs=1e-9)
+        assert published("vanilla", level) > 0.4
+    row = found.at("odd_one_out.ceilings.published.leave_one_out")
+    assert row is not None and row.n == len(
         {tuple(sorted(t[f"image{k}Path"] for k in (1, 2, 3))) for t in trials}
     )
 

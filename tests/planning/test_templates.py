@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import BaseModel
 from tests.design.test_levels import PUBLISHED
 
-from twoalike.cli.init import init
+from twoalike.cli.studies import init
 from twoalike.planning import create_study, describe_study, study_templates, write_lists
 from twoalike.registry import find_task
 from twoalike.sitting import sit

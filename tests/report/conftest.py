@@ -24,7 +24,7 @@ from twoalike.observers import SimulatedObserver
 from twoalike.record import Apparatus, RunName, RunPlan, open_run
 from twoalike.results import evaluate
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, Study, provenance, sha256_file, write_json
+from twoalike.study import DesignConfig, Study, provenance, sha256_file
 
 COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#b9770e")
 
@@ -148,7 +148,7 @@ def make_posterior(world: World, manners: list[tuple[float, float]], *, choices:
     return Posterior(tree)
 
 
-def scored(world: World, choices: Path, noise: dict[str, float]) -> dict:
+def scored(world: World, choices: Path, noise: dict[str, float], out: Path) -> None:
     """Networks that see the truth through noise, scored on the study's judgments."""
     rng = np.random.default_rng([world.seed, 7])
     ids = world.stimuli.ids
@@ -165,9 +165,8 @@ def scored(world: World, choices: Path, noise: dict[str, float]) -> dict:
     oracle = Candidate("true observer", features(world.embedding), "dot", "ceiling", 1.0)
     table = world.stimuli.table.set_index("id")
     labels = {level: table[level].to_dict() for level in world.stimuli.levels}
-    return evaluate(
-        [*candidates, oracle], choices=choices, labels=labels, seed=world.seed, resamples=200
-    ).as_dict()
+    given = {"choices": choices, "labels": labels, "seed": world.seed, "resamples": 200}
+    evaluate([*candidates, oracle], **given, out=out)
 
 
 def build(study: Study, world: World) -> None:
@@ -182,7 +181,7 @@ def build(study: Study, world: World) -> None:
     posterior = make_posterior(world, manners, choices=study.choices)
     posterior.save(study.posterior)
     noise = {"base": 3.0, "control": 2.8, "aligned": 0.8}
-    write_json(study.derived / "results.json", scored(world, study.choices, noise))
+    scored(world, study.choices, noise, study.derived / "results.json")
 
 
 def new_study(root: Path, title: str = "Shapes & <em>shadows</em>") -> Study:

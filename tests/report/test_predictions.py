@@ -11,8 +11,7 @@ from twoalike.calibration import Reliability, reliability
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, predict_choices
 from twoalike.judgments import choices_table
-from twoalike.report._agreement import predictions_section
-from twoalike.report._fit import check_fit, check_fits
+from twoalike.report._fit import check_fits, predictions_section
 
 GROUPS, EACH, DRAWS = 400, 4, 400
 SCALE = 1.0
@@ -87,14 +86,14 @@ def test_the_report_leaves_each_judgment_out(few_judgments: Any) -> None:
     inputs: Any = SimpleNamespace(
         posterior=posterior, choices=choices, made_from=lambda provenance, role: None
     )
-    fit = check_fit(inputs, seed=1)
-    assert fit is not None and fit.left_out
+    (fit,) = check_fits(inputs, seed=1)
+    assert fit.left_out
     assert off(fit.curve) <= 1
-    picture = predictions_section(inputs, [fit] if fit else []).blocks[0]
+    picture = predictions_section(inputs, [fit]).blocks[0]
     assert "Each judgment is left out of what predicts it" in picture.caption  # type: ignore[union-attr]
     inputs.made_from = lambda provenance, role: False
-    fit = check_fit(inputs, seed=1)
-    picture = predictions_section(inputs, [fit] if fit else []).blocks[0]
+    (fit,) = check_fits(inputs, seed=1)
+    picture = predictions_section(inputs, [fit]).blocks[0]
     assert "fitted to other judgments" in picture.caption  # type: ignore[union-attr]
 
 
@@ -113,4 +112,4 @@ def test_attention_checks_alone_leave_nothing_to_predict(few_judgments: Any) -> 
     posterior, choices = few_judgments
     checks = choices.assign(trial_type="catch")
     inputs: Any = SimpleNamespace(posterior=posterior, choices=checks, made_from=lambda *_: None)
-    assert check_fit(inputs, 0) is None
+    assert check_fits(inputs, 0) == []

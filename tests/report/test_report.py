@@ -4,8 +4,6 @@ import base64
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -26,8 +24,9 @@ from twoalike.report import (
     read_sessions,
     write_report,
 )
+from twoalike.report._blocks import as_csv
 from twoalike.report._inputs import read_inputs
-from twoalike.report._render import as_csv
+from twoalike.results import Results
 from twoalike.study import Study, TwoalikeError
 
 SECTIONS = (
@@ -121,13 +120,12 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
         "mostly kind",
     ):
         assert said in page.text, said
-    results = json.loads((finished.derived / "results.json").read_text())
-    one_shot = results["ability"][0]
-    assert f"Likeness and ability ({one_shot['classes']} classes, nearest" in page.text
-    for model in one_shot["models"]:
-        assert f"{model['value']:.3f}" in page.text
-    for model in results["models"]:
-        assert f"{model['accuracy']['value']:.3f}" in page.text
+    results = Results.load(finished.derived / "results.json")
+    assert "Likeness and ability (3 classes, nearest" in page.text
+    for measure, level in (("odd_one_out.accuracy", ""), ("ability.few_shot", "size, 1 a class")):
+        for name in results.names:
+            if row := results.at(measure, name, level):
+                assert f"{row.value:.3f}" in page.text
     figures = [image for image in page.all("img") if str(image["src"]).startswith("data:image/svg")]
     assert len(figures) >= 9
     assert all(len(str(image["alt"])) > 40 for image in figures)
@@ -163,19 +161,19 @@ def test_every_figure_as_svg_and_every_number_as_csv(
     for attrs in links:
         linked = base64.b64decode(str(attrs["href"]).split(",", 1)[1])
         assert linked == (folder / str(attrs["download"])).read_bytes()
-    table = pd.read_csv(folder / "alignment.csv").set_index("name")
-    results = json.loads((finished.derived / "results.json").read_text())
-    for model in results["models"]:
-        row = table.loc[f"{model['name']} accuracy"]
-        assert row.to_dict() == pytest.approx(model["accuracy"])
+    table = pd.read_csv(folder / "alignment.csv").set_index(["measure", "name"])
+    results = Results.load(finished.derived / "results.json")
+    for name in results.names:
+        row = results.at("odd_one_out.accuracy", name)
+        ends = table.loc[("Odd-one-out accuracy", name)][["value", "low", "high"]]
+        assert row is not None and list(ends) == pytest.approx([row.value, row.low, row.high])
     pairs = pd.read_csv(folder / "similarity.csv")
     assert len(pairs) == 12 * 11 / 2
 
 
 def test_no_number_of_a_report_is_a_formula() -> None:
-    assert as_csv({"=object": ["=1+1", "ant"], "value": [-0.5, None]}) == (
-        "'=object,value\n'=1+1,-0.5\nant,\n"
-    )
+    table = pd.DataFrame({"=object": ["=1+1", "ant"], "value": [-0.5, None]})
+    assert as_csv(table) == "'=object,value\n'=1+1,-0.5\nant,\n"
 
 
 EVIL = (
@@ -196,7 +194,7 @@ def fill_with(evil: tuple[str, ...], study: Study) -> None:
     manifests = study.raw.glob("sourcedata/**/*_manifest.json")
     for path, before, text in (
         (study.stimuli / "stimuli.tsv", "\tdisc\t", f"\t{style}\t"),
-        (study.derived / "results.json", '"disc', f'"{in_json[style]}'),
+        (study.derived / "results.json", ": disc", f": {in_json[style]}"),
         (study.derived / "results.json", '"control"', f'"{in_json[image]}"'),
         (study.derived / "results.json", '"choices.parquet"', f'"{in_json[cdata]}"'),
         (study.derived / "results.json", '"0.1.0"', f'"{in_json[template]}"'),
@@ -339,9 +337,13 @@ def test_each_task_has_its_section(
     section = arrangement_section(inputs)
     assert section is not None
     (grid,) = (block for block in section.blocks if isinstance(block, Grid))
-    assert (grid.columns[-1], grid.rows[0][-1]) == ("rule", "out")
+    assert grid.frame["rule"].tolist() == ["out"]
     rows = pd.read_csv(next(folder.rglob("*multiarrangement*_beh.tsv")), sep="\t")
-    assert len(rows) > rows["trial_index"].nunique() == int(grid.rows[0][2].split(" of ")[0])
+    assert (
+        len(rows)
+        > rows["trial_index"].nunique()
+        == int(grid.frame["arrangements"].iloc[0].split(" of ")[0])
+    )
     assert "participants’ codes and the study’s images: before you publish" in page.text
 
 
@@ -428,22 +430,3 @@ def test_damaged_inputs_are_one_line_and_leave_no_report(
     assert len(lines) == 1
     assert Path(file).name in lines[0]
     assert snapshot(study.root) == before
-
-
-def test_the_real_command(tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text('title = "New"\nseed = 1\n')
-    out = tmp_path / "new" / "r.html"
-    command = [sys.executable, "-m", "twoalike.cli.app", "report", str(tmp_path), "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Wrote" in done.stdout
-    assert out.is_file()
-
-
-def test_no_study_and_no_html_are_refused(
-    finished: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for folder, out in ((tmp_path, "r.html"), (finished.root, "r.pdf")):
-        assert call("report", folder, "--out", tmp_path / out) == 1
-        assert capsys.readouterr().err.count("\n") == 1
-    assert not list(tmp_path.iterdir())

@@ -18,7 +18,14 @@ from twoalike.judgments import (
     read_judgments,
     write_judgments,
 )
-from twoalike.results import Results, evaluate, leaderboard, lost_abilities, transfer
+from twoalike.results import (
+    COLUMNS,
+    Results,
+    evaluate,
+    leaderboard,
+    lost_abilities,
+    transfer,
+)
 from twoalike.study import TwoalikeError
 
 IDS = tuple(f"o{k:02d}" for k in range(24))
@@ -79,42 +86,50 @@ def everything(networks: list[Candidate], choices: Path) -> Results:
     return evaluate(networks, choices=choices, labels=LABELS, resamples=100)
 
 
+def value(found: Results, measure: str, name: str = "", level: str = "") -> float:
+    row = found.at(measure, name, level)
+    assert row is not None, (measure, name, level)
+    return row.value
+
+
 def test_all_parts(everything: Results, networks: list[Candidate], choices: Path) -> None:
-    found = everything.as_dict()
-    assert found["missing"] == {}
-    base, aligned = found["agreement"]
-    assert aligned["majority"]["triplets"] == 60
-    assert aligned["majority"]["accuracy"]["value"] > base["majority"]["accuracy"]["value"]
-    assert set(aligned["participants"]) == {f"p{k}" for k in range(5)}
-    assert set(aligned["categories"]["sort"]) == {f"s{k}" for k in range(6)}
-    shares = [of["accuracy"]["value"] for of in aligned["participants"].values()]
-    assert np.mean(shares) == pytest.approx(found["models"][1]["accuracy"]["value"])
-    assert found["ceilings"]["published"]["triplets"] == 60
-    assert found["ceilings"]["oracle"]["value"] > found["models"][0]["accuracy"]["value"]
-    assert set(found["ceilings"]["groups"]) >= set(LABELS)
-    assert len(found["uncertainty"]["models"]) == 2
-    assert found["uncertainty"]["models"][1]["response_time"] is not None
-    aligned = found["structure"]["models"][1]
-    assert aligned["distances"]["kinds"]["within sort"]["change"]["high"] < 0
-    probes = {
-        of["level"]: of for of in found["transfer"]["measures"] if of["measure"] == "linear_probe"
-    }
-    assert probes["sort"]["models"][1]["value"] > probes["sort"]["models"][0]["value"]
-    again = evaluate(networks, choices=choices, labels=LABELS, resamples=100).as_dict()
-    assert json.dumps(again) == json.dumps(found)
+    found = everything
+    assert not {part for part in found.missing if "." not in part}
+    majority = "odd_one_out.majority.accuracy"
+    row = found.at(majority, "aligned")
+    assert row is not None and row.n == 60
+    assert row.value > value(found, majority, "base")
+    people = found.levels("odd_one_out.participants.accuracy")
+    assert people == [f"p{k}" for k in range(5)]
+    shares = [value(found, "odd_one_out.participants.accuracy", "aligned", p) for p in people]
+    assert np.mean(shares) == pytest.approx(value(found, "odd_one_out.accuracy", "aligned"))
+    sorts = [f"sort: s{k}" for k in range(6)]
+    assert set(found.levels("odd_one_out.categories.accuracy")) >= set(sorts)
+    accuracy = value(found, "odd_one_out.accuracy", "base")
+    assert value(found, "odd_one_out.ceilings.oracle") > accuracy
+    levels = found.levels("odd_one_out.ceilings.pair_agreement")
+    assert {level.partition(":")[0] for level in levels} >= set(LABELS)
+    assert found.at("odd_one_out.uncertainty.response_time.trials", "aligned") is not None
+    change = found.at("structure.distances.change", "aligned", "within sort")
+    assert change is not None and change.high is not None and change.high < 0
+    probe = ("transfer.linear_probe", "sort, linear probe")
+    better, worse = (value(found, probe[0], name, probe[1]) for name in ("aligned", "base"))
+    assert better > worse
+    again = evaluate(networks, choices=choices, labels=LABELS, resamples=100)
+    assert json.dumps(again.as_dict()) == json.dumps(found.as_dict())
 
 
 def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> None:
-    one = evaluate(networks[:1], choices=choices, resamples=50).as_dict()
-    assert one["structure"] is None
-    assert one["transfer"] is None
-    assert one["missing"] == {
+    one = evaluate(networks[:1], choices=choices, resamples=50)
+    assert not one.has("structure") and not one.has("transfer")
+    assert {part: why for part, why in one.missing.items() if "." not in part} == {
         "structure": "needs two networks, dissimilarities, arrangements or a posterior",
         "transfer": "needs labels of the objects",
     }
-    only_labels = evaluate(networks, labels=LABELS).as_dict()
-    assert only_labels["judgments"] is None
-    assert set(only_labels["missing"]) == {"agreement", "ceilings", "uncertainty"}
+    only_labels = evaluate(networks, labels=LABELS)
+    assert not only_labels.judged
+    missing = {part for part in only_labels.missing if "." not in part}
+    assert missing == {"agreement", "ceilings", "uncertainty"}
     with pytest.raises(TwoalikeError, match="no judgments to score on"):
         evaluate(networks)
     with pytest.raises(TwoalikeError, match="Give one"):
@@ -146,11 +161,11 @@ def test_arrangements_by_the_command(
     said = capsys.readouterr()
     assert done.value.code in (0, None), said.err
     assert "Arrangements by 2 participants of 24 objects" in said.out
-    found = json.loads((tmp_path / "results.json").read_text())
-    base, aligned = found["structure"]["models"]
-    assert aligned["spearman"]["value"] > base["spearman"]["value"]
-    assert aligned["weighted_spearman"] is not None
-    assert set(found["missing"]) == {"agreement", "ceilings", "uncertainty", "transfer"}
+    found = Results.load(tmp_path / "results.json")
+    base, aligned = (value(found, "structure.spearman", name) for name in ("base", "aligned"))
+    assert aligned > base
+    assert found.at("structure.weighted_spearman", "aligned") is not None
+    assert {"agreement", "ceilings", "uncertainty", "transfer"} <= set(found.missing)
 
 
 def test_the_command(
@@ -172,7 +187,7 @@ def test_the_command(
     assert done.value.code in (0, None)
     for text in ("best possible, against one answer", "Calibration", "neighbours kept"):
         assert text in said
-    assert json.loads((tmp_path / "results.json").read_text())["transfer"]["images"] == 24
+    assert value(Results.load(tmp_path / "results.json"), "transfer.images") == 24
 
 
 def test_files_and_what_is_in_memory_give_the_same(
@@ -195,54 +210,57 @@ def test_files_and_what_is_in_memory_give_the_same(
     own = evaluate(in_memory, choices=read_judgments(choices), labels=labels, resamples=50)
     assert own.inputs == {}
     assert set(from_files.inputs) == {"features base", "features aligned", "choices", "labels"}
-    made = {"inputs", "models"}  # where features come from is told of files only
+    made = {"inputs", "networks"}  # where features come from is told of files only
     assert own.model_dump(exclude=made) == from_files.model_dump(exclude=made)
-    assert [of.accuracy for of in own.models] == [of.accuracy for of in from_files.models]
     assert Results.load(str(out)) == from_files
     assert Results.load(out).as_dict() == json.loads(out.read_text())
     moved = transfer([("aligned", (table.ids, table.values))], labels=labels)
-    assert own.transfer is not None
-    own_value = own.transfer.measures[0].models[1].value
-    assert moved.measures[0].models[0].value == own_value
+    task = ("transfer.few_shot", "aligned", "kind, 1 a class")
+    assert value(moved, *task) == value(own, *task)
 
 
 def test_results_show_themselves(everything: Results) -> None:
     found = everything
-    assert repr(found) == "<Results: base, aligned; judgments, structure, transfer>"
+    assert repr(found) == "<Results: base, aligned; odd_one_out, structure, transfer>"
     assert "best possible, against one answer" in found._repr_html_()
-    frame = found.to_frame().set_index(["network", "measure"])
-    row = frame.loc[("aligned", "models.accuracy")]
-    assert (row["value"], row["low"], row["unit"]) == (
-        found.models[1].accuracy.value,
-        found.models[1].accuracy.low,
-        "share",
+    frame = found.frame
+    assert list(frame) == list(COLUMNS)
+    whole = frame[frame["level"] == ""].set_index(["model", "measure"])
+    row, same = (
+        whole.loc[("aligned", "odd_one_out.accuracy")],
+        found.at("odd_one_out.accuracy", "aligned"),
     )
-    assert frame.loc[("aligned", "agreement.majority.accuracy"), "value"] > 0.5
-    assert frame.loc[("base", "transfer.measures.few_shot.sort.1.models"), "value"] > 0
+    assert same is not None
+    assert (row["value"], row["low"], row["unit"], row["n"]) == (same.value, same.low, "share", 300)
     assert not frame["value"].isna().any()
+    assert not frame.duplicated(["measure", "representation", "model", "level"]).any()
 
 
 def test_a_network_that_lost_ability_is_named(networks: list[Candidate]) -> None:
     noisy, good = networks
     assert lost_abilities(transfer([noisy, good], labels=LABELS)) == []
     found = evaluate([good, noisy], labels=LABELS)
-    assert found.transfer is not None
-    (said,) = lost_abilities(found.transfer)
+    (said,) = lost_abilities(found)
     assert said.startswith("base has lost ability: it scores more than a percentage point below")
     (table,) = [of for of in found.tables() if of.title.startswith("What else")]
-    assert table.columns == ("", "aligned", "base (minus aligned)")
-    few = {row[0].text: row for row in table.rows}["sort, 1 a class"]
-    assert float(few[1].text) > float(few[2].text)
-    low, high = few[2].faint.split(" to ")
-    assert float(low) < float(few[2].text) - float(few[1].text) < float(high)
+    assert list(table.frame) == ["aligned", "base (minus aligned)"]
+    before, after = table.frame.loc["sort, 1 a class"]
+    figure, _, interval = after.removesuffix("*").partition("\n")
+    low, high = map(float, interval.split(" to "))
+    assert float(before) > float(figure)
+    assert low < float(figure) - float(before) < high
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"models": []}, "the list of names does not fit the models"),
-        ({"judgments": {"choices": "many"}}, "judgments.choices: expected a whole number"),
-        ({"agreement": None, "uncertainty": 3}, "uncertainty: .*found 3"),
+        ({"networks": []}, "which is not among the networks"),
+        ({"judged": {"odd_one_out": 3}}, "judged.odd_one_out: expected a table"),
+        ({"rows": [{"measure": "x", "value": "many"}]}, "rows.0.value: expected a number"),
+        (
+            {"rows": [{"measure": "x", "value": 1.2, "unit": "share"}]},
+            "expected at most 1, found 1.2",
+        ),
         ({"missing": {"transfer": 1}}, "missing.transfer"),
         ({"schema_version": 99}, "Upgrade twoalike"),
         ({"kind": "teacher"}, "expected kind 'results'"),
@@ -251,40 +269,11 @@ def test_a_network_that_lost_ability_is_named(networks: list[Candidate]) -> None
 def test_damaged_results_name_the_first_place(
     everything: Results, tmp_path: Path, change: dict, message: str
 ) -> None:
-    content = everything.as_dict()
-    content["judgments"] |= change.get("judgments", {})
-    change = {name: value for name, value in change.items() if name != "judgments"}
     path = tmp_path / "results.json"
-    path.write_text(json.dumps(content | change))
+    path.write_text(json.dumps(everything.as_dict() | change))
     with pytest.raises(TwoalikeError, match=message) as refused:
         Results.load(path)
     assert str(path) in str(refused.value)
-
-
-def test_figures_out_of_range_are_refused(everything: Results, tmp_path: Path) -> None:
-    content = everything.as_dict()
-    content["models"][0]["accuracy"]["value"] = 1.2
-    (tmp_path / "r.json").write_text(json.dumps(content))
-    with pytest.raises(TwoalikeError, match=r"models.0.accuracy: expected 0 to 1, found 1.2"):
-        Results.load(tmp_path / "r.json")
-
-
-def test_results_of_older_versions_are_read(everything: Results, tmp_path: Path) -> None:
-    """They lack parts, and what parts hold beside the main figures; what is absent stays so."""
-    content = everything.as_dict()
-    for part in ("agreement", "uncertainty", "structure", "transfer", "missing"):
-        del content[part]
-    for part in ("majority_drawn", "votes", "entropy", "groups", "catches"):
-        del content["ceilings"][part]
-    del content["judgments"]["left_out"]
-    content["of a later version"] = {"figure": 1}
-    (tmp_path / "r.json").write_text(json.dumps(content))
-    found = Results.load(tmp_path / "r.json")
-    assert found.transfer is None
-    assert found.ceilings is not None and found.ceilings.oracle is not None
-    del content["of a later version"]
-    assert found.as_dict() == content
-    assert found.tables()
 
 
 def test_both_sides_of_each_part_of_a_students_vector(
@@ -301,22 +290,23 @@ def test_both_sides_of_each_part_of_a_students_vector(
     files = [(name, tmp_path / f"{name}.npz") for name in ("base", "student")]
     found = evaluate(files, choices=choices, classes=LABELS, resamples=50)
     rows = ["base", "student", "student:features", "student:human"]
-    assert [model.name for model in found.models] == rows
-    assert [(of.shots, of.level) for of in found.ability] == [(1, "sort"), (3, "sort")]
+    assert list(found.names) == rows
+    parts = [(of.model, of.representation) for of in found.networks]
+    assert parts[1:] == [("student", "vector"), ("student", "features"), ("student", "human")]
+    tasks = ["sort, 1 a class", "sort, 3 a class"]
+    assert found.levels("ability.few_shot") == tasks
     table = found.tables()[-1]
-    assert table.columns == ("model", "accuracy, odd-one-out", "1-shot, sort", "3-shot, sort")
-    assert [row[0].text for row in table.rows[:-1]] == rows
-    by_name = {of.name: of.value for of in found.ability[0].models}
-    assert by_name["student:human"] > by_name["student"] > by_name["student:features"]
-    assert by_name["student:features"] == pytest.approx(by_name["base"])
-    human = next(model for model in found.models if model.name == "student:human")
-    assert human.similarity == "raw-cosine"
-    assert human.accuracy is not None
-    assert table.rows[3][1].text == f"{human.accuracy.value:.3f}"
-    assert found.transfer is None
+    assert list(table.frame) == ["accuracy, odd-one-out", *tasks]
+    assert list(table.frame.index[:-1]) == rows
+    ability = [value(found, "ability.few_shot", name, tasks[0]) for name in rows]
+    assert ability[3] > ability[1] > ability[2] == pytest.approx(ability[0])
+    assert found.networks[3].similarity == "raw-cosine"
+    accuracy = value(found, "odd_one_out.accuracy", "student:human")
+    assert table.frame.iloc[3, 0].startswith(f"{accuracy:.3f}\n")
+    assert not found.has("transfer")
     board = leaderboard(files, choices=choices, classes=LABELS, resamples=50)
-    assert {of.name for of in board.ability[0].models} == set(rows)
-    assert board.tables()[-1].columns[-2:] == ("1-shot, sort", "3-shot, sort")
+    assert all(board.at("ability.few_shot", name, tasks[0]) for name in rows)
+    assert list(board.tables()[-1].frame)[-2:] == tasks
 
 
 def test_folders_are_classes(rng: np.random.Generator, tmp_path: Path) -> None:
@@ -324,7 +314,8 @@ def test_folders_are_classes(rng: np.random.Generator, tmp_path: Path) -> None:
     values = (np.eye(3)[np.arange(12) % 3] + 0.01 * rng.normal(size=(12, 3))).astype(np.float32)
     network = Candidate("net", FeatureTable(ids, values))
     rdm = RdmTable(-similarity_matrix(values)[None], ids)
-    (one, three) = evaluate([network], rdm=rdm).ability
-    assert (one.level, one.shots, three.shots) == ("level_1", 1, 3)
-    assert one.models[0].value == three.models[0].value == 1
-    assert one.chance == pytest.approx(1 / 3)
+    found = evaluate([network], rdm=rdm)
+    one, three = found.levels("ability.few_shot")
+    assert (one, three) == ("level_1, 1 a class", "level_1, 3 a class")
+    assert value(found, "ability.few_shot", "net", one) == 1
+    assert value(found, "ability.few_shot.chance", level=one) == pytest.approx(1 / 3)

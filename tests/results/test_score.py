@@ -69,7 +69,8 @@ KINDS = [
 def test_scores_are_those_of_what_predict_says(x: np.ndarray, kind: Any, k: int) -> None:
     posterior = posterior_around(x, IDS, PEOPLE)
     table = judge(x, 60, 1, kind, k)
-    (found,) = ta.score(posterior, choices=table).choices
+    found = ta.score(posterior, choices=table)
+    (name,) = found.judged
     items = table[[f"item_{place + 1}" for place in range(k)]].astype(str).to_numpy()
     people = table["participant"].astype(str).tolist()
     p = ta.predict(posterior, items, participant=people, kind=kind, items=k).to_numpy()
@@ -78,28 +79,37 @@ def test_scores_are_those_of_what_predict_says(x: np.ndarray, kind: Any, k: int)
     answer = question.answer_of(table["chosen"].to_numpy(int) - 1, second)
     p = p[:, -len(question.answers) :]
     losses = -np.log(p[np.arange(60), answer])
-    assert_allclose(found.scores.log_loss.value, losses.mean(), rtol=1e-5)
-    assert_allclose(found.scores.accuracy.value, (p.argmax(axis=1) == answer).mean(), atol=1e-6)
-    assert found.scores.accuracy.low < found.scores.accuracy.value < found.scores.accuracy.high
-    assert 0 <= found.scores.calibration.debiased.value < 0.3
-    assert (found.known_people, found.new_people) == (4, 1)
-    by = {"people": {"known", "new"}, "level": {"coarse", "fine"}}
-    assert {group: set(of) for group, of in found.groups.items()} == by
+
+    def at(key: str, level: str = "") -> Any:
+        return found.at(f"{name}.{key}", "posterior", level)
+
+    accuracy = at("accuracy")
+    assert_allclose(at("log_loss").value, losses.mean(), rtol=1e-5)
+    assert_allclose(accuracy.value, (p.argmax(axis=1) == answer).mean(), atol=1e-6)
+    assert accuracy.low < accuracy.value < accuracy.high
+    assert 0 <= at("calibration.debiased").value < 0.3
+    assert (at("known_people").value, at("new_people").value) == (4, 1)
+    groups = {"people: known", "people: new", "level: coarse", "level: fine"}
+    assert set(found.levels(f"{name}.accuracy")) == groups
     mine = np.array(people) == "p2"
-    assert found.participants is not None
-    assert_allclose(found.participants["p2"].log_loss.value, losses[mine].mean(), rtol=1e-5)
-    assert not found.participants["someone else"].known
+    assert_allclose(at("participants.log_loss", "p2").value, losses[mine].mean(), rtol=1e-5)
+    assert not at("participants.known", "someone else").value
 
 
 def test_whom_to_predict_can_be_chosen(x: np.ndarray) -> None:
     posterior, table = posterior_around(x, IDS, PEOPLE), judge(x, 80, 2)
     labels = {"kind": {name: "ab"[row % 2] for row, name in enumerate(IDS)}}
-    (known,) = ta.score(posterior, choices=table, people="known", labels=labels).choices
-    (new,) = ta.score(posterior, choices=table, people="new").choices
+    known = ta.score(posterior, choices=table, people="known", labels=labels)
+    new = ta.score(posterior, choices=table, people="new")
     n = int(table["participant"].isin(PEOPLE).sum())
-    assert (known.scores.choices, known.new_people) == (n, 0)
-    assert set(known.groups["kind"]) == {"within", "boundary"}
-    assert (new.scores.choices, new.known_people, new.new_people) == (80, 0, 5)
+
+    def counts(found: Any) -> list[float]:
+        keys = ("known_people", "new_people")
+        return [found.at(f"odd_one_out.{key}", "posterior").value for key in keys]
+
+    assert (known.judged["odd_one_out"].judgments, counts(known)) == (n, [4, 0])
+    assert {"kind: within", "kind: boundary"} <= set(known.levels("odd_one_out.accuracy"))
+    assert (new.judged["odd_one_out"].judgments, counts(new)) == (80, [0, 5])
     strangers = table[~table["participant"].isin(PEOPLE)]
     with pytest.raises(ta.TwoalikeError, match="by its participants, found none"):
         ta.score(posterior, choices=strangers, people="known")
@@ -137,7 +147,7 @@ def test_judgments_of_the_fit_are_recognised_in_any_file(
     status, said = run("score", source, "--choices", mixed, "--out", out, "--exclude-seen")
     assert f"{found['seen']} fitted to and left out" in " ".join(said.split())
     assert "IN-SAMPLE" not in said
-    scored = json.loads(out.read_text())["choices"][0]["scores"]["choices"]
+    scored = json.loads(out.read_text())["judged"]["odd_one_out"]["judgments"]
     assert scored == len(both) - found["seen"]
     status, said = run("score", source, "--choices", other, "--exclude-seen")
     assert status == 1 and said.count("\n") == 1 and "all fitted to" in said
@@ -159,16 +169,17 @@ def test_ratings_and_sortings(x: np.ndarray, rng: np.random.Generator) -> None:
     """Their log-loss is that of new ones, as ``check`` predicts them."""
     piles = sort(standard(x), IDS, rng, people=4, trials=2, size=8)
     sorter = posterior_around(x, IDS, PEOPLE, "sorter")
-    found = ta.score(sorter, sortings=piles).sortings
+    found = ta.score(sorter, sortings=piles)
     checked = ta.check(sorter, sortings=piles, fitted=False).sortings
-    assert found is not None and checked is not None and not found.left_out
-    assert found.log_loss.value == checked.score.log_loss
+    loss, left_out = (found.at(f"sortings.{key}", "posterior") for key in ("log_loss", "left_out"))
+    assert loss is not None and checked is not None and left_out is not None and not left_out.value
+    assert loss.value == checked.score.log_loss
     pairs = np.array([rng.choice(14, 2, replace=False) for _ in range(80)])
     columns = {"item_a": pairs[:, 0], "item_b": pairs[:, 1], "rating": rng.integers(1, 8, 80)}
     columns |= {"scale_points": [7.0] * 80, "participant": np.tile(PEOPLE, 20)}
     rater = posterior_around(x, IDS, PEOPLE, "rater")
     rated = ta.score(rater, ratings=ratings_table(columns, IDS))
-    assert rated.ratings is not None and rated.ratings.judgments == 80
+    assert rated.judged["ratings"].judgments == 80
     assert "80 judgments (ratings)" in rated.tables()[0].title
 
 

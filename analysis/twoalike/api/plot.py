@@ -1,46 +1,57 @@
 """The report's figures as functions: domain objects in, matplotlib axes out.
 
 Every function draws into ``ax``, or into a new figure of pyplot where that is None, and returns the
-axes. Objects may be given as the path of their file.
+axes. Posteriors, judgments and results may be given as the path of their file, ``stimuli`` as a
+set, a study, or the folder of either; ``fitted`` says whether the posterior was fitted to these
+judgments: then each is left out of its prediction. ``seed`` is of what is drawn at random.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.api._axes import Pathlike, SomeStimuli, inches, legend, new_axes, some_stimuli
-from twoalike.api._plot_people import (
-    lapse,
-    people,
-    response_times,
-    temperature,
-    times_by_uncertainty,
-    weights,
-)
 from twoalike.calibration import reliability
+from twoalike.calibration import times_by_uncertainty as ranked_times
 from twoalike.embedding import (
     Posterior,
     PosteriorSource,
     as_posterior,
     dimension_curve,
     predict_choices,
+    read_groups,
+    view_groups,
 )
 from twoalike.figures import (
     MARKERS,
     POWER_TITLES,
-    Line,
+    Panel,
+    accuracy_panel,
+    ceilings_panel,
+    distances_panel,
     draw_board,
     draw_dimensions,
-    draw_estimates,
+    draw_lapse,
     draw_map,
-    draw_models,
-    draw_over_persons,
+    draw_panel,
+    draw_people,
     draw_power,
     draw_reliability,
+    draw_response_times,
     draw_similarity,
+    draw_temperature,
+    draw_times_by_entropy,
+    draw_weights,
+    group_panel,
+    log_loss_panel,
     map_layout,
+    participants_height,
+    people_layout,
+    structure_panels,
     styled,
+    transfer_panel,
+    weights_height,
 )
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
@@ -48,14 +59,15 @@ from twoalike.report import (
     Thumbnails,
     category_labels,
     category_levels,
-    ceiling_lines,
-    distance_lines,
+    describe_dimensions,
+    dimension_weights,
     few_categories,
-    group_lines,
-    transfer_lines,
+    shown_dimensions,
+    top_images,
 )
-from twoalike.results import JudgmentCounts, Leaderboard, MeasureName, Results
-from twoalike.study import Floats, TwoalikeError, read_json, require_file
+from twoalike.results import Leaderboard, Results
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Floats, Study, TwoalikeError, read_json, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,12 +97,51 @@ __all__ = [
     "weights",
 ]
 
+type Pathlike = str | Path
+type SomeStimuli = StimulusSet | Study | Pathlike
+type SomeResults = Results | Pathlike
+type Groups = Mapping[str, str] | Pathlike | None
+
 
 def __dir__() -> list[str]:
     return __all__
 
 
-type SomeResults = Results | Pathlike
+def _axes(ax: "Axes | None", height: float, width: float = 5.0) -> "Axes":
+    """Axes given, or those of a new figure, so many inches high."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def _inches(ax: "Axes") -> float:
+    return float(ax.get_window_extent().width / ax.figure.dpi)
+
+
+def _legend(ax: "Axes") -> None:
+    """Legend above the axes."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+
+
+def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet | None:
+    """Stimulus set with all objects of the embedding."""
+    if stimuli is None:
+        return None
+    if isinstance(stimuli, str | Path) and Path(stimuli, "study.toml").is_file():
+        stimuli = Study.load(stimuli)
+    if isinstance(stimuli, Study):
+        stimuli = stimuli.stimuli
+    if not isinstance(stimuli, StimulusSet):
+        stimuli = StimulusSet.load(stimuli, verify=False)
+    if missing := set(ids) - set(stimuli.ids):
+        raise TwoalikeError(
+            where="`stimuli=...`",
+            expected="all objects of the posterior",
+            found=f"{len(missing)} missing, such as {min(missing)!r}",
+        )
+    return stimuli
 
 
 @styled
@@ -104,22 +155,11 @@ def map(  # noqa: A001 - as ta.plot.map
 ) -> "Axes":
     """Map of the embedding: what people find alike lies close together.
 
-    Parameters
-    ----------
-    posterior
-        The posterior, or its file.
-    stimuli
-        The stimulus set or the study, or a folder of either kind: for images and categories.
-    level
-        Level of the categories that colours show; the coarsest with few of them if None.
-    images
-        Draw images instead of marks, where there are any.
-    ax
-        Axes to draw into.
+    Colours show the categories of a ``level``, the coarsest with few of them if None.
     """
     posterior = as_posterior(posterior)
     ids = posterior.ids
-    known = some_stimuli(stimuli, ids)
+    known = _stimuli(stimuli, ids)
     labels = category_labels(known, ids)
     if level is not None and level not in labels:
         raise TwoalikeError(
@@ -129,12 +169,12 @@ def map(  # noqa: A001 - as ta.plot.map
         )
     coloured = few_categories(labels[[level]] if level else labels)
     layout = map_layout(posterior.thinned().embedding)
-    ax = new_axes(ax, 4.6)
+    ax = _axes(ax, 4.6)
     pictures = Thumbnails(known, ids) if known is not None and images else None
     categories = coloured[1] if coloured else None
-    draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=inches(ax))
+    draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax))
     if categories is not None:
-        legend(ax)
+        _legend(ax)
     return ax
 
 
@@ -148,26 +188,17 @@ def similarity(
 ) -> "Axes":
     """Similarity of every pair of objects, ordered by category.
 
-    Parameters
-    ----------
-    similar
-        A posterior or its file (the mean over its draws), or a symmetric matrix of m objects, shape
-        (m, m): a frame or a DataArray with the objects' ids along its first axis, or an array.
-    stimuli
-        For the categories; needs the ids.
-    label
-        Name of the colour scale.
-    ax
-        Axes to draw into.
+    Of a posterior the mean over its draws; or a symmetric matrix of m objects, shape (m, m): a
+    frame or a DataArray with the objects' ids along its first axis, or an array.
     """
     if isinstance(similar, Posterior | str | Path):
         posterior = as_posterior(similar)
         matrix, ids = posterior.thinned().similarity(), posterior.ids
     else:
         matrix, ids = _matrix(similar)
-    levels = category_levels(category_labels(some_stimuli(stimuli, ids), ids)) if ids else []
-    ax = new_axes(ax, 4.2)
-    draw_similarity(ax, matrix, levels=levels, label=label, size=inches(ax))
+    levels = category_levels(category_labels(_stimuli(stimuli, ids), ids)) if ids else []
+    ax = _axes(ax, 4.2)
+    draw_similarity(ax, matrix, levels=levels, label=label, size=_inches(ax))
     return ax
 
 
@@ -188,19 +219,9 @@ def _matrix(similar: Any) -> tuple[Floats, tuple[str, ...]]:
 def dimensions(
     posterior: PosteriorSource, choices: JudgmentTable, *, seed: int = 0, ax: "Axes | None" = None
 ) -> "Axes":
-    """Log-loss of the choices by number of dimensions kept; filled: the fewest that do.
-
-    Parameters
-    ----------
-    posterior, choices
-        The posterior and odd-one-out judgments, or their files.
-    seed
-        Of the choices taken, where there are very many.
-    ax
-        Axes to draw into.
-    """
+    """Log-loss of the choices by number of dimensions kept; filled: the fewest that do."""
     curve = dimension_curve(as_posterior(posterior).thinned(), read_judgments(choices), seed=seed)
-    ax = new_axes(ax, 2.6, 4.6)
+    ax = _axes(ax, 2.6, 4.6)
     draw_dimensions(ax, curve.table)
     return ax
 
@@ -214,218 +235,261 @@ def predictions(
     seed: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Observed share of choices against the probability that the embedding gave them.
-
-    Parameters
-    ----------
-    posterior, choices
-        The posterior and odd-one-out judgments, or their files.
-    fitted
-        Whether the posterior was fitted to these choices: then each is left out of its prediction.
-    seed
-        Of the draws taken.
-    ax
-        Axes to draw into.
-    """
-    made = predict_choices(
-        as_posterior(posterior), read_judgments(choices), fitted=fitted, seed=seed
-    )
-    ax = new_axes(ax, 4.4, 4.6)
+    """Observed share of odd-one-out choices against their probability by the embedding."""
+    source, table = as_posterior(posterior), read_judgments(choices)
+    made = predict_choices(source, table, fitted=fitted, seed=seed)
+    ax = _axes(ax, 4.4, 4.6)
     draw_reliability(ax, reliability(made.probabilities, made.chosen))
     ax.set_xlabel("predicted probability of being the odd one")
     return ax
 
 
 @styled
+def response_times(choices: JudgmentTable, *, ax: "Axes | None" = None) -> "Axes":
+    """Response times of each participant: median, middle half and middle nine tenths."""
+    table = read_judgments(choices)
+    known = table[table["response_time"] > 0]
+    groups = known.groupby("participant", observed=True)["response_time"]
+    times = {str(name): values.to_numpy(np.float64) for name, values in groups}
+    if not times:
+        raise TwoalikeError("the choices have no response times")
+    ax = _axes(ax, participants_height(len(times)))
+    draw_response_times(ax, times)
+    return ax
+
+
+@styled
+def times_by_uncertainty(
+    posterior: PosteriorSource,
+    choices: JudgmentTable,
+    *,
+    fitted: bool = True,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Response times against the predicted entropy of the answer, within people."""
+    found = ranked_times(posterior, choices, fitted=fitted, seed=seed)
+    ax = _axes(ax, 3.2, 4.6)
+    draw_times_by_entropy(ax, found)
+    return ax
+
+
+@styled
+def temperature(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
+    """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
+    posterior = as_posterior(posterior)
+    return _by_median(draw_temperature, posterior.participants, posterior.temperature, ax)
+
+
+@styled
+def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
+    """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
+    posterior = as_posterior(posterior)
+    return _by_median(draw_lapse, posterior.participants, posterior.lapse, ax)
+
+
+def _by_median(
+    draw: Callable[..., None], names: tuple[str, ...], draws: Floats, ax: "Axes | None"
+) -> "Axes":
+    ax = _axes(ax, participants_height(len(names)))
+    order = np.argsort(np.median(draws, axis=0), kind="stable")
+    draw(ax, [names[row] for row in order], draws[:, order])
+    return ax
+
+
+@styled
+def people(
+    posterior: PosteriorSource,
+    groups: Groups = None,
+    *,
+    names: bool = True,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Map of the people by how they weigh the dimensions.
+
+    ``groups`` are those of the participants, or a tab-separated file with the columns
+    ``participant`` and ``group``; None: those of the posterior.
+    """
+    posterior, group_of = _weighted(posterior, groups)
+    layout = None if posterior.weights is None else people_layout(posterior.weights.log)
+    if layout is None:
+        raise TwoalikeError(
+            where="the posterior",
+            expected="people who differ in two directions",
+            found=f"{len(posterior.participants)} people who differ in one at most",
+        )
+    shown = posterior.participants if names else None
+    of = [group_of[name] for name in posterior.participants] if group_of else None
+    ax = _axes(ax, 4.2)
+    draw_people(ax, layout, groups=of, names=shown, width=_inches(ax))
+    if of is not None:
+        _legend(ax)
+    return ax
+
+
+@styled
+def weights(
+    posterior: PosteriorSource,
+    groups: Groups = None,
+    stimuli: SomeStimuli | None = None,
+    *,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Weights of the dimensions: of groups as of :func:`people`, or of all people."""
+    posterior, group_of = _weighted(posterior, groups)
+    posterior = posterior.thinned()
+    views = view_groups(posterior, group_of, seed=seed) if group_of else None
+    shown = shown_dimensions(describe_dimensions(posterior.embedding))
+    found = dimension_weights(posterior, views, shown)
+    known = _stimuli(stimuli, posterior.ids)
+    images = None if known is None else top_images(known, posterior.ids, shown)
+    ax = _axes(ax, weights_height(len(shown), len(found.names)))
+    titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
+    draw_weights(ax, found, titles, images, width=_inches(ax))
+    if views is not None:
+        _legend(ax)
+    return ax
+
+
+def _weighted(source: PosteriorSource, groups: Groups) -> tuple[Posterior, Mapping[str, str]]:
+    """Posterior with weights by person, and the group of each participant if there are any."""
+    posterior = as_posterior(source)
+    if posterior.weights is None:
+        raise TwoalikeError(
+            where=posterior.path or "the posterior",
+            expected="weights of the dimensions by person",
+            found="none",
+            remedy="Fit it with `people=weights`.",
+        )
+    if groups is None:
+        return posterior, posterior.group_of
+    return posterior, groups if isinstance(groups, Mapping) else read_groups(groups)
+
+
+@styled
 def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None" = None) -> "Axes":
     """Learning curve of simulated studies: how far more judgments help.
 
-    Parameters
-    ----------
-    result
-        Of :func:`twoalike.recovery.power`.
-    measure
-        ``"regret"``, the log-loss above the truth's, or ``"width"`` of 95 % intervals.
-    ax
-        Axes to draw into.
+    The measure is ``"regret"``, the log-loss above the truth's, or ``"width"`` of 95 % intervals.
     """
-    ax = new_axes(ax, 3.3, 4.0)
+    ax = _axes(ax, 3.3, 4.0)
     draw_power(ax, result, measure)
     ax.set_title(POWER_TITLES[measure])
     return ax
 
 
-def _measured(results: SomeResults, part: str) -> Results:
-    results = results if isinstance(results, Results) else Results.load(results)
-    if getattr(results, part) is None:
-        reason = (results.missing or {}).get(part, "")
-        raise TwoalikeError(reason or "not measured", where=f"results, {part}")
-    return results
-
-
-def _model_rows(results: Results, ax: "Axes | None") -> "Axes":
-    return new_axes(ax, 0.95 + 0.42 * len(results.models), 4.0)
-
-
-def _on_choices(results: SomeResults, part: str = "judgments") -> tuple[Results, JudgmentCounts]:
-    """Results that have a part, and the choices it is about."""
-    results = _measured(results, part)
-    judgments = _measured(results, "judgments").judgments
-    assert judgments is not None  # or it would have been refused
-    return results, judgments
-
-
-def _draw_scores(
-    results: Results, measure: str, label: str, ax: "Axes | None", chance: float
-) -> "Axes":
-    """Draw a measure of agreement with the choices, a row a network."""
-    ax, found = _model_rows(results, ax), [getattr(of, measure) for of in results.models]
-    scores = [score for score in found if score]
-    draw_models(ax, results.models, scores, chance, low_is_chance=measure == "accuracy")
-    ax.set_xlabel(label)
-    return ax
-
-
-def _draw_lines(
-    lines: list[Line],
-    label: str,
+def _draw(
+    results: SomeResults,
+    part: str,
+    make: Callable[[Results, str], Panel],
     ax: "Axes | None",
-    reference: float | None = None,
-    digits: int = 3,
+    width: float = 6.0,
 ) -> "Axes":
-    """Draw estimates that share rows by name, with a legend where colours need one."""
-    if not lines:
-        raise TwoalikeError("these results have nothing to draw here")
-    rows = len({line.name for line in lines})
-    ax = new_axes(ax, 1.2 + rows * (0.2 + 0.17 * -(-len(lines) // rows)), 6.0)
-    draw_estimates(ax, lines, label, reference=reference, digits=digits)
-    if any(line.series for line in lines):
-        legend(ax)
+    """Draw a panel of results, of the first question that was scored."""
+    results = results if isinstance(results, Results) else Results.load(results)
+    question = next(iter(results.questions), "")
+    panel = (
+        make(results, question) if question or part in ("structure", "transfer", "rdm") else None
+    )
+    if panel is None or not panel.lines:
+        reason = results.missing.get(part, "not measured")
+        raise TwoalikeError(reason, where=f"results, {part}")
+    ax = _axes(ax, panel.height + 0.3, width)
+    draw_panel(ax, panel)
+    if any(line.series for line in panel.lines):
+        _legend(ax)
     return ax
 
 
 @styled
 def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of every network on the choices with its 95 % interval, and chance."""
-    results, judgments = _on_choices(results)
-    label = f"{judgments.name} accuracy"
-    return _draw_scores(results, "accuracy", label, ax, judgments.chance.accuracy)
+    return _draw(results, "judgments", accuracy_panel, ax, 4.0)
 
 
 @styled
 def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Log-loss of every network with its 95 % interval, and chance; less is better."""
-    results, judgments = _on_choices(results)
-    return _draw_scores(results, "log_loss", "log-loss (nats)", ax, judgments.chance.log_loss)
+    return _draw(results, "judgments", log_loss_panel, ax, 4.0)
 
 
 @styled
 def structure(results: SomeResults, *, persons: bool = False, ax: "Axes | None" = None) -> "Axes":
-    """Rank correlation of every network's dissimilarities with people's.
+    """Rank correlation of every network's dissimilarities with those of the mean person.
 
-    Parameters
-    ----------
-    results
-        Results with ``rdm``, or their file.
-    persons
-        The mean correlation with single persons, beside the noise ceiling, instead of the
-        correlation with the mean person.
-    ax
-        Axes to draw into.
+    With ``persons``, the mean correlation with single persons, beside the noise ceiling.
     """
-    results = _measured(results, "rdm")
-    models, ceiling = results.models, results.rdm.ceiling if results.rdm else None
-    ax = _model_rows(results, ax)
-    if not persons:
-        draw_models(ax, models, [model.rdm.spearman for model in models if model.rdm])
-    elif ceiling is None:
-        raise TwoalikeError("a single person has no noise ceiling", where="`persons=True`")
-    else:
-        draw_over_persons(ax, models, ceiling)
-    ax.set_xlabel("Spearman correlation")
-    return ax
 
+    def panel(found: Results, _: str) -> Panel:
+        panels = structure_panels(found)
+        if persons and len(panels) < 2:
+            raise TwoalikeError("a single person has no noise ceiling", where="`persons=True`")
+        return panels[int(persons)]
 
-@styled
-def leaderboard(
-    ranked: Leaderboard | Pathlike,
-    measure: MeasureName | None = None,
-    subset: str | None = None,
-    *,
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Score of every network with its interval, the best first; filled: it may be the best.
-
-    Parameters
-    ----------
-    ranked
-        A leaderboard, or its file.
-    measure
-        Such as ``"accuracy"`` or ``"posterior"``; the one that decides the order if None.
-    subset
-        Part of the judgments, such as ``"coarse"``; None: all of them.
-    ax
-        Axes to draw into.
-    """
-    found = ranked if isinstance(ranked, Leaderboard) else Leaderboard.load(ranked)
-    ax = new_axes(ax, 0.8 + 0.2 * len(found.networks), 4.0)
-    draw_board(ax, found.board(measure or found.boards[0].measure, subset))
-    return ax
+    return _draw(results, "rdm", panel, ax, 4.0)
 
 
 @styled
 def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy in subsets of the choices, beside people's agreement and the best possible model.
 
-    Parameters
-    ----------
-    results
-        Results, or their file.
-    group
-        ``"level"``, the level of the trial, or a level of the labels: the kind of triplet by it.
-    ax
-        Axes to draw into.
+    The group is ``"level"``, the level of the trial, or a level of the labels.
     """
-    results, judgments = _on_choices(results)
-    known = results.models[0].groups
-    if group not in known:
-        raise TwoalikeError(
-            where=f"`group={group!r}`", expected=f"one of {', '.join(known)}", found="no such group"
-        )
-    return _draw_lines(group_lines(results, group), "accuracy", ax, judgments.chance.accuracy)
+
+    def panel(found: Results, question: str) -> Panel:
+        levels = found.levels(f"{question}.accuracy")
+        known = dict.fromkeys(level.partition(": ")[0] for level in levels)
+        if group not in known:
+            expected = f"one of {', '.join(known)}"
+            raise TwoalikeError(
+                where=f"`group={group!r}`", expected=expected, found="no such group"
+            )
+        return group_panel(found, question, group)
+
+    return _draw(results, "groups", panel, ax)
 
 
 @styled
 def ceilings(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of networks (dots), how people agree (squares), and bounds (diamonds)."""
-    results, judgments = _on_choices(results, "ceilings")
-    return _draw_lines(ceiling_lines(results), "share right", ax, judgments.chance.accuracy)
+    return _draw(results, "ceilings", ceilings_panel, ax)
 
 
 @styled
 def distances(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Change of distances within and between categories, beside the first network's."""
-    lines = distance_lines(_measured(results, "structure"))
-    return _draw_lines(lines, "change of distance (%)", ax, reference=0.0, digits=1)
+    return _draw(results, "structure", lambda found, _: distances_panel(found), ax)
 
 
 @styled
 def transfer(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Share right in other tasks: classes from few images, linear probes, shifted classes."""
-    return _draw_lines(transfer_lines(_measured(results, "transfer")), "share right", ax)
+    return _draw(results, "transfer", lambda found, _: transfer_panel(found), ax)
+
+
+@styled
+def leaderboard(
+    ranked: Leaderboard | Pathlike,
+    measure: str | None = None,
+    subset: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Score of every network with its interval, the best first; filled: it may be the best.
+
+    The measure is such as ``"accuracy"``, None: the one that decides the order; the subset is a
+    part of the judgments such as ``"coarse"``.
+    """
+    found = ranked if isinstance(ranked, Leaderboard) else Leaderboard.load(ranked)
+    ax = _axes(ax, 0.8 + 0.2 * len(found.networks), 4.0)
+    draw_board(ax, found.board(measure or found.boards[0].kind, subset))
+    return ax
 
 
 @styled
 def training(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
-    """Divergence from the teacher while a student learns: batches, and images held out.
-
-    Parameters
-    ----------
-    student
-        The student or its folder.
-    ax
-        Axes to draw into.
-    """
+    """Divergence from the teacher while a student learns, on batches and on held-out images."""
     import pandas as pd
 
     folder = Path(getattr(student, "folder", student))
@@ -435,7 +499,7 @@ def training(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
             where=folder, expected="a student that was trained", found="one of the closed form"
         )
     steps, scores = log[log["loss"].notna()], log[log["held_out"].notna()]
-    ax = new_axes(ax, 3.0, 4.6)
+    ax = _axes(ax, 3.0, 4.6)
     ax.plot(steps["step"], steps["loss"], label="batches")
     held_out = [score["kl"] for score in scores["held_out"]]
     ax.plot(scores["step"], held_out, "o", label="held-out images")
@@ -449,13 +513,6 @@ def frontier(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
     """Likeness and ability of all vectors that were tried for a student, and the one chosen.
 
     A line joins vectors of one form of the features, from no human part to the longest one.
-
-    Parameters
-    ----------
-    student
-        The student or its folder.
-    ax
-        Axes to draw into.
     """
     import pandas as pd
 
@@ -470,7 +527,7 @@ def frontier(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
         )
     points = pd.DataFrame(tried["points"]).fillna({"whitening": 0.0}).sort_values("balance")
     chosen, axes = said["vector"], ["likeness", "ability"]
-    ax = new_axes(ax, 3.4, 4.6)
+    ax = _axes(ax, 3.4, 4.6)
     forms = points.groupby(["centred", "whitening"])
     for mark, (form, line) in zip(MARKERS, forms, strict=False):
         centred, shrunk = form

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._show import bare_table, plain
+from twoalike.cli._show import plain
 from twoalike.cli.app import with_options
 from twoalike.study import counted
 
@@ -86,8 +86,10 @@ def _described(posterior: "Posterior") -> str:
 
 
 def _table(title: str, *columns: str) -> "Table":
-    table = bare_table(title)
-    table.title_style = "bold"
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_style="bold", title_justify="left")
     for place, column in enumerate(columns):
         table.add_column(column, no_wrap=place > 0, justify="left" if place == 0 else "right")
     return table

@@ -1,4 +1,4 @@
-"""Commands whose arguments and help come from a documented function."""
+"""Commands whose arguments and help come from a documented function, and options of several."""
 
 import inspect
 import re
@@ -14,18 +14,84 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+type Command = Callable[..., None]
+type Flag = Annotated[bool, Parameter(negative=())]
+"""An option that is on if given; there is no ``--no-...``."""
+
+
+def _check_task(_: type, name: str | None) -> None:
+    """Refuse a name that no task has; None is no name."""
+    from twoalike.registry import task_names
+
+    if name is not None and name not in task_names():
+        raise ValueError(f"Choose from: {', '.join(task_names())}.")
+
+
+type TaskName = Annotated[str, Parameter(validator=_check_task)]
+"""The option ``--task``: built-in tasks and those of installed packages."""
+
+
+def named(text: str) -> tuple[str, Path]:
+    """Split NAME=FILE; the name is the file's, without its ending, where none is given."""
+    name, path = maybe_named(text)
+    return name or path.stem, path
+
+
+def maybe_named(text: str) -> tuple[str, Path]:
+    """Split NAME=FILE; the name is empty where none is given."""
+    name, mark, file = text.partition("=")
+    if not mark or Path(text).exists():
+        return "", Path(text)
+    return name.strip(), Path(file)
+
+
 _AS_IN = re.compile(r"As in :func:`([\w.]+)`[.:;,]?\s*(.*)", re.DOTALL)
 _ROLE = re.compile(r":[a-z]+:`~?(?:\w+\.)*(\w+)`")
 _WRITTEN = {"Path": Path, "None": NoneType}
 _MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``(?!:)")  # with a colon it is a value
 
 
-def takes[**P](
+def takes(
+    path: str, *, settings: str = "", without: Collection[str] = ()
+) -> Callable[[Command], Command]:
+    """Say of which function, such as ``embedding:fit``, a command has its parameters.
+
+    The command is made when it is first asked for (:func:`derived`), so that a module of commands
+    loads the packages of none.
+    """
+
+    def mark(command: Command) -> Command:
+        command.takes = (path, settings, without)  # type: ignore[attr-defined]
+        return command
+
+    return mark
+
+
+def __getattr__(place: str) -> Command:
+    """Make a command by its place, such as ``studies.init``, for cyclopts to import."""
+    module, _, name = place.partition(".")
+    if not name:
+        raise AttributeError(place)
+    command = getattr(import_module(f"twoalike.cli.{module}"), name)
+    if not hasattr(command, "takes"):
+        return command  # type: ignore[no-any-return]
+    path, settings, without = command.takes
+    model = _named(settings) if settings else None
+    return derived(command, _named(path), settings=model, without=without)
+
+
+def _named(path: str) -> Any:
+    package, _, name = path.partition(":")
+    return getattr(import_module(f"twoalike.{package}"), name)
+
+
+def derived(
+    command: Command,
     function: Callable[..., Any],
     *,
     settings: type["BaseModel"] | None = None,
     without: Collection[str] = (),
-) -> Callable[[Callable[P, None]], Callable[..., None]]:
+) -> Command:
     """Give a command the parameters of a function, for a body that takes them as ``**given``.
 
     Parameters that the command itself has replace those of the same name or are added. Of the
@@ -34,46 +100,39 @@ def takes[**P](
     fields; a seed is checked.
     """
     fields = {} if settings is None else settings.model_fields
+    own = {p.name: p for p in _parameters(command)}
+    taken = {p.name: p for p in _parameters(function)} | {
+        name: inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=of.default, annotation=of.annotation
+        )
+        for name, of in fields.items()
+    }
+    taken = {name: p for name, p in taken.items() if name not in without}
+    places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
+    first = "" if places else next(iter(taken))
+    shown = [own.get(name) or _shown(taken[name], name == first) for name in taken | own]
+    signature = inspect.Signature(sorted(shown, key=lambda p: p.kind))
 
-    def decorate(command: Callable[P, None]) -> Callable[..., None]:
-        own = {p.name: p for p in _parameters(command)}
-        taken = {p.name: p for p in _parameters(function)} | {
-            name: inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=field.annotation,
-            )
-            for name, field in fields.items()
-        }
-        taken = {name: p for name, p in taken.items() if name not in without}
-        places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
-        first = "" if places else next(iter(taken))
-        shown = [own.get(name) or _shown(taken[name], name == first) for name in taken | own]
-        signature = inspect.Signature(sorted(shown, key=lambda p: p.kind))
+    @wraps(command)
+    def run(*words: Any, **options: Any) -> None:
+        bound = signature.bind(*words, **options)
+        bound.apply_defaults()
+        given = bound.arguments
+        if "seed" in given:
+            from twoalike.study import check_seed
 
-        @wraps(command)
-        def run(*words: Any, **options: Any) -> None:
-            bound = signature.bind(*words, **options)
-            bound.apply_defaults()
-            given = bound.arguments
-            if "seed" in given:
-                from twoalike.study import check_seed
+            check_seed(given["seed"])
+        ordered: list[Any] = []
+        for name in places:
+            value = given.pop(name)
+            ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
+        command(*ordered, **given)
 
-                check_seed(given["seed"])
-            ordered: list[Any] = []
-            for name in places:
-                value = given.pop(name)
-                ordered += value if own[name].kind is own[name].VAR_POSITIONAL else [value]
-            command(*ordered, **given)
-
-        run.__signature__ = signature  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in shown}
-        said = {name: f"{field.description}." for name, field in fields.items()}
-        run.__doc__ = _docstring(command, function, said, signature.parameters)
-        return run
-
-    return decorate
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in shown}
+    said = {name: f"{field.description}." for name, field in fields.items()}
+    run.__doc__ = _docstring(command, function, said, signature.parameters)
+    return run
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:

@@ -1,35 +1,20 @@
 """What commands print: lines of the functions they call, and one kind of table for numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console, JustifyMethod
-    from rich.table import Table
+    from rich.console import Console, JustifyMethod, OverflowMethod
 
     from twoalike.embedding import Posterior
-    from twoalike.results import Cell, SummaryTable
+    from twoalike.results import View
 
 
-def bare_table(title: str, *columns: str, first: "JustifyMethod" = "left") -> "Table":
-    """Table of numbers on the right, whose only line is that below its header."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else first)
-    return table
-
-
-def plain_table(title: str, *columns: str) -> "Table":
-    """Table whose first column names the row and may wrap, also within a name; numbers do not."""
-    table = bare_table(title)
-    for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place > 0, overflow="ellipsis" if place else "fold")
-    return table
+def say(line: object) -> None:
+    """Print a line."""
+    print(line)  # noqa: T201
 
 
 def plain(text: str) -> str:
@@ -41,21 +26,48 @@ def plain(text: str) -> str:
     return escape(visible(text))
 
 
-def show_summary(tables: "Iterable[SummaryTable]") -> None:
-    """Print tables of results; intervals, and rows to compare with, in faint print."""
-    console = wide_console()
-    for summary in tables:
-        between = " " if summary.width <= console.width else "\n"
-        columns = (plain(column).replace(", ", f",{between}") for column in summary.columns)
-        shown = plain_table(plain(summary.title), *columns)
-        for row in summary.rows:
-            shown.add_row(*(_summary_cell(cell, between) for cell in row))
-        console.print(shown)
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    bold: Collection[int] = (),
+    left: Collection[str] = (),
+) -> None:
+    """Print a table of texts, second lines of cells in faint print.
+
+    The first column names the rows and may wrap; the others have numbers on the right, but those of
+    ``left``. Intervals are below their figures if lines would be long. ``bold`` are rows.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    console, cells = wide_console(), [tuple(row) for row in rows]
+    lengths = [max(map(len, column)) + 3 for column in zip(columns, *cells, strict=True)]
+    between = " " if sum(lengths) < console.width else "\n"
+    shown = Table(title=plain(title), box=SIMPLE_HEAD, title_justify="left")
+    for place, column in enumerate(columns):
+        head = plain(column).replace(", ", f",{between}")
+        side: JustifyMethod = "right" if place and column not in left else "left"
+        overflow: OverflowMethod = "ellipsis" if place else "fold"
+        no_wrap = place > 0 and column not in left
+        shown.add_column(head, justify=side, no_wrap=no_wrap, overflow=overflow)
+    for number, row in enumerate(cells):
+        texts = (_cell(text, between) for text in row)
+        shown.add_row(*texts, style="bold" if number in bold else None)
+    console.print(shown)
 
 
-def _summary_cell(cell: "Cell", between: str) -> str:
-    faint = f"[dim]{plain(cell.faint)}[/]" if cell.faint else ""
-    return between.join(part for part in (plain(cell.text), faint) if part) + cell.mark
+def _cell(text: str, between: str) -> str:
+    figure, _, interval = text.partition("\n")
+    return f"{plain(figure)}{between}[dim]{plain(interval)}[/]" if interval else plain(figure)
+
+
+def show_tables(tables: "Iterable[View]") -> None:
+    """Print tables of results."""
+    for view in tables:
+        cells = view.frame.reset_index().rename(columns={"index": ""}).astype(str)
+        show_table(view.title, list(map(str, cells)), cells.itertuples(index=False))
 
 
 def wide_console() -> "Console":
@@ -79,7 +91,7 @@ def show_notes(lines: Iterable[str]) -> None:
 def show_written(*paths: "Path | None") -> None:
     """Print which files were written; None is a file that nobody asked for."""
     for path in filter(None, paths):
-        print(f"Wrote {path}")  # noqa: T201
+        say(f"Wrote {path}")
 
 
 def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:

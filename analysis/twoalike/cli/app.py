@@ -13,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from importlib import import_module
 from itertools import takewhile
 from typing import Annotated, Any, NoReturn, TextIO
 
@@ -83,41 +82,47 @@ def _fold(line: str, width: int) -> Iterator[str]:
 
 
 VERBS = {
-    "init": ("init:init", "Make a study folder."),
-    "design": ("design:design", "Write the trial lists of sessions."),
-    "describe": ("describe:describe", "Describe a study for an ethics committee."),
-    "power": ("power:power", "Estimate how many participants and trials a study needs."),
-    "screen": ("screen:screen", "Measure this computer's screen, once for all studies."),
-    "run": ("run:run", "Run one session with a participant, or a simulated one."),
-    "online": ("online:app", "Run a study in a browser."),
-    "validate": ("validate:validate", "Check a study's settings and raw data."),
-    "merge": ("merge:merge", "Merge studies from several computers."),
-    "erase": ("erase:erase", "Remove everything that a study holds of a person."),
-    "share": ("share:share", "Write a copy of the raw data for publication."),
-    "import": ("import_:app", "Import judgments and teachers from other sources."),
-    "export": ("export:app", "Export data and students in formats of other tools."),
-    "fit": ("fit:fit", "Fit the Bayesian embedding to judgments."),
-    "check": ("check:check", "Check whether a posterior can be trusted."),
-    "score": ("score:score", "Score a posterior on new judgments."),
-    "predict": ("predict:predict", "Predict choices by a posterior or a teacher."),
-    "similarity": ("similarity:similarity", "Write the similarities of all pairs of objects."),
-    "embed": ("embed:embed", "Write the coordinates of a posterior."),
-    "dimensions": ("dimensions:dimensions", "Describe the dimensions of a posterior."),
-    "compare": ("compare:compare", "Compare two posteriors."),
-    "participants": ("participants:participants", "Estimate participants' lapse rates."),
-    "features": ("features:features", "Compute a network's features of images."),
-    "teach": ("teach:teach", "Make a teacher from a posterior."),
-    "distill": ("distill:distill", "Align a network with a teacher."),
-    "evaluate": ("evaluate:evaluate", "Score a network against human judgments."),
-    "leaderboard": ("leaderboard:leaderboard", "Rank many networks by human judgments."),
-    "transfer": ("transfer:transfer", "Measure how well features transfer to other tasks."),
-    "report": ("report:report", "Write a study's report as one HTML file."),
-    "demo": ("demo:demo", "Run the whole chain on drawn creatures."),
+    "init": ("studies", "Make a study folder."),
+    "design": ("studies", "Write the trial lists of sessions."),
+    "describe": ("studies", "Describe a study for an ethics committee."),
+    "power": ("power", "Estimate how many participants and trials a study needs."),
+    "screen": ("studies", "Measure this computer's screen, once for all studies."),
+    "run": ("studies", "Run one session with a participant, or a simulated one."),
+    "online": ("online", "Run a study in a browser."),
+    "validate": ("studies", "Check a study's settings and raw data."),
+    "merge": ("studies", "Merge studies from several computers."),
+    "erase": ("studies", "Remove everything that a study holds of a person."),
+    "share": ("studies", "Write a copy of the raw data for publication."),
+    "import": ("imports", "Import judgments and teachers from other sources."),
+    "export": ("exports", "Export data and students in formats of other tools."),
+    "fit": ("fits", "Fit the Bayesian embedding to judgments."),
+    "check": ("posteriors", "Check whether a posterior can be trusted."),
+    "score": ("fits", "Score a posterior on new judgments."),
+    "predict": ("fits", "Predict choices by a posterior or a teacher."),
+    "similarity": ("fits", "Write the similarities of all pairs of objects."),
+    "embed": ("fits", "Write the coordinates of a posterior."),
+    "dimensions": ("posteriors", "Describe the dimensions of a posterior."),
+    "compare": ("posteriors", "Compare two posteriors."),
+    "participants": ("posteriors", "Estimate participants' lapse rates."),
+    "features": ("networks", "Compute a network's features of images."),
+    "teach": ("networks", "Make a teacher from a posterior."),
+    "distill": ("networks", "Align a network with a teacher."),
+    "evaluate": ("networks", "Score a network against human judgments."),
+    "leaderboard": ("networks", "Rank many networks by human judgments."),
+    "transfer": ("networks", "Measure how well features transfer to other tasks."),
+    "report": ("studies", "Write a study's report as one HTML file."),
+    "demo": ("studies", "Run the whole chain on drawn creatures."),
 }
-"""Verb -> (place in twoalike.cli, summary), in the order of the chain.
+"""Verb -> (module of twoalike.cli, summary), in the order of the chain.
 
-The place is a string, so that nothing is imported before it is needed.
+Modules are named, so that nothing is imported before it is needed; a verb is a function there.
 """
+GROUPS = {
+    "online": "build serve token links fetch refit jatos static",
+    "import": "triplets sets salmon levels next meadows rdm ratings sortings transform alignet",
+    "export": "psychds meadows onnx",
+}
+"""Verb of a group -> its commands."""
 
 EXTRAS = {
     "arabic_reshaper": "experiments",
@@ -194,10 +199,21 @@ def build(*, summaries: bool) -> App:
         version=_version,
         suppress_keyboard_interrupt=False,  # main reports it and exits with 130
     )
-    for position, (verb, (place, summary)) in enumerate(VERBS.items()):
+    for position, (verb, (module, summary)) in enumerate(VERBS.items()):
         extra = {"help": summary} if summaries else {}
-        app.command(f"twoalike.cli.{place}", name=verb, sort_key=position, **extra)
+        if verb in GROUPS and not summaries:
+            group = App(name=verb, help=summary, sort_key=position)
+            for name in GROUPS[verb].split():
+                group.command(_place(module, name), name=name)
+            app.command(group)
+        else:
+            app.command(_place(module, verb), name=verb, sort_key=position, **extra)
     return app
+
+
+def _place(module: str, name: str) -> str:
+    """Where cyclopts imports a command from, which is made there (:mod:`._derived`)."""
+    return f"twoalike.cli._derived:{module}.{name}"
 
 
 app = build(summaries=False)
@@ -208,12 +224,11 @@ READER_LEFT = 141
 
 def _command(words: list[str]) -> Callable[..., Any] | None:
     """Find the function of a verb and its command; None for a group of commands."""
-    place, name = VERBS[words[0]][0].split(":")
-    found: Any = getattr(import_module(f"twoalike.cli.{place}"), name)
-    if not isinstance(found, App):
-        return found  # type: ignore[no-any-return]
-    named = len(words) > 1 and words[1] not in HELP and words[1] in found  # an App holds its flags
-    return found[words[1]].default_command if named else None
+    found = app[words[0]]
+    if words[0] not in GROUPS:
+        return found.default_command
+    commands = {name: found[name].default_command for name in GROUPS[words[0]].split()}
+    return commands.get(words[1]) if len(words) > 1 else None  # made, so that help lists them
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,21 +1,20 @@
-"""``twoalike online``: a study in a browser."""
+"""Commands of a study in a browser."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from twoalike import online
-from twoalike.cli._derived import takes
-from twoalike.cli._options import Flag, TaskName
-from twoalike.cli._show import show_notes
+from twoalike.cli._derived import Flag, TaskName, takes
+from twoalike.cli._show import say, show_notes
 from twoalike.study import TwoalikeError, counted
-
-app = App(name="online", help="Run a study in a browser.")
 
 type StudyFolder = Annotated[
     Path, Parameter(help="Folder of a study that twoalike online build has compiled.")
 ]
+
+
 type Store = Annotated[
     str | None,
     Parameter(
@@ -25,8 +24,7 @@ type Store = Annotated[
 ]
 
 
-@app.command
-@takes(online.build_online)
+@takes("online:build_online")
 def build(*, participants: int, task: TaskName | None = None, **given: Any) -> None:
     """Compile a study into a page that shows it in a browser, in STUDY/online.
 
@@ -51,13 +49,12 @@ def build(*, participants: int, task: TaskName | None = None, **given: Any) -> N
     built = online.build_online(participants=participants, task=task, **given)
     made = built.session
     size, state = made.least_window_px, ", unchanged" if built.state == "unchanged" else ""
-    print(  # noqa: T201
+    say(
         f"{built.folder}  {counted(len(made.participants), 'participant')}, "
         f"{counted(len(made.images), 'image')}, window of {size[0]} x {size[1]} px or more{state}"
     )
 
 
-@app.command
 def serve(
     study: StudyFolder, /, *, host: str = "127.0.0.1", port: int = 8000, store: Store = None
 ) -> None:
@@ -84,7 +81,6 @@ def serve(
     run(study, host=host, port=port, store=store, show=lambda line: print(line, flush=True))  # noqa: T201
 
 
-@app.command
 def token(study: StudyFolder, /, *, store: Store = None) -> None:
     """Make a new token for the operator's page; the previous one stops working.
 
@@ -94,10 +90,9 @@ def token(study: StudyFolder, /, *, store: Store = None) -> None:
     """
     from twoalike.online import new_token
 
-    print(new_token(study, store))  # noqa: T201
+    say(new_token(study, store))
 
 
-@app.command
 def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) -> None:
     """Make one-time links, one per line; each lets one person take part.
 
@@ -118,11 +113,10 @@ def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) 
     from twoalike.online import make_links
 
     for link in make_links(study, number, url, store):
-        print(link)  # noqa: T201
+        say(link)
 
 
-@app.command
-@takes(online.fetch)
+@takes("online:fetch")
 def fetch(
     study: Path,
     source: str | None = None,
@@ -172,9 +166,9 @@ def fetch(
         )
         if n
     ]
-    print(", ".join(counts))  # noqa: T201
+    say(", ".join(counts))
     if (error := found.display_error_ms) is not None:
-        print(f"display error: median {error[0]} ms, 99th percentile {error[1]} ms")  # noqa: T201
+        say(f"display error: median {error[0]} ms, 99th percentile {error[1]} ms")
     gone = "deleted, as the person withdrew" if delete_withdrawn else "withdrawn: to be deleted"
     show_notes([*found.notes, *(f"{path}: {gone}" for path in found.withdrawn)])
     show_notes(found.problems)
@@ -185,7 +179,6 @@ def fetch(
         )
 
 
-@app.command
 def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> None:
     """Fit the choices stored so far, for the next blocks of an adaptive study.
 
@@ -211,7 +204,6 @@ def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> 
         pass
 
 
-@app.command
 def jatos(study: StudyFolder, /, *, out: Path) -> None:
     """Write the page of a study as a study archive for JATOS.
 
@@ -229,11 +221,10 @@ def jatos(study: StudyFolder, /, *, out: Path) -> None:
     """
     from twoalike.online import write_jatos
 
-    print(write_jatos(study, out))  # noqa: T201
+    say(write_jatos(study, out))
 
 
-@app.command
-@takes(online.write_static)
+@takes("online:write_static")
 def static(**given: Any) -> None:
     """Write the page of a study for a plain web host.
 
@@ -244,4 +235,4 @@ def static(**given: Any) -> None:
     --------
         twoalike online static my-study --out site --pipe AbCdEf123456 --codes pipe
     """
-    print(online.write_static(**given))  # noqa: T201
+    say(online.write_static(**given))

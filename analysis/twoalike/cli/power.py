@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from twoalike import recovery
 from twoalike.cli._derived import takes
-from twoalike.cli._show import bare_table, show_written, wide_console
+from twoalike.cli._show import show_table, show_written, wide_console
 from twoalike.study import Study, TwoalikeError, check_output, write_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _OF_PREDICTIONS = (
 """Options that have no meaning with --groups."""
 
 
-@takes(recovery.power)
+@takes("recovery:power")
 def power(
     *,
     task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
@@ -168,13 +168,10 @@ def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -
     from rich.markup import escape
 
     trials, table = result.analysis.trials, result.table()
-    shown = bare_table(f"Simulated studies, {trials} trials a person")
-    for column in table.columns:
-        shown.add_column(column, justify="right", no_wrap=True)
-    for row in table.itertuples(index=False):
-        shown.add_row(*row, style="bold" if row.people == people else None)
+    asked = [number for number, size in enumerate(table["people"]) if size == people]
+    title = f"Simulated studies, {trials} trials a person"
+    show_table(title, list(table), table.itertuples(index=False), bold=asked)
     console = wide_console()
-    console.print(shown)
     size, _, rest = result.answer().partition(" (")
     for line in (columns, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):
         console.print(line, highlight=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """The demonstrations: the whole chain on drawn creatures, and a map of one's own likeness."""
 
-import lazy_loader
+from twoalike.demo._run import DemoConfig, run_demo
+from twoalike.demo._yourself import YourselfConfig, run_yourself
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["DemoConfig", "YourselfConfig", "run_demo", "run_yourself"]

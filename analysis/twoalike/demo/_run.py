@@ -1,10 +1,8 @@
 """The demo from an empty folder to a report and a table."""
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +15,7 @@ from twoalike.demo._chain import Stage, run_stages, screen, session_done, set_de
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import write_judgments
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
+from twoalike.results import Results
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Study, atomic_path, provenance, write_json
 
@@ -261,14 +260,8 @@ def _learn(root: Path, config: DemoConfig) -> list[Stage]:
     return [*_fit(root, config), *aligned, *_score(root)]
 
 
-def run_demo(root: Path, config: DemoConfig | None = None) -> dict[str, Any]:
-    """Run the chain in ``root`` and return the content of its ``results.json``.
-
-    Raises
-    ------
-    TwoalikeError
-        If ``root`` holds something else, or a stage fails.
-    """
+def run_demo(root: Path, config: DemoConfig | None = None) -> Results:
+    """Run the chain in ``root`` and return its results; ``root`` may hold nothing else."""
     config = config or DemoConfig()
     console = Console(soft_wrap=True)
     start = time.monotonic()
@@ -281,31 +274,19 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> dict[str, Any]:
         run_stages([init], environment, console)
         _prepare(root, config)
         run_stages([*_collect(root, config), *_learn(root, config)], environment, console)
-    results: dict[str, Any] = json.loads((root / "derived" / "results.json").read_text("utf-8"))
+    results = Results.load(root / "derived" / "results.json")
     console.print(summary(results))
     console.print(f"{time.monotonic() - start:.0f} s. Open {root / 'report.html'}")
     return results
 
 
-def summary(results: dict[str, Any]) -> Table:
-    """Every model's accuracy, log-loss and share of the gap closed, with intervals.
-
-    The gap is the one between the base network and the true observer.
-    """
+def summary(results: Results) -> Table:
+    """Scores of every network, with intervals; the gap is that to the true observer."""
+    frame = results.tables()[0].frame.drop(columns="temperature", errors="ignore")
     table = Table(title="Odd-one-out on species that nobody judged (95 % intervals)")
     table.add_column("model")
-    for column in ("accuracy", "log-loss", "gap closed"):
-        table.add_column(column, justify="right")
-    for model in results["models"]:
-        closed = model.get("gap_closed")
-        table.add_row(
-            model["name"],
-            *(_with_interval(model[measure], "{:.3f}") for measure in ("accuracy", "log_loss")),
-            _with_interval(closed, "{:.0%}") if closed else "",
-        )
+    for column in frame:
+        table.add_column(str(column), justify="right")
+    for name, cells in frame.iterrows():
+        table.add_row(str(name), *(cell.replace("\n", " ") for cell in cells))
     return table
-
-
-def _with_interval(measure: dict[str, float], form: str) -> str:
-    value, low, high = (form.format(measure[name]) for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -122,15 +122,7 @@ class YourselfConfig:
         return "A simulated person's map of likeness" if self.simulate else "Your map of likeness"
 
     def check(self) -> None:
-        """Refuse what cannot be run, before anything is made.
-
-        Raises
-        ------
-        TwoalikeError
-            If a setting is out of range, contradicts another, or there is no screen.
-        ModuleNotFoundError
-            If a package that a later stage needs is missing.
-        """
+        """Refuse what cannot be run, before anything is made."""
         if not FEWEST <= self.trials <= MOST:
             raise TwoalikeError(
                 where=f"`trials={self.trials}`",
@@ -292,65 +284,30 @@ def _fit(root: Path, seed: int, *options: str) -> Stage:
     )
 
 
-def refit_until_converged(
-    converged: Callable[[], bool], refit: Callable[[int, tuple[str, ...]], object]
-) -> None:
-    """Repeat the fit, each time longer and with another seed, until it has converged.
-
-    ``refit`` takes the number of the repetition, from 1, and its options.
-    """
-    for number, options in enumerate(LONGER, start=1):
-        if converged():
-            return
-        refit(number, options)
-
-
 def _settle(
     root: Path, config: YourselfConfig, environment: dict[str, str], console: Console
 ) -> None:
+    """Repeat the fit, each time longer and with another seed, until it has converged."""
     from twoalike.embedding import Posterior
 
-    def converged() -> bool:
-        return bool(Posterior.load(Study.load(root).posterior).attrs["converged"])
-
-    def refit(number: int, options: tuple[str, ...]) -> None:
+    for number, options in enumerate(LONGER, start=1):
+        if Posterior.load(Study.load(root).posterior).attrs["converged"]:
+            return
         console.print(
             "[bold]The fit has not converged, which says nothing about the answers: once more, "
             "with longer chains and another seed"
         )
         run_stage(_fit(root, config.seed + number, *options), environment)
 
-    refit_until_converged(converged, refit)
-
 
 def run_yourself(root: Path, config: YourselfConfig) -> Path:
-    """Run a short session and draw the map of whoever answered.
+    """Run a short session in the study ``root`` and draw the map of whoever answered.
 
-    A session that was stopped goes on where it stopped.
-
-    Parameters
-    ----------
-    root
-        Study to make.
-    config
-        What to show and who answers.
-
-    Returns
-    -------
-    The page, ``you.html``; the map alone is ``you.png`` and the numbers are ``you.json``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the settings do not fit, ``root`` holds something else, or a stage fails.
-    ModuleNotFoundError
-        If a package of the extras experiments, modeling or analysis is missing.
-    KeyboardInterrupt
-        If the person stops the session.
+    A session that was stopped goes on where it stopped. Returns the page, ``you.html``; the map
+    alone is ``you.png`` and the numbers are ``you.json``.
     """
     config.check()
-    from twoalike.demo._yourself_findings import read_result
-    from twoalike.demo._yourself_page import write_page
+    from twoalike.demo._page import read_result, write_page
 
     console = Console(soft_wrap=True)
     start = time.monotonic()

@@ -47,59 +47,51 @@ def draw_board(axes: "Axes", board: "Board") -> None:
     Filled dots: no other network is better, after correction. Lines: 95 % intervals. Band: interval
     of the best score that is possible; dashed: people's leave-one-out agreement; dotted: chance.
     """
-    if board.best is not None:
-        axes.axvspan(board.best.low, board.best.high, color=FAINT, lw=0, zorder=0)
-        axes.axvline(board.best.value, color=MUTED, lw=0.9, zorder=0)
-    if board.leave_one_out is not None:
-        reference_line(axes, board.leave_one_out.value)
-    if board.chance is not None:
-        axes.axvline(board.chance, color=MUTED, lw=0.9, ls=":", zorder=0)
-    may_be_best = board.among_best()
-    for row, of in enumerate(board.networks):
-        best = of.name in may_be_best
-        colour = BLUE if best else MUTED
-        ends = [of.score.low, of.score.high]
+    names, may_be_best = board.results.names, board.among_best()
+    if (best := board.of("best")) is not None:
+        axes.axvspan(best.low or best.value, best.high or best.value, color=FAINT, lw=0, zorder=0)
+        axes.axvline(best.value, color=MUTED, lw=0.9, zorder=0)
+    if (people := board.of("leave_one_out")) is not None:
+        reference_line(axes, people.value)
+    if (chance := board.of("chance")) is not None:
+        axes.axvline(chance.value, color=MUTED, lw=0.9, ls=":", zorder=0)
+    for row, name in enumerate(names):
+        score, filled = board.score(name), name in may_be_best
+        colour = BLUE if filled else MUTED
+        ends = [score.value if end is None else end for end in (score.low, score.high)]
         axes.plot(ends, [row, row], color=colour, lw=2.2, alpha=0.5, solid_capstyle="round")
-        axes.plot(of.score.value, row, "o", color=colour, ms=4.5, mfc=BLUE if best else "white")
-    axes.set_yticks(range(len(board.networks)), [_name(of.name) for of in board.networks])
-    axes.set_ylim(len(board.networks) - 0.4, -0.6)
+        axes.plot(score.value, row, "o", color=colour, ms=4.5, mfc=BLUE if filled else "white")
+    axes.set_yticks(range(len(names)), [shortened(name, _LONGEST) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.06)
-    axes.set_xlabel(_AXES[board.measure])
-    title = board.subset or _TITLES[board.measure]
-    axes.set_title(title if board.question != "anchored" else f"{title}, anchored")
+    axes.set_xlabel(_AXES[board.kind])
+    title = board.subset or _TITLES[board.kind]
+    axes.set_title(f"{title}, anchored" if board.anchored else title)
     light_grid(axes, "x")
     axes.grid(axis="y", lw=0.4)
 
 
-def _name(name: str) -> str:
-    return shortened(name, _LONGEST)
-
-
-def leaderboard_panels(leaderboard: "Leaderboard") -> list["Board"]:
+def _panels(leaderboard: "Leaderboard") -> list["Board"]:
     """Measures that the figure shows: the first, the same by level, and those of structure."""
     first, *others = leaderboard.boards
-    groups = [one.group for one in others if one.group is not None]
-    panels = [first]
-    panels += [
-        one
-        for one in others
-        if (one.measure, one.question, one.group) == (first.measure, first.question, *groups[:1])
-    ]
-    return panels + [one for one in others if one.measure in ("posterior", "rdm")]
+    levels = [one for one in others if one.measure == first.measure and one.level]
+    group = levels[0].level.partition(": ")[0] if levels else ""
+    by_level = [one for one in levels if one.level.startswith(f"{group}: ")]
+    return [first, *by_level, *(one for one in others if one.kind in ("posterior", "rdm"))]
 
 
 @styled
 def leaderboard_chart(leaderboard: "Leaderboard") -> "Figure":
     """Draw networks in rows, and the first measure, its levels and structure in panels."""
-    panels = leaderboard_panels(leaderboard)
-    longest = max(len(_name(of.name)) for of in leaderboard.networks)
-    height = 1.15 + _ROW * len(leaderboard.networks)
+    panels = _panels(leaderboard)
+    longest = max(len(shortened(name, _LONGEST)) for name in leaderboard.names)
+    height = 1.15 + _ROW * len(leaderboard.names)
     figure = new_figure(0.6 + 0.075 * longest + _PANEL * len(panels), height)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for one, board in zip(axes, panels, strict=True):
         draw_board(one, board)
-    for measure in {board.measure for board in panels}:
-        alike = [one for one, of in zip(axes, panels, strict=True) if of.measure == measure]
+    for measure in {board.kind for board in panels}:
+        alike = [one for one, of in zip(axes, panels, strict=True) if of.kind == measure]
         ends = [one.get_xlim() for one in alike]
         for one in alike:
             one.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
@@ -121,11 +113,11 @@ def _signs(panels: "Sequence[Board]") -> list[object]:
         line("may be the best", color=BLUE, marker="o", ms=4.5, lw=2.2),
         line("another is better", color=MUTED, marker="o", ms=4.5, lw=2.2, mfc="white"),
     ]
-    if any(one.best is not None for one in panels):
+    if any(one.of("best") for one in panels):
         found.append(Patch(color=FAINT, label="best possible (95 % interval)"))
-    if any(one.leave_one_out is not None for one in panels):
+    if any(one.of("leave_one_out") for one in panels):
         found.append(line("people, leave-one-out", color=MUTED, lw=0.9, ls=DASHES))
-    if any(one.chance is not None for one in panels):
+    if any(one.of("chance") for one in panels):
         found.append(line("chance", color=MUTED, lw=0.9, ls=":"))
     return found
 
@@ -133,11 +125,9 @@ def _signs(panels: "Sequence[Board]") -> list[object]:
 def leaderboard_description(leaderboard: "Leaderboard") -> str:
     """Say in words what the figure shows, for who cannot see it."""
     first = leaderboard.boards[0]
-    scores = "; ".join(
-        f"{of.name} {of.score.value:.3f} [{of.score.low:.3f}, {of.score.high:.3f}]"
-        for of in first.networks
-    )
+    rows = [first.score(name) for name in leaderboard.names]
+    scores = "; ".join(f"{of.name} {of.value:.3f} [{of.low:.3f}, {of.high:.3f}]" for of in rows)
     return (
-        f"{counted(len(first.networks), 'network')} by {first.title}, best first, with 95 % "
-        f"intervals: {scores}. May be the best: {', '.join(first.among_best())}."
+        f"{counted(len(rows), 'network')} by {first.title}, best first, with 95 % intervals: "
+        f"{scores}. May be the best: {', '.join(first.among_best())}."
     )

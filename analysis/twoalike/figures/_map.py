@@ -268,26 +268,13 @@ def draw_map(
     width: float = WIDE,
     spread: bool = False,
 ) -> None:
-    """Draw the map of m objects into axes.
+    """Draw the map of m objects into axes, ``width`` inches wide.
 
-    Parameters
-    ----------
-    layout
-        Places and their covariances, from :func:`map_layout`. An ellipse holds half of the
-        posterior; of more than :data:`MOST_ELLIPSES` objects only those have one whose images
-        would not hide another.
-    categories
-        Category of each object, for colour and marker.
-    images
-        Thumbnail of each object, shape (h, w, 3), uint8; those that would hide another are
-        drawn as marks, and not asked for.
-    names
-        Name of each object, written where there is room and there are no images.
-    width
-        Of the axes, inches.
-    spread
-        Move images apart instead of leaving any out, for a map of few objects; a line leads to
-        the place of one that moved by more than half its width.
+    An ellipse holds half of the posterior; of more than :data:`MOST_ELLIPSES` objects only those
+    have one whose images would not hide another. ``images`` are thumbnails, shape (h, w, 3), uint8:
+    those that would hide another are drawn as marks, or with ``spread`` moved apart, with a line to
+    the place. ``names`` are written where there is room and there are no images; ``categories``
+    give colour and marker.
     """
     positions = layout.positions
     groups = list(categories or ["object"] * len(positions))

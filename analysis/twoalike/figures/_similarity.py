@@ -109,15 +109,9 @@ def draw_similarity(
 ) -> None:
     """Draw similarities into axes ``size`` inches wide, grouped by category.
 
-    Parameters
-    ----------
-    matrix
-        Symmetric, shape (m, m); the diagonal is left blank. Of more than 600 objects neighbours
-        are averaged: a screen shows no more.
-    levels
-        Category of each object at each level, coarse to fine; the first two are marked.
-    label
-        Name of the colour scale.
+    The matrix is symmetric, shape (m, m); its diagonal is left blank, and of more than 600 objects
+    neighbours are averaged: a screen shows no more. Categories of each object are given for each
+    level, coarse to fine; the first two are marked.
     """
     n = len(matrix)
     order = category_order(levels, n)

@@ -103,20 +103,10 @@ def draw_people(
     numbers: Sequence[int] | None = None,
     width: float = WIDE,
 ) -> None:
-    """Draw the map of P people into axes.
+    """Draw the map of P people into axes, ``width`` inches wide.
 
-    Parameters
-    ----------
-    layout
-        From :func:`people_layout`.
-    groups
-        Group of each person, for colour and marker; a group's mean is drawn large.
-    names
-        Name of each person, written where there is room and not too many.
-    numbers
-        Numbers of the dimensions; from 1 if None.
-    width
-        Of the axes, inches.
+    ``groups`` give colour and marker, and a group's mean is drawn large; ``names`` are written
+    where there is room; ``numbers`` are those of the dimensions, from 1 if None.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -214,23 +204,10 @@ def draw_weights(
     *,
     width: float = WIDE,
 ) -> None:
-    """Draw the weights of dimensions into axes, a row each.
+    """Draw the weights of dimensions into axes, a row each with its title, and thumbnails if any.
 
     Small dots are people. Of groups: the average person and the interval; without groups the
     median, the middle half and the middle nine tenths of the people.
-
-    Parameters
-    ----------
-    axes
-        Axes to draw into.
-    weights
-        Log weights.
-    titles
-        Title of each row, (D,).
-    images
-        Thumbnails of each dimension, shown between title and row.
-    width
-        Of the figure, inches.
     """
     n, groups = len(titles), len(weights.names)
     looks = list(category_colours(weights.names).values()) or [(BLUE, "o")]

@@ -1,36 +1,67 @@
-"""What a section of the report is made of: plain data, turned into HTML by the template.
+"""What a section of the report is made of: texts, frames and figures, for one template.
 
 Text is text: nothing here is HTML, and the template escapes all of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
 
 from twoalike.evaluation import Interval
-from twoalike.figures import NARROW, WIDE, Line, estimates_chart, to_data_uri
+from twoalike.figures import NARROW, WIDE, Panel, panels_chart, to_data_uri
+from twoalike.study import inert_cell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from twoalike.results import View
 
 DASH = "\N{EN DASH}"
 """Stands in a table for what there is none of."""
 
-type Numbers = Mapping[str, Sequence[object]]
-"""The numbers behind a picture or a table: name of each column, and its values."""
+
+def as_csv(numbers: pd.DataFrame) -> str:
+    r"""Write a frame as comma-separated text; missing values are empty, formulas are disabled.
+
+    Examples
+    --------
+    >>> as_csv(pd.DataFrame({"name": ["base", "aligned"], "value": [0.4, None]}))
+    'name,value\nbase,0.4\naligned,\n'
+    """
+    inert = numbers.astype(object).map(inert_cell).rename(columns=inert_cell)
+    return str(inert.to_csv(index=False, lineterminator="\n"))
+
+
+class _Block:
+    """A block with a name of its kind, by which the template chooses how to show it."""
+
+    kind: ClassVar[str]
+    numbers: pd.DataFrame | None = None
+    """Numbers behind it, to download; None where there are none."""
+
+    @property
+    def csv_uri(self) -> str | None:
+        """Its numbers as a data URI of CSV."""
+        if self.numbers is None:
+            return None
+        text = base64.b64encode(as_csv(self.numbers).encode()).decode("ascii")
+        return f"data:text/csv;charset=utf-8;base64,{text}"
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure with its alternative text and caption."""
+class Picture(_Block):
+    """A figure with its alternative text and caption, for a page and for a phone."""
 
     kind: ClassVar[str] = "picture"
-    alt: str  # what it shows, with its main numbers, for whoever cannot see it
+    alt: str
     caption: str
-    wide: str  # data URI for a page
-    narrow: str | None = None  # data URI for a phone, where it has a form of its own there
-    numbers: Numbers | None = None  # what is drawn; None for pages that offer no numbers
+    wide: str
+    narrow: str
+    """``wide``, ``narrow``: Data URIs of both widths."""
+    numbers: pd.DataFrame | None = None
 
     @classmethod
     def draw(
@@ -39,24 +70,57 @@ class Picture:
         *,
         alt: str,
         caption: str,
-        numbers: Numbers | None = None,
+        numbers: pd.DataFrame | None = None,
     ) -> "Picture":
         """Draw a figure at both widths."""
         return cls(alt, caption, to_data_uri(make(WIDE)), to_data_uri(make(NARROW)), numbers)
 
+    @classmethod
+    def of(cls, panels: Sequence[Panel], caption: str, alt: str = "") -> "Picture":
+        """Draw panels of estimates, whose numbers are those drawn."""
+        lines = [(panel.title or panel.label, line) for panel in panels for line in panel.lines]
+        numbers = pd.DataFrame(
+            {
+                "measure": [of for of, _ in lines],
+                "name": [line.name for _, line in lines],
+                "series": [line.series for _, line in lines],
+                **{
+                    end: [getattr(line.measure, end) for _, line in lines]
+                    for end in ("value", "low", "high")
+                },
+            }
+        )
+        words = " ".join([alt, *(panel.words() for panel in panels)]).strip()
+        return cls.draw(
+            lambda width: panels_chart(panels, width=width),
+            alt=words,
+            caption=caption,
+            numbers=numbers,
+        )
+
 
 @dataclass(frozen=True)
-class Grid:
-    """A table; the first column names the row. A cell's second line is set small.
-
-    ``numbers`` are the same with all digits; None where the cells are text.
-    """
+class Grid(_Block):
+    """A table of texts; the index names the rows. A cell's second line is set small."""
 
     kind: ClassVar[str] = "grid"
     caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    numbers: Numbers | None = None
+    frame: pd.DataFrame
+    raw: pd.DataFrame | None = None
+    """The same with all digits."""
+
+    @classmethod
+    def of(cls, view: "View") -> "Grid":
+        """Show a table of results."""
+        return cls(f"{view.title}. {view.note}".strip(), view.frame.replace("", DASH))
+
+    @property
+    def numbers(self) -> pd.DataFrame:  # type: ignore[override]
+        """All digits, or else the cells as they are shown."""
+        if self.raw is not None:
+            return self.raw
+        cells = self.frame.rename_axis(str(self.frame.index.name or "name")).reset_index()
+        return cells.astype(str).replace("\n", " ", regex=True)
 
 
 @dataclass(frozen=True)
@@ -78,7 +142,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(_Block):
     """Rows of images, each with a title; ``more`` of them are folded away.
 
     ``pairs``: each image shows two things side by side, and is twice as wide as high.
@@ -90,9 +154,19 @@ class Gallery:
     more: Sequence[Row] = ()
     pairs: bool = False
 
+    @property
+    def numbers(self) -> pd.DataFrame:  # type: ignore[override]
+        """Name and note of every image."""
+        tiles = [
+            (row.title, row.note, tile.name, tile.note)
+            for row in (*self.rows, *self.more)
+            for tile in row.tiles
+        ]
+        return pd.DataFrame(tiles, columns=["row", "about", "image", "note"])
+
 
 @dataclass(frozen=True)
-class Text:
+class Text(_Block):
     """A paragraph; a quiet one is set small."""
 
     kind: ClassVar[str] = "text"
@@ -101,7 +175,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Verbatim:
+class Verbatim(_Block):
     """A file shown as it is, folded away."""
 
     kind: ClassVar[str] = "verbatim"
@@ -110,7 +184,7 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
-class Missing:
+class Missing(_Block):
     """What is not there, and the command that makes it."""
 
     kind: ClassVar[str] = "missing"
@@ -157,7 +231,13 @@ class Page:
     findings: Sequence[str]
     cautions: Sequence[Caution]
     sections: Sequence[Section]
-    meta: dict[str, Any] = field(default_factory=dict)
+
+
+NO_SESSIONS = Missing(
+    "There are no sessions in data/raw yet.",
+    "twoalike run STUDY --task odd-one-out --participant ID",
+)
+NO_POSTERIOR = Missing("The embedding has not been fitted yet.", "twoalike fit STUDY")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -193,46 +273,12 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{number(100 * value, digits)}\N{NO-BREAK SPACE}%"
 
 
-def span(measure: Interval, show: Callable[[float], str] = number, between: str = " ") -> str:
-    """Return an estimate with its interval; in tables ``between`` is a line break.
+def span(measure: Interval, show: Callable[[float], str] = number) -> str:
+    """Return an estimate with its interval.
 
     Examples
     --------
     >>> span(Interval(0.5, 0.45, 0.55))
     '0.500 [0.450, 0.550]'
     """
-    return f"{show(measure.value)}{between}[{show(measure.low)}, {show(measure.high)}]"
-
-
-def estimates(measures: Mapping[str, Interval | None]) -> dict[str, list[object]]:
-    """Columns ``name``, ``value``, ``low``, ``high`` of several estimates.
-
-    Examples
-    --------
-    >>> estimates({"base": Interval(0.4, 0.3, 0.5), "control": None})["value"]
-    [0.4, None]
-    """
-    columns: dict[str, list[object]] = {"name": list(measures)}
-    for part in ("value", "low", "high"):
-        columns[part] = [getattr(of, part, None) for of in measures.values()]
-    return columns
-
-
-def lines_picture(
-    lines: Sequence[Line],
-    label: str,
-    *,
-    alt: str,
-    caption: str,
-    reference: float | None = None,
-    digits: int = 3,
-) -> Picture:
-    """Draw estimates with their intervals, from top to bottom; those of one name share a row."""
-    return Picture.draw(
-        lambda width: estimates_chart(
-            lines, label, reference=reference, digits=digits, width=width
-        ),
-        alt=alt,
-        caption=caption,
-        numbers=estimates({f"{line.series} {line.name}".lstrip(): line.measure for line in lines}),
-    )
+    return f"{show(measure.value)} [{show(measure.low)}, {show(measure.high)}]"

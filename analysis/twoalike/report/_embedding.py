@@ -19,9 +19,18 @@ from twoalike.figures import (
     map_layout,
     similarity_heatmap,
 )
-from twoalike.report._blocks import Block, Gallery, Picture, Row, Section, Tile, number, percent
+from twoalike.report._blocks import (
+    NO_POSTERIOR,
+    Block,
+    Gallery,
+    Picture,
+    Row,
+    Section,
+    Tile,
+    number,
+    percent,
+)
 from twoalike.report._inputs import Inputs
-from twoalike.report._people import NO_POSTERIOR
 from twoalike.report._thumbnails import Thumbnails, image_uri
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Integers, counted
@@ -161,15 +170,9 @@ def map_section(inputs: Inputs) -> Section:
         + (" Images that would hide another are drawn as marks." if stimuli else "")
     )
     alt = f"Map of {counted(len(ids), 'object')}{by}, with {whose} of uncertainty."
-    (x, y), spread = layout.positions.T.tolist(), layout.covariances
-    numbers = {
-        "id": list(ids),
-        "x": x,
-        "y": y,
-        "variance_x": spread[:, 0, 0].tolist(),
-        "covariance": spread[:, 0, 1].tolist(),
-        "variance_y": spread[:, 1, 1].tolist(),
-    }
+    (x, y), spread = layout.positions.T, layout.covariances.reshape(-1, 4).T
+    numbers = pd.DataFrame({"id": list(ids), "x": x, "y": y})
+    numbers = numbers.assign(variance_x=spread[0], covariance=spread[1], variance_y=spread[3])
     picture = Picture.draw(draw, alt=alt, caption=caption, numbers=numbers)
     return Section(anchor, title, lead, [picture])
 
@@ -222,7 +225,7 @@ def _curve_blocks(curve: DimensionCurve | None) -> list[Block]:
             f"{counted(curve.needed, 'dimension')} (filled) predict as well as any number, within "
             "two standard errors."
         ),
-        numbers={str(name): table[name].tolist() for name in table},
+        numbers=table,
     )
     return [picture]
 
@@ -283,17 +286,14 @@ def similarity_section(inputs: Inputs) -> Section:
         caption=caption,
         numbers=_pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
     )
-    blocks: list[Block] = [picture]
-    return Section(anchor, title, lead, blocks)
+    return Section(anchor, title, lead, [picture])
 
 
-def _pairs(matrix: Floats, ids: tuple[str, ...]) -> dict[str, list[object]]:
+def _pairs(matrix: Floats, ids: tuple[str, ...]) -> pd.DataFrame:
     first, second = np.triu_indices(len(ids), 1)
-    return {
-        "item_a": [ids[row] for row in first],
-        "item_b": [ids[row] for row in second],
-        "similarity": [round(float(s), 5) for s in matrix[first, second]],
-    }
+    names = np.array(ids, dtype=object)
+    similarity = matrix[first, second].astype(np.float64).round(5)
+    return pd.DataFrame({"item_a": names[first], "item_b": names[second], "similarity": similarity})
 
 
 def _contrast(matrix: Floats, labels: list[str]) -> str:

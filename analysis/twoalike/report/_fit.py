@@ -1,6 +1,8 @@
 """The fitted embedding against the judgments in hand."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -23,10 +25,24 @@ from twoalike.embedding import (
     predict_choices,
 )
 from twoalike.evaluation import Interval, TwoWayBootstrap
+from twoalike.figures import reliability_curve
 from twoalike.judgments import ITEMS
-from twoalike.report._blocks import number
+from twoalike.report._blocks import (
+    NO_POSTERIOR,
+    Block,
+    Grid,
+    Picture,
+    Section,
+    Text,
+    number,
+    percent,
+)
 from twoalike.report._inputs import Inputs
+from twoalike.study import counted
 from twoalike.tables import JUDGED
+
+ANSWERS = {"odd_one_out": "the odd one", "anchored": "more like the reference"}
+"""What the chosen object is called, by kind of choice."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +61,25 @@ class FitCheck:
     times: TimesByEntropy | None  # response times against the entropy predicted
     times_fitted: bool  # whether the embedding was fitted to these times
 
+    def how(self) -> str:
+        """State whether the embedding was fitted to the judgments that it predicts."""
+        if not self.fitted:
+            return "The embedding was fitted to other judgments than these."
+        if not self.left_out:
+            return (
+                "The embedding was fitted to these very judgments, and has too few draws to leave "
+                "one out: it looks less sure than it is."
+            )
+        doubt = f"; for {percent(self.k_high)} of them that is inexact (Pareto k)"
+        return (
+            "Each judgment is left out of what predicts it (leave-one-out by importance sampling"
+            f"{doubt if self.k_high else ''})."
+        )
 
-def named_kind(kind: ChoiceKind, noun: str, apart: bool) -> str:
+
+def named_kind(kind: str, noun: str, apart: bool) -> str:
     """Noun for judgments, with their kind where there are both or it is not the usual one."""
-    named = apart or kind == "anchored"
-    return f"{kind.replace('_', '-')} {noun}" if named else noun
+    return f"{kind.replace('_', '-')} {noun}" if apart or kind == "anchored" else noun
 
 
 def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]:
@@ -61,16 +91,14 @@ def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]
 
 
 def check_fits(inputs: Inputs, seed: int) -> list[FitCheck]:
-    """Predict the study's judgments of each kind (:func:`check_fit`)."""
-    return [found for kind in OPTIONS if (found := check_fit(inputs, seed, kind))]
+    """Predict the study's judgments of each kind, each with its participant's noise.
 
-
-def check_fit(inputs: Inputs, seed: int, kind: ChoiceKind = "odd_one_out") -> FitCheck | None:
-    """Predict the study's judgments of a kind by the embedding, each with its participant's noise.
-
-    If the embedding was fitted to these judgments, each is predicted from the others only. None if
-    there is no posterior, no judgment, or none that the posterior knows.
+    If the embedding was fitted to these judgments, each is predicted from the others only.
     """
+    return [found for kind in OPTIONS if (found := _check_fit(inputs, seed, kind))]
+
+
+def _check_fit(inputs: Inputs, seed: int, kind: ChoiceKind) -> FitCheck | None:
     posterior, choices = inputs.posterior, inputs.choices
     if posterior is None or choices is None:
         return None
@@ -149,3 +177,52 @@ def convergence(posterior: Posterior) -> Convergence:
         reason = f"last change of the loss {number(state['loss_change'], 4)} nats a judgment"
     converged = bool(state["converged"]) if "converged" in state else None
     return Convergence(converged, reason, int(state.get("divergences", 0)))
+
+
+def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
+    """Reliability curves of the embedding's predictions, one per kind of choices."""
+    answers = " or ".join(ANSWERS[fit.kind] for fit in fits) or ANSWERS["odd_one_out"]
+    lead = (
+        f"If the model is right, of all images it gives a 60 % chance of being {answers}, "
+        "people choose 60 %: the dots lie on the dashed line."
+    )
+    blocks: list[Block] = []
+    if inputs.posterior is None:
+        blocks.append(NO_POSTERIOR)
+    elif not fits:
+        blocks.append(Text("There are no choices among three items that the embedding knows."))
+    for fit in fits:
+        blocks += _prediction_blocks(fit, named_kind(fit.kind, "judgment", len(fits) > 1))
+    return Section("predictions", "Predicted and observed choices", lead, blocks)
+
+
+def _prediction_blocks(fit: FitCheck, noun: str) -> Iterator[Block]:
+    """Curve and table of one kind of choices."""
+    curve, options = fit.curve, OPTIONS[fit.kind]
+    worst = max(abs(curve.predicted - curve.observed), default=0.0)
+    yield Picture.draw(
+        lambda width: reliability_curve(curve, answer=ANSWERS[fit.kind], width=width),
+        alt=(
+            f"Observed share of choices against predicted probability for "
+            f"{counted(fit.choices, noun)}; the largest distance from the line is "
+            f"{number(worst, 2)}."
+        ),
+        caption=(
+            "Dots: predictions in bins of a tenth; lines: 95 % intervals of the observed share. "
+            "Below: how the predictions spread. Participants' own lapse and temperature are used. "
+            + fit.how()
+        ),
+        numbers=pd.DataFrame(
+            {name: getattr(curve, name) for name in ("predicted", "observed", "low", "high")}
+        ),
+    )
+    cells = {
+        name: [f"{of.value:.3f}\n{of.low:.3f} to {of.high:.3f}", f"{chance:.3f}"]
+        for name, of, chance in (
+            ("accuracy", fit.accuracy, 1 / options),
+            ("log-loss (nats)", fit.log_loss, log(options)),
+        )
+    }
+    columns = [counted(fit.choices, noun), "chance"]
+    frame = pd.DataFrame.from_dict(cells, orient="index", columns=columns).rename_axis("measure")
+    yield Grid(f"Mean and 95 % interval over participants and objects. {fit.how()}", frame)

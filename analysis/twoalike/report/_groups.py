@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.embedding import GroupViews, PairsApart, Posterior, view_groups
 from twoalike.figures import (
@@ -26,7 +27,6 @@ from twoalike.report._blocks import (
     Gallery,
     Grid,
     Missing,
-    Numbers,
     Picture,
     Row,
     Section,
@@ -36,9 +36,8 @@ from twoalike.report._blocks import (
     percent,
     signed,
 )
-from twoalike.report._comparison import Comparison, Couple, Difference, OfCluster
 from twoalike.report._embedding import Dimension, describe_dimensions, shown_dimensions, with_all
-from twoalike.report._inputs import Inputs
+from twoalike.report._inputs import Comparison, Couple, Difference, Inputs, OfCluster
 from twoalike.report._thumbnails import pair_uri, thumbnail
 from twoalike.stimuli import StimulusSet
 from twoalike.study import shortened
@@ -154,17 +153,18 @@ def _group_means(layout: PeopleLayout, groups: Sequence[str]) -> str:
 
 def _map_numbers(
     layout: PeopleLayout, names: Sequence[str], groups: Sequence[str] | None
-) -> Numbers:
-    spread = layout.covariances
-    return {
+) -> pd.DataFrame:
+    spread = layout.covariances.reshape(-1, 4)
+    columns = {
         "participant": list(names),
         **({"group": list(groups)} if groups else {}),
-        "component_1": layout.positions[:, 0].tolist(),
-        "component_2": layout.positions[:, 1].tolist(),
-        "variance_1": spread[:, 0, 0].tolist(),
-        "covariance": spread[:, 0, 1].tolist(),
-        "variance_2": spread[:, 1, 1].tolist(),
+        "component_1": layout.positions[:, 0],
+        "component_2": layout.positions[:, 1],
+        "variance_1": spread[:, 0],
+        "covariance": spread[:, 1],
+        "variance_2": spread[:, 3],
     }
+    return pd.DataFrame(columns)
 
 
 def dimension_weights(
@@ -252,22 +252,23 @@ def _weights_caption(views: GroupViews | None) -> str:
     )
 
 
-def _weight_numbers(weights: DimensionWeights) -> Numbers:
+def _weight_numbers(weights: DimensionWeights) -> pd.DataFrame:
     """Log weights as drawn: of groups, or quantiles of the people."""
-    dimensions = range(weights.people.shape[1])
+    n = weights.people.shape[1]
     if weights.names:
-        rows = [(k, g) for k in dimensions for g in range(len(weights.names))]
-        return {
-            "dimension": [k + 1 for k, _ in rows],
-            "group": [weights.names[g] for _, g in rows],
-            "log_weight": [float(weights.mean[g, k]) for k, g in rows],
-            "low": [float(weights.low[g, k]) for k, g in rows],
-            "high": [float(weights.high[g, k]) for k, g in rows],
-        }
-    tenths = np.quantile(weights.people, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
-    names = ("q05", "q25", "median", "q75", "q95")
-    columns = {f"log_weight_{name}": of.tolist() for name, of in zip(names, tenths, strict=True)}
-    return {"dimension": [k + 1 for k in dimensions], **columns}
+        columns = {"log_weight": weights.mean, "low": weights.low, "high": weights.high}
+        return pd.DataFrame(
+            {
+                "dimension": np.repeat(np.arange(1, n + 1), len(weights.names)),
+                "group": list(weights.names) * n,
+                **{name: values.T.ravel() for name, values in columns.items()},
+            }
+        )
+    tenths = np.quantile(weights.people, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0).T
+    names = [f"log_weight_{name}" for name in ("q05", "q25", "median", "q75", "q95")]
+    frame = pd.DataFrame(tenths, columns=names)
+    frame.insert(0, "dimension", range(1, n + 1))
+    return frame
 
 
 def _pairs_gallery(ids: Sequence[str], views: GroupViews, stimuli: StimulusSet | None) -> Gallery:
@@ -323,27 +324,25 @@ def _test_blocks(comparison: Comparison, described: Sequence[Dimension]) -> list
         ]
         clusters = sorted(couple.clusters, key=lambda row: (row.p, -abs(row.difference)))
         rows += [(_cluster(row, comparison), row) for row in clusters[:_CLUSTERS]]
-        cells = [
-            [
-                name,
+        cells = {
+            name: [
                 f"{signed(row.difference, 2)} [{signed(row.low, 2)}, {signed(row.high, 2)}]",
                 signed(row.effect, 1),
                 number(row.p),
             ]
             for name, row in rows
-        ]
+        }
         caption = (
             f"{title}: p {number(couple.p)} that they weigh all dimensions alike. Differences of "
             "mean log weights, and of the mean similarity within clusters relative to all pairs, "
             f"with {interval} intervals; p from permuted labels, corrected for the number of "
             "dimensions or clusters."
         )
-        columns = (title, "difference", "in SD of people", "p")
-        ends = ("difference", "low", "high", "effect", "p")
-        numbers = {"name": [name for name, _ in rows]} | {
-            end: [getattr(row, end) for _, row in rows] for end in ends
-        }
-        blocks.append(Grid(caption, columns, cells, numbers))
+        columns = ["difference", "in SD of people", "p"]
+        frame = pd.DataFrame.from_dict(cells, orient="index", columns=columns)
+        raw = pd.DataFrame([{"name": name, **row.model_dump()} for name, row in rows])
+        ends = ["name", "difference", "low", "high", "effect", "p"]
+        blocks.append(Grid(caption, frame.rename_axis(title), raw[ends]))
     return blocks
 
 

@@ -9,11 +9,55 @@ import pandas as pd
 
 from twoalike.embedding import Posterior
 from twoalike.judgments import is_scored, read_judgments, split_sets
-from twoalike.report._comparison import Comparison
-from twoalike.report._people import Session, read_sessions
+from twoalike.report._sessions import Session, read_sessions
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, read_text, sha256_file
+from twoalike.study import Content, Study, check_content, read_json, read_text, sha256_file
+
+
+class Difference(Content):
+    """One difference between two groups, second minus first."""
+
+    difference: float
+    low: float
+    high: float
+    effect: float
+    p: float
+
+
+class OfDimension(Difference):
+    """Difference of the mean log weights of a dimension, counted from 1."""
+
+    dimension: int
+
+
+class OfCluster(Difference):
+    """Difference of the mean similarity within a cluster."""
+
+    level: str
+    cluster: str
+    objects: int
+
+
+class Couple(Content):
+    """Two groups."""
+
+    first: str
+    second: str
+    p: float
+    correlation: float
+    dimensions: tuple[OfDimension, ...]
+    clusters: tuple[OfCluster, ...]
+
+
+class Comparison(Content):
+    """What ``twoalike compare --groups`` wrote: which groups differ, and in what."""
+
+    inputs: dict[str, dict[str, Any]]
+    config: dict[str, Any]
+    group_of: dict[str, str]
+    clusters: dict[str, dict[str, tuple[str, ...]]]
+    differences: tuple[Couple, ...]
 
 
 @dataclass(frozen=True)
@@ -41,17 +85,11 @@ class Inputs:
     """Main and repeat judgments of more than three items."""
 
     @property
-    def results_path(self) -> Path:
-        """Where ``twoalike evaluate`` is expected to write."""
-        return self.study.derived / "results.json"
-
-    @property
     def scoring_command(self) -> str:
-        """Command that makes it."""
-        out = self.results_path.relative_to(self.study.root)
+        """Command that makes the results."""
         return (
             "twoalike evaluate --features base=... --features aligned=... --choices ... "
-            f"--out {out}"
+            f"--out {self.study.derived.name}/results.json"
         )
 
     def made_from(self, provenance: Mapping[str, Any], role: str) -> bool | None:
@@ -62,10 +100,11 @@ class Inputs:
         return bool(stored == self.hashes[role])
 
 
-def _read_card(path: Path) -> str | None:
-    if not path.is_file():
+def _read_comparison(path: Path) -> Comparison | None:
+    if not path.exists():
         return None
-    return read_text(path)
+    content = read_json(path, "comparison of groups")
+    return check_content(content, Comparison, path, "Make it again with: twoalike compare")
 
 
 def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
@@ -86,9 +125,10 @@ def read_inputs(study: Study) -> Inputs:
     careless = {} if posterior is None else posterior.attrs.get("excluded", {}).get("people", {})
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
     hashes = {role: sha256_file(path) for role, path in files.items() if path.is_file()}
-    groups = study.derived / "groups.json"
-    comparison = Comparison.load(groups) if groups.exists() else None
-    stale = comparison is not None and comparison.of_other(hashes.get("posterior"))
+    comparison = _read_comparison(study.derived / "groups.json")
+    compared = comparison.inputs.get("posterior", {}).get("sha256") if comparison else None
+    stale = comparison is not None and compared != hashes.get("posterior")
+    card = study.derived / "student" / "README.md"
     choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
@@ -101,6 +141,6 @@ def read_inputs(study: Study) -> Inputs:
         results=Results.load(results) if results.exists() else None,
         comparison=None if stale else comparison,
         stale_comparison=stale,
-        card=_read_card(study.derived / "student" / "README.md"),
+        card=read_text(card) if card.is_file() else None,
         hashes=hashes,
     )

@@ -7,19 +7,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from twoalike.record import RunName, check_raw, find_runs, read_manifest
 from twoalike.registry import find_task, task_names
-from twoalike.report._agreement import alignment_section, predictions_section
 from twoalike.report._blocks import Block, Grid, Page, Section, Text
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
-from twoalike.report._fit import check_dimensions, check_fits, convergence
+from twoalike.report._fit import (
+    check_dimensions,
+    check_fits,
+    convergence,
+    predictions_section,
+)
 from twoalike.report._groups import people_section
 from twoalike.report._inputs import Inputs, read_inputs
-from twoalike.report._measures import measured_sections
-from twoalike.report._people import observers_section
+from twoalike.report._observers import observers_section, times_section
 from twoalike.report._render import render, write_files
+from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._summary import cautions, facts, findings
-from twoalike.report._times import times_section
 from twoalike.study import Study, TwoalikeError, atomic_path, check_output, counted
 from twoalike.tables import ANCHORED_CHOICE, MOST_ALIKE_PAIR, ODD_ONE_OF_MANY, ODD_ONE_OUT
 
@@ -58,10 +63,6 @@ def write_report(
     allow_problems
         Report on the data as they are, even if twoalike validate finds problems in them.
 
-    Raises
-    ------
-    TwoalikeError
-        If an input is damaged, the raw data have problems, or the file cannot be written.
     """
     study = study if isinstance(study, Study) else Study.load(study)
     path = study.root / "report.html" if out is None else Path(out)
@@ -205,32 +206,31 @@ def _model(inputs: Inputs) -> str:
 def _scoring(inputs: Inputs) -> str:
     if inputs.results is None:
         return ""
-    kinds = ", ".join(sorted({model.similarity for model in inputs.results.models}))
+    kinds = ", ".join(sorted({network.similarity for network in inputs.results.networks}))
     said = f"Networks were scored by the similarities of their features ({kinds})."
-    if inputs.results.judgments:
+    if inputs.results.questions:
         said += (
             " Ties count 1/k. Log-loss uses one temperature, fitted to one half of the triplets "
             "and scored on the other, in turn. Intervals are 95 % percentile intervals from "
-            f"{inputs.results.config.resamples:,} bootstrap resamples of participants and "
+            f"{inputs.results.config['resamples']:,} bootstrap resamples of participants and "
             "objects, scaled so that each two choices that share a participant or an object count "
             "once."
         )
-    if inputs.results.rdm:
+    if "rdm" in inputs.results.judged:
         said += " Intervals of rank correlations are from a jackknife over people and objects."
     return said
 
 
-def _source(name: str, made: Mapping[str, Any], made_by: str) -> list[str]:
-    inputs = made.get("inputs", {})
-    files = ", ".join(f"{of['file']} {of['sha256'][:10]}" for of in inputs.values())
+def _source(name: str, made: Mapping[str, Any], made_by: str) -> dict[str, str]:
     seed = made.get("seed")
-    return [
-        name,
-        made_by,
-        str(made.get("twoalike_version", "not said")),
-        "not said" if seed is None else str(seed),
-        files or "not said",
-    ]
+    files = ", ".join(f"{of['file']} {of['sha256'][:10]}" for of in made.get("inputs", {}).values())
+    return {
+        "file": name,
+        "made by": made_by,
+        "version": str(made.get("twoalike_version", "not said")),
+        "seed": "not said" if seed is None else str(seed),
+        "inputs (SHA-256 begins)": files or "not said",
+    }
 
 
 def methods_section(inputs: Inputs) -> Section:
@@ -249,6 +249,6 @@ def methods_section(inputs: Inputs) -> Section:
         rows.append(_source("results.json", inputs.results.provenance(), "twoalike evaluate"))
     blocks: list[Block] = [Text(paragraph + software)]
     if rows:
-        columns = ("file", "made by", "version", "seed", "inputs (SHA-256 begins)")
-        blocks.append(Grid("What the numbers of this report come from.", columns, rows))
+        frame = pd.DataFrame(rows).set_index("file")
+        blocks.append(Grid("What the numbers of this report come from.", frame))
     return Section("methods", "Methods", lead, blocks)

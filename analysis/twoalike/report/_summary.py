@@ -13,8 +13,8 @@ from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence, named_kind
 from twoalike.report._groups import group_finding
 from twoalike.report._inputs import Inputs
-from twoalike.report._people import people_cautions
-from twoalike.results import ModelScores, Results, ability_rows, lost_abilities
+from twoalike.report._sessions import people_cautions
+from twoalike.results import Results, ability_rows, lost_abilities
 from twoalike.study import MISSING, counted
 
 _FEW_PEOPLE = 5
@@ -74,19 +74,21 @@ def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Fact]:
         chance = percent(1 / OPTIONS[fit.kind])
         label = f"{which} predicted by the embedding (chance {chance})"
         listed.append(Fact(percent(fit.accuracy.value), label))
-    best = _best_model(inputs.results)
-    if best is not None and best.gap_closed:
-        label = f"of the gap to the ceiling closed by {best.name}"
-        listed.append(Fact(percent(best.gap_closed.value), label))
+    results = inputs.results
+    best = _best_network(results, results.questions[0]) if results and results.questions else None
+    if results and best and (closed := results.at(f"{results.questions[0]}.gap_closed", best)):
+        listed.append(Fact(percent(closed.value), f"of the gap to the ceiling closed by {best}"))
     return listed
 
 
-def _best_model(results: Results | None) -> ModelScores | None:
+def _best_network(results: Results, question: str) -> str | None:
     """Return the most accurate network other than the first."""
-    if results is None or not results.judgments:
-        return None
-    others = [model for model in results.models[1:] if model.role == "model"]
-    return max(others, key=_accuracy, default=None)
+    scores = {
+        network.name: row.value
+        for network in results.networks[1:]
+        if network.role == "model" and (row := results.at(f"{question}.accuracy", network.name))
+    }
+    return max(scores, key=scores.__getitem__, default=None)
 
 
 _NAMES = {"odd_one_out": "names the odd one", "anchored": "names what is more like the reference"}
@@ -105,55 +107,50 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
         )
     if inputs.comparison is not None:
         said += map(group_finding, inputs.comparison.differences[:_MOST_NAMED])
-    kinds = inputs.results.by_kind() if inputs.results else ()
-    for results in kinds:
-        best, judgments = _best_model(results), results.judgments
-        if best is None or judgments is None:
-            continue
-        base = results.models[0]
-        said.append(_change(best, base, named_kind(judgments.kind, "judgments", len(kinds) > 1)))
-        if scored := judgments.sentence():
-            said.append(scored)
-        if best.gap_closed:
-            said.append(
-                f"That is {span(best.gap_closed, percent)} of the gap between {base.name} "
-                "and the ceiling."
-            )
-    if inputs.results is not None and inputs.results.rdm:
-        said += filter(None, [_structure(inputs.results)])
-    transfer = inputs.results.transfer if inputs.results else None
-    measures = list(ability_rows(transfer)) if transfer else []
-    if transfer and measures and len(kinds[0].models) > 1 and not lost_abilities(transfer):
+    results = inputs.results
+    if results is None:
+        return said
+    for question in results.questions:
+        noun = named_kind(question, "judgments", len(results.questions) > 1)
+        said += _changes(results, question, noun)
+    said += filter(None, [_structure(results)])
+    tasks = ability_rows(results)
+    if tasks and len(results.names) > 1 and not lost_abilities(results):
         said.append(
-            f"In none of {len(measures)} measures of what else features are good for does a "
-            f"network score more than a percentage point lower than {kinds[0].models[0].name}."
+            f"In none of {len(tasks)} measures of what else features are good for does a "
+            f"network score more than a percentage point lower than {results.names[0]}."
         )
     return said
 
 
-def _accuracy(model: ModelScores) -> float:
-    return model.accuracy.value if model.accuracy else 0.0
-
-
-def _change(best: ModelScores, base: ModelScores, judgments: str) -> str:
-    difference = best.difference.accuracy if best.difference else None
-    assert difference is not None  # every network but the first has one
+def _changes(results: Results, question: str, noun: str) -> Iterator[str]:
+    """Compare the best network with the first one, on one kind of choices."""
+    best, base = _best_network(results, question), results.names[0]
+    difference = results.estimate(f"{question}.difference.accuracy", best) if best else None
+    if best is None or difference is None:
+        return
+    shares = [results.at(f"{question}.accuracy", name) for name in (best, base)]
+    mine, its = (percent(row.value) for row in shares if row)
     clear = difference.low > 0 or difference.high < 0
     doubt = "" if clear else " The interval includes no difference."
-    return (
-        f"Network {best.name} agrees with people in {percent(_accuracy(best))} of "
-        f"the {judgments} scored, {base.name} in {percent(_accuracy(base))}: a "
+    yield (
+        f"Network {best} agrees with people in {mine} of the {noun} scored, {base} in {its}: a "
         f"difference of {span(difference, signed)}.{doubt}"
     )
+    if scored := results.judged[question].sentence():
+        yield scored
+    if closed := results.estimate(f"{question}.gap_closed", best):
+        yield f"That is {span(closed, percent)} of the gap between {base} and the ceiling."
 
 
 def _structure(results: Results) -> str:
-    each = "; ".join(f"{m.name} {span(m.rdm.spearman, _two)}" for m in results.models if m.rdm)
-    ceiling = results.rdm.ceiling if results.rdm else None
+    estimates = {name: results.estimate("rdm.spearman", name) for name in results.names}
+    each = "; ".join(f"{name} {span(of, _two)}" for name, of in estimates.items() if of)
+    ends = [results.at(f"rdm.ceiling.{end}") for end in ("lower", "upper")]
     said = [f"Rank correlation with the mean person's dissimilarities: {each}."] if each else []
-    if ceiling:
-        ends = f"{_two(ceiling.lower)} to {_two(ceiling.upper)}"
-        said.append(f"Noise ceiling for single persons: {ends}.")
+    if all(ends):
+        span_of = " to ".join(_two(end.value) for end in ends if end)
+        said.append(f"Noise ceiling for single persons: {span_of}.")
     return " ".join(said)
 
 
@@ -243,19 +240,19 @@ def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
 
 def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
     results = inputs.results
-    if results is not None and results.transfer:
-        yield from (Caution(f"{lost}.") for lost in lost_abilities(results.transfer))
-    if results is not None:
-        said = [of.sentence(kind) for kind, of in results.seen.items()]
-        yield from map(Caution, filter(None, said))
-    if results is None or not results.judgments:
+    if results is None:
+        return
+    yield from (Caution(f"{lost}.") for lost in lost_abilities(results))
+    said = [of.sentence(kind) for kind, of in results.seen.items()]
+    yield from map(Caution, filter(None, said))
+    if not results.questions:
         return
     if "choices" not in results.seen and inputs.made_from(results.provenance(), "choices"):
         yield Caution(
             "The networks were scored on the judgments of this study. If an aligned network "
             "learnt from them, its score is no test on new ones."
         )
-    if results.judgments.participants == 1:
+    if results.judged[results.questions[0]].participants == 1:
         yield Caution(
             "The networks were scored on one participant: their intervals cover other "
             "objects, not other people."

@@ -1,5 +1,58 @@
-"""Everything that is measured of networks and of people, put together for ``results.json``."""
+"""Everything that is measured of networks and of people, as one long frame."""
 
-import lazy_loader
+from twoalike.results._board import LEADERBOARD, Board, Leaderboard
+from twoalike.results._evaluate import evaluate, transfer
+from twoalike.results._frame import COLUMNS, TRANSFER, WHOLE, Row
+from twoalike.results._judged import AgreementParts
+from twoalike.results._leaderboard import leaderboard
+from twoalike.results._model import (
+    Judged,
+    Network,
+    Results,
+    Saved,
+    Seen,
+    TransferResults,
+    frame_of,
+)
+from twoalike.results._score import ScoredPart, ScoredPerson, Scores, score
+from twoalike.results._views import (
+    AGREEMENT,
+    BOUNDS,
+    FEW_CLASSES,
+    View,
+    ability_rows,
+    lost_abilities,
+    majority_table,
+)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [
+    "AGREEMENT",
+    "BOUNDS",
+    "COLUMNS",
+    "FEW_CLASSES",
+    "LEADERBOARD",
+    "TRANSFER",
+    "WHOLE",
+    "AgreementParts",
+    "Board",
+    "Judged",
+    "Leaderboard",
+    "Network",
+    "Results",
+    "Row",
+    "Saved",
+    "ScoredPart",
+    "ScoredPerson",
+    "Scores",
+    "Seen",
+    "TransferResults",
+    "View",
+    "ability_rows",
+    "evaluate",
+    "frame_of",
+    "leaderboard",
+    "lost_abilities",
+    "majority_table",
+    "score",
+    "transfer",
+]

@@ -6,37 +6,22 @@ above people's own agreement, and :meth:`Leaderboard.notes` says what that means
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from twoalike.choice import ChoiceKind
-from twoalike.evaluation import (
-    Correlation,
-    Count,
-    Estimate,
-    Measured,
-    Number,
-    People,
-    Quantity,
-    Share,
-    ShareEstimate,
-)
-from twoalike.results._model import JudgmentCounts, Network, Saved
-from twoalike.results._tables import Cell, SummaryTable, both_sides
-from twoalike.study import TwoalikeError, counted
-from twoalike.tables import Column, Table, write_tsv
-from twoalike.transfer import TransferMeasure
+from twoalike.evaluation import Count
+from twoalike.results._frame import Row
+from twoalike.results._model import Saved
+from twoalike.results._views import View, both_sides, cell
+from twoalike.study import TwoalikeError, atomic_path, counted, inert_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.evaluation import Interval
-
-type Limit = Literal["leave-one-out", "best possible"]
-type MeasureName = Literal["accuracy", "log_loss", "majority", "posterior", "rdm"]
-MEASURES: dict[MeasureName, str] = {
+MEASURES = {
     "accuracy": "accuracy on single answers",
     "log_loss": "log-loss (nats), less is better",
     "majority": "accuracy against majorities",
@@ -44,100 +29,97 @@ MEASURES: dict[MeasureName, str] = {
     "rdm": "Spearman, mean person",
 }
 """Measure -> its name in tables and figures."""
-MARKS: dict[Limit | None, str] = {None: "", "leave-one-out": "*", "best possible": "!"}
+MARKS = {"": "", "leave-one-out": "*", "best possible": "!"}
 """What a score lies above -> its mark in tables."""
+_LIMITS = {"best possible": "best", "leave-one-out": "leave_one_out"}
+_FREE_OF_NOISE = {
+    "accuracy": "a network that names the most probable answer has no noise of its own",
+    "majority": "a network has no noise of its own, and where the majority's votes tie, any of "
+    "these answers counts as right for it",
+}
+LEADERBOARD = {
+    "place": "Place in the order of the first measure.",
+    "network": "Name of the network.",
+    "measure": "Measure, as in leaderboard.json.",
+    "level": "Part of the judgments; n/a: all judgments.",
+    "n": "Choices, triplets or objects scored.",
+    "score": "Score.",
+    "low": "Lower end of its 95 % interval.",
+    "high": "Upper end.",
+    "difference": "Score minus that of the reference; n/a: the reference itself.",
+    "difference_low": "Lower end of its corrected 95 % interval.",
+    "difference_high": "Upper end.",
+    "p": "Corrected p-value of the difference.",
+    "best_rank": "Smallest rank that it may have.",
+    "worst_rank": "Largest rank that it may have.",
+    "above": "What the score lies above: people's leave-one-out agreement, or best possible.",
+}
+"""Columns of the table that ``leaderboard`` writes, and what they hold."""
 _NAMED = 6
 """Networks that a sentence names."""
 
 
-class Standing(Measured):
-    """One network by one measure."""
+@dataclass(frozen=True)
+class Board:
+    """All networks by one measure, on all judgments or at one level of them."""
 
-    name: str
-    """Network."""
-    score: Estimate
-    """Its score; the interval is its own, without correction."""
-    difference: Estimate | None
-    """Score minus that of the reference; the intervals of all differences compared hold the truth
-    together in 95 % of studies. Null for the reference."""
-    p: Share | None
-    """Corrected p-value of that difference; null for the reference."""
-    best_rank: Count
-    """Smallest rank that the network may have, 1 for the best."""
-    worst_rank: Count
-    """Largest rank that it may have; the ranges of all networks hold together in 95 % of
-    studies."""
-    above: Limit | None = None
-    """What the score lies above: people's leave-one-out agreement, or the best score that is
-    possible."""
+    results: "Leaderboard"
+    measure: str
+    """Key of the frame, such as ``odd_one_out.accuracy``."""
+    level: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Key of :data:`MEASURES`."""
+        part, _, name = self.measure.partition(".")
+        return part if part in MEASURES else name
 
-class Board(Measured):
-    """All networks by one measure, on all judgments or on some of them."""
+    @property
+    def anchored(self) -> bool:
+        """Whether it is of anchored choices."""
+        return self.measure.startswith("anchored.")
 
-    measure: MeasureName
-    """`accuracy` and `log_loss` on single answers, `majority`: accuracy against the majority of
-    four answers, any of tied ones counts as right; `posterior` and `rdm`: Spearman's correlation
-    of dissimilarities with those of a fitted embedding, and with the mean person's."""
-    question: ChoiceKind | None = None
-    """What was asked; null where the measure is not of choices."""
-    group: str | None = None
-    """`level`, or level of labels, by which judgments were parted; null: all of them."""
-    subset: str | None = None
-    """Part of the judgments."""
-    count: Count
-    """Choices, triplets with a majority, or objects."""
-    chance: Number | None = None
-    """What guessing scores."""
-    best: Estimate | None = None
-    """The best score that is possible in expectation."""
-    leave_one_out: ShareEstimate | None = None
-    """How often people's answers agree with the majority of the others', as published."""
-    networks: tuple[Standing, ...]
-    """Networks, in the order of the leaderboard."""
+    @property
+    def subset(self) -> str:
+        """Part of the judgments; empty: all."""
+        return self.level.partition(": ")[2]
 
     @property
     def title(self) -> str:
         """Measure, and the judgments that it is on."""
-        parts = [MEASURES[self.measure]]
-        if self.question == "anchored":
-            parts.append("anchored")
-        if self.subset is not None:
-            parts.append(self.subset if self.group == "level" else f"{self.subset} {self.group}")
-        return ", ".join(parts)
+        group = self.level.partition(": ")[0]
+        part = self.subset if group == "level" else f"{self.subset} {group}"
+        parts = [MEASURES[self.kind], *(["anchored"] if self.anchored else [])]
+        return ", ".join([*parts, part] if self.level else parts)
 
-    @property
-    def high_is_good(self) -> bool:
-        """Whether a larger score is better."""
-        return self.measure != "log_loss"
+    def score(self, name: str) -> Row:
+        """Score of a network."""
+        row = self.results.at(self.measure, name, self.level)
+        assert row is not None  # every network has one
+        return row
+
+    def of(self, key: str, name: str = "") -> Row | None:
+        """Find a figure beside the score: difference, p, ranks, or a limit of all networks."""
+        return self.results.at(f"{self.measure}.{key}", name, self.level)
+
+    def ranks(self, name: str) -> tuple[int, int]:
+        """Return the smallest and the largest rank that a network may have."""
+        best, worst = (self.of(f"{end}_rank", name) for end in ("best", "worst"))
+        return int(best.value) if best else 0, int(worst.value) if worst else 0
 
     def among_best(self) -> tuple[str, ...]:
         """Networks that no other is better than, after correction: each may be the best."""
-        return tuple(of.name for of in self.networks if of.best_rank == 1)
+        return tuple(name for name in self.results.names if self.ranks(name)[0] == 1)
 
-
-class RankedNetwork(Network):
-    """A network of the leaderboard."""
-
-    objects: Count
-    """Objects that it has features of."""
-    temperature: Annotated[float, Quantity("similarity", 0)] | None = None
-    """Choice temperature, fitted to all choices; log-losses are at those fitted to the other half
-    of the triplets."""
-    per_person: Correlation | None = None
-    """Mean Spearman correlation of its dissimilarities with single participants'."""
-
-
-class LeaderboardConfig(Measured):
-    """How networks were compared."""
-
-    resamples: Count
-    """Bootstrap resamples of participants and objects, the same for all networks."""
-    interval: Share
-    """Share of studies in which an interval holds the truth."""
-    against: str | None
-    """Reference that was named beforehand, so that differences are corrected for those to it; null:
-    the reference is the best network found, and they are corrected for all pairs."""
+    def above(self, name: str) -> str:
+        """Name what a score lies above: the best possible one, or people's agreement."""
+        sign = -1 if self.kind == "log_loss" else 1
+        score = self.score(name).value
+        for limit, key in _LIMITS.items():
+            found = self.of(key)
+            if found is not None and sign * score > sign * found.value:
+                return limit
+        return ""
 
 
 class Leaderboard(Saved):
@@ -154,57 +136,35 @@ class Leaderboard(Saved):
 
     kind: Literal["leaderboard"] = "leaderboard"
     """What the file is."""
-    config: LeaderboardConfig  # type: ignore[assignment]
-    """How networks were compared."""
     reference: str
     """Network that the others are compared with."""
     objects: Count
     """Objects that all networks have features of."""
-    networks: tuple[RankedNetwork, ...]
-    """Networks, the best by the first of `boards` first."""
-    judgments: tuple[JudgmentCounts, ...]
-    """Choices that networks were scored on, one entry a question."""
-    people: People | None = None
-    """People's dissimilarities."""
-    boards: tuple[Board, ...]
-    """Measures; the first one decides the order."""
-    ability: tuple[TransferMeasure, ...] = ()
-    """Few-shot classification by nearest class means."""
-    missing: dict[str, str] = {}
-    """Ceiling -> why it is null."""
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        names = [of.name for of in self.networks]
-        if len(set(names)) < len(names) or self.reference not in names:
+    def _boards_fit(self) -> Self:
+        if self.reference not in self.names:
             raise ValueError("the reference does not fit the networks")
-        if not self.boards or any([of.name for of in one.networks] != names for one in self.boards):
-            raise ValueError("boards do not fit the networks")
+        for one in self.boards:
+            if any(self.at(one.measure, name, one.level) is None for name in self.names):
+                raise ValueError(f"{one.measure} lacks a network")
+        if not self.boards:
+            raise ValueError("no scores")
         return self
 
-    def board(
-        self, measure: MeasureName, subset: str | None = None, group: str | None = None
-    ) -> Board:
-        """Find a measure, on all judgments or on a part of them.
+    @property
+    def boards(self) -> tuple[Board, ...]:
+        """Measures and levels that rank the networks; the first one decides the order."""
+        ranked = (row for row in self.rows if row.measure.endswith(".best_rank"))
+        keys = dict.fromkeys((row.measure.removesuffix(".best_rank"), row.level) for row in ranked)
+        return tuple(Board(self, *key) for key in keys)
 
-        Parameters
-        ----------
-        measure
-            Such as ``accuracy``.
-        subset
-            Part of the judgments, such as ``coarse``; None: all.
-        group
-            What parts them, where two groups have a part of this name.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is none.
-        """
+    def board(self, measure: str, subset: str | None = None) -> Board:
+        """Find a measure such as ``accuracy``, on all judgments or a subset such as ``coarse``."""
         for one in self.boards:
-            if (one.measure, one.subset) == (measure, subset) and group in (None, one.group):
+            if measure in (one.kind, one.measure) and subset in (one.subset or None, one.level):
                 return one
-        known = [f"{one.measure} of {one.subset or 'all judgments'}" for one in self.boards]
+        known = [f"{one.kind} of {one.subset or 'all judgments'}" for one in self.boards]
         raise TwoalikeError(
             where="leaderboard",
             expected=f"one of {', '.join(known)}",
@@ -212,138 +172,103 @@ class Leaderboard(Saved):
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """Every score in a row.
-
-        Returns
-        -------
-        Columns of :data:`LEADERBOARD`.
-        """
+        """Pivot the rows: a row per network and measure, with columns :data:`LEADERBOARD`."""
         import pandas as pd
 
-        return pd.DataFrame(list(self._rows()), columns=LEADERBOARD.names)
-
-    def _rows(self) -> Iterator[tuple[Any, ...]]:
+        rows = []
         for one in self.boards:
-            for rank, of in enumerate(one.networks, start=1):
-                score, gain = of.score, of.difference
+            for place, name in enumerate(self.names, start=1):
+                score, gain, p = one.score(name), one.of("difference", name), one.of("p", name)
                 ends = (gain.value, gain.low, gain.high) if gain else (None, None, None)
-                yield (
-                    *(rank, of.name, one.measure, one.question, one.group, one.subset, one.count),
-                    *(score.value, score.low, score.high, *ends, of.p),
-                    *(of.best_rank, of.worst_rank, of.above),
-                )
+                network = (place, name, one.measure, one.level or None, score.n)
+                scores = (score.value, score.low, score.high, *ends, p.value if p else None)
+                rows.append((*network, *scores, *one.ranks(name), one.above(name) or None))
+        return pd.DataFrame(rows, columns=list(LEADERBOARD))
 
     def save_table(self, path: str | Path) -> None:
-        """Write :meth:`to_frame` (.tsv), numbers as :data:`LEADERBOARD` has them."""
-        frame = self.to_frame().astype(object)
-        cells = frame.where(frame.notna(), None)
-        for column in LEADERBOARD.columns:
-            cells[column.name] = [column.format(value) for value in cells[column.name]]
-        write_tsv(Path(path), cells)
+        """Write :meth:`to_frame` (.tsv)."""
+        with atomic_path(Path(path)) as temporary:
+            inert = self.to_frame().map(inert_cell)
+            inert.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.6g")
 
-    def tables(self) -> list[SummaryTable]:
+    def tables(self) -> list[View]:
         """Ranks, scores by level and further measures, as ``twoalike leaderboard`` shows them."""
         first, *others = self.boards
-        by_level = [one for one in others if (one.measure, one.question) == _of(first)]
-        rest = [one for one in others if one not in by_level and one.subset is None]
+        by_level = [one for one in others if one.measure == first.measure]
+        rest = [one for one in others if one not in by_level and not one.level]
         tables = [self._ranks(first)]
         if by_level:
-            tables.append(self._scores(f"{_capital(MEASURES[first.measure])}, by level", by_level))
+            title = f"{_capital(MEASURES[first.kind])}, by level"
+            tables.append(self._scores(title, by_level))
         if rest:
             tables.append(self._scores("Other measures", rest))
-        if self.ability:
-            likeness = {first.title: {of.name: of.score for of in first.networks}}
-            tables.append(both_sides(likeness, self.ability))
+        if self.levels("ability.few_shot"):
+            tables.append(both_sides(self, {first.title: first.measure}))
         return tables
 
-    def _ranks(self, one: Board) -> SummaryTable:
+    def _ranks(self, one: Board) -> View:
         """Order of the networks by the first measure, and how sure it is."""
-        title = f"{counted(len(self.networks), 'network')} by {one.title}"
-        title += f" ({counted(one.count, _unit(one))})"
-        minus = f"minus {self.reference}"
-        table = SummaryTable(title, ("network", "rank", "score", minus, "corrected p"))
-        for of in one.networks:
-            gain = _estimate(of.difference, "+.3f")
-            table.add(of.name, _ranks_text(of), _score(of), gain, _p_text(of.p))
-        _add_limits(table, [one], before=1)
-        return table
+        unit = {"majority": "triplet", "posterior": "object", "rdm": "object"}
+        n = counted(one.score(self.names[0]).n or 0, unit.get(one.kind, "choice"))
+        title = f"{counted(len(self.names), 'network')} by {one.title} ({n})"
+        columns = ("rank", "score", f"minus {self.reference}", "corrected p")
+        rows = {}
+        for name in self.names:
+            best, worst = one.ranks(name)
+            p = one.of("p", name)
+            shown = "" if p is None else "< .001" if p.value < 0.001 else f"{p.value:.3f}"
+            rank = f"{best}" if best == worst else f"{best} to {worst}"
+            rows[name] = [rank, _score(one, name), cell(one.of("difference", name), "+.3f"), shown]
+        rows |= {label: ["", cells[0], "", ""] for label, cells in _limits([one]).items()}
+        return View(title, _frame(rows, columns), one.measure)
 
-    def _scores(self, title: str, boards: Sequence[Board]) -> SummaryTable:
-        """Scores by several measures, with the rank that each network may have."""
-        heads = [of.subset or of.title for of in boards]
-        table = SummaryTable(title, ("network", *heads))
-        for place, network in enumerate(self.networks):
-            table.add(network.name, *(_score(of.networks[place]) for of in boards))
-        _add_limits(table, boards)
-        return table
+    def _scores(self, title: str, boards: Sequence[Board]) -> View:
+        """Scores by several measures."""
+        rows = {name: [_score(one, name) for one in boards] for name in self.names}
+        heads = [one.subset or one.title for one in boards]
+        return View(title, _frame(rows | _limits(boards), heads))
 
     def notes(self) -> list[str]:
         """Say which networks may be the best and what was left out; explain scores above limits."""
-        first = self.boards[0]
-        best = first.among_best()
-        lines = [_best_sentence(best, len(self.networks), self.config.interval)]
-        lines += [of.sentence() for of in self.judgments if of.sentence()]
-        most = max(self.networks, key=lambda of: of.objects)
-        if most.objects > self.objects:
+        boards = self.boards
+        lines = [_best_sentence(boards[0].among_best(), len(self.names), self.config["interval"])]
+        lines += [of.sentence() for of in self.judged.values() if of.sentence()]
+        most = max(self.networks, key=lambda of: of.objects or 0)
+        if (most.objects or 0) > self.objects:
             lines.append(
                 f"All networks have features of {counted(self.objects, 'object')}; "
                 f"{most.name} has those of {most.objects:,}."
             )
-        measures = dict.fromkeys(map(_of, self.boards))
-        for each in measures:
-            lines += _above_notes([one for one in self.boards if _of(one) == each])
+        for measure in dict.fromkeys(one.measure for one in boards):
+            lines += _above_notes([one for one in boards if one.measure == measure])
         return lines
-
-    def _networks(self) -> tuple[str, ...]:
-        return tuple(of.name for of in self.networks)
 
     def __repr__(self) -> str:
         """Networks, and how many may be the best."""
         may = len(self.boards[0].among_best())
-        first = self.networks[0].name
-        return f"<Leaderboard: {len(self.networks)} networks, {first} first, {may} may be the best>"
+        first = self.names[0]
+        return f"<Leaderboard: {len(self.names)} networks, {first} first, {may} may be the best>"
 
 
-def _of(one: Board) -> tuple[str, str | None]:
-    return one.measure, one.question
+def _frame(rows: dict[str, list[str]], columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
+    return frame.set_axis(list(columns), axis=1).rename_axis(
+        "network"
+    )  # two levels of one name are two columns
 
 
-def _unit(one: Board) -> str:
-    units = {"majority": "triplet", "posterior": "object", "rdm": "object"}
-    return units.get(one.measure, "choice")
+def _score(one: Board, name: str) -> str:
+    row, mark = one.score(name), MARKS[one.above(name)]
+    return cell(row, star=mark)
 
 
-def _ranks_text(of: Standing) -> str:
-    if of.best_rank == of.worst_rank:
-        return f"{of.best_rank}"
-    return f"{of.best_rank} to {of.worst_rank}"
-
-
-def _p_text(p: float | None) -> str:
-    if p is None:
-        return ""
-    return "< .001" if p < 0.001 else f"{p:.3f}"
-
-
-def _estimate(found: "Interval | None", form: str = ".3f", mark: str = "") -> Cell:
-    if found is None:
-        return Cell("")
-    return Cell(f"{found.value:{form}}", f"{found.low:{form}} to {found.high:{form}}", mark)
-
-
-def _score(of: Standing) -> Cell:
-    return _estimate(of.score, mark=MARKS[of.above])
-
-
-def _add_limits(table: SummaryTable, boards: Sequence[Board], before: int = 0) -> None:
-    """Add rows of what scores are held against: chance, people, the best possible score."""
-    empty = [""] * before
-    if any(one.chance is not None for one in boards):
-        cells = ["" if one.chance is None else f"{one.chance:.3f}" for one in boards]
-        table.add(Cell("", "chance"), *empty, *cells)
-    for words, name in (("people, leave-one-out", "leave_one_out"), ("best possible", "best")):
-        if any(getattr(one, name) is not None for one in boards):
-            table.add(Cell("", words), *empty, *(_estimate(getattr(one, name)) for one in boards))
+def _limits(boards: Sequence[Board]) -> dict[str, list[str]]:
+    """Rows of what scores are held against: chance, people, the best possible score."""
+    keys = {"chance": "chance", "people, leave-one-out": "leave_one_out", "best possible": "best"}
+    rows = {label: [cell(one.of(key)) for one in boards] for label, key in keys.items()}
+    return {label: cells for label, cells in rows.items() if any(cells)}
 
 
 def _best_sentence(best: Sequence[str], k: int, level: float) -> str:
@@ -368,105 +293,47 @@ def _listed(names: Sequence[str]) -> str:
 
 def _above_notes(boards: Sequence[Board]) -> Iterator[str]:
     """Explain scores by one measure above people's agreement, or above the bound."""
-    first = boards[0]
-    title, best = _capital(first.title), first.best
-    parts = []
+    first, parts = boards[0], []
     for one in boards:
-        names = [of.name for of in one.networks if of.above == "leave-one-out"]
+        names = [name for name in one.results.names if one.above(name) == "leave-one-out"]
         if names:
             counts = counted(len(names), "network")
             parts.append(f"{one.subset}: {counts}" if one.subset else _listed(names))
-    if parts and first.leave_one_out:
+    agreement, best = first.of("leave_one_out"), first.of("best")
+    if parts and agreement:
         bound = "" if best is None else f"; the best possible score is {best.value:.3f}"
         yield (
-            f"{title}, above people's leave-one-out agreement (marked "
+            f"{_capital(first.title)}, above people's leave-one-out agreement (marked "
             f"{MARKS['leave-one-out']}): {'; '.join(parts)}. This is not better than human. "
             "Leaving one out compares a single answer with the majority of a few others, and both "
-            f"are noisy; {_FREE_OF_NOISE[first.measure]}. Of all judgments, people reach "
-            f"{first.leave_one_out.value:.3f}{bound}."
+            f"are noisy; {_FREE_OF_NOISE[first.kind]}. Of all judgments, people reach "
+            f"{agreement.value:.3f}{bound}."
         )
     for one in boards:
-        beyond = [of for of in one.networks if of.above == "best possible"]
-        if beyond and one.best:
-            yield _beyond_note(one, beyond, one.best)
+        beyond = [name for name in one.results.names if one.above(name) == "best possible"]
+        if beyond:
+            yield _beyond_note(one, beyond)
 
 
-def _beyond_note(one: Board, beyond: Sequence[Standing], best: "Interval") -> str:
+def _beyond_note(one: Board, beyond: Sequence[str]) -> str:
     """Explain scores above what is possible in expectation."""
-    ends = (best.high, "above") if one.high_is_good else (best.low, "below")
+    best = one.of("best")
+    assert best is not None  # or no score would be above it
+    less = one.kind == "log_loss"
     sure = [
-        of.name
-        for of in beyond
-        if (of.score.low > ends[0] if one.high_is_good else of.score.high < ends[0])
+        name
+        for name in beyond
+        for score in [one.score(name)]
+        if ((score.high or 0) < (best.low or 0) if less else (score.low or 0) > (best.high or 0))
     ]
     reason = "Both are estimates, and their intervals overlap."
     if sure:
         reason = (
-            f"The intervals of {_listed(sure)} lie {ends[1]} that of the bound: check that no "
-            "network learnt from these judgments."
+            f"The intervals of {_listed(sure)} lie {'below' if less else 'above'} that of the "
+            "bound: check that no network learnt from these judgments."
         )
     return (
         f"{_capital(one.title)}, better than the best possible score of {best.value:.3f} (marked "
-        f"{MARKS['best possible']}): {_listed([of.name for of in beyond])}. No model scores better "
-        f"in expectation. {reason}"
+        f"{MARKS['best possible']}): {_listed(beyond)}. No model scores better in expectation. "
+        f"{reason}"
     )
-
-
-_FREE_OF_NOISE: dict[MeasureName, str] = {
-    "accuracy": "a network that names the most probable answer has no noise of its own",
-    "majority": "a network has no noise of its own, and where the majority's votes tie, any of "
-    "these answers counts as right for it",
-}
-
-
-def _number(name: str, description: str, missing: str = "") -> Column:
-    return Column(name, "number", description, missing=missing)
-
-
-_FIRST = "the reference itself"
-_ALL = "all judgments"
-LEADERBOARD = Table(
-    "leaderboard",
-    (
-        Column("place", "integer", "Place in the order of the first measure.", minimum=1),
-        Column("network", "string", "Name of the network."),
-        Column(
-            "measure",
-            "string",
-            "Measure.",
-            levels={name: words for name, words in MEASURES.items()},
-        ),
-        Column(
-            "question",
-            "string",
-            "What was asked.",
-            levels={"odd_one_out": "odd one out", "anchored": "anchored choice"},
-            missing="no choices",
-        ),
-        Column("group", "string", "What parts the judgments.", missing=_ALL),
-        Column("subset", "string", "Part of the judgments.", missing=_ALL),
-        Column("count", "integer", "Choices, triplets or objects scored.", minimum=0),
-        _number("score", "Score."),
-        _number("low", "Lower end of its 95 % interval."),
-        _number("high", "Upper end."),
-        _number("difference", "Score minus that of the reference.", _FIRST),
-        _number("difference_low", "Lower end of its corrected 95 % interval.", _FIRST),
-        _number("difference_high", "Upper end.", _FIRST),
-        _number("p", "Corrected p-value of the difference.", _FIRST),
-        Column("best_rank", "integer", "Smallest rank that it may have.", minimum=1),
-        Column("worst_rank", "integer", "Largest rank that it may have.", minimum=1),
-        Column(
-            "above",
-            "string",
-            "What the score lies above.",
-            levels={
-                "leave-one-out": "people's leave-one-out agreement",
-                "best possible": "the best score that is possible in expectation",
-            },
-            missing="neither",
-        ),
-    ),
-    rows="scores",
-    keys=("network", "measure", "question", "group", "subset"),
-)
-"""Columns of the table that ``leaderboard`` writes."""

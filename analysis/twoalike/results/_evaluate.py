@@ -3,21 +3,20 @@
 Agreement with people (:mod:`twoalike.evaluation`), and beside it: the same in parts
 (``agreement``), how well any model could agree (``ceilings``), calibration and uncertainty
 (``uncertainty``), what alignment did to the similarity structure (``structure``), and what else
-the features are good for (``transfer``). A part whose inputs are not there is None, and
-``missing`` says what it needs.
+the features are good for (``transfer``). A part whose inputs are not there has no
+rows, and ``missing`` says what it needs.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,
-    ChoiceScores,
     People,
     PeopleScores,
     Similarity,
@@ -29,21 +28,24 @@ from twoalike.evaluation import (
     score_sortings,
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments, split_sets
+from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
     FeatureSource,
     Networks,
     as_features,
+    common_objects,
     read_networks,
     read_people,
+    read_posterior,
     recognised,
     student_candidates,
+    with_features,
 )
-from twoalike.results._judged import NO_SCORES, on_choices, on_rated, on_sets
-from twoalike.results._model import KindResults, ModelScores, Results, TransferResults
+from twoalike.results._judged import Rated, ScoredOn, on_choices, on_rated, on_sets
+from twoalike.results._model import Judged, Results, TransferResults, networks_of
 from twoalike.rsa import structure
 from twoalike.study import (
     MISSING,
-    Floats,
     TwoalikeError,
     check_output,
     counted,
@@ -51,21 +53,18 @@ from twoalike.study import (
     read_ids,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
-from twoalike.transfer import TransferSettings, compare_transfer, few_shot_ability
+from twoalike.transfer import Transfer, TransferSettings, compare_transfer, few_shot_ability
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
+OF_CHOICES = ("agreement", "ceilings", "uncertainty")
+"""Parts that choices among three items have."""
 NEEDS = {
-    "agreement": "needs choices among three items",
-    "ceilings": "needs choices among three items",
-    "uncertainty": "needs choices among three items",
     "structure": "needs two networks, dissimilarities, arrangements or a posterior",
     "transfer": "needs labels of the objects",
 }
-"""Parts that may be missing, and what they need."""
-FEWEST_OBJECTS = 4
-"""With fewer, dissimilarities have no structure to compare."""
+"""Other parts that may be missing, and what they need."""
 
 
 def evaluate(
@@ -157,11 +156,6 @@ def evaluate(
     out
         Results to write (.json).
 
-    Raises
-    ------
-    TwoalikeError
-        If there is nothing to score, or too little to score on; an input cannot be read; none of
-        the judged objects has a label.
 
     Examples
     --------
@@ -200,10 +194,11 @@ def evaluate(
     }
     files |= {kind: Path(one) for kind, one in given.items() if isinstance(one, str | Path)}
     judged, seen = recognised(candidates, fitted, given, exclude=exclude_seen)
-    people = (rdm, judged["arrangements"], objects)
-    measured = _measured(candidates, by_level, judged, people, fitted, seed, resamples, files)
-    nets = [one for one in candidates if one.role == "model"]
-    measured["ability"] = few_shot_ability(nets, by_class, seed=seed) if nets else ()
+    shared = common_objects(candidates) if candidates else None
+    people = with_features(*read_people(rdm, judged["arrangements"], objects, files), shared)
+    name = str(files.get("choices", "choices"))
+    scored_on = ScoredOn(by_level, judged, people, fitted, name, resamples)
+    measured = _measured(candidates, scored_on, seed, by_class)
     config = {"resamples": resamples, "interval": 0.95}
     about = provenance("results", seed=seed, inputs=files, config=config)
     results = Results(**about, **measured, seen=seen)
@@ -249,11 +244,6 @@ def transfer(
     seed
         Seed of episodes, folds and halvings.
 
-    Raises
-    ------
-    TwoalikeError
-        If there is no network, an input cannot be read, an image has no features or no label, or
-        features are NaN or the same for all images.
     """
     if out is not None:
         check_output(Path(out))
@@ -271,11 +261,15 @@ def transfer(
     found = compare_transfer(
         candidates, by_level, ids=only, others=other_set, settings=settings, seed=seed
     )
-    parts = found.model_dump(exclude_unset=True)
-    config = {**parts.pop("settings"), "similarity": similarity, "interval": 0.95}
+    rows = Rows.of(candidates)
+    _add_transfer(rows, found)
+    how = asdict(found.settings) if found.settings else {}
+    config = {**how, "similarity": similarity, "interval": 0.95}
     about = provenance("transfer", seed=seed, inputs=files, config=config)
-    measured = {name: getattr(found, name) for name in parts}
-    results = TransferResults(**about, **measured)
+    networks = tuple(networks_of(candidates))
+    results = TransferResults(
+        **about, networks=networks, rows=tuple(rows.rows), missing=rows.missing
+    )
     if out is not None:
         results.save(out)
     return results
@@ -316,142 +310,93 @@ def _check(
     check_names(candidates)
 
 
-def read_posterior(
-    source: "str | Path | Posterior | None", files: dict[str, Path]
-) -> "Posterior | None":
-    """Read a fitted embedding, if one is given as a file."""
-    if not isinstance(source, str | Path):
-        return source
-    from twoalike.embedding import as_posterior
-
-    files["posterior"] = Path(source)
-    return as_posterior(source)
-
-
 def _measured(
-    candidates: Sequence[Candidate],
-    labels: Labels,
-    judged: Mapping[JudgmentKind, JudgmentTable | None],
-    people: tuple[Any, Any, Any],
-    posterior: "Posterior | None",
-    seed: int,
-    resamples: int,
-    files: dict[str, Path],
+    candidates: Sequence[Candidate], given: ScoredOn, seed: int, classes: Labels
 ) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    of_choices, _, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
-        np.random.default_rng(seed).spawn(7)
-    )
-    shared = common_objects(candidates) if candidates else set()
+    of_choices, _, of_structure, of_anchored, of_sets, of_rated, of_sorted = np.random.default_rng(
+        seed
+    ).spawn(7)
+    rows, judged = Rows.of(candidates), dict[str, Judged]()
     nets = [candidate for candidate in candidates if candidate.role == "model"]
-    scores: Sequence[ChoiceScores] = [NO_SCORES for _ in candidates]
-    parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
-    if (choices := judged["choices"]) is not None:
-        name = files.get("choices", "choices")
-        table, larger = split_sets(read_judgments(choices))
-        kinds = kinds_of(table)
-        if len(larger):
-            parts["sets"] = on_sets(candidates, larger, of_sets)
-        first: ChoiceKind = kinds[0] if kinds else "odd_one_out"
-        inputs = (candidates, table, str(name), labels, posterior, shared, resamples)
-        if kinds or not parts.get("sets"):
-            scores, found = on_choices(first, *inputs, of_choices)
-            parts |= found
-        for kind in kinds[1:]:
-            of_kind, found = on_choices(kind, *inputs, of_anchored)
-            parts[kind] = KindResults(models=tuple(of_kind), **found)
-    if (ratings := judged["ratings"]) is not None:
-        rated = (candidates, ratings, posterior, of_rated)
-        parts["ratings"] = on_rated("ratings", score_ratings, *rated)
-    if (sortings := judged["sortings"]) is not None:
-        piled = (candidates, sortings, posterior, of_sorted)
-        parts["sortings"] = on_rated("sortings", score_sortings, *piled)
-    people_given = with_features(*read_people(*people, files), shared if candidates else None)
-    rdm, evidence, _ = people_given
-    parts["rdm"], with_people = _on_people(candidates, *people_given)
-    labelled = _labelled(nets, labels) if labels else None
-    if len(nets) > 1 or (nets and rdm is not None) or posterior is not None:
-        scored = zip(with_people, candidates, strict=True)
-        of_nets = [of for of, candidate in scored if of and candidate.role == "model"]
-        parts["structure"] = structure(
+    if given.judged["choices"] is not None:
+        table, larger = split_sets(read_judgments(given.judged["choices"]))
+        kinds = kinds_of(table) or ([] if len(larger) else ["odd_one_out"])
+        of_sets_judged = on_sets(candidates, larger, of_sets, rows) if len(larger) else {}
+        for kind, rng in zip(kinds, (of_choices, of_anchored), strict=False):
+            judged[kind] = on_choices(kind, candidates, table, given, rng, rows)
+        judged |= of_sets_judged
+    rdm, evidence, lacking = given.people
+    people: People | None = None
+    with_people: Sequence[PeopleScores] = ()
+    if rdm is not None:
+        people, with_people = _on_people(candidates, rdm)
+        left_out = people.left_out | ({"objects": lacking} if lacking else {})
+        judged["rdm"] = Judged(
+            kind="arrangement" if evidence is not None else "dissimilarity",
+            participants=people.participants,
+            objects=people.objects,
+            items=people.pairs,
+            left_out=left_out,
+        )
+        rows.add("rdm", tuple(with_people), n=people.objects)
+        rows.add("rdm.ceiling", people.ceiling, n=people.objects)
+    rated: tuple[tuple[Rated, np.random.Generator, Any], ...] = (
+        ("ratings", of_rated, score_ratings),
+        ("sortings", of_sorted, score_sortings),
+    )
+    for name, rng, score in rated:
+        if (source := given.judged[name]) is not None:
+            judged[name] = on_rated(name, score, candidates, source, given.posterior, rng, rows)
+    labelled = _labelled(nets, given.labels) if given.labels else None
+    if len(nets) > 1 or (nets and rdm is not None) or given.posterior is not None:
+        of_nets = [
+            of for of, one in zip(with_people, candidates, strict=bool(people)) if one in nets
+        ]
+        found = structure(
             nets,
             of_structure,
             rdm=rdm,
             evidence=evidence,
-            agreement=(parts["rdm"], of_nets) if rdm is not None else None,
-            posterior=posterior,
-            labels=labels or None,
+            agreement=(people, of_nets) if people is not None else None,
+            posterior=given.posterior,
+            labels=given.labels or None,
             ids=labelled,
         )
-    if labels:
-        parts["transfer"] = compare_transfer(nets, labels, ids=labelled, seed=seed)
-    models = tuple(map(_described, candidates, scores, with_people))
-    missing = {part: NEEDS[part] for part in NEEDS if parts[part] is None}
-    return {**parts, "models": models, "missing": missing}
+        rows.add("structure", found, without={"people"})
+    if given.labels:
+        _add_transfer(rows, compare_transfer(nets, given.labels, ids=labelled, seed=seed))
+    for task in few_shot_ability(nets, classes, seed=seed) if nets else ():
+        rows.add("ability", task)
+    networks = tuple(networks_of(candidates))
+    there = {row.measure.partition(".")[0] for row in rows.rows}
+    missing = {part: why for part, why in NEEDS.items() if part not in there}
+    if not there & {"odd_one_out", "anchored"}:
+        missing |= dict.fromkeys(OF_CHOICES, "needs choices among three items")
+    rest = {"networks": networks, "judged": judged, "rows": tuple(rows.rows)}
+    return {**rest, "missing": missing | rows.missing}
+
+
+def _add_transfer(rows: Rows, found: Transfer) -> None:
+    rows.add("transfer", found, without={"levels"})
+    rows.add("transfer.images", found.images)
 
 
 def _on_people(
-    candidates: Sequence[Candidate],
-    rdm: RdmTable | None,
-    evidence: Floats | None,
-    lacking: int,
-) -> tuple[People | None, Sequence[PeopleScores | None]]:
+    candidates: Sequence[Candidate], rdm: RdmTable
+) -> tuple[People, Sequence[PeopleScores]]:
     """Agreement of people with each other, and of every network with them."""
-    if rdm is None:
-        return None, [None for _ in candidates]
     if candidates:
-        summary, scores = compare_structure(candidates, rdm)
-    else:
-        summary, scores = compare_people(rdm)[0], []
-        if summary.ceiling is None:
-            raise TwoalikeError(
-                where="dissimilarities",
-                expected="two people or more, whose agreement is measured without a network",
-                found="one",
-                remedy="Give `features=...` or `model=...` to score a network.",
-            )
-    source = "rdm" if evidence is None else "arrangements"
-    left_out = summary.left_out | ({"objects": lacking} if lacking else {})
-    return summary.model_copy(update={"source": source, "left_out": left_out}), scores
-
-
-def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | None) -> ModelScores:
-    return ModelScores(
-        name=candidate.name,
-        role=candidate.role,
-        similarity=candidate.similarity,
-        features={name: v for name, v in candidate.features.meta.items() if name != "judged"},
-        rdm=rdm,
-        **dict(scores),
-    )
-
-
-def common_objects(candidates: Sequence[Candidate]) -> set[str]:
-    """Objects that every network has features of."""
-    return set.intersection(*(set(candidate.features.ids) for candidate in candidates))
-
-
-def with_features(
-    rdm: RdmTable | None, evidence: Floats | None, shared: set[str] | None
-) -> tuple[RdmTable | None, Floats | None, int]:
-    """Dissimilarities, and the evidence, of the objects with features; how many have none."""
-    if rdm is None or rdm.ids is None or shared is None:
-        return rdm, evidence, 0
-    rows = [row for row, name in enumerate(rdm.ids) if name in shared]
-    lacking = len(rdm.ids) - len(rows)
-    if not lacking:
-        return rdm, evidence, 0
-    if len(rows) < FEWEST_OBJECTS:
+        return compare_structure(candidates, rdm)
+    summary = compare_people(rdm)[0]
+    if summary.ceiling is None:
         raise TwoalikeError(
             where="dissimilarities",
-            expected=f"at least {FEWEST_OBJECTS} objects that all networks have features of",
-            found=f"{len(rows)} of {len(rdm.ids)}",
-            remedy="Compute features of the objects under the ids of the dissimilarities.",
+            expected="two people or more, whose agreement is measured without a network",
+            found="one",
+            remedy="Give `features=...` or `model=...` to score a network.",
         )
-    square = np.ix_(np.arange(len(rdm.values)), rows, rows)
-    ids = tuple(rdm.ids[row] for row in rows)
-    kept = RdmTable(rdm.values[square], ids, rdm.participants)
-    return kept, None if evidence is None else evidence[square], lacking
+    return summary, []
 
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:

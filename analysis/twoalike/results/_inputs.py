@@ -28,6 +28,8 @@ from twoalike.study import Floats, TwoalikeError, counted, read_ids
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
+FEWEST_OBJECTS = 4
+"""With fewer, dissimilarities have no structure to compare."""
 type FeatureSource = str | Path | FeatureTable | pd.DataFrame | tuple[Sequence[str], npt.ArrayLike]
 type Listed = Candidate | tuple[str, FeatureSource] | str | Path
 type ManyNetworks = Mapping[str, FeatureSource] | Iterable[Listed]
@@ -188,6 +190,18 @@ def recognised(
     return kept, found
 
 
+def read_posterior(
+    source: "str | Path | Posterior | None", files: dict[str, Path]
+) -> "Posterior | None":
+    """Read a fitted embedding, if one is given as a file."""
+    if not isinstance(source, str | Path):
+        return source
+    from twoalike.embedding import as_posterior
+
+    files["posterior"] = Path(source)
+    return as_posterior(source)
+
+
 def read_people(
     rdm: str | Path | RdmTable | None,
     arrangements: JudgmentTable | None,
@@ -204,3 +218,31 @@ def read_people(
         return None, None
     arranged = arranged_rdms(read_judgments(arrangements, "arrangements"))
     return arranged.rdms, arranged.evidence
+
+
+def common_objects(candidates: Sequence[Candidate]) -> set[str]:
+    """Objects that every network has features of."""
+    return set.intersection(*(set(candidate.features.ids) for candidate in candidates))
+
+
+def with_features(
+    rdm: RdmTable | None, evidence: Floats | None, shared: set[str] | None
+) -> tuple[RdmTable | None, Floats | None, int]:
+    """Dissimilarities, and the evidence, of the objects with features; how many have none."""
+    if rdm is None or rdm.ids is None or shared is None:
+        return rdm, evidence, 0
+    rows = [row for row, name in enumerate(rdm.ids) if name in shared]
+    lacking = len(rdm.ids) - len(rows)
+    if not lacking:
+        return rdm, evidence, 0
+    if len(rows) < FEWEST_OBJECTS:
+        raise TwoalikeError(
+            where="dissimilarities",
+            expected=f"at least {FEWEST_OBJECTS} objects that all networks have features of",
+            found=f"{len(rows)} of {len(rdm.ids)}",
+            remedy="Compute features of the objects under the ids of the dissimilarities.",
+        )
+    square = np.ix_(np.arange(len(rdm.values)), rows, rows)
+    ids = tuple(rdm.ids[row] for row in rows)
+    kept = RdmTable(rdm.values[square], ids, rdm.participants)
+    return kept, None if evidence is None else evidence[square], lacking

@@ -1,7 +1,8 @@
 """What is measured on people's judgments of each kind: scores, ceilings, calibration."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -9,23 +10,26 @@ import pandas as pd
 
 from twoalike.calibration import set_calibration, uncertainty
 from twoalike.ceilings import (
+    MajorityAgreement,
     candidate_majority_scores,
     ceilings,
     majority_agreement,
     set_ceilings,
     votes_of,
 )
-from twoalike.choice import ChoiceKind
+from twoalike.choice import ChoiceKind, Question
 from twoalike.evaluation import (
     Z95,
     Candidate,
-    ChoiceScores,
     Interval,
     Judgments,
+    Measured,
+    PersonScores,
     PredictedJudgments,
     RatingResults,
     Scored,
     SortingResults,
+    SubsetScores,
     TwoWayBootstrap,
     by_category,
     by_participant,
@@ -35,8 +39,16 @@ from twoalike.evaluation import (
     score_choices,
     score_question,
 )
-from twoalike.judgments import JudgmentTable, participant_index, read_judgments
-from twoalike.results._model import AgreementParts, Chance, JudgmentCounts, SetKindResults
+from twoalike.judgments import (
+    JudgmentKind,
+    JudgmentTable,
+    RdmTable,
+    participant_index,
+    read_judgments,
+)
+from twoalike.results._frame import Rows
+from twoalike.results._inputs import common_objects
+from twoalike.results._model import Judged
 from twoalike.study import MISSING, Floats, TwoalikeError, counted
 from twoalike.tables import Labels
 
@@ -45,62 +57,89 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 60
 """At levels with more, each is in few choices and is not scored by itself."""
-NO_SCORES = ChoiceScores(
-    accuracy=None, log_loss=None, temperature=None, difference=None, gap_closed=None, groups={}
-)
-"""Of a network where there are no choices."""
+
+
+@dataclass(frozen=True)
+class ScoredOn:
+    """What networks are scored on."""
+
+    labels: Labels
+    judged: Mapping[JudgmentKind, JudgmentTable | None]
+    people: tuple[RdmTable | None, Floats | None, int]
+    """Dissimilarities, the evidence on each, and how many objects have no features."""
+    posterior: "Posterior | None"
+    choices_name: str
+    resamples: int
+
+
+class AgreementParts(Measured):
+    """Agreement of one network with people, in parts."""
+
+    participants: dict[str, PersonScores] | None = None
+    """Participant -> scores; null where participants are not told apart."""
+    categories: dict[str, dict[str, SubsetScores]]
+    """Level of labels -> category -> scores of the choices in which it occurs."""
+    majority: MajorityAgreement
+    """Against majorities, as published."""
 
 
 def on_choices(
     kind: ChoiceKind,
     candidates: Sequence[Candidate],
     table: pd.DataFrame,
-    name: str,
-    labels: Labels,
-    posterior: "Posterior | None",
-    shared: set[str],
-    resamples: int,
+    given: ScoredOn,
     rng: np.random.Generator,
-) -> tuple[list[ChoiceScores], dict[str, Any]]:
-    """Scores of every model on one kind of choices, and the parts of the results that need them."""
+    rows: Rows,
+) -> Judged:
+    """Score every model on one kind of choices; ``rows`` gets all that is measured on them."""
     on_halves, on_resamples, _, on_ceilings, _ = rng.spawn(5)
-    judged, left_out, rows = judgments_of(table, name, kind, shared)
-    check_labels(judged, labels)
-    judged = judged.with_labels(
-        {level: labels_of(judged, by_id) for level, by_id in labels.items()}
-    )
+    shared, labels = common_objects(candidates), given.labels
+    judged, left_out, kept = judgments_of(table, given.choices_name, kind, shared)
+    judged = with_labels(judged, labels)
     scored = score_choices(candidates, judged, on_halves)
-    boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
-    seconds = rows["response_time"].to_numpy(np.float64, na_value=np.nan)
+    boot = TwoWayBootstrap(
+        judged.participants, judged.items, on_resamples, resamples=given.resamples
+    )
+    seconds = kept["response_time"].to_numpy(np.float64, na_value=np.nan)
     coarsest = next(iter(labels.values()), None)
+    people = participant_index(kept)[1]
     # Independent of each other, each seconds of sorting and counting for a million choices.
     with ThreadPoolExecutor() as pool:
-        parts: dict[str, Future[Any]] = {
-            "agreement": pool.submit(
-                agreement_parts, scored, judged, participant_index(rows)[1], labels, boot
-            ),
-            "ceilings": pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest),
-            "uncertainty": pool.submit(
-                uncertainty,
-                scored,
-                judged,
-                boot,
-                response_times=None if np.isnan(seconds).all() else seconds,
-                posterior=_odd_probabilities(posterior, judged, rows["participant"]),
-            ),
-        }
+        parts = pool.submit(agreement_parts, scored, judged, people, labels, boot)
+        limits = pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest)
+        doubt = pool.submit(
+            uncertainty,
+            scored,
+            judged,
+            boot,
+            response_times=None if np.isnan(seconds).all() else seconds,
+            posterior=_odd_probabilities(given.posterior, judged, kept["participant"]),
+        )
         scores = compare_choices(scored, judged, boot)
-        found = {part: future.result() for part, future in parts.items()}
-    return scores, {"judgments": counts_of(judged, left_out), **found}
+    of = doubt.result()
+    n = len(judged.answer)
+    add_chance(rows, kind, judged.question.chance, n)
+    for measure, part in (
+        ("", tuple(scores)),
+        ("", parts.result()),
+        (".ceilings", limits.result()),
+        (".uncertainty", of.models),
+        (".uncertainty.people", of.people),
+    ):
+        rows.add(f"{kind}{measure}", part, n=n)
+    rows.add(f"{kind}.uncertainty", of.posterior, model="posterior")
+    rows.missing |= {f"{kind}.uncertainty.{name}": why for name, why in of.missing.items()}
+    return counts_of(judged, left_out)
 
 
-def labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
-    """Label of each judged object."""
-    return [by_id.get(name, MISSING) for name in judged.ids]
+def add_chance(rows: Rows, measure: str, chance: float, n: int) -> None:
+    """Add what guessing scores."""
+    rows.add(f"{measure}.chance.accuracy", float(chance), unit="share", n=n)
+    rows.add(f"{measure}.chance.log_loss", float(-np.log(chance)), unit="nats", n=n)
 
 
-def check_labels(judged: Judgments, labels: Labels) -> None:
-    """Refuse labels of other objects than those judged."""
+def with_labels(judged: Judgments, labels: Labels) -> Judgments:
+    """Judgments with the labels of their objects; labels of other objects are refused."""
     names = [judged.ids[row] for row in np.unique(judged.items)]
     for level, by_id in labels.items():
         if not any(name in by_id for name in names):
@@ -110,6 +149,11 @@ def check_labels(judged: Judgments, labels: Labels) -> None:
                 found=f"none of {names[0]!r} or the others",
                 remedy="Name the objects by the ids of the judgments.",
             )
+    return judged.with_labels({level: _labels_of(judged, by_id) for level, by_id in labels.items()})
+
+
+def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
+    return [by_id.get(name, MISSING) for name in judged.ids]
 
 
 def _odd_probabilities(
@@ -133,16 +177,15 @@ def _odd_probabilities(
     return found[:, 3 - judged.options :]  # the reference of an anchored choice is no answer
 
 
-def counts_of(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
-    kind: dict[str, Any] = {} if judged.kind == "odd_one_out" else {"kind": judged.kind}
-    return JudgmentCounts(
-        choices=len(judged.answer),
+def counts_of(judged: Judgments, left_out: dict[str, int]) -> Judged:
+    """Count the choices that networks are scored on."""
+    return Judged(
+        kind=f"{judged.kind.replace('_', '-')} choice",
+        judgments=len(judged.answer),
         participants=int(judged.participants.max()) + 1,
         objects=len(np.unique(judged.items)),
-        triplets=len(judged.sets),
+        items=len(judged.sets),
         left_out=left_out,
-        chance=Chance(accuracy=judged.question.chance, log_loss=float(np.log(judged.options))),
-        **kind,
     )
 
 
@@ -168,73 +211,89 @@ def agreement_parts(
         by_person = None
         if judged.known_people:
             by_person = by_participant(of.hits, of.losses, judged.participants, people)
-        parts.append(
-            AgreementParts(
-                participants=by_person,
-                categories=by_level,
-                majority=majority_agreement(named, cast),
-            )
-        )
+        majority = majority_agreement(named, cast)
+        parts.append(AgreementParts(participants=by_person, categories=by_level, majority=majority))
     return tuple(parts)
 
 
 def _of_few(labels: Labels, judged: Judgments) -> Iterator[tuple[str, list[str]]]:
     """Levels of two to :data:`MOST_CATEGORIES` categories, with that of each object or ""."""
     for level, category_of in labels.items():
-        names = ["" if name == MISSING else name for name in labels_of(judged, category_of)]
+        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
         if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
             yield level, names
 
+
+def on_sets(
+    candidates: Sequence[Candidate], choices: pd.DataFrame, rng: np.random.Generator, rows: Rows
+) -> dict[str, Judged]:
+    """Score choices among more than three items, by question."""
+    found = {}
+    for judged, left_out in judged_sets(candidates, choices):
+        scores, answers = score_question(candidates, judged, left_out, rng)
+        n, name = scores.choices, f"{judged.kind}_{judged.question.items}"
+        without = ("chance_accuracy", "chance_log_loss", "items", "participants", "left_out")
+        rows.add(name, scores, without=without)
+        add_chance(rows, name, scores.chance_accuracy, n)
+        rows.add(f"{name}.ceilings", set_ceilings(judged), n=n)
+        if "log_loss" not in scores.missing:
+            calibrated = tuple(set_calibration(p, judged) for p in answers)
+            rows.add(f"{name}.calibration", calibrated, n=n)
+        found[name] = Judged(
+            kind="choice",
+            question=Question(scores.question, scores.items).label,
+            judgments=n,
+            participants=scores.participants,
+            items=scores.sets,
+            left_out={"without_features": scores.left_out},
+        )
+    return found
+
+
+type Rated = Literal["ratings", "sortings"]
 
 _AXES = {"ratings": "rater", "sortings": "sorter"}
 """Axis of a posterior's draws that people who gave such judgments have."""
 
 
-def on_sets(
-    candidates: Sequence[Candidate], choices: pd.DataFrame, rng: np.random.Generator
-) -> dict[str, SetKindResults]:
-    """Score choices among more than three items, by question."""
-    found = {}
-    for judged, left_out in judged_sets(candidates, choices):
-        scores, answers = score_question(candidates, judged, left_out, rng)
-        calibrated = "log_loss" not in scores.missing
-        found[f"{judged.kind}_{judged.question.items}"] = SetKindResults(
-            **dict(scores),
-            ceilings=set_ceilings(judged),
-            calibration=tuple(set_calibration(p, judged) for p in answers) if calibrated else None,
-        )
-    return found
-
-
-type _Kind = Literal["ratings", "sortings"]
-
-
-def on_rated[R: (RatingResults, SortingResults)](
-    kind: _Kind,
-    score: Callable[[Sequence[Candidate], pd.DataFrame, np.random.Generator], R],
+def on_rated(
+    kind: Rated,
+    score: Callable[..., RatingResults | SortingResults],
     candidates: Sequence[Candidate],
     source: JudgmentTable,
     posterior: "Posterior | None",
     rng: np.random.Generator,
-) -> R:
+    rows: Rows,
+) -> Judged:
     """Score ratings of pairs, or sortings; with a posterior, also how well it predicts them."""
     found = score(candidates, read_judgments(source, kind), rng)
-    of_posterior, missing = _predicted(kind, source, posterior, rng)
-    return found.model_copy(update={"posterior": of_posterior, "missing": found.missing | missing})
+    rows.add(kind, found, without=("participants", "objects", "pairs", "left_out", "posterior"))
+    of_posterior, why = _predicted(kind, source, posterior, rng)
+    rows.add(kind, of_posterior, model="posterior")
+    if why:
+        rows.missing[f"{kind}.posterior"] = why
+    return Judged(
+        kind=kind.removesuffix("s"),
+        judgments=getattr(found, kind),
+        participants=found.participants,
+        objects=found.objects,
+        items=found.pairs,
+        left_out={"without_features": found.left_out},
+    )
 
 
 def _predicted(
-    kind: _Kind, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
-) -> tuple[PredictedJudgments | None, dict[str, str]]:
+    kind: Rated, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
+) -> tuple[PredictedJudgments | None, str]:
     """Log-loss of the posterior's model of these judgments, or why there is none."""
     if posterior is None:
-        return None, {"posterior": "there is no posterior"}
+        return None, "there is no posterior"
     if _AXES[kind] not in posterior.tree["posterior"].dataset.coords:
-        return None, {"posterior": f"it was fitted without {kind}"}
+        return None, f"it was fitted without {kind}"
     try:
-        return predicted(posterior, kind, source, int(rng.integers(2**31))), {}
+        return predicted(posterior, kind, source, int(rng.integers(2**31))), ""
     except TwoalikeError as reason:  # of other people or objects than the fit
-        return None, {"posterior": str(reason)}
+        return None, str(reason)
 
 
 def predicted(

@@ -7,7 +7,7 @@ their names first: nothing depends on the order in which they were given.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,18 +34,19 @@ from twoalike.evaluation import (
     subset_names,
 )
 from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
-from twoalike.results._board import (
-    Board,
-    Leaderboard,
-    LeaderboardConfig,
-    Limit,
-    MeasureName,
-    RankedNetwork,
-    Standing,
+from twoalike.results._board import Leaderboard
+from twoalike.results._frame import Rows
+from twoalike.results._inputs import (
+    FEWEST_OBJECTS,
+    ManyNetworks,
+    common_objects,
+    read_people,
+    read_posterior,
+    read_ranked,
+    with_features,
 )
-from twoalike.results._evaluate import FEWEST_OBJECTS, common_objects, read_posterior, with_features
-from twoalike.results._inputs import ManyNetworks, read_people, read_ranked
-from twoalike.results._judged import check_labels, counts_of, labels_of
+from twoalike.results._judged import counts_of, with_labels
+from twoalike.results._model import Judged, networks_of
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
     Booleans,
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from twoalike.embedding import Posterior
-    from twoalike.results._model import JudgmentCounts
 
 _LEVEL = 0.95
 _CEILINGS = ("oracle", "published")
@@ -71,11 +71,16 @@ _CEILINGS = ("oracle", "published")
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """A board without its networks' ranks, and what these come from."""
+    """All networks by one measure, on all judgments or at one level."""
 
-    board: dict[str, Any]
+    measure: str
     scores: tuple[Interval, ...]
     joint: JointEstimates
+    count: int
+    level: str = ""
+    unit: str = "correlation"
+    limits: Mapping[str, Interval | float | None] = field(default_factory=dict)
+    """What scores are held against: `chance`, `best` (possible), `leave_one_out` (people)."""
 
 
 def leaderboard(
@@ -128,12 +133,6 @@ def leaderboard(
     out
         File for all results (.json).
 
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than two networks or no judgments, two networks have one name,
-        ``against`` is none of them, an input cannot be read, or they have too few objects in
-        common with each other or with the judgments.
 
     Examples
     --------
@@ -172,13 +171,20 @@ def leaderboard(
         candidates, choices, by_level, fitted, (rdm, arrangements, objects), rng, resamples, files
     )
     files |= {"objects": where} if where else {}
-    config = LeaderboardConfig(resamples=resamples, interval=_LEVEL, against=against)
-    about = provenance("leaderboard", seed=seed, inputs=files, config=config.model_dump())
-    ranked = _ranked(candidates, found, against)
-    by_name = {one.name: one for one in candidates}
-    in_order = [by_name[of.name] for of in ranked["networks"]]
-    ability = few_shot_ability(in_order, by_class, seed=seed)
-    result = Leaderboard(**about, **ranked, ability=ability)
+    config = {"resamples": resamples, "interval": _LEVEL, "against": against}
+    about = provenance("leaderboard", seed=seed, inputs=files, config=config)
+    order, reference = _rank(candidates, found, against)
+    for task in few_shot_ability([candidates[row] for row in order], by_class, seed=seed):
+        found.rows.add("ability", task)
+    result = Leaderboard(
+        **about,
+        reference=candidates[reference].name,
+        objects=found.objects,
+        networks=tuple(networks_of([candidates[row] for row in order])),
+        judged=found.judged,
+        rows=tuple(found.rows.rows),
+        missing=found.missing,
+    )
     if out is not None:
         result.save(out)
     return result
@@ -189,10 +195,9 @@ class _Found:
     """What was measured of the networks."""
 
     measured: list[_Measured]
-    judgments: tuple["JudgmentCounts", ...]
-    about: list[dict[str, Any]]
-    """Of each network: temperature, mean correlation with single persons."""
-    more: dict[str, Any]
+    judged: dict[str, Judged]
+    rows: Rows
+    missing: dict[str, str]
     objects: int
 
 
@@ -209,10 +214,7 @@ def _measure(
     """Measure all networks on every kind of judgments that was given."""
     shared = _shared_objects(candidates)
     on_choices, on_posterior, on_people = rng.spawn(3)
-    measured: list[_Measured] = []
-    judgments: list[JudgmentCounts] = []
-    about: list[dict[str, Any]] = [{} for _ in candidates]
-    more: dict[str, Any] = {"missing": {}}
+    found = _Found([], {}, Rows.of(candidates), {}, len(shared))
     if choices is not None:
         name = str(choices) if isinstance(choices, str | Path) else "choices"
         if isinstance(choices, str | Path):
@@ -221,24 +223,30 @@ def _measure(
         kinds: list[ChoiceKind] = kinds_of(table) or ["odd_one_out"]
         for kind in kinds:
             judged, left_out, _ = judgments_of(table, name, kind, shared)
-            judged = _labelled(judged, labels)
-            judgments.append(counts_of(judged, left_out))
+            judged = with_labels(judged, labels)
+            found.judged[kind] = counts_of(judged, left_out)
             scored = score_choices(candidates, judged, on_choices)
-            if len(judgments) == 1:
-                about = [{"temperature": of.temperature} for of in scored]
-            found, missing = _on_choices(scored, judged, on_choices, resamples)
-            measured += found
-            more["missing"] |= missing
+            for of in scored:
+                found.rows.add(f"{kind}.temperature", of.temperature, model=of.candidate.name)
+            found.measured.extend(_on_choices(scored, judged, on_choices, resamples, found.missing))
     if posterior is not None:
-        measured.append(_on_posterior(candidates, posterior, shared, on_posterior))
+        found.measured.append(_on_posterior(candidates, posterior, shared, on_posterior))
     rdm, _, lacking = with_features(*read_people(*people, files), shared)
     if rdm is not None:
         one, summary, means = _on_people(candidates, rdm, on_people)
         left_out = summary.left_out | ({"objects": lacking} if lacking else {})
-        more["people"] = summary.model_copy(update={"left_out": left_out})
-        measured.append(one)
-        about = [of | {"per_person": mean} for of, mean in zip(about, means, strict=True)]
-    return _Found(measured, tuple(judgments), about, more, len(shared))
+        found.judged["rdm"] = Judged(
+            kind="dissimilarity",
+            participants=summary.participants,
+            objects=summary.objects,
+            items=summary.pairs,
+            left_out=left_out,
+        )
+        found.measured.append(one)
+        found.rows.add("rdm.ceiling", summary.ceiling)
+        for candidate, mean in zip(candidates, means, strict=True):
+            found.rows.add("rdm.per_person.mean", mean, model=candidate.name, unit="correlation")
+    return found
 
 
 def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
@@ -256,15 +264,14 @@ def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
     )
 
 
-def _labelled(judged: Judgments, labels: Labels) -> Judgments:
-    check_labels(judged, labels)
-    return judged.with_labels({level: labels_of(judged, by_id) for level, by_id in labels.items()})
-
-
 def _on_choices(
-    scored: Sequence[Scored], judged: Judgments, rng: np.random.Generator, resamples: int
-) -> tuple[list[_Measured], dict[str, str]]:
-    """Measure agreement with choices and majorities, over all and in parts; what is missing."""
+    scored: Sequence[Scored],
+    judged: Judgments,
+    rng: np.random.Generator,
+    resamples: int,
+    missing: dict[str, str],
+) -> Iterator[_Measured]:
+    """Measure agreement with choices and majorities, over all and in parts."""
     on_resamples, on_ceilings, _, on_triplets = rng.spawn(4)
     limits = ceilings(judged, on_ceilings)
     boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
@@ -273,19 +280,15 @@ def _on_choices(
     named = [candidate_majority_scores(of.candidate, judged, cast) for of in scored]
     votes = _OfTriplets.of(np.stack(named), cast.sets, on_triplets, resamples)
     first = first_of(judged.number)
-    found: list[_Measured] = []
     for group, subset, rows in _parts(judged):
         part = boot.within(rows)
         of_part = limits if subset is None else (limits.groups or {})[group or ""][subset]
-        about = {"question": judged.kind, "group": group, "subset": subset}
-        found += [
-            _of_scores("accuracy", hits[:, rows], part, of_part, judged.options, about),
-            _of_scores("log_loss", losses[:, rows], part, of_part, judged.options, about),
-        ]
-        if (of_votes := votes.within(rows[first])) is not None:
-            found.append(_of_scores("majority", *of_votes, of_part, judged.options, about))
-    missing = {name: why for name, why in limits.missing.items() if name in _CEILINGS}
-    return found, missing
+        level = f"{group}: {subset}" if subset else ""
+        of_votes = votes.within(rows[first])
+        scored_by = {"accuracy": (hits[:, rows], part), "log_loss": (losses[:, rows], part)}
+        for name, scores_boot in (scored_by | ({"majority": of_votes} if of_votes else {})).items():
+            yield _of_scores(name, *scores_boot, judged.kind, level, of_part, judged.options)
+    missing |= {name: why for name, why in limits.missing.items() if name in _CEILINGS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,31 +331,30 @@ def _parts(judged: Judgments) -> Iterator[tuple[str | None, str | None, Booleans
 
 
 def _of_scores(
-    name: MeasureName,
+    name: str,
     scores: Floats,
     boot: TwoWayBootstrap,
-    limits: SubsetCeilings,
+    question: str,
+    level: str,
+    of: SubsetCeilings,
     options: int,
-    about: dict[str, Any],
 ) -> _Measured:
     """Scores of choices or triplets, (networks, n), and what they are held against."""
-    best: Interval | None = None
-    loo, chance = None, None
-    published = limits.published.leave_one_out if limits.published else None
+    published = of.published.leave_one_out if of.published else None
+    limits: dict[str, Interval | float | None]
     if name == "accuracy":
-        best, loo, chance = limits.oracle, published, 1 / options
+        limits = {"chance": 1 / options, "best": of.oracle, "leave_one_out": published}
     elif name == "log_loss":
-        best, chance = limits.entropy, float(np.log(options))
-    elif limits.majority_drawn is not None:
-        best, loo = limits.majority_drawn.accepted, published
-    if best is not None:
-        best = Interval(best.value, best.low, best.high)
-    board = {"measure": name, **about, "count": scores.shape[1], "chance": chance}
-    board |= {"best": best, "leave_one_out": loo}
-    own = [boot.interval(of) for of in scores]
+        limits = {"chance": float(np.log(options)), "best": of.entropy}
+    else:
+        drawn = of.majority_drawn
+        limits = {"best": drawn.accepted, "leave_one_out": published} if drawn else {}
+    own = [boot.interval(of_network) for of_network in scores]
     if name != "log_loss":
-        own = [of.within(0.0, 1.0) for of in own]
-    return _Measured(board, tuple(own), boot.joint(scores))
+        own = [interval.within(0.0, 1.0) for interval in own]
+    unit, count = "nats" if name == "log_loss" else "share", scores.shape[1]
+    joint = boot.joint(scores)
+    return _Measured(f"{question}.{name}", tuple(own), joint, count, level, unit, limits)
 
 
 def _dissimilarities(candidates: Sequence[Candidate], ids: Sequence[str]) -> list[Floats]:
@@ -386,8 +388,8 @@ def _on_posterior(
     joint = JointEstimates.from_covariance(
         values[:-1], total[:-1, :-1], max(len(ids) / 2 - 1, 1.0), rng
     )
-    board = {"measure": "posterior", "count": len(ids), "best": best, "chance": 0.0}
-    return _Measured(board, tuple(own), joint)
+    limits: dict[str, Interval | float | None] = {"chance": 0.0, "best": best}
+    return _Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)
 
 
 def _on_people(
@@ -398,8 +400,8 @@ def _on_people(
     own = tuple(of.spearman for of in scores)
     values = np.array([of.value for of in own])
     joint = JointEstimates.from_covariance(values, covariance, _freedom(people), rng)
-    board = {"measure": "rdm", "count": people.objects, "chance": 0.0}
-    return _Measured(board, own, joint), people, [of.per_person.mean for of in scores]
+    found = _Measured("rdm.spearman", own, joint, people.objects, limits={"chance": 0.0})
+    return found, people, [of.per_person.mean for of in scores]
 
 
 def _freedom(people: People) -> float:
@@ -410,70 +412,41 @@ def _freedom(people: People) -> float:
     return max(groups - 1, 1.0)
 
 
-def _ranked(candidates: Sequence[Candidate], found: _Found, against: str | None) -> dict[str, Any]:
-    """Fields of :class:`Leaderboard` beside its provenance."""
-    first = found.measured[0].joint.values  # never the log-loss
-    order = np.argsort(-first, kind="stable").tolist()
+def _rank(
+    candidates: Sequence[Candidate], found: _Found, against: str | None
+) -> tuple[list[int], int]:
+    """Order the networks by the first measure, and add every score with its rank to the rows."""
+    order = np.argsort(-found.measured[0].joint.values, kind="stable").tolist()  # no log-loss
     names = [one.name for one in candidates]
     reference = order[0] if against is None else names.index(against)
-    networks = [
-        RankedNetwork(
-            name=candidates[row].name,
-            role="model",
-            similarity=candidates[row].similarity,
-            features=dict(candidates[row].features.meta),
-            objects=len(candidates[row].features.ids),
-            **found.about[row],
-        )
-        for row in order
-    ]
-    boards = [
-        _board(of, names, order, reference, named=against is not None) for of in found.measured
-    ]
-    return {
-        "reference": names[reference],
-        "objects": found.objects,
-        "networks": tuple(networks),
-        "judgments": found.judgments,
-        "boards": tuple(boards),
-        **found.more,
-    }
+    for of in found.measured:
+        _add(of, names, order, reference, found.rows, named=against is not None)
+    return order, reference
 
 
-def _board(
-    of: _Measured, names: Sequence[str], order: Sequence[int], reference: int, *, named: bool
-) -> Board:
-    """One measure with differences to the reference and ranks, networks in their order."""
+def _add(
+    of: _Measured,
+    names: Sequence[str],
+    order: Sequence[int],
+    reference: int,
+    rows: Rows,
+    *,
+    named: bool,
+) -> None:
+    """Add one measure with differences to the reference and ranks, networks in their order."""
     every = of.joint.compare(level=_LEVEL)
     compared = of.joint.compare(reference, _LEVEL) if named else every
-    ranks = every.ranks(high_is_good=of.board["measure"] != "log_loss")
-    standings = []
+    ranks = every.ranks(high_is_good=not of.measure.endswith("log_loss"))
+    about: dict[str, Any] = {"level": of.level, "n": of.count}
+    for limit, value in of.limits.items():
+        rows.add(f"{of.measure}.{limit}", value, unit=of.unit, **about)
     for row in order:
-        gain, half = (float(x[row, reference]) for x in (compared.difference, compared.half))
-        other = row != reference
-        standings.append(
-            Standing(
-                name=names[row],
-                score=of.scores[row],
-                difference=Interval(gain, gain - half, gain + half) if other else None,
-                p=float(compared.p[row, reference]) if other else None,
-                best_rank=ranks[row][0],
-                worst_rank=ranks[row][1],
-                above=_above(of.scores[row].value, of.board),
-            )
-        )
-    return Board(**of.board, networks=tuple(standings))
-
-
-def _above(score: float, board: Mapping[str, Any]) -> Limit | None:
-    """Find what a score lies above: the best possible one, or people's agreement."""
-    sign = -1 if board["measure"] == "log_loss" else 1
-    limits: tuple[tuple[Limit, str], ...] = (
-        ("best possible", "best"),
-        ("leave-one-out", "leave_one_out"),
-    )
-    for name, field in limits:
-        found = board.get(field)
-        if found is not None and sign * score > sign * found.value:
-            return name
-    return None
+        model: dict[str, Any] = {"model": names[row], **about}
+        rows.add(of.measure, of.scores[row], unit=of.unit, **model)
+        if row != reference:
+            gain, half = (float(x[row, reference]) for x in (compared.difference, compared.half))
+            difference = Interval(gain, gain - half, gain + half)
+            rows.add(f"{of.measure}.difference", difference, unit=of.unit, **model)
+            rows.add(f"{of.measure}.p", float(compared.p[row, reference]), **model)
+        for name, rank in zip(("best_rank", "worst_rank"), ranks[row], strict=True):
+            rows.add(f"{of.measure}.{name}", int(rank), **model)

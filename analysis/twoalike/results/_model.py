@@ -1,52 +1,24 @@
-"""``results.json`` and ``transfer.json`` as models: what ``evaluate`` and ``transfer`` measure.
+"""Files of results: a header, and the rows of one long frame."""
 
-Each part is declared beside the function that measures it; :class:`Results` puts them together. A
-key that a file lacks (it may be of an older version) stays absent when the file is written again.
-"""
-
-from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, model_validator
+from pydantic import model_validator
 
-from twoalike.calibration import SetCalibration, Uncertainty
-from twoalike.ceilings import Ceilings, MajorityAgreement, SetCeilings
-from twoalike.choice import ChoiceKind
-from twoalike.evaluation import (
-    ChoiceScores,
-    Count,
-    Measured,
-    Nats,
-    People,
-    PeopleScores,
-    PersonScores,
-    Quantity,
-    RatingResults,
-    SetResults,
-    Share,
-    SortingResults,
-    SubsetScores,
-)
-from twoalike.results._tables import (
-    SummaryTable,
-    as_html,
-    both_sides,
-    likeness,
-    results_tables,
-    transfer_tables,
-)
-from twoalike.rsa import Structure
-from twoalike.study import Booleans, TwoalikeError, check_content, read_json, write_json
-from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
+from twoalike.evaluation import Candidate, Count, Interval
+from twoalike.results._frame import COLUMNS, WHOLE, Row, model_of, named
+from twoalike.study import Booleans, Content, TwoalikeError, check_content, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from twoalike.results._views import View
 
-class InputFile(Measured):
+
+class InputFile(Content):
     """A file that the results were made from."""
 
     file: str
@@ -55,76 +27,58 @@ class InputFile(Measured):
     """Checksum of the content."""
 
 
-class Saved(Measured):
-    """Results in a file that says how they were made."""
+class Network(Content):
+    """A network as it was scored, or a part of its vector."""
 
-    command: ClassVar[str]
+    model: str
+    """Network."""
+    representation: str = WHOLE
+    """Part of its vector; `vector` for all of it."""
+    role: str = "model"
+    """`model`, or `ceiling`: the embedding of the simulated observer itself."""
+    similarity: str
+    """How similarities come from features: cosine, raw-cosine or dot."""
+    objects: Count | None = None
+    """Objects that it has features of."""
+    features: dict[str, Any] = {}
+    """Provenance of its features."""
 
-    schema_version: Literal[0, 1] = 0
-    """Version of the form of the file."""
+    @property
+    def name(self) -> str:
+        """Network and part of its vector, in one word."""
+        return named(self.model, self.representation)
+
+
+class Judged(Content):
+    """The judgments of one kind that networks were scored on."""
+
     kind: str
-    """What the file is."""
-    twoalike_version: str
-    """Version of twoalike that wrote it."""
-    seed: Any
-    """Seed that makes the same results again."""
-    inputs: dict[str, InputFile]
-    """Files it was made from, by role."""
-    config: dict[str, Any]
-    """Resolved settings."""
+    """One judgment, in words."""
+    question: str = ""
+    """What was asked, in words, where sets have more than three items."""
+    judgments: Count | None = None
+    """Judgments scored."""
+    participants: Count
+    """Participants."""
+    objects: Count | None = None
+    """Objects."""
+    items: Count | None = None
+    """Different triplets, sets or pairs."""
+    left_out: dict[str, Count] = {}
+    """Judgments, participants or objects not scored here, by reason."""
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a file that :meth:`save` wrote."""
-        kind = get_args(cls.model_fields["kind"].annotation)[0]
-        content = read_json(Path(path), kind)
-        return check_content(content, cls, path, f"Make it again with: twoalike {cls.command}")
-
-    def save(self, path: str | Path) -> None:
-        """Write the file (.json), all or nothing."""
-        write_json(Path(path), self.as_dict())
-
-    def as_dict(self) -> dict[str, Any]:
-        """Content of the file as plain dictionaries and lists."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
-    def provenance(self) -> dict[str, Any]:
-        """How the results were made: version, seed, inputs and settings."""
-        return self.model_dump(mode="json", include=set(Saved.model_fields))
-
-    def to_frame(self) -> "pd.DataFrame":
-        """Every estimate in a row: where it is, of which network, and its interval.
-
-        Returns
-        -------
-        Columns ``network`` (empty where it is of people), ``measure`` (keys in the file),
-        ``value``, ``low``, ``high`` (missing where there is no interval) and ``unit``.
-        """
-        import pandas as pd
-
-        rows: list[tuple[Any, ...]] = []
-        for name in [key for key in type(self).model_fields if key not in Saved.model_fields]:
-            rows += _estimates(getattr(self, name), "", (name,), self._networks())
-        columns = ["network", "measure", "value", "low", "high", "unit"]
-        return pd.DataFrame(rows, columns=columns)
-
-    def tables(self) -> list[SummaryTable]:
-        """Tables of the main figures, as the command shows them."""
-        raise NotImplementedError
-
-    def _networks(self) -> tuple[str, ...]:
-        """Names of the networks, in order, where a part does not repeat them."""
-        return ()
-
-    def __str__(self) -> str:
-        """Return what ``repr`` returns."""
-        return repr(self)
-
-    def _repr_html_(self) -> str:
-        return "".join(map(as_html, self.tables()))
+    def sentence(self) -> str:
+        """How many choices of how many were scored; empty where all were."""
+        lacking = self.left_out.get("without_features", 0)
+        if not lacking or self.judgments is None:
+            return ""
+        return (
+            f"{self.judgments:,} of {self.judgments + lacking:,} choices were scored: those of "
+            "objects that all networks have features of."
+        )
 
 
-class Seen(Measured):
+class Seen(Content):
     """Judgments that what is scored was fitted to, itself or what taught it."""
 
     judgments: Count
@@ -145,13 +99,7 @@ class Seen(Measured):
         *,
         exclude: bool,
     ) -> "tuple[Seen, pd.DataFrame]":
-        """Count the judgments that each was fitted to, (n,), and leave them out if asked to.
-
-        Raises
-        ------
-        TwoalikeError
-            If they are to be left out, and there is no record of them or nothing else is left.
-        """
+        """Count the judgments that each was fitted to, (n,), and leave them out if asked to."""
         known = {name: seen for name, seen in by.items() if seen is not None}
         every = np.logical_or.reduce([np.zeros(len(table), dtype=bool), *known.values()])
         unknown = bool(by) and not known
@@ -189,122 +137,136 @@ class Seen(Measured):
         return f"In-sample: {fitted}, of which scores are no test on new ones."
 
 
-class Network(Measured):
-    """A network as it was scored."""
+class Saved(Content):
+    """Results: how they were made, what they are of, and every figure in a row."""
 
-    name: str
-    """Network."""
-    role: str
-    """`model`, or `ceiling`: the embedding of the simulated observer itself."""
-    similarity: str
-    """How similarities come from features: cosine, raw-cosine or dot."""
-    features: dict[str, Any] = {}
-    """Provenance of its features."""
+    command: ClassVar[str]
 
+    schema_version: Literal[0, 1] = 0
+    """Version of the form of the file."""
+    kind: str
+    """What the file is."""
+    twoalike_version: str
+    """Version of twoalike that wrote it."""
+    seed: Any
+    """Seed that makes the same results again."""
+    inputs: dict[str, InputFile]
+    """Files it was made from, by role."""
+    config: dict[str, Any]
+    """Resolved settings."""
+    networks: tuple[Network, ...] = ()
+    """Networks; the first is the one that the others are compared with."""
+    judged: dict[str, Judged] = {}
+    """Question or kind of judgments -> how many were scored."""
+    seen: dict[str, Seen] = {}
+    """Kind of judgments -> how many of them networks or the posterior were fitted to."""
+    missing: dict[str, str] = {}
+    """Part or figure -> why there is none."""
+    rows: tuple[Row, ...]
+    """Every figure."""
 
-class ModelScores(ChoiceScores, Network):
-    """One network, and its agreement with people."""
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        names = [network.name for network in self.networks]
+        if len(set(names)) < len(names):
+            raise ValueError("two networks have one name")
+        if strange := {row.name for row in self.rows} - {*names, "", "posterior"}:
+            raise ValueError(f"rows of {min(strange)!r}, which is not among the networks")
+        return self
 
-    rdm: PeopleScores | None
-    """Rank correlation with people's dissimilarities."""
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file that :meth:`save` wrote."""
+        kind = get_args(cls.model_fields["kind"].annotation)[0]
+        content = read_json(Path(path), kind)
+        return check_content(content, cls, path, f"Make it again with: twoalike {cls.command}")
 
+    def save(self, path: str | Path) -> None:
+        """Write the file (.json), all or nothing."""
+        write_json(Path(path), self.as_dict())
 
-class Chance(Measured):
-    """What guessing scores."""
+    def as_dict(self) -> dict[str, Any]:
+        """Content of the file as plain dictionaries and lists."""
+        return self.model_dump(mode="json")
 
-    accuracy: Share
-    """1/3, of anchored choices 1/2."""
-    log_loss: Nats
-    """Log 3, of anchored choices log 2."""
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """Every figure in a row: measure, representation, model, level, value, low, high, unit, n.
 
+        Examples
+        --------
+        >>> frame = results.frame  # doctest: +SKIP
+        >>> frame[frame["measure"] == "odd_one_out.accuracy"]  # doctest: +SKIP
+        """
+        return frame_of(self.rows)
 
-class JudgmentCounts(Measured):
-    """The choices that networks were scored on."""
+    @cached_property
+    def _places(self) -> dict[tuple[str, str, str], Row]:
+        return {(row.measure, row.name, row.level): row for row in self.rows}
 
-    kind: ChoiceKind = "odd_one_out"
-    """What was asked: the odd one of three, or which of two is more like a reference."""
-    choices: Count
-    """Choices scored."""
-    participants: Count
-    """Participants."""
-    objects: Count
-    """Objects."""
-    triplets: Count | None = None
-    """Different triplets."""
-    left_out: dict[str, Count] = {}
-    """Choices not scored here, by reason; those of the other kind are scored apart."""
-    chance: Chance
-    """What guessing scores."""
+    def at(self, measure: str, name: str = "", level: str = "") -> Row | None:
+        """Find a figure by its measure, model and level; None where it was not measured."""
+        return self._places.get((measure, name, level))
+
+    def estimate(self, measure: str, name: str = "", level: str = "") -> Interval | None:
+        """Find a figure with its interval; without one, the ends are equal to it."""
+        row = self.at(measure, name, level)
+        if row is None:
+            return None
+        low, high = (row.value if end is None else end for end in (row.low, row.high))
+        return Interval(row.value, low, high)
+
+    def levels(self, measure: str, name: str | None = None) -> list[str]:
+        """Levels of a measure, of one model or of any, in their order."""
+        found = (row for row in self.rows if row.measure == measure and name in (None, row.name))
+        return list(dict.fromkeys(row.level for row in found if row.level))
+
+    def has(self, start: str) -> bool:
+        """Whether there is a figure of a part, by the start of the measure."""
+        return any(row.measure.startswith(f"{start}.") for row in self.rows)
 
     @property
-    def name(self) -> str:
-        """Kind of the choices in words."""
-        return self.kind.replace("_", "-")
+    def names(self) -> tuple[str, ...]:
+        """Names of the networks, in order."""
+        return tuple(network.name for network in self.networks)
 
-    def sentence(self) -> str:
-        """How many choices of how many were scored; empty where all were."""
-        lacking = self.left_out.get("without_features", 0)
-        if not lacking:
-            return ""
-        return (
-            f"{self.choices:,} of {self.choices + lacking:,} choices were scored: those of objects "
-            "that all networks have features of."
-        )
+    def titled(self, kind: str, title: str) -> str:
+        """Title of a table of judgments of one kind, which says if it is in-sample."""
+        return self.seen[kind].titled(title) if kind in self.seen else title
 
+    def provenance(self) -> dict[str, Any]:
+        """How the results were made: version, seed, inputs and settings."""
+        named_keys = {"schema_version", "kind", "twoalike_version", "seed", "inputs", "config"}
+        return self.model_dump(mode="json", include=named_keys)
 
-class AgreementParts(Measured):
-    """Agreement of one network with people, in parts."""
+    def tables(self) -> "list[View]":
+        """Tables of the main figures, as the command shows them."""
+        raise NotImplementedError
 
-    participants: dict[str, PersonScores] | None = None
-    """Participant -> scores; null where participants are not told apart."""
-    categories: dict[str, dict[str, SubsetScores]]
-    """Level of labels -> category -> scores of the choices in which it occurs."""
-    majority: MajorityAgreement
-    """Against majorities, as published."""
+    def __str__(self) -> str:
+        """Return what ``repr`` returns."""
+        return repr(self)
 
-
-class KindResults(Measured):
-    """What was measured on the choices of one kind."""
-
-    judgments: JudgmentCounts
-    """Choices that networks were scored on."""
-    models: tuple[ChoiceScores, ...]
-    """Agreement of each network, in the order of `models`."""
-    agreement: tuple[AgreementParts, ...]
-    """Agreement in parts, of each network in the order of `models`."""
-    ceilings: Ceilings
-    """How well any model could agree."""
-    uncertainty: Uncertainty
-    """Calibration, and uncertainty of models and people."""
+    def _repr_html_(self) -> str:
+        return "".join(table.to_html() for table in self.tables())
 
 
-class SetKindResults(SetResults):
-    """What was measured on the choices that answer one question about larger sets."""
+def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Make the long frame of some rows."""
+    import pandas as pd
 
-    ceilings: SetCeilings | None = None
-    """How well any model could answer."""
-    calibration: tuple[SetCalibration, ...] | None = None
-    """Of each network, in the order of `models`; null where there is one set only."""
-
-
-class ScoringConfig(Measured):
-    """How networks were scored."""
-
-    resamples: Count
-    """Bootstrap resamples for the scores on choices."""
-    interval: Share | None = None
-    """Share of the resamples inside an interval."""
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    numbers = dict.fromkeys(("value", "low", "high"), "float64")
+    return pd.DataFrame(columns).astype({**numbers, "n": "Int64"})
 
 
 class Results(Saved):
     """What ``evaluate`` measures of networks and of people.
 
-    A part whose inputs were not given is None, and ``missing`` says what it needs.
-
     Examples
     --------
     >>> results = Results.load("derived/results.json")  # doctest: +SKIP
-    >>> results.models[0].accuracy.value  # doctest: +SKIP
+    >>> results.at("odd_one_out.accuracy", "aligned").value  # doctest: +SKIP
     0.512
     """
 
@@ -312,137 +274,32 @@ class Results(Saved):
 
     kind: Literal["results"] = "results"
     """What the file is."""
-    config: ScoringConfig  # type: ignore[assignment]
-    """How networks were scored."""
-    models: tuple[ModelScores, ...]
-    """Networks; the first is the one that the others are compared with."""
-    judgments: JudgmentCounts | None
-    """Choices that networks were scored on."""
-    rdm: People | None
-    """People's dissimilarities."""
-    agreement: tuple[AgreementParts, ...] | None = None
-    """Agreement in parts, of each network in the order of `models`."""
-    ceilings: Ceilings | None = None
-    """How well any model could agree."""
-    uncertainty: Uncertainty | None = None
-    """Calibration, and uncertainty of models and people."""
-    structure: Structure | None = None
-    """Similarity structure."""
-    transfer: Transfer | None = None
-    """What else the features are good for."""
-    ability: tuple[TransferMeasure, ...] = ()
-    """Few-shot classification by nearest class means, beside the likeness to people."""
-    anchored: KindResults | None = None
-    """Anchored choices, where networks were scored on odd-one-out choices as well."""
-    sets: dict[str, SetKindResults] = {}
-    """Choices among more than three items, by question and number of items."""
-    ratings: RatingResults | None = None
-    """Ratings of pairs."""
-    sortings: SortingResults | None = None
-    """Sortings into piles."""
-    missing: dict[str, str] = {}
-    """Part -> why it is null."""
-    seen: dict[str, Seen] = {}
-    """Kind of judgments -> how many of them networks or the posterior were fitted to."""
 
-    def titled(self, kind: str, title: str) -> str:
-        """Title of a table of judgments of one kind, which says if it is in-sample."""
-        return self.seen[kind].titled(title) if kind in self.seen else title
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """Questions of choices among three items that were scored."""
+        return tuple(name for name in ("odd_one_out", "anchored") if name in self.judged)
 
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        for part in self._misfits():
-            raise ValueError(f"{part} does not fit the models")
-        return self
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Questions of choices among more items that were scored."""
+        others = (*self.questions, "rdm", "ratings", "sortings")
+        return tuple(name for name in self.judged if name not in others)
 
-    def _misfits(self) -> Iterator[str]:
-        """Parts that are of other networks, or that lack something of a network."""
-        names = set(self._networks())
-        if len(names) < len(self.models) or not (names or self.rdm):
-            yield "the list of names"
-            return
-        if self.anchored and len(self.anchored.models) != len(self.models):
-            yield "anchored"
-        if any(
-            len(part) != len(self.models)
-            for of in self.sets.values()
-            for part in (of.models, of.calibration)
-            if part is not None
-        ):
-            yield "sets"
-        for name, found in (("ratings", self.ratings), ("sortings", self.sortings)):
-            if found and len(found.models) != len(self.models):
-                yield name
-        if self.judgments:
-            yield from self._misfitting_scores()
-        if self.rdm and any(model.rdm is None for model in self.models):
-            yield "rdm"
-        if self.agreement is not None and not self._agreement_fits(self.agreement):
-            yield "agreement"
-        if self.uncertainty and len(self.uncertainty.models) != len(self.models):
-            yield "uncertainty"
-        if self.structure and not {of.name for of in self.structure.models} <= names:
-            yield "structure"
-        measures = self.transfer.measures if self.transfer else ()
-        if not {of.name for measure in measures for of in measure.models} <= names:
-            yield "transfer"
-
-    def _misfitting_scores(self) -> Iterator[str]:
-        first, *others = self.models
-        if any(None in (m.accuracy, m.log_loss, m.temperature) for m in self.models):
-            yield "judgments"
-        if any(m.difference is None or m.difference.accuracy is None for m in others):
-            yield "difference"
-        for group, subsets in first.groups.items():
-            if any(not subsets.keys() <= model.groups.get(group, {}).keys() for model in others):
-                yield "groups"
-
-    def _agreement_fits(self, parts: tuple[AgreementParts, ...]) -> bool:
-        return len(parts) == len(self.models) and all(
-            labels.keys() <= part.categories.get(level, {}).keys()
-            for part in parts
-            for level, labels in parts[0].categories.items()
-        )
-
-    def by_kind(self) -> "tuple[Results, ...]":
-        """Results of each kind of choices, with one kind in each; the first keeps all the rest."""
-        if self.anchored is None:
-            return (self,)
-        first = self.model_copy(update={"anchored": None})
-        scores = zip(self.models, self.anchored.models, strict=True)
-        parts = dict(self.anchored) | {
-            "models": tuple(model.model_copy(update=dict(of)) for model, of in scores),
-            **dict.fromkeys(("rdm", "structure", "transfer", "ratings", "sortings")),
-            "sets": {},
-        }
-        return first, first.model_copy(update=parts)
-
-    def both_sides(self) -> SummaryTable:
-        """Likeness and few-shot ability, a row each vector; only where there is ``ability``."""
-        return both_sides(likeness(self), self.ability)
-
-    def tables(self) -> list[SummaryTable]:
+    def tables(self) -> "list[View]":
         """Tables of the main figures, as ``twoalike evaluate`` shows them."""
-        return results_tables(self)
+        from twoalike.results._views import results_tables
 
-    def _networks(self) -> tuple[str, ...]:
-        return tuple(model.name for model in self.models)
+        return results_tables(self)
 
     def __repr__(self) -> str:
         """Networks and judgments in one line."""
-        parts = [
-            name
-            for name in (
-                *("judgments", "sets", "rdm", "ratings", "sortings"),
-                *("structure", "transfer"),
-            )
-            if getattr(self, name)
-        ]
-        of = "; ".join(", ".join(each) for each in (self._networks(), parts) if each)
+        parts = [*self.judged, *(part for part in ("structure", "transfer") if self.has(part))]
+        of = "; ".join(", ".join(each) for each in (self.names, parts) if each)
         return f"<Results: {of}>"
 
 
-class TransferResults(Saved, Transfer):
+class TransferResults(Saved):
     """What ``transfer`` measures of networks."""
 
     command: ClassVar[str] = "transfer"
@@ -450,56 +307,28 @@ class TransferResults(Saved, Transfer):
     kind: Literal["transfer"] = "transfer"
     """What the file is."""
 
-    def tables(self) -> list[SummaryTable]:
+    def tables(self) -> "list[View]":
         """Tables of all measures, as ``twoalike transfer`` shows them."""
+        from twoalike.results._views import transfer_tables
+
         return transfer_tables(self)
 
     def __repr__(self) -> str:
         """Networks and measures in one line."""
-        names = [of.name for of in self.measures[0].models] if self.measures else []
-        kinds = dict.fromkeys(of.measure for of in self.measures)
-        return f"<TransferResults: {', '.join(names)}; {', '.join(kinds)}>"
+        kinds = dict.fromkeys(row.measure.split(".")[1] for row in self.rows if row.level)
+        return f"<TransferResults: {', '.join(self.names)}; {', '.join(kinds)}>"
 
 
-def quantity_of(annotation: Any) -> Quantity | None:
-    """Find the unit and range that the type of a field declares."""
-    if isinstance(annotation, Quantity):
-        return annotation
-    parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
-    return next(filter(None, map(quantity_of, parts)), None)
-
-
-def _estimates(
-    value: Any, network: str, keys: tuple[str, ...], names: tuple[str, ...], unit: str = ""
-) -> Iterator[tuple[str, str, float, float | None, float | None, str]]:
-    """Rows of :meth:`Saved.to_frame` for whatever ``value`` holds."""
-    where = ".".join(keys)
-    if isinstance(value, BaseModel):
-        network = getattr(value, "name", network)
-        if isinstance(value, TransferMeasure):
-            about = (value.measure, value.level, value.subclasses, value.shots)
-            keys = (*keys, *(str(part) for part in about if part is not None))
-        if isinstance(value, TransferScore | TransferDifference):  # its interval is its own fields
-            yield network, where, value.value, value.low, value.high, unit
-            gain = value.difference if isinstance(value, TransferScore) else None
-            yield from _estimates(gain, network, (*keys, "difference"), names)
-            return
-        for name, field in type(value).model_fields.items():
-            declared = field.metadata[-1:] or [field.annotation]
-            quantity = quantity_of(declared[0])
-            found = quantity.unit if quantity else ""
-            yield from _estimates(getattr(value, name), network, (*keys, name), names, found)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _estimates(inner, network, (*keys, str(name)), names, unit)
-    elif isinstance(value, tuple):
-        by_network = keys[-1] in ("agreement", "models", "calibration") and len(names) == len(value)
-        for inner, name in zip(value, names if by_network else [network] * len(value), strict=True):
-            if isinstance(inner, BaseModel):
-                yield from _estimates(inner, name, keys, names, unit)
-    elif hasattr(value, "value"):
-        yield network, where, value.value, value.low, value.high, unit
-    elif is_dataclass(value):
-        yield from _estimates(vars(value), network, keys, names, unit)
-    elif isinstance(value, float):
-        yield network, where, value, None, None, unit
+def networks_of(candidates: Sequence[Candidate]) -> Iterator[Network]:
+    """Describe networks for the header."""
+    for one in candidates:
+        model, representation = model_of(one)
+        meta = {name: value for name, value in one.features.meta.items() if name != "judged"}
+        yield Network(
+            model=model,
+            representation=representation,
+            role=one.role,
+            similarity=one.similarity,
+            objects=len(one.features.ids),
+            features=meta,
+        )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.calibration import CalibrationError, binned, error_of
-from twoalike.choice import Question, SetKind, expected_accuracy, log_loss
+from twoalike.choice import Question, expected_accuracy, log_loss
 from twoalike.embedding import (
     Posterior,
     PosteriorSource,
@@ -26,9 +26,7 @@ from twoalike.embedding import (
 from twoalike.evaluation import (
     Count,
     Interval,
-    Measured,
     PersonScores,
-    PredictedJudgments,
     SubsetScores,
     TwoWayBootstrap,
     by_participant,
@@ -45,9 +43,10 @@ from twoalike.judgments import (
     read_judgments,
     set_choices,
 )
-from twoalike.results._judged import predicted
-from twoalike.results._model import Chance, Saved, Seen
-from twoalike.results._tables import SummaryTable, scores_tables
+from twoalike.results._frame import Rows
+from twoalike.results._judged import add_chance, predicted
+from twoalike.results._model import Judged, Saved, Seen
+from twoalike.results._views import View, scores_tables
 from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, check_output
 from twoalike.study import provenance as made_from
 from twoalike.tables import Labels, LabelSource, read_labels
@@ -75,34 +74,6 @@ class ScoredPerson(PersonScores):
     """Of the most probable answer, in ten bins of equal width."""
 
 
-class ScoredChoices(Measured):
-    """Scores of a posterior on the choices that answer one question."""
-
-    question: SetKind
-    """What was asked."""
-    items: Count
-    """Items of a set."""
-    known_people: Count
-    """Participants who were predicted by their own noise and weights."""
-    new_people: Count
-    """Participants who were predicted as new people; those without a name count as one."""
-    objects: Count
-    """Objects."""
-    chance: Chance
-    """What guessing scores."""
-    scores: ScoredPart
-    """Over all choices."""
-    groups: dict[str, dict[str, ScoredPart]]
-    """Scores by known and new people, where there are both, and by level or level of labels."""
-    participants: dict[str, ScoredPerson] | None
-    """Participant -> scores; null where participants are not told apart."""
-
-    @property
-    def label(self) -> str:
-        """What was asked, in words."""
-        return Question(self.question, self.items).label
-
-
 class Scores(Saved):
     """How well a posterior predicts judgments, as :func:`score` measures it."""
 
@@ -110,26 +81,19 @@ class Scores(Saved):
 
     kind: Literal["scores"] = "scores"
     """What the file is."""
-    choices: tuple[ScoredChoices, ...] = ()
-    """Choices, by what was asked."""
-    ratings: PredictedJudgments | None = None
-    """Ratings of pairs."""
-    sortings: PredictedJudgments | None = None
-    """Sortings into piles."""
     left_out: dict[str, dict[str, Count]] = {}
     """Kind of judgments -> reason -> judgments that were not scored."""
-    seen: dict[str, Seen] = {}
-    """Kind of judgments -> how many of them the posterior was fitted to."""
 
-    def tables(self) -> list[SummaryTable]:
+    def tables(self) -> list[View]:
         """Tables of the main figures, as ``twoalike score`` shows them."""
         return scores_tables(self)
 
     def __repr__(self) -> str:
         """Kinds of judgments, and main figures of choices."""
-        parts = [f"{of.label}: accuracy {of.scores.accuracy.value:.3f}" for of in self.choices] + [
-            name for name in ("ratings", "sortings") if getattr(self, name)
-        ]
+        parts = []
+        for name, judged in self.judged.items():
+            row = self.at(f"{name}.accuracy", "posterior")
+            parts.append(f"{judged.kind}: accuracy {row.value:.3f}" if row else name)
         return f"<Scores: {'; '.join(parts)}>"
 
 
@@ -187,10 +151,6 @@ def score(
     -------
     The scores; ``seen`` says how many of the judgments the posterior was fitted to.
 
-    Raises
-    ------
-    TwoalikeError
-        If a table cannot be read, or no judgment is left to score.
     """
     if out is not None:
         check_output(Path(out))
@@ -208,26 +168,35 @@ def score(
     files = {kind: Path(one) for kind, one in tables.items() if isinstance(one, str | Path)}
     inputs: dict[str, Path] = {**files} | ({} if fit.path is None else {"posterior": fit.path})
     by_level = read_labels(labels, inputs)
-    parts: dict[str, Any] = {"left_out": {}, "seen": {}}
+    rows, judged = Rows({}), dict[str, Judged]()
+    about: dict[str, Any] = {"left_out": {}, "seen": {}, "judged": judged}
     for kind, source in tables.items():
         table = read_judgments(source, kind)
         scored = is_scored(table)
-        parts["left_out"][kind] = {"practice_or_catch": int((~scored).sum())}
+        about["left_out"][kind] = {"practice_or_catch": int((~scored).sum())}
         table = table[scored]
         _refuse_none(len(table), kind, "judgments of main or repeated trials")
         seen = seen_judgments(fit, table, kind, files.get(kind))
-        parts["seen"][kind], table = Seen.of(table, {"posterior": seen}, kind, exclude=exclude_seen)
+        about["seen"][kind], table = Seen.of(table, {"posterior": seen}, kind, exclude=exclude_seen)
         if kind == "choices":
-            lot = _Lot(fit.thinned(MOST_DRAWS), by_level, people, seed, resamples)
-            parts["choices"] = lot.score(table, parts["left_out"][kind])
+            lot = _Lot(fit.thinned(MOST_DRAWS), by_level, people, seed, resamples, rows)
+            judged |= lot.score(table, about["left_out"][kind])
         else:
-            parts[kind] = predicted(fit, kind, table, seed, fitted=False)
+            found = predicted(fit, kind, table, seed, fitted=False)
+            rows.add(kind, found, model="posterior")
+            n = len(table["participant"].unique())
+            judged[kind] = Judged(kind=kind, judgments=found.judgments, participants=n)
     config = {"people": people, "resamples": resamples, "interval": 0.95}
-    about = made_from("scores", seed=seed, inputs=inputs, config=config)
-    found = Scores(**about, **parts)
+    made = made_from("scores", seed=seed, inputs=inputs, config=config)
+    scores = Scores(**made, **about, rows=tuple(rows.rows))
     if out is not None:
-        found.save(out)
-    return found
+        scores.save(out)
+    return scores
+
+
+def name_of(question: Question) -> str:
+    """Name a question in measures, as ``evaluate`` does."""
+    return question.kind if question.items == 3 else f"{question.kind}_{question.items}"  # noqa: PLR2004
 
 
 def _refuse_none(n: int, kind: str, expected: str) -> None:
@@ -301,8 +270,9 @@ class _Lot:
     people: Whom
     seed: int
     resamples: int
+    rows: Rows
 
-    def score(self, table: pd.DataFrame, left_out: dict[str, int]) -> tuple[ScoredChoices, ...]:
+    def score(self, table: pd.DataFrame, left_out: dict[str, int]) -> dict[str, Judged]:
         """Score the choices of a table by question; ``left_out`` gets the counts."""
         judge, names = participant_index(table)
         own = pd.Index(self.posterior.participants).get_indexer(pd.Index(names))
@@ -310,7 +280,7 @@ class _Lot:
             own = np.full_like(own, -1)
         asked, ids = set_choices(table)
         place = pd.Index(self.posterior.ids).get_indexer(pd.Index(ids))
-        found = []
+        found = {}
         left_out |= {"unknown_objects": 0, "new_people": 0}
         for of in asked:
             items, who = place[of.items], judge[of.rows]
@@ -322,11 +292,12 @@ class _Lot:
             if known.any():
                 levels = table["level"].iloc[of.rows[known]]
                 shown = (items[known], of.answer[known], who[known])
-                found.append(self._question(of.question, *shown, own, names, levels))
+                judged = self._question(of.question, *shown, own, names, levels)
+                found[name_of(of.question)] = judged
         expected = f"choices among the {len(self.posterior.ids)} objects of the posterior"
         by = " by its participants" if self.people == "known" else ""
         _refuse_none(len(found), "choices", expected + by)
-        return tuple(found)
+        return found
 
     def _question(
         self,
@@ -337,7 +308,7 @@ class _Lot:
         own: Integers,
         names: Sequence[str],
         levels: "pd.Series[str]",
-    ) -> ScoredChoices:
+    ) -> Judged:
         """Predict and score choices: object indices (n, k), answers, judges and levels, (n,)."""
         (p,) = set_probabilities(
             self.posterior, items, question, lapse=True, participants=own[judge]
@@ -356,16 +327,24 @@ class _Lot:
         }
         there = np.unique(judge)
         told_apart = [names[row] for row in there] != ["unknown"]
-        return ScoredChoices(
-            question=question.kind,
-            items=question.items,
-            known_people=int((own[there] >= 0).sum()),
-            new_people=int((own[there] < 0).sum()),
+        counts = {"known_people": int((own[there] >= 0).sum())}
+        counts["new_people"] = len(there) - counts["known_people"]
+        name, n = name_of(question), len(answer)
+        everyone = predicted.by_person(names, own >= 0, number) if told_apart else None
+        add_chance(self.rows, name, question.chance, n)
+        for measure, part in (
+            (name, predicted.part(np.ones(n, dtype=bool))),
+            (name, groups),
+            (f"{name}.participants", everyone),
+            *((f"{name}.{key}", count) for key, count in counts.items()),
+        ):
+            self.rows.add(measure, part, model="posterior", n=n)
+        return Judged(
+            kind="choice",
+            question=question.label,
+            judgments=n,
+            participants=len(there),
             objects=len(np.unique(items)),
-            chance=Chance(accuracy=question.chance, log_loss=float(-np.log(question.chance))),
-            scores=predicted.part(np.ones(len(answer), dtype=bool)),
-            groups=groups,
-            participants=predicted.by_person(names, own >= 0, number) if told_apart else None,
         )
 
     def _groups(

@@ -1,20 +1,15 @@
-"""``twoalike export``: our data and students in the formats of other tools."""
+"""Commands that write our data and students in formats of other tools."""
 
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App
-
 from twoalike import exchange
 from twoalike.cli._derived import takes
-from twoalike.cli._show import show_notes
+from twoalike.cli._show import say, show_notes
 from twoalike.study import counted
 
-app = App(name="export", help="Export data and students in formats of other tools.")
 
-
-@app.command
-@takes(exchange.export_psychds)
+@takes("exchange:export_psychds")
 def psychds(**given: Any) -> None:
     """Export a study's raw data as a Psych-DS data set: CSV files and their description.
 
@@ -30,8 +25,7 @@ def psychds(**given: Any) -> None:
     show_notes([*notes, f"{given['out']}: {n_tables} tables in Psych-DS"])
 
 
-@app.command
-@takes(exchange.export_dissimilarities)
+@takes("exchange:export_dissimilarities")
 def meadows(**given: Any) -> None:
     """Export dissimilarities from arrangements in Meadows' format, which rsatoolbox reads.
 
@@ -63,7 +57,6 @@ def meadows(**given: Any) -> None:
     show_notes(lines)
 
 
-@app.command
 def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     """Export a student, or any network, as ONNX.
 
@@ -96,4 +89,4 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     outputs = f"vectors of {width} numbers" if "parts" in made else counted(width, "feature")
     if "classes" in made:
         outputs += f" and scores of {made['classes']['shape'][1]} classes"
-    print(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")  # noqa: T201
+    say(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")

@@ -1,21 +1,17 @@
-"""``twoalike import``: judgments and teachers from other sources, converted to our files."""
+"""Commands that convert judgments and teachers of other tools to our files."""
 
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import App
-
 from twoalike import judgments
-from twoalike.cli._derived import takes
-from twoalike.cli._options import ReplaceFolder
+from twoalike.cli._derived import Flag, takes
+from twoalike.cli._show import say
 from twoalike.study import counted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-app = App(name="import", help="Import judgments and teachers from other sources.")
 
 
 def _columns(text: str | None) -> tuple[int | str, ...] | None:
@@ -36,9 +32,9 @@ def _read(function: "Callable[..., pd.DataFrame]", *given: Any, **options: Any) 
             table = function(*given, **options)
         finally:
             for each in notes:
-                print(f"note: {with_options(str(each.message))}")  # noqa: T201
+                say(f"note: {with_options(str(each.message))}")
     for reason, n in table.attrs.get("left_out", {}).items():
-        print(f"left out: {counted(n, 'row')} ({reason})")  # noqa: T201
+        say(f"left out: {counted(n, 'row')} ({reason})")
     return table
 
 
@@ -47,10 +43,10 @@ def _show(out: Path, what: str, table: "pd.DataFrame") -> None:
     from twoalike.exchange import find_private
 
     people = table["participant"].unique()
-    print(f"{out}: {what} by {counted(len(people), 'participant')}")  # noqa: T201
+    say(f"{out}: {what} by {counted(len(people), 'participant')}")
     private = [found[0].kind for name in people if (found := find_private(str(name), ()))]
     if private:
-        print(  # noqa: T201
+        say(
             f"{out}: {counted(len(private), 'participant label')} may identify a person "
             f"({', '.join(sorted(set(private)))}) and would appear in posteriors and reports. "
             "Give these people other labels, and import again."
@@ -63,11 +59,10 @@ def _show_choices(out: Path, table: "pd.DataFrame") -> None:
     if (checks := table[table["trial_type"] == "catch"])["trial_type"].size:
         known = int(checks["correct"].notna().sum())
         many = counted(len(checks), "attention check")
-        print(f"{many}, {known} of them with a known right answer")  # noqa: T201
+        say(f"{many}, {known} of them with a known right answer")
 
 
-@app.command
-@takes(judgments.import_triplets)
+@takes("judgments:import_triplets")
 def triplets(
     *,
     item_columns: str = "1,2,3",
@@ -91,12 +86,11 @@ def triplets(
         **given,
     )
     if table.attrs["header"] is not None:
-        print(f"{given['path']}: columns {', '.join(table.attrs['header'])}")  # noqa: T201
+        say(f"{given['path']}: columns {', '.join(table.attrs['header'])}")
     _show_choices(out, table)
 
 
-@app.command
-@takes(judgments.import_sets)
+@takes("judgments:import_sets")
 def sets(
     *,
     item_columns: str | None = None,
@@ -121,8 +115,7 @@ def sets(
     _show_choices(out, table)
 
 
-@app.command
-@takes(judgments.import_salmon)
+@takes("judgments:import_salmon")
 def salmon(*, out: Path, **given: Any) -> None:
     """Import anchored judgments from Salmon's responses.csv.
 
@@ -135,8 +128,7 @@ def salmon(*, out: Path, **given: Any) -> None:
     _show_choices(out, table)
 
 
-@app.command
-@takes(judgments.import_levels)
+@takes("judgments:import_levels")
 def levels(*, out: Path, **given: Any) -> None:
     """Import the Levels data that were published with AligNet.
 
@@ -147,23 +139,22 @@ def levels(*, out: Path, **given: Any) -> None:
     table = _read(judgments.import_levels, out=out, **given)
     _show_choices(out, table)
     for level, row in judgments.level_times(table).iterrows():
-        print(  # noqa: T201
+        say(
             f"{level}: {counted(int(row['judgments']), 'judgment')} of "
             f"{counted(int(row['triplets']), 'triplet')}, median response time "
             f"{row['median_s']:.2f} s"
         )
     if n := table.attrs["n_excluded"]:
-        print(f"left out: {counted(n, 'participant')} by the published rules")  # noqa: T201
+        say(f"left out: {counted(n, 'participant')} by the published rules")
     if other := table.attrs["n_other_level"]:
-        print(  # noqa: T201
+        say(
             f"{counted(other, 'trial')} with another triplet_type than that of the WordNet ids, "
             "which count"
         )
 
 
-@app.command(name="next")
-@takes(judgments.import_next)
-def next_(*, out: Path, **given: Any) -> None:
+@takes("judgments:import_next")
+def next(*, out: Path, **given: Any) -> None:
     """Import anchored judgments from the responses to NEXT's triplets (.csv), or tripletTools' tables.
 
     Examples
@@ -175,8 +166,7 @@ def next_(*, out: Path, **given: Any) -> None:
     _show_choices(out, table)
 
 
-@app.command
-@takes(judgments.import_meadows)
+@takes("judgments:import_meadows")
 def meadows(*, out: Path, **given: Any) -> None:
     """Import multi-arrangement sessions from Meadows' JSON trees.
 
@@ -188,11 +178,10 @@ def meadows(*, out: Path, **given: Any) -> None:
     trials = counted(len(judgments.trials_of(table)[0]), "trial")
     _show(out, f"{counted(len(table), 'item')} placed in {trials}", table)
     if n := table.attrs["n_other_tasks"]:
-        print(f"left out: {counted(n, 'task')} of another type")  # noqa: T201
+        say(f"left out: {counted(n, 'task')} of another type")
 
 
-@app.command
-@takes(judgments.import_dissimilarities)
+@takes("judgments:import_dissimilarities")
 def rdm(*, out: Path, **given: Any) -> None:
     """Import dissimilarities: RDMs, or rated pairs.
 
@@ -206,8 +195,7 @@ def rdm(*, out: Path, **given: Any) -> None:
     _show(out, f"{counted(len(table), 'pair')} of {names}", table)
 
 
-@app.command
-@takes(judgments.import_ratings)
+@takes("judgments:import_ratings")
 def ratings(*, out: Path, **given: Any) -> None:
     """Import ratings of pairs, for a fit in which each rater has thresholds of their own.
 
@@ -220,8 +208,7 @@ def ratings(*, out: Path, **given: Any) -> None:
     _show(out, counted(len(table), "rating"), table)
 
 
-@app.command
-@takes(judgments.import_sortings)
+@takes("judgments:import_sortings")
 def sortings(*, out: Path, **given: Any) -> None:
     """Import objects that people sorted into piles.
 
@@ -234,7 +221,6 @@ def sortings(*, out: Path, **given: Any) -> None:
     _show(out, f"{counted(len(table), 'object')} sorted in {trials}", table)
 
 
-@app.command
 def transform(
     file: Path,
     /,
@@ -244,7 +230,7 @@ def transform(
     choices: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
-    overwrite: ReplaceFolder = False,
+    overwrite: Flag = False,
 ) -> None:
     """Import a transform fitted by gLocal (transform.npz) as a teacher.
 
@@ -267,6 +253,8 @@ def transform(
         --objects).
     objects
         Object ids, one per line, for a file of features without ids.
+    overwrite
+        Replace the folder if there is one.
 
     Examples
     --------
@@ -285,7 +273,7 @@ def transform(
         overwrite=overwrite,
     )
     made = teacher.description
-    print(  # noqa: T201
+    say(
         f"{out}  {made['from']['features']} features of {backbone or 'unnamed network'} to "
         f"{made['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
     )
@@ -293,16 +281,13 @@ def transform(
         if (scores := (made["validation"] or {}).get(part)) is None:
             continue
         before, after = scores["before"], scores["teacher"]
-        print(  # noqa: T201
+        say(
             f"{scores['n']} {part.replace('_', ' ')}: accuracy {after['accuracy']:.3f}, log-loss "
             f"{after['log_loss']:.3f} (at temperature 1: {before['log_loss']:.3f})"
         )
 
 
-@app.command
-def alignet(
-    file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: ReplaceFolder = False
-) -> None:
+def alignet(file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: Flag = False) -> None:
     """Import AligNet's triplets (.npz) as labels.
 
     Each triplet's choice probabilities are the softmax of its three similarities. They determine
@@ -318,6 +303,8 @@ def alignet(
         Folder of labels to make.
     temperature
         Number by which similarities are divided; 1, as in AligNet, leaves them unchanged.
+    overwrite
+        Replace the folder if there is one.
 
     Examples
     --------
@@ -327,10 +314,10 @@ def alignet(
 
     made = import_alignet(file, out, temperature=temperature, overwrite=overwrite)
     checked, n = made["checked"], made["triplets"]
-    print(f"{out}: {counted(n, 'triplet')} of {counted(made['images'], 'image')}")  # noqa: T201
-    print(  # noqa: T201
+    say(f"{out}: {counted(n, 'triplet')} of {counted(made['images'], 'image')}")
+    say(
         f"the odd image is not the last in {checked['odd_not_last'] / n:.1%} of the rows; the "
         f"largest similarities are equal in {checked['tied'] / n:.1%}"
     )
     if not checked["indices"]:
-        print("the archive has no indices, so names could not be checked")  # noqa: T201
+        say("the archive has no indices, so names could not be checked")

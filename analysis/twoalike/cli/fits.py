@@ -1,0 +1,316 @@
+"""Commands that fit a posterior, and write what it predicts."""
+
+import shlex
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from twoalike import embedding
+from twoalike.cli._derived import takes
+from twoalike.cli._show import say, show_doubts, show_notes, show_tables, show_written, wide_console
+from twoalike.study import TwoalikeError, counted
+
+if TYPE_CHECKING:
+    from twoalike.choice import SetKind
+    from twoalike.embedding import Posterior
+
+
+_OTHER_KINDS = ("arrangements", "dissimilarities", "ratings", "sortings")
+
+
+_NOT_SHOWN = "study_or_choices config announce max_depth batch rate warmup hold".split()
+
+
+@takes("embedding:fit", settings="embedding:FitConfig", without=_NOT_SHOWN)
+def fit(
+    study: Path | None = None,
+    /,
+    *,
+    choices: Path | None = None,
+    groups: str | None = None,
+    covariates: str | None = None,
+    dimensions: str = "auto",
+    people: Literal["noise", "weights"] | None = None,
+    **given: Any,
+) -> None:
+    """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
+
+    A fit that was interrupted continues when the same command is given again.
+
+    Examples
+    --------
+        twoalike fit mystudy
+        twoalike fit --choices choices.parquet --out posterior.nc
+        twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
+        twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
+        twoalike fit --ratings ratings.parquet --sortings sortings.parquet --out posterior.nc
+        twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
+        twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
+        twoalike fit mystudy --people weights --groups handedness
+        twoalike fit mystudy --covariates age,expertise
+        twoalike fit mystudy --condition shape
+
+    Parameters
+    ----------
+    study
+        Folder of a study. Sessions of all tasks are fitted; tables and posterior go into derived/.
+    choices
+        Table of choices (.parquet) instead of a study.
+    groups
+        Group of each participant: a tab-separated file with columns participant and group or, for
+        a study, a column of its participants.tsv. The posterior keeps the groups; with --people
+        weights, people are shrunk toward their group.
+    covariates
+        Numbers, such as age, on which people's temperatures, lapse rates and (with --people
+        weights) weights may depend: a tab-separated file with the column participant and a column
+        for each covariate or, for a study, columns of its participants.tsv, separated by commas.
+    """  # noqa: E501
+    tables = {"choices": choices, **{kind: given[kind] for kind in _OTHER_KINDS}}
+    fitted = {name: path for name, path in tables.items() if path is not None}
+    if (study is None) == (not fitted):
+        raise TwoalikeError(
+            "expected either a study's folder, or tables of judgments (one or several of "
+            f"{', '.join(f'--{name}' for name in tables)}). See --help."
+        )
+    if study is None and given["out"] is None:
+        raise TwoalikeError("expected --out, the posterior to write (.nc).")
+    if people is not None:
+        given["people"] = people
+    posterior = embedding.fit(
+        choices if study is None else study,
+        groups=groups,
+        covariates=covariates,
+        announce=lambda line: show_notes([line]),
+        dimensions=dimensions,
+        **given,
+    )
+    _show(posterior)
+    say(posterior.path)
+    if study is not None and (condition := given["condition"]) is not None:
+        own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}
+        fitted = {name: path for name, path in own.items() if path.is_file()}
+    words = [word for name, path in fitted.items() for word in (f"--{name}", path)]
+    files = words or ["--study", str(study)]
+    say(f"next: twoalike check {shlex.join(map(str, [posterior.path, *files]))}")
+
+
+def _show(posterior: "Posterior") -> None:
+    """Print how the fit was made, and what to know before it is used."""
+    show = wide_console().print
+    from rich.markup import escape
+
+    from twoalike.cli.app import with_options
+    from twoalike.embedding import advise, has_spare, link_warnings
+
+    attrs = posterior.attrs
+    kept = attrs["dimensions"]
+    show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
+    for warning in link_warnings(attrs["links"]):
+        show(f"[bold]note[/]: {escape(warning)}")
+    if held := attrs.get("held_out"):
+        show(
+            f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
+            f"of {held['judgments']:,} judgments (guessing: {held.get('guessing', log(3)):.4f})"
+        )
+    said = advise(attrs["engine"], attrs["convergence"], spare=has_spare(kept))
+    advice = with_options(" ".join(said))
+    if not attrs["converged"]:
+        show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
+    elif advice:
+        show(f"[bold]note[/]: {escape(advice)}")
+
+
+@takes("results:score", without={"resamples"})
+def score(**given: Any) -> None:
+    """Score a posterior on judgments, usually others than those it was fitted to.
+
+    Examples
+    --------
+        twoalike score posterior.nc --choices later.parquet
+        twoalike score posterior.nc --choices later.parquet --people new --out scores.json
+        twoalike score posterior.nc --choices all.parquet --exclude-seen
+    """
+    from twoalike import results
+
+    show_tables(results.score(**given).tables())
+    show_written(given["out"])
+
+
+def predict(
+    source: Path,
+    /,
+    *,
+    out: Path,
+    triplets: Path | None = None,
+    sample: Literal["cluster-boundary", "within", "between", "uniform"] | None = None,
+    number: int | None = None,
+    clusters: int | None = None,
+    pool: int | None = None,
+    part: str | None = None,
+    seed: int = 0,
+    interval: float | None = None,
+    participant: str | None = None,
+    participant_column: int | None = None,
+    kind: Literal["odd-one-out", "anchored", "most-alike", "ranked", "anchored-pair"] | None = None,
+    items: int | None = None,
+    features: Path | None = None,
+    objects: Path | None = None,
+) -> None:
+    """Write the choice probabilities of a posterior or a teacher, for given or sampled triplets.
+
+    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is chosen. A posterior predicts a new person, averaged over its draws and over the lapses and
+    temperatures of its population; a teacher predicts a typical observer, who never guesses. With
+    --interval there are six more columns, the lower and upper end of each interval.
+
+    --sample draws triplets among the images of --features and writes a folder of labels: Parquet
+    shards with the ids and the probabilities (a posterior's without lapses). The same command
+    continues where it was stopped; with --part, several machines write into one folder.
+
+    Examples
+    --------
+        twoalike predict posterior.nc --triplets triplets.txt --out probabilities.tsv
+        twoalike predict posterior.nc --triplets triplets.txt --interval 0.9 --out probabilities.tsv
+        twoalike predict posterior.nc --triplets judged.txt --participant-column 4 --out probabilities.tsv
+        twoalike predict posterior.nc --triplets fours.txt --items 4 --kind most-alike --out probabilities.tsv
+        twoalike predict teacher --features features.npz --triplets triplets.txt --out probabilities.tsv
+        twoalike predict teacher --features features.npz --sample cluster-boundary --number 10000000 --out labels
+
+    Parameters
+    ----------
+    source
+        Posterior (.nc) or teacher (a folder).
+    out
+        Table to write (.tsv); with --sample, folder to make or to continue.
+    triplets
+        Delimited text with three object ids or 0-based indices per line; more columns are ignored.
+    sample
+        Rule by which triplets are sampled. cluster-boundary: two images of one cluster of features
+        and one of another; within: three images of one cluster; between: three of three clusters;
+        uniform: any three.
+    number
+        Number of triplets to sample, a million if left out.
+    clusters
+        Number of clusters; if left out, the root of half the number of images, from 3 to 500.
+    pool
+        Number of images whose triplets are sampled and labelled together, 192 if left out. With
+        more, an image is combined with more others, but labelling takes longer.
+    part
+        Make only a part of the shards: 2/8 is the second of eight.
+    seed
+        Seed of clusters and triplets.
+    interval
+        Share of the posterior inside each probability's interval, such as 0.9.
+    participant
+        Predict this participant of the posterior, with their own lapse rate and temperature.
+    participant_column
+        Number of a column of the triplets, from 1, that names the participant to predict. People
+        unknown to the posterior are predicted as new people.
+    kind
+        The question. anchored: item 1 is the reference, and the probabilities are those that item 2
+        or 3 is more similar to it; that of item 1 is 0. ranked: one item is the most similar to
+        item 1 and another the second most. most-alike: a pair is the most alike. anchored-pair: two
+        items are the most similar to item 1, in no order. If left out, the question that most
+        choices of the posterior's fit answered.
+    items
+        Number of items in a set, from three to nine; if left out, that of the question. With more than three, or with one of the last
+        three kinds, there is one column for each possible answer, and a posterior is needed.
+    features
+        A network's features (.npz, .parquet, .h5, or .npy with --objects), for --sample and for a
+        teacher that maps them.
+    objects
+        Object ids, one per line, for a file of features without ids.
+    """  # noqa: E501
+    of_people = {interval, participant, participant_column} != {None}
+    if sample is not None:
+        if triplets is not None or of_people or (kind, items) != (None, None):
+            raise TwoalikeError(
+                "--sample: labels of sampled triplets are odd-one-out probabilities of a typical "
+                "observer. Leave out --triplets, --interval, --participant, --kind and --items."
+            )
+        if features is None:
+            raise TwoalikeError(
+                f"{source}: triplets are sampled among images with features; add --features."
+            )
+        sampling = {"number": number, "clusters": clusters, "pool": pool, "part": part}
+        _label(source, features, out, sample, objects=objects, seed=seed, **sampling)
+        return
+    if triplets is None:
+        raise TwoalikeError("expected --triplets FILE, or --sample RULE, found neither.")
+    if {number, clusters, pool, part} != {None}:
+        raise TwoalikeError(
+            "--number, --clusters, --pool and --part are of sampled triplets: add --sample, or "
+            "leave them out."
+        )
+    from twoalike import teacher
+    from twoalike.embedding import Posterior
+
+    fitted = source if source.is_dir() else Posterior.load(source)
+    table = teacher.predict(
+        fitted,
+        triplets,
+        interval=interval,
+        participant=participant,
+        participant_column=participant_column,
+        kind=None if kind is None else cast("SetKind", kind.replace("-", "_")),
+        items=items,
+        features=features,
+        objects=objects,
+        out=out,
+    )
+    if isinstance(fitted, Posterior):
+        show_doubts(fitted, intervals=interval is not None)
+        if new := table.attrs["new_people"]:
+            say(
+                f"{fitted.path}: does not know {counted(len(new), 'participant')} "
+                f"({counted(sum(new.values()), 'triplet')}), for whom a new person answers"
+            )
+    say(f"{out}  {counted(len(table), 'set')}: {table.attrs['question']}")
+
+
+def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) -> None:
+    """Write labels of sampled triplets and say what was written."""
+    from twoalike.distill import label_images
+
+    made = label_images(source, features, out, sample=rule, **settings)
+    shards = counted(made.shards, "shard")
+    count = shards if made.made == made.shards else f"{made.made} of {shards} so far"
+    say(
+        f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
+        f"{counted(made.images, 'image')}, {count}"
+    )
+
+
+@takes("embedding:save_similarity")
+def similarity(**given: Any) -> None:
+    """Write how similar every two objects are, with intervals.
+
+    Similarities are means over the posterior's draws.
+
+    Examples
+    --------
+        twoalike similarity posterior.nc --out similarity.csv
+        twoalike similarity posterior.nc --scale chance --out similarity.npz
+        twoalike similarity posterior.nc --objects ids.txt --square --out similarity.csv
+        twoalike similarity posterior.nc --group experts --out experts.csv
+    """
+    fitted = embedding.Posterior.load(given.pop("posterior"))
+    table = embedding.save_similarity(fitted, **given)
+    show_doubts(fitted, intervals=not given["square"])
+    say(f"{given['out']}  {len(table.ids)} objects, scale {table.scale}")
+
+
+@takes("embedding:save_embedding")
+def embed(**given: Any) -> None:
+    """Write the objects' coordinates: posterior means, or every draw.
+
+    Examples
+    --------
+        twoalike embed posterior.nc --out embedding.csv
+        twoalike embed posterior.nc --draws --out embedding.npz
+    """
+    fitted = embedding.Posterior.load(given.pop("posterior"))
+    embedding.save_embedding(fitted, **given)
+    show_doubts(fitted)
+    n_draws, m, d = fitted.embedding.shape
+    what = f"{counted(n_draws, 'draw')} of " if given["draws"] else ""
+    say(f"{given['out']}  {what}{counted(m, 'object')} in {counted(d, 'dimension')}")

@@ -1,0 +1,537 @@
+"""Commands of networks: features, teachers, students, and how they score."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from twoalike.cli._derived import maybe_named, named, takes
+from twoalike.cli._show import (
+    say,
+    show_notes,
+    show_table,
+    show_tables,
+    show_written,
+    wide_console,
+)
+from twoalike.study import TwoalikeError, counted
+
+if TYPE_CHECKING:
+    from twoalike.distill import Student
+
+
+NAMED = 5
+"""So many unreadable images are named; the file that was written names all."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class FeatureOptions:
+    """How the network is applied to the images."""
+
+    size: int | None = None
+    """Width and height of the network's input in pixels, if not its own."""
+    weights: Path | None = None
+    """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
+    download."""
+    untrained: bool = False
+    """Use random weights, drawn from --seed."""
+    batch: int = 32
+    """Number of images in a batch."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    seed: int = 0
+    """Seed of random weights."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read, instead of stopping."""
+    pool: Literal["cls", "mean"] | None = None
+    """Features of one of timm's vision transformers: its class token or the mean of its patch
+    tokens, instead of timm's own pooling."""
+    block: int | None = None
+    """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
+    0, or from the end if negative. Later blocks are left out."""
+    film: Literal["middle", "mean"] = "middle"
+    """Features of a film: those of its middle frame, or the mean of those of eight frames."""
+    workers: int | None = None
+    """Number of processes that read and prepare images beside the network. Default: up to eight
+    beside a GPU with a thousand images or more, else none."""
+    precision: Literal["32", "bf16"] = "32"
+    """bf16: compute in bfloat16 where that is accurate enough; features are written as float32."""
+
+
+def features(
+    *,
+    backbone: str,
+    images: Path,
+    out: Path,
+    options: FeatureOptions = FeatureOptions(),
+    shard: int | None = None,
+    part: str | None = None,
+) -> None:
+    """Compute a network's features of images.
+
+    Examples
+    --------
+        twoalike features --backbone efficientnet_lite0 --images study/stimuli --out base.npz
+        twoalike features --backbone study/derived/student --images new-photos --out aligned.npz
+        twoalike features --backbone vit_base_patch16_224 --images imagenet --out imagenet-features --shard 20000 --part 1/4
+        twoalike features --backbone vit_small_patch14_dinov2 --images photos --out block-8.npz --pool mean --block 8
+        twoalike features --backbone resnet18 --weights resnet18.safetensors --images photos --out r18.npz
+
+    Parameters
+    ----------
+    backbone
+        efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
+        open_clip:MODEL/TAG, or a student's folder.
+    images
+        Folder of images, with ids and order of its stimuli.tsv if it has one. Or tar shards in
+        WebDataset's layout, Parquet files with images, or a split saved by Hugging Face's datasets.
+    out
+        Table of features to write (.npz); with --shard, a folder, for all --features options.
+    shard
+        Number of images per file, for large collections: an interrupted run can be continued, and
+        several machines can share the work.
+    part
+        Make only a part of the shards: 2/8 is the second of eight. Processes started by torchrun
+        divide the shards by themselves.
+    """  # noqa: E501
+    from twoalike.backbones import extract_features, extract_shards
+    from twoalike.features import feature_shard
+    from twoalike.study import check_seed
+
+    check_seed(options.seed)
+    if shard is not None:
+        plan = extract_shards(out, backbone, images, shard=shard, part=part, **vars(options))
+        done = sum(feature_shard(out, number).is_file() for number in range(plan["shards"]))
+        say(f"{out}  {done} of {counted(plan['shards'], 'shard')} by {plan['backbone']}")
+        return
+    if part is not None:
+        raise TwoalikeError("--part: parts are of shards; say with --shard how many images each.")
+    table = extract_features(backbone, images, out=out, **vars(options))
+    n, p = table.values.shape
+    what = f"{counted(p, 'feature')} of {counted(n, 'image')}"
+    say(f"{out}  {what} by {table.meta['backbone']}")
+    if unreadable := table.meta.get("unreadable"):
+        say(left_out(unreadable))
+
+
+def left_out(unreadable: Sequence[str]) -> str:
+    """Say how many images were left out, and which.
+
+    Examples
+    --------
+    >>> left_out(["cat", "dog"])
+    '2 images cannot be read and were left out: cat, dog'
+    """
+    more = ", ..." if len(unreadable) > NAMED else ""
+    many = "were" if len(unreadable) > 1 else "was"
+    return (
+        f"{counted(len(unreadable), 'image')} cannot be read and {many} left out: "
+        f"{', '.join(unreadable[:NAMED])}{more}"
+    )
+
+
+@takes("teacher:teach")
+def teach(**given: Any) -> None:
+    """Make a teacher: the posterior itself for judged objects, a map of features for other images.
+
+    Parameters
+    ----------
+    out
+        Teacher's folder to make; required unless only a --forecast is wanted.
+    features
+        The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
+        the judged objects among them. Without features, the teacher knows judged objects only.
+    choices
+        Judgments (choices.parquet), preferably all of them: they determine the penalty and the
+        temperature, and the map is scored on them. Choices that the posterior was not fitted to
+        also decide the kind of labels and of teacher.
+    group
+        Teach the similarities of this group's average person; the posterior needs weights by person
+        (twoalike fit --people weights --groups). --choices of other people are left out.
+    participant
+        Teach the similarities of this participant; the posterior needs weights by person as well.
+    classes
+        Labels of objects (.tsv: id and a column per level): the forecast's ability is few-shot
+        classification of the last level. Without it: of the folders that ids name, if any.
+
+    Examples
+    --------
+        twoalike teach posterior.nc --features base.npz --out teacher
+        twoalike teach posterior.nc --features clip.npy --objects ids.txt --choices new.parquet --out teacher
+        twoalike teach posterior.nc --features base.npz --untransformed --out control
+        twoalike teach posterior.nc --features base.npz --classes stimuli.tsv --forecast
+        twoalike teach posterior.nc --out teacher
+        twoalike teach posterior.nc --features base.npz --group experts --out experts
+    """  # noqa: E501
+    if given["out"] is None and not given["forecast"]:
+        raise TwoalikeError(
+            where="a teacher", expected="`out=...`, a folder to write it to", found="none"
+        )
+    from twoalike import teacher
+
+    made = teacher.teach(**given)
+    description = made.description
+    if given["forecast"]:
+        show_notes([description["forecast"]["verdict"]])
+        return
+    say(f"{given['out']}  {_summary(description)}")
+    of = (what for what in ("group", "participant") if what in description)
+    show_notes(f"likeness: {what} {description[what]}" for what in of)
+    if left_out := description.get("choices_left_out"):
+        say(f"{left_out:,} choices of objects that the posterior does not know are left out")
+    if in_sets := description.get("choices_in_sets"):
+        say(f"{in_sets:,} choices among more than three items are left out")
+    if of_others := description.get("choices_of_others"):
+        say(f"{of_others:,} choices of other people are left out")
+    _show_comparisons(description)
+    if "forecast" in description:
+        show_notes([f"forecast: {description['forecast']['verdict']}"])
+    if "validation" in description:
+        _show_validation(description)
+
+
+def _summary(description: Mapping[str, Any]) -> str:
+    to = description["to"]
+    if description["method"] == "posterior":
+        return f"posterior of {to['objects']} judged objects, {to['draws']} draws"
+    source = description["from"].get("backbone") or "unnamed network"
+    if description["method"] == "untransformed":
+        return f"control: {source} as it is, temperature {description['temperature']:.3g}"
+    mixed = description["judged_objects"] == "posterior"
+    kept = ", which keep the posterior's places" if mixed else ""
+    total = f" of {to['judged']} judged" if to["judged"] > to["objects"] else ""
+    return (
+        f"{description['from']['features']} features of {source} to {to['dimensions']} "
+        f"dimensions, fitted to {to['objects']}{total} objects{kept}"
+    )
+
+
+def _show_comparisons(description: Mapping[str, Any]) -> None:
+    """Print how labels and kinds of teachers compare, and what was chosen."""
+    labels, kinds = description["label_comparison"], description["kind_comparison"]
+    if "skipped" in labels:
+        why = f"not compared: {labels['skipped']}"
+    else:
+        losses = labels["log_loss"]
+        why = (
+            f"log-loss on {labels['n']} new choices: predictive {losses['predictive']:.4f}, plugin "
+            f"{losses['plugin']:.4f}"
+        )
+    say(f"labels: {description['labels']} ({why})")
+    why = kinds["why"]
+    if "log_loss" in kinds:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in kinds["log_loss"].items())
+        why = f"log-loss on {kinds['n']} new choices: {scores}"
+    say(f"kind: {kinds['chosen']} ({why})")
+
+
+def _show_validation(description: Mapping[str, Any]) -> None:
+    """Print by what the map was settled, and how well it predicts held-out objects."""
+    validation = description["validation"]
+    say(f"penalty and temperature: by {description['settled_on']} about held-out objects")
+    title = f"Objects held out from the map, {validation['folds']} folds"
+    rows = []
+    for part, source in (
+        ("soft_labels", "choices of the posterior"),
+        ("choices", "choices of the people"),
+        ("anchored_choices", "anchored choices of the people"),
+    ):
+        for name in ("untransformed", "teacher", "ceiling"):
+            if score := validation.get(part, {}).get(name):
+                scores = (f"{score['accuracy']:.3f}", f"{score['log_loss']:.3f}")
+                rows.append((f"{name}, {source}", *scores))
+    show_table(title, ("", "accuracy", "log-loss"), rows)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DistillOptions:
+    """What is distilled into what, and how."""
+
+    images: Path
+    """Images to learn from, in any form that twoalike features takes. They need no judgments."""
+    student: str
+    """efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
+    open_clip:MODEL/TAG, or a student's folder."""
+    out: Path
+    """Folder to make."""
+    teacher: Path | None = None
+    """Teacher's folder, made by twoalike teach; the teacher labels all triplets of every batch."""
+    labels: Path | None = None
+    """Instead of a teacher: folder of labelled triplets, made by twoalike predict --sample or
+    twoalike import alignet."""
+    validation: Path | None = None
+    """Folder of labelled triplets for scoring; their images are not used for training."""
+    config: Path | None = None
+    """Recipe (TOML); the options below replace its settings."""
+    features: Path | None = None
+    """Features of the images, computed by the teacher's network; computed once if left out."""
+    objects: Path | None = None
+    """Object ids, one per line, for a file of features without ids."""
+    only: Path | None = None
+    """List of image ids, one per line: learn only from these."""
+    weights: Path | None = None
+    """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
+    download."""
+    untrained: bool = False
+    """Start from random weights, drawn from --seed."""
+    pool: Literal["cls", "mean"] | None = None
+    """Features of one of timm's vision transformers: its class token or the mean of its patch
+    tokens, instead of timm's own pooling."""
+    block: int | None = None
+    """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
+    0, or from the end if negative. The student ends with this block."""
+    control: Path | None = None
+    """Folder of a student of the same images whose teacher was untransformed (twoalike teach
+    --untransformed); its agreement with this teacher is shown beside the student's."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read, instead of stopping."""
+    train: Literal["full", "last", "lora", "probe"] | None = None
+    """What is trained: full (all weights), last (the last blocks), lora (low-rank adapters), or
+    probe (nothing: the aligned vector in closed form). The recipe sets the details."""
+    head: Literal["none", "linear", "dense"] | None = None
+    """Map on the features that is trained with them and then left out: linear, dense, or none."""
+    balance: float | None = None
+    """Length of the vector's human part, in lengths of its features, instead of the most likeness
+    that costs held-out images no ability."""
+    classes: Path | None = None
+    """Table of the images' classes (.tsv: id, and a column per level, of which the last counts), by
+    which ability is judged; otherwise by their folders or, without these, by recognising crops."""
+    sampling: Literal["uniform", "scales"] | None = None
+    """Triplets of a batch. uniform: any three images. scales: the teacher's nearest neighbours at
+    all scales, which also teaches fine distinctions."""
+    steps: int | None = None
+    """Number of updates of the weights."""
+    size: int | None = None
+    """Width and height of the student's input in pixels."""
+    batch: int | None = None
+    """Images per step and process."""
+    rate: float | None = None
+    """Peak learning rate."""
+    seed: int | None = None
+    """Everything random derives from it."""
+    workers: int | None = None
+    """Number of extra processes that load images."""
+    precision: Literal["32", "bf16"] | None = None
+    """Arithmetic of the network."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    resume: bool = False
+    """Continue from the last checkpoint, with the same result as without interruption."""
+
+
+def distill(*, options: DistillOptions) -> None:
+    """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
+
+    The student's folder contains weights that plain timm loads, a model card and the training log.
+    Checkpoints are in OUT.checkpoints beside it. Under torchrun or SLURM, all processes train one
+    student.
+
+    Examples
+    --------
+        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
+        twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
+        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --control untransformed --out probe
+        twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
+        torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
+    """  # noqa: E501
+    from twoalike import distill as distillation
+    from twoalike.study import is_first_process
+
+    made = distillation.distill(**vars(options))
+    if not is_first_process():
+        return  # one of several processes reports
+    say(f"{options.out}  student of {made['backbone']}, {made['data']['learnt']} images")
+    if unreadable := made["data"].get("unreadable"):
+        say(left_out(unreadable))
+    if made["held_out"]:
+        _show_student(made)
+
+
+def _show_student(student: "Student") -> None:
+    """Print the scores on held-out images."""
+    scores, sides = student.scores, student["both_sides"]
+    classes = ["same class"] if "same_class" in scores else []
+    title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
+    columns = [name for name in ("likeness", "ability", "accuracy", "kl") if name in scores]
+    rows = [
+        (str(name), *("" if math.isnan(x) else f"{x:.3f}" for x in score))
+        for name, score in scores[[*columns, *(["same_class"] if classes else [])]].iterrows()
+    ]
+    show_table(title, ("", *columns, *classes), rows)
+    if sides:
+        how = "closed form" if not student["mix"] else f"step {student['selected_step']}"
+        share = f", {student['mix']:.0%} of the way from the initial weights"
+        chosen = how + (share if 0 < student["mix"] < 1 else "")
+        say(f"likeness: {sides['measures']['likeness']}\nability: {sides['measures']['ability']}")
+        say(f"student: {chosen}")
+
+
+@takes("results:evaluate", without={"resamples"})
+def evaluate(
+    *,
+    features: list[str] | None = None,
+    baseline: str | None = None,
+    ceiling: str | None = None,
+    out: Path,
+    **given: Any,
+) -> None:
+    """Score networks against people's judgments of any kind.
+
+    Parameters
+    ----------
+    features
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
+        option for each network; all are compared with the first, unless there is --model.
+    baseline
+        Features of the network that all others are compared with (FILE or NAME=FILE), if it is
+        neither the first of --features nor the network that --model started from.
+    ceiling
+        For simulated people: the true observer's embedding, as NAME=FILE.
+
+    Examples
+    --------
+        twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
+        twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
+        twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
+        twoalike evaluate --rdm rdms.mat --objects ids.txt --out results.json
+    """  # noqa: E501
+    from twoalike import results
+
+    found = results.evaluate(
+        [named(text) for text in features or []],
+        baseline=named(baseline) if baseline else None,
+        ceiling=named(ceiling) if ceiling else None,
+        out=out,
+        **given,
+    )
+    show_tables(found.tables())
+    show_notes(results.lost_abilities(found))
+    show_written(out)
+
+
+@takes("results:leaderboard", without={"resamples"})
+def leaderboard(
+    *features: str,
+    out: Path,
+    table: Path | None = None,
+    figure: Path | None = None,
+    **given: Any,
+) -> None:
+    """Rank many networks by their agreement with the same people, and test which differ.
+
+    Parameters
+    ----------
+    features
+        Feature tables of two networks or more (.npz, .parquet, .h5, folders of shards, or .npy with
+        --objects), as FILE or NAME=FILE. Without NAME, the name of the network in the file, or else
+        the name of the file.
+    table
+        Table to write as well, with a row for each score (.tsv).
+    figure
+        Figure to write as well (.svg or .png).
+
+    Examples
+    --------
+        twoalike leaderboard features/*.npz --posterior posterior.nc --choices choices.parquet --out leaderboard.json --table leaderboard.tsv --figure leaderboard.svg
+        twoalike leaderboard dino=dino.npz siglip=siglip.npz clip.npz --rdm rdms.mat --objects ids.txt --against clip --out leaderboard.json
+    """  # noqa: E501
+    from twoalike.study import atomic_path, check_output
+
+    for path, endings in ((table, (".tsv",)), (figure, (".svg", ".png"))):
+        if path is not None:
+            if path.suffix not in endings:
+                kinds = " or ".join(endings)
+                raise TwoalikeError(where=path, expected=f"a file ending in {kinds}")
+            check_output(path)
+    networks = (maybe_named(text) for text in features)
+    from twoalike import results
+
+    board = results.leaderboard(
+        [(name, path) if name else path for name, path in networks], out=out, **given
+    )
+    show_tables(board.tables())
+    show_notes(board.notes())
+    if table is not None:
+        board.save_table(table)
+    if figure is not None:
+        from twoalike.figures import leaderboard_chart, leaderboard_description, to_png, to_svg
+
+        draw = to_png if figure.suffix == ".png" else to_svg
+        words = leaderboard_description(board)
+        with atomic_path(figure) as temporary:
+            temporary.write_bytes(draw(leaderboard_chart(board), description=words))
+    show_written(out, table, figure)
+
+
+@takes("results:transfer", without={"settings"})
+def transfer(
+    *,
+    features: list[str],
+    others: Annotated[list[str] | None, Parameter(negative=())] = None,
+    shots: str = "1,5,10",
+    ways: int | None = None,
+    classifier: Literal["logistic", "nearest-mean"] = "logistic",
+    out: Path,
+    **given: Any,
+) -> None:
+    """Measure how useful networks' features are for other tasks than similarity.
+
+    Parameters
+    ----------
+    features
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
+        option for each network; all are compared with the first.
+    others
+        Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
+        each network. A classifier trained on the images of --features is tested on them.
+    shots
+        Numbers of images per class that few-shot classifiers learn from.
+    ways
+        Number of classes in a few-shot episode; all if left out.
+    classifier
+        Classifier of few-shot episodes: logistic regression, or the nearest class mean.
+
+    Examples
+    --------
+        twoalike transfer --features base=base.npz --features aligned=aligned.npz --labels stimuli.tsv --out transfer.json
+        twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
+        twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
+    """  # noqa: E501
+    from twoalike import results
+    from twoalike.transfer import TransferSettings
+
+    found = results.transfer(
+        [named(text) for text in features],
+        others=[named(text) for text in others or []],
+        settings=TransferSettings(shots=_numbers(shots), ways=ways, classifier=classifier),
+        out=out,
+        **given,
+    )
+    show_tables(found.tables())
+    console = wide_console()
+    if any((row.n or 0) < results.FEW_CLASSES for row in found.rows if row.level):
+        console.print(
+            f"* over other images of the same classes, as fewer than {results.FEW_CLASSES} tell "
+            "little about others",
+            highlight=False,
+        )
+    for name, why in found.missing.items():
+        part = name.removeprefix("transfer.")
+        console.print(f"not measured: {part}: {why}", markup=False, highlight=False)
+    show_notes(results.lost_abilities(found))
+    show_written(out)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Read ``1,5,10``."""
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise TwoalikeError(
+            f"--shots: expected numbers of images such as 1,5,10, found {text!r}."
+        ) from None

@@ -1,0 +1,482 @@
+"""Commands that say what a posterior holds, and whether it can be trusted."""
+
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from twoalike import embedding
+from twoalike.cli._check_page import check_page
+from twoalike.cli._derived import Flag, takes
+from twoalike.cli._show import (
+    plain,
+    say,
+    show_doubts,
+    show_notes,
+    show_table,
+    show_written,
+    wide_console,
+)
+from twoalike.study import TwoalikeError, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twoalike.embedding import DimensionCurve
+
+
+@takes("embedding:check", without={"fitted", "out"})
+def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> None:
+    """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out.
+
+    Convergence is judged by choice probabilities and similarities. With the judgments that it was
+    fitted to (--study, --choices and so on), the command also compares them with judgments
+    simulated from the model, overall and by participant, and estimates how well each choice, rating
+    or sorting is predicted from the others.
+
+    Exit status: 0, also if the fit has not converged; 1 in that case with --strict.
+
+    Parameters
+    ----------
+    json
+        File for all numbers (.json).
+    strict
+        End with exit status 1 if the fit has not converged, or if the file does not show whether it
+        has.
+
+    Examples
+    --------
+        twoalike check posterior.nc
+        twoalike check posterior.nc --choices choices.parquet --json check.json
+        twoalike check posterior.nc --arrangements arrangements.parquet
+        twoalike check mystudy/derived/posterior.nc --study mystudy --strict
+    """
+    if json is not None and json.suffix != ".json":
+        raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
+    fit = embedding.Posterior.load(given.pop("posterior"))
+    found = embedding.check(fit, out=json, **given)
+    console = wide_console()
+    for block in check_page(fit, found):
+        console.print(block)
+    show_written(json)
+    if strict and not found.converged:
+        state = "cannot tell whether it has converged" if found.converged is None else "has not"
+        raise TwoalikeError(f"{fit.path}: the fit {state} converged (--strict).")
+
+
+def dimensions(
+    posterior: Path,
+    /,
+    *,
+    other: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    top: int = 6,
+    choices: Path | None = None,
+    curve: Path | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Show what each dimension is about, and whether it recurs in other fits.
+
+    The column again is the correlation of a dimension with the most similar one in other fits:
+    those of --other, or else the chains of this one (for vi, four independent fits). A dimension
+    with at least 0.8 in every one of them is stable. The objects of other dimensions are not shown,
+    since their axes are arbitrary.
+
+    With the judgments (--choices), the command also estimates how many dimensions are needed: the
+    smallest number of the most important ones whose leave-one-out log-loss is within two standard
+    errors of the best. Fit with more --dimensions than you expect.
+
+    Examples
+    --------
+        twoalike dimensions posterior.nc
+        twoalike dimensions posterior.nc --choices choices.parquet --curve curve.tsv
+        twoalike dimensions half-1.nc --other half-2.nc --top 10 --out dimensions.csv
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit.
+    other
+        Another fit of the same objects, with another seed or to other judgments. May be given
+        several times.
+    top
+        Number of objects to name: those with the highest coordinates.
+    choices
+        Table of the choices that it was fitted to (.parquet). Choices that it was not fitted to are
+        predicted directly, without leave-one-out.
+    curve
+        Table to write (.csv or .tsv), with --choices: dimensions, log_loss, se, difference to
+        the best number, difference_se, needed.
+    seed
+        Seed of the subset that is scored if there are many judgments.
+    out
+        Table to write (.csv or .tsv): dimension, importance, again, stable, objects, coordinates.
+    """
+    from twoalike.study import check_seed
+
+    check_seed(seed)
+    for path, what in ((out, "the table of dimensions"), (curve, "the curve")):
+        if path is not None:
+            embedding.check_ending(path, [".csv", ".tsv"], what)
+    if curve is not None and choices is None:
+        raise TwoalikeError("--curve needs the judgments of the fit: give --choices.")
+    fitted = embedding.Posterior.load(posterior)
+    table = embedding.dimension_table(fitted, other or [], top=top)
+    found = None
+    if choices is not None:
+        found = embedding.dimension_curve(fitted, choices, fitted=None, seed=seed)
+    if out is not None:
+        embedding.save_table(out, table)
+    if curve is not None and found is not None:
+        embedding.save_table(curve, found.table)
+    show_doubts(fitted)
+    _show_dimensions(table)
+    if table["stable"].notna().all():
+        kept, share = table["stable"].to_numpy(bool), table["importance"].to_numpy()
+        say(
+            f"{kept.sum()} of {counted(len(table), 'dimension')} stable (found again in every "
+            f"fit, from {embedding.AGAIN:g} on), {share[kept].sum():.0%} of the importance"
+        )
+    if found is not None:
+        _show_curve(found)
+    show_written(out, curve)
+
+
+def _show_curve(found: "DimensionCurve") -> None:
+    score = "leave-one-out log-loss" if found.fitted else "log-loss"
+    rows = found.table.to_dict("records")
+    show_table(
+        f"How many are needed, {counted(found.subset, 'judgment')}",
+        ("the first", score, "more than the best"),
+        (
+            (
+                str(row["dimensions"]),
+                f"{row['log_loss']:.4f} ± {row['se']:.4f}",
+                f"{row['difference']:.5f} ± {row['difference_se']:.5f}",
+            )
+            for row in rows
+        ),
+        bold=[place for place, row in enumerate(rows) if row["needed"]],
+    )
+    say(f"guessing: {found.guessing:.4f}")
+    if found.remark:
+        wide_console().print(f"[yellow]![/] {plain(found.remark)}")
+    if found.left_out:
+        many = counted(found.left_out, "judgment")
+        say(f"left out: {many} by people or of objects that the posterior does not know")
+    say(_needed(found))
+
+
+def _needed(found: "DimensionCurve") -> str:
+
+    offered = len(found.table)
+    if found.needed == offered:
+        return (
+            f"All {offered} dimensions are needed, maybe more: fit again with more --dimensions."
+            if offered > 1
+            else "1 dimension was offered: fit again with more --dimensions."
+        )
+    verb = "is" if found.needed == 1 else "are"
+    return (
+        f"{counted(found.needed, 'dimension')} of {offered} {verb} needed: the fewest within two "
+        "standard errors of the best log-loss."
+    )
+
+
+def _show_dimensions(table: "pd.DataFrame") -> None:
+    columns = ("", "importance", "again", "highest objects")
+    rows = (
+        (
+            str(row["dimension"]),
+            f"{row['importance']:.1%}",
+            "" if isnan(row["again"]) else f"{row['again']:.2f}",  # missing: no other fit
+            str(row["objects"]).replace("; ", ", ") or "\nnot stable",
+        )
+        for row in table.to_dict("records")
+    )
+    show_table("Dimensions, most important first", columns, rows, left=columns[-1:])
+
+
+@takes("embedding:compare")
+def compare(
+    first: Path,
+    second: Path | None = None,
+    /,
+    *,
+    groups: Path | None = None,
+    labels: Path | None = None,
+    **given: Any,
+) -> None:
+    """Compare two posteriors, or the groups of people in one.
+
+    Two posteriors: how well they predict --choices (log-loss and accuracy, and the paired
+    difference with its standard error), how their similarities correlate over the objects that both
+    know, and how their dimensions match one to one.
+
+    Groups: in which dimensions, clusters of objects and pairs of objects they differ, with
+    intervals from resampled people and p-values from permuted group labels. Clusters are the
+    categories of --labels, or else clusters of the embedding. Fit the posterior with --people
+    weights but without --groups, which would shrink people toward their group. The report of a
+    study shows the results in derived/groups.json.
+
+    Examples
+    --------
+        twoalike compare first.nc second.nc
+        twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
+        twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
+        twoalike compare my-study/derived/posterior.nc --groups my-study/data/raw/participants.tsv
+
+    Parameters
+    ----------
+    first
+        A posterior (.nc).
+    second
+        Another one; differences are second minus first. None with --groups.
+    groups
+        Group of each participant: a tab-separated file with columns participant and group, or the
+        participants.tsv of a study with groups.
+    labels
+        With --groups, categories of the objects: a tab-separated file with the column id and one
+        column for each level, such as stimuli.tsv.
+    interval
+        Share of the draws, or of the resamples of people, inside the intervals.
+    """
+    of_posteriors = second is not None or given["choices"] is not None
+    if (groups is None) == (second is None) or (groups is not None and of_posteriors):
+        raise TwoalikeError(
+            expected="a second posterior, or --groups without --choices",
+            found="none of them" if groups is None else "--groups and a second file",
+            remedy="See `twoalike compare --help`.",
+        )
+    if groups is None and labels is not None:
+        raise TwoalikeError(expected="--labels with --groups", found="--labels alone")
+    out, interval = given["out"], given["interval"]
+    if groups is not None:
+        found = embedding.compare_groups(first, groups, labels=labels, interval=interval, out=out)
+        _show_groups(found)
+    elif second is not None:
+        _compare({"first": first, "second": second}, **given)
+    show_written(out)
+
+
+def _compare(paths: dict[str, Path], **given: Any) -> None:
+    """Compare two posteriors, and show how they differ."""
+    models = {name: embedding.Posterior.load(path) for name, path in paths.items()}
+    result = embedding.compare(models["first"], models["second"], **given)
+    for model in models.values():
+        show_doubts(model, intervals=True)
+    if given["choices"] is not None:
+        _show_predictions(result["predictions"], paths)
+    similar = result["similarity"]
+    rows = [
+        (f"posterior means, {name.capitalize()}", f"{similar[name]:.3f}", "")
+        for name in ("pearson", "spearman")
+    ]
+    for key, label in (
+        ("draws", "a draw of one with a draw of the other"),
+        ("first_draws", f"two draws of {paths['first']}"),
+        ("second_draws", f"two draws of {paths['second']}"),
+    ):
+        rows.append((label, f"{similar[key]['value']:.3f}", _span(similar[key])))
+    title = f"Similarities of {similar['objects']} objects"
+    show_table(title, ("", "correlation", ""), rows)
+    show_table(
+        "Dimensions, matched one to one (r: correlation over objects)",
+        ("first", "second", "r of means", "r of draws"),
+        (
+            (str(of["first"]), str(of["second"]), f"{of['correlation']:.3f}", _span(of))
+            for of in similar["dimensions"]
+        ),
+    )
+
+
+def _show_predictions(result: dict[str, Any], paths: dict[str, Path]) -> None:
+    for name in result["fitted_to_them"]:
+        where = plain(str(paths[name]))
+        text = f"[bold red]{where}: was fitted to these choices, they are not held out[/]"
+        wide_console().print(text)
+    people = counted(result["participants"], "participant")
+    title = f"{counted(result['judgments'], 'judgment')} by {people}"
+    if result["left_out"]:
+        title += f" ({result['left_out']} left out: practice, catch or other objects)"
+    rows = []
+    for key, label in [*paths.items(), ("difference", "second - first")]:
+        sign = "+" if key == "difference" else ""
+        scores = (result[score][key] for score in ("log_loss", "accuracy"))
+        cells = (f"{of['value']:{sign}.4f}\n± {of['standard_error']:.4f}" for of in scores)
+        rows.append((str(label), *cells))
+    guess = result["guessing"]
+    rows.append(("guessing", f"{guess['log_loss']:.4f}", f"{guess['accuracy']:.4f}"))
+    show_table(title, ("", "log-loss (nats)", "accuracy"), rows)
+
+
+def _span(of: dict[str, float]) -> str:
+    return f"\n{of['low']:.2f} to {of['high']:.2f}"
+
+
+MOST_ROWS = 10
+"""Clusters, and pairs of objects, that are listed for two groups."""
+
+
+def _show_groups(result: dict[str, Any]) -> None:
+    for found in result["differences"]:
+        names = [plain(found[side]) for side in ("first", "second")]
+        counts = [result["people"][found[side]] for side in ("first", "second")]
+        wide_console().print(
+            f"{names[1]} ({counts[1]} people) minus {names[0]} ({counts[0]}): p {found['p']:.3f} "
+            "that they weigh all dimensions alike; their similarities correlate "
+            f"{found['correlation']:.3f}"
+        )
+        rows = {str(row["dimension"]): row for row in found["dimensions"]}
+        title = "Log weights of the dimensions (p corrected for their number)"
+        _show_differences(title, "dimension", rows)
+        clusters = sorted(found["clusters"], key=lambda row: (row["p"], -abs(row["effect"])))
+        rows = {_cluster(row, result["clusters"]): row for row in clusters[:MOST_ROWS]}
+        title = "Mean likeness within clusters (p corrected for their number)"
+        _show_differences(title, "cluster", rows)
+        rows = {", ".join(row["items"]): row for row in found["pairs"][:MOST_ROWS]}
+        title = "Pairs of objects whose likeness differs most (p corrected for all pairs)"
+        _show_differences(title, "pair", rows)
+
+
+def _show_differences(title: str, what: str, rows: dict[str, dict[str, Any]]) -> None:
+    cells = (
+        (name, f"{row['difference']:+.2f}{_span(row)}", f"{row['effect']:+.1f}", f"{row['p']:.3f}")
+        for name, row in rows.items()
+    )
+    show_table(title, (what, "difference", "in SD of people", "p"), cells)
+
+
+def _cluster(row: dict[str, Any], members: dict[str, dict[str, list[str]]]) -> str:
+    """Name a category, or a cluster of the embedding by its most typical members."""
+    from twoalike.study import shortened
+
+    level, name = row["level"], row["cluster"]
+    if level != "embedding":
+        return name if len(members) == 1 else f"{level}: {name}"
+    typical = shortened(", ".join(members[level][name]), 50)
+    return f"{typical} ({row['objects']} objects)"
+
+
+SHOWN = 20
+"""Rows on the terminal; the file has all."""
+
+
+@takes("embedding:participants_table", without={"seed"})
+def participants(*, out: Path | None = None, **given: Any) -> None:
+    """Show every participant's temperature and lapse rate, and who probably guessed.
+
+    A lapse rate is the share of answers that are guesses. The column guessed is the posterior
+    probability that it lies above --bound; the most doubtful participants come first. Temperature
+    is how noisy the other answers are, relative to the other participants (their geometric mean is
+    1). Random answers may appear as a high lapse rate or a high temperature; agreement combines
+    both: how often a participant gives the answer that is most probable according to the embedding
+    (by chance 0.33, for anchored choices 0.5). If both kinds were fitted, agreement is for
+    odd-one-out choices, and a column agreement_anchored is for the others.
+
+    With any table of judgments, the command also shows the probability that each participant
+    answered carelessly: that their judgments follow nothing rather than the embedding. The reasons
+    are shown as log Bayes factors, positive for careless, of each kind of judgments and of
+    attention checks, beside the median response time and, of choices, the share of the place that
+    was chosen most often. A careful person may be slow or noisy.
+
+    Examples
+    --------
+        twoalike participants posterior.nc
+        twoalike participants posterior.nc --choices choices.parquet
+        twoalike participants posterior.nc --arrangements arrangements.parquet
+        twoalike participants posterior.nc --ratings ratings.parquet --sortings sortings.parquet
+        twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
+
+    Parameters
+    ----------
+    out
+        Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
+        temperature_high, and the same for lapse and agreement (medians and intervals); guessed;
+        with --choices or --ratings also checks (with a known right answer) and passed; with any
+        table p_careless; evidence_choices, evidence_arrangements, evidence_ratings,
+        evidence_sortings and evidence_checks; seconds, the median response time; and with --choices
+        same_place, the share of the place that was chosen most often.
+    """
+    from twoalike.choice import OPTIONS
+
+    if out is not None:
+        embedding.check_ending(out, [".csv", ".tsv"], "the participants' table")
+    fitted = embedding.Posterior.load(given.pop("posterior"))
+    bound, table = given["bound"], embedding.participants_table(fitted, **given)
+    if out is not None:
+        embedding.save_table(out, table)
+    show_doubts(fitted, intervals=True)
+    _show_people(table, bound)
+    chances = [f"{1 / OPTIONS[kind]:.2f}" for kind in embedding.fitted_kinds(fitted)]
+    say(f"agreement by chance: {', of anchored choices '.join(chances)}")
+    suspects = int((table["guessed"] > 0.5).sum())
+    say(
+        f"{suspects} of {counted(len(table), 'participant')}: a lapse rate that is, more probably "
+        f"than not, above {bound:g}"
+    )
+    if "p_careless" in table:
+        _show_careless(table)
+        show_notes(_notes(table))
+        careless = int((table["p_careless"] > 0.5).sum())
+        say(f"{careless} of {counted(len(table), 'participant')}: more probably than not careless")
+    show_written(out)
+
+
+def _show_careless(table: "pd.DataFrame") -> None:
+    evidence = _evidence(table)
+    described = [name for name in ("seconds", "same_place") if name in table]
+    words = [name.replace("_", " ") for name in described]
+    columns = ("participant", "P(careless)", *evidence.values(), *words)
+    rows = []
+    for row in table.head(SHOWN).to_dict("records"):
+        factors = ["" if isnan(row[name]) else f"{row[name]:+.1f}" for name in evidence]
+        others = ["" if isnan(row[name]) else f"{row[name]:.2f}" for name in described]
+        rows.append((str(row["participant"]), f"{row['p_careless']:.2f}", *factors, *others))
+    show_table("Careless: log Bayes factors, positive for careless", columns, rows)
+
+
+def _notes(table: "pd.DataFrame") -> list[str]:
+    """Say which evidence of carelessness there is none of, and what was not used."""
+    missing = [what for name, what in _evidence(table).items() if table[name].isna().all()]
+    notes = [f"no evidence from {', '.join(missing)}"] if missing else []
+    return notes + [f"not used: {reason}" for reason in table.attrs["not_used"]]
+
+
+def _evidence(table: "pd.DataFrame") -> dict[str, str]:
+    """Columns of evidence, and what each is about."""
+    start = "evidence_"
+    names = [name for name in map(str, table) if name.startswith(start)]
+    return {name: name.removeprefix(start).replace("_", " ") for name in names}
+
+
+def _show_people(table: "pd.DataFrame", bound: float) -> None:
+    more = f" (first {SHOWN} of {len(table)})" if len(table) > SHOWN else ""
+    agreements = [name for name in table if name in ("agreement", "agreement_anchored")]
+    shown = [*agreements, "lapse", "temperature"]
+    checked = ["checks passed"] if "checks" in table else []
+    columns = (
+        *("participant", "judgments", *(str(name).replace("_", ", ") for name in shown)),
+        *(f"P(lapse > {bound:g})", *checked),
+    )
+    rows = []
+    for row in table.head(SHOWN).to_dict("records"):
+        judged = row["judgments"]
+        rows.append(
+            (
+                str(row["participant"]),
+                str(judged) if isinstance(judged, int) else "",  # missing: the file does not say
+                *(_cell(row, str(name)) for name in shown),
+                "" if isnan(row["guessed"]) else f"{row['guessed']:.2f}",
+                *(f"{row['passed']} of {row['checks']}" for _ in checked),
+            )
+        )
+    show_table(f"Participants, most doubtful first{more}", columns, rows)
+
+
+def _cell(row: dict[Any, Any], name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if isnan(low):  # of somebody who is no participant of the posterior
+        return ""
+    return f"{row[name]:.2f}\n{low:.2f} to {high:.2f}"

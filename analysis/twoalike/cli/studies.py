@@ -1,0 +1,568 @@
+"""Commands of a study: make it, run it, check it, share it, report on it, and the demo."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from twoalike.cli._derived import Flag, TaskName, takes
+from twoalike.cli._show import say, show_notes, wide_console
+from twoalike.study import TwoalikeError, counted
+
+if TYPE_CHECKING:
+    from twoalike.planning import ListSummary, TrialList
+    from twoalike.study import ScreenProfile
+
+
+_SOURCES = {"creatures": "drawn creatures", "familiar": "familiar things"}
+
+
+@takes("planning:create_study")
+def init(
+    *,
+    protocol: Literal[
+        "default", "eeg", "faces-2afc", "levels", "similarity-arrangement", "things", "words"
+    ] = "default",
+    **given: Any,
+) -> None:
+    """Make a study folder: settings, stimuli and protocol, ready to run.
+
+    The stimuli are novel creatures drawn by twoalike, 64 familiar things (--stimuli familiar), or
+    your own: --images, --words, --sounds or --films. Files are copied, sub-folders become
+    categories, and a manifest with checksums is written. Images that programs could show
+    differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to
+    plain 8-bit sRGB. Converted files, and files that are left out, are listed. An existing folder
+    is never changed.
+
+    Examples
+    --------
+        twoalike init my-study
+        twoalike init my-study --stimuli familiar --language de
+        twoalike init levels --images imagenet-sample/ --protocol levels
+        twoalike init nouns --words nouns.txt --protocol words
+        twoalike init faces --images portraits/ --protocol faces-2afc
+        twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
+    """
+    from twoalike import planning
+    from twoalike.design import refused_tasks
+    from twoalike.registry import find_task
+    from twoalike.tasks import study_tasks
+
+    created = planning.create_study(protocol=protocol, **given)
+    objects, study = created.stimuli, given["folder"]
+    own = (kind for kind in ("images", "words", "sounds", "films") if given[kind] is not None)
+    source = next(own, _SOURCES[given["stimuli"] or "creatures"])
+    categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
+    say(f"{study / 'study.toml'}  settings of the study")
+    whole = "every knob, and all texts" if protocol == "default" else "what differs from defaults"
+    say(f"{study / 'protocols'}  protocols of the tasks: {whole}")
+    say(f"{study / 'stimuli'}  {len(objects.ids)} {source}{categories}")
+    tasks = [name for name in study_tasks(created.study) if find_task(name).lists]
+    refused = {task: refused_tasks(created.study, objects, [task]) for task in tasks}
+    remarks = (*created.remarks, *(line for lines in refused.values() for line in lines))
+    show_notes(f"note: {remark}" for remark in remarks)
+    for task in (task for task, lines in refused.items() if not lines):
+        takes = planning.first_session_duration(created.study, objects, task)
+        say(f"a first session of {task} takes {takes} (four people out of five)")
+    folder = shlex.quote(str(study))
+    mend = f"change that in {study / 'study.toml'}, then: " if any(refused.values()) else ""
+    say(f"next: {mend}twoalike design {folder} --task {tasks[0]} --participants 001 --summary")
+
+
+@takes("planning:write_lists")
+def design(
+    *,
+    task: TaskName,
+    participants: Annotated[list[str], Parameter(consume_multiple=True, negative=())],
+    summary: Flag = False,
+    **given: Any,
+) -> None:
+    """Write the trial lists of sessions, and show how well they cover the objects.
+
+    The settings are in the task's table of study.toml, such as [design] for odd-one-out. Writing a
+    list again gives the same file: a random list depends only on the study's seed, the participant
+    and the session. The coverage design, and the levels design with lists_per_triplet, distribute
+    their triplets over all sessions: name all participants in one call.
+
+    Parameters
+    ----------
+    task
+        The task.
+    participants
+        Codes of the participants, such as 001 002 003.
+    summary
+        Also print pair coverage, exposure, balance, levels, checks and expected duration.
+
+    Examples
+    --------
+        twoalike design my-study --task odd-one-out --participants 001 002 003 --summary
+        twoalike design my-study --task odd-one-out --participants 007 --sessions 2
+        twoalike design my-study --task odd-one-out --participants 001 002 --sampler coverage
+        twoalike design my-study --task multi-arrangement --participants 001 002 --summary
+        twoalike design my-study --task odd-one-out --participants 001 --sampler adaptive \
+            --posterior my-study/derived/posterior.nc --block 3
+    """
+    from twoalike import planning
+
+    made = planning.write_lists(participants=participants, task=task, **given)
+    kind = "fixed trial" if task == "multi-arrangement" else "trial"
+    for item in made.lists:
+        if item.state != "empty":
+            say(_line(item, kind))
+    if task == "multi-arrangement" and made.study.config.arrangement.scheduler == "lift_weakest":
+        say("the main trials are chosen during the session")
+    if summary:
+        _show(made.summary())
+
+
+def _line(item: "TrialList", kind: str) -> str:
+    state = {
+        "written": "",
+        "unchanged": ", there already",
+        "begun": ", kept: its session has begun",
+    }.get(item.state, f", {item.state}")
+    return f"{item.path}  {counted(item.table['trial_index'].nunique(), kind)}{state}"
+
+
+def _show(summary: "ListSummary") -> None:
+    from rich.table import Table
+
+    table = Table(title=summary.title, caption=summary.note)
+    table.add_column("")
+    for name in summary.table.columns:
+        table.add_column(name.replace(" ses-", "\nses-"), justify="right")
+    for row, cells in summary.table.iterrows():
+        table.add_row(str(row), *cells)
+    wide_console().print(table)
+
+
+@takes("planning:describe_study", without={"tasks"})
+def describe(
+    *,
+    task: Annotated[list[TaskName] | None, Parameter(negative=())] = None,
+    out: Path | None = None,
+    **given: Any,
+) -> None:
+    """Describe a study for an ethics committee, on about one page.
+
+    The page states what participants see and do, for how long and in how many trials, breaks,
+    questions, consent, stopping and withdrawal, which data are stored and where, what is not
+    stored, who can see the data and how they are shared. It is generated from the study's settings,
+    so run this again when they change. It lists what you have to add (recruitment, payment, how
+    long data are kept), and quotes consent and instruction at the end as participants read them.
+
+    Parameters
+    ----------
+    task
+        Tasks to describe; if left out, those of [sitting]; or else those with trial lists, data or
+        a built page; or else the one that twoalike run starts.
+    out
+        File to write: .html, which word processors open, or .md (Markdown). If left out, the
+        Markdown is printed.
+
+    Examples
+    --------
+        twoalike describe my-study
+        twoalike describe my-study --out ethics.html
+        twoalike describe my-study --place jatos --out ethics.html
+        twoalike describe my-study --task odd-one-out --language de --out ethik.html
+    """
+    from twoalike import planning
+
+    page = planning.describe_study(tasks=task or (), **given)
+    say(page if out is None else f"{page.save(out)}  {page.title}")
+
+
+@takes("display:measure_screen")
+def screen(*, distance_cm: float | None = None, **given: Any) -> None:
+    """Measure this computer's screen, once for all studies.
+
+    A window shows a blue card. Hold a bank card (or any card of that size) against it, make the
+    blue card the same size with the arrow keys or the mouse wheel, and press Enter. Then many
+    frames are shown, to measure whether the screen is on time. From then on, sizes in degrees of
+    visual angle are right on this computer.
+
+    The result is kept in your configuration folder, or in the file that the environment
+    variable TWOALIKE_SCREEN names.
+
+    Exit status: 0 measured, 1 failed, 130 left before the card matched (nothing is saved).
+
+    Parameters
+    ----------
+    distance_cm
+        From the participant's eyes to the screen; asked for if left out.
+
+    Examples
+    --------
+        twoalike screen
+        twoalike screen --number 1 --distance-cm 60
+        twoalike screen --width-cm 53.1 --distance-cm 60
+    """
+    from twoalike import display
+    from twoalike.study import load_profile, profile_path
+
+    distance = ask_distance(load_profile()) if distance_cm is None else distance_cm
+    found = display.measure_screen(distance_cm=distance, **given)
+    if found is None:
+        print("left before the card matched; nothing was saved", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    say(screen_table(found))
+    say(profile_path())
+
+
+def ask_distance(before: "ScreenProfile") -> float:
+    """Ask on the terminal how far the eyes are from the screen; cm.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is nobody to ask, or the answer is no number.
+    """
+    if not sys.stdin.isatty():
+        raise TwoalikeError(
+            "the distance of the eyes is not known", remedy="Add: `distance_cm=60`."
+        )
+    known = f" [{100 * before.distance_m:g}]" if before.distance_m else ""
+    answer = input(f"From the participant's eyes to the screen, in cm{known}: ").strip()
+    if not answer and before.distance_m:
+        return 100 * before.distance_m
+    try:
+        return float(answer.removesuffix("cm").strip().replace(",", "."))
+    except ValueError as error:
+        raise TwoalikeError(where=repr(answer), expected="a distance in cm, such as 60") from error
+
+
+def screen_table(profile: "ScreenProfile") -> str:
+    """Lines that show a measurement to whoever made it."""
+    from twoalike.display import verdict
+
+    width, height = profile.size_px
+    how = {"card": "matched with a card", "given": "as given", "none": "not measured"}
+    rows = [
+        ("screen", f"{profile.number}, {width} x {height} pixels"),
+        ("width", f"{100 * profile.width_m:.2f} cm, {how[profile.how]}"),
+        ("distance", f"{100 * profile.distance_m:.1f} cm"),
+        ("one degree", f"{profile.pixels(1.0, width):.1f} pixels, in the middle of the screen"),
+        ("scale factor", f"{profile.scale_factor:g}"),
+        ("graphics", profile.renderer),
+    ]
+    if profile.refresh_hz:
+        spread = f"sd {1000 * profile.frame_sd_s:.2f} ms, 99 % within "
+        rows.append(("frames", f"{spread}{1000 * profile.frame_p99_s:.2f} ms"))
+    rows.append(("timing", verdict(profile)))
+    return "\n".join(f"{name:<14}{value}" for name, value in rows)
+
+
+@takes("sitting:sit", without={"show", "panel"})
+def run(
+    *,
+    task: TaskName | None = None,
+    simulate: Annotated[bool | Path, Parameter(negative=())] = False,
+    **given: Any,
+) -> None:
+    """Run one session with a participant, or with a simulated one.
+
+    Without --task it runs the tasks of [sitting] in study.toml one after the other, in the
+    participant's order. Every trial is saved to disk before the next one begins. Esc, pressed
+    twice, stops the session. --resume continues with the next trial of the unfinished task, also
+    after a crash or a power cut.
+
+    Exit status: 0 if the session is finished, 130 if it was stopped, 1 if it could not run.
+
+    Parameters
+    ----------
+    task
+        odd-one-out, anchored-choice, odd-one-of-many, most-alike-pair, multi-arrangement,
+        pair-rating, free-sorting, or a task of another installed package. If left out: all tasks of
+        [sitting] in study.toml, one after the other; without [sitting], the only task whose
+        protocol is in the study, or odd-one-out.
+    simulate
+        A simulated observer answers. --simulate alone makes one from the stimuli's categories,
+        --simulate random one with random similarities; --simulate FILE.npz takes the one in the
+        file.
+
+    Examples
+    --------
+        twoalike run my-study --task odd-one-out --participant 001
+        twoalike run my-study --task odd-one-out --participant 001 --resume
+        twoalike run my-study --task multi-arrangement --participant 001
+        twoalike run my-study --participant 003 --group experts
+        twoalike run my-study --participant 901 --simulate --no-window
+        twoalike run my-study --participant 902 --pilot --simulate observer.npz --windowed
+    """
+    from twoalike import sitting
+    from twoalike.cli.app import with_options
+
+    outcome = sitting.sit(
+        show=lambda line: print(with_options(line), file=sys.stderr),  # noqa: T201
+        task=task,
+        simulate=simulate,
+        **given,
+    )
+    if outcome.end_reason == "declined":
+        say(f"participant {given['participant']} did not consent; nothing else was stored")
+        return
+    for part in (*outcome.earlier, outcome):
+        done = counted(part.n_done if part.n_trials is None else part.n_trials, "trial")
+        if part.n_trials is not None:
+            done = f"{part.n_done} of {done}"
+        if part.end_reason != "completed":
+            done += f", {part.end_reason}; continue with --resume"
+        say(f"{part.path}  {done}")
+    if outcome.end_reason != "completed":
+        sys.exit(130)
+
+
+def validate(study: Path, /) -> None:
+    """Check a study's settings, protocols and raw data, including pilot data.
+
+    Settings: whether the images have the categories that they rely on, and whether the first
+    session of each task can be designed. Protocols: every key, names of keys of the keyboard, texts
+    that do not fit the screen of this computer (1024 x 768 if it was not measured), colours with
+    too little contrast. Trial lists of future sessions: whether they match the current settings.
+
+    Raw data: valid BIDS; trials numbered from 1 without duplicates; possible times; three places
+    and three objects; responses that agree with the object and the place they name; trials as in
+    the trial list; arrangements complete and in agreement with their events; images as in the
+    manifest; rows as the session's log recorded them; no copied tables; no missing people or
+    sessions. Each problem names file, row (counted from 1) and column; ten problems are shown for
+    each file. What cannot be checked is listed as a note.
+
+    Values that look private (e-mail and internet addresses, telephone and other long numbers, IBAN,
+    paths, names of this computer and its user, birth dates) are listed too. They are not errors,
+    but check them before you share the data. Unfinished files of killed processes are listed too.
+
+    Exit status: 0 if there are no problems, 1 if there are.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+
+    Examples
+    --------
+        twoalike validate my-study
+    """
+    from twoalike.tasks import validate_study
+
+    checked = validate_study(study)
+    if checked.faults and not checked.data and checked.n_problems == 1:
+        *before, fault = checked.lines()
+        show_notes(before)
+        raise TwoalikeError(fault)
+    show_notes(checked.lines())
+    if checked.n_problems:
+        raise TwoalikeError(f"{checked.summary}, see above.")
+    show_notes([checked.summary])
+
+
+@takes("exchange:merge_studies")
+def merge(**given: Any) -> None:
+    """Merge copies of one study, run on several computers, into a new study.
+
+    Participants, answers, sessions, logs, pilot data and trial lists are collected from all copies.
+    Settings, protocols and stimuli must be the same in all. A participant may have had session 1 on
+    one computer and session 2 on another. Data that are the same in two copies are taken once.
+    Computed files (derived, figures) are left out: compute them again from the merged data.
+
+    Nothing is written if the copies differ in settings, protocols or images, if two of them contain
+    different data of the same session, or if codes of participants differ in leading zeros only;
+    the message lists every conflict. The merged data pass the checks of twoalike validate. The
+    copies are not changed.
+
+    Examples
+    --------
+        twoalike merge lab-1/my-study lab-2/my-study --out my-study
+    """
+    from twoalike import exchange
+    from twoalike.study import Study
+    from twoalike.tasks import check_lists
+
+    merged, out = exchange.merge_studies(**given), given["out"]
+    runs, trials = counted(merged.n_runs, "run"), counted(merged.n_trials, "trial")
+    show_notes([f"{out}: {runs} of {counted(merged.n_participants, 'participant')}, {trials}"])
+    show_notes(merged.groups)
+    show_notes(f"left out: {path}" for path in merged.left_out)
+    show_notes(f"note: {fault}" for fault in check_lists(Study.load(out)))
+
+
+@takes("online:erase")
+def erase(study: Path, participant: str, /, **given: Any) -> None:
+    """List or remove everything that a study holds of a person.
+
+    This covers raw and pilot data, answers, rows in tables of participants, trial lists, and
+    sessions in the store of twoalike online serve, with ids and links. Afterwards, neither twoalike
+    online fetch nor twoalike merge brings the data back. Computed files are listed and kept:
+    compute them again. If the command is interrupted, repeat it. Other copies of the study,
+    backups, and files that were shared or downloaded are yours to clean.
+
+    Parameters
+    ----------
+    store
+        As for twoalike online serve.
+
+    Examples
+    --------
+        twoalike erase my-study 007
+        twoalike erase my-study 007 --yes
+    """
+    from twoalike import online
+
+    found, yes = online.erase(study, participant, **given), given["yes"]
+    nothing = [f"nothing of participant {participant} is left"]
+    show_notes([f"{'removed' if yes else 'holds'}: {one}" for one in found.removed] or nothing)
+    show_notes(f"computed from their data, compute again: {path}" for path in found.derived)
+    show_notes(found.notes if yes else ["Nothing was changed. Remove it with `yes=True`."])
+
+
+@takes("exchange:share")
+def share(
+    *, allow: Annotated[list[str] | None, Parameter(negative=())] = None, **given: Any
+) -> None:
+    """Write a copy of a study's raw data that is fit for publication.
+
+    The copy contains the columns that twoalike itself writes. Other columns (age, answers to a
+    form, columns of your own) are published only if columns under [share] in study.toml lists them,
+    such as "participants.age" or "form.hand"; the command lists the columns that it leaves out.
+
+    Participants get new, random codes. Dates are moved back by a whole number of days to before
+    1925, by a different number for each person; the time of day and the days between visits stay
+    the same. Ages above 89 become 89. Seeds, hashes of files that contain codes, torn rows, words
+    in logs, and all files that are not part of the raw data are left out. Every column and text is
+    searched for e-mail addresses, profiles, ids of crowd workers, telephone numbers, IBAN, IP and
+    MAC addresses, long numbers, paths, names of this computer and its user, and full dates; if one
+    is found, nothing is written. Contact addresses in texts of the protocols are only listed. A
+    warning names values shared by fewer than 5 people. The copy passes the BIDS validator.
+
+    There is no --seed, on purpose: which new code belongs to which old one is random and is not
+    stored, so that it cannot be reconstructed. The copy cannot be made a second time; publish the
+    one you checked. With the study's seed (study.toml), one can still compute for which old code a
+    trial list was made: do not publish it with the copy. Small seeds can be guessed; a warning
+    names them. Read the copy before you publish it: no search finds a name in a text.
+
+    Examples
+    --------
+        twoalike share my-study --out my-study-public
+        twoalike share my-study --out public --times drop --allow lab@example.org
+    """
+    from twoalike import exchange
+
+    shared = exchange.share(allow=allow or (), **given)
+    runs, people = counted(shared.n_runs, "run"), counted(shared.n_people, "participant")
+    show_notes(shared.notes)
+    show_notes([f"{given['out']}: {runs} of {people}"])
+    show_notes(f"left out: {what}" for what in shared.left_out)
+    show_notes(f"warning: {what}" for what in shared.warnings)
+
+
+@takes("report:write_report")
+def report(**given: Any) -> None:
+    """Write a study's report as one HTML file that can be read offline.
+
+    It shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
+    groups.json, results.json and the student's model card in derived/. It lists what is missing,
+    with the command that makes it. It contains participants' codes and images of the study: make
+    sure that you may publish both before you publish it.
+
+    Examples
+    --------
+        twoalike report mystudy
+        twoalike report mystudy --out mystudy/report.html --files mystudy/figures
+    """
+    from twoalike.report import write_report
+
+    made = write_report(**given)
+    show_notes(made.notes)
+    say(f"Wrote {made.path} ({made.path.stat().st_size / 1e6:.1f} MB)")
+    if files := given["files"]:
+        say(f"Wrote {files} (figures as .svg, numbers as .csv)")
+
+
+def demo(
+    folder: Path | None = None,
+    /,
+    *,
+    yourself: Flag = False,
+    online: Flag = False,
+    trials: int | None = None,
+    stimuli: Literal["creatures", "familiar"] | None = None,
+    simulate: Flag = False,
+    window: bool = True,
+    windowed: Flag = False,
+    seed: int = 20261125,
+) -> None:
+    """Run the whole chain on drawn creatures, or map your own judgments.
+
+    The whole chain takes some minutes on two cores: simulated participants answer in real windows
+    (virtual ones if there is no screen); then it fits, teaches, distils, scores and prints a table.
+
+    With --yourself, you do about thirty trials on familiar things, which takes about three minutes,
+    and see your own map less than a minute after the last one. With --online, you do so on the page
+    of an online study: this machine serves it to your browser, and nothing leaves the machine. A
+    demo that was stopped continues where it stopped.
+
+    Examples
+    --------
+        twoalike demo
+        twoalike demo my-demo --seed 7
+        twoalike demo --yourself
+        twoalike demo me --yourself --trials 40 --stimuli creatures
+        twoalike demo --online
+        twoalike demo nobody --yourself --simulate --no-window
+
+    Parameters
+    ----------
+    folder
+        Study to make. If left out: demo, or you with --yourself, or you-online with --online. The
+        command writes report.html or you.html into it.
+    yourself
+        You are the participant, in a window.
+    online
+        You are the participant, in your browser.
+    trials
+        With --yourself or --online: number of trials, 20 to 100; 30 if left out. With 35 or more,
+        each of the twelve things is shown with each other.
+    stimuli
+        With --yourself or --online: the set of stimuli; if left out, familiar in a window and
+        creatures online.
+    simulate
+        With --yourself: a simulated person answers, to try it out.
+    window
+        With --no-window, a simulated person answers without a window.
+    windowed
+        With --yourself: use a window instead of the whole screen.
+    seed
+        Everything random in the demo derives from it; with --yourself or --online another seed
+        shows other things.
+    """
+    from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
+    from twoalike.study import check_seed
+
+    check_seed(seed)
+    if yourself and online:
+        raise TwoalikeError("--yourself is in a window, --online in a browser: give one of them.")
+    if yourself or online:
+        config = YourselfConfig(
+            seed=seed,
+            trials=30 if trials is None else trials,
+            stimuli=stimuli or ("creatures" if online else "familiar"),
+            simulate=simulate,
+            window=window,
+            windowed=windowed,
+            online=online,
+        )
+        run_yourself(folder or Path("you-online" if online else "you"), config)
+        return
+    given = {
+        "--trials": trials is not None,
+        "--stimuli": stimuli is not None,
+        "--simulate": simulate,
+        "--no-window": not window,
+        "--windowed": windowed,
+    }
+    alone = next((name for name, is_given in given.items() if is_given), None)
+    if alone:
+        raise TwoalikeError(f"{alone} is for --yourself: add that, or leave it out.")
+    run_demo(folder or Path("demo"), DemoConfig(seed=seed))

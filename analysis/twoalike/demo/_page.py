@@ -1,0 +1,506 @@
+"""The page ``you.html``: what a few dozen choices say about the person who made them.
+
+Every figure is a share of counted trials or an average over posterior draws, and comes with its own
+uncertainty. The blocks and the template are the report's.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from twoalike.ceilings import repeated_answers
+from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
+from twoalike.embedding import Posterior
+from twoalike.evaluation import Judgments, wilson_interval
+from twoalike.figures import NARROW, WIDE, MapLayout, embedding_map, map_layout, to_png
+from twoalike.judgments import object_index, read_judgments
+from twoalike.report import (
+    Caution,
+    Fact,
+    Gallery,
+    Grid,
+    Page,
+    Picture,
+    Row,
+    Section,
+    Text,
+    Thumbnails,
+    Tile,
+    Verbatim,
+    image_uri,
+    percent,
+    render,
+)
+from twoalike.stimuli import ATTRIBUTION, MANIFEST, StimulusSet
+from twoalike.study import Floats, Integers, Study, atomic_path, counted, provenance, write_json
+from twoalike.tables import JUDGED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_GROUPS = 3
+GUESSING = 1 / 3
+_MOST_DRAWS = 400
+_UNFOLDED = 4
+_MOST_COLOURS = 5
+_CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
+
+
+class Share(NamedTuple):
+    """``hits`` of ``n`` trials."""
+
+    hits: float
+    n: int
+
+    @property
+    def interval(self) -> str:
+        """Its 95 % interval, in words."""
+        low, high = wilson_interval(self.hits, self.n)
+        return f"{percent(float(low))} to {percent(float(high))}"
+
+    def __str__(self) -> str:
+        """Return the share with its interval, in words."""
+        hits = f"{self.hits:.1f}".removesuffix(".0")
+        share = percent(self.hits / self.n)
+        return f"{hits} of {self.n} ({share}, 95 % interval {self.interval})"
+
+
+def tree_odd(categories: pd.DataFrame, triplets: Integers) -> tuple[Integers, Integers]:
+    """Find the odd one by the categories alone, and the level (column) that decides.
+
+    Two objects are as close as the finest level that they share, counted from the coarsest on.
+    Where one pair is closer than the two others, the third object is odd: its place in the
+    triplet, 0, 1 or 2. Both are -1 where no pair is closest. Shape (n,) each.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"realm": list("aaab"), "group": list("ccde")})
+    >>> odd, level = tree_odd(table, np.array([[0, 1, 2], [0, 2, 3], [3, 2, 1]]))
+    >>> odd.tolist(), level.tolist()
+    ([2, 2, 0], [1, 0, 0])
+    """
+    codes = np.stack([pd.factorize(categories[name])[0] for name in categories], axis=1)
+    same = codes[:, None, :] == codes[None, :, :]
+    depth = np.cumprod(same, axis=2).sum(axis=2)  # levels shared, from the coarsest on
+    i, j, k = triplets.T
+    close = np.stack([depth[j, k], depth[i, k], depth[i, j]], axis=1)  # of the pair without an item
+    best = close.max(axis=1)
+    alone = (close == best[:, None]).sum(axis=1) == 1
+    odd, level = np.where(alone, [close.argmax(axis=1), best - 1], -1).astype(np.int64)
+    return odd, level
+
+
+def held_out_probabilities(probabilities: Floats, triplets: Integers, chosen: Integers) -> Floats:
+    """Probabilities of each choice by the posterior without the judgments of its triplet.
+
+    The draws are weighted by one over the probability they give to what was chosen (importance
+    sampling; weights truncated at the mean times the root of the number of draws: Ionides 2008,
+    doi:10.1198/106186008X320456). A triplet shown twice is left out with both its judgments.
+    From probabilities by draw, shape (S, n, 3), to (n, 3).
+    """
+    s, n, _ = probabilities.shape
+    made = np.log(probabilities[:, np.arange(n), chosen])
+    keys = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)[1].ravel()
+    left_out = np.zeros((s, int(keys.max()) + 1))
+    np.add.at(left_out.T, keys, made.T)
+    weights = np.exp(left_out.min(axis=0) - left_out)
+    weights = np.minimum(weights, weights.mean(axis=0) * np.sqrt(s))
+    weights = (weights / weights.sum(axis=0))[:, keys]
+    return np.asarray(np.einsum("sn,snk->nk", weights, probabilities))
+
+
+def draw_probabilities(draws: Floats, triplets: Integers, lapse: Floats | None = None) -> Floats:
+    """Probability that each item is called the odd one, by draw, shape (S, n, 3).
+
+    From embeddings, shape (S, m, D), and the person's lapse rates, shape (S,).
+    """
+    pairs = pair_similarities(np.einsum("smd,skd->smk", draws, draws), triplets)
+    logs = log_choice(pairs, lapse=None if lapse is None else lapse[:, None])
+    return np.exp(np.stack(logs, axis=-1))
+
+
+def kept_together(draws: Floats) -> Floats:
+    """How often two objects are kept and a third called odd, mean over third objects.
+
+    From embeddings, shape (S, m, D), to (S, m, m), with ones on the diagonal; 1/3 is no
+    preference.
+    """
+    m = draws.shape[1]
+    triplets = np.array(list(combinations(range(m), 3)), dtype=np.int64)
+    odd = draw_probabilities(draws, triplets)
+    total = np.zeros((len(draws), m, m))
+    for left, right, out in ((1, 2, 0), (0, 2, 1), (0, 1, 2)):
+        index = triplets[:, left] * m + triplets[:, right]
+        np.add.at(total.reshape(len(draws), -1).T, index, odd[:, :, out].T)
+    total = (total + total.transpose(0, 2, 1)) / (m - 2)
+    total[:, np.arange(m), np.arange(m)] = 1.0
+    return np.asarray(total)
+
+
+def to_coordinates(together: Floats) -> Floats:
+    """Coordinates whose distances are one minus how often two objects are kept together.
+
+    Classical scaling of each draw; what a Euclidean space cannot hold is left out. Coordinates
+    of the embedding itself would put objects that are hardly known next to each other, at its
+    origin; here they are as far apart as no preference says. Shape (S, m, m - 1).
+    """
+    m = together.shape[1]
+    centre = np.eye(m) - 1 / m
+    values, vectors = np.linalg.eigh(-0.5 * centre @ (1 - together) ** 2 @ centre)
+    coordinates: Floats = (vectors * np.sqrt(np.maximum(values, 0))[:, None, :])[:, :, :0:-1]
+    return coordinates
+
+
+@dataclass(frozen=True)
+class Result:
+    """One person's session and what it says."""
+
+    title: str
+    stimuli: StimulusSet
+    categories: pd.DataFrame  # of each of the m objects, by id, one column a level, coarse to fine
+    together: Floats  # how often two objects are kept together, (m, m)
+    layout: MapLayout
+    triplets: Integers  # objects of all n trials in the order shown, shape (n, 3)
+    chosen: Integers  # place of the odd one called, shape (n,)
+    predicted: Share  # first choices named by the map without them; ties count 1 / (number tied)
+    response_time: float  # median, s; NaN if none was recorded
+    converged: bool
+    simulated: bool
+    made_from: dict[str, Any]  # provenance
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The objects shown."""
+        return tuple(self.categories.index)
+
+    @cached_property
+    def repeats(self) -> Share:
+        """Triplets shown again with the same odd one."""
+        same = self._again[1]
+        return Share(float(same.sum()), len(same))
+
+    @cached_property
+    def _again(self) -> tuple[Integers, Any]:
+        nobody = np.zeros_like(self.chosen)
+        return repeated_answers(Judgments(self.triplets, self.chosen, nobody, ()))
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """First showings: items, places of the odd one called and expected, level that decides."""
+        odd, level = tree_odd(self.categories, self.triplets)
+        columns = {"items": [*self.triplets], "odd": self.chosen, "expected": odd, "level": level}
+        return pd.DataFrame(columns).drop(index=self._again[0])
+
+    @property
+    def tree(self) -> dict[str, Share]:
+        """How often the choice follows the categories, by the deciding level, fine to coarse."""
+        follows = (self.trials["odd"] == self.trials["expected"]).groupby(self.trials["level"])
+        names = list(self.categories)
+        return {
+            str(names[level]): Share(float(same.sum()), len(same))
+            for level, same in reversed(list(follows))
+            if level >= 0
+        }
+
+    @property
+    def tree_total(self) -> Share:
+        """The same at whichever level."""
+        told = self.trials[self.trials["expected"] >= 0]
+        return Share(float((told["odd"] == told["expected"]).sum()), len(told))
+
+    @property
+    def own_way(self) -> pd.DataFrame:
+        """Trials whose choice left the categories."""
+        trials = self.trials
+        return trials[(trials["expected"] >= 0) & (trials["odd"] != trials["expected"])]
+
+    @cached_property
+    def groups(self) -> list[tuple[tuple[int, ...], float]]:
+        """Groups of objects (complete linkage), and how often two of one are kept together.
+
+        Those kept most come first, lone objects last.
+        """
+        from scipy.cluster.hierarchy import fcluster, linkage
+
+        distances = 1 - self.together[np.triu_indices(len(self.together), 1)]
+        tree = linkage(np.maximum(distances, 0), method="complete")
+        labels = fcluster(tree, N_GROUPS, criterion="maxclust")
+        groups = []
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            pairs = self.together[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)]
+            groups.append((tuple(rows.tolist()), float(pairs.mean()) if len(pairs) else 1.0))
+        return sorted(groups, key=lambda group: (len(group[0]) == 1, -group[1], group[0]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON, with where they come from."""
+        return {
+            **self.made_from,
+            "objects": list(self.ids),
+            "trials": len(self.chosen),
+            "response_time_s": self.response_time if np.isfinite(self.response_time) else None,
+            "follows_categories": {name: share._asdict() for name, share in self.tree.items()},
+            "same_on_repeat": self.repeats._asdict(),
+            "predicted_without_the_triplet": self.predicted._asdict(),
+            "groups": [
+                {"objects": [self.ids[row] for row in rows], "together": together}
+                for rows, together in self.groups
+            ],
+            "positions": dict(zip(self.ids, self.layout.positions.tolist(), strict=True)),
+            "converged": self.converged,
+            "simulated": self.simulated,
+        }
+
+
+def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
+    """Read a session's choices and posterior, and work out what they say."""
+    posterior = Posterior.load(study.posterior)
+    stimuli = StimulusSet.load(study.stimuli)
+    choices = read_judgments(study.choices)
+    choices = choices[choices["trial_type"].isin(JUDGED)]
+    triplets, chosen, ids = object_index(choices, posterior.ids)
+    first = (choices["trial_type"] == "main").to_numpy()
+    step = max(1, -(-len(posterior.embedding) // _MOST_DRAWS))
+    draws, lapse = posterior.embedding[::step], posterior.typical_lapse[::step]
+    together = kept_together(draws)
+    guesses = held_out_probabilities(draw_probabilities(draws, triplets, lapse), triplets, chosen)
+    hits = expected_accuracy(guesses[first], chosen[first])
+    files = {"choices": study.choices, "posterior": study.posterior}
+    files["manifest"] = study.stimuli / MANIFEST
+    return Result(
+        title=study.config.title,
+        stimuli=stimuli,
+        categories=stimuli.table.set_index("id").loc[list(ids), list(stimuli.levels)],
+        together=together.mean(axis=0),
+        layout=map_layout(to_coordinates(together)),
+        triplets=triplets,
+        chosen=chosen,
+        predicted=Share(float(hits.sum()), len(hits)),
+        response_time=float(np.nanmedian(choices["response_time"].to_numpy(dtype=float))),
+        converged=bool(posterior.attrs["converged"]),
+        simulated=simulated,
+        made_from=provenance("yourself", seed=seed, inputs=files, config={"draws": len(draws)}),
+    )
+
+
+def write_page(root: Path, result: Result) -> Path:
+    """Write ``you.png``, ``you.json`` and ``you.html`` into ``root``, each all or nothing."""
+    write_json(root / "you.json", result.as_dict())
+    with atomic_path(root / "you.png") as temporary:
+        temporary.write_bytes(to_png(_draw_map(result, WIDE, titled=True)))
+    page = root / "you.html"
+    with atomic_path(page) as temporary:
+        temporary.write_text(render(build_page(result)), encoding="utf-8")
+    return page
+
+
+def build_page(result: Result) -> Page:
+    """Make the page."""
+    sections = [_map(result), _groups(result), _tree(result)]
+    if len(result.own_way):
+        sections.append(_own_way(result))
+    n = counted(len(result.chosen), "choice")
+    return Page(
+        title=result.title,
+        subtitle=f"{n} among {len(result.ids)} objects · twoalike {version('twoalike')}",
+        facts=_facts(result),
+        findings=_findings(result),
+        cautions=_cautions(result),
+        sections=[*sections, _about(result)],
+    )
+
+
+def _facts(result: Result) -> list[Fact]:
+    total, repeats = result.tree_total, result.repeats
+    facts = [Fact(str(len(result.chosen)), "choices")]
+    if np.isfinite(result.response_time):
+        facts.append(Fact(f"{result.response_time:.1f}\N{NO-BREAK SPACE}s", "for a typical choice"))
+    if total.n:
+        facts.append(Fact(percent(total.hits / total.n), "follow the categories; chance 33 %"))
+    if repeats.n:
+        facts.append(Fact(f"{repeats.hits:.0f} of {repeats.n}", "repeated triplets, same odd"))
+    return facts
+
+
+def _findings(result: Result) -> list[str]:
+    total, repeats, sentences = result.tree_total, result.repeats, []
+    rows, together = result.groups[0]
+    if len(rows) > 1:
+        sentences.append(
+            f"Kept together most: {_listed([result.ids[row] for row in rows])}. Beside any third "
+            f"object, two of them are kept in {percent(together)} (without preference: 33 %)."
+        )
+    if total.n:
+        sentences.append(f"The odd one was the one that the categories name in {total}.")
+    if repeats.n:
+        kindly = (
+            " That happens to everybody where two answers are about equally good. It is not wrong; "
+            "it makes the map less sure."
+        )
+        sentences.append(
+            f"Of {counted(repeats.n, 'triplet')} shown twice, {repeats.hits:.0f} got the same odd "
+            f"one both times.{kindly if 2 * repeats.hits <= repeats.n else ''}"
+        )
+    verdict = "not clearly more than guessing (33 %), so a new choice is hardly predictable yet."
+    if wilson_interval(*result.predicted)[0] > GUESSING:
+        verdict = "more than guessing, so the choices are predictable from each other."
+    said = f"A map fitted without a triplet names its odd one in {result.predicted}: {verdict}"
+    return [*sentences, said]
+
+
+def _cautions(result: Result) -> list[Caution]:
+    counts = np.zeros((len(result.ids), len(result.ids)), dtype=np.int64)
+    for a, b in PAIRS:
+        np.add.at(counts, (result.triplets[:, a], result.triplets[:, b]), 1)
+    pairs = (counts + counts.T)[np.triu_indices(len(counts), 1)]
+    shown = pairs[pairs > 0]
+    cautions = [
+        f"{counted(len(result.chosen), 'choice')} are few: {len(shown)} of the {len(pairs)} pairs "
+        f"were on the screen, half of these {counted(int(np.median(shown)), 'time')} at most. A "
+        "study asks ten times as much.",
+        "Where two ellipses overlap, the map does not know which object is nearer. The directions "
+        "of the map mean nothing, only its distances do.",
+        f"It knows these {len(result.ids)} objects in each other's company. Among others the same "
+        "things would lie differently.",
+    ]
+    if result.simulated:
+        cautions.insert(0, "The answers are a simulated person's, made from the categories.")
+    if not result.converged:
+        cautions.insert(
+            0,
+            "The fit has not converged, however long it ran; the answers are not to blame. The map "
+            "is a sketch: another fit may place the objects differently.",
+        )
+    return list(map(Caution, cautions))
+
+
+def _coloured_level(result: Result) -> str | None:
+    """Find the finest level with few enough categories to tell colours apart."""
+    levels = [n for n in result.categories if 1 < result.categories[n].nunique() <= _MOST_COLOURS]
+    return str(levels[-1]) if levels else None
+
+
+def _map(result: Result) -> Section:
+    level = _coloured_level(result)
+    by = f", coloured by {level}" if level else ""
+    caption = (
+        "Distance: how rarely two objects are kept when a third of these is with them, mean "
+        f"over the posterior{by}. Ellipse: where half of the posterior puts the object. The "
+        f"distances on the flat map and the unflattened ones correlate {result.layout.fit:.2f}. "
+        "Images that would hide one another are moved apart."
+    )
+    alt = f"Map of {counted(len(result.ids), 'object')}{by}, with an ellipse of uncertainty each."
+    picture = Picture.draw(lambda width: _draw_map(result, width), alt=alt, caption=caption)
+    lead = "What was kept together lies close together, as far as the answers tell."
+    return Section("map", "The map", lead, [picture])
+
+
+def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
+    """Map of the objects; ``titled`` where it will be seen without the page."""
+    level = _coloured_level(result)
+    figure = embedding_map(
+        result.layout,
+        categories=list(result.categories[level]) if level else None,
+        images=Thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
+        width=width,
+        spread=True,
+    )
+    if titled:
+        title = (
+            f"{result.title}, from {counted(len(result.chosen), 'choice')}: what was kept together "
+            "lies close.\nAn ellipse holds half of the places where its object may belong. "
+            + (f"{_CREDIT}." if _credited(result) else "")
+        )
+        figure.supxlabel(title, x=0.01, ha="left", fontsize=7.5)
+    return figure
+
+
+def _credited(result: Result) -> bool:
+    """Whether the images are OpenMoji's, to be credited wherever they are shown."""
+    return (result.stimuli.folder / ATTRIBUTION).is_file()
+
+
+def _tiles(result: Result, rows: "tuple[int, ...] | Integers") -> list[Tile]:
+    names = [result.ids[row] for row in rows]
+    return [Tile(name, image_uri(result.stimuli.picture(name)), _plain(name)) for name in names]
+
+
+def _groups(result: Result) -> Section:
+    rows = []
+    for number, (members, together) in enumerate(result.groups, start=1):
+        note = f"two of them are kept in {percent(together)}"
+        if together <= GUESSING:
+            note += ", no more than without preference: what is left over"
+        note = note if len(members) > 1 else "by itself"
+        rows.append(Row(f"Group {number}", note, _tiles(result, members)))
+    caption = (
+        "Clusters by how often two objects are kept beside any third of these, mean over the "
+        "posterior. Without preference: 33 %."
+    )
+    lead = f"The {len(rows)} groups that the choices keep together."
+    return Section("groups", "What belongs together", lead, [Gallery(caption, rows)])
+
+
+def _tree(result: Result) -> Section:
+    rows = {
+        f"same {name}": [of.n, int(of.hits), percent(of.hits / of.n), of.interval]
+        for name, of in result.tree.items()
+    }
+    lead = (
+        "In most triplets two objects are closer by their categories than the third is to either. "
+        "How often was that third one called odd? Fine distinctions first."
+    )
+    columns = ["triplets", "followed", "share", "95 % interval"]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).astype(str)
+    caption = (
+        "By the finest category that the closer two share; first showings only. Guessing: 33 %."
+    )
+    grid = Grid(caption, frame.rename_axis("closer two are of the"))
+    blocks = [grid] if rows else [Text("No triplet could tell.")]
+    return Section("tree", "With the categories", lead, blocks)
+
+
+def _own_way(result: Result) -> Section:
+    rows = []
+    for trial in result.own_way.itertuples():
+        names = [result.ids[item] for item in trial.items]
+        kept = _listed([name for place, name in enumerate(names) if place != trial.odd])
+        note = f"and not {_plain(names[trial.expected])}; kept: {kept}"
+        rows.append(Row(f"Odd: {_plain(names[trial.odd])}", note, _tiles(result, trial.items)))
+    lead = "Where colour, use, place or a thought of one's own counted more than the category."
+    caption = f"{counted(len(rows), 'triplet')}, in the order shown."
+    gallery = Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])
+    return Section("own", "Off the beaten track", lead, [gallery])
+
+
+def _about(result: Result) -> Section:
+    text = (
+        "A Bayesian embedding of the objects shown, fitted to these choices alone (a softmax over "
+        "the similarities of the pairs, mixed with guessing). Similarities, groups and predictions "
+        "are averages over posterior draws; the prediction of a triplet weighs the draws as if "
+        "its own answers had not been given."
+    )
+    if _credited(result):
+        text += (
+            " All emojis designed by OpenMoji, the open-source emoji and icon project "
+            "(openmoji.org). Licence: CC BY-SA 4.0."
+        )
+    made = Verbatim("Where this comes from", json.dumps(result.made_from, indent=2))
+    return Section("about", "How it was made", "", [Text(text), made])
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _listed(names: list[str]) -> str:
+    """Return names as a phrase."""
+    *most, last = map(_plain, names)
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,481 @@
+"""Sections on sessions: every one in a line, by task."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design import excluded
+from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
+from twoalike.registry import find_task
+from twoalike.report._blocks import DASH, NO_SESSIONS, Block, Grid, Section, Text, number, percent
+from twoalike.study import ExclusionConfig, Floats, counted
+from twoalike.tables import (
+    ANCHORED_CHOICE,
+    FREE_SORTING,
+    JUDGED,
+    MOST_ALIKE_PAIR,
+    MULTI_ARRANGEMENT,
+    ODD_ONE_OF_MANY,
+    ODD_ONE_OUT,
+    PAIR_RATING,
+    POSITIONS,
+)
+
+if TYPE_CHECKING:
+    from twoalike.report._inputs import Inputs
+
+CHOSEN: Mapping[str, tuple[str, ...]] = {
+    ODD_ONE_OUT: ("odd_stimulus",),
+    ANCHORED_CHOICE: ("chosen_stimulus",),
+    ODD_ONE_OF_MANY: ("odd_stimulus",),
+    MOST_ALIKE_PAIR: ("alike_1", "alike_2"),
+}
+"""Columns of the chosen objects, by the label of each task of choices."""
+_ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
+"""Images that can be chosen, in tasks with three images."""
+_GUESSES = (
+    "One line for each session. A person who guesses misses attention checks, answers repeated "
+    "{} differently (agreement by chance: {}) or keeps to one side."
+)
+_DECLARED = "Rule: whether the one declared in study.toml ([exclusion]) keeps the session."
+_LEFT_OUT = "Rule: whether the fit left the participant out by [exclusion] careless of study.toml."
+
+
+@dataclass(frozen=True)
+class Given:
+    """Answers in some trials of a session."""
+
+    chosen: Mapping[int, frozenset[str]]
+    """Objects chosen, by the number of the trial; trials without an answer are left out."""
+    places: Mapping[str, float]
+    """Share of the chosen images at each place; all 0 without an answer."""
+    chance: float
+    """Share expected at each place by chance."""
+    picks: int
+    """Chosen images in all."""
+
+    @property
+    def favourite(self) -> tuple[str, float]:
+        """Place chosen most often, and its share."""
+        place = max(self.places, key=self.places.__getitem__)
+        return place, self.places[place]
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether one place is chosen far more often than by chance (3.5 sd)."""
+        if not self.picks:
+            return False
+        spread = float(np.sqrt(self.chance * (1 - self.chance) / self.picks))
+        return self.favourite[1] > self.chance + 3.5 * spread
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of a task of choices."""
+
+    participant: str
+    session: int
+    run: int
+    trials: int  # shown
+    planned: int
+    times: Floats  # s, of answered main and repeat trials
+    caught: int  # attention checks answered right
+    catches: int
+    timed_out: int
+    fast: int  # flagged as too fast
+    given: Given  # answers in all trials but practice
+    same: int  # repeated trials answered the same way both times
+    repeats: int
+    end: str  # why the run ended: completed, aborted, ...
+    simulated: bool
+    excluded: str | None = None  # why the study's rule leaves it out
+    task: str = ODD_ONE_OUT  # label
+
+
+def read_given(rows: pd.DataFrame, task: str) -> Given:
+    """Read the answers from raw rows of a task (its label)."""
+    columns = list(CHOSEN[task])
+    answered = rows[rows[columns[0]].notna()]
+    chosen = {
+        int(index): frozenset(names)
+        for index, *names in answered[["trial_index", *columns]].itertuples(index=False)
+    }
+    known: tuple[str, ...]
+    if task in _ANSWERS:
+        known, chance = POSITIONS, 1 / _ANSWERS[task]
+        at = answered["response_position"].tolist()
+    else:
+        most = int(rows["n_items"].max()) if len(rows) else 0
+        known = tuple(str(place) for place in range(1, most + 1))
+        chance = float((1 / rows["n_items"]).mean()) if len(rows) else 0.0
+        numbers = ("response",) if task == ODD_ONE_OF_MANY else ("response_1", "response_2")
+        records = answered.to_dict("records")
+        at = [str(row[f"position_{row[number]}"]) for row in records for number in numbers]
+    places = {place: at.count(place) / len(at) if at else 0.0 for place in known}
+    return Given(chosen, places, chance, len(at))
+
+
+def read_sessions(
+    raw: Path, rule: ExclusionConfig | None = None, careless: Mapping[str, str] | None = None
+) -> list[Session]:
+    """Summarise every run of choices in a data set, with what a rule of exclusion says of it.
+
+    Those of the odd-one-out task come first, then those of the other tasks in their order.
+    ``careless`` are participants whom the fit left out by the rule, with reasons.
+    """
+    sessions = []
+    for path in (path for task in CHOSEN for path in find_runs(raw, task)):
+        run = read_run(path)
+        manifest = read_manifest(run.name.manifest(raw))
+        reason = (careless or {}).get(run.name.participant)
+        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig(), reason)
+        sessions.append(summary)
+    return sessions
+
+
+def _summarise(
+    name: RunName,
+    rows: pd.DataFrame,
+    manifest: dict[str, Any],
+    rule: ExclusionConfig,
+    careless: str | None,
+) -> Session:
+    real = rows[rows["trial_type"] != "practice"]
+    judged = real[real["trial_type"].isin(JUDGED)]
+    catches = real[real["trial_type"] == "catch"]
+    given = read_given(real, name.task)
+    again = real.loc[real["repeat_of"].notna(), ["trial_index", "repeat_of"]].astype(int)
+    pairs = [(given.chosen.get(first), given.chosen.get(k)) for k, first in again.to_numpy()]
+    both = [pair for pair in pairs if None not in pair]
+    unusable: Any = find_task(name.task).unusable
+    return Session(
+        participant=name.participant,
+        session=name.session,
+        run=name.run,
+        trials=len(rows),
+        planned=int(manifest["n_trials"]),
+        times=judged["response_time"].dropna().to_numpy(dtype=np.float64),
+        caught=int(catches["correct"].fillna(False).sum()),
+        catches=len(catches),
+        timed_out=int(real["timed_out"].sum()),
+        fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
+        given=given,
+        same=sum(first == second for first, second in both),
+        repeats=len(both),
+        end=_ending(manifest),
+        simulated=bool(manifest["simulated"]),
+        excluded=unusable(rows, rule=rule) or careless,
+        task=name.task,
+    )
+
+
+def _ending(manifest: Mapping[str, Any]) -> str:
+    """Why the last part of a run ended."""
+    segments = manifest["segments"]
+    return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
+
+
+def _share(part: int, whole: int | None) -> str:
+    """Say how many of how many; a dash of none."""
+    return f"{part} of {whole}" if whole else DASH
+
+
+def _median(seconds: "pd.Series[float] | Floats", digits: int) -> str:
+    known = pd.Series(seconds).dropna()
+    return number(float(known.median()), digits) if len(known) else DASH
+
+
+def _mean(found: Sequence[float]) -> str:
+    return f"{number(float(np.mean(found)), 2)} (of {len(found)})" if found else DASH
+
+
+def _session_name(session: object, run: int) -> str:
+    """Name a session by its number, and a further run of it."""
+    return f"{session}" + (f", run {run}" if run > 1 else "")
+
+
+def who(session: Session) -> str:
+    """Name a session."""
+    return f"Participant {session.participant}, session {session.session}"
+
+
+type _Lines = list[dict[str, str]]
+
+
+def _section(
+    inputs: "Inputs",
+    place: tuple[str, str, str],
+    caption: str,
+    lines: _Lines,
+    reasons: Sequence[str] | None = None,
+) -> Section | None:
+    """Section of sessions in lines, of an anchor, title and lead; None without any.
+
+    ``reasons`` are why the declared rule leaves some out; None where no rule is declared.
+    """
+    if not lines:
+        return None
+    blocks: list[Block] = [Grid(caption, pd.DataFrame(lines).set_index("participant"))]
+    if reasons is not None:
+        verdict = f"The declared rule leaves out {len(reasons)} of {counted(len(lines), 'session')}"
+        blocks.append(Text(f"{verdict}: {'; '.join(reasons)}." if reasons else f"{verdict}."))
+    groups = describe_groups(inputs.study, inputs.study.raw)
+    blocks += [Text(f"{line[0].upper()}{line[1:]}.") for line in groups]
+    return Section(*place, blocks)
+
+
+def _choices(
+    inputs: "Inputs", task: str, anchor: str, title: str, again: str, chance: str
+) -> Section | None:
+    """Every session of a task of choices in a line; None without any."""
+    sessions = [session for session in inputs.sessions if session.task == task]
+    lines = []
+    for of in sessions:
+        place, share = of.given.favourite
+        lines.append(
+            {
+                "participant": of.participant,
+                "session": _session_name(of.session, of.run),
+                "trials": _share(of.trials, of.planned),
+                "median RT (s)": _median(of.times, 2),
+                "checks passed": _share(of.caught, of.catches),
+                "repeats alike": _share(of.same, of.repeats),
+                "timed out": str(of.timed_out),
+                "most chosen place": f"{place} {percent(share)}" if of.given.picks else DASH,
+                "ended": of.end,
+                "rule": "out" if of.excluded else "kept",
+            }
+        )
+    reasons = [f"{who(of)}: {of.excluded}" for of in sessions if of.excluded]
+    caption = "Response times are of main and repeat trials; practice is counted in trials only."
+    place = (anchor, title, _GUESSES.format(again, chance))
+    return _section(inputs, place, f"{caption} {_DECLARED}", lines, reasons)
+
+
+def triplet_section(inputs: "Inputs") -> Section | None:
+    """Every session of the odd-one-out task in a line; None if only other tasks were run."""
+    anchor, title, again, chance = "sessions", "Sessions", "triplets", "one in three"
+    if not inputs.sessions and not find_runs(inputs.study.raw):
+        return Section(anchor, title, _GUESSES.format(again, chance), [NO_SESSIONS])
+    return _choices(inputs, ODD_ONE_OUT, anchor, title, again, chance)
+
+
+type TaskSection = Callable[["Inputs"], Section | None]
+anchored_section: TaskSection = partial(
+    _choices,
+    task=ANCHORED_CHOICE,
+    anchor="anchored-sessions",
+    title="Sessions of anchored choices",
+    again="trials",
+    chance="one in two",
+)
+odd_of_many_section: TaskSection = partial(
+    _choices,
+    task=ODD_ONE_OF_MANY,
+    anchor="odd-of-many-sessions",
+    title="Sessions of the odd one of many",
+    again="sets",
+    chance="one in the number of images",
+)
+alike_pair_section: TaskSection = partial(
+    _choices,
+    task=MOST_ALIKE_PAIR,
+    anchor="alike-pair-sessions",
+    title="Sessions of the most alike pair",
+    again="sets",
+    chance="one in the number of pairs of images",
+)
+
+
+def _runs(inputs: "Inputs", task: str) -> Iterator[tuple[RunName, pd.DataFrame, dict[str, Any]]]:
+    """Name, rows and manifest of each run of a task."""
+    raw = inputs.study.raw
+    for run in map(read_run, find_runs(raw, task)):
+        yield run.name, run.rows, read_manifest(run.name.manifest(raw))
+
+
+def arrangement_section(inputs: "Inputs") -> Section | None:
+    """Every session of the multi-arrangement task in a line; None without any."""
+    lines = []
+    for name, rows, manifest in _runs(inputs, MULTI_ARRANGEMENT):
+        trials = rows.drop_duplicates("trial_index")  # a row per image
+        real, planned = trials[trials["trial_type"] != "practice"], manifest["n_trials"]
+        lines.append(
+            {
+                "participant": name.participant,
+                "session": _session_name(name.session, name.run),
+                "arrangements": f"{len(trials)}" + (f" of {planned}" if planned else ""),
+                "median time (s)": _median(real["response_time"], 0),
+                "ended": _ending(manifest),
+                "rule": "out" if name.participant in inputs.left_out else "kept",
+            }
+        )
+    lead = (
+        "One line for each session of dragging images into a circle, so that alike ones are close."
+    )
+    caption = "Median time of an arrangement; practice is counted in arrangements only."
+    place = ("arrangements", "Arrangements", lead)
+    return _section(inputs, place, f"{caption} {_LEFT_OUT}", lines)
+
+
+def rating_section(inputs: "Inputs") -> Section | None:
+    """Every session of the pair-rating task in a line; None without any."""
+    rule, lines, reasons = inputs.study.config.exclusion, [], []
+    for name, rows, manifest in _runs(inputs, PAIR_RATING):
+        judged = rows[rows["trial_type"].isin(JUDGED)]
+        answers = judged["response"].dropna().astype(float)
+        catch = rows[rows["trial_type"] == "catch"]
+        caught = int(catch["correct"].fillna(False).astype(bool).sum())
+        if why := excluded(rows, rule) or inputs.left_out.get(name.participant):
+            reasons.append(f"Participant {name.participant}, session {name.session}: {why}")
+        lines.append(
+            {
+                "participant": name.participant,
+                "session": _session_name(name.session, name.run),
+                "trials": _share(len(rows), int(manifest["n_trials"])),
+                "median time (s)": _median(judged["response_time"], 2),
+                "scale used": _use_of_scale(answers, rows["scale_points"]),
+                "commonest answer": _commonest(answers),
+                "checks passed": _share(caught, len(catch)),
+                "repeats: mean difference": _mean(repeat_differences(rows)),
+                "timed out": str(int(rows["timed_out"].sum())),
+                "ended": _ending(manifest),
+                "rule": "out" if why else "kept",
+            }
+        )
+    lead = (
+        "One line for each session of rating how alike two images are. A person who pays no "
+        "attention rates identical images low, gives most pairs the same rating, or rates a pair "
+        "differently when it comes again."
+    )
+    caption = (
+        "Times and the use of the scale are of main and repeated pairs. Scale used: points of a "
+        "Likert scale that were given at all, or lowest and highest place on a slider. Differences "
+        f"of repeats are shares of the scale's length. {_DECLARED}"
+    )
+    place = ("rating-sessions", "Sessions of ratings", lead)
+    return _section(inputs, place, caption, lines, reasons)
+
+
+def _use_of_scale(answers: "pd.Series[float]", points: "pd.Series[int]") -> str:
+    if not len(answers):
+        return DASH
+    if points.isna().all():
+        return f"{number(answers.min(), 2)} to {number(answers.max(), 2)}"
+    return f"{answers.nunique()} of {int(points.max())} points"
+
+
+def _commonest(answers: "pd.Series[float]") -> str:
+    """Answer given most often, on a slider to a tenth, and its share."""
+    if not len(answers):
+        return DASH
+    counts = answers.round(1).value_counts(normalize=True)
+    return f"{counts.index[0]:g} in {percent(float(counts.iloc[0]))}"
+
+
+def repeat_differences(rows: pd.DataFrame) -> list[float]:
+    """How far apart the two ratings of each repeated pair are, as shares of the scale's length.
+
+    Examples
+    --------
+    >>> repeat_differences(pd.DataFrame({
+    ...     "trial_index": [1, 2], "repeat_of": [None, 1], "response": [7.0, 4.0],
+    ...     "scale_points": [7, 7],
+    ... }))
+    [0.5]
+    """
+    again = rows[rows["repeat_of"].notna()]
+    first = again["repeat_of"].map(rows.set_index("trial_index")["response"])
+    length = again["scale_points"].astype(float).sub(1).fillna(1.0)
+    apart = (again["response"].astype(float) - first.astype(float)).abs() / length
+    return [float(value) for value in apart.dropna()]
+
+
+def sorting_section(inputs: "Inputs") -> Section | None:
+    """Every session of the free-sorting task in a line; None without any."""
+    lines = []
+    for name, rows, manifest in _runs(inputs, FREE_SORTING):
+        real = rows[rows["trial_type"].isin(JUDGED)]
+        trials = real.groupby("trial_index")
+        sizes = real[real["pile"].notna()].groupby(["trial_index", "pile"]).size()
+        alone = percent(float((sizes == 1).sum() / sizes.sum())) if len(sizes) else DASH
+        lines.append(
+            {
+                "participant": name.participant,
+                "session": _session_name(name.session, name.run),
+                "trials": _share(rows["trial_index"].nunique(), int(manifest["n_trials"])),
+                "median time (s)": _median(trials["response_time"].first(), 0),
+                "piles a trial": _spread(sizes.groupby("trial_index").size()),
+                "images a pile": _spread(sizes),
+                "images alone": alone,
+                "repeats: agreement": _mean(repeat_agreement(rows)),
+                "timed out": str(int((trials["end_reason"].first() == "timeout").sum())),
+                "ended": _ending(manifest),
+                "rule": "out" if name.participant in inputs.left_out else "kept",
+            }
+        )
+    lead = (
+        "One line for each session of sorting images into piles. Repeats: the adjusted Rand index "
+        "of two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
+        "chance."
+    )
+    caption = (
+        "Practice is counted in trials only. Piles and images: median, and range in brackets. "
+        f"Images alone: share of the images that are a pile by themselves. {_LEFT_OUT}"
+    )
+    place = ("sorting-sessions", "Sessions of sorting", lead)
+    return _section(inputs, place, caption, lines)
+
+
+def _spread(values: "pd.Series[int]") -> str:
+    """Median and range of counts."""
+    if not len(values):
+        return DASH
+    low, high = int(values.min()), int(values.max())
+    return f"{values.median():g}" + ("" if low == high else f" ({low} to {high})")
+
+
+def repeat_agreement(rows: pd.DataFrame) -> list[float]:
+    """Return the adjusted Rand index of each repeated trial with its first showing."""
+    from sklearn.metrics import adjusted_rand_score
+
+    sorted_rows = rows[rows["pile"].notna()]
+    again = sorted_rows[sorted_rows["repeat_of"].notna()]
+    both = again.merge(
+        sorted_rows, left_on=["repeat_of", "stimulus"], right_on=["trial_index", "stimulus"]
+    )
+    return [
+        float(adjusted_rand_score(of["pile_y"].to_numpy(int), of["pile_x"].to_numpy(int)))
+        for _, of in both.groupby("trial_index_x")
+        if len(of) > 1
+    ]
+
+
+def people_cautions(sessions: Sequence[Session]) -> list[str]:
+    """Say what to distrust in the sessions."""
+    said = []
+    for session in sessions:
+        name, trials = who(session), max(session.trials, 1)
+        if session.excluded:
+            said.append(f"{name}: left out by the declared rule ({session.excluded}).")
+        if session.catches and session.caught < 0.9 * session.catches:
+            said.append(
+                f"{name}: passed {session.caught} of {session.catches} attention checks (a common "
+                "rule asks for 90 %)."
+            )
+        if session.given.one_sided:
+            place, share = session.given.favourite
+            which = f"image {place}" if place.isdigit() else f"the {place} image"
+            said.append(f"{name}: chose {which} in {percent(share)} of the trials.")
+        if session.timed_out > 0.05 * trials:
+            said.append(f"{name}: {counted(session.timed_out, 'trial')} timed out.")
+        if session.fast > 0.05 * trials:
+            said.append(f"{name}: {counted(session.fast, 'answer')} too fast to have looked.")
+        if session.trials < session.planned:
+            said.append(f"{name}: ended after {session.trials} of {session.planned} trials.")
+    return said

@@ -1,0 +1,245 @@
+"""Results as one long frame: a row per figure, from whatever the measuring functions return.
+
+A measure is named by the keys that lead to it, such as ``odd_one_out.difference.accuracy``. What it
+is about in particular, such as a level of labels, a participant or a class, is its level. The unit
+is that of the measure's declaration, and ``n`` counts what the figure was computed from.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from twoalike.evaluation import Candidate, Count, Span, quantity_of
+from twoalike.study import Content
+from twoalike.transfer import TransferMeasure
+
+COLUMNS = ("measure", "representation", "model", "level", "value", "low", "high", "unit", "n")
+WHOLE = "vector"
+"""Representation of a model that is the whole vector rather than a part of it."""
+_LARGEST = 1e15
+_RANGES = {"share": 1.0, "correlation": 2.0}
+"""Unit -> largest figure, differences included."""
+_COUNTED = "choices answers judgments ratings sortings sets triplets pairs images objects".split()
+"""Keys that say of how many a part is; the first of them that a part has counts."""
+_PASSED_OVER = {"", "models", "groups", "kinds", "measures"}
+"""Keys that are not part of a measure's name: what they hold has models or levels."""
+_ABOUT = {"name", "to", "missing", "settings", "low", "high", "n"}
+TRANSFER = {
+    "few_shot": "{level}, {shots} a class",
+    "linear_probe": "{level}, linear probe",
+    "shift_seen": "{level}, {subclasses} learnt from",
+    "shift_new": "{level} of new {subclasses}",
+    "shift_drop": "{level}, drop for new {subclasses}",
+    "other_set": "{level}, {images} images of another set",
+}
+"""Measure of transfer -> the level of its rows."""
+Figure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
+
+
+class Row(Content):
+    """One figure."""
+
+    measure: str
+    """Keys that lead to the figure."""
+    representation: str = ""
+    """Part of the model's vector, `vector` for all of it; empty where there is no model."""
+    model: str = ""
+    """Network, or `posterior`; empty where the figure is of people, of chance or of a bound."""
+    level: str = ""
+    """Part of the judgments, participant, class or task that the figure is about; empty: all."""
+    value: Figure
+    """The figure."""
+    low: Figure | None = None
+    """Lower end of its 95 % interval; null where there is none."""
+    high: Figure | None = None
+    """Upper end."""
+    unit: str = ""
+    """Unit."""
+    n: Count | None = None
+    """Of how many judgments, triplets, sets, images, objects or classes."""
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        most = _RANGES.get(self.unit, _LARGEST)
+        if abs(self.value) > most + 1e-6:
+            raise ValueError(f"{self.measure}: expected at most {most:g}, found {self.value:g}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Model and the part of its vector, in one word."""
+        return named(self.model, self.representation)
+
+
+def named(model: str, representation: str) -> str:
+    """Name a model, or a part of its vector.
+
+    Examples
+    --------
+    >>> named("student", "vector"), named("student", "human")
+    ('student', 'student:human')
+    """
+    return model if representation in ("", WHOLE) else f"{model}:{representation}"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a figure stands, by the name of its model."""
+
+    measure: str
+    name: str = ""
+    level: str = ""
+    unit: str = ""
+    n: int | None = None
+
+    def inside(self, key: str, unit: str = "") -> "_Place":
+        measure = self.measure if key in _PASSED_OVER else f"{self.measure}.{key}"
+        return replace(self, measure=measure, unit=unit)
+
+    def at(self, key: object) -> "_Place":
+        return replace(self, level=f"{self.level}: {key}" if self.level else str(key))
+
+
+@dataclass
+class Rows:
+    """Collects the rows of results, and why some figures are missing."""
+
+    models: Mapping[str, tuple[str, str]]
+    """Name of each network -> its model and representation."""
+    rows: list[Row] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate]) -> "Rows":
+        """Make the collector for some networks."""
+        return cls({one.name: model_of(one) for one in candidates})
+
+    def add(
+        self,
+        measure: str,
+        found: Any,
+        *,
+        model: str = "",
+        level: str = "",
+        unit: str = "",
+        n: int | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        """Add every figure of a part but those of some keys; a tuple has an entry per network."""
+        at = _Place(measure, model, level, unit, n)
+        if without:
+            self._part(found, at, without)
+        else:
+            self._walk(found, at)
+
+    def _walk(self, found: Any, at: _Place) -> None:
+        if isinstance(found, str) or found is None:
+            return
+        if isinstance(found, bool | int):
+            self._row(replace(at, unit="0 or 1" if isinstance(found, bool) else "count"), found)
+        elif isinstance(found, float):
+            self._row(at, found)
+        elif isinstance(found, TransferMeasure):
+            self._transfer(found, at)
+        elif isinstance(found, Mapping):
+            for key, inner in found.items():
+                self._walk(inner, at.at(key))
+        elif isinstance(found, tuple):
+            self._each(found, at)
+        else:
+            self._part(found, at)
+
+    def _each(self, found: tuple[Any, ...], at: _Place) -> None:
+        """Add a part per network, or numbered ones."""
+        names = list(self.models)
+        parts = bool(found) and all(isinstance(one, BaseModel) for one in found)
+        by_network = parts and not at.name and len(names) == len(found)
+        for place, inner in enumerate(found):
+            if by_network and not isinstance(inner, TransferMeasure):
+                self._walk(inner, replace(at, name=names[place]))
+            else:
+                self._walk(inner, at if parts else at.at(place + 1))
+
+    def _part(self, found: Any, at: _Place, without: Collection[str] = ()) -> None:
+        """Add a model, a dataclass, or an estimate, which may have further figures beside it."""
+        fields = _fields(found)
+        counted = next((name for name in _COUNTED if isinstance(fields.get(name), int)), None)
+        n = fields.get("n") or (fields[counted] if counted else at.n)
+        at = replace(at, n=n, name=fields.get("name", at.name))
+        for name, reason in (fields.get("missing") or {}).items() if not at.level else ():
+            self.missing.setdefault(at.inside(name).measure, reason)
+        if isinstance(found, Span):
+            fields, at = {}, self._ends(found, at)
+        value = fields.pop("value", None)
+        if isinstance(value, int | float):
+            self._row(at, value, fields.get("low"), fields.get("high"))
+        else:
+            self._walk(value, at)
+        for name, inner in fields.items():
+            if name in _ABOUT or name == counted or name in without:
+                continue
+            here = at.inside(
+                "" if name == "all" and "groups" in fields else name, _unit(found, name)
+            )
+            if isinstance(inner, Span) and isinstance(value, float):
+                self._row(replace(here, unit=at.unit), value, inner.low, inner.high)
+            else:
+                self._walk(inner, here)
+
+    def _ends(self, found: Span, at: _Place) -> _Place:
+        for end in ("low", "high"):
+            self._row(at.inside(end), getattr(found, end))
+        return at
+
+    def _transfer(self, found: TransferMeasure, at: _Place) -> None:
+        """Add the scores of one task; its settings are the level."""
+        words = TRANSFER[found.measure].format(**vars(found))
+        at = replace(at, measure=f"{at.measure}.{found.measure}", level=words, n=found.classes)
+        self._walk(found.chance, at.inside("chance"))
+        for score in found.models:
+            self._part(score, at)
+        if found.left_out:
+            key = f"{at.measure}, {words}"
+            self.missing[key] = f"classes left out: {', '.join(found.left_out)}"
+
+    def _row(self, at: _Place, value: float, low: Any = None, high: Any = None) -> None:
+        model, representation = self.models.get(at.name, (at.name, WHOLE if at.name else ""))
+        ends = [None if end is None else float(end) for end in (low, high)]
+        self.rows.append(
+            Row(
+                measure=at.measure,
+                representation=representation,
+                model=model,
+                level=at.level,
+                value=float(value),
+                low=ends[0],
+                high=ends[1],
+                unit=at.unit,
+                n=at.n,
+            )
+        )
+
+
+def model_of(candidate: Candidate) -> tuple[str, str]:
+    """Model and representation of a network, or of a part of a student's vector."""
+    part = candidate.features.meta.get("part")
+    model, _, named_part = candidate.name.rpartition(":")
+    return (model, named_part) if part and model else (candidate.name, WHOLE)
+
+
+def _fields(found: Any) -> dict[str, Any]:
+    kind = type(found)
+    names = kind.model_fields if isinstance(found, BaseModel) else kind.__dataclass_fields__
+    return {name: getattr(found, name) for name in names}
+
+
+def _unit(found: Any, name: str) -> str:
+    if not isinstance(found, BaseModel):
+        return ""
+    declared = type(found).model_fields[name]
+    quantity = quantity_of(declared.annotation) or next(
+        filter(None, map(quantity_of, declared.metadata)), None
+    )
+    return quantity.unit if quantity else ""

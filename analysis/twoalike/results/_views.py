@@ -1,0 +1,543 @@
+"""Tables of the main figures: what terminal, notebook and report show of a frame of results.
+
+A cell is a figure and, in a second line, its interval.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from twoalike.results._frame import Row
+from twoalike.study import counted
+
+if TYPE_CHECKING:
+    from twoalike.results._model import Judged, Results, Saved, TransferResults
+    from twoalike.results._score import Scores
+
+FEW_CLASSES = 6
+"""Below these tables show the interval over images: so few classes say little of others."""
+STAR = "*"
+"""Marks such an interval."""
+LOSS = 0.01
+"""A network that scores lower than the first by more than this has lost ability."""
+AGREEMENT = {
+    "two people": "pair_agreement",
+    "the same person again": "repeats.agreement",
+    "attention checks": "catches.agreement",
+    "leave-one-out, as published": "published.leave_one_out",
+    "vanilla, as published": "published.vanilla",
+}
+"""How people agree -> its measure, below those of ceilings."""
+BOUNDS = {
+    "best possible, against one answer": "oracle",
+    "best possible, against majorities": "majority.accepted",
+}
+"""No predictor can do better, on average -> its measure, below those of ceilings."""
+OF_SETS = {
+    "best possible": "ceilings.oracle",
+    "majority of the others": "ceilings.leave_one_out",
+    "two people": "pair_agreement",
+    "the same person again": "repeats",
+}
+"""The same for larger sets."""
+ABILITIES = ("few_shot", "linear_probe", "shift_new")
+"""Measures of transfer that a summary shows."""
+_TASKS = {
+    "few_shot": "Few-shot classification, accuracy",
+    "linear_probe": "Linear probe, balanced accuracy",
+    "shift_seen": "New subclasses, balanced accuracy",
+    "shift_new": "New subclasses, balanced accuracy",
+    "shift_drop": "New subclasses, balanced accuracy",
+    "other_set": "Another set of images, balanced accuracy",
+}
+"""Measure of transfer -> title of its table."""
+MOST_PEOPLE = 20
+"""Participants that a table lists."""
+
+type Column = str | tuple[str, str]
+"""Measure, and the format of its figures."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A table to show: cells as text, and the part of the results that they are of."""
+
+    title: str
+    frame: pd.DataFrame
+    """The index names the rows; the second line of a cell is an interval."""
+    part: str = ""
+    note: str = ""
+    """What the columns mean."""
+
+    def to_html(self) -> str:
+        """Return the table for a notebook."""
+        cells = self.frame.map(lambda cell: escape(cell).replace("\n", "<br>"))
+        shown = cells.to_html(escape=False, border=0, index_names=False)
+        return f"<p><b>{escape(self.title)}</b></p>{shown}"
+
+
+def cell(row: Row | None, form: str = ".3f", star: str = "") -> str:
+    """Write a figure and, below it, its interval; nothing where there is no figure."""
+    if row is None:
+        return ""
+    if row.low is None or row.high is None:
+        return f"{row.value:{form}}"
+    return f"{row.value:{form}}\n{row.low:{form}} to {row.high:{form}}{star}"
+
+
+def table(
+    results: "Saved",
+    title: str,
+    columns: Mapping[str, Column],
+    *,
+    more: Mapping[str, Mapping[str, str]] | None = None,
+    names: Sequence[str] | None = None,
+    part: str = "",
+    note: str = "",
+) -> View:
+    """Make a table with a row per network, then rows of other cells, by column.
+
+    Columns without any figure are left out, and so are further rows without any.
+    """
+    forms = {head: of if isinstance(of, tuple) else (of, ".3f") for head, of in columns.items()}
+    rows = {
+        name: [cell(results.at(measure, name), form) for measure, form in forms.values()]
+        for name in (results.names if names is None else names)
+    }
+    for label, cells in (more or {}).items():
+        if any(cells.values()):
+            rows[label] = [cells.get(head, "") for head in forms]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(forms), dtype=object)
+    frame = frame.rename_axis("network")
+    return View(title, frame.loc[:, (frame != "").any()], part, note)
+
+
+def _chance(results: "Saved", question: str) -> dict[str, str]:
+    keys = {"accuracy": "accuracy", "log-loss": "log_loss"}
+    return {head: cell(results.at(f"{question}.chance.{of}")) for head, of in keys.items()}
+
+
+def _of_whom(results: "Saved", part: str, judged: "Judged") -> str:
+    """Title of a table of judgments: how many of what by whom, and what was left out."""
+    of = _many(judged)
+    if part == "rdm":
+        of = "Arrangements" if judged.kind == "arrangement" else "Dissimilarities"
+    if part == "ratings":
+        of += f" of {counted(judged.items or 0, 'pair')}"
+    who = counted(judged.participants, "participant")
+    if judged.objects is not None:
+        on = f"{'of' if part in ('rdm', 'ratings', 'sortings') else 'on'} "
+        on += counted(judged.objects, "object")
+    else:
+        on = f"on {counted(judged.items or 0, 'set')}"
+    out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in judged.left_out.items() if n]
+    title = f"{of} by {who} {on}" + (f" (left out: {', '.join(out)})" if out else "")
+    kind = {"rdm": "arrangements", "ratings": "ratings", "sortings": "sortings"}
+    return results.titled(kind.get(part, "choices"), title)
+
+
+def _many(judged: "Judged") -> str:
+    """How many judgments of what kind."""
+    of = counted(judged.judgments or 0, judged.kind)
+    return f"{of} ({judged.question})" if judged.question else of
+
+
+def results_tables(results: "Results") -> list[View]:
+    """Every kind of judgments, ceilings, calibration and structure, as far as there are any."""
+    tables = [choices_table(results, question) for question in results.questions]
+    tables += [sets_table(results, question) for question in results.sets]
+    for part, make in (("rdm", _rdm), ("ratings", _ratings), ("sortings", _sortings)):
+        if part in results.judged:
+            tables.append(make(results, _of_whom(results, part, results.judged[part])))
+    for question in results.questions:
+        kind = f", {question.replace('_', '-')}" if len(results.questions) > 1 else ""
+        tables += [*_ceilings(results, question, kind), calibration_table(results, question, kind)]
+    if len(results.names) > 1:
+        tables += [*structure_tables(results), *_abilities(results)]
+    if results.levels("ability.few_shot"):
+        tables.append(both_sides(results, likeness(results)))
+    return tables
+
+
+def choices_table(results: "Results", question: str) -> View:
+    """Scores on choices among three items."""
+    title = _of_whom(results, question, results.judged[question])
+    columns: dict[str, Column] = {
+        "accuracy": f"{question}.accuracy",
+        "difference": (f"{question}.difference.accuracy", "+.3f"),
+        "log-loss": f"{question}.log_loss",
+        "temperature": (f"{question}.temperature", ".3g"),
+        "gap closed": (f"{question}.gap_closed", ".0%"),
+    }
+    first = results.names[0]
+    note = (
+        f"Differences are to {first}, paired on the same judgments. Gap closed: share of the way "
+        f"from {first} to the ceiling. Temperature: fitted to all judgments; the log-loss takes "
+        "that fitted to the other half."
+    )
+    more = {"chance": _chance(results, question)}
+    return table(results, title, columns, more=more, part=question, note=note)
+
+
+def majority_table(results: "Results", question: str) -> View | None:
+    """Score against majorities of four answers; None where no triplet has enough of them."""
+    measure = f"{question}.majority.accuracy"
+    rows = [row for name in results.names if (row := results.at(measure, name))]
+    if not rows:
+        return None
+    title = f"Against majorities, {counted(rows[0].n or 0, 'triplet')}"
+    note = (
+        "Any of tied answers counts as right. For comparison with published figures only; every "
+        "model scores higher so."
+    )
+    return table(results, title, {"share of majorities named": measure}, note=note)
+
+
+def sets_table(results: "Results", question: str) -> View:
+    """Scores on one question about larger sets, how people agree, and how well a model could."""
+    columns: dict[str, Column] = {
+        "accuracy": f"{question}.accuracy",
+        "log-loss": f"{question}.log_loss",
+        "temperature": (f"{question}.temperature", ".3g"),
+        "calibration error": f"{question}.calibration.error.debiased",
+    }
+    more = {"chance": _chance(results, question)} | {
+        label: {"accuracy": cell(results.at(f"{question}.{key}"))} for label, key in OF_SETS.items()
+    }
+    note = "Calibration error: of the likeliest answer, less what chance alone gives."
+    if bound := results.at(f"{question}.ceilings.oracle.identified"):
+        note += (
+            " Best possible: expected accuracy of a model that knows people's probabilities; "
+            f"their agreement alone leaves {bound.low:.3f} to {bound.high:.3f} open."
+        )
+    title = _of_whom(results, question, results.judged[question])
+    return table(results, title, columns, more=more, part="sets", note=note)
+
+
+def _span(results: "Results", part: str) -> str:
+    """Return the ends of a noise ceiling."""
+    ends = [results.at(f"{part}.ceiling.{end}") for end in ("lower", "upper")]
+    return " to ".join(f"{end.value:.3f}" for end in ends if end)
+
+
+def _rdm(results: "Results", title: str) -> View:
+    over = "mean over people" if results.names else "Spearman, mean over people"
+    columns: dict[str, Column] = {
+        "Spearman, mean person": "rdm.spearman",
+        "rho-a": "rdm.rho_a",
+        over: "rdm.per_person.mean",
+        "weighted by evidence": "structure.weighted_spearman",
+    }
+    more = {"noise ceiling": {over: _span(results, "rdm")}}
+    return table(results, title, columns, more=more, part="rdm")
+
+
+def _with_posterior(results: "Results", kind: str) -> tuple[list[str], dict[str, str]]:
+    """Names of the rows of ratings or sortings, and the cell of guessing, where it is predicted."""
+    guessing = results.at(f"{kind}.guessing", "posterior")
+    return [*results.names, *(["posterior"] if guessing else [])], {"log-loss": cell(guessing)}
+
+
+def _ratings(results: "Results", title: str) -> View:
+    columns: dict[str, Column] = {
+        "Spearman, mean rater": "ratings.spearman",
+        "rho-a": "ratings.rho_a",
+        "mean over people": "ratings.per_person.mean",
+        "log-loss": "ratings.log_loss",
+    }
+    names, guessing = _with_posterior(results, "ratings")
+    more = {
+        "noise ceiling": {"mean over people": _span(results, "ratings")},
+        "the same person again": {"mean over people": cell(results.at("ratings.repeats.spearman"))},
+        "guessing": guessing,
+    }
+    note = (
+        "With the mean rater: ranks of each rater's answers, averaged. Rho-a: ties broken at "
+        "random. Log-loss: of a rating under the embedding, in nats."
+    )
+    return table(results, title, columns, more=more, names=names, part="ratings", note=note)
+
+
+def _sortings(results: "Results", title: str) -> View:
+    area, together, rand = (
+        "area, mean over people",
+        "Spearman, share together",
+        "adjusted Rand index",
+    )
+    columns: dict[str, Column] = {
+        area: "sortings.area.mean",
+        together: "sortings.spearman",
+        rand: "",
+        "log-loss": "sortings.log_loss",
+    }
+    names, guessing = _with_posterior(results, "sortings")
+    more = {
+        "chance": {area: "0.500", together: "0.000", rand: "0.000"},
+        "noise ceiling": {area: _span(results, "sortings")},
+        "two people": {rand: cell(results.at("sortings.agreement"))},
+        "the same person again": {rand: cell(results.at("sortings.repeats"))},
+        "guessing": guessing,
+    }
+    note = (
+        "Area: under the curve, 0.5 by chance. Together: Spearman's correlation with the share of "
+        "people who put a pair into one pile. Adjusted Rand index: agreement of two sortings, 0 by "
+        "chance. Log-loss: of the choice of a pile under the embedding, in nats."
+    )
+    return table(results, title, columns, more=more, names=names, part="sortings", note=note)
+
+
+def _ceilings(results: "Results", question: str, kind: str) -> Iterator[View]:
+    keys = {**BOUNDS, **AGREEMENT}
+    found = {name: cell(results.at(f"{question}.ceilings.{key}")) for name, key in keys.items()}
+    frame = pd.DataFrame({"accuracy": {name: text for name, text in found.items() if text}})
+    if len(frame):
+        yield View(f"How well people agree, and a model could{kind}", frame, "ceilings")
+
+
+def calibration_table(results: "Results", question: str, kind: str = "") -> View:
+    """Calibration, and uncertainty beside people's."""
+    columns: dict[str, Column] = {
+        "error, likeliest answer": f"{question}.uncertainty.calibration.error.top.debiased",
+        "Brier score": f"{question}.uncertainty.calibration.brier",
+        "mean entropy (nats)": f"{question}.uncertainty.entropy.mean",
+        "with people's": f"{question}.uncertainty.entropy.people.posterior",
+        "with time": f"{question}.uncertainty.response_time.trials",
+    }
+    names = list(results.names)
+    known = results.at(f"{question}.uncertainty.entropy.mean", "posterior")
+    view = table(
+        results,
+        f"Calibration{kind}",
+        columns,
+        names=[*names, *(["posterior"] if known else [])],
+        part="uncertainty",
+        note=(
+            "Error: calibration error of the likeliest answer in ten bins, less what chance alone "
+            "gives. With people's: rank correlation of entropies over triplets with three votes or "
+            "more. With time: rank correlation of entropy and response time over trials, within "
+            "participants."
+        ),
+    )
+    judged = results.judged[question].judgments
+    if known and known.n != judged and known.n is not None:
+        label = f"posterior, on {counted(known.n, 'choice')} that it knows"
+        view = View(view.title, view.frame.rename({"posterior": label}), view.part, view.note)
+    return view
+
+
+def structure_tables(results: "Results") -> Iterator[View]:
+    """How much of the first network's features the others kept."""
+    others = results.names[1:]
+    columns: dict[str, Column] = {
+        "CKA": "structure.cka",
+        "debiased CKA": "structure.debiased_cka",
+        "neighbours kept": ("structure.neighbours", ".0%"),
+        "with the embedding": "structure.posterior.spearman",
+    }
+    names = [name for name in others if results.at("structure.cka", name)]
+    if names:
+        yield table(
+            results,
+            f"Features beside {results.names[0]}",
+            columns,
+            names=names,
+            part="structure",
+            note=(
+                "With the embedding: rank correlation with its dissimilarities, averaged over "
+                "draws."
+            ),
+        )
+
+
+def ability_rows(results: "Saved") -> list[tuple[str, str]]:
+    """Measure and level of every task of :data:`ABILITIES` that was scored."""
+    tasks = (f"transfer.{task}" for task in ABILITIES)
+    return [(task, level) for task in tasks for level in results.levels(task)]
+
+
+def task_estimate(results: "Saved", measure: str, name: str, level: str) -> tuple[Row | None, str]:
+    """Score of a task, with the interval over classes or, where these are few, over images."""
+    row, same = (results.at(f"{measure}{end}", name, level) for end in ("", ".same_classes"))
+    if row is None or same is None or (row.n or 0) >= FEW_CLASSES:
+        return row, ""
+    return same, STAR
+
+
+def _task_cell(results: "Saved", measure: str, name: str, level: str) -> str:
+    row, star = task_estimate(results, measure, name, level)
+    return cell(row, star=star)
+
+
+def _abilities(results: "Results") -> Iterator[View]:
+    """Compare networks in a row per task; intervals are of differences from the first one."""
+    tasks = ability_rows(results)
+    names = [name for name in results.names if tasks and results.at(*_first(tasks[0], name))]
+    if not names:
+        return
+    first, *others = names
+    heads = [first, *(f"{name} (minus {first})" for name in others)]
+    rows = {}
+    for measure, level in tasks:
+        cells = [f"{row.value:.3f}" for row in [results.at(measure, first, level)] if row]
+        for name in others:
+            score = results.at(measure, name, level)
+            change = _task_cell(results, f"{measure}.difference", name, level).partition("\n")[2]
+            cells.append(f"{score.value:.3f}\n{change}".strip() if score else "")
+        rows[level] = cells
+    images = results.at("transfer.images")
+    n = counted(int(images.value), "image") if images else "images"
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=heads, dtype=object)
+    yield View(f"What else the features are good for ({n})", frame, "transfer")
+
+
+def _first(task: tuple[str, str], name: str) -> tuple[str, str, str]:
+    return task[0], name, task[1]
+
+
+def lost_abilities(results: "Saved") -> list[str]:
+    """Say of every network in how many abilities it scores lower than the first one.
+
+    Lower means by more than :data:`LOSS`, in the tasks of :data:`ABILITIES`.
+    """
+    tasks, said = ability_rows(results), []
+    for name in results.names:
+        losses = [
+            (row.value, level, _task_cell(results, f"{measure}.difference", name, level))
+            for measure, level in tasks
+            if (row := results.at(f"{measure}.difference", name, level)) and row.value < -LOSS
+        ]
+        if losses:
+            change, level, shown = min(losses)
+            interval = shown.partition("\n")[2].removesuffix(STAR) or "not known"
+            said.append(
+                f"{name} has lost ability: it scores more than a percentage point below "
+                f"{results.names[0]} in {len(losses)} of {len(tasks)} measures, most in {level} "
+                f"({change:+.3f}; 95 % interval {interval})"
+            )
+    return said
+
+
+def likeness(results: "Results") -> dict[str, str]:
+    """Find the main measure of each kind of judgments, by its name."""
+    found = {f"accuracy, {of.replace('_', '-')}": f"{of}.accuracy" for of in results.questions}
+    others = {
+        "Spearman, mean person": "rdm.spearman",
+        "Spearman, ratings": "ratings.spearman",
+        "area, sortings": "sortings.area.mean",
+    }
+    return found | {
+        name: measure
+        for name, measure in others.items()
+        if measure.partition(".")[0] in results.judged and results.names
+    }
+
+
+def both_sides(results: "Saved", measures: Mapping[str, str]) -> View:
+    """Likeness to people and few-shot ability of the same vectors, a row each."""
+    task = "ability.few_shot"
+    levels, names = results.levels(task), results.names
+    names = tuple(name for name in names if results.at(task, name, levels[0]))
+    frame = pd.DataFrame(
+        {head: [cell(results.at(of, name)) for name in names] for head, of in measures.items()}
+        | {level: [_task_cell(results, task, name, level) for name in names] for level in levels},
+        index=pd.Index(names, name="network"),
+        dtype=object,
+    )
+    chance = [results.at(f"{task}.chance", level=level) for level in levels]
+    frame.loc["chance"] = [*[""] * len(measures), *(cell(row) for row in chance)]
+    classes = next(row.n for row in chance if row)
+    title = f"Likeness and ability ({classes} classes, nearest class mean)"
+    return View(title, frame, "ability")
+
+
+def scores_tables(found: "Scores") -> list[View]:
+    """One table per question, its participants, and one of ratings and of sortings."""
+    tables = []
+    for name, judged in found.judged.items():
+        if name in ("ratings", "sortings"):
+            title = f"{counted(judged.judgments or 0, 'judgment')} ({name})"
+            rows = {"posterior": f"{name}.log_loss", "chance": f"{name}.guessing"}
+            cells = {label: cell(found.at(of, "posterior")) for label, of in rows.items()}
+            frame = pd.DataFrame({"log-loss": cells})
+            tables.append(View(_titled(found, name, title), frame, name))
+            continue
+        people = [
+            counted(int(row.value), f"{kind} participant")
+            for kind in ("known", "new")
+            if (row := found.at(f"{name}.{kind}_people", "posterior")) and row.value
+        ]
+        title = f"{_many(judged)} by {' and '.join(people)} "
+        title = _titled(found, "choices", f"{title}of {counted(judged.objects or 0, 'object')}")
+        levels = ["", *found.levels(f"{name}.accuracy", "posterior")]
+        parts = _parts(found, name, {level or "all": level for level in levels})
+        chance = [found.at(f"{name}.chance.{of}") for of in ("accuracy", "log_loss")]
+        parts.loc["chance"] = ["", *map(cell, chance), ""]
+        tables.append(View(title, parts, name))
+        everyone = found.levels(f"{name}.participants.accuracy")
+        if len(everyone) > 1:
+            tables.append(_scored_people(found, name, everyone))
+    return tables
+
+
+def _titled(found: "Scores", kind: str, title: str) -> str:
+    """Title with what was left out, and with how many judgments were fitted to."""
+    reasons = found.left_out[kind].items()
+    out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
+    return found.titled(kind, title)
+
+
+def _parts(found: "Scores", measure: str, levels: Mapping[str, str]) -> pd.DataFrame:
+    """Scores of the posterior at some levels, a row each by its label."""
+    keys = ("accuracy", "log_loss", "calibration.debiased")
+    rows = {}
+    for label, level in levels.items():
+        first, *others = (found.at(f"{measure}.{key}", "posterior", level) for key in keys)
+        count = "" if first is None or first.n is None else f"{first.n:,}"
+        rows[label] = [count, *map(cell, (first, *others))]
+    columns = ["choices", "accuracy", "log-loss", "calibration error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
+
+
+def _scored_people(found: "Scores", name: str, people: Iterable[str]) -> View:
+    """Scores by participant, the least predictable first."""
+    measure = f"{name}.participants"
+
+    def loss(person: str) -> float:
+        row = found.at(f"{measure}.log_loss", "posterior", person)
+        return row.value if row else 0.0
+
+    worst = sorted(people, key=loss, reverse=True)
+    title = f"The {MOST_PEOPLE} least predictable of {len(worst)} participants"
+    if len(worst) <= MOST_PEOPLE:
+        title = "By participant, the least predictable first"
+    labels = {
+        person if found.at(f"{measure}.known", "posterior", person) else f"{person} (new)": person
+        for person in worst[:MOST_PEOPLE]
+    }
+    frame = _parts(found, measure, labels)
+    return View(title, frame.rename_axis("participant"), name)
+
+
+def transfer_tables(results: "TransferResults") -> list[View]:
+    """One table per kind of task; a row per network."""
+    names, tables = results.names, dict[str, list[tuple[str, ...]]]()
+    for task, title in _TASKS.items():
+        measure = f"transfer.{task}"
+        for level in results.levels(measure):
+            for place, name in enumerate(names):
+                score, change = (
+                    _task_cell(results, of, name, level)
+                    for of in (measure, f"{measure}.difference")
+                )
+                chance = "" if place else cell(results.at(f"{measure}.chance", level=level))
+                row = ("" if place else level, name, score, change, chance)
+                tables.setdefault(title, []).append(row)
+    columns = ["", "network", "score", f"minus {names[0]}", "chance"]
+    return [
+        View(title, pd.DataFrame(rows, columns=columns, dtype=object).set_index(""), "transfer")
+        for title, rows in tables.items()
+    ]
