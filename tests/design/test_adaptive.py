@@ -99,8 +99,6 @@ def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator
         adaptive_trials(random_draws(m, 0), m, 21, rng=rng)
     with pytest.raises(ValueError, match="19 fresh triplets, 18 are left"):
         adaptive_trials(random_draws(m, 0), m, 19, rng=rng, shown=block.trials[:2])
-    with pytest.raises(ValueError, match="random_share"):
-        adaptive_trials(random_draws(m, 0), m, 3, rng=rng, random_share=1.2)
 
 
 def test_what_is_left_to_learn_is_the_conditional_covariance(rng: np.random.Generator) -> None:

@@ -186,7 +186,7 @@ def test_checks_pair_individuals_against_another_kingdom(rng: np.random.Generato
 def test_checks_avoid_used_triplets_and_say_when_there_are_too_few(
     rng: np.random.Generator,
 ) -> None:
-    used = {(0, 1, 4)}
+    used: set[tuple[int, ...]] = {(0, 1, 4)}
     checks, _ = odd_one_checks(LEVELS, 5, used, rng, 3)
     assert (0, 1, 4) not in {tuple(row) for row in checks[[0, 1, 2]].to_numpy().tolist()}
     assert len(used) == 6
@@ -199,7 +199,7 @@ def test_checks_avoid_used_triplets_and_say_when_there_are_too_few(
 
 
 def test_fresh_triplets_are_new(rng: np.random.Generator) -> None:
-    used = {(0, 1, 2)}
+    used: set[tuple[int, ...]] = {(0, 1, 2)}
     rows = {tuple(row) for row in TRIPLET.draw(4, 3, used, rng).tolist()}
     assert rows == {(0, 1, 3), (0, 2, 3), (1, 2, 3)}
     with pytest.raises(ValueError, match="0 are left"):

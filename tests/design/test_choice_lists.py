@@ -44,7 +44,7 @@ every_task = pytest.mark.parametrize("task", TASKS)
 ANY_TIME = settings(deadline=None, max_examples=40)
 
 
-def study_of(task: str, seed: int = 3, **keys: object) -> Study:
+def study_of(task: str, seed: int = 3, **keys: Any) -> Study:
     """A study with settings of a task's lists; ``trials`` are pairs where they are called so."""
     if "trials" in keys:
         keys[TASKS[task].number] = keys.pop("trials")
@@ -53,7 +53,7 @@ def study_of(task: str, seed: int = 3, **keys: object) -> Study:
     )
 
 
-def make(task: str, stimuli: StimulusSet, **keys: object) -> pd.DataFrame:
+def make(task: str, stimuli: StimulusSet, **keys: Any) -> pd.DataFrame:
     return TASKS[task].one(study_of(task, **keys), stimuli, "001", 1)
 
 
@@ -161,7 +161,7 @@ def check_balance(main: list[Row], stimuli: StimulusSet, *, anchored: bool) -> N
 def check_answers(task: str, table: pd.DataFrame, stimuli: StimulusSet, n: int) -> None:
     """Right answers are obvious: a far kind is odd, individuals of one species are alike."""
     kingdom: Any = stimuli.table.set_index("id")["kingdom"].to_dict()
-    keys = [name for name in table if str(name).startswith("expected_")]
+    keys = [str(name) for name in table if str(name).startswith("expected_")]
     answered = [row for row in rows_of(table) if not pd.isna(row[keys[0]])]
     assert len(answered) == n == table[keys[0]].notna().sum()
     for row in answered:
@@ -285,7 +285,7 @@ def test_a_small_set_shows_all_its_pairs(objects: Objects) -> None:
 @every_task
 def test_lists_come_back_as_they_were_written(objects: Objects, tmp_path: Path, task: str) -> None:
     stimuli, path = objects(3, 4, 2), tmp_path / "design" / "list.tsv"
-    table = make(task, stimuli, trials=30, practice=3, catch=4, repeats=6)
+    table: Any = make(task, stimuli, trials=30, practice=3, catch=4, repeats=6)
     if "condition" in table:
         table.loc[5, ["sampler_score", "condition"]] = [0.25, "coarse"]
     write_list(path, table, provenance("trial_list", seed=3))
@@ -298,11 +298,11 @@ def test_rows_of_another_tool_are_read(tmp_path: Path) -> None:
     """Columns in another order, further columns, Windows line ends and a byte order mark."""
     names = TRIPLET_LISTS.form.names
     cells = "1 1 main x a b c right left middle n/a n/a list n/a n/a".split()
-    row = dict(zip(names, cells, strict=True))
+    row: dict[str, str] = dict(zip(names, cells, strict=True))
     heads = [*reversed(names), "note"]
     text = "\r\n".join(["\t".join(heads), "\t".join([*(row[n] for n in heads[:-1]), "mine"]), ""])
     (tmp_path / "l.tsv").write_bytes(text.encode("utf-8-sig"))
-    table = TRIPLET_LISTS.read(tmp_path / "l.tsv", "abc")
+    table: Any = TRIPLET_LISTS.read(tmp_path / "l.tsv", "abc")
     assert list(table.columns) == list(names)
     assert table.loc[0, list(PLACES)].tolist() == ["right", "left", "middle"]
 

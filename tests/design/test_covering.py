@@ -71,12 +71,6 @@ def test_the_seed_makes_the_design() -> None:
     assert not (first == other).all()
 
 
-@pytest.mark.parametrize(("m", "repeats"), [(2, 1), (5, 0)])
-def test_too_few_objects_or_repeats(m: int, repeats: int) -> None:
-    with pytest.raises(ValueError, match="needs 3 objects"):
-        covering_triplets(m, repeats, np.random.default_rng(0))
-
-
 @ANY_TIME
 @given(st.integers(4, 14), st.integers(1, 6), st.integers(1, 5), SEEDS)
 def test_dealing_is_even_and_never_twice(m: int, lists: int, kinds: int, seed: int) -> None:

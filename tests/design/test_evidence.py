@@ -184,18 +184,3 @@ def test_positions_are_those_of_the_raw_table() -> None:
     raw = [0.1234565, 0.1234575, -2.5e-7, 1 / 3]
     trial = ArrangedTrial(np.arange(2), np.array(raw).reshape(2, 2))
     assert_array_equal(trial.positions.ravel(), [float(f"{value:.6f}") for value in raw])
-
-
-@pytest.mark.parametrize(
-    ("items", "positions"),
-    [([0, 1], [[0, 0]]), ([0, 0], [[0, 0], [1, 1]]), ([0, 1], [[0, 0], [1, np.nan]])],
-)
-def test_malformed_trials_are_refused(items: list[int], positions: list[list[float]]) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        ArrangedTrial(np.array(items), np.array(positions))
-
-
-def test_items_beyond_the_design_are_refused() -> None:
-    trial = ArrangedTrial(np.array([0, 5]), np.array([[0, 0], [1, 1]]))
-    with pytest.raises(ValueError, match="items from 0 to 4"):
-        pair_evidence([trial], 5)

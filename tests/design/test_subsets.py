@@ -74,8 +74,3 @@ def test_same_seed_same_sets() -> None:
     )
     assert first == again
     assert first != other
-
-
-def test_sets_of_three_are_refused(rng: np.random.Generator) -> None:
-    with pytest.raises(ValueError, match="at least 4"):
-        covering_sets(20, 3, rng)

@@ -98,8 +98,6 @@ def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="new or empty folder"):
         draw_familiar(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-    with pytest.raises(TwoalikeError, match="size must be from 1"):
-        draw_familiar(tmp_path / "s", size=0)
 
 
 def test_a_study_of_familiar_things(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

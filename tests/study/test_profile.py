@@ -79,12 +79,6 @@ def test_without_a_width_there_are_no_metres() -> None:
         ScreenProfile(distance_m=0.5).pixels_per_metre(1000)
 
 
-@pytest.mark.parametrize("angle", [0.0, -1.0, 180.0, float("nan")])
-def test_an_angle_that_cannot_be_is_refused(angle: float) -> None:
-    with pytest.raises(ValueError, match="visual angle"):
-        ScreenProfile(width_m=0.5, distance_m=0.5).pixels(angle, 1000)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [("width_cm = 52", "did you mean 'width_m'"), ("width_m = -1", "width_m"), ("[", "TOML")],

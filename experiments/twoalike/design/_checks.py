@@ -7,8 +7,9 @@ kinds, each of another one. Anchored choice: the reference's kind against a far 
 identical images, or two of far kinds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import comb
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def far_groups(levels: pd.DataFrame, size: int) -> list[tuple[list[int], list[in
     return []
 
 
-def _cells(values: list[list[int]] | list[int], width: int) -> Integers:
+def _cells(values: Sequence[Any], width: int) -> Integers:
     return np.array(values, dtype=np.int64).reshape(-1, width)
 
 
@@ -171,7 +172,7 @@ def rating_checks(
         for item in near
         for other in rng.permutation(others)[: n + len(used)].tolist()
     } - used
-    strangers = rng.permutation(_cells(sorted(far), 2))[: n // 2]  # type: ignore[arg-type]
+    strangers = rng.permutation(_cells(sorted(far), 2))[: n // 2]
     n_same, m = n - len(strangers), len(levels)
     rounds = [rng.permutation(m) for _ in range(1 + n_same // m)]
     twins = np.concatenate(rounds)[:n_same].astype(np.int64)

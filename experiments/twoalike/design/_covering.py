@@ -59,8 +59,6 @@ def covering_triplets(m: int, repeats: int, rng: np.random.Generator) -> Triplet
     >>> covering_triplets(7, 1, np.random.default_rng(0)).shape
     (7, 3)
     """
-    if m < 3 or repeats < 1:
-        raise ValueError(f"needs 3 objects and 1 repeat or more, found {m} and {repeats}.")
     whole, rest = divmod(repeats, m - 2)
     every = np.array(list(combinations(range(m), 3)) if whole else [], dtype=np.int64)
     parts: list[Triplets] = [every.reshape(-1, 3)] * whole

@@ -120,8 +120,6 @@ def adaptive_trials(
         passed over. Or how many, at least; drawn at random where there are more. None: as many as
         the form says.
     """
-    if not 0 <= random_share <= 1:
-        raise ValueError(f"random_share must be in [0, 1], found {random_share}.")
     k = form.items
     before = form.in_order(np.asarray([] if shown is None else shown, np.int64).reshape(-1, k))
     used = {tuple(row) for row in before.tolist()}
@@ -174,11 +172,6 @@ def _predict(answers: AnswerDraws, pool: Sets) -> tuple[Floats, npt.NDArray[np.f
     for first in range(0, max(len(pool), 1), ROWS):
         rows = pool[first : first + ROWS]
         p = np.asarray(answers(rows), dtype=np.float64)
-        if p.ndim != 3 or p.shape[1] != len(rows):
-            raise ValueError(
-                f"probabilities of answers: expected shape (draws, {len(rows)}, answers), found "
-                f"{p.shape}."
-            )
         information.append(expected_information(p))
         deviations.append(_whitened(p[:: ceil(len(p) / DRAWS)]))
     return np.concatenate(information), np.concatenate(deviations)

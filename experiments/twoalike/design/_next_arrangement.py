@@ -92,8 +92,6 @@ def next_arrangement(
     The next trial, or why there is none. Enough evidence ends a session of ``lift_weakest``
     only; what a list asks for is shown.
     """
-    if (listed is None) != (config.scheduler == "lift_weakest"):
-        raise ValueError(f"scheduler {config.scheduler!r}: listed trials go with fixed designs.")
     evidence = pair_evidence(done, m, config.weight_floor)
     state = evidence_state(evidence, config.stop_evidence)
     number = len(done) if in_session is None else in_session

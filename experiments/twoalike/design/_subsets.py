@@ -11,8 +11,6 @@ from twoalike.study import Booleans, Integers
 
 EXCHANGES = 10_000
 """Exchanges of items to try, about a second; more gain little (benchmarks/arrangement.py)."""
-SMALLEST = 4
-"""Sets of three cannot link two groups of trials that have no item in common."""
 
 type Sets = list[list[int]]
 
@@ -43,7 +41,8 @@ def covering_sets(
     Parameters
     ----------
     size
-        Items a set, at least 4; one set of all items where there are no more.
+        Items a set, at least 4, since sets of three cannot link two groups of trials without an
+        item in common; one set of all items where there are no more.
     exchanges
         Exchanges of items to try, in search of fewer sets.
 
@@ -52,8 +51,6 @@ def covering_sets(
     Sets of ascending indices. Each but the first shares a pair with one before it, so that
     all trials can be brought to one scale.
     """
-    if size < SMALLEST:
-        raise ValueError(f"expected sets of at least {SMALLEST} items, found {size}.")
     if size >= m:
         return [list(range(m))]
     member = _greedy(m, size, rng)

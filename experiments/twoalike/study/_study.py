@@ -81,8 +81,6 @@ class Study:
 
         study.toml may name two of them; that of another package is protocols/LABEL.toml.
         """
-        if not task.isalnum():
-            raise ValueError(f"expected a label such as oddoneout, found {task!r}.")
         named = {
             "oddoneout": self.config.protocol,
             "anchoredchoice": "protocols/anchored_choice.toml",
