@@ -304,7 +304,9 @@ def test_a_wide_head_keeps_the_similarities_at_first() -> None:
     assert float(same.diagonal().mean() / before.diagonal().mean()) == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("average", ["teacher", "plugin", "draw"])
+@pytest.mark.parametrize(
+    "average", [pytest.param("plugin", marks=pytest.mark.slow), "teacher", "draw"]
+)
 def test_a_posterior_teaches_about_the_images_people_judged(
     squares: Squares, tmp_path: Path, rng: np.random.Generator, average: str
 ) -> None:

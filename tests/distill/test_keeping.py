@@ -18,7 +18,9 @@ from twoalike.study import read_json
 from twoalike.study._outputs import COMPUTER
 
 
-@pytest.mark.parametrize("keep", [1, 3, 9])
+@pytest.mark.parametrize(
+    "keep", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_the_last_checkpoints_are_kept_beside_the_best(
     squares: Squares, tmp_path: Path, keep: int
 ) -> None:
@@ -54,7 +56,7 @@ def test_what_a_process_killed_while_it_wrote_a_checkpoint_left_is_removed(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
-@pytest.mark.parametrize("umask", [0o022, 0o007])
+@pytest.mark.parametrize("umask", [pytest.param(0o022, marks=pytest.mark.slow), 0o007])
 def test_all_files_have_the_permissions_of_new_files(
     squares: Squares, tmp_path: Path, umask: int
 ) -> None:

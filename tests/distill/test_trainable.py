@@ -235,7 +235,7 @@ def frozen_names(train: str) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora", "probe"])
 def test_the_student_learns_and_the_rest_stays(
     squares: Squares, tmp_path: Path, train: str
 ) -> None:
@@ -325,7 +325,7 @@ def test_extras_are_imported_when_they_are_needed() -> None:
     subprocess.run([sys.executable, "-c", LAZY], check=True)
 
 
-@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora", "probe"])
 def test_averages_and_what_was_there_go_with_every_kind(
     squares: Squares, tmp_path: Path, train: str
 ) -> None:
