@@ -11,10 +11,9 @@ trap 'rm -rf "$env"' EXIT
 echo "lowest: installing" >&2
 "$uv" venv -q --clear --python "$python" "$env"
 "$uv" pip install -q --python "$env" --resolution lowest-direct --editable '.[all]' --group test
-[ $# = 0 ] && set -- tests/choice tests/study tests/judgments tests/features tests/stimuli tests/record \
-    tests/backbones tests/embedding/test_fit.py tests/embedding/test_posterior.py \
-    tests/teacher/test_fit.py tests/distill/test_distill.py tests/distill/test_export.py \
-    tests/figures tests/report tests/rsa tests/online/test_server_records.py \
-    tests/online/test_server_entry.py
+[ $# = 0 ] && set -- tests/choice tests/judgments tests/features tests/stimuli tests/backbones \
+    tests/embedding/test_fit.py tests/embedding/test_posterior.py tests/teacher/test_fit.py \
+    tests/distill/test_export.py tests/figures tests/report/test_report.py tests/rsa \
+    tests/online/test_server_records.py
 "$env/bin/python" -m pytest -q -m "not slow and not display" --no-xvfb -p no:cacheprovider \
     -n logical --maxprocesses 4 --dist loadfile "$@"

@@ -83,9 +83,9 @@ def test_loss_falls_with_every_kind_of_similarity_head_and_precision(
 @pytest.mark.parametrize(
     ("stop", "also"),
     [
-        (1, {}),
+        pytest.param(1, {}, marks=pytest.mark.slow),
         (4, {"ema": 0.5, "head": "human", "mix": 0.5}),
-        (5, {"accumulate": 2, "preserve": 1.0}),
+        pytest.param(5, {"accumulate": 2, "preserve": 1.0}, marks=pytest.mark.slow),
     ],
 )
 def test_resumed_run_equals_one_that_never_stopped(

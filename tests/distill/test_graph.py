@@ -139,13 +139,14 @@ def test_no_compiler_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
 ALL = {"ema": 0.5, "mix": 0.5, "keep": 1, "flip": True, "select": "last"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "also",
     [
         {"checkpointing": True},
-        pytest.param({"checkpointing": True, "preserve": 1.0}, marks=pytest.mark.slow),
-        pytest.param({"compile": True}, marks=pytest.mark.slow),
-        pytest.param({"compile": True, "checkpointing": True}, marks=pytest.mark.slow),
+        {"checkpointing": True, "preserve": 1.0},
+        {"compile": True},
+        {"compile": True, "checkpointing": True},
     ],
 )
 def test_a_resumed_run_equals_one_that_never_stopped(

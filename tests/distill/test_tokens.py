@@ -37,7 +37,7 @@ def test_plain_timm_builds_a_transformer_for_the_same_size(
     np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-4)
 
 
-@pytest.mark.parametrize("train", ["full", "probe"])
+@pytest.mark.parametrize("train", [pytest.param("full", marks=pytest.mark.slow), "probe"])
 def test_a_student_ends_with_the_chosen_block(squares: Squares, tmp_path: Path, train: str) -> None:
     """Plain timm, twoalike and ONNX give the features that were trained."""
     out = tmp_path / "s"
@@ -98,26 +98,27 @@ def test_a_network_of_any_size_stays_one(squares: Squares, tmp_path: Path) -> No
     np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        {"depth": 10**9},
-        {"depth": 0},
-        {"depth": "4"},
-        {"img_size": 10**7},
-        {"depth": True},
-        {"checkpoint_path": "elsewhere.pth"},
-        {"pretrained": True},
-        ["depth"],
-        None,
-    ],
+DAMAGED: tuple[object, ...] = (
+    {"depth": 10**9},
+    {"depth": 0},
+    {"depth": "4"},
+    {"img_size": 10**7},
+    {"depth": True},
+    {"checkpoint_path": "elsewhere.pth"},
+    {"pretrained": True},
+    ["depth"],
+    None,
 )
-def test_damaged_arguments_are_refused(squares: Squares, tmp_path: Path, args: object) -> None:
+
+
+def test_damaged_arguments_are_refused(squares: Squares, tmp_path: Path) -> None:
     run(squares, tmp_path / "s", "test_vit", size=None, steps=1, block=3)
     path = tmp_path / "s" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_args": args}))
-    with pytest.raises(TwoalikeError, match="model_args with depth"):
-        load_backbone(tmp_path / "s")
+    config = json.loads(path.read_text())
+    for args in DAMAGED:
+        path.write_text(json.dumps(config | {"model_args": args}))
+        with pytest.raises(TwoalikeError, match="model_args with depth"):
+            load_backbone(tmp_path / "s")
 
 
 def teacher_of(squares: Squares, folder: Path, table: FeatureTable) -> Path:

@@ -187,7 +187,7 @@ def frozen_names(train: str) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora", "probe"])
 def test_the_student_learns_and_the_rest_stays(
     squares: Squares, tmp_path: Path, train: str
 ) -> None:

@@ -17,14 +17,8 @@ from twoalike.record import RunName, check_bids, check_run_files, find_runs, rea
 from twoalike.stimuli import StimulusSet
 
 TASKS = (
-    "odd-one-out",
-    "anchored-choice",
-    "most-alike-pair",
-    "multi-arrangement",
-    # They are recorded as the tasks above are: thirty kills of each are enough now and then.
-    pytest.param("odd-one-of-many", marks=pytest.mark.slow),
-    pytest.param("pair-rating", marks=pytest.mark.slow),
-    pytest.param("free-sorting", marks=pytest.mark.slow),
+    *("odd-one-out", "anchored-choice", "odd-one-of-many", "most-alike-pair"),
+    *("multi-arrangement", "pair-rating", "free-sorting"),
 )
 DESIGN = """trials = 6
 practice = 2
@@ -142,11 +136,22 @@ def kill(forks: Any, root: Path, task: str, unbroken: Any, step: int) -> None:
     assert not set(report.kept) & set(resumed.kept), "a kept trial was shown again"
 
 
+def test_a_session_killed_in_a_trial_goes_on_as_if_it_had_not_been(
+    make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
+) -> None:
+    expected, unbroken = whole
+    root = make_study("killed", DESIGN)
+    kill(forks, root, task, unbroken, places(unbroken, task)[-1])
+    check_same(root, expected, task)
+    check_left(root, set(unbroken.kept))
+
+
+@pytest.mark.slow
 def test_a_session_killed_at_any_kind_of_place_goes_on_as_if_it_had_not_been(
     make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
 ) -> None:
     expected, unbroken = whole
-    for number, step in enumerate(places(unbroken, task)):
+    for number, step in enumerate(places(unbroken, task)[:-1]):
         root = make_study(f"killed{number}", DESIGN)
         kill(forks, root, task, unbroken, step)
         check_same(root, expected, task)
@@ -206,6 +211,7 @@ def kill_in_time(
     assert last == "completed"
 
 
+@pytest.mark.slow
 def test_a_session_killed_twice_at_any_time_goes_on(
     make_study: Callable[..., Path], forks: Any, task: str
 ) -> None:

@@ -114,6 +114,7 @@ catch = 0
 PLACED = ["trial_index", "trial_type", "stimulus", "x", "y", "seat_index", "n_moves"]
 
 
+@pytest.mark.slow
 def test_killed_arrangements_lose_no_trial_and_go_on(make_study: Callable[..., Path]) -> None:
     task = ("--task", "multi-arrangement")
     name = RunName("901", 1, "multiarrangement")

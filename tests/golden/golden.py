@@ -10,6 +10,7 @@ as one. Each subject has a module and a folder of small JSON files:
 ``chain``    fit to report, power and export on one small study: files, columns, keys, and values
              with tolerances wide enough for other machines and versions of libraries
 ``help``     commands, their arguments and options with types, choices and defaults (not wording)
+``python``   names of ``twoalike.api`` with the parameters of its functions
 ``errors``   exit status and text of refused commands
 
 Nothing here imports a private module: commands run through the command line's entry. Times, paths,
