@@ -339,9 +339,9 @@ def _measured(
     files: dict[str, Path],
 ) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    of_choices, _, of_structure, of_anchored, of_sets, of_rated, of_sorted = (
-        np.random.default_rng(seed).spawn(7)
-    )
+    of_choices, _, of_structure, of_anchored, of_sets, of_rated, of_sorted = np.random.default_rng(
+        seed
+    ).spawn(7)
     shared = common_objects(candidates) if candidates else set()
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     scores: Sequence[ChoiceScores] = [NO_SCORES for _ in candidates]
