@@ -186,6 +186,7 @@ class ChoiceDistribution:
         ends = []
         for sign in (1, -1):
             found = linprog(sign * values, A_ub=both, b_ub=most)
+            assert found.x is not None  # this distribution itself meets the conditions
             ends.append(float(values @ found.x))
         value = float(self.mean(values))
         return min(ends[0], value), max(ends[1], value)

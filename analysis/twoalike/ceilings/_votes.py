@@ -90,7 +90,7 @@ def votes_of(judged: Judgments) -> Votes:
     (array([[2, 5, 9]]), array([[1, 2, 0]]))
     """
     number, answer, m, a = judged.number, judged.given, len(judged.sets), judged.options
-    person = np.arange(len(number))
+    person: Integers = np.arange(len(number))
     if judged.known_people:
         once = np.sort(first_of(group_numbers(number, judged.participants)))
         number, answer, person = number[once], answer[once], judged.participants[once]

@@ -16,7 +16,10 @@ from twoalike.evaluation._choices import prepare as prepare
 from twoalike.evaluation._choices import score_choices as score_choices
 from twoalike.evaluation._choices import set_similarities as set_similarities
 from twoalike.evaluation._choices import similarity_matrix as similarity_matrix
+from twoalike.evaluation._clusters import Comparisons as Comparisons
+from twoalike.evaluation._clusters import JointEstimates as JointEstimates
 from twoalike.evaluation._clusters import TwoWayBootstrap as TwoWayBootstrap
+from twoalike.evaluation._clusters import difference_variances as difference_variances
 from twoalike.evaluation._clusters import normal_intervals as normal_intervals
 from twoalike.evaluation._compare import ChoiceScores as ChoiceScores
 from twoalike.evaluation._compare import OpenInterval as OpenInterval
@@ -53,9 +56,6 @@ from twoalike.evaluation._estimates import attempt as attempt
 from twoalike.evaluation._estimates import estimate_row as estimate_row
 from twoalike.evaluation._estimates import quantity_of as quantity_of
 from twoalike.evaluation._estimates import wilson_interval as wilson_interval
-from twoalike.evaluation._joint import Comparisons as Comparisons
-from twoalike.evaluation._joint import JointEstimates as JointEstimates
-from twoalike.evaluation._joint import difference_variances as difference_variances
 from twoalike.evaluation._judgments import Judgments as Judgments
 from twoalike.evaluation._judgments import first_and_again as first_and_again
 from twoalike.evaluation._judgments import first_of as first_of

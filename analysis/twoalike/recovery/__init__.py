@@ -4,7 +4,6 @@ A :class:`PowerAnalysis` simulates whole studies of the objects and the design o
 worlds drawn at random, and finds the size with which most of them reach a :class:`Target`.
 """
 
-from twoalike.recovery._curve import fit_curve as fit_curve
 from twoalike.recovery._group_power import GroupPowerAnalysis as GroupPowerAnalysis
 from twoalike.recovery._group_power import GroupPowerConfig as GroupPowerConfig
 from twoalike.recovery._group_power import GroupPowerResult as GroupPowerResult
@@ -20,16 +19,17 @@ from twoalike.recovery._search import SearchPlan as SearchPlan
 from twoalike.recovery._search import Share as Share
 from twoalike.recovery._search import Target as Target
 from twoalike.recovery._search import find_size as find_size
+from twoalike.recovery._search import fit_curve as fit_curve
 from twoalike.recovery._search import make_target as make_target
 from twoalike.recovery._search import needed_people as needed_people
+from twoalike.recovery._simulate import CHANCE as CHANCE
 from twoalike.recovery._simulate import GroupEffect as GroupEffect
 from twoalike.recovery._simulate import GroupOutcome as GroupOutcome
 from twoalike.recovery._simulate import Measure as Measure
 from twoalike.recovery._simulate import Outcome as Outcome
+from twoalike.recovery._simulate import World as World
 from twoalike.recovery._simulate import collect as collect
+from twoalike.recovery._simulate import draw_world as draw_world
 from twoalike.recovery._simulate import fewest_people as fewest_people
 from twoalike.recovery._simulate import planned_study as planned_study
-from twoalike.recovery._world import CHANCE as CHANCE
-from twoalike.recovery._world import World as World
-from twoalike.recovery._world import draw_world as draw_world
-from twoalike.recovery._world import world_source as world_source
+from twoalike.recovery._simulate import world_source as world_source

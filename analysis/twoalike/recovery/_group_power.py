@@ -17,14 +17,15 @@ from twoalike.recovery._search import Difference, Share
 from twoalike.recovery._simulate import (
     LEVEL,
     TESTS,
+    WORLDS,
     GroupEffect,
     GroupOutcome,
     GroupTest,
+    draw_world,
     fewest_people,
     most_like,
     unit_of,
 )
-from twoalike.recovery._world import WORLDS, draw_world
 from twoalike.study import Study, TwoalikeError, counted
 
 if TYPE_CHECKING:

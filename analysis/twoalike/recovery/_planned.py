@@ -17,12 +17,14 @@ from twoalike.recovery._search import FoundSize, SearchPlan, Wanted, find_size
 from twoalike.recovery._simulate import (
     GroupOutcome,
     Outcome,
+    World,
+    WorldSource,
     collect,
     fewest_people,
     planned_study,
     unit_of,
+    world_source,
 )
-from twoalike.recovery._world import World, WorldSource, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
     SAFE_SEED,

@@ -11,11 +11,18 @@ import numpy as np
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
 from twoalike.jobs import SlurmConfig
-from twoalike.recovery._curve import LearningCurve
 from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
-from twoalike.recovery._search import STEP, Target, make_target
-from twoalike.recovery._simulate import Measure, Outcome, score, unit_of
-from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
+from twoalike.recovery._search import STEP, LearningCurve, Target, make_target
+from twoalike.recovery._simulate import (
+    CHANCE,
+    WORLDS,
+    Measure,
+    Outcome,
+    World,
+    draw_world,
+    score,
+    unit_of,
+)
 from twoalike.study import Study, TwoalikeError, counted
 
 if TYPE_CHECKING:
