@@ -350,7 +350,7 @@ def find_leftovers(root: Path) -> list[str]:
     found = []
     for path in sorted(root.rglob(".*")):
         match = _MADE.fullmatch(path.name)
-        if match is not None and time.time() - path.lstat().st_mtime > LONG_S:
+        if match is not None and _is_old(path):
             name = match["name"]
             found.append(
                 f"{path}: left by a process that was killed while it wrote {name}. Remove it."
@@ -359,3 +359,10 @@ def find_leftovers(root: Path) -> list[str]:
                 "replaced it. The next run of the same command puts it back, or rename it."
             )
     return found
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime > LONG_S
+    except FileNotFoundError:  # it has just got its name
+        return False
