@@ -107,13 +107,8 @@ def run(trials: int, seed: int) -> pd.DataFrame:
     choices, people = study(trials, seed)
     config = FitConfig(engine="vi", quick=True, similarity="dot", dimensions=DIMENSIONS, seed=seed)
     posterior = fit_embedding(choices, config=config)
-    parts = []
-    for how, table in {
-        "all": choices,
-        "no response times": choices.assign(response_time=np.float32(np.nan)),
-    }.items():
-        found = careless_table(posterior, table)
-        parts.append(people.merge(found, on="participant").assign(how=how, study=seed))
+    found = careless_table(posterior, choices)
+    parts = [people.merge(found, on="participant").assign(how="all", study=seed)]
     guessed = (posterior.lapse > 0.5).mean(axis=0)
     before = pd.DataFrame({"participant": posterior.participants, "p_careless": guessed})
     parts.append(people.merge(before, on="participant").assign(how="P(lapse > .5)", study=seed))

@@ -13,6 +13,7 @@ from twoalike.design import (
     TRIAL_LIST,
 )
 from twoalike.embedding import _posterior_file
+from twoalike.embedding._model import KINDS
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES, RATINGS, SORTINGS
 from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
 from twoalike.registry import find_task, task_names
@@ -192,6 +193,11 @@ def files_page() -> str:
         for part in (each.trials, each.events)
         if part is not None
     ]
+    of_kinds = {
+        name: ("chain", "draw", *kind.stored[name])
+        for kind in KINDS.values()
+        for name in kind.needed
+    }
     draws, others, weights = (
         table(
             ["variable", "dimensions"],
@@ -199,7 +205,7 @@ def files_page() -> str:
         )
         for variables in (
             _posterior_file.NEEDED,
-            _posterior_file.OF_RATERS | _posterior_file.OF_SORTERS,
+            of_kinds,
             _posterior_file.OF_WEIGHTS | _posterior_file.OF_GROUPS,
         )
     )

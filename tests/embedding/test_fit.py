@@ -187,8 +187,8 @@ def test_dimensions_nobody_needs_are_dropped_and_a_number_is_kept(
     world: Any, variational: Posterior
 ) -> None:
     said = variational.attrs["dimensions"]
-    assert said["fitted"] == 8  # twice the three of the world, and two
-    assert said["kept"] == variational.embedding.shape[2] <= 8
+    assert said["fitted"] in (6, 8)  # twice two or three strong ones, and two
+    assert said["kept"] == variational.embedding.shape[2] <= said["fitted"]
     assert said["importance"] == sorted(said["importance"], reverse=True)
     config = FitConfig(**SHORT | {"draws": 2, "dimensions": 5})
     assert fit_embedding(world.judge(300, 2), config=config).embedding.shape[2] == 5

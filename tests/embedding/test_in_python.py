@@ -180,7 +180,7 @@ def test_tables_come_from_a_file_or_an_object(files: Path, world: Any) -> None:
     shown = np.array([[0, 1, 2]])
     assert_array_equal(choice_intervals(path, shown), choice_intervals(posterior, shown))
     held = world.judge(200, 9)
-    assert predict_choices(path, held, fitted=False).judged.left_out == 0
+    assert predict_choices(path, held, fitted=False).unknown == 0
     curve = dimension_curve(path, files / "choices.parquet", fitted=None)
     assert curve.fitted and curve.remark == ""
     table = save_similarity(path, str(files / "s.csv"), objects=posterior.ids[:4])

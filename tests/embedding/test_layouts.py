@@ -121,7 +121,7 @@ def test_trials_without_a_shape_are_left_out_and_counted(rng: np.random.Generato
     pair = (np.arange(2), rng.normal(size=(2, 2)))
     good = (np.arange(5), rng.normal(size=(5, 2)))
     layouts = laid_out([one_place, pair, good])
-    assert layouts.n_trials == 1 and layouts.left_out == 2
+    assert len(layouts.groups[0].items) == 1 and layouts.left_out == 2
     with pytest.raises(TwoalikeError, match="found none among 2 trials"):
         laid_out([one_place, pair])
 

@@ -1,8 +1,9 @@
 """Who guessed, with known answers."""
 
+import json
+
 import numpy as np
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
@@ -61,14 +62,10 @@ def test_agreement_of_anchored_choices(posterior: Posterior) -> None:
     observers = set_observers(posterior, [1.0, 0.0, 0.0, 0.5], [1.0, 1e6, 1e-4, 1e-4])
     got = agreement(observers, kind="anchored")
     assert_allclose(got, np.broadcast_to([0.5, 0.5, 1.0, 0.75], (10, 4)), atol=5e-3)
-    people = {"participant": list("abcd")}
     for anchored, chance, more in ((10, 0.5, None), (4, 1 / 3, 0.5)):
-        counts = {
-            name: ("participant", [n] * 4)
-            for name, n in (("judgments", 10), ("anchored", anchored))
-        }
+        asked = {"odd_one_out_3": 10 - anchored, "anchored_3": anchored}
         tree = observers.tree.copy()
-        tree["constant_data"] = xr.DataTree(xr.Dataset(counts, coords=people))
+        tree.attrs["questions"] = json.dumps({"choices": {q: n for q, n in asked.items() if n}})
         table = participants_table(Posterior(tree)).set_index("participant")
         assert table.loc["a", "agreement"] == pytest.approx(chance)
         assert ("agreement_anchored" in table) == (more is not None)

@@ -18,6 +18,7 @@ from twoalike.embedding._dissimilarities import (
     Dissimilarities,
     dissimilarity_log_likelihood,
 )
+from twoalike.embedding._kind import Checked
 from twoalike.embedding._layouts import Layouts, layout_log_likelihood, replicated_layouts
 from twoalike.embedding._model import Data, Form
 from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table
@@ -163,7 +164,7 @@ def test_weights_of_people_who_only_arranged_are_recovered(fitted: Posterior) ->
 
 def test_checks_see_what_each_person_sees(fitted: Posterior, table: pd.DataFrame) -> None:
     def checked(posterior: Posterior) -> DistanceChecks:
-        return Layouts.check(posterior, table, np.arange(0, 40, 10), 0, fitted=True)
+        return Layouts.check(table, Checked(posterior, np.arange(0, 40, 10), 0, fitted=True))
 
     found, without, own = map(checked, (fitted, unweighed(fitted), fitted.for_person("p3")))
     assert found.follow.observed > without.follow.observed
@@ -183,7 +184,9 @@ def test_weights_of_sources_are_recovered() -> None:
     order = np.corrcoef(world().T, fitted.embedding.mean(axis=0).T)[:2, 2:].argmax(axis=1)
     assert np.corrcoef(weights.log[:, :, order[0]].mean(axis=0), HEED)[0, 1] > 0.9
     follow = [
-        Dissimilarities.check(posterior, table, np.arange(0, 20, 5), 0, fitted=True).follow.observed
+        Dissimilarities.check(
+            table, Checked(posterior, np.arange(0, 20, 5), 0, True)
+        ).follow.observed
         for posterior in (fitted, unweighed(fitted))
     ]
     assert follow[0] > follow[1]

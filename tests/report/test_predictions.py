@@ -72,7 +72,7 @@ def test_a_fit_looks_less_sure_than_it_is_of_its_own_judgments_only(few_judgment
     posterior, choices = few_judgments
     own = predict_choices(posterior, choices, fitted=False)
     left_out = predict_choices(posterior, choices)
-    chosen = own.judged.chosen
+    chosen = own.chosen
     assert off(reliability(own.probabilities, chosen)) >= 5
     curve = reliability(left_out.probabilities, chosen)
     assert off(curve) <= 1

@@ -288,8 +288,7 @@ class Posterior:
 
         Arguments are those of :meth:`choice_probabilities`; rows sum to one.
         """
-        items = np.asarray(items)
-        check_indices(self, items, question.items, participants)
+        items = check_indices(self, np.asarray(items), question.items, participants)
         total = np.zeros((len(items), len(question.answers)))
         step = max(3 * ROWS // len(question.pairs), 1)
         plugin = (self.similarity(), self.observers.mean()) if mode == "plugin" else None
@@ -314,8 +313,7 @@ class Posterior:
         participants: Integers | None = None,
     ) -> Floats:
         """Probability of each answer to a question under each draw, (S, n, A)."""
-        items = np.asarray(items)
-        check_indices(self, items, question.items, participants)
+        items = check_indices(self, np.asarray(items), question.items, participants)
         shape = (len(self.embedding), len(items), len(question.answers))
         out = np.empty(shape, dtype=np.float32)
         for draw, x in enumerate(self.embedding):
@@ -361,8 +359,11 @@ def _by_item(p: Floats) -> Floats:
 
 def check_indices(
     posterior: Posterior, items: Integers, k: int, participants: Integers | None
-) -> None:
-    """Check sets of k objects; numpy would take negative indices, and broadcast shapes."""
+) -> Integers:
+    """Check sets of k objects; numpy would take negative indices, and broadcast shapes.
+
+    Returns them as integers whose products do not overflow.
+    """
     n, m, people = len(items), posterior.embedding.shape[1], posterior.lapse.shape[1]
     where = "triplets" if k == 3 else "items"
     if items.ndim != 2 or items.shape[1] != k:
@@ -381,6 +382,7 @@ def check_indices(
             expected=f"one index a row of {where}, shape ({n},), below {people}",
             found=f"shape {np.shape(participants)}, at most {np.max(participants, initial=-1)}",
         )
+    return items.astype(np.int64)
 
 
 def as_posterior(
