@@ -127,7 +127,7 @@ def test_explanations_cite_what_is_there() -> None:
         for named in re.findall(r"(?:benchmarks|modeling|experiments)/[\w/]+\.\w+", text):
             assert (ROOT / named).is_file(), f"{path} cites {named}"
         for package, name in re.findall(r"\{py:func\}`(twoalike\.\w+)\.(\w+)`", text):
-            assert name in importlib.import_module(package).__all__
+            assert hasattr(importlib.import_module(package), name)
         for script, options in re.findall(r"python (?:-P )?(benchmarks/\w+\.py)([^`]*)`", text):
             table = ROOT / "benchmarks" / "results" / f"{Path(script).stem}.md"
             command = f"{script}{options}".split()

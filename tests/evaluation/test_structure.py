@@ -95,7 +95,7 @@ def test_the_ceiling_needs_no_network(
     ceiling = noise_ceiling(vectors)
     assert status == 0
     assert "by 4 participants of 6 objects" in said
-    assert f"noise ceiling   {ceiling.lower:.3f} to {ceiling.upper:.3f}" in said
+    assert f"noise ceiling {ceiling.lower:.3f} to {ceiling.upper:.3f}" in " ".join(said.split())
     found = Results.load(tmp_path / "results.json")
     ends = [found.at(f"rdm.ceiling.{end}") for end in ("lower", "upper")]
     assert [end.value for end in ends if end] == [ceiling.lower, ceiling.upper]

@@ -201,7 +201,7 @@ def build(*, summaries: bool) -> App:
     )
     for position, (verb, (module, summary)) in enumerate(VERBS.items()):
         extra = {"help": summary} if summaries else {}
-        if verb in GROUPS and not summaries:
+        if verb in GROUPS:
             group = App(name=verb, help=summary, sort_key=position)
             for name in GROUPS[verb].split():
                 group.command(_place(module, name), name=name)

@@ -304,7 +304,7 @@ def _show_predictions(result: dict[str, Any], paths: dict[str, Path]) -> None:
     for key, label in [*paths.items(), ("difference", "second - first")]:
         sign = "+" if key == "difference" else ""
         scores = (result[score][key] for score in ("log_loss", "accuracy"))
-        cells = (f"{of['value']:{sign}.4f}\n± {of['standard_error']:.4f}" for of in scores)
+        cells = (f"{of['value']:{sign}.4f} ± {of['standard_error']:.4f}" for of in scores)
         rows.append((str(label), *cells))
     guess = result["guessing"]
     rows.append(("guessing", f"{guess['log_loss']:.4f}", f"{guess['accuracy']:.4f}"))

@@ -368,13 +368,12 @@ def _measured(
         _add_transfer(rows, compare_transfer(nets, given.labels, ids=labelled, seed=seed))
     for task in few_shot_ability(nets, classes, seed=seed) if nets else ():
         rows.add("ability", task)
-    networks = tuple(networks_of(candidates))
     there = {row.measure.partition(".")[0] for row in rows.rows}
     missing = {part: why for part, why in NEEDS.items() if part not in there}
     if not there & {"odd_one_out", "anchored"}:
         missing |= dict.fromkeys(OF_CHOICES, "needs choices among three items")
-    rest = {"networks": networks, "judged": judged, "rows": tuple(rows.rows)}
-    return {**rest, "missing": missing | rows.missing}
+    of_all = {"networks": tuple(networks_of(candidates)), "rows": tuple(rows.rows)}
+    return {**of_all, "judged": judged, "missing": missing | rows.missing}
 
 
 def _add_transfer(rows: Rows, found: Transfer) -> None:
