@@ -109,10 +109,8 @@ class Guidance:
         control: str | Path | None,
     ) -> "Guidance":
         """Read the teacher, and features of the images by its network."""
-        labels, validation, control = (
-            None if path is None else Path(path) for path in (labels, validation, control)
-        )
-        return cls(_loaded(teacher), _table(features, objects), labels, validation, control)
+        folders = [None if path is None else Path(path) for path in (labels, validation, control)]
+        return cls(_loaded(teacher), _table(features, objects), *folders)
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,8 +172,9 @@ class TripletStream:
         rank[order] = np.arange(len(order))
         dealt = np.argsort(rank[self._part], kind="stable")
         cuts = np.flatnonzero(np.diff(np.repeat(pool_of, sizes))) + 1
+        own: list[Integers] = np.split(images[dealt], cuts)
         parts: list[Integers] = np.split(self._part[dealt], cuts)
-        pools = list(zip(np.split(images[dealt], cuts), parts, strict=True))
+        pools = list(zip(own, parts, strict=True))
         usable = np.where(sizes >= LEAST[self.rule], sizes, 0)
         _, which = np.unique(pool_of, return_inverse=True)
         ends: Integers = np.cumsum(self._uses * np.bincount(which, usable).astype(np.int64))
