@@ -1,15 +1,17 @@
 """A student of a chosen block ends with it, wherever it is loaded; a teacher names the tokens."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from tests.distill.conftest import Squares
-from tests.distill.test_export import PLAIN, images_of, run, verb
+from tests.distill.test_export import images_of, run, verb
+from timm.data import create_transform, resolve_model_data_config
 
 from twoalike.backbones import (
     Backbone,
@@ -26,15 +28,22 @@ from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import AffineTeacher, load_teacher, save_teacher
 
 
+def by_timm(student: Path, squares: Squares) -> np.ndarray:
+    """Vectors of the first images by timm alone (test_export.py: in a process of its own)."""
+    model = timm.create_model(f"local-dir:{student}", pretrained=True).eval()
+    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    images = [Image.open(path).convert("RGB") for path in images_of(squares)]
+    with torch.inference_mode():
+        return np.asarray(model(torch.stack([transform(image) for image in images])))
+
+
 def test_plain_timm_builds_a_transformer_for_the_same_size(
     squares: Squares, tmp_path: Path
 ) -> None:
     """At its usual size timm would interpolate the positions."""
     run(squares, tmp_path / "s", "test_vit", train="probe", size=None, steps=2)
-    words = [sys.executable, "-c", PLAIN, str(tmp_path / "s"), *map(str, images_of(squares))]
-    result = subprocess.run(words, capture_output=True, text=True, check=True)
     table = extract_features(tmp_path / "s", squares.images)
-    np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-4)
+    np.testing.assert_allclose(by_timm(tmp_path / "s", squares), table.values[:3], atol=1e-4)
 
 
 @pytest.mark.parametrize("train", [pytest.param("full", marks=pytest.mark.slow), "probe"])
@@ -53,9 +62,7 @@ def test_a_student_ends_with_the_chosen_block(squares: Squares, tmp_path: Path, 
     assert (table.meta["pool"], table.meta["block"]) == ("mean", 3)
     base = extract_features("test_vit", squares.images, untrained=True, pool="mean", block=3)
     assert table.part("features").values.shape == base.values.shape
-    words = [sys.executable, "-c", PLAIN, str(out), *map(str, images_of(squares))]
-    result = subprocess.run(words, capture_output=True, text=True, check=True)
-    np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-4)
+    np.testing.assert_allclose(by_timm(out, squares), table.values[:3], atol=1e-4)
     exported = export_onnx(student, tmp_path / "s.onnx")
     assert exported["check"]["random"] < 1e-5
     assert (exported["pool"], exported["block"]) == ("mean", 3)
@@ -92,10 +99,8 @@ def test_a_network_of_any_size_stays_one(squares: Squares, tmp_path: Path) -> No
     assert said["model_args"] == options | {"depth": 2, "global_pool": "token"}
     student = load_backbone(tmp_path / "s", size=48)
     assert student.preprocessing.size == 48
-    words = [sys.executable, "-c", PLAIN, str(tmp_path / "s"), *map(str, images_of(squares))]
-    result = subprocess.run(words, capture_output=True, text=True, check=True)
     table = extract_features(tmp_path / "s", squares.images)
-    np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-4)
+    np.testing.assert_allclose(by_timm(tmp_path / "s", squares), table.values[:3], atol=1e-4)
 
 
 DAMAGED: tuple[object, ...] = (

@@ -5,7 +5,7 @@ as one. Each subject has a module and a folder of small JSON files:
 
 ``window``   the seven tasks as a simulated session: every table of data/raw with its values, what
              its sidecars and manifest say, the settings and texts of the protocol
-``online``   the same from a browser: the page's files, a session over HTTP, the raw data of it
+``online``   the same from a browser: texts of the page, the raw data of a session over HTTP
 ``imports``  each command of ``twoalike import``: columns and rows of what it writes
 ``chain``    fit to report, power and export on one small study: files, columns, keys, and values
              with tolerances wide enough for other machines and versions of libraries
