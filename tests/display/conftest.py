@@ -176,9 +176,9 @@ class Session:
 
     def notes(self, event: str) -> list[dict[str, Any]]:
         """Notes of one kind in the log."""
-        log = self.name.log(self.raw)
+        log = self.name.journal(self.raw)
         lines = log.read_text("utf-8").split("\n")[:-1] if log.exists() else []
-        return [note for line in lines if (note := json.loads(line))["event"] == event]
+        return [note for line in lines if (note := json.loads(line)).get("event") == event]
 
     def events(self, *kinds: str) -> pd.DataFrame:
         """Rows of the table of events; of some kinds, if they are named."""
@@ -199,7 +199,7 @@ class Session:
         while not holds():
             now = time.monotonic()
             assert self.process.poll() is None, "the session has ended"
-            log = self.name.log(self.raw)
+            log = self.name.journal(self.raw)
             assert now < deadline, log.read_text() if log.exists() else "nothing was recorded"
             if act is not None and now >= again:
                 act()
