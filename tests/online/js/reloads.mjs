@@ -123,6 +123,6 @@ const read = (...path) => JSON.parse(readFileSync(join(folder, ...path), "utf8")
 const study = read("session.json");
 const found = [];
 for (const { code, reloads } of seats) {
-  found.push(await play({ person: read("people", `${code}.json`), study, earlier, reloads }));
+  found.push(await play({ person: read("people", `${code}.json`), study, reloads }));
 }
 process.stdout.write(JSON.stringify(found));
