@@ -49,8 +49,8 @@ def finished(booth: Any) -> Any:
 def test_every_line_follows_from_the_one_before(finished: Any) -> None:
     found = read_journal(finished.journal)
     assert not (found.torn or found.broken)
-    whats = [entry["what"] for entry in found.entries]
-    assert whats == ["start", *["note", "trial"] * 14, "end"]
+    kinds = [entry["what"] for entry in found.entries]
+    assert kinds == ["start", *["note", "trial"] * 14, "end"]
     assert [entry["n"] for entry in found.entries] == list(range(1, 31))
     assert finished.manifest["journal"] == {"lines": 30, "chain": found.chain}
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import check_bids, check_run, hold_participant, read_manifest, read_run
-from twoalike.record._manifest import ManifestContent
+from twoalike.record import check_bids, check_run, hold_participant, read_run
 from twoalike.study import TwoalikeError
 
 
@@ -76,19 +75,25 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
     ]
 
 
-@pytest.mark.parametrize(
-    "key", [name for name, field in ManifestContent.model_fields.items() if field.is_required()]
-)
-def test_a_manifest_that_lost_a_key_is_told_of_and_nothing_is_lost(booth: Any, key: str) -> None:
+def test_a_manifest_that_was_changed_is_named_and_made_again(booth: Any) -> None:
     with booth.open() as record:
         record.append(booth.trial(booth.trials[0]))
         record.end("stopped")
-    path, before = booth.plan.name.manifest(booth.root), booth.rows.read_bytes()
-    manifest = read_manifest(path)
-    path.write_text(json.dumps({name: value for name, value in manifest.items() if name != key}))
-    with pytest.raises(TwoalikeError, match=f"{key} is missing. The file is damaged"):
-        check_run(booth.root, booth.plan, resume=True)
-    assert booth.rows.read_bytes() == before
+    path = booth.plan.name.manifest(booth.root)
+    before = path.read_bytes()
+    manifest = booth.manifest
+    path.write_text(json.dumps({**manifest, "end_reason": "completed"}))
+    (problem,) = booth.problems()
+    assert "_manifest.json: is not the manifest that the session left. Delete the file" in problem
+    path.write_text(json.dumps({name: manifest[name] for name in manifest if name != "stimuli"}))
+    (problem,) = booth.problems()
+    assert "_manifest.json: stimuli is missing. The file is damaged" in problem
+    assert check_run(booth.root, booth.plan, resume=True).n_done == 1
+    with booth.open() as record:
+        record.start()
+        record.end("stopped")
+    assert booth.problems() == []
+    assert before != path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -125,18 +130,17 @@ def test_a_seed_of_128_bits_is_resumed_and_told_from_others(booth: Any) -> None:
 
 
 def test_a_run_that_an_earlier_version_began_goes_on(booth: Any) -> None:
+    """It did not have a setting that this one has."""
     with booth.open() as record:
         record.append(booth.trial(booth.trials[0]))
         record.end("stopped")
-    path = booth.plan.name.manifest(booth.root)
-    manifest = json.loads(path.read_text())
-    del manifest["config"]["breaks"]["ready_s"]  # a setting that it did not have
-    path.write_text(json.dumps(manifest))
-    assert check_run(booth.root, booth.plan, resume=True).n_done == 1
-    manifest["config"]["breaks"]["break_every"] = 7
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(TwoalikeError, match="breaks.break_every was 7, is 0"):
-        check_run(booth.root, booth.plan, resume=True)
+    protocol = {**booth.plan.protocol, "later": {"setting": 1}}
+    plan = replace(booth.plan, protocol=protocol)
+    assert check_run(booth.root, plan, resume=True).n_done == 1
+    breaks = {**protocol["breaks"], "break_every": 7}
+    plan = replace(booth.plan, protocol={**protocol, "breaks": breaks})
+    with pytest.raises(TwoalikeError, match="breaks.break_every was 0, is 7"):
+        check_run(booth.root, plan, resume=True)
 
 
 def test_a_changed_trial_list_is_not_resumed(booth: Any) -> None:
