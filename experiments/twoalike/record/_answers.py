@@ -18,9 +18,9 @@ import pandas as pd
 
 from twoalike.record._dataset import RunName
 from twoalike.record._journal import read_journal
-from twoalike.record._read import RawProblem, problem_of
+from twoalike.record._read import RawProblem
 from twoalike.record._tables import ANSWERS, parse_options
-from twoalike.study import MISSING, TwoalikeError
+from twoalike.study import MISSING
 from twoalike.tables import check_text, read_tsv
 
 _WHERE = ("participant_id", "session_id", "task")
@@ -126,15 +126,12 @@ def asked_questions(
     ]
 
 
-def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
-    """List the tables of answers that cannot be read."""
-    problems = []
-    for path in _paths(root, participant):
-        try:
-            _read_table(path)
-        except TwoalikeError as error:
-            problems.append(problem_of(path, error))
-    return problems
+def lost_journals(root: Path, participant: str = "*") -> list[RawProblem]:
+    """List the journals that tables of answers were made from and that are gone."""
+    names = (RunName.of_answers(path) for path in _paths(root, participant))
+    journals = (name.journal(root) for name in names)
+    message = "is missing, but its answers are there. Put it back from a backup"
+    return [RawProblem(path, message) for path in journals if not path.exists()]
 
 
 def _paths(root: Path, participant: str) -> list[Path]:
@@ -143,7 +140,7 @@ def _paths(root: Path, participant: str) -> list[Path]:
 
 def _rows(root: Path, participant: str) -> Iterator[dict[str, str]]:
     for path in _paths(root, participant):
-        name = RunName.parse(path.with_name(path.name.replace("_answers.tsv", "_beh.tsv")))
+        name = RunName.of_answers(path)
         where = (f"sub-{name.participant}", f"ses-{name.session:02d}", name.task)
         for row in _read_table(path).to_dict("records"):
             yield dict(zip(_WHERE, where, strict=True)) | {str(key): row[key] for key in row}

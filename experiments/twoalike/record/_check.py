@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers import damaged_answers
+from twoalike.record._answers import lost_journals
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._groups import check_group_cells
 from twoalike.record._journal import Lines, not_as_written, read_journal
@@ -262,7 +262,7 @@ def check_dataset(
             bar.update(task, advance=1)
     beside = [
         *missing_files(root, participant),
-        *damaged_answers(root, participant),
+        *lost_journals(root, participant),
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
         *check_simulated(root, runs),

@@ -132,6 +132,11 @@ class RunName:
         return cls.parse(Path(path.name.removesuffix("journal.jsonl") + "beh.tsv"))
 
     @classmethod
+    def of_answers(cls, path: Path) -> "RunName":
+        """Read the name of a table of answers."""
+        return cls.parse(Path(path.name.removesuffix("answers.tsv") + "beh.tsv"))
+
+    @classmethod
     def parse(cls, path: Path) -> "RunName":
         """Read the name of a raw table."""
         match = _NAME.fullmatch(path.name)
