@@ -208,7 +208,7 @@ def test_a_torn_line_is_cut_and_kept_in_the_journal(booth: Any) -> None:
         run.end("stopped")
     append(booth.journal, b'{"n": 4, "at": 7.')
     (problem,) = booth.problems()
-    assert problem.endswith("_journal.jsonl: its last line is torn")
+    assert "_journal.jsonl: its last line is torn; mend it: twoalike run with" in problem
     assert check_dataset(booth.root).but_resumable().problems == ()
     with booth.open() as run:
         run.append(booth.trial(booth.trials[1]))

@@ -99,7 +99,9 @@ def _by_journal(
     if problems:
         return problems
     if lines.torn:
-        problems.append(RawProblem(path, "its last line is torn", resumable=True))
+        over = lines.entries[-1].get("reason") == "completed"
+        mend = "restore it from a backup" if over else "mend it: twoalike run with `resume=True`"
+        problems.append(RawProblem(path, f"its last line is torn; {mend}", resumable=not over))
     if stimuli is not None:
         shown = start["plan"]["manifest"]["stimuli"]
         problems += _check_images(name.manifest(root), shown, stimuli)
