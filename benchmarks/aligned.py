@@ -33,6 +33,10 @@ ARMS: dict[str, dict[str, Any]] = {
     "control": {"train": "probe"},
     "control by defaults": {},
     "trained": {"mix": 1.0, "select": "last", "preserve": 0.0},
+    "100 steps": {"steps": 100},
+    "no local term": {"preserve": 0.0},
+    "more blocks": {"last_blocks": 5},
+    "faster": {"rate": 1e-3},
 }
 """Settings of each student that differ from the defaults."""
 TITLES = {
@@ -44,6 +48,10 @@ TITLES = {
     "control": "control: closed form, objects' names shuffled in the posterior",
     "control by defaults": "control by defaults",
     "trained": "trained whatever it costs (`mix = 1`, `preserve = 0`, last step)",
+    "100 steps": "100 steps instead of 50 (`steps = 100`)",
+    "no local term": "without the local term (`preserve = 0`)",
+    "more blocks": "five of seven blocks instead of three (`last_blocks = 5`)",
+    "faster": "`rate = 1e-3` instead of 3e-4",
 }
 SEED, DRAWS = 0, 200
 

@@ -47,11 +47,10 @@ MUR = SHARED / "mur92"
 WORK = ROOT / "derived" / "mur92"
 SPLITS = 10
 READING = """The cosine of a vector as it is depends on its origin, the mean of the learning half,
-which is not that of the other half; the earlier table of students, from which .52 comes, centred
-their positions on the objects that were scored. By crops, without classes, any human part seemed to
-cost ability in two of three halves. A first run held out whole categories, two of six, as distill
-did then: form and penalty were chosen on four, and likeness and 3-shot of these three halves were
-.370 and .684. Few classes are not held out whole since."""
+which is not that of the other half. With crops in place of classes as evidence of ability, the
+likeness of these ten halves does not rise. A first run of three halves held out whole categories,
+two of six: form and penalty were chosen on four, and likeness and 3-shot were .370 and .684. Few
+classes are not held out whole since."""
 BATCH = 32  # images a step: a fifth of the 46 are held out by default
 ARMS = ("default", "closed form", "crops", "control")
 KEYS = ("likeness", "1-shot", "3-shot", "probe")
