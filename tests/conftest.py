@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,20 @@ def call(*words: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main([str(word) for word in words])
     return int(ended.value.code or 0)
+
+
+def break_off(raw: Path, name: Any, n_trials: int) -> None:
+    """Leave a session as a kill does right after its first trials: the journal up to there."""
+    from twoalike.record import write_left_out
+
+    journal, kept = name.journal(raw), list[bytes]()
+    for line in journal.read_bytes().splitlines(keepends=True):
+        if b"".join(kept).count(b'"what": "trial"') < n_trials:
+            kept.append(line)
+    for path in (name.rows(raw), name.events(raw), name.trials(raw), name.manifest(raw)):
+        path.unlink(missing_ok=True)
+    journal.write_bytes(b"".join(kept))
+    write_left_out(raw, name.participant)
 
 
 def succeed(*words: object) -> None:

@@ -50,8 +50,7 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     ),
     "Protocol of the odd-one-out task": (
         OddOneOut,
-        "`protocols/odd_one_out.toml` of a study. A commented file with every default stands in "
-        "`experiments/protocols/`.",
+        "`protocols/odd_one_out.toml` of a study; `twoalike init` writes one with every default.",
     ),
     "Protocol of the anchored-choice task": (
         AnchoredChoice,

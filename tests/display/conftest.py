@@ -1,6 +1,5 @@
 """Somebody at a keyboard and a mouse of the X server, in front of the real command line."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.record import RunName, check_bids, check_run_files, read_events
+from twoalike.record import (
+    RunName,
+    check_bids,
+    check_run_files,
+    read_events,
+    read_journal,
+    read_notes,
+    run_progress,
+    write_left_out,
+)
 from twoalike.stimuli import StimulusSet
 
 SIZE = (1280, 1024)
@@ -171,14 +179,15 @@ class Session:
         return RunName("001", 1, self.task.replace("-", ""))
 
     def n_rows(self) -> int:
-        table = self.name.rows(self.raw)
-        return table.read_bytes().count(b"\n") - 1 if table.exists() else -1
+        """Rows of the trials in the journal; -1 before the session has begun."""
+        journal = read_journal(self.name.journal(self.raw))
+        trials = [len(one["rows"]) for one in journal.entries if one["what"] == "trial"]
+        return sum(trials) if run_progress(self.raw, self.name).begun else -1
 
     def notes(self, event: str) -> list[dict[str, Any]]:
-        """Notes of one kind in the log."""
-        log = self.name.log(self.raw)
-        lines = log.read_text("utf-8").split("\n")[:-1] if log.exists() else []
-        return [note for line in lines if (note := json.loads(line))["event"] == event]
+        """Notes of one kind in the journal."""
+        notes = read_notes(self.name.journal(self.raw))
+        return [note for note in notes if note["event"] == event]
 
     def events(self, *kinds: str) -> pd.DataFrame:
         """Rows of the table of events; of some kinds, if they are named."""
@@ -199,12 +208,13 @@ class Session:
         while not holds():
             now = time.monotonic()
             assert self.process.poll() is None, "the session has ended"
-            log = self.name.log(self.raw)
+            log = self.name.journal(self.raw)
             assert now < deadline, log.read_text() if log.exists() else "nothing was recorded"
             if act is not None and now >= again:
                 act()
                 again = time.monotonic() + 2.0
             time.sleep(0.005)
+        write_left_out(self.raw, "001")  # the session itself writes its tables at breaks
 
     def begin(self, n_pages: int = 2) -> None:
         """Turn the pages of instruction."""

@@ -29,6 +29,8 @@ class Report:
         Trials that the session took for kept, in order.
     lines
         What lines of the raw table begin with, by kept trial.
+    journal
+        What the journal holds of each kept trial.
     said
         What it printed, standard output and error together.
     """
@@ -37,6 +39,7 @@ class Report:
     steps: tuple[tuple[str, str], ...]
     kept: tuple[int, ...]
     lines: Mapping[int, tuple[str, ...]]
+    journal: Mapping[int, str]
     said: str
 
     def step(self, what: str, ending: str, nth: int = 1) -> int:
@@ -120,6 +123,7 @@ class Forks:
             tuple((entry["what"], entry["file"]) for entry in entries if "step" in entry),
             tuple(entry["kept"] for entry in kept),
             {entry["kept"]: tuple(entry["lines"]) for entry in kept},
+            {entry["kept"]: entry["said"] for entry in kept},
             said.read_text(errors="replace"),
         )
 

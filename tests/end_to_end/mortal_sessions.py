@@ -110,7 +110,8 @@ def report_kept(steps: Steps) -> None:
         # What the task gives; the record may add columns of its own behind it.
         given = [column for column in table.columns if column.name in rows[0]]
         lines = ["\t".join(one.format(row[one.name]) for one in given) for row in rows]
-        steps.tell({"kept": rows[0]["trial_index"], "lines": lines})
+        said = json.dumps(rows, ensure_ascii=False, default=lambda value: value.item())
+        steps.tell({"kept": rows[0]["trial_index"], "lines": lines, "said": said})
 
     record: Any = RunRecord
     record.append = reported

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import json
 import os
 import re
 import shutil
@@ -16,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import break_off as leave_after
 from tests.conftest import call
 
 from twoalike.observers import SimulatedObserver
-from twoalike.record import Progress, RunName, check_bids, read_run
+from twoalike.record import Progress, RunName, check_bids, read_run, write_left_out
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, sha256_file
 from twoalike.tasks import Sitting, prepare_session
@@ -43,17 +43,7 @@ def name_of(task: str) -> RunName:
 def break_off(root: Path, task: str) -> None:
     """Leave a session as a crash leaves it, with its first trial done."""
     assert call(*words_of(root, task)) == 0
-    raw, name = root / "data" / "raw", name_of(task)
-    path = name.rows(raw)
-    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    first = [row for row in rows if row.split("\t")[header.split("\t").index("trial_index")] == "1"]
-    path.write_text(header + "".join(first), encoding="utf-8")
-    manifest = name.manifest(raw)
-    text = manifest.read_text(encoding="utf-8")
-    manifest.write_text(text.replace('"end_reason": "completed"', '"end_reason": null'))
-    log = [json.loads(line) for line in name.log(raw).read_text().splitlines()]
-    begun = [entry for entry in log if entry.get("trial_index", 0) < 2]
-    name.log(raw).write_text("".join(json.dumps(entry) + "\n" for entry in begun))
+    leave_after(root / "data" / "raw", name_of(task), 1)
 
 
 def swap_image(root: Path, task: str) -> None:
@@ -110,13 +100,13 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path, str], object], str]] =
         lambda root, task: edit(root, "study.toml", "max_trials = 2", "max_trials = 3"),
         "the design changed",
     ),
-    ("rows-header", BOTH, damage_rows, "its header is not this version's"),
-    ("manifest", BOTH, damage_manifest, "The file is damaged"),
+    ("rows-header", BOTH, damage_rows, "its header is not the one that was written"),
+    ("manifest", BOTH, damage_manifest, "not valid JSON"),
     (
-        "manifest-lost",
+        "journal-lost",
         BOTH,
-        lambda root, task: name_of(task).manifest(root / "data" / "raw").unlink(),
-        "manifest.json",
+        lambda root, task: name_of(task).journal(root / "data" / "raw").unlink(),
+        "journal.jsonl: is missing",
     ),
 ]
 
@@ -272,7 +262,7 @@ def test_a_full_disk_is_one_line_and_the_session_starts_once_there_is_space(
 
 
 def fill_once_there_is_a_trial(disk: Path, rows: Path) -> None:
-    wait_for(lambda: rows.exists() and rows.read_bytes().count(b"\n") > 1)
+    wait_for(lambda: rows.exists() and b'"what": "trial"' in rows.read_bytes())
     fill(disk)
 
 
@@ -291,8 +281,9 @@ def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
     root = make_study(design=MANY[task])
     with small_disk(tmp_path / "disk", "1m") as disk:
         moved = shutil.copytree(root, disk / "study")
-        rows = name_of(task).rows(moved / "data" / "raw")
-        filler = threading.Thread(target=fill_once_there_is_a_trial, args=(disk, rows))
+        raw, name = moved / "data" / "raw", name_of(task)
+        journal = name.journal(raw)
+        filler = threading.Thread(target=fill_once_there_is_a_trial, args=(disk, journal))
         filler.start()
         status = call(*words_of(moved, task, "--speed", "40"))
         filler.join()
@@ -302,9 +293,11 @@ def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
         assert FULL.search(line)
         assert "Trials so far are safe" in line
         assert "--resume" in line
+        (disk / "ballast").unlink()
+        write_left_out(raw, "901")
+        rows = name.rows(raw)
         before = read_run(rows).rows
         assert len(before) > 0
-        (disk / "ballast").unlink()
         assert call(*words_of(moved, task, "--resume")) == 0
         after = read_run(rows).rows
         assert len(after) > len(before)

@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.record import RunName, check_bids, check_run_files, find_runs, read_manifest, read_run
+from twoalike.record import (
+    RunName,
+    check_bids,
+    check_run_files,
+    find_runs,
+    read_manifest,
+    read_run,
+    write_left_out,
+)
 from twoalike.stimuli import StimulusSet
 
 TASKS = (
@@ -58,6 +66,7 @@ def table_of(root: Path, task: str) -> Path:
 def check_left(root: Path, kept: set[int]) -> None:
     """What a killed session leaves is a valid data set that holds every trial it has kept."""
     raw = root / "data" / "raw"
+    write_left_out(raw, "901")
     if (raw / "dataset_description.json").exists():
         assert check_bids(raw) == []
     table = StimulusSet.load(root / "stimuli").table
@@ -101,26 +110,16 @@ def whole(make_study: Callable[..., Path], forks: Any, task: str) -> tuple[Path,
     return root, report
 
 
-def places(report: Any, task: str) -> list[int]:
+def places(report: Any) -> list[int]:
     """Steps to die before, one at each kind of place that a session can be at."""
-    rows = "_beh.tsv"
-    if task not in ("multi-arrangement", "free-sorting"):
-        return [
-            report.step("rename", rows),  # before there is a table
-            report.step("rename", "_beh.json"),  # between the table and its sidecar
-            report.step("write", rows, 2),  # before a row
-            report.step("fsync", rows, 4),  # when it is written, and not yet safe
-        ]
-    drags = [
-        number
-        for number, step in enumerate(report.steps, start=1)
-        if step[0] == "write" and step[1].endswith("_events.tsv")
-    ]
+    journal = "_journal.jsonl"
+    events = [n for n, step in enumerate(report.steps, 1) if step == ("write", step[1])]
     return [
-        report.step("rename", "_events.json"),
-        drags[17],  # in the middle of the second trial
-        report.step("fsync", "_events.tsv", 2),  # between its end and its rows
-        report.step("write", rows, 3),
+        report.step("rename", "_beh.tsv"),  # before there is a table
+        report.step("rename", "_beh.json"),  # between the table and its sidecar
+        events[len(events) // 2],  # before a line
+        report.step("fsync", journal, 4),  # when a trial is written, and not yet safe
+        report.step("rename", "_beh.tsv", 2),  # when all is in the journal, and not in the table
     ]
 
 
@@ -141,7 +140,7 @@ def test_a_session_killed_in_a_trial_goes_on_as_if_it_had_not_been(
 ) -> None:
     expected, unbroken = whole
     root = make_study("killed", DESIGN)
-    kill(forks, root, task, unbroken, places(unbroken, task)[-1])
+    kill(forks, root, task, unbroken, places(unbroken)[2])
     check_same(root, expected, task)
     check_left(root, set(unbroken.kept))
 
@@ -151,7 +150,12 @@ def test_a_session_killed_at_any_kind_of_place_goes_on_as_if_it_had_not_been(
     make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
 ) -> None:
     expected, unbroken = whole
-    for number, step in enumerate(places(unbroken, task)[:-1]):
+    *before, after = places(unbroken)
+    root = make_study("over", DESIGN)
+    assert forks.run(root, task, die_before=after).status == -9
+    check_left(root, set(unbroken.kept))
+    check_same(root, expected, task)
+    for number, step in enumerate(before):
         root = make_study(f"killed{number}", DESIGN)
         kill(forks, root, task, unbroken, step)
         check_same(root, expected, task)
@@ -163,9 +167,9 @@ def test_thirty_steps_at_random(
     make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
 ) -> None:
     expected, unbroken = whole
-    # Once the last manifest has its name the session is complete, and not to be resumed.
-    renames = [number for number, (what, _) in enumerate(unbroken.steps, 1) if what == "rename"]
-    chosen = random.Random(3).sample(range(1, renames[-1] + 1), 30)
+    # Once the last line of the journal is written the session is complete, and not to be resumed.
+    writes = [number for number, (what, _) in enumerate(unbroken.steps, 1) if what == "write"]
+    chosen = random.Random(3).sample(range(1, writes[-1] + 1), 30)
     for number, step in enumerate(chosen):
         root = make_study(f"killed{number}", DESIGN)
         kill(forks, root, task, unbroken, step)

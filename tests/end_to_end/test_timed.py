@@ -8,7 +8,7 @@ import pytest
 
 import twoalike.sitting._part as sitting
 from twoalike.judgments import collect_judgments
-from twoalike.record import check_run_files, find_runs, read_run
+from twoalike.record import check_by_rules, find_runs, read_run
 from twoalike.sitting import sit
 from twoalike.study import TwoalikeError
 from twoalike.tasks import validate_study
@@ -39,10 +39,6 @@ def run(
         panel=False,
         show=lambda line: None,
     ).path
-
-
-def problems_of(study: Path, path: Path) -> list[str]:
-    return list(map(str, check_run_files(study / "data" / "raw", path)))
 
 
 @pytest.fixture
@@ -81,7 +77,8 @@ def test_a_flag_that_the_durations_contradict_is_found(
     rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     rows.loc[2, column] = value
     rows.to_csv(path, sep="\t", index=False)
-    problems = [one for one in problems_of(study, path) if "timing_flag" in one]
+    found_there = map(str, check_by_rules(study / "data" / "raw", path))
+    problems = [one for one in found_there if "timing_flag" in one]
     assert [found in one for one in problems] == ([True] if found else [])
 
 
@@ -95,7 +92,8 @@ def test_intervals_are_checked_too(study: Path) -> None:
     last = rows.loc[2, onsets].astype(float).idxmax()
     rows.loc[2, last] = f"{float(rows.loc[2, last]) + 0.0167:.4f}"
     rows.to_csv(path, sep="\t", index=False)
-    (problem,) = (one for one in problems_of(study, path) if "timing_flag" in one)
+    found = map(str, check_by_rules(study / "data" / "raw", path))
+    (problem,) = (one for one in found if "timing_flag" in one)
     assert "by the durations of the row it is interval" in problem
 
 

@@ -99,11 +99,11 @@ def manifest(code: str, day: str, trials: Path) -> dict[str, Any]:
         "session": 1,
         "observer": {"seed": 73922, "lapse": 0.1},
         "stimuli": {"ant": "ab" * 32},
+        "journal": {"lines": 3, "chain": "ef" * 32},
         "segments": [
             {
                 "started_utc": f"{day}T09:15:00+00:00",
                 "ended_utc": f"{day}T10:01:30+00:00",
-                "rows_sha256": "ef" * 32,
                 "apparatus": {"versions": {"psychopy": "2026.2.5"}, "screen": {"size_px": [8, 6]}},
             }
         ],
@@ -125,12 +125,18 @@ def add_person(root: Path, code: str, day: str) -> None:
         trials.write_text(f"trial_index\t{listed}\n1\tant-oak-yew\n", encoding="utf-8")
         write_json(source / f"{stem}_manifest.json", manifest(code, day, trials))
         log = [
-            {"event": "session_end", "time_s": 9.5, "reason": "finished", "on": f"{day}T10:01:30"},
-            {"event": "remark", "time_s": 9.6, "text": WORDS},
-            {"event": "torn_row", "text": f"1\tmain\t{WORDS}"},
+            {
+                "what": "note",
+                "event": "session_end",
+                "at": 9.5,
+                "reason": "finished",
+                "on": f"{day}T10:01:30",
+            },
+            {"what": "note", "event": "remark", "at": 9.6, "text": WORDS},
+            {"what": "torn_line", "text": f"1\tmain\t{WORDS}"},
         ]
         lines = [json.dumps(entry) for entry in log]
-        (source / f"{stem}_log.jsonl").write_text("\n".join([*lines, '{"event": "to']))
+        (source / f"{stem}_journal.jsonl").write_text("\n".join([*lines, '{"event": "to']))
 
 
 def add_answers(root: Path) -> None:

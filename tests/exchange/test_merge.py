@@ -123,7 +123,7 @@ def test_the_same_session_in_both_is_named(both: Path, snapshot: Callable[..., A
 def test_a_session_of_which_the_other_has_a_part_is_named(
     both: Path, snapshot: Callable[..., Any]
 ) -> None:
-    name = RunName("902", 1).log
+    name = RunName("902", 1).journal
     path = name(both / "two" / "data" / "raw")
     path.parent.mkdir(parents=True)
     shutil.copyfile(name(both / "one" / "data" / "raw"), path)
@@ -167,9 +167,9 @@ def test_a_person_here_and_a_simulated_observer_there_is_named(
 def test_data_that_validate_refuses_are_not_merged(
     both: Path, snapshot: Callable[..., Any]
 ) -> None:
-    RunName("903", 1).rows(both / "two" / "data" / "raw").unlink()
+    RunName("903", 1).journal(both / "two" / "data" / "raw").unlink()
     said = refused(both, snapshot)
-    assert "sub-903_ses-01_task-oddoneout_run-01_beh.tsv: is missing" in said
+    assert "sub-903_ses-01_task-oddoneout_run-01_journal.jsonl: is missing" in said
     assert "nothing was written" in said
     assert ".part" not in said
 

@@ -70,7 +70,7 @@ def test_no_code_name_date_or_seed_is_left_in_any_byte(copy: Path) -> None:
         for code in OLD_CODES:
             named = rf"sub-{re.escape(code)}(?![0-9a-z])".encode()
             assert not re.search(named, content + place), path
-        for secret in (*DAYS, *WORDS, "anna7q", "bob3+", "73921", "73922", "torn_row"):
+        for secret in (*DAYS, *WORDS, "anna7q", "bob3+", "73921", "73922", "torn_line"):
             assert secret.encode() not in content + place, (secret, path)
         # An age is two digits, which a new random code may hold: as a whole word only.
         assert not re.search(rb"(?<![0-9A-Za-z.])94(?![0-9A-Za-z.])", content), path
@@ -131,15 +131,15 @@ def test_hashes_of_what_holds_a_code_are_left_out(copy: Path) -> None:
         assert content["inputs"]["trials"]["sha256"] is None
         assert path.with_name(content["inputs"]["trials"]["file"]).is_file()
         assert content["inputs"]["stimuli"]["sha256"] == "cd" * 32
-        assert content["segments"][0]["rows_sha256"] is None
+        assert content["journal"] is None
         assert content["stimuli"] == {"ant": "ab" * 32}
 
 
 def test_logs_keep_events_and_numbers(copy: Path) -> None:
     for path in sorted(copy.rglob("*_log.jsonl")):
         first, second = [json.loads(line) for line in path.read_text().splitlines()]
-        assert first["reason"] == "finished" and first["time_s"] == 9.5
-        assert second == {"event": "remark", "time_s": 9.6}
+        assert first["reason"] == "finished" and first["at"] == 9.5
+        assert second == {"event": "remark", "at": 9.6}
 
 
 def test_no_two_copies_agree_and_nothing_remembers_the_codes(study: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ as one. Each subject has a module and a folder of small JSON files:
 ``errors``   exit status and text of refused commands
 
 Nothing here imports a private module: commands run through the command line's entry. Times, paths,
-versions and hashes are masked, and how integrity is kept (hashes in manifests and logs) is not
+versions and hashes are masked, and how integrity is kept (the chain of a journal) is not
 frozen: other tests hold that.
 
 After an intended change, write the files anew and review their diff::
@@ -154,11 +154,11 @@ def masked(text: str, *folders: Path) -> str:
     return re.sub(r"\b\d+\.\d+ (MB|kB|s)\b", r"N \1", text)
 
 
-def pages(log: Path) -> list[str]:
-    """What a session's log tells that people saw, in order; repeated events are counted."""
-    lines = log.read_text(encoding="utf-8").splitlines()
-    events = [str(json.loads(line)["event"]) for line in lines]
-    shown = [event for event in events if event not in ("trial_kept", "drawn")]
+def pages(journal: Path) -> list[str]:
+    """What a session's journal tells that people saw, in order; repeated events are counted."""
+    lines = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
+    events = [str(line["event"]) for line in lines if line["what"] == "note"]
+    shown = [event for event in events if event != "drawn"]
     groups = [(name, len(list(each))) for name, each in groupby(shown)]
     return [name if n == 1 else f"{name} x {n}" for name, n in groups]
 

@@ -99,14 +99,14 @@ def test_a_session_over_http(task: str, tmp_path: Path, capsys: pytest.CaptureFi
     raw = root / "data" / "raw"
     tables = {path.relative_to(raw).as_posix(): text_table(path) for path in raw.rglob("*.tsv")}
     (manifest,) = (read(path) for path in raw.rglob("*_manifest.json"))
-    (log,) = raw.rglob("*_log.jsonl")
+    (journal,) = raw.rglob("*_journal.jsonl")
     page = read(site / "session.json")
     found = {
         "said": masked(capsys.readouterr().out, root, tmp_path).splitlines(),
         "page": {key: page[key] for key in ("study", "language", "texts", "least_window_px")},
         "finished": sorted(finished),
         "archive": [line.get("kind", "record") for line in archive[:2]],
-        "pages": pages(log),
+        "pages": pages(journal),
         "tables": dict(sorted(tables.items())),
         "sidecars": {
             path.relative_to(raw).as_posix(): sidecar(read(path))

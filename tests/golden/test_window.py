@@ -82,7 +82,7 @@ def test_a_simulated_session(task: str, tmp_path: Path, capsys: pytest.CaptureFi
     raw = root / "data" / "raw"
     tables = {path.relative_to(raw).as_posix(): text_table(path) for path in raw.rglob("*.tsv")}
     (manifest,) = (read(path) for path in raw.rglob("*_manifest.json"))
-    (log,) = raw.rglob("*_log.jsonl")
+    (journal,) = raw.rglob("*_journal.jsonl")
     check(
         f"window/{task}",
         {
@@ -95,7 +95,7 @@ def test_a_simulated_session(task: str, tmp_path: Path, capsys: pytest.CaptureFi
                 if "_manifest" not in path.name
             },
             "manifest": {key: manifest[key] for key in MANIFEST},
-            "pages": pages(log),
+            "pages": pages(journal),
         },
         absolute=1e-3,
     )

@@ -50,7 +50,7 @@ def kill(
                     break
                 done += 1
                 what += f", {len(victim.finished)} trials finished"
-                yield Finding(what, victim.gone(), _not_in_table(victim))
+                yield Finding(what, victim.gone(), _not_recorded(victim))
             unsound = victim.refused()
             end = _finish(victim, "killed")
             yield replace(end, misled=[*unsound, *end.misled])
@@ -70,19 +70,25 @@ def _before_a_step(victim: Victim, rng: random.Random) -> tuple[str, bool]:
 
 
 def _after_trials(victim: Victim, rng: random.Random) -> tuple[str, bool]:
-    """Some time after some further trials are in the table."""
-    goal, after_s = victim.n_rows() + rng.randint(1, 12), rng.uniform(0, 0.5)
+    """Some time after some further trials are in the journal."""
+    goal, after_s = victim.n_trials() + rng.randint(1, 12), rng.uniform(0, 0.5)
     speed = ("--speed", SPEED[victim.task])
     report = victim.sit(
-        "--resume", *speed, kill_after_s=after_s, kill_once=lambda: victim.n_rows() >= goal
+        "--resume", *speed, kill_after_s=after_s, kill_once=lambda: victim.n_trials() >= goal
     )
-    return f"{after_s:.3f} s after {goal} rows", report.status == -9
+    return f"{after_s:.3f} s after {goal} trials", report.status == -9
 
 
 def _not_in_table(victim: Victim) -> list[str]:
     """Say which finished trials the table does not hold once."""
     missing = victim.missing()
     return [f"trials {missing} are not in the table"] if missing else []
+
+
+def _not_recorded(victim: Victim) -> list[str]:
+    """Say which finished trials the journal does not hold once."""
+    missing = victim.not_recorded()
+    return [f"trials {missing} are not in the journal"] if missing else []
 
 
 def _unsound(victim: Victim) -> list[str]:
@@ -114,7 +120,7 @@ def fault(bench: Bench, tries: int, rng: random.Random, *, task: str) -> Iterato
             report = victim.sit(fault=how)
             ended = unclear(report) if report.status else _called_finished(victim)
             # A line may be torn until --resume mends it, as validate says.
-            now = Finding(f"{how}", victim.gone(), [*ended, *_not_in_table(victim)])
+            now = Finding(f"{how}", victim.gone(), [*ended, *_not_recorded(victim)])
             yield now if not report.status or now.lost or now.misled else _finish(victim, f"{how}")
 
 
@@ -133,12 +139,12 @@ def disturb(bench: Bench, tries: int, rng: random.Random, *, task: str) -> Itera
             for name, path in names.items()
             for deed in (deeds.TO_FOLDERS if path.is_dir() else deeds.TO_FILES)
         ]
-    # The table first, since most depends on it; the rest in any order.
-    table = [pair for pair in to_all if pair[0] == "table"]
-    rest = [pair for pair in to_all if pair[0] != "table"]
+    # The journal first, since all depends on it; the rest in any order.
+    journal = [pair for pair in to_all if pair[0] == "journal"]
+    rest = [pair for pair in to_all if pair[0] != "journal"]
     rng.shuffle(rest)
-    chosen = [*table, *rest]
-    first, last = report.step("write", "_beh.tsv", 3), report.step("write", "_beh.tsv", 5)
+    chosen = [*journal, *rest]
+    first, last = (report.step("fsync", "_journal.jsonl", n) for n in (3, 5))
     for number in range(tries):
         name, deed = chosen[number % len(chosen)]
         with bench.victim(task) as victim:
@@ -186,23 +192,31 @@ def edit(bench: Bench, tries: int, rng: random.Random, *, task: str) -> Iterator
             change = edits[number % len(edits)]
             with bench.copy(whole) as victim:
                 change(victim)
+                changed = _content(victim) != _content(whole)
                 accepted = victim.accepted("validate", "fit", "share")
-            yield Finding(change.__name__, (), accepted)
+                healed = changed and _content(victim) == _content(whole)  # from the journal
+            yield Finding(change.__name__, (), [] if healed else accepted)
+
+
+def _content(victim: Victim) -> bytes:
+    return victim.table.read_bytes() if victim.table.is_file() else b""
 
 
 def edit_begun(bench: Bench, tries: int, rng: random.Random, *, task: str) -> Iterator[Finding]:
     """Sessions that broke off and whose rows are changed before they go on."""
     edits = [change for change in deeds.TO_ROWS if change is not deeds.call_practice_main]
     with bench.victim(task) as whole:
-        step = whole.sit_through().step("write", "_beh.tsv", 4)
+        step = whole.sit_through().step("fsync", "_journal.jsonl", 5)
     for number in range(tries):
         change = edits[number % len(edits)]
         with bench.victim(task) as victim:
             victim.sit(die_before=step)
+            victim.check("validate")  # writes the tables
             change(victim)
             report = victim.sit("--resume")
             wrong = unclear(report) if report.status else _called_finished(victim)
-            wrong += victim.accepted("validate", "fit", "share")
+            if report.status or victim.missing():  # else it was written again from the journal
+                wrong += victim.accepted("validate", "fit", "share")
         yield Finding(change.__name__, (), wrong)
 
 

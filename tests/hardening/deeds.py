@@ -87,7 +87,7 @@ def targets(victim: Victim) -> Mapping[str, Path]:
     table = victim.table
     files = {
         "table": table,
-        "log": victim.file("log.jsonl"),
+        "journal": victim.file("journal.jsonl"),
         "manifest": victim.file("manifest.json"),
         "trial list": victim.file("trials.tsv"),
         "events": victim.file("events.tsv"),
@@ -97,7 +97,7 @@ def targets(victim: Victim) -> Mapping[str, Path]:
         "folder beh": table.parent,
         "folder of the session": table.parents[1],
         "folder of the participant": table.parents[2],
-        "folder of the sources": victim.file("log.jsonl").parent,
+        "folder of the sources": victim.file("journal.jsonl").parent,
         "folder raw": victim.raw,
     }
     return {name: path for name, path in (files | folders).items() if path.exists()}
@@ -199,7 +199,7 @@ def call_practice_main(victim: Victim) -> None:
 
 def _session_files(victim: Victim, who: str) -> list[tuple[str, Path]]:
     endings = ("beh.tsv", "beh.json", "events.tsv", "events.json")
-    sources = ("manifest.json", "trials.tsv", "log.jsonl")
+    sources = ("manifest.json", "trials.tsv", "journal.jsonl")
     files = [(ending, victim.file(ending, who)) for ending in (*endings, *sources)]
     return [(ending, path) for ending, path in files if path.exists()]
 
@@ -263,12 +263,12 @@ def move_pilot_to_raw(victim: Victim) -> None:
 
 def delete_session(victim: Victim) -> None:
     shutil.rmtree(victim.table.parents[1])
-    shutil.rmtree(victim.file("log.jsonl").parent)
+    shutil.rmtree(victim.file("journal.jsonl").parent)
 
 
 def delete_person(victim: Victim) -> None:
     shutil.rmtree(victim.table.parents[2])
-    shutil.rmtree(victim.file("log.jsonl").parents[1])
+    shutil.rmtree(victim.file("journal.jsonl").parents[1])
 
 
 def delete_person_from_list(victim: Victim) -> None:
@@ -285,11 +285,11 @@ def delete_table(victim: Victim) -> None:
 
 
 def delete_sources(victim: Victim) -> None:
-    shutil.rmtree(victim.file("log.jsonl").parent)
+    shutil.rmtree(victim.file("journal.jsonl").parent)
 
 
 def delete_log(victim: Victim) -> None:
-    victim.file("log.jsonl").unlink()
+    victim.file("journal.jsonl").unlink()
 
 
 def delete_manifest(victim: Victim) -> None:

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 from scipy.io import savemat
-from tests.conftest import call
+from tests.conftest import break_off, call
 
 from twoalike.study import Study, provenance, sha256_file, write_json
 
@@ -101,12 +101,12 @@ SOURCE = f"{RAW}/sourcedata/sub-901/ses-01/sub-901_ses-01_task-{{}}_run-01_{{}}"
 
 def make_begun_session(root: Path) -> None:
     """The same, whose runs were killed after their last trial."""
+    from twoalike.record import RunName
+
     make_session(root)
     for task in ("oddoneout", "multiarrangement"):
-        path = root / SOURCE.format(task, "manifest.json")
-        content = json.loads(path.read_text())
-        content["end_reason"] = content["segments"][-1]["end_reason"] = None
-        path.write_text(json.dumps(content))
+        name = RunName("901", 1, task)
+        break_off(root / RAW, name, name.journal(root / RAW).read_text().count('"what": "trial"'))
 
 
 def read_protocols(root: Path) -> None:
@@ -679,7 +679,7 @@ RUN_FILES = {
     **{SOURCE.format(t, "manifest.json"): "json" for t in ("oddoneout", "multiarrangement")},
     **{SOURCE.format("oddoneout", "trials.tsv"): "table"},
     **{SOURCE.format(t, "answers.tsv"): "table" for t in ("oddoneout", "multiarrangement")},
-    **{SOURCE.format("oddoneout", "log.jsonl"): "jsonl"},
+    **{SOURCE.format("oddoneout", "journal.jsonl"): "jsonl"},
     f"{RAW}/participants.tsv": "table",
     f"{RAW}/participants.json": "json",
     f"{RAW}/dataset_description.json": "json",

@@ -4,7 +4,6 @@ What a session took for finished is known from notes that its process writes out
 what is on the disk is read here as plain text, not by the readers that are under attack.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -61,15 +60,15 @@ class Victim:
     folder
         Holds the study, and beside it what an attack moves away.
     finished
-        Number of each finished trial and what its lines of the raw table begin with, from the
-        session's notes; a trial that was shown again is there again.
+        Number of each finished trial, what its lines of the raw table begin with, and what the
+        journal holds of it, from the session's notes; a trial that was shown again is there again.
     """
 
     forks: Forks
     folder: Path
     task: str
     window: bool = False
-    finished: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+    finished: list[tuple[int, tuple[str, ...], str]] = field(default_factory=list)
 
     @property
     def root(self) -> Path:
@@ -84,7 +83,7 @@ class Victim:
     def file(self, ending: str, who: str = WHO, run: int = 1) -> Path:
         """File of a session, by the end of its name."""
         name = f"sub-{who}_ses-01_task-{self.task.replace('-', '')}_run-{run:02d}_{ending}"
-        if ending in ("manifest.json", "trials.tsv", "log.jsonl"):
+        if ending in ("manifest.json", "trials.tsv", "journal.jsonl"):
             return self.raw / "sourcedata" / f"sub-{who}" / "ses-01" / name
         return self.raw / f"sub-{who}" / "ses-01" / "beh" / name
 
@@ -99,7 +98,9 @@ class Victim:
         session = ("run", str(self.root), "--task", self.task, "--participant", who)
         report = self.forks.command(self.root, *session, "--simulate", screen, *words, **faults)
         if who == WHO:
-            self.finished += report.lines.items()
+            self.finished += [
+                (index, lines, report.journal[index]) for index, lines in report.lines.items()
+            ]
         return report
 
     def sit_through(self, *words: str, who: str = WHO) -> Report:
@@ -109,9 +110,10 @@ class Victim:
             raise RuntimeError(f"a sound session failed: {report.said}")
         return report
 
-    def n_rows(self) -> int:
-        """Lines of the raw table, its header included."""
-        return self.table.read_bytes().count(b"\n") if self.table.exists() else 0
+    def n_trials(self) -> int:
+        """Trials in the journal."""
+        path = self.file("journal.jsonl")
+        return path.read_bytes().count(b'"what": "trial"') if path.exists() else 0
 
     def missing(self) -> list[int]:
         """Finished trials that the raw table does not hold exactly once under its name."""
@@ -119,17 +121,23 @@ class Victim:
         rows = [f"{row}\t" for row in text.split("\n")]
         return [
             index
-            for index, lines in self.finished
+            for index, lines, _ in self.finished
             if any(sum(row.startswith(f"{line}\t") for row in rows) != 1 for line in lines)
         ]
+
+    def not_recorded(self) -> list[int]:
+        """Finished trials that the journal does not hold exactly once."""
+        path = self.file("journal.jsonl")
+        text = path.read_text(errors="replace") if path.is_file() else ""
+        return [index for index, _, said in self.finished if text.count(said) != 1]
 
     def gone(self) -> list[int]:
         """Finished trials that no file of the folder holds."""
         held = b"\n".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
         return [
             index
-            for index, lines in self.finished
-            if not all(line.encode() in held or _quoted(line) in held for line in lines)
+            for index, lines, said in self.finished
+            if said.encode() not in held and not all(line.encode() in held for line in lines)
         ]
 
     def check(self, name: str) -> Report:
@@ -155,15 +163,8 @@ class Victim:
         return [f"validate: {report.said.strip()[-300:]}"] if report.status else []
 
 
-def _quoted(line: str) -> bytes:
-    """A line as JSON texts hold it."""
-    return json.dumps(line, ensure_ascii=False)[1:-1].encode()
-
-
 def unclear(report: Report) -> list[str]:
     """What is wrong with how a command that could not do its job has ended."""
-    if report.status == 130 and ", displaced; continue with" in report.said:
-        return []
     lines = [line for line in report.said.splitlines() if line.startswith("twoalike: ")]
     if report.status != 1 or len(lines) != 1 or "Traceback" in report.said:
         return [f"ended with status {report.status}: {report.said.strip()[-200:]!r}"]

@@ -27,7 +27,7 @@ from twoalike.online._checks import CheckCounts
 from twoalike.online._refitting import read_choices
 from twoalike.online._serve import open_store
 from twoalike.online._snapshots import snapshot_folder
-from twoalike.record import RunName, check_raw, read_log
+from twoalike.record import RunName, check_raw, read_notes
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 
@@ -210,7 +210,7 @@ def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
     assert len(chosen) == 6
     assert (chosen["sampler_score"].astype(float) > 0).all()
     name = RunName.parse(rows)
-    notes = [one for one in read_log(name.log(study.raw)) if one["event"] == "block"]
+    notes = [one for one in read_notes(name.journal(study.raw)) if one["event"] == "block"]
     assert [(one["block"], one["snapshot"], one["trials"]) for one in notes] == [
         (2, 1, 80),
         (3, 1, 80),

@@ -25,7 +25,7 @@ from tests.online.player import Means, Plan, Player, Size
 from tests.online.test_reloads import reload_session
 
 from twoalike.online import build_online, fetch
-from twoalike.record import find_runs, read_log
+from twoalike.record import find_runs, read_notes
 from twoalike.sitting import sit
 from twoalike.study import Study
 
@@ -105,8 +105,8 @@ def read(study: Study, code: str, name: str) -> pd.DataFrame:
 def log(study: Study, code: str, task: str) -> list[str]:
     """Names of what a participant's log holds, but for turned pages (window) and drawn frames."""
     (rows,) = find_runs(study.raw, task, code)
-    (path,) = study.raw.glob(f"sourcedata/**/{rows.name.replace('_beh.tsv', '_log.jsonl')}")
-    events = [str(line["event"]) for line in read_log(path)]
+    (path,) = study.raw.glob(f"sourcedata/**/{rows.name.replace('_beh.tsv', '_journal.jsonl')}")
+    events = [str(line["event"]) for line in read_notes(path)]
     return [event for event in events if event not in ("page_turned", "focus", "drawn")]
 
 

@@ -1,6 +1,5 @@
 """What a study compiles to: the steps of the window, pictures, and no right answers."""
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from twoalike.online._session import (
     TrialStep,
 )
 from twoalike.online._site import pictures
-from twoalike.record import RunName, read_run
+from twoalike.record import RunName, read_journal, read_run
 from twoalike.sitting import sit
 from twoalike.stimuli import StimulusSet, read_picture, write_words
 from twoalike.study import Study, TwoalikeError
@@ -95,13 +94,13 @@ def told(step: Step) -> Iterator[tuple[str, object]]:
 def logged(root: Path, name: RunName) -> Iterator[tuple[str, object]]:
     """Pages, questions and trials of a session in a window, in their order."""
     arranged = name.task == "multiarrangement"
-    for line in name.log(root / "data" / "raw").read_text().splitlines():
-        match json.loads(line):
+    for entry in read_journal(name.journal(root / "data" / "raw")).entries:
+        match entry:
             case {"event": "question", "id": what}:
                 yield "question", what
-            case {"event": "trial_kept", "trial_index": 1} if arranged:
+            case {"what": "trial", "rows": [{"trial_index": 1}, *_]} if arranged:
                 yield "arrangements", None
-            case {"event": "trial_kept", "trial_index": index} if not arranged:
+            case {"what": "trial", "rows": [{"trial_index": index}]} if not arranged:
                 yield "trial", index
             case {"event": event, "shown_s": _} if event != "ready" and not (
                 arranged and event in ("break", "practice_end")

@@ -172,17 +172,6 @@ def test_each_opening_of_the_page_is_a_segment(web: OnlineStudy, twins: Twins) -
     assert validate_study(web.study.root).n_problems == 0
 
 
-def test_earlier_pages_noted_the_end_of_arrangements_late(web: OnlineStudy, twins: Twins) -> None:
-    """After a resume in another browser, with the time of the last arrangement."""
-    records = deepcopy(twins.records[CODES[0]])
-    last = next(one for one in records if one["items"][0].get("event") == "arranged")
-    opened = {**item(records, "segment"), "time": last["items"][0]["time"]}
-    resumed = {**last["items"][0], "event": "resume", "time": opened["time"] + 0.01, "detail": {}}
-    last["items"] = [opened, resumed, *last["items"]]
-    assert fetch(web.study, archive(web, head_of(web, CODES[0]), records)).problems == ()
-    assert validate_study(web.study.root).n_problems == 0
-
-
 def test_of_a_refusal_only_the_answer_is_kept(web: OnlineStudy, twins: Twins) -> None:
     first = deepcopy(twins.records[CODES[0]][:1])
     first[0]["items"][-1]["values"]["consent"] = False
@@ -241,8 +230,8 @@ def _another_key(records: Records) -> None:
     item(records, "choice", 1)["answer"] |= {"method": "keyboard", "key": "x"}
 
 
-def _forged_witness(records: Records) -> None:
-    item(records, "note", 4)["event"] = "trial_kept"
+def _forged_error(records: Records) -> None:
+    item(records, "note", 4)["event"] = "drawn"
 
 
 def _detail_of_the_log(records: Records) -> None:
@@ -294,7 +283,7 @@ def _cut_short(records: Records) -> None:
         (_time_goes_back, "begins before the end of the trial before"),
         (_place_that_is_not_there, "'upstairs', where nothing is"),
         (_another_key, "the key 'x' does not choose"),
-        (_forged_witness, "a page cannot send the event 'trial_kept'"),
+        (_forged_error, "a page cannot send the event 'drawn'"),
         (_detail_of_the_log, "a page cannot send the event"),
         (_another_text, "consent to another text"),
         (_no_option, "an answer to 'hand' that the page does not take"),

@@ -91,9 +91,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def archive_of(
-    study: Path, reloads: list[Reloads], *, earlier: bool
-) -> tuple[OnlineStudy, list[Any], Path]:
+def archive_of(study: Path, reloads: list[Reloads]) -> tuple[OnlineStudy, list[Any], Path]:
     """Build the study and run a session for each of ``reloads``; return all records."""
     build_online(study, len(reloads), overwrite=True)
     built = read_built(study)
@@ -101,7 +99,7 @@ def archive_of(
         {"code": code, "reloads": one}
         for code, one in zip(built.session.participants, reloads, strict=True)
     ]
-    asked = {"folder": str(built.folder), "seats": seats, "earlier": earlier}
+    asked = {"folder": str(built.folder), "seats": seats}
     done = node(
         [str(SCRIPT)],
         return_completed_process=True,
@@ -144,7 +142,6 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     assert sorted(own["answer"]) == sorted(given)
 
 
-@pytest.mark.parametrize("earlier", [False, True], ids=["page", "earlier page"])
 @pytest.mark.parametrize(
     "reloads",
     [
@@ -161,11 +158,9 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
         ),
     ],
 )
-def test_sessions_with_reloads_are_fetched(
-    study: Path, reloads: list[Reloads], earlier: bool
-) -> None:
+def test_sessions_with_reloads_are_fetched(study: Path, reloads: list[Reloads]) -> None:
     shutil.rmtree(study / "data", ignore_errors=True)
-    built, sent, archive = archive_of(study, reloads, earlier=earlier)
+    built, sent, archive = archive_of(study, reloads)
     fetched = fetch(study, archive)
     assert fetched.problems == ()
     assert len(fetched.written) == len(reloads)
@@ -173,8 +168,7 @@ def test_sessions_with_reloads_are_fetched(
     assert found.n_problems == 0, found
     for code, own in zip(built.session.participants, sent, strict=True):
         check_rows(built.study, code, own)
-    if not earlier:
-        assert sum(n_kept(built.study, code) for code in built.session.participants) > 2
+    assert sum(n_kept(built.study, code) for code in built.session.participants) > 2
 
 
 def n_kept(study: Study, code: str) -> int:
@@ -191,7 +185,7 @@ def n_kept(study: Study, code: str) -> int:
 
 
 def test_no_step_is_left_out(study: Path) -> None:
-    _, sent, _ = archive_of(study, [[N_STEPS - 1], [N_STEPS]], earlier=False)
+    _, sent, _ = archive_of(study, [[N_STEPS - 1], [N_STEPS]])
     openings = [len(items(one, "segment")) for one in sent]
     assert openings == [4, 3]  # one a part; the last reload would come after the end
 

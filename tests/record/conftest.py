@@ -2,17 +2,25 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
-from twoalike.record import Apparatus, RunPlan, RunRecord, check_run, open_run
+from twoalike.record import (
+    Apparatus,
+    RunPlan,
+    RunRecord,
+    check_dataset,
+    check_run,
+    open_run,
+    read_manifest,
+)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks import (
@@ -77,7 +85,7 @@ class Booth:
         clock = VirtualClock(progress.time_s)
         screen = NoWindow(clock)
         with self.open() as record:
-            keeper = Keeper(lambda: record, lambda measure, values: None, False, "simulated", False)
+            keeper = Keeper(record, self.prepared.asked, False, "simulated", False)
             script = self.prepared.script(View(screen.size), progress)
             player = SimulatedParticipant(self.prepared.hands(screen, clock), screen, clock)
 
@@ -93,16 +101,6 @@ class Booth:
             record.end(reason)
         return reason
 
-    def forget(self, trial: int) -> None:
-        """Leave log and manifest as a power cut does that lost this trial and those after."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        before = [one for one in lines if one.get("trial_index", 0) < trial]
-        self.log.write_text("".join(json.dumps(one) + "\n" for one in before))
-        path = self.plan.name.manifest(self.root)
-        manifest = json.loads(path.read_text())
-        manifest["end_reason"] = manifest["segments"][-1]["end_reason"] = None
-        path.write_text(json.dumps(manifest))
-
     @property
     def rows(self) -> Path:
         return self.plan.name.rows(self.root)
@@ -112,8 +110,26 @@ class Booth:
         return self.plan.name.events(self.root)
 
     @property
-    def log(self) -> Path:
-        return self.plan.name.log(self.root)
+    def journal(self) -> Path:
+        return self.plan.name.journal(self.root)
+
+    def make_copy(self) -> None:
+        """Leave what a copy for publication has: no journal, and a manifest that says so."""
+        self.journal.unlink()
+        path = self.plan.name.manifest(self.root)
+        path.write_text(json.dumps({**self.manifest, "journal": None}))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return read_manifest(self.plan.name.manifest(self.root))
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Lines of the journal as plain JSON."""
+        return [json.loads(line) for line in self.journal.read_text().splitlines()]
+
+    def problems(self, stimuli: Mapping[str, str] | None = None) -> list[str]:
+        found = check_dataset(self.root, stimuli or self.plan.stimuli, pilot=False).problems
+        return [str(problem).replace(f"{self.root}/", "") for problem in found]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What participants say outside the trials: every answer is kept, with the question as it was."""
 
 import multiprocessing
-import re
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +71,7 @@ def test_of_somebody_who_declines_nothing_else_is_there_and_the_data_set_is_vali
         "participants.tsv",
         "participants.json",
         "sourcedata/sub-001/ses-01/sub-001_ses-01_task-oddoneout_run-01_answers.tsv",
+        "sourcedata/sub-001/ses-01/sub-001_ses-01_task-oddoneout_run-01_journal.jsonl",
     }
     assert check_bids(booth.root) == []
 
@@ -151,6 +151,7 @@ def test_any_answer_to_any_question_is_read_as_it_was_written(
     question = AskedQuestion("strategy", text, "choice", tuple(options))
     path = RunName("001", 1).answers(booth.root)
     path.unlink(missing_ok=True)
+    RunName("001", 1).journal(booth.root).unlink(missing_ok=True)
     store(booth, "debrief", {question: answer, STRATEGY: "other"})
     expected = " ".join(answer.split()) or "n/a"
     assert [row[-1] for row in stored(booth, "debrief")] == [expected, "other"]
@@ -188,12 +189,12 @@ def test_a_damaged_table_is_named_and_left(
     path.write_text(damaged)
     with pytest.raises(TwoalikeError, match=complaint):
         read_answers(booth.root, "form")
-    with pytest.raises(TwoalikeError, match=complaint):
-        store(booth, "form", {AGE: 30})
+    problems = check_dataset(booth.root).problems
+    assert {problem.file for problem in problems} == {path}
     assert path.read_text() == damaged
-    (problem,) = check_dataset(booth.root).problems
-    assert problem.file == path
-    assert re.search(complaint, problem.message)
+    store(booth, "form", {AGE: 30})  # from the journal
+    assert check_dataset(booth.root).problems == ()
+    assert [row[-2:] for row in stored(booth, "form")] == [["hand", "left"], ["age", "30"]]
 
 
 def _store_in_a_process(folder: str, participant: str) -> None:
@@ -225,27 +226,31 @@ def test_participants_at_the_same_time_all_get_their_row(booth: Any) -> None:
     assert sorted(line.split("\t")[0] for line in people[1:]) == [f"sub-{name}" for name in names]
 
 
-def finish_with_form(booth: Any) -> None:
+def test_answers_that_were_edited_are_named_and_those_that_were_lost_are_written_again(
+    booth: Any,
+) -> None:
     with booth.open() as record:
-        store(booth, "form", {AGE: 31, HAND: None})
-        for question in (AGE, HAND):
-            record.note("question", 1.0, id=question.id)
+        record.answers("form", {AGE: 31, HAND: None})
         for trial in booth.trials:
             record.append(booth.trial(trial))
         record.end("completed")
-
-
-def test_answers_that_the_log_knows_and_no_table_holds_are_a_problem(booth: Any) -> None:
-    finish_with_form(booth)
     path = booth.plan.name.answers(booth.root)
     assert check_dataset(booth.root).problems == ()
     content = path.read_text()
-    path.write_text("".join(line for line in content.splitlines(True) if "Which hand" not in line))
+    path.write_text("".join(line for line in content.splitlines(True) if "How old" not in line))
     (problem,) = check_dataset(booth.root).problems
-    assert "lacks the answers to: hand" in str(problem)
+    assert "row 1, column 'question': is hand, the journal has age" in str(problem)
     path.unlink()
+    assert check_dataset(booth.root, study=booth.study).problems == ()
+    assert path.read_text() == content
+
+
+def test_a_lost_journal_of_answers_alone_is_named(booth: Any) -> None:
+    store(booth, "consent", {AGREED: False})
+    journal = booth.plan.name.journal(booth.root)
+    journal.unlink()
     (problem,) = check_dataset(booth.root).problems
-    assert "is missing, with the answers to: age, hand" in str(problem)
+    assert str(problem).startswith(f"{journal}: is missing, but its answers are there")
 
 
 def test_a_session_that_broke_off_may_lack_answers_and_is_remarked_on(booth: Any) -> None:

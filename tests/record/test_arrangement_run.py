@@ -1,7 +1,5 @@
 """Multi-arrangement runs: a trial is whole or not there, and every kind of damage is named."""
 
-import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +9,11 @@ import pytest
 
 from twoalike.record import (
     check_bids,
-    check_dataset,
     check_run,
     check_run_files,
     read_events,
-    read_manifest,
     read_run,
+    write_left_out,
 )
 from twoalike.registry import find_task
 from twoalike.study import TwoalikeError
@@ -25,7 +22,6 @@ TABLES = find_task("multi-arrangement")
 ROWS = TABLES.trials.names
 assert TABLES.events is not None
 EVENTS = TABLES.events.names
-MEND = "mend it: twoalike run with `resume=True`"
 N_TRIALS = 4
 TRIAL_KEYS = ["trial_index", "stimulus"]
 
@@ -52,175 +48,34 @@ def test_a_whole_run_reads_back_and_is_valid(whole_arena: Any) -> None:
     last = events.dropna(subset="x").groupby(TRIAL_KEYS)[["x", "y"]].last()
     placed = rows.set_index(TRIAL_KEYS)[["x", "y"]].sort_index()
     assert last.loc[placed.index].equals(placed)
-    assert read_manifest(whole_arena.plan.name.manifest(whole_arena.root))["n_trials"] is None
+    assert whole_arena.manifest["n_trials"] is None
 
 
-def test_the_rows_of_a_trial_are_one_write_after_its_events(
-    arena: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.95])
+def test_a_session_that_was_killed_at_any_line_goes_on_as_if_it_had_not_been(
+    whole_arena: Any, share: float
 ) -> None:
-    done: list[tuple[str, str]] = []
-    real_write, real_fsync = os.write, os.fsync
-
-    def name(handle: int) -> str:
-        return Path(os.readlink(f"/proc/self/fd/{handle}")).name.rsplit("_", 1)[-1]
-
-    def write(handle: int, content: bytes) -> int:
-        done.append((name(handle), content.decode()))
-        return real_write(handle, content)
-
-    def fsync(handle: int) -> None:
-        done.append((name(handle), "fsync"))
-        real_fsync(handle)
-
-    if not Path("/proc/self/fd").exists():
-        pytest.skip("the names of open files are known on Linux only")
-    monkeypatch.setattr(os, "write", write)
-    monkeypatch.setattr(os, "fsync", fsync)
-    arena.simulate()
-    monkeypatch.undo()
-    at = [n for n, (file, text) in enumerate(done) if file == "beh.tsv" and text != "fsync"]
-    trials = [done[n][1] for n in at]
-    assert len(trials) == N_TRIALS
-    for number, text in enumerate(trials, start=1):
-        first, *_ = cells = [line.split("\t") for line in text.splitlines()]
-        assert {row[0] for row in cells} == {str(number)}
-        assert len(cells) == int(first[ROWS.index("n_items")])
-        assert text.endswith("\n")
-    for n in at:
-        assert done[n - 1] == ("events.tsv", "fsync")
-        assert done[n + 1] == ("beh.tsv", "fsync")
-        (before,) = [text for file, text in done[n - 2 : n - 1] if file == "events.tsv"]
-        assert before.split("\t")[2] == "done"
-
-
-def cut(path: Path, *, n_lines: int, n_marks: int = 0) -> str:
-    """Leave the last ``n_lines`` lines out but for the first marks of them; what was left of
-    them."""
-    text = path.read_text(encoding="utf-8")
-    kept = "".join(text.splitlines(keepends=True)[:-n_lines])
-    path.write_text(text[: len(kept) + n_marks], encoding="utf-8")
-    return text[len(kept) : len(kept) + n_marks]
-
-
-def n_rows_of_last(booth: Any) -> int:
-    return int(lines(booth.rows)[-2].split("\t")[ROWS.index("n_items")])
-
-
-@pytest.mark.parametrize(
-    ("n_left", "n_marks"), [(0, 1), (0, 40), (1, 0), (2, 0), (2, 17), (-1, 0), (-1, 60)]
-)
-def test_a_power_cut_within_a_trial_is_passed_over_named_and_mended(
-    arena: Any, whole_arena: Any, n_left: int, n_marks: int
-) -> None:
-    """Some rows of the last trial stay whole (all but one if -1), and a part of the next."""
-    arena.simulate(3)
-    before = arena.rows.read_text(encoding="utf-8")
-    n_items = n_rows_of_last(arena)
-    n_left %= n_items
-    tail = cut(arena.rows, n_lines=n_items - n_left, n_marks=n_marks)
-    arena.forget(3)
-    left = "".join(before.splitlines(keepends=True)[-n_items:][:n_left]) + tail
-    run = read_run(arena.rows)
-    assert run.torn == tail
-    assert run.rows["trial_index"].unique().tolist() == [1, 2]
-    named = problems(arena)
-    file = str(arena.rows.relative_to(arena.root))
-    expected = [f"{file}: the last line is torn; {MEND}"] if n_marks else []
-    if n_left:
-        number = len(run.rows) + 1
-        expected.append(f"{file}, row {number}: the last trial is torn; {MEND}")
-    assert named == expected
-    progress = check_run(arena.root, arena.plan, resume=True)
-    assert progress.n_done == 2
-    assert arena.simulate() == "completed"
-    torn = [json.loads(line) for line in arena.log.read_text().splitlines()]
-    assert [entry["text"] for entry in torn if entry["event"] == "torn_row"] == [left]
-    assert problems(arena) == []
-    assert check_bids(arena.root) == []
-    found, expected_rows = read_run(arena.rows).rows, read_run(whole_arena.rows).rows
-    same = ["trial_index", "trial_type", "stimulus", "x", "y", "seat_index", "n_moves"]
-    assert found[same].equals(expected_rows[same])
-
-
-def test_a_trial_that_lost_rows_after_it_was_logged_is_not_cut_off(arena: Any) -> None:
-    """An editor that drops the last line break must not cost the trial."""
-    arena.simulate(3)
-    first = len(lines(arena.rows)) - 1 - n_rows_of_last(arena)
-    arena.rows.write_text(arena.rows.read_text(encoding="utf-8").rstrip("\n"), encoding="utf-8")
-    (line,) = problems(arena)
-    assert f"row {first}: is missing: " in line
-    assert check_dataset(arena.root).but_resumable().problems
-
-
-def test_every_cut_leaves_whole_trials_only(whole_arena: Any) -> None:
-    content = whole_arena.rows.read_bytes()
-    header, *rows = content.decode().splitlines(keepends=True)
-    ends = [0]  # rows up to the end of each trial
-    while ends[-1] < len(rows):
-        ends.append(ends[-1] + int(rows[ends[-1]].split("\t")[ROWS.index("n_items")]))
-    for length in range(len(header), len(content) + 1, 7):
-        whole_arena.rows.write_bytes(content[:length])
-        n_whole = content[len(header) : length].count(b"\n")
-        n_done = sum(end <= n_whole for end in ends) - 1
-        assert len(read_run(whole_arena.rows).rows) == ends[n_done]
-
-
-def test_a_torn_event_is_passed_over_named_and_mended(arena: Any) -> None:
-    arena.simulate(2)
-    whole = arena.events.read_text(encoding="utf-8")
-    arena.events.write_text(whole + "99.5\t0.1\tdr", encoding="utf-8")
-    name = arena.plan.name
-    assert len(read_events(arena.root, name)) == whole.count("\n") - 1
-    file = arena.events.relative_to(arena.root)
-    assert problems(arena) == [f"{file}: the last line is torn; {MEND}"]
-    assert arena.simulate() == "completed"
-    assert arena.events.read_text(encoding="utf-8").startswith(whole)
-    entries = [json.loads(line) for line in arena.log.read_text().splitlines()]
-    assert {"event": "torn_row", "text": "99.5\t0.1\tdr"} in entries
-    assert problems(arena) == []
-    assert check_bids(arena.root) == []
-
-
-def test_a_trial_shown_again_after_a_kill_is_told_by_its_second_start(arena: Any) -> None:
-    """The events of the lost showing stay; the row agrees with those of the last."""
-    arena.simulate(3)
-    cut(arena.rows, n_lines=n_rows_of_last(arena))
-    arena.forget(3)
-    time_s = check_run(arena.root, arena.plan, resume=True).time_s
-    events = read_events(arena.root, arena.plan.name)
-    # The log goes on to the end of the session, the events to the last thing done.
-    assert time_s >= (events["onset"] + events["duration"]).max() - 2e-4
-    arena.simulate()
-    events = read_events(arena.root, arena.plan.name)
+    expected = read_run(whole_arena.rows).rows
+    kept = whole_arena.journal.read_bytes().splitlines(keepends=True)
+    kept = kept[: int(share * len(kept))]
+    for path in whole_arena.root.glob("s*/**/*.*"):
+        path.unlink()
+    whole_arena.journal.write_bytes(b"".join(kept))
+    write_left_out(whole_arena.root, "001")
+    done = b"".join(kept).count(b'"what": "trial"')
+    progress = check_run(whole_arena.root, whole_arena.plan, resume=True)
+    assert progress.n_done == done == read_run(whole_arena.rows).rows["trial_index"].nunique()
+    events = read_events(whole_arena.root, whole_arena.plan.name)
+    assert progress.time_s >= (events["onset"] + events["duration"]).max() - 2e-4
+    assert whole_arena.simulate() == "completed"
+    assert problems(whole_arena) == []
+    events = read_events(whole_arena.root, whole_arena.plan.name)
     starts = events[events["trial_type"] == "trial_start"]["trial_index"].tolist()
-    assert starts == [1, 2, 3, 4, 3, 4]  # the fourth was on the screen when Esc ended the run
-    rows = read_run(arena.rows).rows
-    assert rows[rows["trial_index"] == 3]["onset"].iloc[0] >= time_s
-    assert problems(arena) == []
-
-
-def test_a_full_disk_leaves_no_part_of_a_trial(arena: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    arena.simulate(2)
-    before = arena.rows.read_bytes()
-    real = os.write
-
-    def small(handle: int, content: bytes) -> int:
-        return real(handle, content[:200] if content.count(b"\n") > 1 else content)
-
-    monkeypatch.setattr(os, "write", small)
-    with pytest.raises(TwoalikeError, match="resume=True"):
-        arena.simulate()
-    monkeypatch.undo()
-    assert arena.rows.read_bytes() == before
-    assert arena.simulate() == "completed"
-
-
-def test_an_edited_order_of_trials_is_not_resumed(arena: Any) -> None:
-    arena.simulate(2)
-    text = lines(arena.rows)
-    arena.rows.write_text("\n".join([text[0], *text[4:]]), encoding="utf-8")
-    with pytest.raises(TwoalikeError, match="row 1 has trial_index '2', expected 1"):
-        check_run(arena.root, arena.plan, resume=True)
+    assert sorted(set(starts)) == list(range(1, N_TRIALS + 1))
+    same = ["trial_index", "trial_type", "stimulus", "x", "y", "seat_index", "n_moves"]
+    found = read_run(whole_arena.rows).rows
+    assert found[same].equals(expected[same])
+    assert (found[found["trial_index"] > done]["onset"] >= progress.time_s).all()
 
 
 def test_an_odd_one_out_run_keeps_no_events(booth: Any) -> None:
@@ -295,13 +150,6 @@ def without_events(row: int, *kinds: str) -> Callable[[Any], object]:
     return damage
 
 
-def swapped_events(booth: Any) -> None:
-    text = lines(booth.events)
-    (first, second, *_) = [n for n, line in enumerate(text) if "\tdone\t" in line]
-    text[first], text[second] = text[second], text[first]
-    booth.events.write_text("\n".join(text), encoding="utf-8")
-
-
 DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
     "edited place": (
         edited(5, x="0.123456"),
@@ -318,7 +166,6 @@ DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "lost drag": (without_events(5, "drag"), r"row 5, column 'x': is at .* the last event says"),
     "no events": (lambda booth: booth.events.unlink(), r"_events.tsv: .*no such file"),
-    "events swapped": (swapped_events, r"_events.tsv, row \d+, column 'onset': ended before"),
     "event's value": (
         lambda booth: edit(booth.events, 3, EVENTS, trial_type="fly"),
         r"_events.tsv.*row 3, column 'trial_type': expected one of",
@@ -363,7 +210,9 @@ DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_is_named_by_file_row_and_column(whole_arena: Any, kind: str) -> None:
+    """In a copy without journal, by what rows and events say themselves."""
     damage, why = DAMAGE[kind]
+    whole_arena.make_copy()
     assert problems(whole_arena) == []
     damage(whole_arena)
     found = problems(whole_arena)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from twoalike.exchange import share
-from twoalike.record import RunRecord, read_answers, store_answers
+from twoalike.record import RunRecord, read_answers
 from twoalike.sitting import sit
 
 PROTOCOL = """
@@ -87,25 +87,27 @@ def test_each_block_is_asked_about_once(
         if record.n_done in (4, 6):  # the ends of the first and the second block
             raise Killed
 
-    def forgets(*words: Any, **named: Any) -> None:
-        if named["measure"] == "blocks":
+    answers = RunRecord.answers
+
+    def forgets(record: Any, measure: str, given: Any) -> None:
+        if measure == "blocks":
             raise Killed
-        store_answers(*words, **named)
+        answers(record, measure, given)
 
     with monkeypatch.context() as patch:
         patch.setattr(RunRecord, "append", dies)
         for _ in range(2):
             with pytest.raises(Killed):
                 run()
-        patch.setattr("twoalike.sitting._part.store_answers", forgets)
+        patch.setattr(RunRecord, "answers", forgets)
         with pytest.raises(Killed):
             run()
     assert run() == "completed"
     table = read_answers(root / "data" / "raw", "blocks")
     assert table["question"].tolist() == ASKED
-    answers = dict(zip(table["question"], table["answer"], strict=True))
-    assert json.loads(answers["tired_block1"]) == ["no"]
-    assert json.loads(answers["thoughts_block2"]).count("\n") == 1
+    said = dict(zip(table["question"], table["answer"], strict=True))
+    assert json.loads(said["tired_block1"]) == ["no"]
+    assert json.loads(said["thoughts_block2"]).count("\n") == 1
 
 
 def test_lines_are_free_text_in_copies(make_study: Callable[..., Path], tmp_path: Path) -> None:

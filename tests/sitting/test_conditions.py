@@ -13,7 +13,7 @@ import pytest
 from twoalike.exchange import share
 from twoalike.judgments import collect_judgments
 from twoalike.planning import write_lists
-from twoalike.record import RunName, check_bids, read_manifest
+from twoalike.record import RunName, check_bids, read_manifest, read_notes
 from twoalike.sitting import simulate, sit
 from twoalike.study import TwoalikeError
 from twoalike.tasks import validate_study
@@ -78,9 +78,8 @@ def test_pages_come_once_and_before_their_part(study: Path) -> None:
     sit(study, "901", simulate=True, window=False)
     pages = []
     for run in (1, 2):
-        log = RunName("901", 1, run=run).log(study / "data" / "raw").read_text().splitlines()
-        events = [json.loads(line)["event"] for line in log]
-        pages.append(events.count("instruction"))
+        notes = read_notes(RunName("901", 1, run=run).journal(study / "data" / "raw"))
+        pages.append([one["event"] for one in notes].count("instruction"))
     assert sorted(pages) == [1, 3]  # the task's two pages come before the first part only
     alone = sit(study, "901", task="multi-arrangement", simulate=True, window=False)
     assert alone.earlier == ()
@@ -140,7 +139,7 @@ def test_rows_of_another_condition_are_found(study: Path) -> None:
     sit(study, "901", simulate=True, window=False)
     edit(RunName("901", 1, run=2).rows(study / "data" / "raw"), "\tuse\n", "\tshape\n")
     said = str(validate_study(study))
-    assert "column 'run_condition': is shape, the manifest says use" in said
+    assert "column 'run_condition': is shape, the journal has use" in said
 
 
 @pytest.mark.parametrize(

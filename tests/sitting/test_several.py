@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conftest import call
 
-from twoalike.record import RunName, check_bids, read_answers, read_run
+from twoalike.record import RunName, check_bids, read_answers, read_notes, read_run
 from twoalike.sitting import Outcome, simulate, sit
 from twoalike.study import TwoalikeError
 from twoalike.tasks import validate_study
@@ -51,10 +51,9 @@ def answers(root: Path, measure: str) -> list[tuple[str, str]]:
 
 
 def pages(root: Path, label: str) -> list[str]:
-    """Pages and questions of a task that were finished, from its log."""
-    lines = RunName("901", 1, label).log(root / "data" / "raw").read_text().splitlines()
-    entries = [json.loads(line) for line in lines]
-    return [one["event"] for one in entries if "shown_s" in one or one["event"] == "question"]
+    """Pages and questions of a task that were finished, from its journal."""
+    notes = read_notes(RunName("901", 1, label).journal(root / "data" / "raw"))
+    return [one["event"] for one in notes if "shown_s" in one or one["event"] == "question"]
 
 
 def test_consent_texts_that_differ_are_remarked_on(study: Path) -> None:

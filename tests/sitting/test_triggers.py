@@ -1,6 +1,5 @@
 """Marks of a whole session at the other end of the line, by the real command."""
 
-import json
 import os
 import sys
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from twoalike.cli import app as cli
+from twoalike.record import read_notes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 
@@ -68,8 +68,8 @@ def _run(root: Path) -> int:
 
 
 def _notes(root: Path) -> list[dict[str, object]]:
-    (log,) = (root / "data" / "raw").rglob("*_log.jsonl")
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    (journal,) = (root / "data" / "raw").rglob("*_journal.jsonl")
+    return read_notes(journal)
 
 
 def test_every_onset_answer_and_break_is_marked_in_order(

@@ -217,7 +217,7 @@ HEARD = {"odd-one-out": 18, "multi-arrangement": 4, "pair-rating": 8, "free-sort
 def test_simulated_people_listen_without_a_device(sounds: Study, task: str) -> None:
     outcome = sit(sounds, "001", task=task, simulate=observer(), window=False, panel=False)
     assert outcome.end_reason == "completed"
-    log = next(sounds.raw.glob("sourcedata/sub-001/ses-01/*_log.jsonl")).read_text()
+    log = next(sounds.raw.glob("sourcedata/sub-001/ses-01/*_journal.jsonl")).read_text()
     plays = [line for line in log.splitlines() if '"sound_played"' in line]
     assert sum('"to_end": true' in line for line in plays) >= HEARD[task]
     checked = validate_study(sounds)

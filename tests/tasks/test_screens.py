@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import OLDEST_AGE, Progress, RunRecord, store_answers
+from twoalike.record import OLDEST_AGE, AskedQuestion, Progress, RunRecord, store_answers
 from twoalike.study import Study, TwoalikeError, load_toml
 from twoalike.tasks import (
     Ask,
@@ -289,17 +289,21 @@ class Keeping:
         script = triplet_script(protocol, layout, [], opening)
         self.session = Session(script, protocol.texts.stop)
         self.stored: list[tuple[str, Mapping[str, object]]] = []
+        self.started = False
         self.keep = Keeper(
-            open_record=self.open_record,
-            store_answers=lambda measure, values: self.stored.append((measure, values)),
+            record=cast(RunRecord, self),
+            asked=lambda measure, values: {name: AskedQuestion(name, "", "") for name in values},
             consent_first=True,
             rt_source="pyglet",
             pilot=False,
         )
 
-    def open_record(self) -> RunRecord:
+    def start(self) -> None:
+        self.started = True
         self.stored.append(("run", {}))
-        return cast(RunRecord, self)
+
+    def answers(self, measure: str, answers: Mapping[AskedQuestion, object]) -> None:
+        self.stored.append((measure, {one.id: value for one, value in answers.items()}))
 
     def note(self, event: str, time: float, **detail: object) -> None:
         self.stored.append((event, detail))

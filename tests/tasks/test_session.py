@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.observers import SimulatedObserver
-from twoalike.record import TRIPLETS, RunRecord
+from twoalike.record import TRIPLETS, AskedQuestion, RunRecord
 from twoalike.tasks import (
     Activity,
     Button,
@@ -403,6 +403,14 @@ class MemoryRecord:
 
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    given: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    started: bool = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def answers(self, measure: str, answers: Mapping[AskedQuestion, object]) -> None:
+        self.given.append((measure, {one.id: value for one, value in answers.items()}))
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         (row,) = rows
@@ -432,10 +440,9 @@ class Room:
         hands = TripletHands(observer, self.screen, self.clock, (1, 2))
         self.player = SimulatedParticipant(hands, self.screen, self.clock)
         self.record = MemoryRecord()
-        self.given: list[tuple[str, Mapping[str, object]]] = []
         self.keeper = Keeper(
-            open_record=lambda: cast(RunRecord, self.record),
-            store_answers=lambda measure, values: self.given.append((measure, values)),
+            record=cast(RunRecord, self.record),
+            asked=lambda measure, values: {name: AskedQuestion(name, "", "") for name in values},
             consent_first=rules.consent.ask,
             rt_source="pyglet",
             pilot=False,
@@ -499,15 +506,17 @@ class Room:
                 expected = row["expected_odd"]
                 correct = None if expected is None else row["response"] == expected
                 assert row["correct"] == correct
-        measures = list(dict.fromkeys(measure for measure, _ in self.given))
+        measures = list(dict.fromkeys(measure for measure, _ in self.record.given))
         assert measures == [m for m in ("consent", "form", "debrief") if m in measures]
-        if self.rules.consent.ask and (not self.given or not self.given[0][1]["consent"]):
+        if self.rules.consent.ask and (
+            not self.record.given or not self.record.given[0][1]["consent"]
+        ):
             assert (rows, self.record.notes) == ([], [])
             assert len(measures) <= 1
         # Each answer is kept before the next question is asked, and in the order of the form.
         answers = [
             (name, v)
-            for measure, values in self.given
+            for measure, values in self.record.given
             if measure == "form"
             for name, v in values.items()
         ]
@@ -530,18 +539,18 @@ def test_any_history_can_be_finished_without_losing_a_trial(
     room.help(MANY)
     room.check()
     assert room.session.finished
-    declined = bool(room.given) and room.given[0][1].get("consent") is False
+    declined = bool(room.record.given) and room.record.given[0][1].get("consent") is False
     if declined:
         assert room.session.end_reason == "declined"
-        assert len(room.given) == 1
+        assert len(room.record.given) == 1
     elif not left:
         assert room.session.end_reason == "completed"
     if room.session.end_reason == "completed":
         assert len(room.record.rows) == len(KINDS)
         asked = [("form", rules.form), ("debrief", rules.debrief)]
         expected = ["consent"] * rules.consent.ask + [m for m, f in asked if f.questions]
-        assert list(dict.fromkeys(measure for measure, _ in room.given)) == expected
-        answered = [name for _, values in room.given for name in values]
+        assert list(dict.fromkeys(measure for measure, _ in room.record.given)) == expected
+        answered = [name for _, values in room.record.given for name in values]
         assert len(answered) == len(room.rules.form.questions) + len(
             room.rules.debrief.questions
         ) + (4 if room.rules.consent.ask else 0)

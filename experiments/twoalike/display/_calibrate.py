@@ -370,11 +370,6 @@ def measure_screen(
     Returns
     -------
     What was found and saved; None if the person left.
-
-    Raises
-    ------
-    TwoalikeError
-        If a measure is out of range, or there is no such screen or no PsychoPy.
     """
     _check_measures(number=number, width_cm=width_cm, distance_cm=distance_cm, frames=frames)
     before = load_profile()

@@ -16,13 +16,7 @@ def _has_screen() -> bool:
 
 
 def require_screen() -> None:
-    """Check that there is a screen to open a window on.
-
-    Raises
-    ------
-    TwoalikeError
-        On Linux, if ``DISPLAY`` is not set; the message says what to do.
-    """
+    """Check that there is a screen to open a window on."""
     if not _has_screen():
         raise TwoalikeError(
             "no screen: DISPLAY is not set. Run it from the desktop of the lab computer; or add "
@@ -57,13 +51,7 @@ def psychopy_environment() -> Iterator[None]:
 
 @contextmanager
 def virtual_display(size: tuple[int, int] = (1280, 1024)) -> Iterator[None]:
-    """Start an invisible screen (Xvfb), and end it with the block.
-
-    Raises
-    ------
-    TwoalikeError
-        If this is not Linux, or Xvfb is not installed.
-    """
+    """Start an invisible screen (Xvfb), and end it with the block."""
     if not sys.platform.startswith("linux"):
         raise TwoalikeError("`virtual_display=True` works on Linux only. Leave it out.")
     if shutil.which("Xvfb") is None:

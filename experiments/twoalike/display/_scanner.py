@@ -84,11 +84,6 @@ def open_scanner(
     Yields
     ------
     Function that gives the triggers since its last call.
-
-    Raises
-    ------
-    TwoalikeError
-        If the port, its library or the permission to use it is missing.
     """
     try:
         import serial

@@ -74,11 +74,6 @@ class DeviceSpeaker(Speaker):
         Sound file by object; the first is loaded at once, to find out whether any can be played.
     volume
         From 0 to 1.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no PsychoPy, or no sound device that works.
     """
 
     def __init__(self, files: Mapping[str, Path], volume: float) -> None:

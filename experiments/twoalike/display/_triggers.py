@@ -185,11 +185,6 @@ def open_triggers(
         The settings.
     now
         The run's clock, for exact stamps in a stream; None stamps marks when they are sent.
-
-    Raises
-    ------
-    TwoalikeError
-        If the port, its library or the permission to use it is missing.
     """
     match triggers.kind:
         case "none":

@@ -381,12 +381,6 @@ def open_window(
         A virtual clock, for a simulated participant.
     shared
         Window of the sitting that the session is a part of; it stays open.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no screen or no PsychoPy, or the images do not fit, or a text has a character
-        that no font has.
     """
     require_screen()
     protocol = prepared.protocol

@@ -111,7 +111,6 @@ _SAME_FOR_ALL = frozenset(
     {"protocol", "protocol_of_group", "protocol_of_condition", "stimuli", "features"}
 )
 """Inputs of a run whose hashes are published: they do not depend on who took part."""
-_TABLE_HASHES = ("rows_sha256", "events_sha256")
 _TOKEN = re.compile(r"[\w.:+-]{0,40}")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 
@@ -161,7 +160,7 @@ class Anonymous:
         code; and the raw table may have columns that the copy lacks.
         """
         content = load_json(text, where)
-        inputs, segments = content.get("inputs"), content.get("segments")
+        inputs = content.get("inputs")
         if not self.with_groups:
             content.pop("group", None)
             if isinstance(inputs, dict):
@@ -169,21 +168,23 @@ class Anonymous:
         for role, entry in inputs.items() if isinstance(inputs, dict) else ():
             if role not in _SAME_FOR_ALL and isinstance(entry, dict):
                 entry["sha256"] = None
-        for segment in segments if isinstance(segments, list) else ():
-            if isinstance(segment, dict):
-                segment.update({key: None for key in _TABLE_HASHES if key in segment})
+        content["journal"] = None
         return dump_json(self._value(content, person))
 
     def log(self, text: str, person: Person | None) -> str:
-        """Log of a run: times, numbers and single words of each event; torn lines are left out."""
+        """Keep of a journal what it notes: times, numbers and single words of each event."""
         lines = []
         for line in text.split("\n"):
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(entry, dict) and entry.get("event") != "torn_row":
-                kept = {key: value for key, value in entry.items() if _says_no_more(value)}
+            if isinstance(entry, dict) and entry.get("what") == "note":
+                kept = {
+                    key: value
+                    for key, value in entry.items()
+                    if key not in ("n", "what", "chain") and _says_no_more(value)
+                }
                 lines.append(json.dumps(self._value(kept, person), ensure_ascii=False) + "\n")
         return "".join(lines)
 

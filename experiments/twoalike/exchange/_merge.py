@@ -342,7 +342,7 @@ def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
     roots = [root for root in (merged.raw, merged.pilot) if root.is_dir()]
     if not roots:
         raise TwoalikeError("merge: none of the studies has data yet. Copy one of them instead.")
-    found = {root: check_dataset(root, hashes) for root in roots}
+    found = {root: check_dataset(root, hashes, study=merged) for root in roots}
     for root, checked in found.items():
         problems = [*checked.problems, *missing_groups(merged, root), *check_bids(root)]
         if problems:

@@ -373,7 +373,11 @@ def check_private(root: Path, names: Collection[str] | None = None) -> list[RawP
 
     ``names`` are as in :func:`find_private`.
     """
-    files = read_texts(root, lambda path: path.endswith(_TEXT)).files
+
+    def searched(path: str) -> bool:
+        return path.endswith(_TEXT) and not path.endswith("_journal.jsonl")  # its tables have it
+
+    files = read_texts(root, searched).files
     known = Known.of(files)
     problems = []
     for name, text in files.items():

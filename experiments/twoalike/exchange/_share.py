@@ -58,7 +58,7 @@ _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("answers", rf"sourcedata/sub-{_CODE}/ses-{_CODE}/[^/]+_answers\.tsv"),
         ("run table", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_trials\.tsv"),
         ("manifest", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_manifest\.json"),
-        ("log", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_log\.jsonl"),
+        ("log", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_journal\.jsonl"),
     )
 )
 _TABLES = frozenset({"table", "run table"})
@@ -68,7 +68,8 @@ NOTE = """
 
 Made for publication: the codes of participants are new and random, the dates {dates}, ages above
 89 are given as 89, seeds and columns that its owner did not name are left out. There is no record
-of which new code belongs to which old one.
+of which new code belongs to which old one. Of the journals, the logs (`*_log.jsonl`) have what was
+noted besides trials and answers.
 """
 FEWEST = 5
 """Smallest number of people who should share a published value."""
@@ -207,7 +208,9 @@ def share_files(
     known = Known.of(files)
     _check(changed, known, people, rename, options)
     finished = {
-        rename(path): sorted_by_code(text) if kinds[path] == "table" else text
+        rename(path).replace("_journal.jsonl", "_log.jsonl"): (
+            sorted_by_code(text) if kinds[path] == "table" else text
+        )
         for path, text in changed.items()
     }
     return Shared(

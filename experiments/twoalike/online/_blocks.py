@@ -153,11 +153,6 @@ def next_block(
         Trial list so far; None before the first block.
     earlier
         Lists of the participant's earlier sessions; their triplets are not repeated.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`twoalike.design.with_adaptive_block`, or if the snapshot is of other objects.
     """
     config = study.config.design
     if snapshot is not None:

@@ -78,12 +78,6 @@ def erase(
         Remove it. Without this, it is only listed.
     store
         Connection string, or path of the SQLite file; if left out, that beside the study, if any.
-
-    Raises
-    ------
-    TwoalikeError
-        If the study has nothing of such a participant and has not erased one, a session of theirs
-        is running, records are being fetched, or the store is missing or cannot be opened.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     code, locks = participant_label(participant), opened.root / ".locks"

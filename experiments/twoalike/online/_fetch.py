@@ -34,7 +34,7 @@ from twoalike.online._replay import KIND, Written, marker, replay_session
 from twoalike.online._session import Part
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.online._sources import source_lines
-from twoalike.record import erased_marks, is_erased, read_log, remember_erased
+from twoalike.record import erased_marks, is_erased, read_notes, remember_erased
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
     Floats,
@@ -90,7 +90,7 @@ def summarised(errors_s: Sequence[float] | Floats) -> tuple[float, float] | None
 
 
 def display_errors(study: Study | str | Path) -> dict[str, Floats]:
-    """Read the display's errors of all sessions that were fetched, from their logs.
+    """Read the display's errors of all sessions that were fetched, from their journals.
 
     Returns
     -------
@@ -99,10 +99,12 @@ def display_errors(study: Study | str | Path) -> dict[str, Floats]:
     """
     raw = (study if isinstance(study, Study) else Study.load(study)).raw
     found: dict[str, Floats] = {}
-    for path in sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_log.jsonl")):
-        errors = [entry["error_s"] for entry in read_log(path) if entry.get("event") == DRAWN]
+    for path in sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_journal.jsonl")):
+        errors = [entry["error_s"] for entry in read_notes(path) if entry["event"] == DRAWN]
         if errors:
-            found[path.name.replace("_log.jsonl", "_beh.tsv")] = np.array(errors, dtype=np.float64)
+            found[path.name.replace("_journal.jsonl", "_beh.tsv")] = np.array(
+                errors, dtype=np.float64
+            )
     return found
 
 
@@ -140,11 +142,6 @@ def fetch(
         Also write sessions that are not over. A later fetch adds their new trials.
     delete_withdrawn
         Delete the fetched data of people who have withdrawn since.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no page, or the source cannot be read.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     built = read_built(opened)

@@ -5,10 +5,8 @@ only what was answered. All else in it must agree with that.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
-from typing import Any
 
 from twoalike.design import ArrangementEnd
 from twoalike.online import _records as sent
@@ -32,16 +30,13 @@ from twoalike.tasks.screens import consent_text_hash
 
 DRAWN = "drawn"
 """Event of the log: by how many s a trial's first frame missed the one it was planned for."""
-_OURS = frozenset(
-    {DRAWN, "trial_kept", "torn_row", "file_lost", "tables_restored", "tables_not_restored"}
-)
-"""Events of the log that the record itself writes: a page that sends them is forged."""
-_TAKEN = frozenset({"self", "event", "time_s"})
-"""Names that details of the log cannot have."""
+_OURS = frozenset({DRAWN})
+"""Events of notes that are made here: a page that sends them is forged."""
+_TAKEN = frozenset({"self", "event", "time_s", "n", "at", "what", "chain"})
+"""Names that details of a note cannot have."""
 _ROUNDING_S = 2e-4
 _SAME = 1e-9
 """Difference of computed numbers between the page and Python that is none."""
-_TIMES = frozenset({"time", "onset", "planned_onset", "first_move", "last_move"})
 _RESULTS: dict[type[TripletActivity], type[TrialResult]] = {
     TripletActivity: TrialResult,
     ManyActivity: ManyResult,
@@ -68,7 +63,6 @@ class PartItems:
 
     def __post_init__(self) -> None:
         self._end = 0.0  # of the last trial, s
-        self._opened, self._behind = False, 0.0  # by how many s the page's clock is too early
         self._trials: dict[int, Trial] = {}
         self._next: ArrangementTrial | None = None
         if isinstance(self.prepared, PreparedTriplets):
@@ -77,36 +71,6 @@ class PartItems:
             self._arranging = replace(self.prepared.arranging, done=[])
             self._next = self._arrangement()
         self._events: Table | None = find_task(self.prepared.plan.name.task).events
-
-    def in_order(self, items: Sequence[sent.Item]) -> Iterator[sent.Item]:
-        """Yield the items of a record in the order in which they arose.
-
-        Earlier pages put the segment of a reload before what the step had given until then, and
-        lost the segments of reloads before in the same step. Their clock went on from the latest
-        note or result even if an image was moved later: it is put forward by the difference.
-        """
-        draft = _draft(items)
-        openings = [item for item in items if isinstance(item, sent.Segment)]
-        if openings and not self._opened and (draft or items[0] is not openings[0]):
-            yield openings[0].model_copy(update={"time": self.time})
-        self._opened = True
-        if draft:
-            yield from self._drafted(openings[0], draft)
-        for item in items[len(draft) + 1 :] if draft else items:
-            yield _later(item, self._behind)
-
-    def _drafted(self, segment: sent.Segment, draft: Sequence[sent.Item]) -> Iterator[sent.Item]:
-        counted, latest = self.time - self._behind, self.time
-        for item in draft:
-            at = sent.end_of(item) or counted
-            if not _is_move(item) and counted <= at < latest - self._behind - _ROUNDING_S:
-                self._behind = latest - counted
-                yield segment.model_copy(update={"time": latest})
-            latest = max(latest, at + self._behind)
-            counted = counted if isinstance(item, sent.EventRow) else max(counted, at)
-            yield _later(item, self._behind)
-        self._behind = max(self._behind, latest - segment.time)
-        yield _later(segment, self._behind)
 
     def of(self, item: sent.Item, step: int) -> Iterator[Item]:
         """Items of a window's session that an item of a record gives; a segment gives none."""
@@ -137,13 +101,11 @@ class PartItems:
     def _note(self, item: sent.Note) -> Note:
         if item.event in _OURS or _TAKEN & item.detail.keys():
             raise ValueError(f"a page cannot send the event {item.event!r} with these details")
-        computed = item.event == "arranged"  # earlier pages gave it the end of the last arrangement
-        time = max(item.time, self.time) if computed else item.time
-        self.pass_time(time)
+        self.pass_time(item.time)
         if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
-        if computed:
-            return self._arranged_note(item, time)
+        if item.event == "arranged":
+            return self._arranged_note(item)
         return Note(item.event, item.time, dict(item.detail))
 
     def _drawn(self, onset: float, planned: float) -> Note:
@@ -267,7 +229,7 @@ class PartItems:
         self._next = self._arrangement()
         return result
 
-    def _arranged_note(self, item: sent.Note, time: float) -> Note:
+    def _arranged_note(self, item: sent.Note) -> Note:
         """Say why the main trials are over, in Python's words and numbers."""
         end = self._arranging.end() if isinstance(self.prepared, PreparedArrangements) else None
         if end is None or item.detail.get("reason") != end.reason:
@@ -275,35 +237,7 @@ class PartItems:
                 f"the arrangements are not over because of {item.detail.get('reason')}"
             )
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
-        return Note("arranged", time, detail)
-
-
-def _draft(items: Sequence[sent.Item]) -> Sequence[sent.Item]:
-    """Items that arose before the segment with which a record begins, and follow it."""
-    if not items or not isinstance(items[0], sent.Segment):
-        return ()
-    opened = items[0].time
-    rest = takewhile(lambda one: not isinstance(one, sent.Segment | sent.Ending), items[1:])
-    draft = list(takewhile(lambda one: _is_move(one) or sent.end_of(one) <= opened, rest))
-    return draft if any(sent.end_of(one) not in (0.0, opened) for one in draft) else ()
-
-
-def _is_move(item: sent.Item) -> bool:
-    """Whether an item is an event within a trial, which does not begin one."""
-    return isinstance(item, sent.EventRow) and item.values.get("trial_type") != "trial_start"
-
-
-def _later[T: sent.Sent](item: T, by: float) -> T:
-    """Move all times of an item."""
-
-    def moved(value: Any, name: str = "") -> Any:
-        if isinstance(value, dict):
-            return {key: moved(one, key) for key, one in value.items()}
-        if isinstance(value, tuple):
-            return tuple(map(moved, value))
-        return value + by if name in _TIMES and value is not None else value
-
-    return type(item).model_validate(moved(item.model_dump())) if by else item
+        return Note("arranged", item.time, detail)
 
 
 def _answers_to(asked: AskedQuestion, value: object) -> bool:

@@ -95,12 +95,6 @@ def write_jatos(study: Study | str | Path, out: str | Path) -> Path:
     Returns
     -------
     The file.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no page, it is not what the study would build now, or its trials are chosen
-        during the session.
     """
     built, out = built_alone(study), Path(out)
     folder = f"twoalike_{built.session.hash[:12]}"
@@ -199,12 +193,6 @@ def write_static(
     Returns
     -------
     The folder.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no page, it is not what the study would build now, its trials are chosen during
-        the session, or the folder holds something else.
     """
     if codes == "pipe" and not pipe:
         raise TwoalikeError(

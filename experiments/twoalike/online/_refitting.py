@@ -142,12 +142,6 @@ def refit(
     Returns
     -------
     The snapshot; None if there are too few choices, or no new ones.
-
-    Raises
-    ------
-    TwoalikeError
-        If the design is not adaptive, another background fit of the study runs, or the records
-        cannot be read.
     """
     from twoalike.embedding import fit
 
@@ -199,11 +193,6 @@ def refit_repeatedly(
     ----------
     lines, announce
         As for :func:`refit`.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`refit`.
     """
     again = partial(refit, study, lines, announce=announce)
     while True:

@@ -19,10 +19,9 @@ from twoalike.online._session import Part, QuestionStep
 from twoalike.record import (
     Apparatus,
     RunName,
-    check_run_files,
+    check_by_rules,
     open_run,
     register_participants,
-    store_answers,
 )
 from twoalike.study import TwoalikeError, provenance, sha256_file, sync_together, write_json
 from twoalike.tasks import Keeper, Prepared
@@ -90,10 +89,10 @@ def replay_session(
 
 
 def _check_written(read: ReadSession, prepared: Sequence[Prepared], root: Path) -> None:
-    """Check the raw data as ``twoalike validate`` does."""
+    """Check the raw data by the rules of their tasks: what a page sends may be forged."""
     for one in prepared:
         path = one.plan.name.rows(root)
-        if path.exists() and (found := check_run_files(root, path)):
+        if path.exists() and (found := check_by_rules(root, path)):
             where = f"{path.name}, row {found[0].row}" if found[0].row else path.name
             raise _fault(read, f"{where}: {found[0].message}")
 
@@ -201,12 +200,11 @@ class _Run:
     stack: ExitStack = field(default_factory=ExitStack)
     keeper: Keeper | None = None
     ended: str | None = None
-    _answers: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     _resumed: bool = False
 
     def take(self, record: sent.Record) -> None:
         """Write one record."""
-        for item in self.items.in_order(record.items):
+        for item in record.items:
             if self.ended is not None:
                 raise ValueError("comes after the end of its part")
             if isinstance(item, sent.Segment):
@@ -222,54 +220,30 @@ class _Run:
     def _open(self, segment: sent.Segment) -> None:
         """Begin a segment: the page was opened, or opened again."""
         self.items.pass_time(segment.time)
-        begun = self.keeper is not None and self.keeper.record is not None
+        begun = self.keeper is not None and self.keeper.record.started
         self._resumed = self._resumed or self.keeper is not None
         self.close(LEFT)
         self.consent_first = self.consent_first and not begun
-        apparatus = apparatus_of(segment.device, self.replay.page_version)
+        prepared = self.prepared
+        run = open_run(
+            *(self.replay.root, prepared.sitting.study, prepared.plan),
+            apparatus_of(segment.device, self.replay.page_version),
+            *(prepared.instructions, prepared.inputs, _displaced),
+            now=lambda: None if self._resumed else self.replay.at(self.items.time),
+        )
         self.keeper = Keeper(
-            open_record=lambda: self.stack.enter_context(self._record(apparatus)),
-            store_answers=lambda measure, values: self._answers.append((measure, dict(values))),
+            record=self.stack.enter_context(run),
+            asked=prepared.asked,
             consent_first=self.consent_first,
             rt_source="browser",
-            pilot=self.prepared.sitting.pilot,
+            pilot=prepared.sitting.pilot,
         )
 
     def close(self, reason: str) -> None:
         """End the segment under way."""
-        self._store_answers()
-        if self.keeper is not None and self.keeper.record is not None:
+        if self.keeper is not None:
             self.keeper.record.end(reason)
         self.stack.close()
-
-    def _record(self, apparatus: Apparatus) -> Any:
-        prepared = self.prepared
-        return open_run(
-            *(self.replay.root, prepared.sitting.study, prepared.plan, apparatus),
-            *(prepared.instructions, prepared.inputs, _displaced),
-            now=lambda: None if self._resumed else self.replay.at(self.items.time),
-        )
-
-    def _store_answers(self) -> None:
-        """Store the answers of a segment, those of one measure together."""
-        together: list[tuple[str, dict[str, object]]] = []
-        for measure, values in self._answers:
-            if together and together[-1][0] == measure and not together[-1][1].keys() & values:
-                together[-1][1].update(values)
-            else:
-                together.append((measure, values))
-        self._answers.clear()
-        sitting = self.prepared.sitting
-        for measure, values in together:
-            asked = self.prepared.asked(measure, values)
-            store_answers(
-                self.replay.root,
-                sitting.study,
-                self.prepared.plan.name,
-                simulated=False,
-                measure=measure,
-                answers={asked[name]: answer for name, answer in values.items()},
-            )
 
 
 def _displaced(line: str) -> None:

@@ -63,13 +63,7 @@ def _key_of(store: Store, path: Path) -> Key:
 
 
 def new_token(study: str | Path, store: str | None = None) -> str:
-    """Make a new token for the operator; one made before no longer works.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`open_store`.
-    """
+    """Make a new token for the operator; one made before no longer works."""
     opened, _ = open_store(Study.load(study).root, store)
     try:
         return _new_token(opened)
@@ -94,11 +88,6 @@ def make_links(study: str | Path, number: int, url: str, store: str | None = Non
         How many.
     url
         Address of the study, such as ``https://lab.example.org/``.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`open_store`, and if ``number`` is not positive.
     """
     if number < 1:
         raise TwoalikeError(where=f"`number={number}`", expected="at least 1", found=number)

@@ -105,13 +105,7 @@ class OnlineStudy:
         return self.study.root / FOLDER
 
     def person(self, participant: str) -> Person:
-        """Read what a participant does.
-
-        Raises
-        ------
-        TwoalikeError
-            If there is no such participant, or the file is damaged.
-        """
+        """Read what a participant does."""
         return _read(self.folder / "people" / f"{participant}.json", Person)
 
     @cached_property
@@ -159,12 +153,6 @@ def build_online(
         Number of the session, from 1.
     overwrite
         Change the page although people have begun.
-
-    Raises
-    ------
-    TwoalikeError
-        If a file is missing or contradicts another, or the study needs what a browser cannot show;
-        if people have begun, and the page would change. Then nothing is written.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     codes = _codes(participants)
@@ -180,13 +168,7 @@ def build_online(
 
 
 def check_built(study: Study | str | Path) -> OnlineStudy:
-    """Check that the page of a study is what the study would build now.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no page, a file of it is missing or was changed, or study and page differ.
-    """
+    """Check that the page of a study is what the study would build now."""
     there = read_built(study)
     session = there.session
     made = _compile(there.study, session.participants, there.task, session.session)
@@ -202,13 +184,7 @@ def check_built(study: Study | str | Path) -> OnlineStudy:
 
 
 def read_built(study: Study | str | Path) -> OnlineStudy:
-    """Read the page of a study, as it was built.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is none, or it is of another version.
-    """
+    """Read the page of a study, as it was built."""
     opened = study if isinstance(study, Study) else Study.load(study)
     return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, OnlineSession))
 

@@ -100,13 +100,7 @@ class Snapshot:
         return self.triplets[free][order[: WIDTH * n]]
 
     def check_objects(self, ids: Sequence[str]) -> None:
-        """Check that the objects are those of a design.
-
-        Raises
-        ------
-        TwoalikeError
-            If they are not.
-        """
+        """Check that the objects are those of a design."""
         if self.ids != tuple(ids):
             raise TwoalikeError(
                 where=f"snapshot {self.number}",
@@ -137,11 +131,6 @@ def publish_snapshot(
         Objects of the design, all known to the posterior.
     seed
         Of the pool, where there are more triplets than it holds.
-
-    Raises
-    ------
-    TwoalikeError
-        If the snapshot cannot be written, or another process has published this number.
     """
     number = 1 + max(_numbers(folder), default=0)
     where = [posterior.ids.index(name) for name in ids]

@@ -154,11 +154,6 @@ class Store:
     ----------
     url
         A connection string of SQLAlchemy, or the path of an SQLite file, which is made.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be opened.
     """
 
     def __init__(self, url: str | Path | URL) -> None:
@@ -520,11 +515,6 @@ def read_store(store: str | Path) -> Iterator[str]:
     ----------
     store
         Connection string, or path of the SQLite file.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such store.
     """
     url = existing_store(store)
     engine = _engine(url, writes=False)

@@ -2,10 +2,9 @@ from ._answers import AskedQuestion as AskedQuestion
 from ._answers import answered_questions as answered_questions
 from ._answers import asked_questions as asked_questions
 from ._answers import read_answers as read_answers
-from ._answers import store_answers as store_answers
-from ._append import recover_run as recover_run
 from ._check import Checked as Checked
 from ._check import check_bids as check_bids
+from ._check import check_by_rules as check_by_rules
 from ._check import check_dataset as check_dataset
 from ._check import check_folder as check_folder
 from ._check import check_raw as check_raw
@@ -28,7 +27,8 @@ from ._groups import group_of as group_of
 from ._groups import group_sizes as group_sizes
 from ._groups import in_group as in_group
 from ._groups import missing_groups as missing_groups
-from ._manifest import TRIAL_SHOWN as TRIAL_SHOWN
+from ._journal import read_journal as read_journal
+from ._journal import read_notes as read_notes
 from ._manifest import Apparatus as Apparatus
 from ._manifest import RunPlan as RunPlan
 from ._manifest import read_manifest as read_manifest
@@ -48,13 +48,10 @@ from ._rated import SORTINGS as SORTINGS
 from ._rated import check_rating_rows as check_rating_rows
 from ._rated import check_sorting_rows as check_sorting_rows
 from ._rated import rating_is_right as rating_is_right
-from ._read import Progress as Progress
 from ._read import RawProblem as RawProblem
 from ._read import RawRun as RawRun
 from ._read import read_events as read_events
-from ._read import read_log as read_log
 from ._read import read_run as read_run
-from ._read import run_progress as run_progress
 from ._read import whole_rows as whole_rows
 from ._rules import check_arrangement_rows as check_arrangement_rows
 from ._rules import check_listed_rows as check_listed_rows
@@ -63,6 +60,8 @@ from ._run import RunRecord as RunRecord
 from ._run import check_run as check_run
 from ._run import hold_participant as hold_participant
 from ._run import open_run as open_run
+from ._run import store_answers as store_answers
+from ._run import write_left_out as write_left_out
 from ._tables import ANCHORED as ANCHORED
 from ._tables import ANSWERS as ANSWERS
 from ._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
@@ -76,3 +75,7 @@ from ._tables import TRIPLETS as TRIPLETS
 from ._timed_columns import OFF as OFF
 from ._timed_columns import SCANNER_COLUMNS as SCANNER_COLUMNS
 from ._timed_columns import timed_columns as timed_columns
+from ._views import TRIAL_SHOWN as TRIAL_SHOWN
+from ._views import Progress as Progress
+from ._views import begun_runs as begun_runs
+from ._views import run_progress as run_progress

@@ -10,26 +10,19 @@ table of ``phenotype``. Copies for publication have tables with one row per part
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from twoalike.record._dataset import RunName, register_participant
-from twoalike.record._manifest import read_manifest
-from twoalike.record._read import RawProblem, problem_of, read_log
+from twoalike.record._dataset import RunName
+from twoalike.record._journal import read_journal
+from twoalike.record._read import RawProblem
 from twoalike.record._tables import ANSWERS, parse_options
-from twoalike.study import (
-    MISSING,
-    Study,
-    TwoalikeError,
-    readable_by,
-)
-from twoalike.tables import check_text, read_tsv, write_tsv
+from twoalike.study import MISSING
+from twoalike.tables import check_text, read_tsv
 
-MEASURES = tuple(ANSWERS["measure"].levels)
 _WHERE = ("participant_id", "session_id", "task")
 _QUESTION = ("measure", "question", "text", "kind", "options")
 _AGE_REMARK = " (ages above 89 are stored as 89)"
@@ -57,33 +50,8 @@ class AskedQuestion:
         object.__setattr__(self, "text", _one_line(self.text))
 
 
-def store_answers(
-    root: Path,
-    study: Study,
-    name: RunName,
-    *,
-    simulated: bool,
-    measure: str,
-    answers: Mapping[AskedQuestion, object],
-) -> None:
-    """Add answers of a participant to those of the same session and task.
-
-    Parameters
-    ----------
-    measure
-        ``consent``, ``form``, ``blocks`` or ``debrief``.
-    answers
-        Answer by question; None for a question that was left open.
-
-    Raises
-    ------
-    TwoalikeError
-        If the table is damaged, or the participant was a person and is now simulated, or the
-        other way round.
-    """
-    register_participant(root, study, name.participant, simulated)
-    path = name.answers(root)
-    before = _read_table(path) if path.exists() else pd.DataFrame(columns=list(ANSWERS.names))
+def answer_rows(measure: str, answers: Mapping[AskedQuestion, object]) -> list[dict[str, str]]:
+    """Rows of the table of answers, from the answer by question; None: it was left open."""
     rows = [
         {
             "measure": measure,
@@ -97,8 +65,7 @@ def store_answers(
     ]
     for row in rows:
         ANSWERS.format_row(row)  # a row that could not be read again is a defect
-    with readable_by(study.config.data.access):
-        write_tsv(path, pd.concat([before, pd.DataFrame(rows, dtype=str)], ignore_index=True))
+    return rows
 
 
 def read_answers(
@@ -122,11 +89,6 @@ def read_answers(
     -------
     Strings, one row per answer: ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``),
     ``task`` (its BIDS label) and the columns of a table of answers.
-
-    Raises
-    ------
-    TwoalikeError
-        If a table is damaged.
     """
     latest: dict[tuple[str, ...], dict[str, str]] = {}
     for row in _rows(root, participant):
@@ -150,11 +112,6 @@ def asked_questions(
     ----------
     before
         Number of a session, to leave it and later ones out.
-
-    Raises
-    ------
-    TwoalikeError
-        If a table is damaged.
     """
     table = read_answers(root, measure, participant, before)
     columns = zip(*(table[name] for name in ("question", "text", "kind", "options")), strict=True)
@@ -169,15 +126,12 @@ def asked_questions(
     ]
 
 
-def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
-    """List the tables of answers that cannot be read."""
-    problems = []
-    for path in _paths(root, participant):
-        try:
-            _read_table(path)
-        except TwoalikeError as error:
-            problems.append(problem_of(path, error))
-    return problems
+def lost_journals(root: Path, participant: str = "*") -> list[RawProblem]:
+    """List the journals that tables of answers were made from and that are gone."""
+    names = (RunName.of_answers(path) for path in _paths(root, participant))
+    journals = (name.journal(root) for name in names)
+    message = "is missing, but its answers are there. Put it back from a backup"
+    return [RawProblem(path, message) for path in journals if not path.exists()]
 
 
 def _paths(root: Path, participant: str) -> list[Path]:
@@ -186,7 +140,7 @@ def _paths(root: Path, participant: str) -> list[Path]:
 
 def _rows(root: Path, participant: str) -> Iterator[dict[str, str]]:
     for path in _paths(root, participant):
-        name = RunName.parse(path.with_name(path.name.replace("_answers.tsv", "_beh.tsv")))
+        name = RunName.of_answers(path)
         where = (f"sub-{name.participant}", f"ses-{name.session:02d}", name.task)
         for row in _read_table(path).to_dict("records"):
             yield dict(zip(_WHERE, where, strict=True)) | {str(key): row[key] for key in row}
@@ -213,50 +167,7 @@ def _cell(value: object, kind: str) -> str:
 
 
 def answered_questions(root: Path, name: RunName) -> set[str]:
-    """Ids of the questions to which answers of this session are stored.
-
-    Raises
-    ------
-    TwoalikeError
-        If the table of answers is damaged.
-    """
-    tables = [read_answers(root, measure, name.participant) for measure in MEASURES]
-    return {
-        question
-        for table in tables
-        for session, task, question in table[["session_id", "task", "question"]].to_numpy().tolist()
-        if session == f"ses-{name.session:02d}" and task == name.task
-    }
-
-
-def lost_answers(root: Path, name: RunName) -> list[RawProblem]:
-    """Compare the stored answers of a finished session with the questions that its log names.
-
-    An interrupted session asks again what was not stored. Copies made for publication, whose
-    manifest has no hash of the rows, hold the published answers only.
-    """
-    try:
-        manifest = read_manifest(name.manifest(root))
-        if not _is_original(manifest):
-            return []
-        asked = [entry["id"] for entry in read_log(name.log(root)) if _is_question(entry)]
-        return _lost(name.answers(root), asked, answered_questions(root, name))
-    except TwoalikeError:  # reported by the checks of the run and of the answers
-        return []
-
-
-def _is_original(manifest: dict[str, Any]) -> bool:
-    last = (manifest["segments"] or [{}])[-1]
-    return manifest["end_reason"] == "completed" and isinstance(last.get("rows_sha256"), str)
-
-
-def _is_question(entry: dict[str, Any]) -> bool:
-    return entry.get("event") == "question" and isinstance(entry.get("id"), str)
-
-
-def _lost(path: Path, asked: Collection[str], stored: Collection[str]) -> list[RawProblem]:
-    if not (lost := [question for question in dict.fromkeys(asked) if question not in stored]):
-        return []
-    state = "lacks" if path.exists() else "is missing, with"
-    message = f"{state} the answers to: {', '.join(lost)}. Put it back from a backup"
-    return [RawProblem(path, message)]
+    """Ids of the questions to which a run has answers."""
+    entries = read_journal(name.journal(root)).entries
+    rows = (row for one in entries if one["what"] == "answers" for row in one["answers"])
+    return {row["question"] for row in rows}

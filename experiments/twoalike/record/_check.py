@@ -14,17 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers import damaged_answers, lost_answers
+from twoalike.record._answers import lost_journals
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._groups import check_group_cells
-from twoalike.record._manifest import (
-    KeptTrial,
-    check_left_events,
-    check_witness,
-    logged_trials,
-    plain_lines,
-    read_manifest,
-)
+from twoalike.record._journal import Lines, not_as_written, read_journal
+from twoalike.record._manifest import read_manifest
 from twoalike.record._people import (
     absent_sessions,
     check_copies,
@@ -32,78 +26,39 @@ from twoalike.record._people import (
     check_pilot,
     check_simulated,
     missing_files,
-    rescue_problems,
     without_sessions,
 )
 from twoalike.record._read import (
     RawProblem,
-    n_partial_rows,
     parse_cells,
     problem_of,
     read_events,
-    read_log,
-    run_progress,
     scan_rows,
     task_of,
-    torn_line,
+    whole_rows,
 )
-from twoalike.record._rules import ROUNDING_S, NumberedRows
-from twoalike.registry import Task
+from twoalike.record._run import hold_participant, write_left_out
+from twoalike.record._views import left_out, run_progress, views_of
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import (
-    MISSING,
-    Study,
-    TwoalikeError,
-    counted,
-    how_to_install,
-    parse_json_table,
-    progress,
-)
-from twoalike.tables import BY_CONDITION, read_tsv
+from twoalike.study import Study, TwoalikeError, counted, how_to_install, parse_json_table, progress
+from twoalike.tables import read_tsv
 
 _BIDS_OPTIONS = ("--ignoreWarnings", "--max-rows", "-1", "--format", "json")
-
-
-@dataclass(frozen=True)
-class _RunFiles:
-    """Files of one run as they were read, for its checks.
-
-    ``cells`` are those of rows with as many cells as columns, ``torn`` is the text after the last
-    line end, and ``shown`` the trial list as text, None where the task keeps none.
-    """
-
-    path: Path
-    name: RunName
-    task: Task
-    manifest: Mapping[str, Any]
-    logged: list[KeptTrial]
-    cells: list[list[str]]
-    torn: str
-    shown: list[dict[str, str]] | None
-
-    @property
-    def going_on(self) -> bool:
-        """Whether the session may be resumed."""
-        return bool(self.manifest["end_reason"] != "completed")
-
-    @property
-    def how_to_mend(self) -> str:
-        """What to do about a torn end; a completed session cannot be resumed."""
-        mend = "mend it: twoalike run with `resume=True`"
-        return mend if self.going_on else "restore it from a backup"
 
 
 def check_run_files(
     root: str | Path, path: Path, stimuli: Mapping[str, str] | None = None
 ) -> list[RawProblem]:
-    """Check one raw table with its manifest and its trial list.
+    """Check the files of one run against its journal.
+
+    A copy for publication has no journal: there, rows are checked by the rules of their task.
 
     Parameters
     ----------
     root
         The data set.
     path
-        Raw table in it.
+        Raw table in it, which may be missing.
     stimuli
         SHA-256 by object id, as the images are now; None where they are not to be compared.
 
@@ -113,65 +68,111 @@ def check_run_files(
     """
     root = Path(root)
     try:
-        run, problems = _read_files(root, path)
+        name = RunName.parse(path)
+        task_of(path, name)
+        lines = read_journal(name.journal(root))
+        if not lines.content:
+            begun = path.exists() or name.manifest(root).exists()
+            return _check_copy(root, name, path, stimuli) if begun else []
+        problems = _by_journal(root, name, lines, stimuli)
+        if problems and (later := read_journal(name.journal(root))).content != lines.content:
+            return _by_journal(root, name, later, stimuli)  # the session is running
     except TwoalikeError as error:
         return [problem_of(path, error)]
-    if run.torn:
-        message = f"the last line is torn; {run.how_to_mend}"
-        problems.append(RawProblem(path, message, resumable=run.going_on))
+    return problems
+
+
+def _by_journal(
+    root: Path, name: RunName, lines: Lines, stimuli: Mapping[str, str] | None
+) -> list[RawProblem]:
+    """Compare the files of a run with its journal."""
+    path = name.journal(root)
+    if lines.broken:
+        return [RawProblem(path, not_as_written(lines.broken))]
+    start = next((one for one in lines.entries if one["what"] == "start"), None)
+    if start is None:  # of a person who did not agree, there are only answers
+        return [one for view in views_of(root, name, lines) for one in view.differences()]
+    problems = [
+        *_check_owner(path, name, start["plan"]["manifest"]),
+        *_check_end(root, name, lines),
+    ]
+    if problems:
+        return problems
+    if lines.torn:
+        over = lines.entries[-1].get("reason") == "completed"
+        mend = "restore it from a backup" if over else "mend it: twoalike run with `resume=True`"
+        problems.append(RawProblem(path, f"its last line is torn; {mend}", resumable=not over))
     if stimuli is not None:
-        problems += _check_images(run.name.manifest(root), run.manifest["stimuli"], stimuli)
+        shown = start["plan"]["manifest"]["stimuli"]
+        problems += _check_images(name.manifest(root), shown, stimuli)
+    for view in views_of(root, name, lines):
+        if view.is_behind(lines):
+            message = "lacks what the journal has since. Run: twoalike validate"
+            problems.append(RawProblem(view.path, message, resumable=True))
+        else:
+            problems += view.differences()
+    return problems
+
+
+def _check_end(root: Path, name: RunName, lines: Lines) -> Iterator[RawProblem]:
+    """Check that a journal has all the lines that its manifest knows."""
+    path = name.manifest(root)
+    if not path.is_file():
+        return
+    try:
+        end = read_manifest(path)["journal"]
+    except TwoalikeError as error:
+        yield problem_of(path, error)
+        return
+    n_lines, journal = len(lines.entries), name.journal(root)
+    if end is None:
+        yield RawProblem(path, "is that of a copy for publication, but there is a journal")
+    elif end["lines"] > n_lines:
+        message = f"ends with line {n_lines}, but {end['lines']} were written: lines were lost"
+        yield RawProblem(journal, f"{message}. Restore the file from a backup")
+    elif not end["lines"] or lines.entries[end["lines"] - 1]["chain"] != end["chain"]:
+        yield RawProblem(journal, "is not the one that its manifest is of. Restore both")
+
+
+def _check_copy(
+    root: Path, name: RunName, path: Path, stimuli: Mapping[str, str] | None
+) -> list[RawProblem]:
+    """Check a run of a copy without journals: cells by columns, rows by the rules of the task."""
+    manifest = read_manifest(name.manifest(root))
+    if manifest["journal"] is not None:
+        message = "is missing: with it, edited rows cannot be found. Put it back from a backup"
+        return [RawProblem(name.journal(root), message)]
+    problems = check_by_rules(root, path)
+    if stimuli is not None:
+        problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
+    return problems
+
+
+def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
+    """Check a raw table by its columns and the rules of its task, whatever wrote it.
+
+    For rows that a browser sent, and for copies without a journal.
+    """
+    name = RunName.parse(path)
+    task, manifest = task_of(path, name), read_manifest(name.manifest(root))
+    cells, torn, problems = scan_rows(path, task.trials)
+    if torn:
+        problems.append(RawProblem(path, "the last line is torn; restore it from a backup"))
     if any(problem.row is not None for problem in problems):
         # A row was left out, so the numbers of those after it would mislead.
         return problems
-    cells = run.cells
-    if partial := n_partial_rows(cells, run.task.trials):
-        cells = cells[: len(cells) - partial]
-        message = f"the last trial is torn; {run.how_to_mend}"
-        problems.append(RawProblem(path, message, len(cells) + 1, resumable=run.going_on))
-    problems += _check_rows(root, run, cells)
-    content = path.read_bytes()
-    log = run.name.log(root)
-    witness = [*check_witness(path, content, len(cells), log, run.logged, run.manifest)]
-    if witness:
-        # Going on would cut off what is left of a trial that was whole on the disk.
-        problems = [one for one in problems if not (one.resumable and one.file == path)]
-    named = {problem.row for problem in problems if problem.file == path}
-    return [*problems, *(problem for problem in witness if problem.row not in named)]
-
-
-def _read_files(root: Path, path: Path) -> tuple[_RunFiles, list[RawProblem]]:
-    """Read the files of a run, in the reverse order of writing, so that it may go on meanwhile."""
-    name = RunName.parse(path)
-    task = task_of(path, name)
-    manifest = read_manifest(name.manifest(root))
-    logged = logged_trials(read_log(name.log(root)))
-    cells, torn, problems = scan_rows(path, task.trials)
-    shown = None
+    values, wrong = parse_cells(path, cells, task.trials)
+    bad = {problem.row for problem in wrong}
+    rows = [(n, row) for n, row in enumerate(_rows_of(values), start=1) if n not in bad]
+    problems += [*wrong, *_check_owner(path, name, manifest)]
+    shown = events = None
     if task.trial_list is not None:
         what = "the trial list as shown"
         shown = _rows_of(read_tsv(name.trials(root), what, task.trial_list.names))
-    return _RunFiles(path, name, task, manifest, logged, cells, torn, shown), problems
-
-
-def _check_rows(root: Path, run: _RunFiles, cells: list[list[str]]) -> list[RawProblem]:
-    """Check cells by their columns, then rows by the rules of their task."""
-    values, problems = parse_cells(run.path, cells, run.task.trials)
-    bad = {problem.row for problem in problems}
-    rows = [
-        (number, row) for number, row in enumerate(_rows_of(values), start=1) if number not in bad
-    ]
-    problems += [*_check_owner(run), *_check_condition(run)]
-    problems += _check_pilot_rows(run, rows)
-    events = None
-    if run.task.events is not None:
-        events, found = _check_events(root, run)
-        problems += found
-    if run.task.check_rows is not None:
-        problems += run.task.check_rows(run.path, rows, run.manifest, run.shown, events)
-    if run.task.events is not None and run.name.events(root).is_file():
-        problems += check_left_events(run.name.events(root), run.manifest)
-    problems += _check_count(run, rows)
+    if task.events is not None:
+        events = read_events(root, name)
+    if task.check_rows is not None:
+        problems += task.check_rows(path, rows, manifest, shown, events)
     return problems
 
 
@@ -191,64 +192,11 @@ def _check_images(
             yield RawProblem(path, f"the image of {name!r} has changed since it was shown")
 
 
-def _check_owner(run: _RunFiles) -> Iterator[RawProblem]:
-    """Check that the manifest belongs to this run: people copy whole sessions by mistake, too."""
+def _check_owner(path: Path, name: RunName, manifest: Mapping[str, Any]) -> Iterator[RawProblem]:
+    """Check that a run is the one of its name: people copy whole sessions by mistake, too."""
     for part in ("participant", "session", "task", "run"):
-        if (found := run.manifest.get(part)) is not None and found != getattr(run.name, part):
-            message = f"its manifest is of {part} {found}: the files were copied or renamed"
-            yield RawProblem(run.path, message)
-
-
-def _check_condition(run: _RunFiles) -> Iterator[RawProblem]:
-    condition = run.manifest.get("condition")
-    if condition is None:
-        return
-    header, *rows = (line.decode().rstrip("\n") for line in plain_lines(run.path.read_bytes()))
-    there = header.rpartition("\t")[2] == BY_CONDITION.name
-    for number, row in enumerate(rows, start=1):
-        if (found := row.rpartition("\t")[2] if there else MISSING) != condition:
-            message = f"is {found}, the manifest says {condition}"
-            yield RawProblem(run.path, message, number, BY_CONDITION.name)
-
-
-def _check_pilot_rows(run: _RunFiles, rows: NumberedRows) -> Iterator[RawProblem]:
-    """Check that rows say the same as the manifest about being pilot data."""
-    if (pilot := run.manifest.get("pilot")) is not None:
-        for number, row in rows:
-            if row["pilot"] != pilot:
-                message = f"is {str(row['pilot']).lower()}, the manifest says {str(pilot).lower()}"
-                yield RawProblem(run.path, message, number, "pilot")
-
-
-def _check_count(run: _RunFiles, rows: NumberedRows) -> Iterator[RawProblem]:
-    """Check that a session of version 0.1, without a witness, has all trials it was to have."""
-    manifest, planned = run.manifest, run.manifest["n_trials"]
-    last = rows[-1][1]["trial_index"] if rows else 0
-    if manifest.get("witnessed") or manifest["end_reason"] != "completed" or planned is None:
-        return
-    if last < planned:
-        message = f"ends with trial {last} of {planned}, but its manifest says that it is completed"
-        yield RawProblem(run.path, f"{message}. Restore the table from a backup")
-
-
-def _check_events(root: Path, run: _RunFiles) -> tuple[pd.DataFrame | None, list[RawProblem]]:
-    """Read the events of a run, and check that they are in the order in which they ended."""
-    path = run.name.events(root)
-    try:
-        events = read_events(root, run.name)
-    except TwoalikeError as error:
-        return None, [problem_of(path, error)]
-    problems = []
-    if torn_line(path):
-        message = f"the last line is torn; {run.how_to_mend}"
-        problems.append(RawProblem(path, message, resumable=run.going_on))
-    # Written when they end: a look at one image may begin while another is held.
-    ends = (events["onset"] + events["duration"]).astype(float)
-    problems += [
-        RawProblem(path, "ended before the event above", int(number) + 1, "onset")
-        for number in events.index[ends.diff() < -ROUNDING_S]
-    ]
-    return events, problems
+        if (found := manifest.get(part)) is not None and found != getattr(name, part):
+            yield RawProblem(path, f"is of {part} {found}: the files were copied or renamed")
 
 
 @dataclass(frozen=True)
@@ -275,6 +223,7 @@ def check_dataset(
     *,
     participant: str = "*",
     pilot: bool | None = None,
+    study: Study | None = None,
 ) -> Checked:
     """Check raw data by all our own rules; those of BIDS are :func:`check_bids`.
 
@@ -291,50 +240,83 @@ def check_dataset(
         Code; all participants if left out. Only then are missing people looked for.
     pilot
         Whether it should hold pilot data; None if unknown.
+    study
+        Study that it belongs to: what killed sessions left out of its files is written first.
     """
     root = Path(root)
+    remarks, running = list[str](), set[str]()
+    if study is not None:
+        remarks, running = _write_left_out(study, root, participant)
     runs = find_runs(root, participant=participant)
     if runs and _is_foreign(root):
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked((), (remark,), runs)
+    journals = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl")
+    every = sorted({*runs, *(RunName.of_journal(path).rows(root) for path in journals)})
     found = {}
     with progress() as bar:
-        task = bar.add_task("check sessions", total=len(runs), status="")
-        for path in runs:
-            found[path] = check_run_files(root, path, stimuli)
+        task = bar.add_task("check sessions", total=len(every), status="")
+        for path in every:
+            problems = check_run_files(root, path, stimuli)
+            if RunName.parse(path).participant in running:  # its tables are written at its breaks
+                problems = [one for one in problems if not one.resumable]
+            found[path] = problems
             bar.update(task, advance=1)
     beside = [
         *missing_files(root, participant),
-        *rescue_problems(root, participant),
-        *damaged_answers(root, participant),
-        *(lost for path in runs for lost in lost_answers(root, RunName.parse(path))),
+        *lost_journals(root, participant),
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
         *check_simulated(root, runs),
         *check_group_cells(root, runs),
         *(check_pilot(root, runs, pilot) if pilot is not None else ()),
     ]
-    clean = [RunName.parse(path) for path in runs if not found[path]]
-    n_trials = sum(run_progress(root, name).n_done for name in clean)
-    problems = (*beside, *chain.from_iterable(found.values()))
-    remarks = [*_remarks(root, runs, clean)]
+    clean = [path for path in runs if not found[path]]
+    n_trials = sum(_n_trials(root, path) for path in clean)
+    problems = [*beside, *chain.from_iterable(found.values())]
+    remarks += [*_remarks(root, runs, [RunName.parse(path) for path in clean])]
     if participant == "*":
         remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
-    return Checked(problems, tuple(remarks), runs, n_trials)
+    return Checked(tuple(problems), tuple(remarks), runs, n_trials)
+
+
+def _n_trials(root: Path, path: Path) -> int:
+    """Trials of a run, by its journal; in a copy without one, by its table."""
+    name = RunName.parse(path)
+    if name.journal(root).is_file():
+        return run_progress(root, name).n_done
+    return len({row["trial_index"] for row in whole_rows(path, task_of(path, name).trials)})
+
+
+def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[str], set[str]]:
+    """Write what killed sessions left out; give what was done, and who is taking part now."""
+    from filelock import Timeout
+
+    said, running = list[str](), set[str]()
+    paths = sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl"))
+    names = map(RunName.of_journal, paths)
+    behind = [one for one in names if left_out(root, one, read_journal(one.journal(root)))]
+    for code in dict.fromkeys(one.participant for one in behind):
+        try:
+            with hold_participant(study, root, code):
+                said += write_left_out(root, code)
+        except TwoalikeError as error:  # of a disk that refuses, the checks of the run tell
+            if isinstance(error.__cause__, Timeout):
+                running.add(code)
+    return said, running
 
 
 def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterator[str]:
-    old = [name for name in clean if not read_manifest(name.manifest(root)).get("witnessed")]
-    if old:
-        yield (
-            f"{root}: {counted(len(old), 'session')} recorded by version 0.1, whose logs keep no "
-            f"hash of the rows: edited rows cannot be found there (the first: {old[0].stem})"
-        )
     ends = [(name, read_manifest(name.manifest(root))["end_reason"]) for name in clean]
     if unfinished := [name for name, reason in ends if reason != "completed"]:
         yield (
             f"{root}: {counted(len(unfinished), 'session')} not finished (the first: "
             f"{unfinished[0].stem}). To continue one: twoalike run with `resume=True`"
+        )
+    for path in sorted(root.glob("sourcedata/sub-*/ses-*/*_journal_found-*.jsonl")):
+        yield (
+            f"{path}: another program had put this in the place of a session's journal, which was "
+            "written again. Compare the two, and delete it"
         )
     yield from (f"{root}: {remark}" for remark in absent_sessions(runs))
 
@@ -357,11 +339,6 @@ def require_sound(checked: Checked, *, allow_problems: bool = False) -> list[str
     Returns
     -------
     What the user should see, one line each: remarks, and the problems that were allowed.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the first problem, and how to list the others.
     """
     lines = [f"note: {remark}" for remark in checked.remarks]
     if not checked.problems:
@@ -383,7 +360,7 @@ def check_raw(study: Study, *, allow_problems: bool = False, pilot: bool = False
     Returns and raises as :func:`require_sound`.
     """
     root = study.pilot if pilot else study.raw
-    checked = check_dataset(root, _listed_images(study), pilot=pilot)
+    checked = check_dataset(root, _listed_images(study), pilot=pilot, study=study)
     return require_sound(checked, allow_problems=allow_problems)
 
 
@@ -410,13 +387,7 @@ def _bids_validator() -> Path:
 
 
 def check_bids(root: Path) -> list[RawProblem]:
-    """Errors of the BIDS validator in the data set ``root``.
-
-    Raises
-    ------
-    TwoalikeError
-        If the validator is missing or does not run.
-    """
+    """Errors of the BIDS validator in the data set ``root``."""
     command = [str(_bids_validator()), str(root), *_BIDS_OPTIONS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:

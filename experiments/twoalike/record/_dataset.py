@@ -46,11 +46,6 @@ def participant_label(text: str) -> str:
     A code needs a digit: that refuses most first names, the commonest slip that makes a data
     set identify a person.
 
-    Raises
-    ------
-    TwoalikeError
-        If it is no BIDS label, or looks like a name or an e-mail address.
-
     Examples
     --------
     >>> participant_label("007")
@@ -127,35 +122,23 @@ class RunName:
         """Answers outside the trials: consent, form, debriefing."""
         return self._source(root, "answers.tsv")
 
-    def log(self, root: Path) -> Path:
-        """Log of what happened besides the trials, one JSON object a line."""
-        return self._source(root, "log.jsonl")
+    def journal(self, root: Path) -> Path:
+        """Journal, which all other files of the run follow from."""
+        return self._source(root, "journal.jsonl")
 
-    def rescue(self, root: Path, file: Path, number: int) -> Path:
-        """Rescue file for a lost file of this run; ``number`` counts from 1."""
-        kind = file.stem.rpartition("_")[2]
-        return self._source(root, f"{kind}_rescue-{number}{file.suffix}")
+    @classmethod
+    def of_journal(cls, path: Path) -> "RunName":
+        """Read the name of a journal."""
+        return cls.parse(Path(path.name.removesuffix("journal.jsonl") + "beh.tsv"))
 
-    def rescues(self, root: Path, file: Path) -> list[Path]:
-        """Existing rescue files for a lost file of this run, in order."""
-        first = self.rescue(root, file, 1)
-        start, _, end = first.name.rpartition("1")
-        found = {
-            int(digits): path
-            for path in first.parent.glob(f"{start}*{end}")
-            if (digits := path.name.removeprefix(start).removesuffix(end)).isdecimal()
-        }
-        return [found[number] for number in sorted(found)]
+    @classmethod
+    def of_answers(cls, path: Path) -> "RunName":
+        """Read the name of a table of answers."""
+        return cls.parse(Path(path.name.removesuffix("answers.tsv") + "beh.tsv"))
 
     @classmethod
     def parse(cls, path: Path) -> "RunName":
-        """Read the name of a raw table.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file is not named like one.
-        """
+        """Read the name of a raw table."""
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise TwoalikeError(
@@ -182,11 +165,12 @@ _README = """# {title}
 
 Judgments of similarity, collected with twoalike: behaviour only, laid out as a BIDS data set.
 
-- `sub-*/ses-*/beh/*_beh.tsv`: one row a trial, appended and flushed to the disk while the
-  session runs; the columns are described in the `.json` file of the same name.
-- `sourcedata/sub-*/ses-*/`: of each run, the manifest (seed, versions, screen, checksums of the
-  stimuli), the trial list as shown, a log of breaks, interruptions and resumes, and the answers
-  to questions outside the trials (consent, form, debriefing), one row an answer.
+- `sub-*/ses-*/beh/*_beh.tsv`: one row per trial; the columns are described in the `.json` file of
+  the same name.
+- `sourcedata/sub-*/ses-*/`: of each run, the journal, in which everything was recorded as it
+  happened and from which the other files were made; the manifest (seed, versions, screen,
+  checksums of the stimuli), the trial list as shown, and the answers to questions outside the
+  trials (consent, form, debriefing), one row per answer.
 - `participants.tsv`: one row a participant; `simulated` tells people from simulated observers.
 
 Raw files are never changed afterwards. No file holds names, contact data or dates of birth.
@@ -314,13 +298,7 @@ def remember_erased(study: Study, names: Iterable[str], marks: Sequence[str] = (
 
 
 def check_codes(study: Study, participants: Sequence[str]) -> None:
-    """Check that no new code differs from another, or from one in use, in leading zeros only.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the two; or if a code is that of a person who was erased.
-    """
+    """Check that no new code differs from another, or from one in use, in leading zeros only."""
     used = _codes_in_use(study)
     marks = erased_marks(study)
     if found := [code for code in participants if is_erased(code, marks)]:
@@ -339,13 +317,7 @@ def check_codes(study: Study, participants: Sequence[str]) -> None:
 
 
 def check_codes_apart(studies: Sequence[Study]) -> None:
-    """Check that no code of one study differs from one of another in leading zeros only.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming all such pairs; or if a study holds data of a person whom one of them has erased.
-    """
+    """Check that no code of one study differs from one of another in leading zeros only."""
     pairs: dict[frozenset[str], str] = {}
     marks = erased_marks(*studies)
     for study in studies:

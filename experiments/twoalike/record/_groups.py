@@ -111,12 +111,6 @@ def in_group(
     Yields
     ------
     The study as that participant does it; the study itself if it assigns nothing.
-
-    Raises
-    ------
-    TwoalikeError
-        If the operator has to name a group and did not, or named another one than the participant
-        is in, or one in a study that has none or draws them.
     """
     config = study.config
     grouped, several = bool(config.groups.names), several_tasks and bool(config.sitting.tasks)
@@ -145,11 +139,6 @@ def balanced_cohort(
     Groups, orders and sets of objects are shared out over the cohort, in its order, whoever else
     is in the study: a longer cohort begins as a shorter one. A participant who is in the list
     keeps what it assigns.
-
-    Raises
-    ------
-    TwoalikeError
-        If the operator assigns the groups, or a kept order has other parts than study.toml.
     """
     settings, root = study.config.groups, study.raw
     counts = dict.fromkeys(settings.names, 0)

@@ -14,7 +14,7 @@ from twoalike.record._answers import read_answers
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import read_manifest
 from twoalike.record._read import RawProblem
-from twoalike.registry import task_names
+from twoalike.record._views import run_progress
 from twoalike.study import TwoalikeError, counted
 from twoalike.tables import read_tsv
 
@@ -49,14 +49,10 @@ def _undecodable(path: Path) -> RawProblem | None:
 
 def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
     """Report a raw table that is gone, if the run had one."""
-    path, manifest = name.rows(root), name.manifest(root)
-    if path.exists():
+    path, beside = name.rows(root), name.sidecar(root)
+    if path.exists() or run_progress(root, name).begun:  # written again from the journal
         return None
-    # The sidecar, and the first segment of the manifest, are written after the table.
-    beside = name.sidecar(root)
-    left = beside if beside.exists() else manifest
-    if left == manifest and not (manifest.exists() and read_manifest(manifest)["segments"]):
-        return None
+    left = beside if beside.exists() else name.manifest(root)
     return RawProblem(
         path,
         f"is missing, but {left.name} of the same session is there: the table was deleted or "
@@ -196,21 +192,3 @@ def without_sessions(root: Path, runs: Iterable[Path]) -> Iterator[str]:
     for code in table["participant_id"]:
         if code not in have and (root / code).is_dir() and not declined(root, code):
             yield f"{code} is listed but has no session: it was deleted, or never began"
-
-
-def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
-    """List the rescue files of a data set, and how to restore them."""
-    problems = []
-    for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/*_rescue-*.*")):
-        stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
-        name = RunName.parse(Path(f"{stem}_beh.tsv"))
-        who = f"`participant={name.participant}` `session={name.session}`"
-        how = f"twoalike run with `task={_task_name(name)}` {who} `resume=True`"
-        message = "the session continued here after another program had moved or replaced its file"
-        problems.append(RawProblem(path, f"{message}; put it back: {how}"))
-    return problems
-
-
-def _task_name(name: RunName) -> str:
-    """Name of the task of a run; its label if the task is not installed here."""
-    return next((one for one in task_names() if one.replace("-", "") == name.task), name.task)

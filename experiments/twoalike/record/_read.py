@@ -1,11 +1,7 @@
-"""Reading raw tables back, typed by the columns that wrote them, and how far a run is."""
+"""Reading raw tables back, typed by the columns that wrote them."""
 
-import json
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,9 +11,6 @@ from twoalike.study import MISSING, TwoalikeError, require_file
 from twoalike.tables import Table, parse_text
 
 _NULLABLE = {"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
-_EDITED = "The file was edited: restore it, or start the next `session=...`."
-_LONGEST_S = 1e7
-"""Longer than any session: larger times are damage."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class RawProblem:
     column: str = ""
     """Name of the column; empty for the row as a whole."""
     resumable: bool = False
-    """Whether resuming the session repairs it."""
+    """Whether it is written again when the session goes on, or the study is validated."""
 
     def __str__(self) -> str:
         place = [str(self.file)]
@@ -57,7 +50,7 @@ class RawRun:
     """The trials (an image a row where a trial has many): nullable types (string, Int64, Float64,
     boolean), missing values NA."""
     torn: str = ""
-    """Text after the last line end: part of a trial that a power cut tore; not in rows."""
+    """Text after the last line end, which is not in rows."""
 
 
 def task_of(path: Path, name: RunName) -> Task:
@@ -81,26 +74,6 @@ def _raw_lines(path: Path) -> list[str]:
         raise TwoalikeError(
             f"not UTF-8 text (byte {error.start})", where=path, remedy="Restore the file."
         ) from error
-
-
-def torn_line(path: Path) -> str:
-    """Text after the last line end; empty in a whole file."""
-    content = path.read_bytes()
-    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "surrogateescape")
-
-
-def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
-    """Rows at the end that belong to a trial of which a power cut tore away some rows."""
-    if not rows or not {"n_items", "stimulus"} <= set(table.names):
-        return 0
-    trial, items = table.names.index("trial_index"), table.names.index("n_items")
-    last = rows[-1]
-    count = 0
-    for row in reversed(rows):
-        if row[trial] != last[trial]:
-            break
-        count += 1
-    return 0 if last[items] == str(count) else count
 
 
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:
@@ -140,14 +113,7 @@ def parse_cells(
 def read_run(path: str | Path) -> RawRun:
     """Read one raw table.
 
-    A torn last line or trial (a power cut during the write) is passed over; resuming the session
-    shows that trial again.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, badly named, or a row or a value is not what the columns allow;
-        the message names file, row and column.
+    A torn last line, as other tools may leave it, is passed over.
     """
     path = Path(path)
     name = RunName.parse(path)
@@ -156,13 +122,7 @@ def read_run(path: str | Path) -> RawRun:
 
 
 def read_events(root: str | Path, name: RunName) -> pd.DataFrame:
-    """Read what happened within the trials of a run; a torn last line is passed over.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_run`, and if the task keeps no such table.
-    """
+    """Read what happened within the trials of a run."""
     path = name.events(Path(root))
     table = task_of(path, name).events
     if table is None:
@@ -172,7 +132,6 @@ def read_events(root: str | Path, name: RunName) -> pd.DataFrame:
 
 def _read_typed(path: Path, table: Table) -> tuple[pd.DataFrame, str]:
     cells, torn, problems = scan_rows(path, table)
-    cells = cells[: len(cells) - n_partial_rows(cells, table)]
     values, wrong = parse_cells(path, cells, table)
     for problem in [*problems, *wrong]:
         raise TwoalikeError(f"{problem}. List all problems: twoalike validate")
@@ -180,105 +139,8 @@ def _read_typed(path: Path, table: Table) -> tuple[pd.DataFrame, str]:
 
 
 def whole_rows(path: Path, table: Table) -> list[dict[str, str]]:
-    """Read the rows of a raw table as text, without an unfinished last line or trial.
-
-    Raises
-    ------
-    TwoalikeError
-        If the header is not the one that this version writes.
-    """
-    if path.is_dir():
-        raise TwoalikeError(
-            where=path, expected="a raw table", found="a folder", remedy="Restore the file."
-        )
-    first, *lines = _raw_lines(path)[:-1] or [""]
-    table = table.with_columns_of(first)
-    if first + "\n" != table.header():
-        raise TwoalikeError(
-            "its header is not this version's",
-            where=path,
-            remedy="Run: twoalike validate, and start the next `session=...`.",
-        )
-    cells = [line.split("\t") for line in lines]
-    if any(len(row) != len(table.names) for row in cells):
-        raise TwoalikeError(
-            "a row has too few or too many cells", where=path, remedy="Run: twoalike validate"
-        )
-    cells = cells[: len(cells) - n_partial_rows(cells, table)]
+    """Read the rows of a raw table as text."""
+    cells, _, problems = scan_rows(path, table)
+    for problem in problems:
+        raise TwoalikeError(str(problem), remedy="Run: twoalike validate")
     return [dict(zip(table.names, row, strict=True)) for row in cells]
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Entries of a log; lines torn by a power cut are skipped, a missing log is empty."""
-    if not path.is_file():
-        return []
-    entries = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict):
-            entries.append(entry)
-    return entries
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is."""
-
-    begun: bool = False
-    """Whether there is a raw table."""
-    n_done: int = 0
-    """Trials on the disk."""
-    time_s: float = 0.0
-    """Last run time in table, events or log; the clock of a resumed run continues from it."""
-
-
-def run_progress(root: str | Path, name: RunName) -> Progress:
-    """Read how far a run is, from the files on the disk.
-
-    Raises
-    ------
-    TwoalikeError
-        If its tables are not as the writer leaves them.
-    """
-    root = Path(root)
-    path = name.rows(root)
-    if not path.exists():
-        return Progress()
-    task, n_done, time_s = task_of(path, name), 0, 0.0
-    for number, row in enumerate(whole_rows(path, task.trials), start=1):
-        if (index := row.get("trial_index")) not in (str(n_done), str(n_done + 1)) or index == "0":
-            raise TwoalikeError(
-                f"row {number} has trial_index {index!r}, expected {n_done + 1}",
-                where=path,
-                remedy=_EDITED,
-            )
-        n_done = int(index)
-        answered = row["response_time"] != MISSING
-        taken = _seconds(path, number, row, "response_time") if answered else 0.0
-        time_s = _seconds(path, number, row, "onset") + taken
-    events = name.events(root)
-    if task.events is not None and events.exists():
-        for number, row in enumerate(whole_rows(events, task.events), start=1):
-            onset, taken = (_seconds(events, number, row, name) for name in ("onset", "duration"))
-            time_s = max(time_s, onset + taken)
-    # Pages, breaks and an interrupted trial come after the last row.
-    noted = [entry.get("time_s") for entry in read_log(name.log(root))]
-    times = [time for time in noted if isinstance(time, int | float) and 0 <= time < _LONGEST_S]
-    return Progress(True, n_done, max([time_s, *times]))
-
-
-def _seconds(path: Path, number: int, row: Mapping[str, str], column: str) -> float:
-    try:
-        if math.isfinite(value := float(row[column])):
-            return value
-    except ValueError:
-        pass  # reported below, together with infinity and NaN
-    raise TwoalikeError(
-        where=f"{path}, row {number}, column {column!r}",
-        expected="a time in seconds",
-        found=repr(row[column]),
-        remedy=_EDITED,
-    )

@@ -264,11 +264,6 @@ def register_task(task: Task) -> None:
     """Make a task known in this process, such as one written in a notebook or a test.
 
     A package names its tasks in the entry-point group :data:`ENTRY_POINTS` instead.
-
-    Raises
-    ------
-    TwoalikeError
-        If another task has the name.
     """
     if task.name in task_names() and _registered.get(task.name) is not task:
         raise TwoalikeError(f"a task {task.name!r} is registered already", remedy="Rename one.")
@@ -277,11 +272,6 @@ def register_task(task: Task) -> None:
 
 def find_task(name: str) -> Task:
     """Return a task by its name, or by its label in BIDS file names.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such task, or the package that brings it cannot be loaded.
 
     Examples
     --------

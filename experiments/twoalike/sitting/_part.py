@@ -15,15 +15,13 @@ from twoalike.record import (
     Apparatus,
     Progress,
     RunRecord,
-    answered_questions,
     open_run,
-    store_answers,
     whole_rows,
 )
 from twoalike.registry import find_task
 from twoalike.sitting._operator import OperatorState
 from twoalike.sitting._terminal import OperatorView
-from twoalike.study import TwoalikeError, counted, load_profile
+from twoalike.study import TwoalikeError, load_profile
 from twoalike.tasks import (
     Event,
     Item,
@@ -125,7 +123,6 @@ class Part:
         and whether the participant has left, be it on the last page.
         """
         prepared, progress, clock = self.prepared, self.progress, self.clock
-        given: list[tuple[str, Mapping[str, object]]] = []
         with ExitStack() as stack:
             speaker = self._open_speaker(stack)
             screen, view, apparatus = stack.enter_context(self._open_screen(shared))
@@ -137,17 +134,15 @@ class Part:
             )
             pulses = self._open_scanner(screen, stack, operator.warn)
 
-            def store(measure: str, values: Mapping[str, object]) -> None:
-                self._store_answers(measure, values)
-                given.append((measure, values))
-
+            record = stack.enter_context(self._record(apparatus, operator))
             keeper = Keeper(
-                open_record=lambda: stack.enter_context(self._record(apparatus, operator)),
-                store_answers=store,
+                record=record,
+                asked=prepared.asked,
                 consent_first=prepared.opening(progress).consent,
                 rt_source="pyglet" if clock is None else "simulated",
                 pilot=prepared.sitting.pilot,
             )
+            written = progress.n_done
             session, player = self._session(view), None
             if clock is not None:
                 player = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
@@ -157,7 +152,12 @@ class Part:
                 operator.take(item, time.monotonic())
 
             def each_frame(state: Session) -> None:
+                nonlocal written
                 operator.tick(time.monotonic())
+                at_break = state.activity is not None and state.activity.name == "break"
+                if at_break and record.n_done > written:
+                    written = record.n_done
+                    record.write_views()
                 if speaker is not None:
                     activity = state.activity
                     heard = activity.sounding if isinstance(activity, Sounding) else None
@@ -166,12 +166,8 @@ class Part:
                     player.act(state)
 
             reason = run_session(session, screen, keep, each_frame, marks, pulses)
-            if keeper.record is not None:
-                self._put_answers_back(given, operator)
-                reason = keeper.record.end(reason)
-                self._check_in_place(keeper.record, reason)
-            n_done = progress.n_done if keeper.record is None else keeper.record.n_done
-        return outcome_of(prepared, n_done, reason), session.left
+            record.end(reason)
+        return outcome_of(prepared, record.n_done, reason), session.left
 
     def _check_window(self, view: View, ahead: "Sequence[Part]") -> None:
         """Check that texts and images fit the window, also those of the parts ``ahead``."""
@@ -308,40 +304,3 @@ class Part:
         prepared, sitting = self.prepared, self.prepared.sitting
         where = (sitting.root, sitting.study, prepared.plan)
         return open_run(*where, apparatus, prepared.instructions, prepared.inputs, operator.warn)
-
-    def _store_answers(self, measure: str, values: Mapping[str, object]) -> None:
-        sitting, asked = self.prepared.sitting, self.prepared.asked(measure, values)
-        store_answers(
-            sitting.root,
-            sitting.study,
-            self.prepared.plan.name,
-            simulated=sitting.observer is not None,
-            measure=measure,
-            answers={asked[name]: answer for name, answer in values.items()},
-        )
-
-    def _put_answers_back(
-        self, given: list[tuple[str, Mapping[str, object]]], operator: OperatorView
-    ) -> None:
-        """Store the answers of this session again if another program removed them meanwhile."""
-        root, name = self.prepared.sitting.root, self.prepared.plan.name
-        stored = answered_questions(root, name)
-        for measure, values in given:
-            if not stored.issuperset(values):
-                self._store_answers(measure, values)
-                operator.warn(
-                    f"{name.answers(root)}: was moved, deleted or replaced by another program. "
-                    f"The answers ({measure}) were stored again."
-                )
-
-    def _check_in_place(self, record: RunRecord, reason: str) -> None:
-        """Refuse to call a session completed if its table is not at its path."""
-        home = self.prepared.plan.name.rows(self.prepared.sitting.root)
-        if record.path != home:
-            raise TwoalikeError(
-                f"differs from what this session wrote ({reason}). All of it, "
-                f"{counted(record.n_done, 'trial')}, is in {record.path}",
-                where=home,
-                remedy=f"Compare the two, keep the right one as {home.name}, move the other out "
-                "of the study, then give `resume=True`.",
-            )

@@ -50,11 +50,6 @@ def simulate(
     Returns
     -------
     How each sitting ended; an interrupted one is the last.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`sit`, or if there are not as many observers as participants.
     """
     codes = (
         [str(n) for n in range(1, participants + 1)]

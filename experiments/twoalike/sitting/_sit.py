@@ -18,13 +18,13 @@ from twoalike.record import (
     hold_participant,
     in_group,
     read_manifest,
-    recover_run,
     require_sound,
     run_progress,
+    write_left_out,
 )
 from twoalike.sitting._part import How, Outcome, Part, outcome_of
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError, check_seed, readable_by
+from twoalike.study import Study, TwoalikeError, check_seed
 from twoalike.tasks import Prepared, Sitting, check_parts, check_sitting, prepare_parts
 
 if TYPE_CHECKING:
@@ -110,11 +110,6 @@ def sit(
     -------
     How the sitting ended; of several parts, how the last one did that was run, with those before
     it in ``earlier``.
-
-    Raises
-    ------
-    TwoalikeError
-        If anything is missing or contradicts, before a window opens or a file is written.
     """
     person = simulate is False
     if person and not window:
@@ -151,6 +146,8 @@ def sit(
         show=show,
     )
     with hold_participant(opened, sitting.root, participant):
+        for line in write_left_out(sitting.root, participant):
+            show(line)
         with in_group(
             *(opened, sitting.root, participant),
             simulated=not person,
@@ -184,8 +181,6 @@ def _ready(prepared: Sequence[Prepared], how: How) -> "list[Part | Outcome]":
         name, root = one.plan.name, one.sitting.root
         if one in over:
             parts.append(outcome_of(one, run_progress(root, name).n_done, "completed"))
-        elif how.resume and (completed := _recover(one, how.show)) is not None:
-            parts.append(completed)
         else:
             progress = check_run(root, one.plan, resume=how.resume, earlier_elsewhere=how.elsewhere)
             sounds = one.sound_lengths()
@@ -265,17 +260,3 @@ def _observer(
         else hierarchical_embedding(stimuli, rng)
     )
     return SimulatedObserver(stimuli.ids, embedding, lapse=_DEFAULT_LAPSE)
-
-
-def _recover(prepared: Prepared, show: Callable[[str], None]) -> Outcome | None:
-    """Restore rescued files; return the outcome if that completes the session."""
-    root, name = prepared.sitting.root, prepared.plan.name
-    with readable_by(prepared.sitting.study.config.data.access):
-        line = recover_run(root, name)
-    if line is None:
-        return None
-    show(line)
-    reason = read_manifest(name.manifest(root))["end_reason"]
-    if reason != "completed":
-        return None
-    return outcome_of(prepared, run_progress(root, name).n_done, reason)

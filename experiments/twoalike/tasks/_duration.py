@@ -170,11 +170,6 @@ def session_duration(
         Number of the session: consent and form are in the first one only.
     simulated
         Simulation of arrangement trials that are chosen during the session, if there is one.
-
-    Raises
-    ------
-    TwoalikeError
-        If the protocol cannot be used, or the task gives no times.
     """
     found = find_task(task)
     if found.times is None:

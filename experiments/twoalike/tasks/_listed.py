@@ -91,13 +91,7 @@ class MoreTrials[T: InBlock](Protocol):
         """Begin to choose the next block; all trials so far are on the disk."""
 
     def ready(self) -> bool:
-        """Whether the next block is there.
-
-        Raises
-        ------
-        TwoalikeError
-            If it could not be made.
-        """
+        """Whether the next block is there."""
 
     def take(self) -> tuple[Sequence[T], Item]:
         """Give the next block, and the item that records it."""
@@ -309,11 +303,6 @@ def prepare_listed[P: PreparedTrials[Any]](
         Trial list to use instead of the study's.
     more
         Where later blocks come from, in a session that adapts.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
     """
     protocol, stimuli, table = load_listed(sitting, find_task(task).protocol, table)
     return prepared_trials(made, sitting, protocol, stimuli, table, more)

@@ -88,13 +88,7 @@ class Sitting:
 
 
 def check_sitting(sitting: Sitting) -> Sitting:
-    """Check participant and session.
-
-    Raises
-    ------
-    TwoalikeError
-        If the code is no code, or the session no session.
-    """
+    """Check participant and session."""
     participant_label(sitting.participant)
     if sitting.session < 1:
         raise TwoalikeError(f"`session={sitting.session}`: sessions count from 1.")
@@ -190,13 +184,7 @@ class Prepared(ABC):
         return False
 
     def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
-        """Durations of a timed presentation in whole frames of a screen; none without one.
-
-        Raises
-        ------
-        TwoalikeError
-            If the refresh rate is not known, or a duration is below one frame.
-        """
+        """Durations of a timed presentation in whole frames of a screen; none without one."""
         return {}
 
     @property
@@ -243,25 +231,13 @@ class Prepared(ABC):
         return self.plan.stimuli
 
     def image_size(self, view: View) -> int:
-        """Side of the square that images are fitted into.
-
-        Raises
-        ------
-        TwoalikeError
-            If they do not fit.
-        """
+        """Side of the square that images are fitted into."""
         if not isinstance(self.protocol, ImagesProtocol):
             raise NotImplementedError(f"{type(self).__name__} shows no rows: define image_size")
         return lay_out(self.protocol, view).image
 
     def sound_lengths(self) -> dict[str, float]:
-        """Durations of the sounds of the session in s, by object id; none where it has no sounds.
-
-        Raises
-        ------
-        TwoalikeError
-            If the task plays none, or the protocol does not let people hear them.
-        """
+        """Durations of the sounds of the session in s, by object id."""
         shown, study = set(self.plan.stimuli), self.sitting.study
         lengths = self.stimuli.sound_lengths()
         lengths = {name: length for name, length in lengths.items() if name in shown}
@@ -306,13 +282,7 @@ class Prepared(ABC):
         )
 
     def check_consent(self, progress: Progress) -> None:
-        """Check that a person is not asked to agree to the text that only holds the place.
-
-        Raises
-        ------
-        TwoalikeError
-            If the protocol still has the text that comes with twoalike, or none.
-        """
+        """Check that a person is not asked to agree to the text that only holds the place."""
         sitting, shown = self.sitting, " ".join(self.protocol.texts.consent.split())
         if sitting.observer is not None or sitting.pilot or not self.opening(progress).consent:
             return
@@ -432,13 +402,7 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
 def check_objects(
     sitting: Sitting, protocol: Protocol, stimuli: StimulusSet, shown: Iterable[str]
 ) -> None:
-    """Check that the observer knows what is shown, and the stimulus set what pages show.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming one that is not known.
-    """
+    """Check that the observer knows what is shown, and the stimulus set what pages show."""
     known = set(stimuli.ids)
     for page in protocol.pages.images:
         for name in page:
@@ -465,13 +429,7 @@ def session_inputs(study: Study, task: str) -> dict[str, Path]:
 
 
 def prepare_session(task: str, sitting: Sitting) -> Prepared:
-    """Read and check everything that a session of a task needs.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
+    """Read and check everything that a session of a task needs."""
     prepared = find_task(task).prepare(sitting)
     assert isinstance(prepared, Prepared)
     return prepared

@@ -164,11 +164,6 @@ def frame_counts(
     preview
         Whether durations below one frame are shown for one frame.
 
-    Raises
-    ------
-    TwoalikeError
-        If the refresh rate is not known, or a duration is below one frame.
-
     Examples
     --------
     >>> frames = frame_counts(PresentationTiming(presentation_ms=100), 60.0)

@@ -35,11 +35,6 @@ def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
     The instruction of a condition comes behind the task's.
 
     A task whose protocol has no key in study.toml needs no file: its defaults hold without one.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is missing or invalid.
     """
     task = _task(model)
     path, over = study.protocol_of(task.label), [*study.protocols_over(task.label).values()]
@@ -60,13 +55,7 @@ def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
 
 
 def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
-    """Read the protocol of a task; the default one in a study that has no protocols at all.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`load_protocol`.
-    """
+    """Read the protocol of a task; the default one in a study that has no protocols at all."""
     task = _task(model)
     own, folder = study.protocols_over(task.label), study.protocol_of(task.label).parent
     if not own and _at_default(study, task) and not folder.is_dir():
@@ -175,13 +164,7 @@ def _at_default(study: Study, task: Task) -> bool:
 
 
 def study_tasks(study: Study) -> tuple[str, ...]:
-    """Names of the tasks whose protocols are in the study; of all tasks where it has none.
-
-    Raises
-    ------
-    TwoalikeError
-        If a task of another package cannot be loaded.
-    """
+    """Names of the tasks whose protocols are in the study; of all tasks where it has none."""
     with_file = [
         name for name in task_names() if study.protocol_of(find_task(name).label).is_file()
     ]
@@ -414,11 +397,6 @@ def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str
     Returns
     -------
     Warnings, one line each, also of colours that differ too little.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the first text that does not fit, but for a preview.
     """
     faults = check_texts(prepared.protocol, view)
     where = protocol_place(prepared.sitting.study, prepared.plan.name.task)

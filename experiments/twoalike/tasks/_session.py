@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol, runtime_checkable
 
-from twoalike.record import RunRecord
+from twoalike.record import AskedQuestion, RunRecord
 from twoalike.tasks._activity import (
     ANSWERED,
     Activity,
@@ -405,52 +405,46 @@ class Keeper:
 
     Parameters
     ----------
-    open_record
-        Opens the run; called once, at the first item that belongs into it.
-    store_answers
-        Stores answers outside the trials, by measure.
+    record
+        The run, which starts with the first item that belongs into it.
+    asked
+        ``(measure, values)``: the questions that answers are to, by id.
     consent_first
         Whether the run must wait for consent.
     """
 
-    open_record: Callable[[], RunRecord]
-    store_answers: Callable[[str, Mapping[str, object]], None]
+    record: RunRecord
+    asked: Callable[[str, Mapping[str, object]], Mapping[str, AskedQuestion]]
     consent_first: bool
     rt_source: str
     pilot: bool
-    record: RunRecord | None = None
     _held: list[Item] = field(default_factory=list)
 
     def __call__(self, item: Item) -> None:
         """Keep ``item``, or hold it until consent is given."""
         if isinstance(item, QuestionAnswers):
-            self.store_answers(item.measure, item.values)
+            questions = self.asked(item.measure, item.values)
+            answers = {questions[name]: value for name, value in item.values.items()}
+            self.record.answers(item.measure, answers)
             if item.measure == "consent" and item.values["consent"]:
-                self._open()
-            return
-        if self.record is None and self.consent_first:
+                self.record.start()
+                held, self._held = self._held, []
+                for one in held:
+                    self._store(one)
+        elif self.consent_first and not self.record.started:
             self._held.append(item)
-            return
-        self._store(item)
-
-    def _open(self) -> RunRecord:
-        if self.record is None:
-            self.record = self.open_record()
-            held, self._held = self._held, []
-            for item in held:
-                self._store(item)
-        return self.record
+        else:
+            self._store(item)
 
     def _store(self, item: Item) -> None:
-        record = self._open()
         match item:
             case Note():
-                record.note(item.event, item.time, **item.detail)
+                self.record.note(item.event, item.time, **item.detail)
             case EventRow():
-                record.event(item.values)
+                self.record.event(item.values)
             case MoreShown():
-                record.extend(item.table)
+                self.record.extend(item.table)
             case QuestionAnswers():
                 raise AssertionError("answers do not belong into the run")
             case _:
-                record.append(item.rows(rt_source=self.rt_source, pilot=self.pilot))
+                self.record.append(item.rows(rt_source=self.rt_source, pilot=self.pilot))

@@ -27,11 +27,6 @@ def prepare_parts(sitting: Sitting, task: str | None = None) -> list[Prepared]:
     task
         Name of the only task; None: the tasks of the sitting, or the only task of the study, or
         odd-one-out.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
     """
     study, prepared = sitting.study, list[Prepared]()
     stimuli: StimulusSet | None = None

@@ -13,11 +13,6 @@ from twoalike.tasks.odd_one_out import Choosing, given_masks
 def frames_line(protocol: Protocol, profile: ScreenProfile) -> str:
     """Say how a protocol's durations are converted to frames; empty where nothing is timed.
 
-    Raises
-    ------
-    TwoalikeError
-        If a duration is below one frame of this screen.
-
     Examples
     --------
     >>> from twoalike.tasks import OddOneOut

@@ -8,6 +8,7 @@ from twoalike.design import check_categories, refused_tasks
 from twoalike.exchange import check_private
 from twoalike.record import (
     RawProblem,
+    begun_runs,
     check_bids,
     check_dataset,
     exposed_data,
@@ -126,16 +127,11 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
     ----------
     study
         The study, or its folder.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no study, or its list of stimuli cannot be read.
     """
     opened = study if isinstance(study, Study) else Study.load(study)
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     faults, remarks = _check_settings(opened, stimuli)
-    roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
+    roots = [root for root in (opened.raw, opened.pilot) if begun_runs(root) or missing_files(root)]
     to_come = [
         task
         for task in study_tasks(opened)
@@ -231,7 +227,7 @@ def _silent_tasks(study: Study) -> list[str]:
 
 
 def _check_data(study: Study, root: Path, hashes: Mapping[str, str]) -> DataCheck:
-    checked = check_dataset(root, hashes, pilot=root == study.pilot)
+    checked = check_dataset(root, hashes, pilot=root == study.pilot, study=study)
     # The BIDS validator stops at such a file, and the search for private data cannot read it.
     unreadable = unreadable_texts(root)
     with progress() as bar:

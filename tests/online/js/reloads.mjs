@@ -1,7 +1,7 @@
 // Plays whole sessions whose page is loaded anew on the way; for tests/online/test_reloads.py.
-// From standard input: {folder, seats: [{code, reloads}], earlier}. A reload comes after so many
-// groups of items since the page was opened; `earlier` orders records as pages once did. Writes
-// for each seat its records, and whether it came to the last reload.
+// From standard input: {folder, seats: [{code, reloads}]}. A reload comes after so many groups of
+// items since the page was opened. Writes for each seat its records, and whether it came to the
+// last reload.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ const { layOutArena } = await load("arena.js");
 const { Arrangement } = await load("arrangement.js");
 const { Arranging } = await load("arranging.js");
 const { Course } = await load("course.js");
-const { Keeper, latest } = await load("keeper.js");
+const { Keeper } = await load("keeper.js");
 const { CountdownPlugin, PagePlugin, QuestionPlugin } = await load("pages.js");
 const { OddOneOutPlugin } = await load("plugin-odd-one-out.js");
 const { whereToGoOn } = await load("visit.js");
@@ -30,28 +30,6 @@ const DEVICE = {
   ...{ window_px: [1280, 1024], pixel_ratio: 1, refresh_hz: 60, fullscreen: true, touch: false },
   ...{ px_per_cm: null, distance_cm: null },
 };
-
-/** The order and the times of pages before a draft came before the segment of a reload. */
-class EarlierKeeper extends Keeper {
-  open() {
-    this.segment = { kind: "segment", time: this.time, device: this.device() };
-    return this.time;
-  }
-
-  get time() {
-    return Math.max(this.progress.time, latest(this.items.filter(({ kind }) => kind !== "event")));
-  }
-
-  get places() {
-    return [];
-  }
-
-  async commit(...how) {
-    if (this.segment) this.items.unshift(this.segment);
-    this.segment = null;
-    await super.commit(...how);
-  }
-}
 
 /** Items of a show as they arise: those that come at once are a group. */
 function* groups({ kind, clock, ...show }) {
@@ -95,12 +73,12 @@ function* arrange({ trial, protocol }, begun) {
   if (machine.timeLimit !== null) yield machine.handle({ kind: "tick", time: machine.timeLimit });
 }
 
-async function play({ person, study, earlier, reloads }) {
+async function play({ person, study, reloads }) {
   const storage = new MemoryStorage();
   const [records, given] = [[], []];
   for (const budget of [...reloads, Infinity]) {
     const where = whereToGoOn(await storage.load(), { acknowledged: 0, resume: null });
-    const keeper = new (earlier ? EarlierKeeper : Keeper)({
+    const keeper = new Keeper({
       storage,
       queue: { add: (fresh) => records.push(...fresh) },
       head: { session: `s-${person.participant}`, protocol: study.hash },
@@ -140,11 +118,11 @@ async function openUntil(shows, keeper, budget, given) {
   }
 }
 
-const { folder, seats, earlier } = JSON.parse(readFileSync(0, "utf8"));
+const { folder, seats } = JSON.parse(readFileSync(0, "utf8"));
 const read = (...path) => JSON.parse(readFileSync(join(folder, ...path), "utf8"));
 const study = read("session.json");
 const found = [];
 for (const { code, reloads } of seats) {
-  found.push(await play({ person: read("people", `${code}.json`), study, earlier, reloads }));
+  found.push(await play({ person: read("people", `${code}.json`), study, reloads }));
 }
 process.stdout.write(JSON.stringify(found));

@@ -43,13 +43,7 @@ class PreparedMany(PreparedTriplets):
     hands_of = ManyHands
 
     def image_size(self, view: View) -> int:
-        """Side of the square that images are fitted into; in the trial with the most of them.
-
-        Raises
-        ------
-        TwoalikeError
-            If they do not fit.
-        """
+        """Side of the square that images are fitted into; in the trial with the most of them."""
         return self.layout(view, max(len(trial.stimuli) for trial in self.trials)).image
 
     def kind_of(self, trial: Trial) -> type[TripletActivity]:

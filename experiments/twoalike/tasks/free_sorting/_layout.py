@@ -172,11 +172,6 @@ def _item_size(protocol: FreeSorting, tray: Box, cell: Box, text: int, n: int, h
 def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> SortingLayout:
     """Geometry of a window of ``size`` pixels for a trial of ``n`` images.
 
-    Raises
-    ------
-    TwoalikeError
-        If images, piles or texts do not fit, naming the settings to change.
-
     Examples
     --------
     >>> layout = lay_out_sorting(FreeSorting(), (1280, 1024), 24)

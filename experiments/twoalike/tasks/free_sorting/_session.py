@@ -195,13 +195,7 @@ def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def prepare_sortings(sitting: Sitting) -> PreparedSortings:
-    """Read and check protocol, stimuli and trial list of a session.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
+    """Read and check protocol, stimuli and trial list of a session."""
     protocol, stimuli, table = load_listed(sitting, FreeSorting)
     if sitting.pilot:
         table = _pilot_part(table)

@@ -53,13 +53,7 @@ class ArrangementPlan(Plan):
 def plan_arrangement(
     arranger: SimulatedArranger, trial: ArrangementTrial, rng: np.random.Generator
 ) -> ArrangementPlan:
-    """Draw what an observer will do in a trial: every image once, in random order.
-
-    Raises
-    ------
-    TwoalikeError
-        If the observer does not know an object.
-    """
+    """Draw what an observer will do in a trial: every image once, in random order."""
     positions = arranger.arrange(trial.items, rng)
     placements = []
     for item in rng.permutation(len(trial.items)):

@@ -173,11 +173,6 @@ class ArenaLayout(_Ground):
             Number of images.
         rotation
             In degrees; all the way round is the same as none.
-
-        Raises
-        ------
-        ValueError
-            If there are not so many.
         """
         seats: list[Seat] = []
         for radius, length, most in self.rings(self.item):
@@ -254,11 +249,6 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
     ----------
     n
         At least 1; the size of the images follows from it.
-
-    Raises
-    ------
-    TwoalikeError
-        If circle, texts or images do not fit, naming the settings to change.
 
     Examples
     --------

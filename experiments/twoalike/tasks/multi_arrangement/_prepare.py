@@ -240,13 +240,7 @@ def _config(sitting: Sitting) -> ArrangementConfig:
 
 
 def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
-    """Read and check protocol, stimuli, fixed trials and earlier sessions.
-
-    Raises
-    ------
-    TwoalikeError
-        If something is missing, damaged or does not fit.
-    """
+    """Read and check protocol, stimuli, fixed trials and earlier sessions."""
     protocol, stimuli, table = load_listed(sitting, MultiArrangement)
     study, config = sitting.study, _config(sitting)
     ids = shown_objects(stimuli, config)

@@ -60,11 +60,6 @@ class TripletActivity:
         Presses ignored because they came too early.
     answer
         The choice; None before it, and if the time limit passed.
-
-    Raises
-    ------
-    TwoalikeError
-        If images cannot be timed on this screen.
     """
 
     name = "trial"

@@ -95,12 +95,6 @@ class RatingLayout:
 def lay_out_rating(protocol: PairRating, view: View) -> RatingLayout:
     """Geometry of a window.
 
-    Raises
-    ------
-    TwoalikeError
-        If two images of a fixed size and the scale do not fit, naming the settings to change, or
-        sizes are in degrees and the screen was not measured.
-
     Examples
     --------
     >>> lay_out_rating(PairRating(), View((1280, 1024))).image

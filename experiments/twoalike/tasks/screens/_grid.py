@@ -153,12 +153,6 @@ def _largest(protocol: GridProtocol, n: int, room: tuple[int, int], text: int) -
 def lay_out_grid(protocol: GridProtocol, view: View, n: int) -> GridLayout:
     """Geometry of a window with ``n`` images, 3 to 6.
 
-    Raises
-    ------
-    TwoalikeError
-        If so many images of a fixed size do not fit, naming the settings to change, or sizes are
-        in degrees and the screen was not measured.
-
     Examples
     --------
     >>> from twoalike.tasks import OddOneOfMany

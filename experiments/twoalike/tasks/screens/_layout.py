@@ -42,13 +42,7 @@ class View:
     smaller, angles as on a usual screen where it was not measured."""
 
     def pixels(self, degrees: float) -> float:
-        """Pixels of a visual angle.
-
-        Raises
-        ------
-        TwoalikeError
-            If the screen was never measured, but for a preview.
-        """
+        """Pixels of a visual angle."""
         width = self.full_width_px or self.size[0]
         if self.preview and not self.profile.measured:
             return usual_screen(self.size).pixels(degrees, self.size[0])

@@ -182,12 +182,6 @@ def _largest_side(images: Images, size: tuple[int, int], text: int, gap: int) ->
 def lay_out(protocol: ImagesProtocol, view: View) -> Layout:
     """Geometry of a window.
 
-    Raises
-    ------
-    TwoalikeError
-        If three images of a fixed size do not fit, naming the settings to change, or sizes are
-        in degrees and the screen was not measured.
-
     Examples
     --------
     >>> from twoalike.tasks import OddOneOut
