@@ -1,6 +1,7 @@
 """The layout that makes three source roots one package."""
 
 import ast
+import graphlib
 import re
 import shutil
 import subprocess
@@ -144,6 +145,28 @@ def test_the_house_is_no_larger_than_it_must_be() -> None:
 
 def test_no_function_is_long() -> None:
     assert long_functions() == []
+
+
+def importers() -> dict[str, set[str]]:
+    """Modules of the house that each module imports, at its top or inside functions."""
+    names = {
+        ".".join(("twoalike", *path.with_suffix("").parts)).removesuffix(".__init__"): text
+        for path, text in _modules().items()
+    }
+    imported: dict[str, set[str]] = {name: set() for name in names}
+    for name, text in names.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                whole = [f"{node.module}.{each.name}" for each in node.names]
+                imported[name] |= {one if one in names else node.module for one in whole}
+    return {name: found & names.keys() for name, found in imported.items()}
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    try:
+        graphlib.TopologicalSorter(importers()).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle: {' imports '.join(error.args[1][::-1])}")
 
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")

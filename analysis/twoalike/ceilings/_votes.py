@@ -73,7 +73,7 @@ class Votes:
     @property
     def options(self) -> int:
         """Number of answers."""
-        return self.counts.shape[1]
+        return int(self.counts.shape[1])
 
 
 def votes_of(judged: Judgments) -> Votes:

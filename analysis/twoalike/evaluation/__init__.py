@@ -53,7 +53,6 @@ from twoalike.evaluation._estimates import Share as Share
 from twoalike.evaluation._estimates import ShareEstimate as ShareEstimate
 from twoalike.evaluation._estimates import Span as Span
 from twoalike.evaluation._estimates import attempt as attempt
-from twoalike.evaluation._estimates import estimate_row as estimate_row
 from twoalike.evaluation._estimates import quantity_of as quantity_of
 from twoalike.evaluation._estimates import wilson_interval as wilson_interval
 from twoalike.evaluation._judgments import Judgments as Judgments

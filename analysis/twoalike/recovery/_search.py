@@ -87,7 +87,7 @@ class LearningCurve:
         """Judgments at which each sample meets the target; of two worlds some are beyond reach."""
         _, b, s, _ = self.samples.T
         n = np.exp(np.minimum((log_scale - np.log(target)) / b, _LARGEST_LOG)) - s
-        return np.maximum(n, 0.0)
+        return np.asarray(np.maximum(n, 0.0))
 
     def band(self, judgments: Floats, assurance: float) -> tuple[Floats, Floats]:
         """Heights below which studies to come are with 1 - ``assurance`` and with ``assurance``.

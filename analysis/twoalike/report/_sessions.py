@@ -253,8 +253,8 @@ def _choices(
         )
     reasons = [f"{who(of)}: {of.excluded}" for of in sessions if of.excluded]
     caption = "Response times are of main and repeat trials; practice is counted in trials only."
-    place = (anchor, title, _GUESSES.format(again, chance))
-    return _section(inputs, place, f"{caption} {_DECLARED}", lines, reasons)
+    heading = (anchor, title, _GUESSES.format(again, chance))
+    return _section(inputs, heading, f"{caption} {_DECLARED}", lines, reasons)
 
 
 def triplet_section(inputs: "Inputs") -> Section | None:

@@ -156,7 +156,7 @@ def _class_means(scores: Floats, codes: Integers, classes: int = 0) -> Floats:
     """Mean of the scores in each class, NaN of one without any."""
     n = np.bincount(codes, minlength=classes)
     total = np.bincount(codes, weights=scores, minlength=classes)
-    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 @dataclass(frozen=True)

@@ -268,7 +268,7 @@ def choice_draws(
             items = [x[trials[:, place]] for place in range(question.items)]
             pairs = [similarity(items[a], items[b]) for a, b in question.pairs.tolist()]
             if question == TRIPLET:
-                logs = np.stack(log_choice(tuple(pairs), np.float32(1.0), rate), axis=1)  # type: ignore[arg-type]
+                logs = np.stack(log_choice(tuple(pairs), np.float32(1.0), rate), axis=1)
             else:
                 logs = log_set_choice(np.stack(pairs, axis=1), question, np.float32(1.0), rate)
             result[at] = np.exp(logs)

@@ -229,10 +229,10 @@ def _of_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> dict[str, float]:
         return {}
     a, b = CHECKS
     found = {}
-    for who, own in pd.concat(rows).groupby("who"):
-        right = int(own["right"].sum())
-        careful = betaln(a + right, b + len(own) - right) - betaln(a, b)
-        found[str(who)] = float(own["guessed"].sum() - careful)
+    for person, own in pd.concat(rows).groupby("who"):
+        n_right = int(own["right"].sum())
+        careful = betaln(a + n_right, b + len(own) - n_right) - betaln(a, b)
+        found[str(person)] = float(own["guessed"].sum() - careful)
     return found
 
 
@@ -277,7 +277,7 @@ def careless_reasons(
     posterior: Posterior, tables: Mapping[Any, JudgmentTable | None], limit: float
 ) -> dict[str, str]:
     """Whom the rule leaves out, with reasons."""
-    given = {kind: one for kind, one in tables.items() if kind != "dissimilarities"}
+    given: Any = {kind: one for kind, one in tables.items() if kind != "dissimilarities"}
     found = careless_table(posterior, **given)
     judged = found[found.filter(like="evidence_").notna().any(axis=1)]
     out = judged[judged["p_careless"] >= limit]

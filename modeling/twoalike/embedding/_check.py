@@ -291,7 +291,7 @@ def _needs(kind: JudgmentKind) -> str:
 
 def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:
     """Kinds of judgments of the fit; choices also where the file does not tell."""
-    known = posterior.tree.children.get("constant_data", {})
+    known: Any = posterior.tree.children.get("constant_data", {})
     told = "constant_data" not in posterior.tree.children or "judgments" in known
     return [k for k in KINDS if (told if k == "choices" else labels_of(posterior, KINDS[k].axis))]
 

@@ -63,9 +63,11 @@ class ChoiceGroup(Group):
 
     def take(self, rows: Any) -> "ChoiceGroup":
         """Take some of the choices: a slice, a mask or positions."""
-        parts = (self.shown, self.answer, self.judge, self.rows)
+        shown, answer, judge, places = (
+            part[rows] for part in (self.shown, self.answer, self.judge, self.rows)
+        )
         times = None if self.times is None else self.times[rows]
-        return ChoiceGroup(self.question, *(part[rows] for part in parts), times)
+        return ChoiceGroup(self.question, shown, answer, judge, places, times)
 
     def whole(self, m: int, n: int | None = None) -> bool:
         """Whether similarities of all m objects cost less than those of the pairs in n choices."""

@@ -53,10 +53,10 @@ class Draw:
 
     def pairs(self, items: Integers, judge: Integers, question: Question) -> tuple[Any, ...]:
         """Similarities of the question's pairs in sets of items, (n, k), to judges: (n,) each."""
-        known = {"matrix": self.matrix}
         if self.roots is not None:
-            known = {"roots": self.roots[judge]}
-        return self.kernel.pairs(self.embedding, items, question.pairs, **known)
+            roots = self.roots[judge]
+            return self.kernel.pairs(self.embedding, items, question.pairs, roots=roots)
+        return self.kernel.pairs(self.embedding, items, question.pairs, matrix=self.matrix)
 
 
 def thinned(chains: int, draws: int, most: int) -> Integers:

@@ -274,8 +274,6 @@ def predict_choices(
         predicted = answers.mean(axis=0, dtype=np.float64)
     order = np.argsort(some.rows)
     items = np.concatenate([group.shown for group in some.groups])
-    columns = (part[order] for part in (some.rows, items, some.judge, chosen))
-    unknown = judged.left_out
-    return PredictedChoices(
-        *columns, unknown, predicted[order], left_out, k_high, known - len(judged)
-    )
+    rows, shown, judge, answer = (part[order] for part in (some.rows, items, some.judge, chosen))
+    more = predicted[order], left_out, k_high, known - len(judged)
+    return PredictedChoices(rows, shown, judge, answer, judged.left_out, *more)

@@ -298,14 +298,16 @@ def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any
     def look(q: Any, key: Any, groups: Any) -> Any:
         def one(k: Any) -> Any:
             found = density.quantities(*family.values(q, family.noise(q, k)))
-            known = [found[place[name]] for name in ("embedding", "temperature", "lapse")]
-            weight = found[place["log_weight"]] if form.weights else None
+            x, temperature, lapse = (
+                found[place[name]] for name in ("embedding", "temperature", "lapse")
+            )
+            known = {"log_weight": found[place["log_weight"]] if form.weights else None}
             return jnp.concatenate(
                 [
                     choice_log_likelihood(
-                        *known, (items, judge), of.question, kernel, jnp, log_weight=weight
+                        x, temperature, lapse, batch, of.question, kernel, jnp, **known
                     )
-                    for of, (items, judge) in zip(choices.groups, groups, strict=True)
+                    for of, batch in zip(choices.groups, groups, strict=True)
                 ]
             )
 

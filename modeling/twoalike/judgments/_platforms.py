@@ -84,8 +84,10 @@ def import_salmon(
     and right, item 2 is the winner.
     """
     target = check_new_table(out, overwrite)
-    known = (Path(path), objects, "s", catch_label, catch_objects, skip_bad, target)
-    return _import_platform("Salmon", _SALMON, *known, missing_time=-1)
+    catches = catch_label, catch_objects
+    return _import_platform(
+        "Salmon", _SALMON, Path(path), objects, "s", *catches, skip_bad, target, missing_time=-1
+    )
 
 
 def import_next(

@@ -410,7 +410,8 @@ def _ratings(reader: _Reader, session: RawSession) -> pd.DataFrame:
         "scale_points": pd.to_numeric(rows["scale_points"]),
         "correct": _verdicts(session.text)[rows.index],
     }
-    return reader.about(session, rows, columns)
+    table: pd.DataFrame = reader.about(session, rows, columns)
+    return table
 
 
 def read_raw_sortings(
@@ -431,7 +432,8 @@ def _sortings(reader: _Reader, session: RawSession) -> pd.DataFrame:
     reader.counts["n_without_choice"] += int((whole & ~kept).sum())
     rows = session.rows[kept]
     columns = {"item": rows["stimulus"], "pile": rows["pile"], "pile_name": rows["pile_name"]}
-    return reader.about(session, rows, columns)
+    table: pd.DataFrame = reader.about(session, rows, columns)
+    return table
 
 
 def read_raw_arrangements(
@@ -468,7 +470,8 @@ def _arrangements(reader: _Reader, session: RawSession) -> pd.DataFrame:
         "seat_angle": _numbers("seat_angle", session.text)[rows.index],
         "moves": _numbers("n_moves", session.text)[rows.index],
     }
-    return reader.about(session, rows, columns)
+    table: pd.DataFrame = reader.about(session, rows, columns)
+    return table
 
 
 def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
