@@ -170,7 +170,7 @@ def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -
     trials, table = result.analysis.trials, result.table()
     asked = [number for number, size in enumerate(table["people"]) if size == people]
     title = f"Simulated studies, {trials} trials a person"
-    show_table(title, list(table), table.itertuples(index=False), bold=asked)
+    show_table(title, list(map(str, table)), table.itertuples(index=False), bold=asked)
     console = wide_console()
     size, _, rest = result.answer().partition(" (")
     for line in (columns, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):

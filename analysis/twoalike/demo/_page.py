@@ -196,7 +196,7 @@ class Result:
         """First showings: items, places of the odd one called and expected, level that decides."""
         odd, level = tree_odd(self.categories, self.triplets)
         columns = {"items": [*self.triplets], "odd": self.chosen, "expected": odd, "level": level}
-        return pd.DataFrame(columns).drop(index=self._again[0])
+        return pd.DataFrame(columns).drop(index=self._again[0].tolist())
 
     @property
     def tree(self) -> dict[str, Share]:
@@ -469,6 +469,7 @@ def _tree(result: Result) -> Section:
 
 def _own_way(result: Result) -> Section:
     rows = []
+    trial: Any
     for trial in result.own_way.itertuples():
         names = [result.ids[item] for item in trial.items]
         kept = _listed([name for place, name in enumerate(names) if place != trial.odd])
