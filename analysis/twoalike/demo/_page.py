@@ -196,8 +196,7 @@ class Result:
         """First showings: items, places of the odd one called and expected, level that decides."""
         odd, level = tree_odd(self.categories, self.triplets)
         columns = {"items": [*self.triplets], "odd": self.chosen, "expected": odd, "level": level}
-        kept = np.setdiff1d(np.arange(len(odd)), self._again[0])
-        return pd.DataFrame(columns).iloc[kept]
+        return pd.DataFrame(columns).drop(index=self._again[0].tolist())
 
     @property
     def tree(self) -> dict[str, Share]:
@@ -470,13 +469,12 @@ def _tree(result: Result) -> Section:
 
 def _own_way(result: Result) -> Section:
     rows = []
-    for trial in result.own_way.to_dict("records"):
-        names = [result.ids[item] for item in trial["items"]]
-        kept = _listed([name for place, name in enumerate(names) if place != trial["odd"]])
-        note = f"and not {_plain(names[trial['expected']])}; kept: {kept}"
-        rows.append(
-            Row(f"Odd: {_plain(names[trial['odd']])}", note, _tiles(result, trial["items"]))
-        )
+    trial: Any
+    for trial in result.own_way.itertuples():
+        names = [result.ids[item] for item in trial.items]
+        kept = _listed([name for place, name in enumerate(names) if place != trial.odd])
+        note = f"and not {_plain(names[trial.expected])}; kept: {kept}"
+        rows.append(Row(f"Odd: {_plain(names[trial.odd])}", note, _tiles(result, trial.items)))
     lead = "Where colour, use, place or a thought of one's own counted more than the category."
     caption = f"{counted(len(rows), 'triplet')}, in the order shown."
     gallery = Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])

@@ -236,7 +236,7 @@ def _choices(
     sessions = [session for session in inputs.sessions if session.task == task]
     lines = []
     for of in sessions:
-        place, share = of.given.favourite
+        favourite, share = of.given.favourite
         lines.append(
             {
                 "participant": of.participant,
@@ -246,7 +246,7 @@ def _choices(
                 "checks passed": _share(of.caught, of.catches),
                 "repeats alike": _share(of.same, of.repeats),
                 "timed out": str(of.timed_out),
-                "most chosen place": f"{place} {percent(share)}" if of.given.picks else DASH,
+                "most chosen place": f"{favourite} {percent(share)}" if of.given.picks else DASH,
                 "ended": of.end,
                 "rule": "out" if of.excluded else "kept",
             }

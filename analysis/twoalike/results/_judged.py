@@ -171,8 +171,9 @@ def _odd_probabilities(
     person = {name: row for row, name in enumerate(posterior.participants)}
     judges = np.array([person.get(name, -1) for name in people.astype(str)])
     found = np.full((len(triplets), 3), np.nan)
+    kind: Any = judged.kind
     found[known] = posterior.choice_probabilities(
-        triplets[known], lapse=True, participants=judges[known], kind=judged.kind
+        triplets[known], lapse=True, participants=judges[known], kind=kind
     )
     return found[:, 3 - judged.options :]  # the reference of an anchored choice is no answer
 
