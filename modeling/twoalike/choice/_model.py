@@ -237,7 +237,7 @@ class Question:
             first[a] + np.where(np.arange(n) == a, 0, np.eye(n)[b] - 1 / (n - 1))
             for a, b in ((0, 1), (1, 0))
         )
-        return order if self.kind == "ranked" else (order + other) / 2
+        return np.asarray(order if self.kind == "ranked" else (order + other) / 2)
 
     def scores(self, similarities: Sequence[Any]) -> list[Any]:
         """Scores among which is chosen first, of similarities of the question's pairs."""

@@ -11,7 +11,6 @@ is there and how large it is. The Gaussian one is for distances, which know no o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -78,8 +77,9 @@ class Kernel:
         sides = [x[items[:, place]] for place in range(int(np.max(pairs)) + 1)]
         if roots is not None:
             sides = [side * roots for side in sides]
-        rows = self.rows if xp is np else partial(self.symbolic, xp=xp)
-        return tuple(rows(sides[one], sides[other]) for one, other in pairs)
+        if xp is np:
+            return tuple(self.rows(sides[one], sides[other]) for one, other in pairs)
+        return tuple(self.symbolic(sides[one], sides[other], xp) for one, other in pairs)
 
 
 def _dot_matrix(left: Floats, right: Floats) -> Floats:

@@ -84,7 +84,8 @@ def import_salmon(
     and right, item 2 is the winner.
     """
     target = check_new_table(out, overwrite)
-    known = (Path(path), objects, "s", catch_label, catch_objects, skip_bad, target)
+    unit: TimeUnit = "s"
+    known = (Path(path), objects, unit, catch_label, catch_objects, skip_bad, target)
     return _import_platform("Salmon", _SALMON, *known, missing_time=-1)
 
 
