@@ -84,10 +84,9 @@ def import_salmon(
     and right, item 2 is the winner.
     """
     target = check_new_table(out, overwrite)
-    catches = catch_label, catch_objects
-    return _import_platform(
-        "Salmon", _SALMON, Path(path), objects, "s", *catches, skip_bad, target, missing_time=-1
-    )
+    unit: TimeUnit = "s"
+    known = (Path(path), objects, unit, catch_label, catch_objects, skip_bad, target)
+    return _import_platform("Salmon", _SALMON, *known, missing_time=-1)
 
 
 def import_next(

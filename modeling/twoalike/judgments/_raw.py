@@ -285,7 +285,9 @@ class _Reader:
             table.attrs["excluded"] = excluded
         return table
 
-    def about(self, session: RawSession, rows: pd.DataFrame, columns: Mapping[str, Any]) -> Any:
+    def about(
+        self, session: RawSession, rows: pd.DataFrame, columns: Mapping[str, Any]
+    ) -> pd.DataFrame:
         """Complete columns by those that every task has; a further run of a session counts on."""
         whose = (session.participant, session.session)
         trial = rows["trial_index"] + self._last.get(whose, 0)
