@@ -173,3 +173,11 @@ def succeed(*words: object) -> None:
     """Run a command that has to succeed."""
     status = call(*words)
     assert status == 0, f"status {status}: {' '.join(map(str, words))}"
+
+
+def set_width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """Let commands print lines of so many columns; an app keeps the width that it first met."""
+    from twoalike.cli.app import build
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("twoalike.cli.app.app", build(summaries=False))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import call, write_study
-from tests.golden.golden import check, masked
+from tests.golden.golden import check, masked, set_width
 
 _LIBRARY = re.compile(
     r"(?<=\()(?:the magic|could not|Parquet|Unable|Invalid|Expecting).*(?=\))|(?<=timm's )\d+"
@@ -117,7 +117,7 @@ def test_status_and_text_of_refused_commands(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "500")
+    set_width(monkeypatch, 500)
     monkeypatch.delenv("DISPLAY", raising=False)
     prepare()
     before = {path for path in Path().rglob("*") if ".locks" not in path.parts}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.conftest import call
-from tests.golden.golden import check
+from tests.golden.golden import check, set_width
 
 _NOTES = re.compile(r"\[(required|choices: [^\]]+|default: .+?|env var: [^\]]+)\](?= \[|$)")
 
@@ -84,6 +84,6 @@ def options(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> dict[
 def test_all_commands_and_their_options(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "2000")
+    set_width(monkeypatch, 2000)
     found = {" ".join(words): options(words, capsys) for words in commands(capsys)}
     check("help/commands", found)

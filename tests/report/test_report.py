@@ -122,7 +122,7 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
         assert said in page.text, said
     results = Results.load(finished.derived / "results.json")
     assert "Likeness and ability (3 classes, nearest" in page.text
-    for measure, level in (("odd_one_out.accuracy", ""), ("ability.few_shot", "size, 1 a class")):
+    for measure, level in (("odd_one_out.accuracy", ""), ("ability.few_shot", "1-shot, size")):
         for name in results.names:
             if row := results.at(measure, name, level):
                 assert f"{row.value:.3f}" in page.text

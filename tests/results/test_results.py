@@ -215,7 +215,7 @@ def test_files_and_what_is_in_memory_give_the_same(
     assert Results.load(str(out)) == from_files
     assert Results.load(out).as_dict() == json.loads(out.read_text())
     moved = transfer([("aligned", (table.ids, table.values))], labels=labels)
-    task = ("transfer.few_shot", "aligned", "kind, 1 a class")
+    task = ("transfer.few_shot", "aligned", "1-shot, kind")
     assert value(moved, *task) == value(own, *task)
 
 
@@ -244,7 +244,7 @@ def test_a_network_that_lost_ability_is_named(networks: list[Candidate]) -> None
     assert said.startswith("base has lost ability: it scores more than a percentage point below")
     (table,) = [of for of in found.tables() if of.title.startswith("What else")]
     assert list(table.frame) == ["aligned", "base (minus aligned)"]
-    before, after = table.frame.loc["sort, 1 a class"]
+    before, after = table.frame.loc["1-shot, sort"]
     figure, _, interval = after.removesuffix("*").partition("\n")
     low, high = map(float, interval.split(" to "))
     assert float(before) > float(figure)
@@ -293,7 +293,7 @@ def test_both_sides_of_each_part_of_a_students_vector(
     assert list(found.names) == rows
     parts = [(of.model, of.representation) for of in found.networks]
     assert parts[1:] == [("student", "vector"), ("student", "features"), ("student", "human")]
-    tasks = ["sort, 1 a class", "sort, 3 a class"]
+    tasks = ["1-shot, sort", "3-shot, sort"]
     assert found.levels("ability.few_shot") == tasks
     table = found.tables()[-1]
     assert list(table.frame) == ["accuracy, odd-one-out", *tasks]
@@ -316,6 +316,6 @@ def test_folders_are_classes(rng: np.random.Generator, tmp_path: Path) -> None:
     rdm = RdmTable(-similarity_matrix(values)[None], ids)
     found = evaluate([network], rdm=rdm)
     one, three = found.levels("ability.few_shot")
-    assert (one, three) == ("level_1, 1 a class", "level_1, 3 a class")
+    assert (one, three) == ("1-shot, level_1", "3-shot, level_1")
     assert value(found, "ability.few_shot", "net", one) == 1
     assert value(found, "ability.few_shot.chance", level=one) == pytest.approx(1 / 3)

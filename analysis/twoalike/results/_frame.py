@@ -27,7 +27,7 @@ _PASSED_OVER = {"", "models", "groups", "kinds", "measures"}
 """Keys that are not part of a measure's name: what they hold has models or levels."""
 _ABOUT = {"name", "to", "missing", "settings", "low", "high", "n"}
 TRANSFER = {
-    "few_shot": "{level}, {shots} a class",
+    "few_shot": "{shots}-shot, {level}",
     "linear_probe": "{level}, linear probe",
     "shift_seen": "{level}, {subclasses} learnt from",
     "shift_new": "{level} of new {subclasses}",

@@ -514,9 +514,9 @@ def _scored_people(found: "Scores", name: str, people: Iterable[str]) -> View:
     title = f"The {MOST_PEOPLE} least predictable of {len(worst)} participants"
     if len(worst) <= MOST_PEOPLE:
         title = "By participant, the least predictable first"
+    known = {row.level for row in found.rows if row.measure == f"{measure}.known" and row.value}
     labels = {
-        person if found.at(f"{measure}.known", "posterior", person) else f"{person} (new)": person
-        for person in worst[:MOST_PEOPLE]
+        person if person in known else f"{person} (new)": person for person in worst[:MOST_PEOPLE]
     }
     frame = _parts(found, measure, labels)
     return View(title, frame.rename_axis("participant"), name)
