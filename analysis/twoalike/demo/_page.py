@@ -196,7 +196,8 @@ class Result:
         """First showings: items, places of the odd one called and expected, level that decides."""
         odd, level = tree_odd(self.categories, self.triplets)
         columns = {"items": [*self.triplets], "odd": self.chosen, "expected": odd, "level": level}
-        return pd.DataFrame(columns).drop(index=self._again[0].tolist())
+        kept: pd.DataFrame = pd.DataFrame(columns).drop(index=self._again[0].tolist())
+        return kept
 
     @property
     def tree(self) -> dict[str, Share]:

@@ -301,11 +301,11 @@ def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any
             x, temperature, lapse = (
                 found[place[name]] for name in ("embedding", "temperature", "lapse")
             )
-            known = {"log_weight": found[place["log_weight"]] if form.weights else None}
+            w = found[place["log_weight"]] if form.weights else None
             return jnp.concatenate(
                 [
                     choice_log_likelihood(
-                        x, temperature, lapse, batch, of.question, kernel, jnp, **known
+                        x, temperature, lapse, batch, of.question, kernel, jnp, log_weight=w
                     )
                     for of, batch in zip(choices.groups, groups, strict=True)
                 ]
