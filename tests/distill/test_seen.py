@@ -51,12 +51,12 @@ def test_a_student_is_not_scored_in_silence_on_what_its_teacher_saw(
     words += ["--features", f"aligned={tmp_path / 'aligned.npz'}", "--out", tmp_path / "r.json"]
     words += ["--choices", tmp_path / "choices.parquet"]
     status, said = run(*words)
-    assert status == 0 and "40 of 60 IN-SAMPLE (aligned): 60 choices" in said
+    assert status == 0 and "40 of 60 IN-SAMPLE (aligned): 60 odd-one-out choices" in said
     results = json.loads((tmp_path / "r.json").read_text())
     assert results["seen"]["choices"]["by"] == {"aligned": 40}
-    assert "judged" not in results["models"][1]["features"]
+    assert "judged" not in results["networks"][1]["features"]
     status, said = run(*words, "--exclude-seen")
-    assert status == 0 and "20 choices" in said and "40 fitted to and left out" in said
+    assert status == 0 and "20 odd-one-out choices" in said and "40 fitted to and left out" in said
     assert "IN-SAMPLE" not in said
     described = json.loads((student / "config.json").read_text())
     record = described["teacher"].pop("judged")  # before it is published
@@ -68,4 +68,4 @@ def test_a_student_is_not_scored_in_silence_on_what_its_teacher_saw(
     assert "judged" not in features.meta
     write_features(tmp_path / "aligned.npz", features)
     status, said = run(*words)
-    assert status == 0 and "IN-SAMPLE" not in said and "60 choices" in said
+    assert status == 0 and "IN-SAMPLE" not in said and "60 odd-one-out choices" in said
