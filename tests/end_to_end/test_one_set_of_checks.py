@@ -45,7 +45,7 @@ def test_a_problem_stops_every_command_in_one_line(
 ) -> None:
     path = edit(collected, ODD, "\tmain\t", "\tcatch\t")
     line = refused(collected, *commands(collected, tmp_path)[number])
-    assert f"{path}, row 1, column 'trial_type': is catch, the trial list says main (and" in line
+    assert f"{path}, row 1, column 'trial_type': is catch, the journal has main" in line
     assert "twoalike validate" in line
     assert "--allow-problems" in line
 
