@@ -30,7 +30,6 @@ LOST = {
     "page loaded anew within an arrangement": (
         "online/test_browser_sessions.py::test_what_was_placed_and_answered",
     ),
-    "store of an earlier page": ("online/test_fetch.py::test_earlier_pages_noted",),
     "backup restored while people answer": (f"{_RESTORED}answers_since_the_backup",),
     "backup from before a session began": (f"{_RESTORED}a_session_that_began_since",),
     "backup restored, a code given to another": (f"{_RESTORED}whoever_has_lost_their_code",),
