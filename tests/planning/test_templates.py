@@ -96,7 +96,7 @@ def _flat(model: BaseModel, prefix: str = "") -> dict[str, object]:
 def test_the_command_offers_the_templates() -> None:
     chosen = get_args(get_type_hints(init)["protocol"])
     assert chosen == ("default", *TEMPLATES)
-    assert all(name in (init.__doc__ or "") for name in TEMPLATES)
+    assert all(name in (create_study.__doc__ or "") for name in TEMPLATES)
     assert all(len(template.description) <= 99 for template in TEMPLATES.values())
 
 
