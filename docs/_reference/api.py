@@ -1,4 +1,8 @@
-"""Pages of the API: one a package, with what its ``__all__`` names; autodoc fills them."""
+"""Pages of the API: one a package, with what it exports; autodoc fills them.
+
+A package exports the names of its ``__all__`` or, without one, those that it imports ``as``
+themselves.
+"""
 
 import ast
 import re
@@ -30,15 +34,18 @@ class Package(NamedTuple):
         First line of its docstring.
     lent
         Names that it imports from another package, and which.
+    own
+        Names that it exports without an ``__all__``; empty with one.
     """
 
     name: str
     what: str
     lent: Mapping[str, str]
+    own: tuple[str, ...]
 
 
 def public_packages(stage: str) -> Iterator[Package]:
-    """Give the packages of a source root that have an ``__all__``.
+    """Give the packages of a source root that export names.
 
     Parameters
     ----------
@@ -57,8 +64,11 @@ def public_packages(stage: str) -> Iterator[Package]:
             and not f"{node.module}.".startswith(f"{name}.")
             for alias in node.names
         }
-        if re.search(r"^[\w, ]*__all__ = ", text, re.MULTILINE):
-            yield Package(name, (ast.get_docstring(tree) or "").split("\n")[0], lent)
+        listed = re.search(r"^[\w, ]*__all__ = ", text, re.MULTILINE) is not None
+        own = [] if listed else re.findall(r" import (\w+) as \1$", text, re.MULTILINE)
+        if listed or own:
+            what = (ast.get_docstring(tree) or "").split("\n")[0]
+            yield Package(name, what, lent, tuple(sorted(own)))
 
 
 def api_pages() -> dict[str, str]:
@@ -66,7 +76,7 @@ def api_pages() -> dict[str, str]:
     index, found = ["# Python\n\nWhat a package exports is public, and all of it is here.\n"], {}
     for stage, heading in STAGES.items():
         packages = list(public_packages(stage))
-        rows = ([f"[`{name}`]({name}.md)", prose(what)] for name, what, _ in packages)
+        rows = ([f"[`{name}`]({name}.md)", prose(what)] for name, what, *_ in packages)
         toctree = "\n".join(["```{toctree}", ":hidden:", "", *(p.name for p in packages), "```"])
         index.append(f"## {heading}\n\n{table(['package', 'what it holds'], rows)}\n{toctree}\n")
         found |= {f"api/{package.name}.md": _page(package) for package in packages}
@@ -75,8 +85,9 @@ def api_pages() -> dict[str, str]:
 
 def _page(package: Package) -> str:
     """Page of a package; what it has from another one is described there."""
-    name, _, lent = package
-    directive = f".. automodule:: {name}\n   :members:\n"
+    name, _, lent, own = package
+    members = ", ".join(each for each in own if each not in lent)
+    directive = f".. automodule:: {name}\n   :members: {members}".rstrip() + "\n"
     directive += f"   :exclude-members: {', '.join((*_INHERITED, *lent))}\n"
     plot = ROOT / "analysis" / name.replace(".", "/") / "plot.py"
     if plot.is_file():

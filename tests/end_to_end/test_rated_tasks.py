@@ -36,9 +36,7 @@ def test_every_command_takes_a_study_of_ratings_and_sortings(
 ) -> None:
     root, observer = make_study("study", DESIGN), tmp_path / "observer.npz"
     (root / "protocols" / "free_sorting.toml").write_text(NAMED)
-    settings = (
-        root / "study.toml"
-    )  # whose space knows no categories
+    settings = root / "study.toml"  # whose space knows no categories
     settings.write_text(f"{settings.read_text()}\n[exclusion]\ncatch_accuracy = 0\n")
     ids = StimulusSet.load(root / "stimuli").ids
     SimulatedObserver(ids, rng.gamma(0.6, 1.8, size=(8, 3))).save(observer)

@@ -183,23 +183,25 @@ def test_the_command(
     assert found["kind"] == "transfer"
     assert set(found["inputs"]) == {"features base", "features aligned", "labels"}
     assert found["config"]["shots"] == [1, 10]
-    assert list(found["missing"]) == ["few_shot of species, 10 shots"]
+    assert list(found["missing"]) == ["transfer.few_shot of species, 10 shots"]
     assert "not measured: few_shot of species, 10 shots: needs two classes" in printed
-    for of in found["measures"]:
-        for model in of["models"]:
-            shown = model | model["same_classes"] if of["classes"] < 6 else model
-            assert f"{shown['value']:.3f} {shown['low']:.3f} to {shown['high']:.3f}" in printed
-            assert model["same_classes"]["low"] <= model["value"] <= model["same_classes"]["high"]
     assert "* over other images of the same classes" in printed
     assert "minus base" in printed
-    assert "family, new species" in printed
+    assert "family of new species" in printed
+    rows = {(of["measure"], of["model"], of["level"]): of for of in found["rows"]}
+    for measure, model, level in rows:
+        if not model or "difference" in measure or measure.endswith("same_classes"):
+            continue
+        row, same = (rows[f"{measure}{end}", model, level] for end in ("", ".same_classes"))
+        shown = same if row["n"] < 6 else row
+        assert f"{row['value']:.3f} {shown['low']:.3f} to {shown['high']:.3f}" in printed
+        assert same["low"] <= row["value"] <= same["high"]
 
 
 def test_folders_and_chosen_images(command: Callable[[str], tuple[int, dict[str, Any]]]) -> None:
     status, found = command("--features base.npz --only only.txt --shots 1")
     assert status == 0
-    assert found["images"] == 48
-    assert found["measures"][0]["classes"] == 2
+    assert found["rows"][0]["n"] == 2  # classes
     assert "only" in found["inputs"]
 
 
@@ -221,11 +223,13 @@ def test_another_set_of_images(
     assert status == 0
     assert "Another set of images, balanced accuracy" in capsys.readouterr().out
     assert {"other features base", "other features aligned"} <= set(found["inputs"])
-    by_measure = {(of["measure"], of["level"]): of for of in found["measures"]}
-    hard, own = (by_measure[name, "level_1"] for name in ("other_set", "linear_probe"))
-    assert hard["images"] == 36
-    for asked, probed in zip(hard["models"], own["models"], strict=True):
-        assert hard["chance"] < asked["value"] < probed["value"]
+    rows = {
+        (of["measure"].removeprefix("transfer."), of["model"]): of["value"]
+        for of in found["rows"]
+        if "level_1" in of["level"]
+    }
+    for name in ("base", "aligned"):
+        assert rows["other_set.chance", ""] < rows["other_set", name] < rows["linear_probe", name]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod
 
     from twoalike.embedding import Posterior
-    from twoalike.results import View
+    from twoalike.results import TableView
 
 
 def say(line: object) -> None:
@@ -63,7 +63,7 @@ def _cell(text: str, between: str) -> str:
     return f"{plain(figure)}{between}[dim]{plain(interval)}[/]" if interval else plain(figure)
 
 
-def show_tables(tables: "Iterable[View]") -> None:
+def show_tables(tables: "Iterable[TableView]") -> None:
     """Print tables of results."""
     for view in tables:
         cells = view.frame.reset_index().rename(columns={"index": ""}).astype(str)

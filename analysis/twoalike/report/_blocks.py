@@ -17,7 +17,7 @@ from twoalike.study import inert_cell
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from twoalike.results import View
+    from twoalike.results import TableView
 
 DASH = "\N{EN DASH}"
 """Stands in a table for what there is none of."""
@@ -110,7 +110,7 @@ class Grid(_Block):
     """The same with all digits."""
 
     @classmethod
-    def of(cls, view: "View") -> "Grid":
+    def of(cls, view: "TableView") -> "Grid":
         """Show a table of results."""
         return cls(f"{view.title}. {view.note}".strip(), view.frame.replace("", DASH))
 

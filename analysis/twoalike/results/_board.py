@@ -15,7 +15,7 @@ from pydantic import model_validator
 from twoalike.evaluation import Count
 from twoalike.results._frame import Row
 from twoalike.results._model import Saved
-from twoalike.results._views import View, both_sides, cell
+from twoalike.results._views import TableView, both_sides, cell
 from twoalike.study import TwoalikeError, atomic_path, counted, inert_cell
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Leaderboard(Saved):
             inert = self.to_frame().map(inert_cell)
             inert.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.6g")
 
-    def tables(self) -> list[View]:
+    def tables(self) -> list[TableView]:
         """Ranks, scores by level and further measures, as ``twoalike leaderboard`` shows them."""
         first, *others = self.boards
         by_level = [one for one in others if one.measure == first.measure]
@@ -206,7 +206,7 @@ class Leaderboard(Saved):
             tables.append(both_sides(self, {first.title: first.measure}))
         return tables
 
-    def _ranks(self, one: Board) -> View:
+    def _ranks(self, one: Board) -> TableView:
         """Order of the networks by the first measure, and how sure it is."""
         unit = {"majority": "triplet", "posterior": "object", "rdm": "object"}
         n = counted(one.score(self.names[0]).n or 0, unit.get(one.kind, "choice"))
@@ -220,13 +220,13 @@ class Leaderboard(Saved):
             rank = f"{best}" if best == worst else f"{best} to {worst}"
             rows[name] = [rank, _score(one, name), cell(one.of("difference", name), "+.3f"), shown]
         rows |= {label: ["", cells[0], "", ""] for label, cells in _limits([one]).items()}
-        return View(title, _frame(rows, columns), one.measure)
+        return TableView(title, _frame(rows, columns), one.measure)
 
-    def _scores(self, title: str, boards: Sequence[Board]) -> View:
+    def _scores(self, title: str, boards: Sequence[Board]) -> TableView:
         """Scores by several measures."""
         rows = {name: [_score(one, name) for one in boards] for name in self.names}
         heads = [one.subset or one.title for one in boards]
-        return View(title, _frame(rows | _limits(boards), heads))
+        return TableView(title, _frame(rows | _limits(boards), heads))
 
     def notes(self) -> list[str]:
         """Say which networks may be the best and what was left out; explain scores above limits."""

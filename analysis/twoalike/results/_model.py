@@ -15,7 +15,7 @@ from twoalike.study import Booleans, Content, TwoalikeError, check_content, read
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.results._views import View
+    from twoalike.results._views import TableView
 
 
 class InputFile(Content):
@@ -239,7 +239,7 @@ class Saved(Content):
         named_keys = {"schema_version", "kind", "twoalike_version", "seed", "inputs", "config"}
         return self.model_dump(mode="json", include=named_keys)
 
-    def tables(self) -> "list[View]":
+    def tables(self) -> "list[TableView]":
         """Tables of the main figures, as the command shows them."""
         raise NotImplementedError
 
@@ -286,7 +286,7 @@ class Results(Saved):
         others = (*self.questions, "rdm", "ratings", "sortings")
         return tuple(name for name in self.judged if name not in others)
 
-    def tables(self) -> "list[View]":
+    def tables(self) -> "list[TableView]":
         """Tables of the main figures, as ``twoalike evaluate`` shows them."""
         from twoalike.results._views import results_tables
 
@@ -307,7 +307,7 @@ class TransferResults(Saved):
     kind: Literal["transfer"] = "transfer"
     """What the file is."""
 
-    def tables(self) -> "list[View]":
+    def tables(self) -> "list[TableView]":
         """Tables of all measures, as ``twoalike transfer`` shows them."""
         from twoalike.results._views import transfer_tables
 

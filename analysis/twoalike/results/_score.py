@@ -46,7 +46,7 @@ from twoalike.judgments import (
 from twoalike.results._frame import Rows
 from twoalike.results._judged import add_chance, predicted
 from twoalike.results._model import Judged, Saved, Seen
-from twoalike.results._views import View, scores_tables
+from twoalike.results._views import TableView, scores_tables
 from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, check_output
 from twoalike.study import provenance as made_from
 from twoalike.tables import Labels, LabelSource, read_labels
@@ -84,7 +84,7 @@ class Scores(Saved):
     left_out: dict[str, dict[str, Count]] = {}
     """Kind of judgments -> reason -> judgments that were not scored."""
 
-    def tables(self) -> list[View]:
+    def tables(self) -> list[TableView]:
         """Tables of the main figures, as ``twoalike score`` shows them."""
         return scores_tables(self)
 

@@ -62,7 +62,7 @@ type Column = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
-class View:
+class TableView:
     """A table to show: cells as text, and the part of the results that they are of."""
 
     title: str
@@ -97,7 +97,7 @@ def table(
     names: Sequence[str] | None = None,
     part: str = "",
     note: str = "",
-) -> View:
+) -> TableView:
     """Make a table with a row per network, then rows of other cells, by column.
 
     Columns without any figure are left out, and so are further rows without any.
@@ -112,7 +112,7 @@ def table(
             rows[label] = [cells.get(head, "") for head in forms]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(forms), dtype=object)
     frame = frame.rename_axis("network")
-    return View(title, frame.loc[:, (frame != "").any()], part, note)
+    return TableView(title, frame.loc[:, (frame != "").any()], part, note)
 
 
 def _chance(results: "Saved", question: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ def _many(judged: "Judged") -> str:
     return f"{of} ({judged.question})" if judged.question else of
 
 
-def results_tables(results: "Results") -> list[View]:
+def results_tables(results: "Results") -> list[TableView]:
     """Every kind of judgments, ceilings, calibration and structure, as far as there are any."""
     tables = [choices_table(results, question) for question in results.questions]
     tables += [sets_table(results, question) for question in results.sets]
@@ -162,7 +162,7 @@ def results_tables(results: "Results") -> list[View]:
     return tables
 
 
-def choices_table(results: "Results", question: str) -> View:
+def choices_table(results: "Results", question: str) -> TableView:
     """Scores on choices among three items."""
     title = _of_whom(results, question, results.judged[question])
     columns: dict[str, Column] = {
@@ -182,7 +182,7 @@ def choices_table(results: "Results", question: str) -> View:
     return table(results, title, columns, more=more, part=question, note=note)
 
 
-def majority_table(results: "Results", question: str) -> View | None:
+def majority_table(results: "Results", question: str) -> TableView | None:
     """Score against majorities of four answers; None where no triplet has enough of them."""
     measure = f"{question}.majority.accuracy"
     rows = [row for name in results.names if (row := results.at(measure, name))]
@@ -196,7 +196,7 @@ def majority_table(results: "Results", question: str) -> View | None:
     return table(results, title, {"share of majorities named": measure}, note=note)
 
 
-def sets_table(results: "Results", question: str) -> View:
+def sets_table(results: "Results", question: str) -> TableView:
     """Scores on one question about larger sets, how people agree, and how well a model could."""
     columns: dict[str, Column] = {
         "accuracy": f"{question}.accuracy",
@@ -223,7 +223,7 @@ def _span(results: "Results", part: str) -> str:
     return " to ".join(f"{end.value:.3f}" for end in ends if end)
 
 
-def _rdm(results: "Results", title: str) -> View:
+def _rdm(results: "Results", title: str) -> TableView:
     over = "mean over people" if results.names else "Spearman, mean over people"
     columns: dict[str, Column] = {
         "Spearman, mean person": "rdm.spearman",
@@ -241,7 +241,7 @@ def _with_posterior(results: "Results", kind: str) -> tuple[list[str], dict[str,
     return [*results.names, *(["posterior"] if guessing else [])], {"log-loss": cell(guessing)}
 
 
-def _ratings(results: "Results", title: str) -> View:
+def _ratings(results: "Results", title: str) -> TableView:
     columns: dict[str, Column] = {
         "Spearman, mean rater": "ratings.spearman",
         "rho-a": "ratings.rho_a",
@@ -261,7 +261,7 @@ def _ratings(results: "Results", title: str) -> View:
     return table(results, title, columns, more=more, names=names, part="ratings", note=note)
 
 
-def _sortings(results: "Results", title: str) -> View:
+def _sortings(results: "Results", title: str) -> TableView:
     area, together, rand = (
         "area, mean over people",
         "Spearman, share together",
@@ -289,15 +289,15 @@ def _sortings(results: "Results", title: str) -> View:
     return table(results, title, columns, more=more, names=names, part="sortings", note=note)
 
 
-def _ceilings(results: "Results", question: str, kind: str) -> Iterator[View]:
+def _ceilings(results: "Results", question: str, kind: str) -> Iterator[TableView]:
     keys = {**BOUNDS, **AGREEMENT}
     found = {name: cell(results.at(f"{question}.ceilings.{key}")) for name, key in keys.items()}
     frame = pd.DataFrame({"accuracy": {name: text for name, text in found.items() if text}})
     if len(frame):
-        yield View(f"How well people agree, and a model could{kind}", frame, "ceilings")
+        yield TableView(f"How well people agree, and a model could{kind}", frame, "ceilings")
 
 
-def calibration_table(results: "Results", question: str, kind: str = "") -> View:
+def calibration_table(results: "Results", question: str, kind: str = "") -> TableView:
     """Calibration, and uncertainty beside people's."""
     columns: dict[str, Column] = {
         "error, likeliest answer": f"{question}.uncertainty.calibration.error.top.debiased",
@@ -324,11 +324,11 @@ def calibration_table(results: "Results", question: str, kind: str = "") -> View
     judged = results.judged[question].judgments
     if known and known.n != judged and known.n is not None:
         label = f"posterior, on {counted(known.n, 'choice')} that it knows"
-        view = View(view.title, view.frame.rename({"posterior": label}), view.part, view.note)
+        view = TableView(view.title, view.frame.rename({"posterior": label}), view.part, view.note)
     return view
 
 
-def structure_tables(results: "Results") -> Iterator[View]:
+def structure_tables(results: "Results") -> Iterator[TableView]:
     """How much of the first network's features the others kept."""
     others = results.names[1:]
     columns: dict[str, Column] = {
@@ -371,7 +371,7 @@ def _task_cell(results: "Saved", measure: str, name: str, level: str) -> str:
     return cell(row, star=star)
 
 
-def _abilities(results: "Results") -> Iterator[View]:
+def _abilities(results: "Results") -> Iterator[TableView]:
     """Compare networks in a row per task; intervals are of differences from the first one."""
     tasks = ability_rows(results)
     names = [name for name in results.names if tasks and results.at(*_first(tasks[0], name))]
@@ -390,7 +390,7 @@ def _abilities(results: "Results") -> Iterator[View]:
     images = results.at("transfer.images")
     n = counted(int(images.value), "image") if images else "images"
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=heads, dtype=object)
-    yield View(f"What else the features are good for ({n})", frame, "transfer")
+    yield TableView(f"What else the features are good for ({n})", frame, "transfer")
 
 
 def _first(task: tuple[str, str], name: str) -> tuple[str, str, str]:
@@ -435,7 +435,7 @@ def likeness(results: "Results") -> dict[str, str]:
     }
 
 
-def both_sides(results: "Saved", measures: Mapping[str, str]) -> View:
+def both_sides(results: "Saved", measures: Mapping[str, str]) -> TableView:
     """Likeness to people and few-shot ability of the same vectors, a row each."""
     task = "ability.few_shot"
     levels, names = results.levels(task), results.names
@@ -450,10 +450,10 @@ def both_sides(results: "Saved", measures: Mapping[str, str]) -> View:
     frame.loc["chance"] = [*[""] * len(measures), *(cell(row) for row in chance)]
     classes = next(row.n for row in chance if row)
     title = f"Likeness and ability ({classes} classes, nearest class mean)"
-    return View(title, frame, "ability")
+    return TableView(title, frame, "ability")
 
 
-def scores_tables(found: "Scores") -> list[View]:
+def scores_tables(found: "Scores") -> list[TableView]:
     """One table per question, its participants, and one of ratings and of sortings."""
     tables = []
     for name, judged in found.judged.items():
@@ -462,7 +462,7 @@ def scores_tables(found: "Scores") -> list[View]:
             rows = {"posterior": f"{name}.log_loss", "chance": f"{name}.guessing"}
             cells = {label: cell(found.at(of, "posterior")) for label, of in rows.items()}
             frame = pd.DataFrame({"log-loss": cells})
-            tables.append(View(_titled(found, name, title), frame, name))
+            tables.append(TableView(_titled(found, name, title), frame, name))
             continue
         people = [
             counted(int(row.value), f"{kind} participant")
@@ -475,7 +475,7 @@ def scores_tables(found: "Scores") -> list[View]:
         parts = _parts(found, name, {level or "all": level for level in levels})
         chance = [found.at(f"{name}.chance.{of}") for of in ("accuracy", "log_loss")]
         parts.loc["chance"] = ["", *map(cell, chance), ""]
-        tables.append(View(title, parts, name))
+        tables.append(TableView(title, parts, name))
         everyone = found.levels(f"{name}.participants.accuracy")
         if len(everyone) > 1:
             tables.append(_scored_people(found, name, everyone))
@@ -502,7 +502,7 @@ def _parts(found: "Scores", measure: str, levels: Mapping[str, str]) -> pd.DataF
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
 
 
-def _scored_people(found: "Scores", name: str, people: Iterable[str]) -> View:
+def _scored_people(found: "Scores", name: str, people: Iterable[str]) -> TableView:
     """Scores by participant, the least predictable first."""
     measure = f"{name}.participants"
 
@@ -519,10 +519,10 @@ def _scored_people(found: "Scores", name: str, people: Iterable[str]) -> View:
         person if person in known else f"{person} (new)": person for person in worst[:MOST_PEOPLE]
     }
     frame = _parts(found, measure, labels)
-    return View(title, frame.rename_axis("participant"), name)
+    return TableView(title, frame.rename_axis("participant"), name)
 
 
-def transfer_tables(results: "TransferResults") -> list[View]:
+def transfer_tables(results: "TransferResults") -> list[TableView]:
     """One table per kind of task; a row per network."""
     names, tables = results.names, dict[str, list[tuple[str, ...]]]()
     for task, title in _TASKS.items():
@@ -538,6 +538,8 @@ def transfer_tables(results: "TransferResults") -> list[View]:
                 tables.setdefault(title, []).append(row)
     columns = ["", "network", "score", f"minus {names[0]}", "chance"]
     return [
-        View(title, pd.DataFrame(rows, columns=columns, dtype=object).set_index(""), "transfer")
+        TableView(
+            title, pd.DataFrame(rows, columns=columns, dtype=object).set_index(""), "transfer"
+        )
         for title, rows in tables.items()
     ]
