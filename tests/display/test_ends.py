@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import RunName, check_bids, check_run_files, read_manifest, read_run
+from twoalike.record import (
+    RunName,
+    check_bids,
+    check_run_files,
+    read_manifest,
+    read_run,
+    write_left_out,
+)
 from twoalike.stimuli import StimulusSet
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
@@ -49,9 +56,9 @@ def begin(root: Path, task: str, *words: str, screen: str | None = None) -> Any:
         text=True,
         env={**os.environ, "DISPLAY": screen or os.environ["DISPLAY"]},
     )
-    rows = name_of(task).rows(root / "data" / "raw")
+    journal = name_of(task).journal(root / "data" / "raw")
     deadline = time.monotonic() + ENOUGH_S
-    while not rows.exists() or rows.read_bytes().count(b"\n") < 10:
+    while not journal.exists() or journal.read_bytes().count(b'"what": "trial"') < 2:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "no trial was recorded"
         time.sleep(0.01)
@@ -135,6 +142,7 @@ def test_when_the_screen_is_lost_the_trials_are_not(
     screen.kill()
     _, said = process.communicate(timeout=ENOUGH_S)
     rows = name_of(task).rows(root / "data" / "raw")
+    write_left_out(root / "data" / "raw", "901")
     left = read_run(rows).rows
     assert len(left) > 0
     assert process.returncode != 0
