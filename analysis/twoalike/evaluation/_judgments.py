@@ -162,7 +162,7 @@ class Judgments:
 
     @property
     def things(self) -> Integers:
-        """What choices share, (n, 3) or (n, 1): objects of triplets, of more items the set."""
+        """Objects of triplets, (n, 3); of more items the number of their set, (n, 1)."""
         return self.items if self.items.shape[1] == 3 else self.number[:, None]
 
     def with_labels(self, labels: Mapping[str, Sequence[str]]) -> "Judgments":
