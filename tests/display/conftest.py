@@ -17,7 +17,6 @@ from twoalike.record import (
     RunName,
     check_bids,
     check_run_files,
-    read_events,
     read_journal,
     read_notes,
     run_progress,
@@ -190,8 +189,11 @@ class Session:
         return [note for note in notes if note["event"] == event]
 
     def events(self, *kinds: str) -> pd.DataFrame:
-        """Rows of the table of events; of some kinds, if they are named."""
-        table = read_events(self.raw, self.name)
+        """Events in the journal, as rows of their table; of some kinds, if they are named."""
+        entries = read_journal(self.name.journal(self.raw)).entries
+        names = entries[0]["plan"]["columns"]["events"] if entries else ["trial_type"]
+        rows = [one["row"] for one in entries if one["what"] == "event"]
+        table = pd.DataFrame(rows, columns=names).convert_dtypes()
         return table[table["trial_type"].isin(kinds)] if kinds else table
 
     def problems(self) -> list[Any]:
