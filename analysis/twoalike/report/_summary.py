@@ -14,7 +14,7 @@ from twoalike.report._fit import FitCheck, convergence, named_kind
 from twoalike.report._groups import group_finding
 from twoalike.report._inputs import Inputs
 from twoalike.report._sessions import people_cautions
-from twoalike.results import Results, ability_rows, lost_abilities
+from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
 from twoalike.study import MISSING, counted
 
 _FEW_PEOPLE = 5
@@ -82,11 +82,12 @@ def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Fact]:
 
 
 def _best_network(results: Results, question: str) -> str | None:
-    """Return the most accurate network other than the first."""
+    """Return the most accurate network other than the first, by its whole vector."""
     scores = {
         network.name: row.value
         for network in results.networks[1:]
-        if network.role == "model" and (row := results.at(f"{question}.accuracy", network.name))
+        if (network.role, network.representation) == ("model", WHOLE)
+        and (row := results.at(f"{question}.accuracy", network.name))
     }
     return max(scores, key=scores.__getitem__, default=None)
 
