@@ -47,7 +47,7 @@ def world() -> World:
 
 @pytest.fixture(scope="session")
 def votes() -> Callable[..., Votes]:
-    """A function that gathers votes on triplets; people are told apart where they are given."""
+    """A function that counts votes on triplets, per participant where participants are given."""
 
     def gather(shown: np.ndarray, chosen: np.ndarray, people: np.ndarray | None = None) -> Votes:
         known = people is not None

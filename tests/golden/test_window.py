@@ -67,7 +67,7 @@ def read(path: Path) -> Any:
 
 
 def sidecar(content: dict[str, Any]) -> dict[str, str]:
-    """What is said of each column, and of the whole."""
+    """The description of the table and of each of its columns."""
     return {
         key: " ".join(each) if isinstance(each, dict) else type(each).__name__
         for key, each in content.items()

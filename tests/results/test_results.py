@@ -210,7 +210,7 @@ def test_files_and_what_is_in_memory_give_the_same(
     own = evaluate(in_memory, choices=read_judgments(choices), labels=labels, resamples=50)
     assert own.inputs == {}
     assert set(from_files.inputs) == {"features base", "features aligned", "choices", "labels"}
-    made = {"inputs", "networks"}  # where features come from is told of files only
+    made = {"inputs", "networks"}  # only files record where features come from
     assert own.model_dump(exclude=made) == from_files.model_dump(exclude=made)
     assert Results.load(str(out)) == from_files
     assert Results.load(out).as_dict() == json.loads(out.read_text())

@@ -61,7 +61,7 @@ def alignment_section(inputs: Inputs) -> Section:
     if inputs.card is not None:
         blocks.append(Verbatim("Model card of the aligned network", inputs.card))
     elif results is not None:
-        blocks.append(Text("No model card of an aligned network stands in derived/student."))
+        blocks.append(Text("derived/student holds no model card of an aligned network."))
     return Section("alignment", "Before and after alignment", lead, blocks)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Z90 = 1.6448536269514722
 BINS = 10
 DISCOVERIES = 0.05
-"""Expected share of false alarms among the participants who are said to stand out."""
+"""Expected share of false alarms among the participants who are reported as different."""
 REPLICATES = 1000
 VALUES = 100_000_000  # pairs x replicates, at which there are fewer of these: bounds the time
 

@@ -58,7 +58,7 @@ class Data:
 
     @property
     def choices(self) -> Choices:
-        """Choices, if there are any; else none of nobody."""
+        """Choices; without any, an empty table of them."""
         found = [kind for kind in self.kinds if isinstance(kind, Choices)]
         return found[0] if found else Choices(groups=(), people=(), ids=self.ids)
 
