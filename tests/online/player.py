@@ -326,7 +326,7 @@ class Player:
             case "page":
                 self._press_button() if self.means == "touch" else self.page.keyboard.press("Space")
             case "question":
-                self._answer(self._steps(part)[step])
+                self._answer(self._question(part))
             case "choice":
                 self._do(part, self._steps(part)[step].trial.trial_index)
             case "arrangement":
@@ -339,6 +339,12 @@ class Player:
     def _steps(self, part: int) -> Sequence[Any]:
         assert self.person is not None
         return self.person.parts[part].steps
+
+    def _question(self, part: int) -> Any:
+        """The question that is shown: blocks change the numbers of steps."""
+        words = "".join(self.page.locator(".twoalike-page .words").inner_text().split())
+        asked = (one for one in self._steps(part) if one.kind == "question")
+        return next(one for one in asked if "".join(one.text.replace("#", "").split()) == words)
 
     def _press_button(self) -> None:
         self.page.locator(".push:visible").last.tap()

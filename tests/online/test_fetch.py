@@ -14,7 +14,7 @@ from tests.online.simulated import head_of, items_of, records_of, write_archive
 from tests.online.test_fetch_sources import answering
 
 from twoalike.online import OnlineStudy, build_online, display_errors, fetch, read_built
-from twoalike.online import _moving as moving
+from twoalike.online import _erase as moving
 from twoalike.record import RunName, check_bids, read_answers, read_run
 from twoalike.tasks import validate_study
 
@@ -40,8 +40,9 @@ trials_per_block = 4
 [arrangement]
 practice_items = 3
 catch = 1
-max_items = 6
-max_trials = 3
+scheduler = "full"
+full_trials = 2
+session_minutes = 0
 [sitting]
 tasks = ["odd-one-out", "multi-arrangement"]
 order = "fixed"
@@ -251,14 +252,6 @@ def _other_images(records: Records) -> None:
     shown["items"] = shown["items"][::-1]
 
 
-def _other_seats(records: Records) -> None:
-    item(records, "arrangement", 1)["rotation"] += 0.01
-
-
-def _other_evidence(records: Records) -> None:
-    item(records, "arrangement", 2)["min_evidence"] += 1e-6
-
-
 def _moved_afterwards(records: Records) -> None:
     moved = item(records, "arrangement", -1)
     moved["places"] = [[0.123456, 0.1], *moved["places"][1:]]
@@ -288,8 +281,6 @@ def _cut_short(records: Records) -> None:
         (_another_text, "consent to another text"),
         (_no_option, "an answer to 'hand' that the page does not take"),
         (_other_images, "trial 2 shows "),
-        (_other_seats, "trial 2: the images are seated in another way"),
-        (_other_evidence, "trial 3: min_evidence is "),
         (_moved_afterwards, "the last event says"),
         (_a_foreign_image, "an event of 'cold9', which the trial does not show"),
         (_cut_short, "is completed, but its last records are missing"),

@@ -15,7 +15,7 @@ from tests.online.simulated import head_of, items_of, records_of, write_archive
 
 from twoalike.online import (
     OnlineStudy,
-    _sources,
+    _archive,
     build_online,
     fetch,
     read_built,
@@ -254,7 +254,7 @@ def test_the_server_lists_who_withdrew(empty: OnlineStudy, two: tuple[str, str])
 def test_only_a_line_feed_ends_a_line() -> None:
     text = json.dumps({"a": "one\u2028two\x85three\x0c"}, ensure_ascii=False)
     with answering(f"{text}\n{text}\n".encode(), "secret") as (address, _):
-        found = [line for line in _sources._from_server(address, "secret") if line]
+        found = [line for line in _archive._from_server(address, "secret") if line]
     assert [json.loads(line) for line in found] == [json.loads(text)] * 2
 
 
@@ -273,7 +273,7 @@ def test_damaged_and_endless_sources(
         with pytest.raises(TwoalikeError, match="damaged or encrypted"):
             fetch(empty.study, path)
     path.write_bytes(whole)
-    monkeypatch.setattr(_sources, "_LONGEST", 1000)
+    monkeypatch.setattr(_archive, "_LONGEST", 1000)
     for source in (path, tmp_path):
         with pytest.raises(TwoalikeError, match="lines of at most"):
             fetch(empty.study, source)
@@ -324,7 +324,7 @@ def test_a_study_archive_of_jatos(built: OnlineStudy, tmp_path: Path) -> None:
     assert about["data"]["batchList"][0]["maxTotalWorkers"] == 3
     assert json.loads(about["data"]["jsonData"]) == {"completion_code": "C0DE"}
     assert '<meta name="transport" content="jatos">' in index
-    assert index.index('<script src="jatos.js">') < index.index("vendor/jspsych.js")
+    assert index.index('<script src="jatos.js">') < index.index("js/main.js")
     page = {path.relative_to(built.folder).as_posix() for path in built.folder.rglob("*.*")}
     assert {f"{folder}/{name}" for name in page} < set(names)
     content = out.read_bytes()
@@ -349,6 +349,6 @@ def test_a_page_for_a_plain_host(built: OnlineStudy, tmp_path: Path) -> None:
 def test_trials_chosen_on_the_way_need_our_server(built: OnlineStudy, tmp_path: Path) -> None:
     root = write_study(tmp_path / "s", 'sampler = "adaptive"\ntrials = 8\npractice = 0\n')
     build_online(root, 1)
-    with pytest.raises(TwoalikeError, match="one that lists the trials beforehand"):
+    with pytest.raises(TwoalikeError, match="trials that are listed beforehand"):
         write_jatos(root, tmp_path / "study.jzip")
     assert read_built(root).session.participants == ("w0001",)

@@ -11,7 +11,10 @@ from ._fetch import fetch as fetch
 from ._jatos import write_jatos as write_jatos
 from ._jatos import write_static as write_static
 from ._limits import Limits as Limits
+from ._records import OnlineSession as OnlineSession
+from ._records import Person as Person
 from ._records import Record as Record
+from ._records import Step as Step
 from ._refitting import QUICK_FIT as QUICK_FIT
 from ._refitting import refit as refit
 from ._refitting import refit_repeatedly as refit_repeatedly
@@ -19,9 +22,6 @@ from ._serve import default_store as default_store
 from ._serve import make_links as make_links
 from ._serve import new_token as new_token
 from ._serve import serve as serve
-from ._session import OnlineSession as OnlineSession
-from ._session import Person as Person
-from ._session import Step as Step
 from ._site import OnlineStudy as OnlineStudy
 from ._site import build_online as build_online
 from ._site import check_built as check_built

@@ -4,15 +4,10 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
-import gc
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +20,13 @@ from twoalike.online._archive import (
     ReadSession,
     SessionLine,
     read_archive,
+    source_lines,
 )
 from twoalike.online._blocks import as_chosen
-from twoalike.online._compile import as_json, compile_person, is_adaptive
-from twoalike.online._items import DRAWN
-from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
-from twoalike.online._replay import KIND, Written, marker, replay_session
-from twoalike.online._session import Part
+from twoalike.online._compile import as_json, compile_person
+from twoalike.online._erase import delete_session, finish_moves, fresh_staging, move_in
+from twoalike.online._replay import DRAWN, KIND, Written, marker, replay_session
 from twoalike.online._site import OnlineStudy, read_built
-from twoalike.online._sources import source_lines
 from twoalike.record import erased_marks, is_erased, read_notes, remember_erased
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
@@ -348,17 +341,17 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
-        roots = [folder / f"{number:06d}" for number in range(len(self.todo))]
-        sessions = [archived for archived, _ in self.todo]
         with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
-            staged = stage_sessions(self.built, sessions, roots)
-            for one, root, (_, mark) in zip(staged, roots, self.todo, strict=True):
-                if isinstance(one, str):
-                    self.problems.append(one.replace(f"{root}/", ""))
+            for number, (archived, mark) in enumerate(self.todo):
+                root = folder / f"{number:06d}"
+                try:
+                    made = _stage(self.built, archived, root)
+                except TwoalikeError as error:
+                    self.problems.append(str(error).replace(f"{root}/", ""))
                 else:
-                    self.written.append(one)
-                    moves += [(root / name, name) for name in one.files]
+                    self.written.append(made)
+                    moves += [(root / name, name) for name in made.files]
                     replaced += () if mark is None else mark.files
                 bar.update(work, advance=1)
         people = [one.participant for one in self.written]
@@ -396,62 +389,14 @@ def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-_FEWEST = 50
-"""Sessions from which on several processes are worth their start."""
-_TOGETHER = 5
-"""Sessions that a process takes at a time."""
-
-
-def stage_sessions(
-    built: OnlineStudy, sessions: Sequence[ArchivedSession], roots: Sequence[Path]
-) -> Iterator[Written | str]:
-    """Make the raw data of sessions, each in a data set of its own; yield what, or why not.
-
-    All processors are used, as sessions do not depend on each other.
-    """
-    n_processes = min(os.cpu_count() or 1, len(sessions) // _TOGETHER)
-    if len(sessions) < _FEWEST or n_processes < 2:
-        yield from map(_stage, repeat(built), sessions, roots)
-        return
-    with ProcessPoolExecutor(
-        n_processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(built.study.root,),
-    ) as pool:
-        yield from pool.map(_stage_there, sessions, roots, chunksize=_TOGETHER)
-
-
-_there: list[OnlineStudy] = []
-"""The study, in a process that makes raw data."""
-_held = ExitStack()
-
-
-def _begin(root: Path) -> None:
-    _held.enter_context(stimuli_held())
-    _there.append(read_built(root))
-    # What is loaded by now stays, and sessions leave few cycles: collections are rarely worth it.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
-def _stage_there(archived: ArchivedSession, root: Path) -> Written | str:
-    return _stage(_there[0], archived, root)
-
-
-def _stage(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written | str:
+def _stage(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written:
     """Make the raw data of one session, if the study still shows what its page was built from."""
-    try:
-        read = archived.read()
-        code = str(read.head.participant)
-        prepared, person = built.prepared(code), built.person(code)
-        now = as_json(compile_person(built.studies[code], prepared))
-        if now != (built.folder / "people" / f"{code}.json").read_bytes():
-            raise archived.fault("the study shows something else now than the page that was built")
-        parts: Sequence[Part] = person.parts
-        if is_adaptive(built.study):
-            prepared, parts = as_chosen(prepared, parts, built.studies[code], read.blocks)
-        with readable_by(built.study.config.data.access):
-            return replay_session(read, prepared, parts, root, built.session.version)
-    except TwoalikeError as error:
-        return str(error)
+    read = archived.read()
+    code = str(read.head.participant)
+    prepared, person = built.prepared(code), built.person(code)
+    now = as_json(compile_person(built.studies[code], prepared))
+    if now != (built.folder / "people" / f"{code}.json").read_bytes():
+        raise archived.fault("the study shows something else now than the page that was built")
+    prepared, parts = as_chosen(prepared, person.parts, built.studies[code], read.blocks)
+    with readable_by(built.study.config.data.access):
+        return replay_session(read, prepared, parts, root, built.session.version)

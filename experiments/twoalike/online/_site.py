@@ -14,9 +14,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from twoalike.design import shown_objects
-from twoalike.online._compile import as_json, compile_person, is_adaptive, prepare_person
-from twoalike.online._session import ImageFile, OnlineSession, PageTexts, Person
-from twoalike.online._wording import without_keys
+from twoalike.online._compile import (
+    as_json,
+    compile_person,
+    is_adaptive,
+    prepare_person,
+    without_keys,
+)
+from twoalike.online._records import ImageFile, OnlineSession, PageTexts, Person
 from twoalike.record import balanced_cohort, participant_label
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
