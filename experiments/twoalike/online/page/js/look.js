@@ -57,7 +57,7 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Makes the root of what a plugin shows; it fills the window. */
+/** Makes the root of what is shown; it fills the window. */
 export function makeRoot(parent, protocol) {
   const root = make("div", { class: "twoalike", lang: protocol.language });
   setColours(root, protocol.screen);
