@@ -18,13 +18,13 @@ from ._records import Step as Step
 from ._refitting import QUICK_FIT as QUICK_FIT
 from ._refitting import refit as refit
 from ._refitting import refit_repeatedly as refit_repeatedly
-from ._serve import default_store as default_store
 from ._serve import make_links as make_links
 from ._serve import new_token as new_token
 from ._serve import serve as serve
 from ._site import OnlineStudy as OnlineStudy
 from ._site import build_online as build_online
 from ._site import check_built as check_built
+from ._site import default_store as default_store
 from ._site import online_folder as online_folder
 from ._site import read_built as read_built
 from ._snapshots import CutOff as CutOff

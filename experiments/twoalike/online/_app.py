@@ -47,8 +47,20 @@ from twoalike.online._places import (
     resume_point,
     withdraw,
 )
-from twoalike.online._records import MOST_BYTES, Batch, Name, Reason, Record, Sent
-from twoalike.online._session_blocks import Asked, SessionBlocks
+from twoalike.online._records import (
+    MOST_BYTES,
+    Accepting,
+    Asked,
+    Batch,
+    Entry,
+    Finish,
+    Freed,
+    Reason,
+    Record,
+    Sent,
+    Withdrawal,
+)
+from twoalike.online._session_blocks import SessionBlocks
 from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
@@ -96,40 +108,6 @@ _HEADERS = {
 type _ExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@:-]{1,100}$")]
 _EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(_ExternalId)
 _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
-
-
-class Entry(Sent):
-    """Request to take part; ``external`` are the parameters of the page's address."""
-
-    external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
-        default_factory=dict, max_length=20
-    )
-    link: Annotated[str, Field(max_length=100)] | None = None
-    token: Annotated[str, Field(max_length=200)] | None = None
-
-
-class Finish(Sent):
-    """How a session ended."""
-
-    reason: Reason
-
-
-class Withdrawal(Sent):
-    """The code that a participant was given."""
-
-    code: Annotated[str, Field(max_length=100)]
-
-
-class Accepting(Sent):
-    """Whether new people may take part."""
-
-    on: bool
-
-
-class Freed(Sent):
-    """The session that an operator ends."""
-
-    session: Name
 
 
 type _Handler = Callable[["_Server", Request], Awaitable[Response]]

@@ -26,7 +26,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from twoalike.online._blocks import Block
 from twoalike.online._jatos import study_uuid
 from twoalike.online._records import Name, Record, Sent, Sha256
-from twoalike.online._site import OnlineStudy
+from twoalike.online._site import OnlineStudy, default_store
 from twoalike.study import TwoalikeError, counted, shortened, visible
 
 type Ended = Literal["completed", "declined", "screened_out", "expired", "withdrawn"]
@@ -282,7 +282,6 @@ def source_lines(
             where="`jatos=True`", expected="the address of a JATOS server", found=text or "none"
         )
     if source is None or "://" in text or _is_sqlite(Path(text)):
-        from twoalike.online._serve import default_store
         from twoalike.online._store import read_store
 
         store = default_store(built.study.root) if source is None else source

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from twoalike.online._replay import KIND
-from twoalike.online._site import online_folder, read_built
+from twoalike.online._site import default_store, online_folder, read_built
 from twoalike.record import (
     erased_marks,
     hold_participant,
@@ -154,7 +154,6 @@ def _open_store(study: Study, store: str | None) -> Any:
     folder = online_folder(study.root)
     if store is None and not folder.is_dir():
         return None  # the libraries of the server may be missing here
-    from twoalike.online._serve import default_store
     from twoalike.online._store import Store, existing_store
 
     place = default_store(study.root) if store is None else store

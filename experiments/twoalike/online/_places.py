@@ -393,8 +393,10 @@ def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
 
 def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
     """State of a session: participant, times, trials done and listed, checks, fast answers."""
-    names = ("name", "participant", "entered", "last", "ended", "ended_at", "trials", "fast")
-    names += ("checks", "right")
+    names = (
+        *("name", "participant", "entered", "last", "ended", "ended_at"),
+        *("trials", "fast", "checks", "right"),
+    )
     listed, parts = _listed_trials(built, row["participant"])
     return {
         **{name: row[name] for name in names},

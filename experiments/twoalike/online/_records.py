@@ -444,3 +444,44 @@ class OnlineSession(Sent):
     """Where the page goes at the end; {code} is the completion code."""
     id_parameter: str = ""
     """Part of the address that identifies a person."""
+
+
+class Asked(Sent):
+    """The block that a page has come to."""
+
+    part: Annotated[int, Field(ge=0, le=100)]
+    block: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Entry(Sent):
+    """Request to take part; ``external`` are the parameters of the page's address."""
+
+    external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=dict, max_length=20
+    )
+    link: Annotated[str, Field(max_length=100)] | None = None
+    token: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Finish(Sent):
+    """How a session ended."""
+
+    reason: Reason
+
+
+class Withdrawal(Sent):
+    """The code that a participant was given."""
+
+    code: Annotated[str, Field(max_length=100)]
+
+
+class Accepting(Sent):
+    """Whether new people may take part."""
+
+    on: bool
+
+
+class Freed(Sent):
+    """The session that an operator ends."""
+
+    session: Name

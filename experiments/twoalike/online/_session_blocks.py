@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 from sqlalchemy import Connection, insert
 
 from twoalike.design import TRIPLET_LISTS
@@ -20,7 +19,7 @@ from twoalike.online._blocks import (
 )
 from twoalike.online._built import BuiltStudy, Refusal
 from twoalike.online._places import find_session
-from twoalike.online._records import ArrangementResult, BlockStep, Record, Sent
+from twoalike.online._records import ArrangementResult, Asked, BlockStep, Record
 from twoalike.online._snapshots import Snapshot, latest_snapshot, snapshot_folder
 from twoalike.online._store import BLOCKS, Store, over, stored_blocks, stored_records
 from twoalike.record import RunName
@@ -28,13 +27,6 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tables import ODD_ONE_OUT
 from twoalike.tasks import OddOneOut
-
-
-class Asked(Sent):
-    """The block that a page has come to."""
-
-    part: Annotated[int, Field(ge=0, le=100)]
-    block: Annotated[int, Field(ge=1, le=100_000)]
 
 
 class NextChoices:

@@ -51,7 +51,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from twoalike.online._built import Checked, Refusal
 from twoalike.study import TwoalikeError, shortened
 
-FILE = "records.sqlite"
 _LOG = logging.getLogger("twoalike.online")
 _PATIENCE_S = 30
 """How long a transaction waits for another process that writes to the same SQLite file."""
