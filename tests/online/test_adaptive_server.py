@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import Connection, delete, update
 from starlette.testclient import TestClient
 from tests.conftest import call
+from tests.online.server_study import arrangement, choice
+from tests.online.simulated import DEVICE
 from tests.online.test_snapshots import FakePosterior
 
 from twoalike.online import (
@@ -33,19 +35,6 @@ from twoalike.record import ARRANGEMENT_EVENTS, RunName, check_raw, read_notes
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 
-DEVICE = {
-    "browser": "firefox",
-    "browser_version": "146.0",
-    "system": "linux",
-    "mobile": False,
-    "window_px": [1280, 900],
-    "pixel_ratio": 1.0,
-    "refresh_hz": 60.0,
-    "fullscreen": True,
-    "touch": False,
-    "px_per_cm": None,
-    "distance_cm": None,
-}
 DESIGN = (
     'sampler = "adaptive"\ntrials = 8\npractice = 1\ncatch = 2\ntrials_per_block = 5\n'
     "[online]\nreturn_hours = 1\n"
@@ -80,12 +69,10 @@ class Page:
         if not self.n:
             items.append({"kind": "segment", "time": 0.0, "device": DEVICE})
         if step["kind"] == "trial":
-            answer = {"position": place, "method": "mouse", "response_time": 1.0, "key": None}
-            result = {"kind": "choice", "trial_index": step["trial"]["trial_index"]}
-            frame = {"early": 0, "dropped": None, "flag": None, "planned_onset": time}
-            seen = {"event": "trial_shown", "detail": {"trial_index": result["trial_index"]}}
+            index = step["trial"]["trial_index"]
+            seen = {"event": "trial_shown", "detail": {"trial_index": index}}
             items.append({"kind": "note", "time": time} | seen)
-            items.append(result | frame | {"onset": time, "answer": answer})
+            items.append(choice(index, place) | {"onset": time, "planned_onset": time})
         if step["kind"] == "arrangement":
             items += self.arranged(step["trial"], time)
         if at == len(self.steps) - 1:
@@ -97,7 +84,6 @@ class Page:
 
     def arranged(self, trial: dict[str, Any], time: float) -> list[dict[str, Any]]:
         """Items of an arrangement, in which objects lie where their names say."""
-        n = len(trial["items"])
         digests = [int(sha256(name.encode()).hexdigest(), 16) for name in trial["items"]]
         places = [(one % 60 / 100 - 0.3, one // 60 % 60 / 100 - 0.3) for one in digests]
         row = dict.fromkeys(column.name for column in ARRANGEMENT_EVENTS.columns)
@@ -107,21 +93,11 @@ class Page:
             for name, (x, y) in zip(trial["items"], places, strict=True)
         ]
         rows = [{**row, "trial_type": "trial_start"}, *seats]
-        result = {
-            "kind": "arrangement",
-            "trial_index": trial["trial_index"],
-            "items": trial["items"],
-            "onset": time,
-            "planned_onset": time,
-            "places": places,
-            "inside": [True] * n,
-            "seat_angles": [0.5] * n,
-            "handling": [{"n_moves": 0, "first_move": None, "last_move": None, "n_inspections": 0}]
-            * n,
-            "ending": {"time": time + 5.0, "reason": "done", "method": "mouse"},
-            "radius_px": 300.0,
-            "item_px": 40.0,
-        }
+        result = arrangement(trial["trial_index"], trial["items"])
+        times = {"onset": time, "planned_onset": time, "places": places}
+        ending = {"time": time + 5.0, "reason": "done", "method": "mouse"}
+        unmoved = {"n_moves": 0, "first_move": None, "last_move": None, "n_inspections": 0}
+        result |= times | {"ending": ending, "handling": [unmoved] * len(places)}
         return [*({"kind": "event", "values": one} for one in rows), result]
 
 
