@@ -273,7 +273,7 @@ def _cut_short(records: Records) -> None:
         (_of_another_page, "record 4 is of another protocol than the session"),
         (_two_versions, "record 4 was sent in two versions"),
         (_trial_left_out, "trial 4 is not in step"),
-        (_time_goes_back, "begins before the end of the trial before"),
+        (_time_goes_back, "lies before the end of the trial above"),
         (_place_that_is_not_there, "'upstairs', where nothing is"),
         (_another_key, "the key 'x' does not choose"),
         (_forged_error, "a page cannot send the event 'drawn'"),

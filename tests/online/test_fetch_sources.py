@@ -352,3 +352,7 @@ def test_trials_chosen_on_the_way_need_our_server(built: OnlineStudy, tmp_path: 
     with pytest.raises(TwoalikeError, match="trials that are listed beforehand"):
         write_jatos(root, tmp_path / "study.jzip")
     assert read_built(root).session.participants == ("w0001",)
+    arranged = write_study(tmp_path / "arranged")
+    build_online(arranged, 1, task="multi-arrangement")
+    with pytest.raises(TwoalikeError, match='set scheduler = "covering"'):
+        write_static(arranged, tmp_path / "site")
