@@ -210,7 +210,7 @@ def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
     assert page.post("finish", {"reason": "completed"}).status_code == 200
     store = default_store(study.root)
     found = fetch(study, store)
-    assert found.problems == ()
+    assert found.problems == []
     (rows,) = study.raw.rglob("*_beh.tsv")
     table = pd.read_csv(rows, sep="\t", keep_default_na=False)
     assert table["trial_index"].tolist() == list(range(1, 12))
@@ -264,7 +264,7 @@ def test_the_server_chooses_arrangements_by_the_answers(make_study: Callable[...
             assert page.record(step).status_code == 200
         assert page.post("finish", {"reason": "completed"}).status_code == 200
     found = fetch(root)
-    assert found.problems == ()
+    assert found.problems == []
     (rows,) = Study.load(root).raw.rglob("*_beh.tsv")
     table = pd.read_csv(rows, sep="\t", keep_default_na=False)
     shown = [step["trial"]["items"] for step in page.steps if step["kind"] == "arrangement"]

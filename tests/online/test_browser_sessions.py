@@ -81,7 +81,7 @@ def sit_in_browser(
         page.get_by_text("All of your answers have been stored").wait_for()
     assert problems == []
     fetched = fetch(served.study)
-    assert fetched.problems == ()
+    assert fetched.problems == []
     assert [one.participant for one in fetched.written] == [code]
     return code, list(player.plans)
 

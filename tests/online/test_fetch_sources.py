@@ -203,12 +203,12 @@ def test_nobody_withdraws_another(
     tmp_path: Path,
 ) -> None:
     victim, own = two
-    assert fetch(empty.study, pack(tmp_path, victim, own)).problems == ()
+    assert fetch(empty.study, pack(tmp_path, victim, own)).problems == []
     before = raw_files(empty)
     hostile = attack(withdrawal(empty), own, victim)
     for results in ((victim, hostile), ("\n", hostile)):  # also where the victim's result is gone
         found = fetch(empty.study, pack(tmp_path, *results), delete_withdrawn=True)
-        assert (found.n_withdrawn, found.withdrawn) == (0, ())
+        assert (found.n_withdrawn, found.withdrawn) == (0, [])
         assert any(re.search(problem, one) for one in found.problems)
         assert raw_files(empty) == before
 
@@ -217,7 +217,7 @@ def test_another_end_is_a_problem(empty: OnlineStudy, two: tuple[str, str], tmp_
     ended = json.dumps(head_of(empty, "w0001", "declined", VICTIM)) + "\n"
     found = fetch(empty.study, in_one_file(tmp_path, *two, ended))
     assert [one.session for one in found.written] == [OTHER]
-    assert found.problems == (f"session {VICTIM}: two lines describe it differently.",)
+    assert found.problems == [f"session {VICTIM}: two lines describe it differently."]
     found = fetch(empty.study, in_jatos(tmp_path, two[0], two[1] + ended))
     assert [one.session for one in found.written] == [VICTIM]
     assert "study_result_2: names session jatos-1-aa, which is not its own" in found.problems[0]
@@ -247,7 +247,7 @@ def test_the_server_lists_who_withdrew(empty: OnlineStudy, two: tuple[str, str])
     gone = withdrawal(empty) + two[1]
     with answering(gone.encode(), "secret") as (address, _):
         found = fetch(empty.study, address, token="secret")
-    assert (found.n_withdrawn, found.problems, found.withdrawn) == (1, (), ())
+    assert (found.n_withdrawn, found.problems, found.withdrawn) == (1, [], [])
     assert f"session {VICTIM}: withdrawn" in found.notes
 
 

@@ -155,7 +155,7 @@ def test_sessions_with_reloads_are_fetched(study: Path, reloads: list[Reloads]) 
     shutil.rmtree(study / "data", ignore_errors=True)
     built, sent, archive = archive_of(study, reloads)
     fetched = fetch(study, archive)
-    assert fetched.problems == ()
+    assert fetched.problems == []
     assert len(fetched.written) == len(reloads)
     found = validate_study(study)
     assert found.n_problems == 0, found
@@ -243,7 +243,7 @@ def reload_session(served: Served, folder: Path, kinds: tuple[str, ...]) -> None
         page.get_by_text("All of your answers have been stored").wait_for()
     assert problems == []
     fetched = fetch(served.study)
-    assert fetched.problems == ()
+    assert fetched.problems == []
     assert [one.participant for one in fetched.written] == [reloader.code]
     assert validate_study(served.study).n_problems == 0
     name = fetched.written[0].session
