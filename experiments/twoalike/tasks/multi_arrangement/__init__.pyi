@@ -25,6 +25,8 @@ from ._protocol import PlacingAnswers as PlacingAnswers
 from ._protocol import PlacingProtocol as PlacingProtocol
 from ._protocol import PlacingRules as PlacingRules
 from ._protocol import PlacingTexts as PlacingTexts
+from ._script import SubmittedTrial as SubmittedTrial
+from ._script import pages_between as pages_between
 from ._script import submitted as submitted
 from ._trial import ArrangementResult as ArrangementResult
 from ._trial import ArrangementTrial as ArrangementTrial
