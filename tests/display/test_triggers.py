@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from twoalike.display._triggers import NoTriggers, PulsePort, open_triggers
+from twoalike.display._devices import NoTriggers, PulsePort, open_triggers
 from twoalike.study import TwoalikeError
 from twoalike.tasks._protocol import Triggers
 
@@ -259,7 +259,7 @@ def test_the_parallel_port_shows_the_code_and_returns_to_zero(
 LOOP = """
 import json, sys
 import pylsl
-from twoalike.display._triggers import open_triggers
+from twoalike.display._devices import open_triggers
 from twoalike.tasks._protocol import Triggers
 
 run = iter([10.5, 12.0])

@@ -32,11 +32,7 @@ from twoalike.tasks import (
     run_session,
 )
 from twoalike.tasks._simulated import _SAID as SAID
-from twoalike.tasks.multi_arrangement import (
-    ArrangementActivity,
-    PreparedArrangements,
-    plan_arrangement,
-)
+from twoalike.tasks.multi_arrangement import ArrangementActivity, PreparedArrangements
 from twoalike.tasks.odd_one_out import TripletActivity
 
 type Means = Literal["hands", "mouse", "keyboard", "touch"]
@@ -131,10 +127,8 @@ class KeyboardArranger:
         trial, layout = activity.trial, activity.layout
         if self._goals[0] != trial.trial_index:
             rng = np.random.default_rng([*self._seed, trial.trial_index])
-            plan = plan_arrangement(self._arranger, trial, rng)
-            goals = {
-                one.stimulus: (0.9 * one.place[0], 0.9 * one.place[1]) for one in plan.placements
-            }
+            places = (0.9 * self._arranger.arrange(trial.items, rng)).tolist()
+            goals = {name: (x, y) for name, (x, y) in zip(trial.items, places, strict=True)}
             self._goals = trial.trial_index, goals
         step = activity.protocol.answers.step_fraction * 2 * layout.radius
         goal = layout.to_pixels(*self._goals[1][trial.items[item]])

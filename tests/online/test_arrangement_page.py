@@ -37,7 +37,7 @@ from twoalike.tasks.multi_arrangement import (
     Seating,
     lay_out_arena,
 )
-from twoalike.tasks.multi_arrangement._script import Arranging, SubmittedTrial, _between
+from twoalike.tasks.multi_arrangement._session import Arranging, SubmittedTrial, _between
 from twoalike.tasks.screens import Frame, frame
 
 N_SEQUENCES = 100

@@ -6,9 +6,11 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.tasks.scripts import replay
 
 from twoalike.record import ARRANGEMENT_EVENTS as EVENTS
 from twoalike.record import ARRANGEMENTS as BEH
+from twoalike.tasks import Phase
 from twoalike.tasks._activity import (
     Arena,
     Event,
@@ -29,10 +31,8 @@ from twoalike.tasks.multi_arrangement import (
     ArrangementResult,
     ArrangementTrial,
     MultiArrangement,
-    Phase,
     Seating,
     lay_out_arena,
-    replay,
 )
 
 KEYS = st.sampled_from(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tasks.scripts import replay
 
 from twoalike.record import ARRANGEMENT_EVENTS as EVENTS
 from twoalike.record import ARRANGEMENTS as BEH
@@ -30,9 +31,7 @@ from twoalike.tasks.multi_arrangement import (
     MultiArrangement,
     Seating,
     draw_seats,
-    groups_apart,
     lay_out_arena,
-    replay,
 )
 
 TRIAL = ArrangementTrial(
@@ -170,15 +169,6 @@ def test_the_topmost_image_is_taken_and_stays_on_top() -> None:
     assert [image.stimulus for image in seen(activity).images] == ["a", "c", "b"]
 
 
-def test_nothing_is_lost_outside_the_window() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    x, y = centre(activity, "a")
-    items = play(activity, PointerPress(1.0, x, y), PointerRelease(1.4, 9000.0, -7000.0))
-    assert centre(activity, "a") == (640.0, -512.0)
-    assert [row["trial_type"] for row in rows_of(items)] == ["drag"]
-
-
 @pytest.mark.parametrize("loss", [Focus(2.0, False), PointerPress(2.0, 50.0, 60.0)])
 def test_a_lost_release_drops_the_image_where_it_is(loss: Event) -> None:
     activity = begin()
@@ -219,13 +209,6 @@ def test_a_press_and_release_between_two_frames_counts() -> None:
     )
     assert centre(activity, "a") == (20.0, 20.0)
     assert len(rows_of(items)) == 1
-
-
-def test_a_click_moves_nothing_and_is_no_move() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    place = centre(activity, "a")
-    assert not play(activity, PointerPress(1.0, *place), PointerRelease(1.1, *place))
 
 
 def test_what_comes_before_the_first_frame_is_ignored() -> None:
@@ -313,37 +296,6 @@ def test_starting_over_takes_two_presses() -> None:
     assert replay(rows_of(items + reset))[3] == {
         name: activity.layout.to_arena(*place) for name, place in seats.items()
     }
-
-
-def test_starting_over_is_quiet_until_there_is_something_to_undo() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    button = activity.layout.start_over
-    press: list[Event] = [
-        PointerPress(1.0, button.x, button.y),
-        PointerRelease(1.1, button.x, button.y),
-        KeyPress(1.2, "backspace"),
-    ]
-
-    def offered() -> tuple[bool, str]:
-        return seen(activity).buttons[1].enabled, seen(activity).buttons[1].text
-
-    quiet = (False, activity.protocol.texts.start_over)
-    assert offered() == quiet
-    assert not play(activity, *press)
-    assert offered() == quiet
-    drag(activity, "a", 0.2, 0.2, 2.0)
-    assert offered() == (True, quiet[1])
-    play(activity, KeyPress(4.0, "backspace"), KeyPress(4.5, "backspace"))
-    assert offered() == quiet
-
-
-def test_starting_over_can_be_forbidden() -> None:
-    activity = begin(rules={"start_over": False})
-    arrange(activity, 0.0)
-    assert len(seen(activity).buttons) == 1
-    play(activity, KeyPress(5.0, "backspace"), KeyPress(5.5, "backspace"))
-    assert centre(activity, "a") == pytest.approx(activity.layout.to_pixels(-0.3, 0))
 
 
 def test_an_image_is_shown_large_while_the_right_button_is_down() -> None:
@@ -480,12 +432,6 @@ def test_the_time_limit_ends_the_trial_as_it_is() -> None:
     assert activity.finished
 
 
-def test_the_timer_can_be_off() -> None:
-    activity = begin(timing={"trial_limit_s": 20.0, "show_timer": False})
-    play(activity, Shown(1.0))
-    assert seen(activity).until is None and activity.deadline == 21.0
-
-
 def test_after_esc_the_trial_goes_on_as_it_was() -> None:
     activity = begin(timing={"trial_limit_s": 60.0})
     items = arrange(activity, 0.0)
@@ -527,48 +473,12 @@ def test_catch_trials_are_right_where_kinds_lie_together() -> None:
     assert wrong.correct is False
 
 
-def test_without_kinds_there_is_no_right_answer() -> None:
-    places = [(0.0, 0.0), (0.1, 0.0)]
-    assert groups_apart(places, None) is None
-    assert groups_apart(places, ("x", "x")) is None
-    assert groups_apart(places, ("x", "y")) is None
-
-
-def test_a_second_start_of_a_trial_forgets_the_first() -> None:
-    seat = {"trial_index": 1, "trial_type": "seat", "stimulus": "a", "x": 0.6, "y": 0.0}
-    start = {**seat, "trial_type": "trial_start", "stimulus": None, "x": None, "y": None}
-    rows = [start, seat, {**seat, "trial_type": "drag", "x": 0.1}, start, {**seat, "x": 0.7}]
-    assert replay(rows) == {1: {"a": (0.7, 0.0)}}
-    other = {**seat, "stimulus": "b"}
-    assert replay([start, other, start, seat]) == {1: {"a": (0.6, 0.0)}}
-    with pytest.raises(ValueError, match="no seat"):
-        replay([start, {**seat, "trial_type": "drag"}])
-
-
 def test_seats_are_drawn_at_random(rng: np.random.Generator) -> None:
     drawn = [draw_seats(8, rng) for _ in range(200)]
     first = np.bincount([seating.order[0] for seating in drawn], minlength=8)
     assert first.min() > 10  # 25 expected
     assert len({seating.rotation for seating in drawn}) > 190
     assert draw_seats(8, np.random.default_rng(3)) == draw_seats(8, np.random.default_rng(3))
-
-
-@pytest.mark.parametrize(
-    ("items", "order", "groups"),
-    [
-        (("a",), (0,), None),
-        (("a", "a"), (0, 1), None),
-        (("a", "b"), (0, 2), None),
-        (("a", "b"), (0, 1), ("x",)),
-    ],
-)
-def test_impossible_trials_are_refused(
-    items: tuple[str, ...], order: tuple[int, ...], groups: tuple[str, ...] | None
-) -> None:
-    with pytest.raises(ValueError, match="trial 1"):
-        ArrangementTrial(
-            trial_index=1, trial_type="main", items=items, seats=Seating(order, 0.0), groups=groups
-        )
 
 
 def test_images_over_a_button_are_taken_not_the_button() -> None:

@@ -79,20 +79,6 @@ def test_the_text_that_does_not_fit_is_named(settings: dict[str, object], key: s
     assert all(("1024 x 768" in line) != ("no font" in line) for line in found)
 
 
-@pytest.mark.parametrize(
-    ("texts", "why"),
-    [
-        ({"prompt": LONG}, "texts.prompt"),
-        ({"done": LONG}, "texts beside and on the buttons"),
-        ({"left_none": LONG}, "texts beside and on the buttons"),
-        ({"time_out": LONG * 9}, "texts.time_out"),
-    ],
-)
-def test_texts_around_the_arena_are_measured(texts: dict[str, str], why: str) -> None:
-    protocol = MultiArrangement.model_validate({"texts": texts})
-    assert [line for line in check_texts(protocol, View(SMALLEST_SCREEN)) if why in line]
-
-
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("done", ["Done", "WWWWWWWWWWWW", "終わりました", "تم الترتيب كله"])
 def test_a_button_is_as_wide_as_its_text(done: str, size: tuple[int, int]) -> None:

@@ -116,8 +116,6 @@ def flatten(distances: Floats, rng: np.random.Generator) -> Floats:
 def _middle(points: Floats) -> Floats:
     """Centre of the smallest circle around the points, by steps towards the furthest one.
 
-    References
-    ----------
     Badoiu & Clarkson (2003).
     """
     centre = points.mean(axis=0)

@@ -34,7 +34,7 @@ class SimulatedRater:
         embedding = self.observer.embedding
         return np.sort((embedding @ embedding.T)[np.triu_indices(len(embedding), 1)])
 
-    def rate(self, pair: tuple[str, str], rng: np.random.Generator) -> tuple[float, float]:
+    def rate(self, pair: Sequence[str], rng: np.random.Generator) -> tuple[float, float]:
         """Rate how alike two objects are.
 
         Returns

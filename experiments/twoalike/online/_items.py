@@ -16,7 +16,6 @@ from twoalike.record import OLDEST_AGE, TRIAL_SHOWN, AskedQuestion
 from twoalike.registry import find_task
 from twoalike.tables import Table
 from twoalike.tasks import EventRow, Item, Note, Prepared, PreparedTriplets, QuestionAnswers, Trial
-from twoalike.tasks.choice_of_many import ManyActivity, ManyResult
 from twoalike.tasks.multi_arrangement import (
     ArrangementResult,
     ArrangementTrial,
@@ -25,7 +24,7 @@ from twoalike.tasks.multi_arrangement import (
     PreparedArrangements,
     submitted,
 )
-from twoalike.tasks.odd_one_out import Answer, TrialResult, TripletActivity
+from twoalike.tasks.odd_one_out import Answer, TrialResult
 from twoalike.tasks.screens import consent_text_hash
 
 DRAWN = "drawn"
@@ -37,10 +36,6 @@ _TAKEN = frozenset({"self", "event", "time_s", "n", "at", "what", "chain"})
 _ROUNDING_S = 2e-4
 _SAME = 1e-9
 """Difference of computed numbers between the page and Python that is none."""
-_RESULTS: dict[type[TripletActivity], type[TrialResult]] = {
-    TripletActivity: TrialResult,
-    ManyActivity: ManyResult,
-}
 
 
 @dataclass
@@ -186,9 +181,8 @@ class PartItems:
             raise ValueError(f"trial {index} has no answer, and there is no time limit")
         limit = protocol.timing.response_limit_s if answer is None else answer.response_time
         self._end = item.onset + limit
-        made = _RESULTS[self.prepared.kind_of(trial)]
         flag = "interrupted" if item.flag == "interrupted" else self._flag(answer)
-        return made(trial, item.onset, answer, item.early, item.dropped, flag)
+        return TrialResult(trial, item.onset, answer, item.early, item.dropped, flag)
 
     def _flag(self, answer: Answer | None) -> str | None:
         assert isinstance(self.prepared, PreparedTriplets)

@@ -319,18 +319,12 @@ SCREENS = (
 
 def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
     yield from page_faults(protocol, frame(protocol.screen, view.size))
-    if (of_trials := find_task(protocol.task).text_faults) is not None:
-        yield from of_trials(protocol, view)
+    if (session := find_task(protocol.task).session) is not None:
+        yield from session.text_faults(protocol, view)
 
 
 def check_texts(protocol: Protocol, view: View) -> list[str]:
-    """List the texts that do not fit a window, or cannot be drawn, one line each.
-
-    Parameters
-    ----------
-    view
-        The window; its profile is needed where images have their size in degrees.
-    """
+    """List the texts that do not fit a window, or cannot be drawn, one line each."""
     width, height = view.size
     return [
         f"{key}: expected a text that fits a screen of {width} x {height} px, but {why}. Make it "
@@ -386,17 +380,10 @@ def _reading_faults(
 
 
 def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str]:
-    """Check that a session's texts fit its window.
+    """Check that a session's texts fit its window; give warnings, also of colours too much alike.
 
-    Parameters
-    ----------
-    begun
-        Whether the session was begun before: its protocol can no longer be changed, so a text that
-        does not fit is only a warning.
-
-    Returns
-    -------
-    Warnings, one line each, also of colours that differ too little.
+    Of a session that was ``begun`` the protocol can no longer be changed: there, a text that does
+    not fit is only a warning.
     """
     faults = check_texts(prepared.protocol, view)
     where = protocol_place(prepared.sitting.study, prepared.plan.name.task)

@@ -5,20 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks._activity import Page
 from twoalike.tasks.free_sorting._protocol import FreeSorting
-from twoalike.tasks.lettering import label_size
-from twoalike.tasks.multi_arrangement import ArenaLines, arena_lines, corner_buttons
-from twoalike.tasks.screens import (
-    Box,
-    Frame,
-    Room,
-    View,
-    frame,
-    room_faults,
-    single_page_faults,
-    widest,
-)
+from twoalike.tasks.multi_arrangement._layout import ArenaLines, arena_lines, corner_buttons
+from twoalike.tasks.screens import Box, Frame, Room, frame, widest
 
 type Point = tuple[float, float]
 
@@ -91,13 +80,7 @@ class SortingLayout:
         return side, _grid(room, n, columns, side * (1 + _APART))
 
     def neighbour(self, cell: int | None, y: float, dx: int, dy: int) -> int | None:
-        """Place beside one in a direction, None for the images not sorted.
-
-        Parameters
-        ----------
-        y
-            Height of the image that comes from those not sorted.
-        """
+        """Place beside one in a direction; None for the images not sorted, such as one at ``y``."""
         if cell is None:
             if dx <= 0:
                 return None
@@ -210,31 +193,20 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
     )
 
 
-def sorting_text_faults(protocol: FreeSorting, view: View) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text of a trial that does not fit a window, with the reason.
+def between_buttons(layout: SortingLayout) -> float:
+    """Width of the room between the buttons, pixels."""
+    return 2 * (layout.done.x - layout.done.width / 2) - layout.text
 
-    Piles and buttons that do not fit have no key: buttons are as wide as their texts.
-    """
-    try:
-        layout, texts = lay_out_sorting(protocol, view.size, 1), protocol.texts
-    except TwoalikeError as error:
-        yield "", str(error)
-        return
-    pages = Frame(layout.size, layout.text)
-    between = 2 * (layout.done.x - layout.done.width / 2) - layout.text
+
+def rooms_of(protocol: FreeSorting, layout: SortingLayout, pages: Frame) -> Iterator[Room]:
+    """Places of the texts of a trial that are not as wide as their texts."""
+    texts, text = protocol.texts, layout.text
     few = texts.too_few_piles.format(n=protocol.rules.min_piles)
     below = {"left": texts.count(99), "left_none": texts.count(0), "too_few": texts.too_few}
     below |= {"too_few_piles": few}
-    rooms = [Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * layout.text)]
+    yield Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * text)
     if protocol.rules.name_piles:
         below |= {"name_enter": texts.name_enter, "name_missing": texts.name_missing}
-        room = layout.tray.width - layout.text
-        rooms.append(Room("texts.name_prompt", texts.name_prompt, 1, room, 2.8 * layout.text))
-    rooms += [
-        Room(f"texts.{key}", text, 1, between, 1.4 * layout.text) for key, text in below.items()
-    ]
-    if between <= 0 or label_size(texts.done, layout.text, math.inf)[0] > view.size[0] / 2:
-        yield "texts.done", "the buttons leave no room between them"
-        return
-    yield from room_faults(rooms, pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)
+        yield Room("texts.name_prompt", texts.name_prompt, 1, layout.tray.width - text, 2.8 * text)
+    for key, words in below.items():
+        yield Room(f"texts.{key}", words, 1, between_buttons(layout), 1.4 * text)

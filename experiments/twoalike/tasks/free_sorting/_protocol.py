@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.tasks._protocol import Breaks, shipped_texts
-from twoalike.tasks.multi_arrangement import (
+from twoalike.tasks._protocol import Breaks, check_format, task_field, texts_field
+from twoalike.tasks.multi_arrangement._protocol import (
     PlacedImages,
     PlacingAnswers,
     PlacingProtocol,
@@ -66,19 +66,14 @@ class SortingTexts(PlacingTexts):
 
     @model_validator(mode="after")
     def _piles_is_a_format(self) -> Self:
-        try:
-            self.too_few_piles.format(n=2)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("too_few_piles knows {n} only") from error
+        check_format("too_few_piles", self.too_few_piles, n=2)
         return self
 
 
 class FreeSorting(PlacingProtocol):
     """Protocol of one free-sorting session."""
 
-    task: Literal["free-sorting"] = Field(
-        default="free-sorting", description="the task that this protocol is for"
-    )
+    task: Literal["free-sorting"] = task_field("free-sorting")
     breaks: Breaks = Field(
         default=Breaks(break_every=3), description="Rests between trials; 0: none."
     )
@@ -92,7 +87,4 @@ class FreeSorting(PlacingProtocol):
     rules: SortingRules = Field(
         default=SortingRules(), description="What ends a trial, and what is allowed in it."
     )
-    texts: SortingTexts = Field(
-        default_factory=lambda: SortingTexts(**shipped_texts("free-sorting", "en")),
-        description="What the participant reads: UTF-8, any language.",
-    )
+    texts: SortingTexts = texts_field(SortingTexts, "free-sorting")

@@ -15,13 +15,13 @@ from twoalike.tasks._activity import (
     Scene,
     Typed,
 )
+from twoalike.tasks._trial import Phase
 from twoalike.tasks.free_sorting._layout import SortingLayout
 from twoalike.tasks.free_sorting._protocol import FreeSorting
-from twoalike.tasks.multi_arrangement import (
+from twoalike.tasks.multi_arrangement._placing import (
     Asked,
     Ending,
     Hold,
-    Phase,
     PlacedResult,
     PlacingActivity,
     push_button,
@@ -44,11 +44,6 @@ class SortingResult(PlacedResult):
     names: Mapping[int, str]
     """Name of the pile at each place, where one was given."""
 
-    @property
-    def correct(self) -> None:
-        """None: nothing in it is right or wrong."""
-        return None
-
     def _item(self, number: int) -> dict[str, Any]:
         cell = self.cells[number]
         return {
@@ -62,22 +57,10 @@ class SortingResult(PlacedResult):
 
 
 class SortingActivity(PlacingActivity):
-    """A trial of the free-sorting task, from its first frame to its end.
+    """A trial of the free-sorting task.
 
-    Attributes
-    ----------
-    cells
-        Place of each image's pile, from 0; None for images that are not sorted.
-    entry
-        Name of a pile typed so far.
-
-    Examples
-    --------
-    >>> from twoalike.tasks.free_sorting import FreeSorting, lay_out_sorting
-    >>> trial, protocol = ListedSorting(1, "main", ("a", "b", "c")), FreeSorting()
-    >>> activity = SortingActivity(trial, protocol, lay_out_sorting(protocol, (1280, 1024), 3))
-    >>> activity.scene.counter
-    '3 images left'
+    ``cells``: place of each image's pile, from 0; None for images that are not sorted. ``entry``:
+    name of a pile typed so far.
     """
 
     nowhere = dict.fromkeys(("place_start", "place"))
@@ -105,7 +88,6 @@ class SortingActivity(PlacingActivity):
         return self.cells[item] is not None
 
     def size_of(self, item: int) -> float:
-        """Side of an image's square: smaller in a large pile."""
         return self._sizes[item]
 
     @property
@@ -136,22 +118,12 @@ class SortingActivity(PlacingActivity):
     def _trial_scene(self) -> Scene:
         layout, texts, naming = self.layout, self.protocol.texts, self.naming
         target = naming if naming is not None else self._destination()
-        magnified, size = self._magnified
         piles = tuple(
             _pile(box, self._names.get(cell, ""), target=cell == target)
             for cell, box in enumerate(layout.cells)
         )
-        scene = Piles(
-            tray=_pile(layout.tray),
-            piles=piles,
-            images=tuple(self._placed(item, self.protocol.piles.held_scale) for item in self.stack),
-            buttons=tuple(self._buttons()),
-            prompt=texts.prompt,
-            counter=self._counter,
-            until=self._until,
-            magnified=magnified,
-            magnified_size=size,
-        )
+        shown = self._shown(self.protocol.piles.held_scale)
+        scene = Piles(**shown, tray=_pile(layout.tray), piles=piles, counter=self._counter)
         if naming is None:
             return scene
         may = bool(self._name) or not self.protocol.rules.names_required
@@ -174,7 +146,7 @@ class SortingActivity(PlacingActivity):
     def _order(self) -> list[int]:
         return list(range(len(self.cells)))
 
-    def _begin(self, time: float) -> None:
+    def _add_first_rows(self, time: float) -> None:
         """Images lie ready where the list has them: nothing to add."""
 
     def _reset(self) -> None:
@@ -241,7 +213,8 @@ class SortingActivity(PlacingActivity):
             super()._finish(ending)
             return
         self._stop_moving(ending)
-        self._ending, self.phase = ending, Phase.NAMING
+        self._ending = ending
+        self._enter(Phase.NAMING)
 
     def _take(self, event: Event) -> None:
         if self.phase is Phase.NAMING:
@@ -278,7 +251,8 @@ class SortingActivity(PlacingActivity):
         self._names[cell], self.entry, self._name_asked = self._name, "", False
         self._row("name", time, where={"place": cell + 1}, pointer=method)
         if self.naming is None:
-            self._close(ending, Phase.DONE)
+            self.result = self._make_result(ending)
+            self._enter(Phase.DONE)
 
     def _make_result(self, ending: Ending) -> SortingResult:
         assert self.onset is not None

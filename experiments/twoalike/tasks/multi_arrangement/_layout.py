@@ -8,27 +8,16 @@ room in the circle.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks._activity import Page
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement, PlacingProtocol
-from twoalike.tasks.screens import (
-    Box,
-    Frame,
-    Room,
-    View,
-    frame,
-    is_upright,
-    room_faults,
-    single_page_faults,
-    widest,
-)
+from twoalike.tasks.screens import Box, Frame, frame, is_upright, widest
 
 _WIDE = (1.2, 2.5, 3.2, 2.0, 0.8, 3.0)
 _UPRIGHT = (1.85, 3.6, 4.3, 4.1, 3.1, 5.1)
@@ -165,14 +154,7 @@ class ArenaLayout(_Ground):
         """``n`` seats, evenly along each ring, counter-clockwise from the right.
 
         Few seats are at equal angles; many are closer together at the sides, where squares need
-        less room than at the corners.
-
-        Parameters
-        ----------
-        n
-            Number of images.
-        rotation
-            In degrees; all the way round is the same as none.
+        less room than at the corners. ``rotation`` is in degrees.
         """
         seats: list[Seat] = []
         for radius, length, most in self.rings(self.item):
@@ -186,8 +168,6 @@ class ArenaLayout(_Ground):
                 at = (np.arange(here) / here + rotation / 360) % 1 * length[-1]
                 angles = np.interp(at, length, _ANGLES)
                 seats += [self._seat(radius, float(angle)) for angle in angles]
-        if len(seats) < n:
-            raise ValueError(f"{n} images for {len(seats)} seats")
         return tuple(sorted(seats, key=lambda seat: seat.angle))
 
     def _seat(self, radius: float, angle: float) -> Seat:
@@ -277,20 +257,3 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
         done=done,
         start_over=start_over,
     )
-
-
-def arena_text_faults(protocol: MultiArrangement, view: View) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text of a trial that does not fit a window, with the reason.
-
-    Circle and buttons that do not fit have no key: buttons are as wide as their texts.
-    """
-    try:
-        layout, texts = lay_out_arena(protocol, view.size, 1), protocol.texts
-    except TwoalikeError as error:
-        yield "", str(error)
-        return
-    pages = Frame(layout.size, layout.text)
-    lines = 2.7 if is_upright(view.size) else 1.4
-    prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), lines * layout.text)
-    yield from room_faults([prompt], pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

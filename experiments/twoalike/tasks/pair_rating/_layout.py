@@ -5,19 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks._activity import Page
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.pair_rating._protocol import PairRating
-from twoalike.tasks.screens import (
-    Box,
-    Frame,
-    Room,
-    View,
-    frame,
-    room_faults,
-    single_page_faults,
-    widest,
-)
+from twoalike.tasks.screens import Box, Frame, Room, View, frame, widest
 
 _MARGIN, _BUTTON, _GAP = 1.0, 2.4, 1.0
 """Heights in lines of text: margin of the window, button or point, between two things."""
@@ -37,9 +27,8 @@ class RatingLayout:
     """Height of a line of text."""
     image: int
     """Side of the square each image is fitted into."""
-    left: tuple[int, int]
-    right: tuple[int, int]
-    """``left``, ``right``: Centres of the images."""
+    centres: tuple[tuple[int, int], ...]
+    """Of the images, left and right."""
     prompt_y: float
     timer_y: float
     points: tuple[Box, ...]
@@ -92,7 +81,19 @@ class RatingLayout:
         return side * min(max(edge, half), self.size[0] / 2 - half), room
 
 
-def lay_out_rating(protocol: PairRating, view: View) -> RatingLayout:
+def rooms_of(protocol: PairRating, layout: RatingLayout, pages: Frame) -> Iterator[Room]:
+    """Places of the texts of a trial."""
+    texts, text = protocol.texts, layout.text
+    yield Room("texts.prompt", texts.prompt, 1.3, widest(pages), _PROMPT * text)
+    keys = ["texts.labels"] * len(texts.labels) or ["texts.low", "texts.high"]
+    for key, (words, _, most) in zip(keys, layout.words(protocol), strict=True):
+        yield Room(key, words, 1, most, _WORDS * text)
+    if layout.done is not None:
+        label = max((texts.done, texts.confirm), key=lambda one: label_size(one, text, 1e9))
+        yield Room("texts.done", label, 1, widest(pages) - text, 1.4 * text)
+
+
+def lay_out_rating(protocol: PairRating, view: View, n: int = 2) -> RatingLayout:
     """Geometry of a window.
 
     Examples
@@ -128,8 +129,7 @@ def lay_out_rating(protocol: PairRating, view: View) -> RatingLayout:
         size=size,
         text=text,
         image=side,
-        left=(-x, image_y),
-        right=(x, image_y),
+        centres=((-x, image_y), (x, image_y)),
         prompt_y=timer_y + (_TIMER + _PROMPT) * text / 2,
         timer_y=timer_y,
         points=points,
@@ -160,29 +160,3 @@ def _scale(
         for number in range(scale.points)
     )
     return points, Box(0.0, y, pitch * scale.points, _BUTTON * text)
-
-
-def rating_text_faults(protocol: PairRating, view: View) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text of a trial that does not fit a window, with the reason.
-
-    Images that do not fit have no key, and are passed over on a screen that was not measured: they
-    may be meant for a larger one.
-    """
-    try:
-        layout, texts = lay_out_rating(protocol, view), protocol.texts
-    except TwoalikeError as error:
-        if view.profile.measured:
-            yield "", str(error)
-        return
-    pages = Frame(layout.size, layout.text)
-    rooms = [Room("texts.prompt", texts.prompt, 1.3, widest(pages), _PROMPT * layout.text)]
-    keys = ["texts.labels"] * len(texts.labels) or ["texts.low", "texts.high"]
-    rooms += [
-        Room(key, text, 1, most, _WORDS * layout.text)
-        for key, (text, _, most) in zip(keys, layout.words(protocol), strict=True)
-    ]
-    if layout.done is not None:
-        label = max((texts.done, texts.confirm), key=lambda one: label_size(one, layout.text, 1e9))
-        rooms.append(Room("texts.done", label, 1, widest(pages) - layout.text, 1.4 * layout.text))
-    yield from room_faults(rooms, pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

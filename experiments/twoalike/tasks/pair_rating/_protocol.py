@@ -1,12 +1,20 @@
 """The protocol of a pair-rating session: every knob, with its unit and its reason."""
 
-from collections import Counter
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._protocol import KeyNames, PageTexts, Protocol, shipped_texts
+from twoalike.tasks._protocol import (
+    KeyNames,
+    PageTexts,
+    Protocol,
+    TrialTiming,
+    changed,
+    check_each_once,
+    task_field,
+    texts_field,
+)
 from twoalike.tasks.screens import ImageSize
 
 
@@ -64,41 +72,18 @@ class RatingScale(Strict):
     )
 
 
-class RatingTiming(Strict):
+class RatingTiming(TrialTiming):
     """How long things last; all in seconds."""
 
-    fixation_s: float = Field(default=0.3, ge=0, description="cross before each pair")
-    minimum_rt_s: float = Field(
-        default=0.2,
-        ge=0,
-        description="presses before this are ignored and counted: nobody sees two images faster",
-    )
-    response_limit_s: float = Field(
-        default=0.0, ge=0, description="longest time for a rating; 0: no limit"
-    )
-    show_timer: bool = Field(
-        default=True, description="whether the time left is shown, where there is a limit"
-    )
-    feedback_s: float = Field(
-        default=0.3, ge=0, description="after an answer it stays to be seen, this long"
-    )
+    fixation_s: float = changed(TrialTiming, "fixation_s", 0.3)
+    feedback_s: float = changed(TrialTiming, "feedback_s", 0.3)
     confirm_s: float = Field(
         default=3.0,
         gt=0,
         description="time for the second press of Done where a slider was not moved",
     )
-    flag_fast_s: float = Field(
-        default=0.4, ge=0, description="answers faster than this are flagged, never deleted"
-    )
-    flag_slow_s: float = Field(
-        default=15.0, gt=0, description="answers slower than this are flagged, never deleted"
-    )
-
-    @model_validator(mode="after")
-    def _limit_leaves_time(self) -> Self:
-        if 0 < self.response_limit_s <= self.minimum_rt_s:
-            raise ValueError("response_limit_s must be longer than minimum_rt_s, or 0")
-        return self
+    flag_fast_s: float = changed(TrialTiming, "flag_fast_s", 0.4)
+    flag_slow_s: float = changed(TrialTiming, "flag_slow_s", 15.0)
 
 
 class RatingAnswers(Strict):
@@ -119,11 +104,8 @@ class RatingAnswers(Strict):
 
     @model_validator(mode="after")
     def _each_key_once(self) -> Self:
-        counts = Counter([*self.keys, *self.done_keys, "escape", "left", "right", "up", "down"])
-        if twice := [key for key, count in counts.items() if count > 1]:
-            raise ValueError(
-                f"key {twice[0]!r} has two meanings (escape stops the session, arrows move)"
-            )
+        keys = (*self.keys, *self.done_keys, "left", "right", "up", "down")
+        check_each_once(keys, why="escape stops the session, arrows move")
         if not self.done_keys:
             raise ValueError("Done needs a key")
         return self
@@ -157,9 +139,7 @@ class PairRating(Protocol):
 
     plays_sounds: ClassVar[bool] = True
 
-    task: Literal["pair-rating"] = Field(
-        default="pair-rating", description="the task that this protocol is for"
-    )
+    task: Literal["pair-rating"] = task_field("pair-rating")
     images: PairImages = Field(
         default=PairImages(), description="The two images; give their size in exactly one way."
     )
@@ -170,10 +150,7 @@ class PairRating(Protocol):
     answers: RatingAnswers = Field(
         default=RatingAnswers(), description="How a rating is given, besides the arrow keys."
     )
-    texts: RatingTexts = Field(
-        default_factory=lambda: RatingTexts(**shipped_texts("pair-rating", "en")),
-        description="What the participant reads: UTF-8, any language.",
-    )
+    texts: RatingTexts = texts_field(RatingTexts, "pair-rating")
 
     @model_validator(mode="after")
     def _a_label_for_each_point(self) -> Self:

@@ -352,10 +352,7 @@ _BOXES = ("\N{BALLOT BOX}", "\N{BALLOT BOX WITH X}")
 def option_labels(options: Sequence[str], marked: Collection[int] | None = None) -> tuple[str, ...]:
     """Options as they are drawn, each with the number that chooses it.
 
-    Parameters
-    ----------
-    marked
-        Places of those that are ticked, where several may be: a box says so.
+    ``marked``: places of those that are ticked, where several may be: a box says so.
     """
     boxes = ["" if marked is None else f"{_BOXES[k in marked]} " for k in range(len(options))]
     return tuple(
