@@ -263,7 +263,6 @@ def _open(profile: ScreenProfile, *, windowed: bool) -> Iterator[_Window]:
 
 
 def _match_card(opened: _Window, start_px: int) -> CardMatch:
-    """Let a person bring the drawn card to the size of a real one."""
     from psychopy import visual
 
     width, height = opened.size

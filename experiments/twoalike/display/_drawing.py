@@ -378,7 +378,6 @@ class Painter:
             self._button(_ARROWS[not layout.rtl], layout.forward)
 
     def _draw_part(self, layout: TextLayout, part: int) -> None:
-        """Draw one page of a text; if there are several, also its number and the buttons."""
         canvas = self._canvas
         edge = layout.column / 2 if layout.rtl else -layout.column / 2
         canvas.text(layout.parts[part], edge, layout.tops[part], rtl=layout.rtl)
@@ -414,7 +413,6 @@ class Painter:
         canvas.label(ask.footer, 0, layout.footer_y)
 
     def _draw_options(self, labels: Sequence[str], layout: TextLayout) -> None:
-        """Draw the boxes of the options, with their numbers below one another."""
         canvas, text = self._canvas, self._canvas.frame.text
         widths = [
             label_size(label, text, box.width - text)[0]

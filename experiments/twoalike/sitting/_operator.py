@@ -196,7 +196,6 @@ class OperatorState:
 
     @property
     def _pace(self) -> Duration:
-        """Mean time of a trial, within twice its standard error."""
         # A question to the operator in the middle of a trial is no measure of the pace.
         longest = _INTERRUPTED * median(self.durations)
         times = [min(duration, longest) for duration in self.durations]
@@ -239,7 +238,6 @@ def _evidence(row: Mapping[str, str]) -> tuple[float, float]:
 
 
 def _trial_evidence(trial: object) -> tuple[float, float] | None:
-    """Evidence before a trial, in tasks whose trials know it."""
     least = getattr(trial, "min_evidence_before", None)
     mean = getattr(trial, "mean_evidence_before", None)
     return None if least is None or mean is None else (least, mean)
@@ -249,7 +247,6 @@ _REFRESH_S = 0.5
 
 
 def _minutes(seconds: float | None) -> str:
-    """Duration as minutes and seconds."""
     return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 

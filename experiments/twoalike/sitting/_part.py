@@ -178,7 +178,6 @@ class Part:
             check_readable(later.prepared, view, begun=later.progress.begun)
 
     def _session(self, view: View) -> Session:
-        """Make the session: pages and trials, with questions between blocks and sounds."""
         prepared, protocol = self.prepared, self.prepared.protocol
         script = with_block_questions(prepared, view, self.progress)
         if self.sounds:
@@ -256,7 +255,6 @@ class Part:
     def _open_scanner(
         self, screen: PlayableScreen, stack: ExitStack, warn: Callable[[str], None]
     ) -> Callable[[], Sequence[Event]]:
-        """Open the port of a scanner's trigger, if the protocol has one."""
         scanner = self.prepared.scanner
         if scanner is None or not scanner.port or self.clock is not None:
             return tuple
@@ -274,7 +272,6 @@ class Part:
         return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
 
     def _operator_state(self) -> OperatorState:
-        """State of the operator's view at the start."""
         prepared, progress = self.prepared, self.progress
         sitting, plan = prepared.sitting, prepared.plan
         now = time.monotonic()

@@ -194,7 +194,6 @@ def _ready(prepared: Sequence[Prepared], how: How) -> "list[Part | Outcome]":
 
 
 def _is_over(prepared: Prepared) -> bool:
-    """Whether a part was run to its end."""
     root, name = prepared.sitting.root, prepared.plan.name
     if not name.rows(root).exists():
         return False
@@ -202,7 +201,6 @@ def _is_over(prepared: Prepared) -> bool:
 
 
 def _check_data(sitting: Sitting, how: How, *, begun: bool) -> None:
-    """Check the participant's data, and show remarks on them at the start of a session."""
     checked = check_dataset(sitting.root, participant=sitting.participant, pilot=sitting.pilot)
     if begun:  # known to the person who resumes it
         checked = replace(checked, remarks=())

@@ -58,19 +58,7 @@ _FIT = Duration(5.0, 90.0)
 """Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
 
 
-class InBlock(Protocol):
-    """A listed trial of any task."""
-
-    @property
-    def trial_type(self) -> str:
-        """Why it is shown."""
-
-    @property
-    def block_index(self) -> int:
-        """Block that it belongs to."""
-
-
-class MoreTrials[T: InBlock](Protocol):
+class MoreTrials(Protocol):
     """Where the trials come from that are chosen while the session runs."""
 
     @property
@@ -95,14 +83,14 @@ class MoreTrials[T: InBlock](Protocol):
     def ready(self) -> bool:
         """Whether the next block is there."""
 
-    def take(self) -> tuple[Sequence[T], Item]:
+    def take(self) -> tuple[Sequence[Any], Item]:
         """Give the next block, and the item that records it."""
 
     def close(self) -> None:
         """End what is still under way."""
 
 
-def count_judged(trials: Sequence[InBlock]) -> int:
+def count_judged(trials: Sequence[Any]) -> int:
     """Trials that are not practice."""
     return sum(trial.trial_type != "practice" for trial in trials)
 
@@ -117,7 +105,7 @@ def ends_block(done: int, size: int, total: int | None) -> bool:
 
 
 def page_before(
-    protocol: PageProtocol, trials: Sequence[InBlock], number: int, total: int
+    protocol: PageProtocol, trials: Sequence[Any], number: int, total: int
 ) -> Literal["practice_end", "break"] | None:
     """Page between trial ``number`` of a session, counted from 0, and the one before it.
 
@@ -136,25 +124,8 @@ def page_before(
     return None if last and 2 * (total - done) < size else "break"
 
 
-def _between(
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[InBlock],
-    number: int,
-    total: int,
-    keys: frozenset[str],
-) -> Iterator[Activity]:
-    """Pages before trial ``number`` of a session, counted from 0."""
-    texts = protocol.texts
-    match page_before(protocol, trials, number, total):
-        case "practice_end":
-            yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
-        case "break":
-            yield pause_page(protocol, frame, count_judged(trials[:number]), total)
-
-
 def pages_duration(
-    protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
+    protocol: PageProtocol, trials: Sequence[Any], *, n_done: int = 0, n_fits: int = 0
 ) -> Duration:
     """Time for all pages after the instruction; ``n_fits`` blocks are chosen in later breaks."""
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
@@ -170,16 +141,16 @@ def pages_duration(
     return sum(pages, Duration())
 
 
-def listed_script[T: InBlock](
+def listed_script(
     protocol: PageProtocol,
     frame: Frame,
-    trials: Sequence[T],
+    trials: Sequence[Any],
     opening: Opening,
-    show: Callable[[T, float | None], Activity],
+    show: Callable[[Any, float | None], Activity],
     *,
     keys: frozenset[str] = frozenset(),
     n_done: int = 0,
-    more: MoreTrials[T] | None = None,
+    more: MoreTrials | None = None,
     scanner: Scanner | None = None,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session whose trials are listed; ends as ``completed`` or ``declined``.
@@ -198,17 +169,16 @@ def listed_script[T: InBlock](
     return "completed"
 
 
-def _trials[T: InBlock](
+def _trials(
     protocol: PageProtocol,
     frame: Frame,
-    trials: Sequence[T],
-    show: Callable[[T, float | None], Activity],
+    trials: Sequence[Any],
+    show: Callable[[Any, float | None], Activity],
     keys: frozenset[str],
     n_done: int,
-    more: MoreTrials[T] | None,
+    more: MoreTrials | None,
     scanner: Scanner | None,
 ) -> Iterator[Activity | Item]:
-    """All trials that are left, with the pages between them."""
     texts = protocol.texts
     known, number = list(trials), n_done
     total = more.total if more is not None else count_judged(known)
@@ -218,9 +188,12 @@ def _trials[T: InBlock](
     while True:
         for trial in known[number:]:
             if number > n_done:
-                yield from _between(protocol, frame, known, number, total, keys)
                 page = page_before(protocol, known, number, total)
-                due |= start == "block" and page == "break"
+                if page == "practice_end":
+                    yield text_page(page, texts.practice_end, protocol, frame, keys=keys)
+                elif page == "break":
+                    yield pause_page(protocol, frame, count_judged(known[:number]), total)
+                    due |= start == "block"
             if due and scanner is not None and trial.trial_type != "practice":
                 waiting = ScannerActivity(texts.scanner, scanner.key)
                 yield waiting
@@ -245,12 +218,12 @@ PILOT_TRIALS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedTrials[T: InBlock](Prepared):
+class PreparedTrials[T](Prepared):
     """A session of listed trials that can start; more may be chosen while it runs."""
 
     trials: tuple[T, ...]
     """Trials known before the session."""
-    more: MoreTrials[T] | None = None
+    more: MoreTrials | None = None
     """Where later blocks come from; None where ``trials`` are all."""
     read: ClassVar[Callable[..., tuple[Any, ...]]] = staticmethod(trials_from_table)
     """Makes trials of a list."""
@@ -353,7 +326,7 @@ def prepare_listed[P: PreparedTrials[Any]](
     task: str,
     *,
     table: pd.DataFrame | None = None,
-    more: MoreTrials[Any] | None = None,
+    more: MoreTrials | None = None,
 ) -> P:
     """Read and check protocol, stimuli and trial list of a session, which becomes one of ``made``.
 
@@ -370,7 +343,7 @@ def prepared_trials[P: PreparedTrials[Any]](
     protocol: PageProtocol,
     stimuli: StimulusSet,
     table: pd.DataFrame,
-    more: MoreTrials[Any] | None = None,
+    more: MoreTrials | None = None,
 ) -> P:
     """Put a session together, and check what it shows; a pilot run shows the list's beginning."""
     study = sitting.study

@@ -234,7 +234,6 @@ class Listening:
         self.playing = Playing(name, time, time + self._lengths[name], by)
 
     def _end(self, time: float) -> list[Item]:
-        """Take that a sound has come to its end."""
         items: list[Item] = []
         if self.playing is not None and time >= self.playing.until:
             self.heard.add(self.playing.name)

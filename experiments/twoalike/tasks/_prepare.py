@@ -150,7 +150,6 @@ def check_lists(study: Study) -> list[str]:
 
 
 def _study_of_run(study: Study, stimuli: StimulusSet, run: str | None) -> Study:
-    """Study as a participant does it in the condition of a run."""
     study = for_person(study, stimuli)
     names = [condition.name for condition in study.config.conditions]
     if run is None or not 0 < int(run) <= len(names):
@@ -357,7 +356,6 @@ class Prepared(ABC):
         )
 
     def _consented(self, before: int | None = None) -> bool:
-        """Whether the participant has agreed to this very text before."""
         if before == 1:
             return False
         table = read_answers(self.sitting.root, "consent", self.sitting.participant, before)

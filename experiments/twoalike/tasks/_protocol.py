@@ -570,7 +570,6 @@ class Protocol(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_texts(cls, values: Any) -> Any:
-        """Put the shipped texts below those given."""
         if not isinstance(values, Mapping):
             return values
         given = values.get("texts", {})

@@ -88,7 +88,6 @@ def protocol_place(study: Study, label: str) -> str:
 
 
 def _instructed[P: Protocol](study: Study, protocol: P) -> P:
-    """Protocol with the instruction of the study's condition."""
     own, texts = study.own_condition, protocol.texts
     if own is None or not own.instruction:
         return protocol
@@ -158,7 +157,6 @@ def _has_condition(study: Study, task: Task) -> bool:
 
 
 def _at_default(study: Study, task: Task) -> bool:
-    """Whether the study keeps the protocol at its default place."""
     key = task.protocol_key
     return not key or bool(getattr(study.config, key) == StudyConfig.model_fields[key].default)
 

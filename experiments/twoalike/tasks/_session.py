@@ -114,7 +114,6 @@ class Session:
         return items
 
     def _advance(self, time: float) -> list[Item]:
-        """Move on to the next activity if the one shown has finished."""
         items: list[Item] = []
         if self._before is not None and self._before.finished:
             self._before = None
@@ -124,12 +123,10 @@ class Session:
         return items
 
     def _return(self, time: float) -> Sequence[Item]:
-        """Restart the activity that Esc has interrupted, if there is one."""
         left, self._left = self._left, False
         return self._activity.restart(time) if left and self._activity is not None else []
 
     def _go_on(self, time: float) -> None:
-        """Take the script's next activity, and the items on the way there."""
         while True:
             try:
                 step = next(self._script)

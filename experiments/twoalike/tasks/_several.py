@@ -111,7 +111,6 @@ def consent_differs(study: Study) -> list[str]:
 
 
 def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:
-    """Questions of all parts, each once."""
     found: dict[str, tuple[Question, AskedQuestion, str]] = {}
     for protocol in protocols:
         for question in getattr(protocol, measure).questions:

@@ -163,7 +163,6 @@ class SeededHands[O]:
         self._seed = tuple(seed)
 
     def _rng(self, *words: int) -> np.random.Generator:
-        """Source of randomness of a trial, by further words of the seed."""
         return np.random.default_rng([*self._seed, *words])
 
 
@@ -232,7 +231,6 @@ class SimulatedParticipant:
             self._hands.act(activity)
 
     def _listen(self, activity: Listening) -> None:
-        """Hear what must be heard, one sound after the other; then do the trial."""
         if activity.playing is not None and activity.to_hear:
             self._clock.wait_until(activity.playing.until)
         elif activity.to_hear:

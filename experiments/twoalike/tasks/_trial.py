@@ -189,7 +189,6 @@ class TrialActivity(ABC):
         """Take that the time limit has passed, and make the result."""
 
     def _turn_page(self, event: Event) -> None:
-        """End the page after the time limit, once it has been shown long enough."""
         since, least = self._since, self.protocol.pages.page_s
         if self._turns(event) and since is not None and event.time - since >= least:
             self.phase = Phase.DONE

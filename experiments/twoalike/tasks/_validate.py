@@ -157,7 +157,6 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
 
 
 def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
-    """Problems of protocols, settings, trial lists and images, and remarks on them."""
     unreadable, remarks = reading_faults(study)
     untimed, frames = _check_timing(study, stimuli)
     unreadable, remarks = [*unreadable, *untimed], [*remarks, *frames]
@@ -229,7 +228,6 @@ def _check_screens(study: Study) -> tuple[list[str], list[str]]:
 
 
 def _misfit(prepared: Prepared, view: View) -> str:
-    """Say why a session is refused in a window; empty if it is not."""
     try:
         prepared.image_size(view)
     except TwoalikeError as error:

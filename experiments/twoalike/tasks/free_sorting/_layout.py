@@ -95,12 +95,10 @@ class SortingLayout:
 
 
 def _inner(box: Box, text: int) -> Box:
-    """Room for images in a place."""
     return Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
 
 
 def _side(room: Box, n: int, columns: int) -> float:
-    """Largest side of ``n`` images in so many columns."""
     across, down = columns + (columns - 1) * _APART, -(-n // columns)
     return max(0.0, min(room.width / across, room.height / (down + (down - 1) * _APART)))
 

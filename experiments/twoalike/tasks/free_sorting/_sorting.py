@@ -135,7 +135,6 @@ class SortingActivity(PlacingActivity):
 
     @property
     def _counter(self) -> str:
-        """What is still to do."""
         texts, fewest = self.protocol.texts, self.protocol.rules.min_piles
         if self.n_outside:
             return texts.too_few if self._asks(Asked.TOO_FEW) else texts.count(self.n_outside)
@@ -208,7 +207,6 @@ class SortingActivity(PlacingActivity):
         return after != before
 
     def _finish(self, ending: Ending) -> None:
-        """End the trial, or ask for the names of the piles first."""
         if not self.protocol.rules.name_piles:
             super()._finish(ending)
             return
@@ -228,7 +226,6 @@ class SortingActivity(PlacingActivity):
         return " ".join(self.entry.split())
 
     def _take_name(self, event: Event) -> None:
-        """Take what is typed, until the name is confirmed."""
         answers = self.protocol.answers
         match event:
             case Typed(text=text):

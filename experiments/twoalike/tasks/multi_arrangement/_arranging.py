@@ -195,7 +195,6 @@ class ArrangementActivity(PlacingActivity):
         )
 
     def _order(self) -> list[int]:
-        """Items around the circle."""
         return [int(item) for item in np.argsort(self.trial.seats.order)]
 
     def _where(self, item: int) -> dict[str, object]:
@@ -211,7 +210,6 @@ class ArrangementActivity(PlacingActivity):
         self.places = self._seat_places()
 
     def _nudge(self, event: Nudge) -> None:
-        """Move the image that a key has taken one step; one shown large covers the others."""
         if self.held is None or not self.held.by_key or self.look is not None:
             return
         fine = _FINE if event.fine else 1

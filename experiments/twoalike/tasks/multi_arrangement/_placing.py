@@ -136,11 +136,9 @@ class PlacedResult:
         ]
 
     def _item(self, number: int) -> dict[str, Any]:
-        """Cells of one image that are the task's own."""
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:
-        """Cells of all images that are the task's own."""
         raise NotImplementedError
 
     def _since(self, time: float | None) -> float | None:
@@ -364,7 +362,6 @@ class PlacingActivity(TrialActivity):
         self.asked = None
 
     def _respond(self, event: Event) -> None:
-        """Take an event while images can be moved."""
         match event:
             case PointerPress(time=time, x=x, y=y, button="right"):
                 if self.look is None and self.protocol.answers.magnify_button:
@@ -383,7 +380,6 @@ class PlacingActivity(TrialActivity):
                 self._let_go(time)
 
     def _press(self, event: PointerPress) -> None:
-        """Take an image, push a button, or end what was shown large."""
         time, x, y = event.time, event.x, event.y
         if self.look is not None:
             # It covers the others, so the press cannot be meant for one of them.
@@ -475,7 +471,6 @@ class PlacingActivity(TrialActivity):
         self._hold(Hold(item, time, self.places[item], by_key=True))
 
     def _hold(self, hold: Hold) -> None:
-        """Hold an item, and raise it above the others."""
         self.stack.remove(hold.item)
         self.stack.append(hold.item)
         self.held, self._taken, self.asked = hold, hold.item, None
@@ -512,7 +507,6 @@ class PlacingActivity(TrialActivity):
             self.look = Look(item, time, by_key)
 
     def _look_away(self, time: float) -> None:
-        """Show no image large any more."""
         look, self.look = self.look, None
         if look is None:
             return

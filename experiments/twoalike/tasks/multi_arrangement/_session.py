@@ -266,7 +266,6 @@ def _between(
     before: str,
     trial: ArrangementTrial,
 ) -> Iterator[Activity]:
-    """Pages before a trial that follows one of type ``before``."""
     texts = protocol.texts
     if before == "practice":
         if trial.trial_type != "practice":
@@ -445,7 +444,6 @@ class PreparedArrangements(Prepared):
 
 
 def _submitted_trials(path: Path) -> list[SubmittedTrial]:
-    """Read the submitted trials of a raw table, in order."""
     rows = read_run(path).rows
     return [_submitted(trial) for _, trial in rows.groupby("trial_index", sort=False)]
 

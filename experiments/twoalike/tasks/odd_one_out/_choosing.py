@@ -91,7 +91,6 @@ class TrialResult(ListedResult):
 
 
 def _chosen(trial: Trial, answer: Answer) -> list[int]:
-    """Numbers of the images that an answer names, from 1, in the order of choice."""
     places = (answer.first, answer.position)
     return [trial.positions.index(place) + 1 for place in places if place]
 
@@ -216,7 +215,6 @@ class TripletActivity(TrialActivity):
         return self.protocol.labels_at(self.layout.places)
 
     def _labels_of(self, *, picked: bool) -> tuple[str, ...]:
-        """Labels of the images that are chosen, or of the others."""
         labels = zip(self.trial.row, self._labels, strict=True)
         return tuple(label if (name in self.picked) == picked else "" for name, label in labels)
 
@@ -237,7 +235,6 @@ class TripletActivity(TrialActivity):
         return tuple(self.trial.stimuli[self.trial.positions.index(a.position)] for a in given)
 
     def _step_scene(self, step: Step) -> Scene:
-        """Scene of frames that are counted."""
         trial = self.trial
         masks: Source = "masks" if trial.masks else "scrambled"
         if step.kind == "fixation":
@@ -296,7 +293,6 @@ class TripletActivity(TrialActivity):
             self._enter(Phase.ANSWER)
 
     def _take(self, event: Event) -> None:
-        """Take the press of a key or of the pointer as an answer."""
         if self.answer is None and self.result is None and (place := self._place(event)):
             self._choose(event.time, place, event.key if isinstance(event, KeyPress) else None)
 

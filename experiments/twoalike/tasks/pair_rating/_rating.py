@@ -145,7 +145,6 @@ class RatingActivity(TrialActivity):
         return layout.point_at(event.x, event.y) is not None
 
     def _answer(self, event: Event) -> None:
-        """Take an event while the pair waits for an answer."""
         scale, answers = self.protocol.scale, self.protocol.answers
         match event:
             case KeyPress(time=time, key=key) if key in answers.done_keys:

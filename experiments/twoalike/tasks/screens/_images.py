@@ -308,7 +308,6 @@ def _centres(
 
 
 def _largest(protocol: GridProtocol, n: int, room: tuple[int, int], text: int) -> int:
-    """Side of the largest images that fit; 0 if none do."""
     low, high = 0, max(0, *room)
     while low < high:
         side = (low + high + 1) // 2

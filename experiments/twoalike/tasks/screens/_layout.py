@@ -177,7 +177,6 @@ def _fill(lines: Sequence[Line], full: float, last: float) -> tuple[tuple[Line, 
 
 
 def _most(lines: Sequence[Line], room: float) -> int:
-    """How many lines fit, from the first on."""
     taken = 0.0
     for number, line in enumerate(lines):
         taken += line.step + (line.space if number else 0.0)
@@ -224,7 +223,6 @@ def _set_in(
 
 
 def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, tuple[Box, Box]]:
-    """Stack above the buttons that turn pages, and the buttons back and forward."""
     stack, unit = _Stack(frame), frame.text
     y = stack.add(2.2 * unit)
     x = min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
@@ -384,7 +382,6 @@ class Room:
 
 
 def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
-    """Pages whose text may take several pages, by key."""
     texts, pictures = protocol.texts, protocol.pages.images
     for number, text in enumerate(texts.instruction):
         images = pictures[number] if number < len(pictures) else ()

@@ -285,7 +285,6 @@ class QuestionActivity(_BesideTrials):
         return self._turning.at_last
 
     def _ask(self, part: int) -> Ask:
-        """Scene of the question with what is answered so far."""
         scene = replace(asked_scene(self.question, self._texts), part=part, remark=self._remark)
         if scene.marked is not None:
             return replace(scene, marked=tuple(sorted(self._marked)))
@@ -305,7 +304,6 @@ class QuestionActivity(_BesideTrials):
         return []
 
     def _answer(self, event: Event) -> Sequence[Item]:
-        """Take what may be an answer, or a part of it."""
         if self._confirm is not None:
             if self._confirms(event):
                 return self._enter(event.time)
@@ -332,7 +330,6 @@ class QuestionActivity(_BesideTrials):
         return here and (caret or isinstance(event, Scroll))
 
     def _confirms(self, event: Event) -> bool:
-        """Whether an event ends an answer of several choices or lines."""
         match event:
             case KeyPress(key=key):
                 return key in (("tab",) if self._pad is not None else _ENTER)
@@ -341,7 +338,6 @@ class QuestionActivity(_BesideTrials):
         return False
 
     def _write(self, event: Event, pad: Pad) -> None:
-        """Take what changes the text, or moves the caret or the lines shown."""
         written = self._writing
         match event:
             case Typed(text=text) if text := _drawable(text):
@@ -366,7 +362,6 @@ class QuestionActivity(_BesideTrials):
             self._remark = ""
 
     def _option(self, event: Event) -> int | None:
-        """Place of the option that an event names, from 0."""
         chosen = None
         match event:
             case KeyPress(key=key):
