@@ -1,7 +1,6 @@
 """Anchored choices: what a trial shows, what counts as an answer, where the images are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -62,18 +61,6 @@ def test_a_click_on_a_candidate_answers_and_on_the_reference_does_not(
         None if done is None else done.rows(rt_source="pyglet", pilot=False)[0]["response"]
     ) == (response)
     assert activity.choosing == (response is None)
-
-
-def test_practice_says_whether_it_was_right() -> None:
-    easy = replace(TRIAL, trial_type="practice", expected=2)
-    activity = begun(easy)
-    activity.handle(KeyPress(11.0, "right"))
-    right = ImageRow((None, "ref", "near"), verdict=BRISK.texts.right, marked=("near",))
-    assert activity.scene == right
-    activity = begun(easy)
-    activity.handle(KeyPress(11.0, "left"))
-    wrong = ImageRow(("far", "ref", "near"), verdict=BRISK.texts.wrong, marked=("near",))
-    assert activity.scene == wrong
 
 
 def test_keys_are_told_apart() -> None:

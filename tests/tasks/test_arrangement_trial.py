@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 from tests.tasks.scripts import replay
 
@@ -30,7 +29,6 @@ from twoalike.tasks.multi_arrangement import (
     ArrangementTrial,
     MultiArrangement,
     Seating,
-    draw_seats,
     lay_out_arena,
 )
 
@@ -186,46 +184,6 @@ def test_a_lost_release_drops_the_image_where_it_is(loss: Event) -> None:
     assert seen(activity).images[-1].rim == "inside"
 
 
-def test_a_finger_that_was_not_seen_to_lift_takes_the_next_image() -> None:
-    activity = begin(screen={"touch": True})
-    play(activity, Shown(0.0))
-    b = centre(activity, "b")
-    items = play(
-        activity,
-        PointerPress(1.0, *centre(activity, "a")),
-        PointerMove(1.5, 50.0, 60.0),
-        PointerPress(2.0, *b),
-        PointerRelease(2.5, -50.0, 60.0),
-    )
-    assert centre(activity, "a") == (50.0, 60.0) and centre(activity, "b") == (-50.0, 60.0)
-    assert [row["pointer"] for row in rows_of(items)] == ["touch", "touch"]
-
-
-def test_a_press_and_release_between_two_frames_counts() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    items = play(
-        activity, PointerPress(1.001, *centre(activity, "a")), PointerRelease(1.002, 20.0, 20.0)
-    )
-    assert centre(activity, "a") == (20.0, 20.0)
-    assert len(rows_of(items)) == 1
-
-
-def test_what_comes_before_the_first_frame_is_ignored() -> None:
-    activity = begin(rules={"unplaced_allowed": 3}, timing={"minimum_s": 0})
-    place = centre(activity, "a")
-    early: list[Event] = [
-        KeyPress(0.5, "return"),
-        PointerPress(0.6, *place),
-        PointerMove(0.7, 0.0, 0.0),
-    ]
-    assert not play(activity, *early)
-    play(activity, Shown(1.0), KeyPress(0.9, "return"), PointerPress(0.95, *place))
-    play(activity, PointerMove(1.5, 0.0, 0.0))
-    assert not activity.finished
-    assert centre(activity, "a") == place
-
-
 def test_done_waits_for_all_images() -> None:
     activity = begin()
     done = activity.layout.done
@@ -247,17 +205,6 @@ def test_done_waits_for_all_images() -> None:
     assert activity.finished
     assert result_of(items).ending.method == "mouse"
     assert not play(activity, PointerRelease(9.1, done.x, done.y), KeyPress(9.2, "return"))
-
-
-def test_images_may_stay_outside_where_the_protocol_says_so() -> None:
-    activity = begin(rules={"unplaced_allowed": 1})
-    items = play(activity, Shown(0.0))
-    for number, name in enumerate("ab"):
-        drag(activity, name, 0.1 * number, 0.0, 1.0 + number)
-    items += play(activity, KeyPress(5.0, "num_enter"))
-    rows = result_of(items).rows(rt_source="pyglet", pilot=False)
-    assert [row["inside"] for row in rows] == [True, True, False]
-    assert (rows[2]["n_moves"], rows[2]["first_move_time"]) == (0, None)
 
 
 def test_done_can_ask_for_a_second_press() -> None:
@@ -393,19 +340,6 @@ def test_pointer_and_keys_do_not_move_what_the_other_holds() -> None:
     assert row["pointer"] == "mouse"
 
 
-def test_a_key_shows_the_image_that_keys_hold_large() -> None:
-    activity = begin()
-    play(activity, Shown(0.0), KeyPress(1.0, "tab"), KeyPress(2.0, "space"))
-    assert seen(activity).magnified == "b"
-    place = centre(activity, "b")
-    play(activity, Nudge(2.5, 1, 0))
-    assert centre(activity, "b") == place
-    (row,) = rows_of(play(activity, KeyPress(3.0, "space")))
-    assert (row["trial_type"], row["stimulus"], row["pointer"]) == ("inspect", "b", "keyboard")
-    play(activity, Nudge(3.5, 1, 0))
-    assert centre(activity, "b") != place
-
-
 def test_the_time_limit_ends_the_trial_as_it_is() -> None:
     activity = begin(timing={"trial_limit_s": 20.0})
     items = play(activity, Shown(1.0))
@@ -448,14 +382,6 @@ def test_after_esc_the_trial_goes_on_as_it_was() -> None:
     assert (result.onset, result.ending.time) == (0.0, 106.0)
 
 
-def test_esc_before_the_first_frame_and_after_the_limit() -> None:
-    activity = begin(timing={"trial_limit_s": 20.0})
-    assert not activity.restart(3.0)
-    play(activity, Shown(4.0), Tick(30.0))
-    assert not activity.restart(31.0)
-    assert activity.finished
-
-
 def test_catch_trials_are_right_where_kinds_lie_together() -> None:
     trial = ArrangementTrial(
         trial_index=1,
@@ -471,14 +397,6 @@ def test_catch_trials_are_right_where_kinds_lie_together() -> None:
     items = arrange(activity) + drag(activity, "b", 0.4, 0.0, 18.0)
     wrong = result_of(items + play(activity, KeyPress(20.0, "return")))
     assert wrong.correct is False
-
-
-def test_seats_are_drawn_at_random(rng: np.random.Generator) -> None:
-    drawn = [draw_seats(8, rng) for _ in range(200)]
-    first = np.bincount([seating.order[0] for seating in drawn], minlength=8)
-    assert first.min() > 10  # 25 expected
-    assert len({seating.rotation for seating in drawn}) > 190
-    assert draw_seats(8, np.random.default_rng(3)) == draw_seats(8, np.random.default_rng(3))
 
 
 def test_images_over_a_button_are_taken_not_the_button() -> None:

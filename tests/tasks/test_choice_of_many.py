@@ -1,7 +1,6 @@
 """Choices among many images: what a trial shows, what counts as an answer, where the images are."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -13,10 +12,8 @@ from twoalike.tasks import (
     KeyPress,
     MostAlikePair,
     OddOneOfMany,
-    Page,
     PointerPress,
     Shown,
-    Tick,
     Trial,
     View,
     check_texts,
@@ -89,16 +86,6 @@ def test_the_first_image_of_a_pair_is_framed_and_can_be_taken_back() -> None:
     assert activity.handle(KeyPress(13.1, "1")) == []  # the choice is final
 
 
-def test_a_pair_left_half_is_no_answer() -> None:
-    activity = pairs()
-    activity.handle(KeyPress(11.0, "2"))
-    row = result(activity.handle(Tick(19.1)))
-    assert row is not None
-    ALIKE_PAIRS.format_row(row)
-    assert (row["response_1"], row["first_response"], row["timed_out"]) == (None, None, True)
-    assert isinstance(activity.scene, Page)
-
-
 TIMED = {
     "timing": {
         **{"fixation_s": 0.02, "presentation_ms": 20, "minimum_rt_s": 0},
@@ -161,33 +148,6 @@ def test_practice_says_whether_the_odd_one_was_right() -> None:
     activity = odd("practice", expected=2)
     activity.handle(KeyPress(11.0, "2"))
     assert activity.scene == ImageRow(ROW, verdict=ODD.texts.wrong, marked=("bee",))
-
-
-@pytest.mark.parametrize("layout", ["grid", "ring"])
-@pytest.mark.parametrize("size", [(1024, 768), (1280, 1024), (1920, 1080), (1080, 1920)])
-def test_everything_fits_and_nothing_overlaps(layout: str, size: tuple[int, int]) -> None:
-    protocol = OddOneOfMany.model_validate({"images": {"layout": layout}})
-    for n in (3, 4, 5, 6):
-        found = lay_out(protocol, View(size), n)
-        half, (width, height), gap = found.image / 2, size, protocol.images.gap_px
-        assert found.image >= 100
-        for place in found.places:
-            x, y = found.centre(place)
-            assert found.hit(x + half - 1, y - half + 1) == place
-            assert abs(x) + half <= width / 2
-            assert y + half < found.prompt_y
-            assert y - half > found.timer_y
-            label_top = found.label(place)[1] + found.label_room / 2
-            assert label_top < y - half
-        for one, other in combinations(found.places, 2):
-            (x, y), (to_x, to_y) = found.centre(one), found.centre(other)
-            across, down = abs(x - to_x) - found.image, abs(y - to_y) - found.image
-            assert across >= gap - 2 or down >= gap - 2
-            if across < 0:  # the label below the upper one has room above the lower one
-                assert down - 2 * found.label_room + found.text >= 0
-        assert found.prompt_y + found.prompt_room / 2 <= height / 2
-        assert found.timer_y - found.text > -height / 2
-        assert found.hit(width / 2 - 1, height / 2 - 1) is None
 
 
 def test_texts_that_do_not_fit_are_named() -> None:

@@ -46,7 +46,6 @@ from twoalike.tasks.odd_one_out import TripletActivity
 LENGTHS = {"a": 1.0, "b": 2.0, "c": 0.5}
 RULES = OddOneOut.model_validate({"timing": {"fixation_s": 0}})
 LAYOUT = lay_out(RULES, View((1280, 1024)))
-PLACES = [(x, y, LAYOUT.image) for x, y in LAYOUT.centres]
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("left", "middle", "right"))
 
 

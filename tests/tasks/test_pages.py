@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.display.consent import LANGUAGES, consent_text
 from tests.tasks.scripts import triplet_script
 
@@ -93,26 +91,6 @@ def test_a_text_of_1500_words_is_whole_and_every_page_inside_its_room(
     assert layout.column <= 0.84 * size[0]
 
 
-@given(n=st.integers(1, 2500), options=st.integers(0, 6))
-@settings(deadline=None, max_examples=12)
-def test_any_length_is_shown_whole_and_in_order(n: int, options: int) -> None:
-    text = " ".join(f"w{k}" for k in range(n))
-    scenes = Page(text, "on"), Ask(text, ("a",) * options, None if options else "", turn="on")
-    layouts = lay_out_page(scenes[0], SMALL), lay_out_question(scenes[1], SMALL)
-    for layout in layouts:
-        assert layout.fits
-        assert words(layout) == text.replace(" ", "")
-        assert all(layout.parts)
-
-
-def test_a_short_text_is_large_and_on_one_page() -> None:
-    layout = lay_out_page(Page("Time for a break.", "go on"), SMALL)
-    (lines,) = layout.parts
-    assert [line.height for line in lines] == [26]
-    long = lay_out_page(Page(LONG, "go on"), SMALL)
-    assert {line.height for part in long.parts for line in part if not line.heading} == {20}
-
-
 def test_no_line_of_a_paragraph_is_left_alone() -> None:
     paragraphs = [" ".join(["likeness"] * n) for n in range(12, 90)]
     layout = lay_out_page(Page("\n\n".join(paragraphs), "on"), SMALL)
@@ -182,11 +160,6 @@ def test_nothing_covers_anything_at_any_size(size: tuple[int, int], fraction: fl
                     apart = abs(box.x - other.x) >= (box.width + other.width) / 2
                     above = abs(box.y - other.y) >= (box.height + other.height) / 2 - 0.01
                     assert apart or above, (scene, part, box, other)
-
-
-def test_answers_that_leave_no_room_for_the_text_are_noticed() -> None:
-    options = tuple("so many words that nobody reads them to their end " * 6 for _ in range(9))
-    assert not lay_out_question(Ask(LONG, options), SMALL).fits
 
 
 # Turning.

@@ -10,10 +10,9 @@ from pydantic import ValidationError
 from tests.tasks.scripts import triplet_script
 
 from twoalike.observers import SimulatedObserver
-from twoalike.record import ANCHORED, TRIPLETS
+from twoalike.record import TRIPLETS
 from twoalike.study import TwoalikeError
 from twoalike.tasks import (
-    AnchoredChoice,
     Fixation,
     ImageRow,
     Item,
@@ -172,18 +171,6 @@ def test_images_in_turn_go_from_left_to_right(place: str) -> None:
     assert onsets == pytest.approx([0.08, 0.14, 0.02])  # middle, right, left
 
 
-def test_a_reference_in_turn_goes_first() -> None:
-    protocol = AnchoredChoice.model_validate({"timing": {**FLASH, "presentation": "sequential"}})
-    trial = Trial(
-        1, 1, "main", "t1", ("ref", "x", "y"), ("middle", "right", "left"), kind="anchored"
-    )
-    activity = begun(protocol, trial)
-    cells = row(frames(activity, [*(k / HZ for k in range(13)), KeyPress(0.5, "left")]))
-    onsets = [cells[f"image_onset_{item}"] for item in (1, 2, 3)]
-    assert onsets == pytest.approx([0.02, 0.08, 0.05])
-    ANCHORED.recorded(protocol.model_dump()).format_row({**cells, "seen_before": False})
-
-
 def test_an_early_answer_counts_and_the_images_stay_to_their_end() -> None:
     activity = begun(rules({**MASKED, "minimum_rt_s": 0.0}))
     items = frames(activity, [0.0, 0.01, 0.02, KeyPress(0.025, "left")])
@@ -317,15 +304,6 @@ def test_only_the_trigger_ends_the_wait_by_key_or_port() -> None:
         assert isinstance(note, Note)
         assert (note.event, note.time) == ("scanner_trigger", 4.0)
         assert isinstance(session.scene, Fixation)
-
-
-def test_the_scanners_key_does_not_answer_the_page_after_escape() -> None:
-    session = waiting(rules(FLASH, scanner={"start": "session"}))
-    session.handle(KeyPress(3.0, "escape"))
-    session.handle(KeyPress(3.5, "5"))
-    assert session.asking
-    session.handle(KeyPress(4.0, "x"))
-    assert session.scene == Page(rules().texts.scanner)
 
 
 @pytest.mark.parametrize("key", ["1", "space", "left"])

@@ -83,12 +83,6 @@ def test_a_late_answer_to_a_trial_does_not_answer_the_question_after_it() -> Non
     assert asked.answer == "yes"
 
 
-def test_a_page_without_the_pointer_is_not_turned_by_it() -> None:
-    page = PageActivity("p", Page("Hello"), FRAME, pointer=False)
-    feed(page, Shown(0.0), PointerPress(5.0, 0, 0))
-    assert not page.finished
-
-
 def test_a_page_ends_at_its_limit_counted_from_its_first_frame() -> None:
     page = PageActivity("p", Page("Rest"), FRAME, minimum_s=9.0, limit_s=5.0)
     assert page.deadline is None
@@ -161,14 +155,6 @@ def test_an_option_is_chosen_where_it_is_drawn(number: int) -> None:
     box = boxes[number]
     feed(asked, PointerPress(2.0, box.x + box.width / 2 - 1, box.y - box.height / 2 + 1))
     assert asked.answer == names[number]
-
-
-def test_an_answer_is_not_taken_before_the_shortest_time() -> None:
-    asked = question("choice", options=("a", "b"), minimum_s=5.0)
-    feed(asked, KeyPress(9.0, "1"), Shown(10.0), KeyPress(14.9, "1"))
-    assert not asked.finished
-    feed(asked, KeyPress(15.0, "1"))
-    assert asked.finished
 
 
 @pytest.mark.parametrize(
@@ -330,17 +316,6 @@ def test_of_somebody_who_leaves_before_answering_nothing_is_stored(events: list[
     keeping.feed(Shown(0.0), *events)
     assert keeping.session.finished
     assert keeping.stored == []
-
-
-def test_the_hash_tells_every_change_of_the_text() -> None:
-    texts = DEFAULT.texts
-    other = {
-        consent_text_hash(texts.model_copy(update={key: getattr(texts, key) + "."}))
-        for key in ("consent", "agree", "decline")
-    }
-    assert len(other | {consent_text_hash(texts)}) == 4
-    same = texts.model_copy(update={"end": "Bye"})
-    assert consent_text_hash(same) == consent_text_hash(texts)
 
 
 CONSENT_AND_AGE = (

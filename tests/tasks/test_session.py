@@ -79,12 +79,6 @@ def order(rules: OddOneOut, kinds: str, n_done: int = 0) -> list[str]:
     return [step_name(step) for step in steps]
 
 
-def test_pages_and_trials_come_in_order() -> None:
-    assert order(protocol(break_every=2), "ppmcmm") == (
-        ["instruction", "instruction", "1", "2", "practice_end", "3", "4", "break", "5", "6", "end"]
-    )
-
-
 @pytest.mark.parametrize(
     ("n_done", "expected"),
     [
@@ -184,15 +178,6 @@ def test_escape_asks_and_any_other_key_goes_on_with_the_same_trial() -> None:
     (result,) = [item for item in items if isinstance(item, TrialResult)]
     assert result.flag == "interrupted"
     assert result.onset == time + 101
-
-
-def test_escape_twice_stops_and_an_open_trial_gives_no_row() -> None:
-    session, time = started(DEFAULT, "mm")
-    time, _ = answer(session, time)
-    items = feed(session, Shown(time), KeyPress(time + 1, "escape"), KeyPress(time + 1.1, "escape"))
-    assert session.end_reason == "stopped"
-    assert not [item for item in items if isinstance(item, TrialResult)]
-    assert feed(session, KeyPress(time + 9, "1")) == []
 
 
 def test_escape_during_feedback_keeps_the_choice() -> None:
@@ -516,31 +501,3 @@ def test_any_history_can_be_finished_without_losing_a_trial(
             room.rules.debrief.questions
         ) + (4 if room.rules.consent.ask else 0)
     assert room.session.handle(KeyPress(room.clock.now(), "1")) == []
-
-
-@settings(deadline=None)
-@given(rules=RULES, history=HISTORIES)
-def test_any_history_can_be_left_by_escape_twice(rules: OddOneOut, history: Sequence[Any]) -> None:
-    room = Room(rules)
-    room.live(history)
-    n_rows = len(room.record.rows)
-    for _ in range(2):
-        room.disturb(KeyPress(0.0, "escape"), 0.1)
-    room.check()
-    assert room.session.finished
-    assert room.session.end_reason in ("stopped", "completed", "declined", "terminated")
-    if room.session.end_reason == "completed":
-        assert len(room.record.rows) == len(KINDS)
-    # Leaving makes no row: a trial is there if it was decided, and not otherwise.
-    assert len(room.record.rows) == n_rows
-
-
-@settings(deadline=None)
-@given(rules=RULES)
-def test_an_undisturbed_session_completes(rules: OddOneOut) -> None:
-    room = Room(rules)
-    room.help(MANY)
-    room.check()
-    assert room.session.end_reason == "completed"
-    assert room.record.notes[-1] == "session_end"
-    assert len(room.record.rows) == len(KINDS)
