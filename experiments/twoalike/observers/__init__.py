@@ -5,6 +5,8 @@ from twoalike.observers._arranging import SECONDS_PER_PLACEMENT as SECONDS_PER_P
 from twoalike.observers._arranging import ArrangedSession as ArrangedSession
 from twoalike.observers._arranging import PlacementTimes as PlacementTimes
 from twoalike.observers._arranging import SimulatedArranger as SimulatedArranger
+from twoalike.observers._arranging import SimulatedRater as SimulatedRater
+from twoalike.observers._arranging import SimulatedSorter as SimulatedSorter
 from twoalike.observers._arranging import arranged_sessions as arranged_sessions
 from twoalike.observers._arranging import flatten as flatten
 from twoalike.observers._observer import ResponseTimes as ResponseTimes
@@ -14,5 +16,3 @@ from twoalike.observers._observer import hierarchical_embedding as hierarchical_
 from twoalike.observers._observer import simulate_choices as simulate_choices
 from twoalike.observers._observer import simulated_people as simulated_people
 from twoalike.observers._observer import sparse_embedding as sparse_embedding
-from twoalike.observers._rated import SimulatedRater as SimulatedRater
-from twoalike.observers._rated import SimulatedSorter as SimulatedSorter

@@ -58,6 +58,7 @@ from twoalike.tasks._prepare import Sitting as Sitting
 from twoalike.tasks._prepare import as_text as as_text
 from twoalike.tasks._prepare import check_lists as check_lists
 from twoalike.tasks._prepare import check_objects as check_objects
+from twoalike.tasks._prepare import check_readable as check_readable
 from twoalike.tasks._prepare import check_sitting as check_sitting
 from twoalike.tasks._prepare import prepare_session as prepare_session
 from twoalike.tasks._prepare import run_plan as run_plan
@@ -77,7 +78,6 @@ from twoalike.tasks._protocol_file import between as between
 from twoalike.tasks._protocol_file import box_fill as box_fill
 from twoalike.tasks._protocol_file import check_contrast as check_contrast
 from twoalike.tasks._protocol_file import check_parts as check_parts
-from twoalike.tasks._protocol_file import check_readable as check_readable
 from twoalike.tasks._protocol_file import check_texts as check_texts
 from twoalike.tasks._protocol_file import for_stimuli as for_stimuli
 from twoalike.tasks._protocol_file import load_protocol as load_protocol

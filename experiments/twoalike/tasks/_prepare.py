@@ -43,7 +43,12 @@ from twoalike.tasks._duration import (
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._presentation import FrameCount, frame_counts, timing_of
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
-from twoalike.tasks._protocol_file import load_protocol, protocol_place
+from twoalike.tasks._protocol_file import (
+    check_contrast,
+    check_texts,
+    load_protocol,
+    protocol_place,
+)
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.screens import (
@@ -472,3 +477,17 @@ def prepare_session(task: str, sitting: Sitting) -> Prepared:
     prepared = find_task(task).prepare(sitting)
     assert isinstance(prepared, Prepared)
     return prepared
+
+
+def check_readable(prepared: Prepared, view: View, *, begun: bool) -> list[str]:
+    """Check that a session's texts fit its window; give warnings, also of colours too much alike.
+
+    Of a session that was ``begun`` the protocol can no longer be changed: there, a text that does
+    not fit is only a warning.
+    """
+    faults = check_texts(prepared.protocol, view)
+    where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
+    if faults and not (begun or view.preview):
+        more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
+        raise TwoalikeError(f"{where}: {faults[0]}{more}")
+    return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

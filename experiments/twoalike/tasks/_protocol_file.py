@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import (
@@ -19,9 +19,6 @@ from twoalike.study import (
 )
 from twoalike.tasks._protocol import Protocol, Screen, preset_texts
 from twoalike.tasks.screens import View, frame, page_faults
-
-if TYPE_CHECKING:
-    from twoalike.tasks._prepare import Prepared
 
 
 def protocols() -> dict[str, type[Protocol]]:
@@ -375,17 +372,3 @@ def _reading_faults(
     here = check_texts(protocol, View(profile.size_px, profile))
     keys = {line.partition(":")[0] for line in here}
     return problems + here, [line for line in small if line.partition(":")[0] not in keys]
-
-
-def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str]:
-    """Check that a session's texts fit its window; give warnings, also of colours too much alike.
-
-    Of a session that was ``begun`` the protocol can no longer be changed: there, a text that does
-    not fit is only a warning.
-    """
-    faults = check_texts(prepared.protocol, view)
-    where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
-    if faults and not (begun or view.preview):
-        more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
-        raise TwoalikeError(f"{where}: {faults[0]}{more}")
-    return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

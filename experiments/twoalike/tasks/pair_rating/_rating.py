@@ -25,8 +25,7 @@ from twoalike.tasks._duration import BETWEEN, Duration, paced
 from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._simulated import SeededHands, drag, read_on
 from twoalike.tasks._trial import ListedResult, Phase, Trial, TrialActivity
-from twoalike.tasks.pair_rating._layout import RatingLayout, lay_out_rating, rooms_of
-from twoalike.tasks.pair_rating._protocol import PairRating
+from twoalike.tasks.pair_rating._protocol import PairRating, RatingLayout, lay_out_rating, rooms_of
 from twoalike.tasks.screens import View
 
 _FINE = 0.2
