@@ -25,6 +25,7 @@ from twoalike.display._calibrate import (
     verdict,
 )
 from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.tasks import Event, KeyPress, Nudge, Scroll
 
 CARD_BLUE = (0x00, 0x72, 0xB2)
 
@@ -40,23 +41,21 @@ def test_a_known_screen() -> None:
     assert picture_width(309.5, 1920) == pytest.approx(0.531, abs=1e-4)
 
 
-steps = st.lists(
-    st.one_of(
-        st.sampled_from(["left", "right", "up", "down", "x", "return", "escape"]),
-        st.floats(-30, 30),
-    ),
-    max_size=60,
+EVENTS = st.one_of(
+    st.sampled_from([KeyPress(1.0, "x"), KeyPress(1.0, "return"), KeyPress(1.0, "escape")]),
+    st.builds(Nudge, st.just(1.0), st.integers(-1, 1), st.integers(-1, 1)),
+    st.builds(Scroll, st.just(1.0), st.floats(-30, 30)),
 )
 
 
-@given(steps=steps)
-def test_whatever_is_pressed_the_card_stays_on_the_screen(steps: list[str | float]) -> None:
+@given(events=st.lists(EVENTS, max_size=60))
+def test_whatever_is_pressed_the_card_stays_on_the_screen(events: list[Event]) -> None:
     match = CardMatch(300, 700)
-    for step in steps:
-        match = match.press(step) if isinstance(step, str) else match.scroll(step)
+    for event in events:
+        match = match.take(event)
         assert 40 <= match.width_px <= 700
-    assert match.fits == ("return" in steps)
-    assert match.left == ("escape" in steps)
+    assert match.fits == (KeyPress(1.0, "return") in events)
+    assert match.left == (KeyPress(1.0, "escape") in events)
 
 
 def test_late_frames_are_counted_and_the_rate_does_not_follow_them(
