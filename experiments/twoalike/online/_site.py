@@ -18,6 +18,7 @@ from twoalike.online._compile import as_json, compile_person, is_adaptive, prepa
 from twoalike.online._session import ImageFile, OnlineSession, PageTexts, Person
 from twoalike.online._wording import without_keys
 from twoalike.record import balanced_cohort, participant_label
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
 from twoalike.study import (
     Study,
@@ -471,7 +472,8 @@ def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
         side = prepared.image_size(view)
     except TwoalikeError:
         return False
-    found = prepared.text_faults(prepared.protocol, view)
+    made = find_task(prepared.plan.name.task).session
+    found = made.text_faults(prepared.protocol, view) if made else ()
     return side >= _FEWEST_PX and all(key == _OF_SOUNDS for key, _ in found)
 
 
