@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.tasks.scripts import triplet_script
 
 from twoalike.record import OLDEST_AGE, AskedQuestion, Progress, RunRecord, store_answers
+from twoalike.registry import BUILT_IN
 from twoalike.study import Study, TwoalikeError, load_toml
 from twoalike.tasks import (
     Ask,
@@ -43,7 +44,6 @@ from twoalike.tasks import (
     lay_out,
     lay_out_question,
     prepare_session,
-    protocols,
 )
 from twoalike.tasks._protocol import Question
 from twoalike.tasks.screens import WaitActivity, ask_questions, consent_text_hash
@@ -406,7 +406,7 @@ def shipped(task: str, language: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("language", languages())
 def test_shipped_languages_have_all_texts_and_the_same_ones(language: str) -> None:
-    models = {name.replace("-", "_"): model for name, model in protocols().items()}
+    models = {task.module: task.protocol for task in BUILT_IN}
     for part in ("common", *models):
         texts, english = shipped(part, language), shipped(part, "en")
         assert list(texts) == list(english)
