@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from twoalike.display._canvas import MOST_IMAGES, Canvas
+from twoalike.stimuli.lettering import LINE, Letters, right_to_left
 from twoalike.tasks import (
     Arena,
     Ask,
@@ -40,7 +41,7 @@ from twoalike.tasks import (
     shown_lines,
 )
 from twoalike.tasks.free_sorting import NAME_LINES
-from twoalike.tasks.lettering import LINE, Letters, label_size, right_to_left, tail
+from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, arena_lines
 from twoalike.tasks.pair_rating import lay_out_rating
 

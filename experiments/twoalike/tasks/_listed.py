@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import pandas as pd
 
-from twoalike.record import Progress, answered_questions, whole_rows
+from twoalike.record import Progress, answered_questions
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
@@ -429,36 +429,29 @@ def _kind(step: Activity | Item) -> str:
 
 
 def blocks_over(prepared: Prepared, progress: Progress) -> tuple[int, bool]:
-    """Count the blocks that the trials on the disk complete; whether another has begun.
+    """Count the blocks that the trials done complete; whether another has begun.
 
     Blocks are counted as the breaks between them: every so many trials of the protocol, or else the
     blocks of the trial list; a short last one is a part of the one before.
     """
-    if not progress.n_done:
-        return 0, False
-    name, root = prepared.plan.name, prepared.sitting.root
-    rows = whole_rows(name.rows(root), find_task(name.task).trials)
-    done = {row["trial_index"]: row for row in rows if row["trial_type"] != "practice"}
     listed, n_trials = prepared.plan.trials, prepared.plan.n_trials
-    practice = 0 if listed is None else len(_first_rows(listed, practice=True))
-    total = None if n_trials is None else n_trials - practice
+    if listed is None:
+        judged, n_practice = pd.DataFrame(), 0
+    else:
+        first = listed.drop_duplicates("trial_index")
+        judged = first[first["trial_type"] != "practice"]
+        n_practice = len(first) - len(judged)
+    done = max(0, progress.n_done - n_practice)
+    total = None if n_trials is None else n_trials - n_practice
     if every := prepared.protocol.breaks.break_every:
-        over = len(done) // every
+        over = done // every
         over -= over > 0 and not ends_block(over * every, every, total)
-        return over, len(done) > over * every
-    if not done or listed is None or "block_index" not in listed:
-        return 0, bool(done)
-    judged = _first_rows(listed, practice=False)
-    left = judged["trial_index"].astype(int) > progress.n_done
-    order = [row["block_index"] for row in done.values()] + judged["block_index"][left].tolist()
+        return over, done > over * every
+    if not done or "block_index" not in judged:
+        return 0, done > 0
+    order = judged["block_index"].tolist()
     *before, last = Counter(order).items()
     if before and len(order) == total and 2 * last[1] < before[-1][1]:
         order = [before[-1][0] if block == last[0] else block for block in order]
-    goes_on = order[len(done) - 1 : len(done)] == order[len(done) : len(done) + 1]
-    return len(set(order[: len(done)])) - goes_on, goes_on
-
-
-def _first_rows(listed: pd.DataFrame, *, practice: bool) -> pd.DataFrame:
-    """First row of each trial of a list, of practice or not."""
-    found = listed[(listed["trial_type"] == "practice") == practice]
-    return found.drop_duplicates("trial_index")
+    goes_on = order[done - 1 : done] == order[done : done + 1]
+    return len(set(order[:done])) - goes_on, goes_on

@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from twoalike.stimuli.lettering import LINE, right_to_left
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks._activity import Ask, Page
 from twoalike.tasks._protocol import PageTexts, Protocol, Question, Screen
-from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_text, text_height
+from twoalike.tasks.lettering import Line, label_size, set_text, text_height
 from twoalike.tasks.screens._writing import Pad
 
 
