@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from twoalike.study import TwoalikeError
 from twoalike.tasks._protocol import Breaks, check_format, task_field, texts_field
-from twoalike.tasks.multi_arrangement._layout import ArenaLines, arena_lines, corner_buttons
+from twoalike.tasks.multi_arrangement._layout import PlacingLayout, arena_lines, corner_buttons
 from twoalike.tasks.multi_arrangement._protocol import (
     PlacedImages,
     PlacingAnswers,
@@ -109,37 +109,17 @@ _NAME = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class SortingLayout:
-    """Geometry of a window in pixels, origin in the centre, y up."""
+class SortingLayout(PlacingLayout):
+    """Geometry of a window with places of piles."""
 
-    size: tuple[int, int]
-    """Width and height of the window."""
-    text: int
-    """Height of a line of text."""
     tray: Box
     """Where images lie that are not sorted."""
     cells: tuple[Box, ...]
     """Places of piles, in the order of reading."""
     columns: int
     """Places in a row."""
-    item: int
-    """Side of the square each image is fitted into before it is sorted."""
-    magnified: int
-    """Side of the square of an image looked at large."""
     name: float
     """Height that the name of a pile takes in its place; 0 where there are no names."""
-    done: Box
-    start_over: Box
-
-    @property
-    def lines(self) -> ArenaLines:
-        """Heights of the lines above and below."""
-        return arena_lines(Frame(self.size, self.text))
-
-    def clamp(self, x: float, y: float) -> Point:
-        """Nearest point in the window."""
-        width, height = self.size
-        return min(max(x, -width / 2), width / 2), min(max(y, -height / 2), height / 2)
 
     def cell_at(self, x: float, y: float) -> int | None:
         """Place of a pile, from 0, at a point; None beside them."""
