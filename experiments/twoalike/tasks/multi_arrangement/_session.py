@@ -235,7 +235,7 @@ def arrangement_script(
         assert not isinstance(planned, ArrangementEnd)
         trial = arranging.trial(planned)
         if before is not None:
-            yield from _between(protocol, pages, arranging, before, trial)
+            yield from pages_between(protocol, pages, arranging, before, trial)
         layout = lay_out_arena(protocol, size, len(trial.items))
         activity = ArrangementActivity(trial, protocol, layout)
         yield activity
@@ -259,7 +259,7 @@ def submitted(result: ArrangementResult) -> SubmittedTrial:
     )
 
 
-def _between(
+def pages_between(
     protocol: MultiArrangement,
     pages: Frame,
     arranging: Arranging,
