@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ def described(layout: Layout) -> dict[str, Any]:
     }
 
 
-def test_images_have_the_places_that_they_have_in_a_window(tmp_path: Path) -> None:
+def test_images_have_the_places_that_they_have_in_a_window() -> None:
     rng = np.random.default_rng(1)
     screen = {"px_per_cm": 38.0, "distance_cm": 57.0}
     cases: list[dict[str, Any]] = []
@@ -83,7 +82,7 @@ def test_images_have_the_places_that_they_have_in_a_window(tmp_path: Path) -> No
             expected.append(described(lay_out(protocol, View(size, profile), n)))
         except TwoalikeError:
             expected.append(None)
-    found = replayed(cases, tmp_path)
+    found = replayed(cases)
     for case, ours, theirs in zip(cases, expected, found, strict=True):
         if ours is None:
             assert not theirs["fits"], case["size"]
@@ -157,7 +156,7 @@ def random_events(rng: np.random.Generator, layout: Layout) -> Iterator[Event | 
             yield Restart(time)
 
 
-def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
+def test_trials_give_the_items_and_scenes_of_the_window() -> None:
     rng = np.random.default_rng(2)
     cases: list[dict[str, Any]] = []
     expected: list[list[dict[str, Any]]] = []
@@ -177,7 +176,7 @@ def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
         given = {"protocol": rules.model_dump(mode="json"), "trial": shown, "size": size}
         cases.append({"made": "trial", "steps": steps, **given})
         expected.append(played(TripletActivity(trial, rules, layout), events))
-    found = replayed(cases, tmp_path)
+    found = replayed(cases)
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True), start=1):
         assert not list(differences(ours, theirs)), number
     items = [item for trial in found for step in trial for item in step["items"]]
@@ -189,7 +188,7 @@ def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
     assert sum(one["early"] > 0 for one in results) > 20
 
 
-def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards(tmp_path: Path) -> None:
+def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards() -> None:
     rules = OddOneOut()
     trial = {"trial_index": 1, "trial_type": "main", "stimuli": ["a", "b", "c"]}
     steps = [
@@ -200,6 +199,6 @@ def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards(tmp_path: Pat
     ]
     case = {"made": "trial", "protocol": rules.model_dump(mode="json"), "size": (1280, 800)}
     trial["positions"] = ["left", "middle", "right"]
-    (found,) = replayed([{**case, "trial": trial, "steps": steps}], tmp_path)
+    (found,) = replayed([{**case, "trial": trial, "steps": steps}])
     answer = {"position": "right", "method": "keyboard", "response_time": 1.5, "key": None}
     assert found[-1]["items"][0]["answer"] == answer

@@ -51,7 +51,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from twoalike.online._built import Checked, Refusal
 from twoalike.study import TwoalikeError, shortened
 
-FILE = "records.sqlite"
 _LOG = logging.getLogger("twoalike.online")
 _PATIENCE_S = 30
 """How long a transaction waits for another process that writes to the same SQLite file."""
@@ -82,14 +81,15 @@ SESSIONS = Table(
     Column("part", Integer, nullable=False, default=0),
     Column("step", Integer, nullable=False, default=-1),
     Column("clock", Float, nullable=False, default=0.0),  # s of the part's clock
-    Column("choices", Integer, nullable=False, default=0),  # in the part
+    Column("over", Integer, nullable=False, default=0),  # trials of the part
     Column("answered", Integer, nullable=False, default=0),  # whether the step has its answer
-    Column("arrangement", Integer, nullable=False, default=0),  # last one in the part
     Column("part_end", Text),
     Column("done", Integer, nullable=False, default=0),  # the last part was completed
     # Counts for the operator:
     Column("trials", Integer, nullable=False, default=0),
     Column("fast", Integer, nullable=False, default=0),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("right", Integer, nullable=False, default=0),
     UniqueConstraint("visit", "held"),
 )
 RECORDS = Table(
@@ -98,9 +98,6 @@ RECORDS = Table(
     Column("session", Text, primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("part", Integer, nullable=False),
-    Column("arrangement", Integer),
-    Column("trial", Integer),  # of a choice, and the place that was chosen
-    Column("position", Text),
     Column("body", Text, nullable=False),
 )
 BLOCKS = Table(
@@ -128,10 +125,10 @@ FACTS = Table(
     "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )
 _STATE = (
-    *("n", "part", "step", "clock", "choices"),
-    *("answered", "arrangement", "part_end", "done"),
+    *("n", "part", "step", "clock", "over"),
+    *("answered", "part_end", "done"),
 )
-_COUNTS = ("trials", "fast")
+_COUNTS = ("trials", "fast", "checks", "right")
 
 
 @dataclass(frozen=True)
@@ -302,7 +299,10 @@ def _append(connection: Connection, appends: Sequence[Append]) -> list[int | Ref
             continue
         states[append.session] = after
         stored |= {(append.session, one.n): one.body for one in added}
-        new += [_record_row(append.session, one) for one in added]
+        new += [
+            {"session": append.session, "n": one.n, "part": one.part, "body": one.body}
+            for one in added
+        ]
         answers.append(after["n"])
     if new:
         connection.execute(insert(RECORDS), new)
@@ -372,40 +372,24 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         raise Refusal("malformed", "a step that was answered before")
     if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
         raise Refusal("malformed", "a part before its turn")
-    choices = state["choices"] if same else 0
-    arrangement = state["arrangement"] if same else 0
-    if not again and choices != record.before:
+    trials = state["over"] if same else 0
+    if not again and trials != record.before:
         raise Refusal("malformed", "trials were left out")
-    if record.end == "completed" and choices + record.choices != record.n_trials:
+    if record.end == "completed" and trials + record.trials != record.n_trials:
         raise Refusal("malformed", "an end before the last trial")
-    if record.arrangement is not None and record.arrangement != arrangement + 1:
-        raise Refusal("malformed", "an arrangement that does not follow the one before")
-    if record.end == "completed" and record.arranges and not (record.arrangement or arrangement):
-        raise Refusal("malformed", "an end before the first arrangement")
     return {
         "n": record.n,
         "part": record.part,
         "step": record.step,
         "clock": max(record.time, state["clock"] if same else 0.0),
-        "choices": choices + record.choices,
+        "over": trials + record.trials,
         "answered": int(record.answers or (again and bool(state["answered"]))),
-        "arrangement": record.arrangement or arrangement,
         "part_end": record.end,
         "done": int(record.last and record.end == "completed"),
-        "trials": state["trials"] + record.choices + (record.arrangement is not None),
+        "trials": state["trials"] + record.trials,
         "fast": state["fast"] + record.fast,
-    }
-
-
-def _record_row(session: str, record: Checked) -> dict[str, Any]:
-    return {
-        "session": session,
-        "n": record.n,
-        "part": record.part,
-        "arrangement": record.arrangement,
-        "trial": record.trial,
-        "position": record.position,
-        "body": record.body,
+        "checks": state["checks"] + record.checks,
+        "right": state["right"] + record.right,
     }
 
 
@@ -506,6 +490,12 @@ def stored_blocks(connection: Connection, session: str) -> tuple[str, ...]:
     """Read the blocks that were chosen for a session, by part and number, as JSON."""
     query = select(BLOCKS.c.body).where(BLOCKS.c.session == session)
     return tuple(connection.scalars(query.order_by(BLOCKS.c.part, BLOCKS.c.block)))
+
+
+def stored_records(connection: Connection, session: str, part: int) -> tuple[str, ...]:
+    """Read the records of a part of a session, in order, as JSON."""
+    query = select(RECORDS.c.body).where(RECORDS.c.session == session, RECORDS.c.part == part)
+    return tuple(connection.scalars(query.order_by(RECORDS.c.n)))
 
 
 def read_store(store: str | Path) -> Iterator[str]:
