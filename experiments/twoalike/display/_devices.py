@@ -1,22 +1,26 @@
-"""Trigger output: marks in the recording of an EEG, MEG or eye tracker.
+"""Devices beside the window: trigger output, a scanner's triggers, and the sound device.
 
-Ports open before the participant starts, and errors are raised then. Afterwards
-a mark that cannot be sent never ends a session: :meth:`TriggerPort.send` gives the reason, and
-the caller logs it and shows it to the operator. The answers are the study; the marks can be
-mended from the times in the raw data.
+They open before the participant starts, and errors are raised then. Afterwards a mark that cannot
+be sent never ends a session: :meth:`TriggerPort.send` gives the reason, and the caller logs it and
+shows it to the operator. The answers are the study; the marks can be mended from the times in the
+raw data.
 """
 
 import json
 import sys
 import threading
 import time as clock
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from twoalike.display._open import psychopy_environment
-from twoalike.study import TwoalikeError, how_to_install
+from twoalike.study import TwoalikeError, how_to_install, shortened
+from twoalike.tasks import Event, Playing, Pulse
 from twoalike.tasks._protocol import Triggers
+from twoalike.tasks.screens import Scanner
 
 _WRITE_LIMIT_S = 0.05
 """A serial port that takes no byte for this long counts as failed; the window has to go on."""
@@ -26,20 +30,9 @@ class TriggerPort(Protocol):
     """Where marks are sent."""
 
     def send(self, code: int, event: str, time: float) -> str | None:
-        """Send a mark now.
+        """Send the mark of an event (``code`` 1 to 255; 0 sends nothing) at ``time``, s of the run.
 
-        Parameters
-        ----------
-        code
-            The number, 1 to 255; 0 sends nothing.
-        event
-            What happened, for ports that take words.
-        time
-            When, in seconds of the run's clock.
-
-        Returns
-        -------
-        None, or one line that says why this mark (or the end of the one before) was not sent.
+        Returns None, or why this mark, or the end of the one before, was not sent.
         """
 
     def close(self) -> str | None:
@@ -50,11 +43,9 @@ class NoTriggers:
     """Sends nothing."""
 
     def send(self, code: int, event: str, time: float) -> str | None:
-        """Send nothing."""
         return None
 
     def close(self) -> str | None:
-        """Nothing to let go of."""
         return None
 
 
@@ -81,7 +72,6 @@ class PulsePort:
             self._thread.start()
 
     def send(self, code: int, event: str, time: float) -> str | None:
-        """Send a mark now; see :meth:`TriggerPort.send`."""
         if code == 0:
             return None
         with self._changed:
@@ -96,7 +86,6 @@ class PulsePort:
             return failure
 
     def close(self) -> str | None:
-        """End the last pulse and let go of the device; see :meth:`TriggerPort.close`."""
         with self._changed:
             if not self._open:
                 return None
@@ -150,7 +139,6 @@ class StreamPort:
         self._outlet, self._local_clock, self._now = outlet, local_clock, now
 
     def send(self, code: int, event: str, time: float) -> str | None:
-        """Send a mark now; see :meth:`TriggerPort.send`."""
         if code == 0:
             return None
         age = 0.0 if self._now is None else max(0.0, self._now() - time)
@@ -162,7 +150,6 @@ class StreamPort:
         return None if self._outlet.have_consumers() else "no program records the LSL stream"
 
     def close(self) -> str | None:
-        """Take the stream off the network."""
         self._outlet = None
         return None
 
@@ -177,14 +164,8 @@ def open_triggers(
 ) -> Iterator[TriggerPort]:
     """Open the trigger output that a protocol asks for, and close it with the block.
 
-    Close it yourself after the last mark to hear whether that mark came to its end.
-
-    Parameters
-    ----------
-    triggers
-        The settings.
-    now
-        The run's clock, for exact stamps in a stream; None stamps marks when they are sent.
+    Close it yourself after the last mark to hear whether that mark came to its end. ``now`` is the
+    run's clock, for exact stamps in a stream; None stamps marks when they are sent.
     """
     match triggers.kind:
         case "none":
@@ -272,3 +253,167 @@ def _stream(triggers: Triggers, now: Callable[[], float] | None) -> StreamPort:
         name, "Markers", 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, f"{name}-markers"
     )
     return StreamPort(pylsl.StreamOutlet(info), pylsl.local_clock, now)
+
+
+_WAIT_S = 0.1
+"""Longest wait for a byte before the thread looks whether it is to end."""
+
+
+class SerialPulses:
+    """Collects the bytes of a serial port as pulses; 0, the end of a code, is none.
+
+    A thread waits at the port, so that times do not depend on the frames of the window. Where the
+    port fails, the key of the scanner still starts the trials.
+    """
+
+    def __init__(
+        self, device: Any, now: Callable[[], float], warn: Callable[[str], object]
+    ) -> None:
+        self._device, self._now, self._warn = device, now, warn
+        self._pulses: list[Event] = []
+        self._failure: OSError | None = None
+        self._open = True
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def take(self) -> Sequence[Event]:
+        """Give the pulses since the last call."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            reason = failure.strerror or failure
+            self._warn(f"scanner.port: failed ({reason}). Start with the key (scanner.key).")
+        with self._lock:
+            pulses, self._pulses = self._pulses, []
+        return pulses
+
+    def close(self) -> None:
+        """End the thread and let go of the port."""
+        self._open = False
+        self._thread.join(10 * _WAIT_S)
+        self._device.close()
+
+    def _listen(self) -> None:
+        while self._open:
+            try:
+                found = self._device.read(1)
+            except OSError as error:  # pyserial's own errors among them
+                self._failure = error
+                return
+            if found and found != b"\0":
+                with self._lock:
+                    self._pulses.append(Pulse(self._now()))
+
+
+@contextmanager
+def open_scanner(
+    scanner: Scanner, now: Callable[[], float], warn: Callable[[str], object]
+) -> Iterator[Callable[[], Sequence[Event]]]:
+    """Open the port of a scanner's trigger; give a function of the triggers since its last call.
+
+    ``now`` is the clock of the run; ``warn`` takes one line if the port fails later.
+    """
+    try:
+        import serial
+    except ImportError as error:
+        raise TwoalikeError(f"scanner.port needs pyserial. {how_to_install('triggers')}") from error
+    try:
+        device = serial.Serial(scanner.port, scanner.baud, timeout=_WAIT_S)
+    except (OSError, ValueError) as error:
+        raise TwoalikeError(
+            f"scanner.port {scanner.port!r}: cannot open this serial port "
+            f"({getattr(error, 'strerror', None) or error})",
+            remedy="Name an existing port; on Linux your account has to be in the group dialout.",
+        ) from error
+    device.reset_input_buffer()
+    pulses = SerialPulses(device, now, warn)
+    try:
+        yield pulses.take
+    finally:
+        pulses.close()
+
+
+class Speaker(ABC):
+    """Plays the sound that a session wants to be heard, one at a time; ``files`` are by object."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = files
+        self._playing: Playing | None = None
+
+    def follow(self, playing: Playing | None, time: float) -> None:
+        """Start or stop what differs from ``playing``; a sound at its end is not cut off."""
+        if playing == self._playing:
+            return
+        if self._playing is not None and time < self._playing.until:
+            self._stop()
+        self._playing = playing
+        if playing is not None:
+            self._start(self._files[playing.name])
+
+    @abstractmethod
+    def _start(self, file: Path) -> None:
+        """Play a file from its beginning."""
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """Be silent."""
+
+
+class SilentSpeaker(Speaker):
+    """Decodes every sound that would be played, and plays nothing."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        super().__init__(files)
+        self.played: list[tuple[Path, int]] = []
+
+    def _start(self, file: Path) -> None:
+        import soundfile
+
+        samples, _ = soundfile.read(str(file), dtype="float32", always_2d=True)
+        self.played.append((file, len(samples)))
+
+    def _stop(self) -> None:
+        pass
+
+
+class DeviceSpeaker(Speaker):
+    """Plays through PsychoPy's default sound device.
+
+    The first file is loaded at once, to find out whether any can be played.
+    """
+
+    def __init__(self, files: Mapping[str, Path], volume: float) -> None:
+        super().__init__(files)
+        self._volume = volume
+        self._loaded: dict[Path, Any] = {}
+        self._now: Any = None
+        try:
+            with psychopy_environment():
+                for file in files.values():
+                    self._load(file)
+                    break
+        except ImportError as error:
+            raise TwoalikeError(
+                f"PsychoPy cannot play sounds ({shortened(error)}). {how_to_install('experiments')}"
+            ) from error
+        # Its backends raise bare exceptions where there is no device.
+        except Exception as error:
+            raise TwoalikeError(
+                f"this computer has no sound device that works ({shortened(error)}). Connect or "
+                "switch on a loudspeaker or headphones, and check that other programs play sounds."
+            ) from error
+
+    def _load(self, file: Path) -> Any:
+        if file not in self._loaded:
+            from psychopy import sound
+
+            self._loaded[file] = sound.Sound(str(file), volume=self._volume)
+        return self._loaded[file]
+
+    def _start(self, file: Path) -> None:
+        self._now = self._load(file)
+        self._now.play()
+
+    def _stop(self) -> None:
+        if self._now is not None:
+            self._now.stop()

@@ -1,16 +1,22 @@
-"""A multi-arrangement session from its files, and how long it takes."""
+"""A multi-arrangement session: its order (sets chosen as evidence grows), its files, its time."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from twoalike.design import (
+    ArrangedTrial,
+    ArrangementEnd,
     ListedArrangement,
+    PlannedArrangement,
     listed_arrangements,
+    next_arrangement,
     session_secret,
     shown_objects,
 )
@@ -24,6 +30,7 @@ from twoalike.record import Progress, RunName, find_runs, read_run
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ArrangementConfig, Study, TwoalikeError
 from twoalike.tables import MULTI_ARRANGEMENT
+from twoalike.tasks._activity import Activity, Item, Note
 from twoalike.tasks._duration import (
     Duration,
     Times,
@@ -32,6 +39,7 @@ from twoalike.tasks._duration import (
     paced,
     page_duration,
 )
+from twoalike.tasks._listed import ends_block
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
@@ -41,12 +49,233 @@ from twoalike.tasks._prepare import (
     session_inputs,
 )
 from twoalike.tasks._session import Script
+from twoalike.tasks.multi_arrangement._arranging import (
+    ArrangementActivity,
+    ArrangementResult,
+    ArrangementTrial,
+    draw_seats,
+    together_by_kind,
+)
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
-from twoalike.tasks.multi_arrangement._layout import lay_out_arena
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout, lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.multi_arrangement._script import Arranging, SubmittedTrial, arrangement_script
-from twoalike.tasks.multi_arrangement._trial import together_by_kind
-from twoalike.tasks.screens import View
+from twoalike.tasks.screens import (
+    Frame,
+    Opening,
+    Room,
+    View,
+    after_trials,
+    before_trials,
+    frame,
+    is_upright,
+    pause_page,
+    text_page,
+    widest,
+)
+
+_SEATS = 1
+"""Word of the seed that sets the drawing of seats apart from that of a set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmittedTrial:
+    """A trial that was submitted: what it showed, where its images lay, how long it took."""
+
+    trial_type: str
+    places: dict[str, tuple[float, float]]
+    """Of the images inside the arena, by id; arena units."""
+    time_s: float
+    """From its onset to its end."""
+
+
+@dataclass(kw_only=True)
+class Arranging:
+    """A session's trials: those that are fixed, those done, and how the next one is chosen."""
+
+    config: ArrangementConfig
+    ids: tuple[str, ...]
+    """Objects of the design, m of them."""
+    kinds: dict[str, str]
+    """Coarsest category of each object, for attention checks; empty where there is none."""
+    listed: Sequence[ListedArrangement]
+    """Fixed trials: practice first, attention checks last."""
+    seed: int
+    """What the session's sets and seats are drawn from, with numbers of trials."""
+    earlier: Sequence[SubmittedTrial] = ()
+    """Main trials of earlier sessions, oldest first."""
+    done: list[SubmittedTrial] = field(default_factory=list)
+    """Trials of this session, in order."""
+
+    @property
+    def total(self) -> int | None:
+        """Trials of the session, practice not counted; None where the answers decide."""
+        if self.config.scheduler == "lift_weakest" or self.config.max_trials:
+            return None
+        return len(self.fixed("main")) + len(self.fixed("catch"))
+
+    def fixed(self, trial_type: str) -> list[ListedArrangement]:
+        """List the fixed trials of a type."""
+        return [trial for trial in self.listed if trial.trial_type == trial_type]
+
+    def following(self) -> ListedArrangement | PlannedArrangement | ArrangementEnd | None:
+        """Choose the next trial; None after the last.
+
+        An :class:`~twoalike.design.ArrangementEnd` says why the main trials are over where no
+        attention check follows.
+        """
+        counts = {kind: self._n_done(kind) for kind in ("practice", "main", "catch")}
+        practice, catch = self.fixed("practice"), self.fixed("catch")
+        if counts["practice"] < len(practice):
+            return practice[counts["practice"]]
+        planned = self._next_main(counts["main"])
+        if isinstance(planned, PlannedArrangement) and not counts["catch"]:
+            return planned
+        return catch[counts["catch"]] if counts["catch"] < len(catch) else None
+
+    def end(self) -> ArrangementEnd | None:
+        """Say why there is no further main trial; None while there is one."""
+        planned = self._next_main(self._n_done("main"))
+        return planned if isinstance(planned, ArrangementEnd) else None
+
+    def still_listed(self) -> list[ListedArrangement]:
+        """List the fixed trials that are left."""
+        kinds = ("practice", "main", "catch")
+        return [trial for kind in kinds for trial in self.fixed(kind)[self._n_done(kind) :]]
+
+    def rest(self) -> ArrangementConfig:
+        """Return the settings for the rest of the session: fewer trials, and less time."""
+        config = self.config
+        left: dict[str, float] = {}
+        if config.max_trials:
+            left["max_trials"] = max(1, config.max_trials - self._n_done("main"))
+        if config.session_minutes:
+            spent_s = sum(trial.time_s for trial in self.done if trial.trial_type == "main")
+            left["session_minutes"] = max(0.01, config.session_minutes - spent_s / 60)
+        return config.model_copy(update=left)
+
+    def _n_done(self, trial_type: str) -> int:
+        return sum(trial.trial_type == trial_type for trial in self.done)
+
+    def _next_main(self, n_main: int) -> PlannedArrangement | ArrangementEnd:
+        number = {name: at for at, name in enumerate(self.ids)}
+        main = [trial for trial in self.done if trial.trial_type == "main"]
+        fixed = [
+            ([number[name] for name in trial.stimuli], trial.scheduler)
+            for trial in self.fixed("main")
+        ]
+        return next_arrangement(
+            self.config,
+            len(self.ids),
+            [_arranged(trial, number) for trial in (*self.earlier, *main)],
+            np.random.default_rng([self.seed, n_main + 1]),
+            spent_s=sum(trial.time_s for trial in main),
+            in_session=len(main),
+            listed=None if self.config.scheduler == "lift_weakest" else fixed,
+        )
+
+    def progress(self, planned: ListedArrangement | PlannedArrangement) -> float | None:
+        """Share of the session that is over before a trial, attention checks included.
+
+        None in practice. If the number of main trials is open, it is extrapolated from the trials
+        done and the share that is over.
+        """
+        n_main, n_catch = self._n_done("main"), len(self.fixed("catch"))
+        if isinstance(planned, PlannedArrangement):
+            share = planned.session_progress
+            return share * n_main / (n_main + share * n_catch) if n_main and n_catch else share
+        if planned.trial_type == "practice":
+            return None
+        return (n_main + self._n_done("catch")) / (n_main + n_catch)
+
+    def trial(self, planned: ListedArrangement | PlannedArrangement) -> ArrangementTrial:
+        """Make the trial to show, with seats drawn for it."""
+        index = len(self.done) + 1
+        rng = np.random.default_rng([self.seed, index, _SEATS])
+        if isinstance(planned, PlannedArrangement):
+            items = tuple(self.ids[at] for at in planned.items)
+            return ArrangementTrial(
+                trial_index=index,
+                trial_type="main",
+                items=items,
+                seats=draw_seats(len(items), rng),
+                scheduler=planned.scheduler,
+                min_evidence_before=planned.min_evidence,
+                mean_evidence_before=planned.mean_evidence,
+                progress=self.progress(planned),
+            )
+        checked = planned.trial_type == "catch"
+        return ArrangementTrial(
+            trial_index=index,
+            trial_type=planned.trial_type,
+            items=planned.stimuli,
+            seats=draw_seats(len(planned.stimuli), rng),
+            scheduler=planned.scheduler,
+            groups=tuple(self.kinds[name] for name in planned.stimuli) if checked else None,
+            progress=self.progress(planned),
+        )
+
+
+def _arranged(trial: SubmittedTrial, number: dict[str, int]) -> ArrangedTrial:
+    """Trial as the design reads it; objects that are no longer in the design are left out."""
+    known = [(number[name], place) for name, place in trial.places.items() if name in number]
+    items = np.array([at for at, _ in known], dtype=np.int64)
+    positions = np.array([place for _, place in known], dtype=np.float64).reshape(-1, 2)
+    return ArrangedTrial(items, positions)
+
+
+def arrangement_script(
+    protocol: MultiArrangement, size: tuple[int, int], arranging: Arranging, opening: Opening
+) -> Generator[Activity | Item, None, str]:
+    """Activities of a session; trials already in ``arranging.done`` are behind it."""
+    pages = frame(protocol.screen, size)
+    if not (yield from before_trials(protocol, pages, opening, frozenset())):
+        return "declined"
+    before, time = None, 0.0
+    while (planned := arranging.following()) is not None:
+        assert not isinstance(planned, ArrangementEnd)
+        trial = arranging.trial(planned)
+        if before is not None:
+            yield from pages_between(protocol, pages, arranging, before, trial)
+        layout = lay_out_arena(protocol, size, len(trial.items))
+        activity = ArrangementActivity(trial, protocol, layout)
+        yield activity
+        assert activity.result is not None
+        arranging.done.append(submitted(activity.result))
+        before, time = trial.trial_type, activity.result.ending.time
+    if (end := arranging.end()) is not None:
+        detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
+        yield Note("arranged", time, detail)
+    yield from after_trials(protocol, pages)
+    return "completed"
+
+
+def submitted(result: ArrangementResult) -> SubmittedTrial:
+    """Return what the choice of the next trial knows of a trial that is over."""
+    kept = zip(result.trial.items, result.places, result.inside, strict=True)
+    return SubmittedTrial(
+        trial_type=result.trial_type,
+        places={name: place for name, place, inside in kept if inside},
+        time_s=result.ending.time - result.onset,
+    )
+
+
+def pages_between(
+    protocol: MultiArrangement,
+    pages: Frame,
+    arranging: Arranging,
+    before: str,
+    trial: ArrangementTrial,
+) -> Iterator[Activity]:
+    texts = protocol.texts
+    if before == "practice":
+        if trial.trial_type != "practice":
+            yield text_page("practice_end", texts.practice_end, protocol, pages)
+        return
+    n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
+    every = protocol.breaks.break_every
+    if every and ends_block(n_main, every, arranging.total):
+        yield pause_page(protocol, pages, n_main, arranging.total, trial.progress)
+
 
 _DONE = Duration(1.0, 3.0)
 """From the last image to Done."""
@@ -137,6 +366,7 @@ class PreparedArrangements(Prepared):
     """A multi-arrangement session that can start."""
 
     hands_of = staticmethod(lambda one, *more: ArrangementHands(SimulatedArranger(one), *more))
+    lay_out = staticmethod(lambda protocol, view, n: lay_out_arena(protocol, view.size, n))
     protocol: MultiArrangement
     arranging: Arranging
 
@@ -165,33 +395,47 @@ class PreparedArrangements(Prepared):
         )
 
     @property
-    def max_items(self) -> int:
-        """Images of the largest trial."""
+    def most_shown(self) -> int:
         config, m = self.arranging.config, len(self.arranging.ids)
         chosen = min(config.max_items or m, m) if config.scheduler == "lift_weakest" else 0
         return max([chosen, *(len(trial.stimuli) for trial in self.arranging.listed)])
 
     def images_ahead(self, progress: Progress) -> tuple[str, ...]:
-        """Give the objects of the design; which come first is not known."""
         return self.arranging.ids
 
     def image_size(self, view: View) -> int:
-        """Side of the largest square: that of a held image in the smallest trial."""
-        lay_out_arena(self.protocol, view.size, self.max_items)  # the largest trial has to fit
+        lay_out_arena(self.protocol, view.size, self.most_shown)  # the largest trial has to fit
         layout = lay_out_arena(self.protocol, view.size, _FEWEST)
         return round(layout.item * self.protocol.arena.held_scale)
 
+    @classmethod
+    def rooms(cls, protocol: Any, layout: ArenaLayout, pages: Frame) -> Iterator[Room]:
+        lines = 2.7 if is_upright(pages.size) else 1.4
+        prompt = protocol.texts.prompt
+        yield Room("texts.prompt", prompt, 1, widest(pages), lines * layout.text)
+
     def script(self, view: View, progress: Progress) -> Script:
-        """Pages, trials, breaks."""
         arranging = replace(self.arranging, done=self._done(progress))
         return arrangement_script(self.protocol, view.size, arranging, self.opening(progress))
 
     def times(self, progress: Progress) -> Times:
-        """Time left after the instruction."""
         arranging = replace(self.arranging, done=self._done(progress))
         return arrangement_times(
             self.protocol, arranging.rest(), len(arranging.ids), arranging.still_listed()
         )
+
+    @classmethod
+    def listed_times(
+        cls,
+        protocol: MultiArrangement,
+        study: Study,
+        stimuli: StimulusSet,
+        table: pd.DataFrame,
+        simulated: ArrangedSession | None = None,
+    ) -> Times:
+        config = study.config.arrangement
+        m, listed = len(shown_objects(stimuli, config)), listed_arrangements(table)
+        return arrangement_times(protocol, config, m, listed, simulated)
 
     def _done(self, progress: Progress) -> list[SubmittedTrial]:
         if not progress.n_done:
@@ -200,7 +444,6 @@ class PreparedArrangements(Prepared):
 
 
 def _submitted_trials(path: Path) -> list[SubmittedTrial]:
-    """Read the submitted trials of a raw table, in order."""
     rows = read_run(path).rows
     return [_submitted(trial) for _, trial in rows.groupby("trial_index", sort=False)]
 
@@ -295,16 +538,3 @@ def _check_main_trials(arranging: Arranging, sitting: Sitting) -> None:
         f"{len(arranging.ids)} objects has the evidence asked for. Another participant, or a "
         "higher arrangement.stop_evidence in study.toml."
     )
-
-
-def listed_arrangement_times(
-    protocol: MultiArrangement,
-    study: Study,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    simulated: ArrangedSession | None = None,
-) -> Times:
-    """Time for the trials of a list, and those that are chosen during the session."""
-    config = study.config.arrangement
-    m, listed = len(shown_objects(stimuli, config)), listed_arrangements(table)
-    return arrangement_times(protocol, config, m, listed, simulated)
