@@ -11,8 +11,7 @@ from tests.distill.conftest import Squares
 from twoalike.backbones import Preprocessing, load_backbone
 from twoalike.collections import open_collection
 from twoalike.distill import DistillConfig, distill
-from twoalike.distill._activations import frozen_part, restore
-from twoalike.distill._trainable import prepare_training
+from twoalike.distill._trainable import frozen_part, prepare_training, restore
 
 SETTINGS: dict[str, Any] = {
     "steps": 6, "batch": 8, "size": 32, "rate": 1e-3, "last_blocks": 1, "select": "last", "mix": 1,
@@ -75,7 +74,7 @@ def test_a_student_is_the_same_with_and_without_stored_activations(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = run(squares, tmp_path / "stored")
-    monkeypatch.setattr("twoalike.distill._activations.CACHE_BYTES", 0)
+    monkeypatch.setattr("twoalike.distill._trainable.CACHE_BYTES", 0)
     read = run(squares, tmp_path / "read")
     assert not (tmp_path / "read.checkpoints" / "student_activations.npy").exists()
     assert stored["learnt"] == read["learnt"]

@@ -1,13 +1,11 @@
 """Batches and the teacher's labels of them: draws, averages, listed triplets."""
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from twoalike.distill import BatchStream, batch_triplets
 from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Sampling
@@ -93,38 +91,3 @@ def test_all_triplets_of_a_batch_or_different_ones(rng: np.random.Generator) -> 
     assert abs(seen / 2000 - 0.5).max() < 0.05  # 4.5 standard deviations
     first, again = (batch_triplets(300, 500, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-
-
-class HostReads(TorchDispatchMode):
-    """Operations whose result's size or value depends on data: a GPU must be waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        name = function.__name__
-        indices = args[1] if name.startswith("index") and isinstance(args[1], list | tuple) else ()
-        masked = any(index is not None and index.dtype == torch.bool for index in indices)
-        if masked or name.startswith(("nonzero", "masked_select", "_local_scalar")):
-            self.found.append(name)
-        return function(*args, **(kwargs or {}))
-
-
-def test_judged_images_keep_their_own_labels_without_a_host_read(rng: np.random.Generator) -> None:
-    draws = rng.normal(size=(50, 8, 3)).astype(np.float32)
-    human = rng.normal(size=(8, 2)).astype(np.float32)
-    judged = np.arange(8) < 5
-    images, triplets = torch.tensor([6, 1, 3, 4, 0, 7]), batch_triplets(6, 100, rng)
-    opinion = Opinion(draws, judged=judged, judgments=human)
-    with HostReads() as reads:
-        found = opinion.probabilities(images, torch.from_numpy(triplets), CPU)
-    matrices = [x[images] @ x[images].T for x in draws.astype(float)]
-    mapped = np.mean([odd_chances(m, triplets) for m in matrices], axis=0)
-    own = odd_chances(human[images] @ human[images].T, triplets)
-    inside = judged[images][triplets].all(axis=1, keepdims=True)
-    assert 0 < inside.sum() < len(inside)
-    np.testing.assert_allclose(found, np.where(inside, own, mapped), atol=1e-6)
-    assert not reads.found

@@ -3,7 +3,7 @@
 import torch
 
 from twoalike.backbones import load_backbone
-from twoalike.distill._student import StudentNetwork
+from twoalike.distill._update import StudentNetwork
 
 
 def test_batch_statistics_stay_and_weights_learn() -> None:

@@ -6,17 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twoalike.teacher import compare_labels, sample_triplets
+from twoalike.teacher._fit import object_folds, predicted_without_own_fold, ridge_maps
 from twoalike.teacher._labels import (
     fit_mixture,
     log_probabilities,
-    odd_logits,
     score_choices,
-    score_soft,
-)
-from twoalike.teacher._maps import (
-    object_folds,
-    predicted_without_own_fold,
-    ridge_maps,
 )
 
 
@@ -56,15 +50,6 @@ def test_mixture_recovers_its_weights_and_never_goes_negative(rng: np.random.Gen
     np.testing.assert_allclose(fit_mixture(parts, labels), [1.5, 0.002], rtol=1e-3)
     against = np.exp(log_probabilities(1.5 * parts[0] - 0.002 * parts[1]))
     assert fit_mixture(parts, against)[1] == 0
-
-
-def test_odd_logits_follow_the_item_order() -> None:
-    similarity = np.array([[9.0, 1.0, 2.0], [1.0, 9.0, 3.0], [2.0, 3.0, 9.0]])
-    logits = odd_logits(similarity, np.array([[0, 1, 2], [2, 0, 1]]))
-    np.testing.assert_array_equal(logits, [[3, 2, 1], [1, 3, 2]])
-    score = score_soft(logits, np.array([[1.0, 0, 0], [0, 0, 1.0]]))
-    assert score["accuracy"] == 0.5
-    assert score["kl"] == pytest.approx(score["log_loss"])
 
 
 class Opinions:

@@ -23,10 +23,6 @@ from torch.nn import functional
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.distill._config import Objective, Similarity
 
-CLASS_TEMPERATURE = 2.0
-"""Of class probabilities to be preserved: the choice of Li and Hoiem, who use the weight 1 and,
-unlike Hinton et al., do not multiply the term by the square of the temperature."""
-
 NEIGHBOUR_TEMPERATURE = 0.1
 """Of cosines, as in gLocal."""
 
@@ -139,32 +135,6 @@ def _neighbours(x: torch.Tensor) -> torch.Tensor:
     itself = torch.eye(len(x), dtype=torch.bool, device=x.device)
     cosine = (unit @ unit.T / NEIGHBOUR_TEMPERATURE).masked_fill(itself, -1e4)
     return functional.log_softmax(cosine, dim=1)
-
-
-def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """KL divergence of a network's class probabilities from the previous ones, in nats.
-
-    Both are taken at temperature 2, which gives improbable classes more weight: learning without
-    forgetting (Li & Hoiem 2017, doi:10.1109/TPAMI.2017.2773081, whose cross-entropy differs by the
-    entropy of the previous probabilities, a constant).
-
-    Parameters
-    ----------
-    scores, before
-        Current and previous logits of the same images, shape (B, c), of any precision.
-
-    Examples
-    --------
-    >>> scores = torch.tensor([[4.0, 0.0], [0.0, 0.0]])
-    >>> class_divergence(scores, scores).item()
-    0.0
-    """
-    with torch.autocast(scores.device.type, enabled=False):
-        ours, theirs = (
-            functional.log_softmax(values.float() / CLASS_TEMPERATURE, dim=1)
-            for values in (scores, before)
-        )
-        return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 def _divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:

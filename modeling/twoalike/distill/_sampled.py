@@ -385,10 +385,9 @@ class _Labeller:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3)."""
         if not isinstance(self.by, AffineTeacher):
             return np.asarray(self.by.choice_probabilities(triplets), np.float32)
-        rows, places = np.unique(triplets, return_inverse=True)
-        ids = tuple(self.images.ids[row] for row in rows)
-        x = self.by.embed(FeatureTable(ids, self.images.values[rows], self.images.meta))
-        return matrix_probabilities(x @ x.T, places.reshape(-1, 3), self.by.temperature)
+        images, places = self.images.shown(triplets)
+        x = self.by.embed(images)
+        return matrix_probabilities(x @ x.T, places, self.by.temperature)
 
 
 def _labeller(source: "str | Path | Posterior | AffineTeacher", table: FeatureTable) -> _Labeller:

@@ -301,3 +301,16 @@ def _mean_and_error(values: Floats) -> tuple[float, float | None]:
     """Mean and its standard error, which is None for a single value."""
     error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return float(values.mean()), error
+
+
+def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
+    """Positions whose dot products come closest to a similarity matrix, shape (m, D).
+
+    A posterior's draws have no common coordinates to average, but their mean similarity (m, m)
+    has an eigendecomposition, and the similarities of the maps fitted below do not depend on the
+    rotation of these positions. Dimensions without a positive eigenvalue are omitted.
+    """
+    values, vectors = np.linalg.eigh((similarity + similarity.T) / 2)
+    keep = np.argsort(values)[::-1][:dimensions]
+    keep = keep[values[keep] > 1e-9 * values.max()]
+    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))

@@ -21,9 +21,7 @@ from twoalike.embedding import (
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import read_sets
 from twoalike.study import Floats, Integers, TwoalikeError, atomic_path, read_delimited
-from twoalike.teacher._affine import AffineTeacher
-from twoalike.teacher._posterior import PosteriorTeacher
-from twoalike.teacher._teacher import load_teacher
+from twoalike.teacher._teacher import AffineTeacher, PosteriorTeacher, load_teacher
 
 type PredictionSource = str | Path | Posterior | AffineTeacher | PosteriorTeacher
 

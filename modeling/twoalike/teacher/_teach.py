@@ -33,7 +33,6 @@ from twoalike.study import (
     provenance,
 )
 from twoalike.tables import LabelSource
-from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._forecast import Forecast
 from twoalike.teacher._forecast import forecast as make_forecast
@@ -44,8 +43,14 @@ from twoalike.teacher._labels import (
     compare_labels,
     odd_probabilities,
 )
-from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
-from twoalike.teacher._teacher import load_teacher, save_teacher
+from twoalike.teacher._teacher import (
+    DRAWS,
+    AffineTeacher,
+    PosteriorTeacher,
+    load_teacher,
+    make_posterior_teacher,
+    save_teacher,
+)
 
 
 def teach(
