@@ -70,20 +70,6 @@ def test_images_that_change_are_read_at_every_step(
     assert frozen_part(backbone, config, (images, None), tmp_path, "cpu") is None
 
 
-def test_a_student_is_the_same_with_and_without_stored_activations(
-    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = run(squares, tmp_path / "stored")
-    monkeypatch.setattr("twoalike.distill._trainable.CACHE_BYTES", 0)
-    read = run(squares, tmp_path / "read")
-    assert not (tmp_path / "read.checkpoints" / "student_activations.npy").exists()
-    assert stored["learnt"] == read["learnt"]
-    for one, other in zip(
-        *(load_backbone(tmp_path / n).module.parameters() for n in ("stored", "read")), strict=True
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
-
-
 def test_each_image_is_read_once_for_all_steps(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

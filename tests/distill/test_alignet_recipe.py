@@ -25,7 +25,6 @@ from twoalike.distill import BatchStream, learning_rate, load_recipe
 from twoalike.distill._inputs import alignet_preprocessing
 from twoalike.distill._sources import LabelSource
 from twoalike.distill._update import StudentNetwork, Update, dense_head
-from twoalike.study import TwoalikeError
 
 RECIPES = Path(__file__).resolve().parents[2] / "modeling" / "recipes"
 RECIPE = RECIPES / "alignet_siglip_b.toml"
@@ -179,13 +178,6 @@ def test_images_are_resized_without_antialiasing(rng: np.random.Generator) -> No
     assert np.mean(np.abs(levels - expected.clip(0, 255).round()) > 0.5) < 0.001
     averaged = Preprocessing(32, mean=(0.0,) * 3, std=(1.0,) * 3)(Image.fromarray(pixels))
     assert float((ours - averaged).abs().max()) > 0.2
-
-
-def test_preprocessing_without_antialiasing_travels_with_the_weights() -> None:
-    settings = alignet_preprocessing(64)
-    assert Preprocessing.from_timm(settings.as_timm(), whole=False) == settings
-    with pytest.raises(TwoalikeError, match="expected interpolation 'bicubic' and crop_mode"):
-        Preprocessing(crop_mode="center", antialias=False)
 
 
 @pytest.mark.parametrize("recipe", ["alignet_siglip_b.toml", "alignet_vit_b.toml"])

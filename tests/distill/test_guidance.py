@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
-from pydantic import ValidationError
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
@@ -79,12 +78,10 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
     own = {"teacher": None, "features": None, "labels": labels}
     some = tmp_path / "some.txt"
     some.write_text("\n".join(squares.features.ids[:20]))
-    relational = QUICK.model_copy(update={"objective": "relational"})
     wrong: list[tuple[dict[str, Any], DistillConfig, str]] = [
         (own | {"only": some}, QUICK, "20 of 40 labelled images are not among the images"),
         (own, QUICK.model_copy(update={"held_out": 0.1}), "4 labelled triplets to score on"),
         (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Set `batch="),
-        (own, relational, "Give `teacher="),
         (own, QUICK.model_copy(update={"sampling": "scales"}), "lists the triplets"),
         (own | {"validation": labels}, QUICK, "none is left for training"),
         (own | {"teacher": squares.teacher}, QUICK, "found both"),
@@ -98,9 +95,7 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
         assert not (tmp_path / "student").exists()
 
 
-@pytest.mark.parametrize(
-    "objective", [pytest.param("jsd", marks=pytest.mark.slow), "hard", "relational"]
-)
+@pytest.mark.parametrize("objective", [pytest.param("jsd", marks=pytest.mark.slow), "hard"])
 def test_other_objectives_bring_the_student_nearer(
     squares: Squares, tmp_path: Path, objective: str
 ) -> None:
@@ -110,7 +105,7 @@ def test_other_objectives_bring_the_student_nearer(
     said = run(squares, tmp_path / "student", config)
     base, aligned = said["held_out"]["base"], said["held_out"]["student"]
     assert aligned["accuracy"] > base["accuracy"] + 0.05
-    # Hard and relational labels teach no temperature: the one kept fits held-out images best.
+    # Hard labels teach no temperature: the one kept fits held-out images best.
     assert aligned["kl"] < base["kl"]
 
 
@@ -124,8 +119,6 @@ def test_neighbours_at_all_scales_are_learnt_and_scored(squares: Squares, tmp_pa
         squares, tmp_path / "other", config.model_copy(update={"steps": 1, "sampling": "uniform"})
     )
     assert uniform["held_out"]["base"]["accuracy"] != base["accuracy"]
-    with pytest.raises(ValidationError, match="leave sampling out"):
-        DistillConfig(objective="relational", sampling="scales")
 
 
 def test_preservation_keeps_the_features_closer_to_what_they_were(

@@ -14,8 +14,6 @@ from tests.distill.test_export import images_of, run, verb
 from timm.data import create_transform, resolve_model_data_config
 
 from twoalike.backbones import (
-    Backbone,
-    Preprocessing,
     choose_tokens,
     create_network,
     extract_features,
@@ -63,19 +61,6 @@ def test_a_student_ends_with_the_chosen_block(squares: Squares, tmp_path: Path, 
             choose_tokens(student, "cls", None)
     with pytest.raises(TwoalikeError, match="brings its own weights, pooling and blocks"):
         load_backbone(out, block=1)
-
-
-def test_a_network_of_any_size_stays_one(squares: Squares, tmp_path: Path) -> None:
-    """Its arguments of timm's travel with the student."""
-    options = {"dynamic_img_size": True, "img_size": 160}
-    network = create_network("test_vit", **options)
-    own = Backbone("any", network.eval(), Preprocessing(32), "test_vit", options=options)
-    said = run(squares, tmp_path / "s", own, size=None, steps=2, block=1)
-    assert said["model_args"] == options | {"depth": 2, "global_pool": "token"}
-    student = load_backbone(tmp_path / "s", size=48)
-    assert student.preprocessing.size == 48
-    table = extract_features(tmp_path / "s", squares.images)
-    np.testing.assert_allclose(by_timm(tmp_path / "s", squares), table.values[:3], atol=1e-4)
 
 
 DAMAGED: tuple[object, ...] = (

@@ -71,7 +71,7 @@ def test_new_choices_decide_which_labels_are_taught(
     gate = said["label_comparison"]
     assert gate["n"] == 600
     better = min(gate["log_loss"], key=gate["log_loss"].__getitem__)
-    assert said["labels"] == gate["chosen"] == better
+    assert said["labels"] == gate["best"] == better
     printed = capsys.readouterr().out
     assert f"predictive {gate['log_loss']['predictive']:.4f}" in printed
     assert said["inputs"]["choices"]["file"] == "new.parquet"
@@ -112,7 +112,7 @@ def test_without_features_the_posterior_teaches(
     assert "posterior of 120 judged objects, 7 draws" in capsys.readouterr().out
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     assert said["kind_comparison"]["chosen"] == "posterior"
-    assert said["labels"] == said["label_comparison"]["chosen"]
+    assert said["labels"] == said["label_comparison"]["best"]
     (files / "triplets.txt").write_text("object 1,object 2,object 119\n")
     known = ("--triplets", files / "triplets.txt", "--out", files / "p.tsv")
     assert not run("predict", files / "teacher", *known)

@@ -107,7 +107,6 @@ def hits(
 
 
 def _cosines(learnt: Values, codes: Integers, asked: Values) -> Floats:
-    """Cosine of each image with each class mean, (k, c)."""
     rows, others = (_unit(x.astype(np.float64)) for x in (learnt, asked))
     shown = np.argsort(codes, kind="stable").reshape(int(codes.max()) + 1, -1)
     of_class = rows[shown]
@@ -161,7 +160,6 @@ def hold_out(codes: Integers, rng: np.random.Generator) -> Booleans:
 
 
 def _class_means(scores: Floats, codes: Integers, classes: int = 0) -> Floats:
-    """Mean of the scores in each class, NaN of one without any."""
     n = np.bincount(codes, minlength=classes)
     total = np.bincount(codes, weights=scores, minlength=classes)
     return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))

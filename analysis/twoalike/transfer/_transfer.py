@@ -117,7 +117,6 @@ def _measures(
 def _measure(
     candidates: Sequence[Candidate], about: dict[str, Any], scores: Sequence[ClassScores]
 ) -> TransferMeasure:
-    """Estimate of each network, and its difference to the first one."""
     first, names = scores[0], [of.name for of in candidates]
     gains = [TransferDifference(to=names[0], **_estimate(of.minus(first))) for of in scores]
     models = [
@@ -129,7 +128,6 @@ def _measure(
 
 
 def _estimate(of: ClassScores) -> dict[str, Any]:
-    """Value and interval, and the interval over other images of the same classes."""
     same = of.same_classes()
     return {**vars(of.interval()), "same_classes": Span(same.low, same.high)}
 
@@ -279,7 +277,6 @@ def _with_others(
     others: Sequence[Candidate],
     labels: Mapping[str, Mapping[str, str]] | None,
 ) -> tuple[list[Values], Levels]:
-    """Add the features of another set of images below, and give the labels of these."""
     by_name = {each.name: each for each in others}
     names = [each.name for each in candidates]
     if set(by_name) != set(names) or len(others) > len(by_name):

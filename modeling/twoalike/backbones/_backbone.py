@@ -230,7 +230,6 @@ class Backbone:
 
 
 def _takes(module: nn.Module, size: int) -> bool:
-    """Whether a module takes images of a size."""
     training, device = module.training, next(module.parameters()).device
     module.eval()
     try:
@@ -327,7 +326,6 @@ def _fitting_options(backbone: Backbone, asked: Mapping[str, Any]) -> dict[str, 
 
 
 def _check_features(cut: Any, pool: TokenPool, backbone: Backbone) -> None:
-    """Compare the features with the tokens that leave the last block."""
     outputs: list[torch.Tensor] = []
     hook = cut.blocks[-1].register_forward_hook(lambda *call: outputs.append(call[-1]))
     images = torch.randn(
@@ -400,7 +398,6 @@ def _as_classifier(backbone: Backbone, layer: nn.Linear) -> nn.Module | None:
 
 
 def _are_same(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Whether two ways give the same output."""
     unit = max(1.0, float(expected.abs().max()))
     return found.shape == expected.shape and bool((found - expected).abs().max() <= _SAME * unit)
 

@@ -197,7 +197,6 @@ def _of_paths(paths: Sequence[Path], root: Path | None = None) -> Collection:
 
 
 def _of_rows(images: Any) -> Collection:
-    """Rows of a dataset of Hugging Face."""
     names = list(images.column_names)
     found = [name for name in names if type(images.features[name]).__name__ == "Image"]
     if len(found) != 1:

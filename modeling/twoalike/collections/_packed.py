@@ -92,7 +92,6 @@ def open_tars(where: Path, paths: Sequence[Path]) -> Collection:
 
 
 def _listed(paths: Sequence[Path]) -> TarShards:
-    """Read the headers of all shards."""
     names: list[str] = []
     places = array("q")
     with progress() as bar:
@@ -221,7 +220,6 @@ def _mapped_cells(path: str, column: str, _group: int) -> Any:
 
 @lru_cache(maxsize=GROUPS)
 def _group_cells(path: str, column: str, group: int) -> Any:
-    """Bytes of a column of a row group."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -360,7 +358,6 @@ def _ids(tables: Sequence[tuple[str, Any]], column: str, where: Path) -> tuple[s
 
 
 def _paths(tables: Sequence[tuple[str, Any]], column: str) -> list[str] | None:
-    """Paths of all images without endings; None if one has none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

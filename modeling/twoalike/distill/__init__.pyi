@@ -9,7 +9,6 @@ from ._losses import TRIPLET_LOSSES as TRIPLET_LOSSES
 from ._losses import choice_logs as choice_logs
 from ._losses import image_similarity as image_similarity
 from ._losses import neighbour_divergence as neighbour_divergence
-from ._losses import relational_loss as relational_loss
 from ._losses import triplet_loss as triplet_loss
 from ._run import distill as distill
 from ._sampled import LabelConfig as LabelConfig

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
-Objective = Literal["kl", "jsd", "hard", "relational"]
+Objective = Literal["kl", "jsd", "hard"]
 """What is learnt from the teacher; the losses are in :mod:`twoalike.distill._losses`."""
 Similarity = Literal["dot", "raw-dot", "cosine"]
 
@@ -40,8 +40,7 @@ class DistillConfig(Strict):
     objective: Objective = Field(
         default="kl",
         description="kl, jsd: divergence from the teacher's choice probabilities; hard: "
-        "cross-entropy with its likeliest odd one; relational: correlation of the similarity "
-        "matrices, which needs a teacher",
+        "cross-entropy with its likeliest odd one",
     )
     average: Literal["teacher", "predictive", "plugin", "draw"] = Field(
         default="teacher",
@@ -165,11 +164,6 @@ class DistillConfig(Strict):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "DistillConfig":
-        if self.objective == "relational" and self.sampling != "uniform":
-            raise ValueError(
-                "objective = 'relational' compares whole matrices, and sampling = "
-                f"{self.sampling!r} chooses triplets; leave sampling out"
-            )
         if self.head_width is not None and self.head not in {"linear", "dense"}:
             raise ValueError(
                 f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"

@@ -174,7 +174,6 @@ def write_student(
 
 
 def _states(exported: Backbone) -> dict[str, dict[str, torch.Tensor]]:
-    """Tensors of each file; those of the network first."""
     modules = {WEIGHTS: exported.network}
     if isinstance(exported.module, Layered):
         modules[VECTOR] = exported.module.layer
@@ -194,7 +193,6 @@ def _read_back(
 
 
 def _write_beside(folder: Path, config: Mapping[str, Any], log: list[dict[str, Any]]) -> None:
-    """Write everything except the weights."""
     write_json(folder / CONFIG, dict(config))
     with atomic_path(folder / LOG) as temporary:
         temporary.write_text(as_lines(log), encoding="utf-8")
@@ -209,7 +207,6 @@ def _config(
     origin: Mapping[str, Any],
     summary: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Content of config.json: timm's keys for a model, and ours."""
     assert student.vector is not None
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
@@ -335,7 +332,6 @@ def export_onnx(
 
 
 def _onnx_model(backbone: Backbone, output: str) -> Any:
-    """Convert the network to ONNX, as a protobuf."""
     example = torch.zeros(2, *backbone.preprocessing.shape)
     try:
         program = torch.onnx.export(
@@ -361,7 +357,6 @@ def _onnx_model(backbone: Backbone, output: str) -> Any:
 def _onnx_differences(
     backbone: Backbone, path: Path, images: Collection | None
 ) -> dict[str, float]:
-    """Largest differences of the file's outputs from torch's, by kind of input."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()

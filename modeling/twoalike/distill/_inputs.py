@@ -50,12 +50,6 @@ class Guidance:
                 "held-out images itself",
                 where="`validation=...`",
             )
-        if self.labels is not None and config.objective == "relational":
-            raise TwoalikeError(
-                "objective = 'relational' compares similarity matrices, which labelled triplets do "
-                "not contain",
-                remedy="Give `teacher=...`, or use 'kl', 'jsd' or 'hard'.",
-            )
         if self.labels is not None and config.sampling != "uniform":
             raise TwoalikeError(
                 f"sampling = {config.sampling!r} chooses a batch's triplets by a teacher's "

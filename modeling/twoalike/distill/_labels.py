@@ -117,7 +117,6 @@ def read_labels(folder: str | Path) -> LabelTable:
 def _read_shard(
     path: Path, places: dict[str, int]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Triplets and probabilities of a shard; new ids are added to the index."""
     import pyarrow as pa
 
     content = load_parquet(
@@ -153,7 +152,6 @@ def _read_shard(
 
 
 def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.float32]) -> None:
-    """Refuse rows that are not labelled triplets, naming the first."""
     first, second, third = triplets.T
     same = (first == second) | (first == third) | (second == third)
     fair = (chances >= 0).all(axis=1) & (np.abs(chances.sum(axis=1) - 1) <= UNEVEN)
@@ -241,7 +239,6 @@ def import_alignet(
 
 
 def _members(path: Path) -> dict[str, StoredRows]:
-    """Find the archive's arrays and check that their shapes agree."""
     require_file(path, "AligNet's triplets (.npz)")
     found = {str(name): rows for name, rows in stored_rows(path).items()}
     needed = [name for name in KINDS if name in found or name != "indices"]
@@ -271,7 +268,7 @@ class _Names:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.by_index: dict[int, str] = {}
-        self.seen: set[str] = set()
+        self.by_id: dict[str, str] = {}
 
     def take(
         self, filenames: npt.NDArray[Any], indices: npt.NDArray[Any] | None, start: int
@@ -288,59 +285,33 @@ class _Names:
                 where=self.path,
                 remedy="A triplet has three different images.",
             )
-        if indices is None:
-            self.seen.update(names)
-        else:
-            self._agree(codes, names, indices.reshape(-1), start)
-        return [_id(name) for name in names], triplets
-
-    def _agree(
-        self,
-        codes: npt.NDArray[np.intp],
-        names: npt.NDArray[Any],
-        indices: npt.NDArray[Any],
-        start: int,
-    ) -> None:
-        _, places = np.unique(codes, return_index=True)
-        own = indices[places]  # of each name at its first place
-        wrong = np.flatnonzero(indices != own[codes])
-        if len(wrong):
-            place = wrong[0]
-            raise self._disagreement(
-                f"row {start + place // 3 + 1}: image {names[codes[place]]!r} has the indices "
-                f"{own[codes[place]]} and {indices[place]}"
-            )
-        for place, index, name in zip(places, own.tolist(), names, strict=True):
-            before = self.by_index.setdefault(index, name)
-            if before != name:
-                raise self._disagreement(
-                    f"row {start + place // 3 + 1}: index {index} is both {before!r} and {name!r}"
-                )
-
-    def finish(self) -> int:
-        """Count the images after all rows have been read."""
-        index_of: dict[str, int] = {}
-        for index, name in self.by_index.items():
-            before = index_of.setdefault(name, index)
-            if before != index:
-                raise self._disagreement(f"image {name!r} has the indices {before} and {index}")
-        file_of: dict[str, str] = {}
-        for name in self.seen or index_of:
-            other = file_of.setdefault(_id(name), name)
+        if indices is not None:
+            others, numbers = pd.factorize(indices.reshape(-1))
+            known = [self.by_index.setdefault(*pair) for pair in zip(numbers, names, strict=False)]
+            if (codes != others).any() or known != list(names):
+                raise self._disagreement()
+        ids = [_id(name) for name in names]
+        for one, name in zip(ids, names, strict=True):
+            other = self.by_id.setdefault(one, name)
             if other != name:
                 raise TwoalikeError(
-                    f"{min(name, other)!r} and {max(name, other)!r} would share the id "
-                    f"{_id(name)!r}",
+                    f"{min(name, other)!r} and {max(name, other)!r} would share the id {one!r}",
                     where=self.path,
                     remedy="Rename one of them.",
                 )
-        return len(file_of)
+        return ids, triplets
 
-    def _disagreement(self, what: str) -> TwoalikeError:
+    def finish(self) -> int:
+        """Count the images after all rows have been read."""
+        if self.by_index and len(self.by_index) != len(self.by_id):
+            raise self._disagreement()
+        return len(self.by_id)
+
+    def _disagreement(self) -> TwoalikeError:
         return TwoalikeError(
             "indices and filenames disagree, so similarities may belong to other images",
             where=self.path,
-            remedy=f"{what[0].upper()}{what[1:]}. Get the file again.",
+            remedy="Get the file again.",
         )
 
 

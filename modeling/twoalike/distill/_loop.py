@@ -77,7 +77,6 @@ class Trainer:
 
     @property
     def _is_due(self) -> bool:
-        """Whether to score and save after the current step."""
         step = self.progress.step
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
@@ -165,7 +164,6 @@ class Trainer:
                 events.finalize(status)
 
     def _advance(self, step: int, data: Any) -> None:
-        """Take a step; score and save if due."""
         before, self.taken = self.taken, self.update.take(step, data)
         # Read when the next step is under way, for which a GPU does not wait.
         self._record(before)
@@ -176,7 +174,6 @@ class Trainer:
             self._save()
 
     def _settle(self) -> None:
-        """Log the last step."""
         taken, self.taken = self.taken, None
         self._record(taken)
 
@@ -201,7 +198,6 @@ class Trainer:
         )
 
     def _score(self) -> None:
-        """Score on held-out images."""
         step, best = self.progress.step, self.progress
         held_out = self._held_out()
         if held_out is None:
@@ -214,7 +210,6 @@ class Trainer:
             self.progress = Progress(step, step, merit)
 
     def _held_out(self) -> dict[str, Any] | None:
-        """Score the present weights, or the best mix of them with the initial ones."""
         agreement, step = self.lesson.agreement, self.progress.step
         try:
             if self.sides is not None:
@@ -251,7 +246,6 @@ class Trainer:
         return (0.5,) if self.sides is None else (0.5, 1.0)
 
     def _save(self) -> None:
-        """Save a checkpoint; one process writes it."""
         if self.fabric.is_global_zero:
             state = Checkpoint(
                 self.progress,

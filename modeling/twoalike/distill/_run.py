@@ -152,7 +152,6 @@ def distill(
 
 
 def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
-    """Go from the inputs to the student's folder."""
     config, backbone, initial = given.config, given.backbone, given.backbone.weights_sha256
     trained = prepare_training(backbone, config)
     with fabric.rank_zero_first():
@@ -256,7 +255,6 @@ def _lesson(
 def _network(
     given: Given, module: torch.nn.Module, lesson: Lesson, device: torch.device
 ) -> StudentNetwork:
-    """Assemble the network to train, at the temperature that fits it best at the start."""
     config, p = given.config, given.backbone.n_features
     seed = seed_of(config.seed, HEAD)
     head = None
@@ -287,7 +285,6 @@ class Start:
 
 
 def _find_start(config: DistillConfig, network: StudentNetwork, lesson: Lesson) -> "Start":
-    """Find the closed form, and score it and the network itself."""
     sides = lesson.sides
     if sides is None:
         if lesson.agreement is None:
@@ -359,7 +356,6 @@ def _final_vector(
 def _write(
     given: Given, made: Made, lesson: Lesson, vector: AlignedVector, scores: dict[str, Any]
 ) -> None:
-    """Describe the student, and write its folder."""
     config, student = given.config, made.student
     unreadable = {"unreadable": list(given.unreadable)} if given.unreadable else {}
     summary = {

@@ -120,7 +120,6 @@ class TripletStream:
         self._pools = lru_cache(maxsize=1)(self._deal)
 
     def _check(self) -> None:
-        """Refuse clusters to which the rule cannot be applied."""
         n, sizes, least = int(self._size.sum()), self._size, LEAST[self.rule]
         faults = {
             "at least 3 images": (n < 3, n),
@@ -183,7 +182,6 @@ class TripletStream:
     def _of_pool(
         self, number: int, pool: int, images: Integers, part: Integers
     ) -> npt.NDArray[np.int64]:
-        """All triplets of a pool, shape (k, 3)."""
         rng = self._rng(number, pool)
         starts = np.flatnonzero(np.diff(part, prepend=-1))
         sizes = np.diff(starts, append=len(part))

@@ -280,10 +280,6 @@ class ImageSource:
         triplets = self.opinion.triplets(images, self.most, device, rng, self.sampling)
         return triplets, self.opinion.probabilities(images, triplets, device, own)
 
-    def similarity(self, number: int, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-        """Return the teacher's similarities of a batch, shape (B, B)."""
-        return self.opinion.similarity(images, device, self._rng(DRAW, number)).mean(dim=0)
-
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.stream.seed, purpose, number, self.stream.rank])
 
@@ -313,7 +309,6 @@ class LabelSource:
         )
 
     def _images(self, number: int) -> Integers:
-        """Images of a batch, each once, in order."""
         return np.unique(self.triplets[self.stream.indices(number)])
 
 

@@ -131,7 +131,6 @@ def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
 
 
 def _timm_groups(network: nn.Module) -> list[list[str]]:
-    """Names of parameters by block, of timm's networks; empty for any other network."""
     if not callable(matcher := getattr(network, "group_matcher", None)):
         return []
     from timm.models import group_parameters
@@ -213,7 +212,6 @@ def _layers(module: nn.Module, size: int) -> list[str]:
 
 
 def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Layers with one of these endings, or all except the first."""
     with_ending = {
         target: [name for name in names if f".{name}".endswith(f".{target}")] for target in targets
     }
@@ -486,7 +484,6 @@ def _read(
     how: tuple[str, int],
     block: nn.Module | None,
 ) -> npt.NDArray[np.float32]:
-    """Read features (n, p) of all images, or inputs of a block, or compute and keep both."""
     table, stored = (start.with_name(start.name + end) for end in _ENDINGS)
     is_there = table.is_file() and read_features(table).meta["listing_sha256"] == images.digest
     if not (is_there and (block is None or stored.is_file())):

@@ -18,10 +18,9 @@ from twoalike.distill._losses import (
     choice_logs,
     image_similarity,
     neighbour_divergence,
-    relational_loss,
     triplet_loss,
 )
-from twoalike.distill._sources import NOISE, ImageSource, LabelSource, Source, seed_of
+from twoalike.distill._sources import NOISE, LabelSource, Source, seed_of
 from twoalike.features import AlignedVector
 
 type Record = dict[str, Any]
@@ -236,8 +235,7 @@ class Update:
         self.fabric, self.student, self.source, self.config = fabric, student, source, config
         if config.preserve:  # what the neighbourhoods of the initial network were
             self.base = copy.deepcopy(student.backbone).eval().requires_grad_(False)
-        learns_temperature = config.objective != "relational" and config.temperature_rate > 0
-        student.log_temperature.requires_grad_(learns_temperature)
+        student.log_temperature.requires_grad_(config.temperature_rate > 0)
         if config.compile:
             # Of torch's own look at tensors where compiled code begins anew: of no consequence.
             message = "The .grad attribute of a Tensor that is not a leaf"
@@ -284,7 +282,6 @@ class Update:
     def _loss(
         self, indices: torch.Tensor, images: torch.Tensor, number: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of one batch, and its temperature."""
         config, source, device = self.config, self.source, self.fabric.device
         inputs = images.to(device)
         if config.channels_last and inputs.ndim == 4:
@@ -294,13 +291,9 @@ class Update:
             torch._dynamo.maybe_mark_dynamic(inputs, 0)
         output = self.network(inputs)
         similarity = self.student.similarity_of(output.features)
-        if config.objective == "relational":
-            assert isinstance(source, ImageSource)
-            loss = relational_loss(similarity, source.similarity(number, indices, device))
-        else:
-            triplets, labels = source.labels(number, indices, device)
-            logs = choice_logs(similarity, triplets, output.temperature)
-            loss = triplet_loss(config.objective, logs, labels)
+        triplets, labels = source.labels(number, indices, device)
+        logs = choice_logs(similarity, triplets, output.temperature)
+        loss = triplet_loss(config.objective, logs, labels)
         if config.preserve:
             with torch.no_grad():
                 before = self.base(inputs)

@@ -103,7 +103,6 @@ def _table(path: Path, ids: Sequence[str], values: Content, meta: dict[str, Any]
 
 
 def _from_shards(folder: Path) -> FeatureTable:
-    """All shards of a folder, one below the other, memory-mapped."""
     paths, plan = whole_parts(folder, PLAN, "features", feature_shard)
     ids: list[str] = []
     values: list[Content] = []
@@ -247,7 +246,6 @@ def _parquet_ids(path: Path, column: Any, name: str) -> list[str]:
 
 
 def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
-    """Features from a column of lists, shape (m, p)."""
     import pyarrow.compute as pc
 
     lengths = pc.list_value_length(column).fill_null(-1).to_numpy()

@@ -223,7 +223,6 @@ def run_array(
 
 
 def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> dict[str, str]:
-    """Job of each task: the one it has in the queue, or a new one."""
     for command in ("sbatch", "srun", "squeue"):
         if shutil.which(command) is None:
             raise TwoalikeError(
@@ -249,7 +248,6 @@ def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) ->
 
 
 def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[str]:
-    """Submit an array; gives the number of each job."""
     submitit = _submitit()
     said = io.StringIO()
     try:
@@ -267,7 +265,6 @@ def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[st
 
 
 def _parameters(config: SlurmConfig, name: str) -> dict[str, Any]:
-    """Name settings as submitit does."""
     asked = {
         "job_name": f"twoalike-{name}",
         "partition": config.partition,
@@ -356,7 +353,6 @@ def _paths(folder: Path, job: str) -> Any:
 
 
 def _queue() -> dict[str, str]:
-    """Ask for the user's jobs that have not ended, with their states."""
     command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

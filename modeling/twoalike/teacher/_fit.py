@@ -156,7 +156,6 @@ def _describe(
     config: TeachConfig,
     fitted: dict[str, Any],
 ) -> dict[str, Any]:
-    """Describe the map for teacher.json, without provenance."""
     keys = ("backbone", "architecture", "weights_sha256", "preprocessing", "pool", "block")
     return {
         "method": "untransformed" if config.untransformed else "affine",
@@ -293,7 +292,6 @@ class _Search:
         }
 
     def _validation(self, similarities: Mapping[str, Floats]) -> dict[str, Any]:
-        """Score similarity matrices, already divided by their temperatures."""
         labels = self.probabilities
         soft = {
             name: score_soft(odd_logits(matrix, self.triplets), labels)

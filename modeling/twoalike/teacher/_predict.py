@@ -142,7 +142,6 @@ def predict(
 
 
 def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int) -> Integers:
-    """Read sets of items as indices of objects, shape (n, size)."""
     if isinstance(sets, str | Path):
         return read_sets(Path(sets), ids, size)
     values = np.asarray(sets)
@@ -158,7 +157,6 @@ def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int
 
 
 def _answer_name(places: Integers) -> str:
-    """Name the column of an answer by the numbers of its items, from 1."""
     numbers = "_".join(map(str, places.tolist()))
     return f"item_{numbers}" if len(places) == 1 else f"items_{numbers}"
 
@@ -186,7 +184,6 @@ def _of_teacher(
 def _named(
     triplets: Any, n: int, participant: str | Sequence[str] | None, column: int | None
 ) -> list[str] | None:
-    """Name the participant of each triplet; None where none is named."""
     if participant is not None and column is not None:
         raise TwoalikeError(expected="`participant=...` or `participant_column=...`", found="both")
     if column is None:

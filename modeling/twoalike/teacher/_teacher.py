@@ -193,7 +193,6 @@ class AffineTeacher:
 
 
 def _tokens(described: Mapping[str, Any]) -> str:
-    """Name the tokens that features are made of."""
     keys = ("pool", "block")
     found = [f"{key} {described[key]}" for key in keys if described.get(key) is not None]
     return ", ".join(found) or "the usual tokens"
