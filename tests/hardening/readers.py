@@ -569,7 +569,6 @@ def make_student(root: Path) -> None:
         "similarity": "raw-cosine",
         "vector": {"file": None},
         "origin": None,
-        "classifier": None,
     }
     write_json(folder / "config.json", content)
     save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
@@ -603,7 +602,7 @@ def weights_reader(name: str) -> Callable[[Path], None]:
 
 def make_recipe(root: Path) -> None:
     text = (
-        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nema = 0.5\n'
+        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nclip = 0.5\n'
     )
     (root / "recipe.toml").write_text(text)
 

@@ -33,8 +33,8 @@ ARGUMENTS = {
 PICKLES = ROOT / "experiments/twoalike/study/_pickle.py"
 """Reads pickles without looking up names."""
 ALLOWED = {
-    "modeling/twoalike/collections/_tar.py": {"imports tarfile", "calls tarfile.open"},
-    "modeling/twoalike/jobs/_slurm.py": {"calls pickle.loads"},
+    "modeling/twoalike/collections/_packed.py": {"imports tarfile", "calls tarfile.open"},
+    "modeling/twoalike/jobs/_tasks.py": {"calls pickle.loads"},
     "experiments/twoalike/study/_foreign.py": {"calls loadmat"},
 }
 """Headers of archives, of which nothing is unpacked; what a job of this user left, by submitit;

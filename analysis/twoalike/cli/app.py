@@ -140,7 +140,6 @@ EXTRAS = {
     "lightning_fabric": "distill",
     "markupsafe": "analysis",
     "matplotlib": "analysis",
-    "mlflow": "tracking",
     "nutpie": "modeling",
     "onnx": "onnx",
     "onnxruntime": "onnx",
@@ -172,7 +171,6 @@ EXTRAS = {
     "torchvision": "distill",
     "transformers": "networks",
     "uvicorn": "online",
-    "wandb": "tracking",
 }
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
 

@@ -1,11 +1,11 @@
-"""Rows of features in files, memory-mapped: what is too large for memory, or shared by processes.
+"""Two-dimensional arrays in files: what is too large for memory, or shared by processes.
 
 ``numpy.savez`` stores arrays without compression, so that rows can be read where they are in the
 archive, as rows of a ``.npy`` file can. A file is mapped for as long as its rows are read, so that
 any number of files can be used; the operating system keeps one copy for all processes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +25,15 @@ _LOCAL_HEADER = 30
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Where the rows of an array lie in a file."""
+    """An array of a file, unread."""
 
-    path: Path  # file, and number of the array's first byte in it
-    offset: int
-    shape: tuple[int, int]  # of the array, two-dimensional
+    path: Path
+    name: str | None  # in an archive; None: the only array of a .npy
+    shape: tuple[int, int]
     dtype: np.dtype[Any]
-    member: str | None  # in an archive, name of the array's file and its CRC-32; None: no archive
-    crc: int | None
+    by_columns: bool  # as it is stored: it is read as a whole then
+    offset: int | None  # of its first byte in the file; None: compressed, or by columns
+    crc: int | None  # in an archive
     # Size and time of change of the file: another file is not read in its place
     state: tuple[int, int]
 
@@ -42,7 +43,7 @@ class StoredRows:
     def open(self) -> npt.NDArray[Any]:
         """Map the rows."""
         try:
-            if _state(self.path) == self.state:
+            if _state(self.path) == self.state and self.offset is not None:
                 return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
             found = "another file of that name"
         except OSError as error:
@@ -54,61 +55,73 @@ class StoredRows:
             remedy="Give the command again.",
         )
 
-    def blocks(self) -> Iterator[npt.NDArray[Any]]:
-        """Read all rows block by block; an archive checks them by their checksum."""
+    def blocks(self, rows: int = ROWS) -> Generator[npt.NDArray[Any]]:
+        """Read all rows block by block, the last one shorter; an archive checks them by its CRC."""
+        if self.by_columns:
+            found = np.load(self.path, allow_pickle=False)
+            whole = found if self.name is None else found[self.name]
+            yield from (whole[start : start + rows] for start in range(0, len(self), rows))
+            return
         a_row = self.shape[1] * self.dtype.itemsize
         try:
             with ExitStack() as stack:
                 file: IO[bytes]
-                if self.member is None:
+                if self.name is None:
                     file = stack.enter_context(self.path.open("rb"))
                 else:
                     archive = stack.enter_context(ZipFile(self.path))
-                    file = stack.enter_context(archive.open(self.member))
+                    file = stack.enter_context(archive.open(f"{self.name}.npy"))
                 array_header(file)
-                while content := file.read(ROWS * a_row):
+                while content := file.read(rows * a_row):
                     yield np.frombuffer(content, self.dtype).reshape(-1, self.shape[1])
         except DAMAGED as error:
             raise _unreadable(self.path, error) from error
 
 
-def find_rows(path: Path, name: str = "features") -> StoredRows | None:
-    """Find the rows of an array that can be mapped: two-dimensional numbers, not compressed."""
+def stored_rows(path: Path) -> dict[str | None, StoredRows]:
+    """Find the two-dimensional arrays of a .npz by name, or that of a .npy, None, unread.
+
+    Arrays of Python objects are left out: to open these may run any program.
+    """
+    found: dict[str | None, StoredRows] = {}
     try:
-        with path.open("rb") as file:
-            if file.read(2) != b"PK":
-                return _stored(path, file, 0, path.stat().st_size)
+        with path.open("rb") as raw:
+            if raw.read(2) != b"PK":
+                raw.seek(0)
+                if (one := _stored(path, None, raw, path.stat().st_size, 0, None)) is not None:
+                    found[None] = one
+                return found
             with ZipFile(path) as archive:
-                entries = {entry.filename: entry for entry in archive.infolist()}
-            entry = entries.get(f"{name}.npy")
-            if entry is None or entry.compress_type != ZIP_STORED:
-                return None
-            file.seek(entry.header_offset)
-            local = file.read(_LOCAL_HEADER)
-            lengths = (int.from_bytes(local[start : start + 2], "little") for start in (26, 28))
-            start = entry.header_offset + _LOCAL_HEADER + sum(lengths)
-            return _stored(path, file, start, start + entry.file_size, entry.filename, entry.CRC)
+                for entry in archive.infolist():
+                    start = None
+                    if entry.compress_type == ZIP_STORED:
+                        raw.seek(entry.header_offset)
+                        local = raw.read(_LOCAL_HEADER)
+                        lengths = (int.from_bytes(local[at : at + 2], "little") for at in (26, 28))
+                        start = entry.header_offset + _LOCAL_HEADER + sum(lengths)
+                    name = entry.filename.removesuffix(".npy")
+                    with archive.open(entry) as file:
+                        one = _stored(path, name, file, entry.file_size, start, entry.CRC)
+                        if one is not None:
+                            found[name] = one
     except DAMAGED as error:
         raise _unreadable(path, error) from error
+    return found
 
 
 def _stored(
-    path: Path,
-    file: IO[bytes],
-    start: int,
-    end: int,
-    member: str | None = None,
-    crc: int | None = None,
+    path: Path, name: str | None, file: IO[bytes], size: int, start: int | None, crc: int | None
 ) -> StoredRows | None:
-    """Rows of the array that begins and ends at these bytes of a file."""
-    file.seek(start)
+    """Describe an array of ``size`` bytes, its header included, that begins at ``start``."""
     shape, by_columns, dtype = array_header(file)
-    offset = file.tell()
-    if len(shape) != 2 or by_columns or dtype.kind not in "fiu" or 0 in shape:
+    header = file.tell()
+    if len(shape) != 2 or dtype.hasobject:
         return None
-    if array_bytes(shape, dtype) > end - offset:
+    if array_bytes(shape, dtype) > size - header:
         raise ValueError(f"its header declares {dtype} of shape {shape}, the array ends before")
-    return StoredRows(path, offset, (shape[0], shape[1]), dtype, member, crc, _state(path))
+    offset = None if start is None or by_columns else start + header
+    both = shape[0], shape[1]
+    return StoredRows(path, name, both, dtype, by_columns, offset, crc, _state(path))
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -118,9 +131,9 @@ def _state(path: Path) -> tuple[int, int]:
 
 def _unreadable(path: Path, error: Exception) -> TwoalikeError:
     return TwoalikeError(
-        f"cannot be read as features ({shortened(error)})",
+        f"cannot be read as .npz or .npy ({shortened(error)})",
         where=path,
-        remedy="Give .npz, .npy, .parquet or .h5.",
+        remedy="The file is damaged or of another kind; features may be .parquet or .h5 as well.",
     )
 
 
