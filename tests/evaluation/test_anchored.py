@@ -24,8 +24,7 @@ from twoalike.choice import ANCHORED, Question, log_choice, pair_similarities
 from twoalike.evaluation import (
     Candidate,
     Judgments,
-    judgments_of,
-    kinds_of,
+    questions_of,
     score_choices,
 )
 from twoalike.features import FeatureTable
@@ -78,8 +77,8 @@ def test_known_answers() -> None:
     columns = {"item_1": [0, 0], "item_2": [1, 2], "item_3": [2, 1], "chosen": [3, 3]}
     more = {"item_1": [1], "item_2": [0], "item_3": [2], "chosen": [3]}
     rows = {name: [*columns[name], *more[name]] for name in columns} | {"kind": ["anchored"] * 3}
-    judged, left_out, _ = judgments_of(choices_table(rows, ["a", "b", "c"]), "-", "anchored")
-    assert left_out == {"odd_one_out": 0, "practice_or_catch": 0}
+    (judged,) = questions_of(choices_table(rows, ["a", "b", "c"]))
+    assert judged.left_out == {"practice_or_catch": 0, "without_features": 0}
     assert (judged.options, judged.question.chance) == (2, 0.5)
     x = FeatureTable(("a", "b", "c"), np.array([[1.0], [2.0], [4.0]], np.float32))
     candidate = Candidate("x", x, "dot", temperature=2.0)
@@ -127,7 +126,7 @@ def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
         "entropy": -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean(),
     }
     for name, truth in truths.items():
-        estimate = getattr(found, name)
+        estimate = found[name]
         assert estimate.value == pytest.approx(truth, abs=0.02), name
     assert votes_of(judged).counts.shape == (m, 2)
     fitted = fit_distribution(np.array([[5, 0, 0], [3, 2, 0]]), np.array([1, 1]), options=2)
@@ -149,14 +148,13 @@ def test_repeats_and_checks_of_two_answers() -> None:
     columns: dict[str, Any] = {name: [row[k] for row in rows] for k, name in enumerate(names)}
     columns["kind"] = ["anchored"] * 8
     table = choices_table(columns, ["cat", "dog", "oak", "elm", "cup"])
-    judged, *_ = judgments_of(table, "-", "anchored")
+    (judged,) = questions_of(table)
     later, same = repeated_answers(judged)
     assert_array_equal(later, [1, 4])
     assert_array_equal(same, [True, False])
     kinds = {"cat": "animal", "dog": "animal", "oak": "tree", "elm": "tree", "cup": "thing"}
     found = catch_reliability(table, kinds, ANCHORED)
-    assert found.answers == 2 and found.corrected is not None
-    assert (found.agreement.value, found.corrected.value) == (0.5, 0.0)
+    assert (found["n"], found["agreement"].value, found["corrected"].value) == (2, 0.5, 0.0)
 
 
 def test_kinds_are_reported_apart(
@@ -168,15 +166,13 @@ def test_kinds_are_reported_apart(
     networks = {"base": (IDS, noisy), "aligned": (IDS, truth)}
     labels = {"half": {name: "ab"[number % 2] for number, name in enumerate(IDS)}}
     mixed = both(odd, near)
-    assert kinds_of(mixed) == ["odd_one_out", "anchored"]
+    assert [of.name for of in questions_of(mixed)] == ["odd_one_out", "anchored"]
     found = evaluate(networks, choices=mixed, labels=labels, out=tmp_path / "results.json")
     alone = evaluate(networks, choices=both(odd, odd[:0]), labels=labels)
-    assert found.judged["odd_one_out"].left_out == {"anchored": 1200, "practice_or_catch": 0}
     own = [row for row in found.rows if row.measure.startswith("odd_one_out.")]
     assert own == [row for row in alone.rows if row.measure.startswith("odd_one_out.")]
     assert alone.questions == ("odd_one_out",)
     assert found.judged["anchored"].judgments == 1200
-    assert found.judged["anchored"].left_out == {"odd_one_out": 900, "practice_or_catch": 0}
     base, aligned = (found.at("anchored.accuracy", name) for name in ("base", "aligned"))
     assert base is not None and aligned is not None
     assert 0.5 < base.value < aligned.value

@@ -93,7 +93,7 @@ def test_models_side_by_side(
     rows = [results.at("odd_one_out.accuracy", "base", level) for level in levels[:-2]]
     judged = results.judged["odd_one_out"]
     assert sum(row.n or 0 for row in rows if row) == judged.judgments == 780
-    assert judged.left_out == {"anchored": 0, "practice_or_catch": 20}
+    assert judged.left_out == {"practice_or_catch": 20, "without_features": 0}
     assert results.judged["rdm"].participants == 3
     better, worse = (estimate(results, "rdm.spearman", name).value for name in ("good", "base"))
     assert better > worse
@@ -188,10 +188,9 @@ CASES = {
     "--features good.npz": "--choices",
     "--choices choices.parquet": "--features",
     "--features good.npz --features good.npz --choices choices.parquet": "two networks",
-    "--features few.npz --choices choices.parquet": "found 0 triplets, in 0 of 780 judgments",
+    "--features few.npz --choices choices.parquet": "have features of, found none",
     "--features few.npz --rdm rdm.npz": "found 2 of 24",
     "--features good.npz --choices catch.parquet": "main or repeat",
-    "--features good.npz --choices one.parquet": "two different triplets",
     "--features good.npz --rdm rdm.npz --objects few.txt": "24 objects",
     "--features good.npz --choices choices.parquet --labels few.tsv": "labels of the 24 judged",
     "--features good.npz --choices choices.parquet --labels labels.txt": "labels.txt",
@@ -229,9 +228,8 @@ def test_what_cannot_be_scored_is_one_line(
     np.savez(world / "level.npz", ids=ids, rdm=far)
     np.savez(world / "others.npz", ids=np.char.add("x", ids), rdm=far)
     row = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}
-    for name, kind in (("catch", "catch"), ("one", "main")):
-        table = choices_table({**row, "trial_type": [kind]}, IDS)
-        write_judgments(world / f"{name}.parquet", table, provenance("choices"))
+    table = choices_table({**row, "trial_type": ["catch"]}, IDS)
+    write_judgments(world / "catch.parquet", table, provenance("choices"))
     before = snapshot(world)
     with pytest.raises(SystemExit) as caught:
         main(["evaluate", *words.split(), "--out", "out.json"])

@@ -56,8 +56,7 @@ def test_accuracies_of_few_choices_stay_within_0_and_1(rng: np.random.Generator)
     features = FeatureTable(judged.ids, np.eye(6, dtype=np.float32))
     thirds = np.full((20, 3), 1 / 3)
     scored = Scored(Candidate("network", features), hits, thirds, -np.log(thirds[:, 0]), 1.0)
-    found = compare_choices([scored], judged, boot)[0].accuracy
-    assert found is not None
+    found = compare_choices([scored], judged, boot)[0]["accuracy"]
     assert found.high == 1.0
     assert found.value == 0.95
 

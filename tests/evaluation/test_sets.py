@@ -89,7 +89,7 @@ def test_each_question_is_scored_against_its_own_chance(
 ) -> None:
     found = evaluate(networks(rng), choices=mixed, similarity="dot", resamples=50)
     assert found.judged["odd_one_out"].judgments == 60
-    assert found.sets == ("odd_one_out_4", "most_alike_5")
+    assert found.questions == ("odd_one_out", "odd_one_out_4", "most_alike_5")
 
     def value(measure: str, name: str = "") -> float:
         row = found.at(measure, name)
@@ -97,7 +97,7 @@ def test_each_question_is_scored_against_its_own_chance(
         return row.value
 
     four = found.judged["odd_one_out_4"]
-    assert (four.judgments, four.left_out) == (200, {"without_features": 0})
+    assert (four.judgments, four.left_out) == (200, {"practice_or_catch": 0, "without_features": 0})
     assert four.items is not None and four.items <= 20
     for of, chance in (("odd_one_out_4", 0.25), ("most_alike_5", 0.1)):
         assert value(f"{of}.chance.accuracy") == pytest.approx(chance)
@@ -107,8 +107,8 @@ def test_each_question_is_scored_against_its_own_chance(
         assert value(f"{of}.temperature", "truth") == pytest.approx(0.5, rel=0.4)
         brier = f"{of}.calibration.brier"
         assert value(brier, "noise") > value(brier, "truth")
-    assert value("odd_one_out_4.pair_agreement") > 0.3
-    assert found.at("odd_one_out_4.repeats") is not None
+    assert value("odd_one_out_4.ceilings.pair_agreement") > 0.3
+    assert found.at("odd_one_out_4.ceilings.repeats.agreement") is not None
     best = found.estimate("odd_one_out_4.ceilings.oracle")
     assert best is not None and best.high > value("odd_one_out_4.accuracy", "truth")
     titles = [table.title for table in found.tables()]
@@ -121,7 +121,7 @@ def test_results_of_larger_sets_survive_their_file(
     sets = split_sets(mixed)[1]
     out = tmp_path / "results.json"
     found = evaluate(networks(rng), choices=sets, out=out, resamples=50)
-    assert not found.questions and found.missing["ceilings"].startswith("needs choices among")
+    assert found.missing["uncertainty"].startswith("needs choices among")
     assert Results.load(out) == found
     assert "most_alike_5.accuracy" in set(found.frame["measure"])
 
@@ -138,17 +138,17 @@ def test_the_report_has_a_table_of_each_question(
         assert words in page
 
 
-def test_agreement_needs_enough_pairs_of_answers(rng: np.random.Generator) -> None:
+def test_agreement_needs_enough_answers(rng: np.random.Generator) -> None:
     table = table_of(judged(FOUR, 20, rng))
     x = FeatureTable(tuple(IDS), rng.normal(size=(M, 2)).astype("f4"))
     found = evaluate({"one": x}, choices=table)
-    assert found.at("odd_one_out_4.pair_agreement") is found.at("odd_one_out_4.repeats") is None
-    assert found.missing["odd_one_out_4.repeats"].startswith(
-        "needs 10 sets judged again by the same person"
-    )
+    start = "odd_one_out_4.ceilings"
+    assert found.at(f"{start}.pair_agreement") is found.at(f"{start}.repeats.agreement") is None
+    again = "needs 10 sets judged again by the same person"
+    assert found.missing[f"{start}.repeats"].startswith(again)
     unknown = table.drop(columns="participant")
     nobody = evaluate({"one": x}, choices=choices_table(dict(unknown), IDS))
-    assert nobody.missing["odd_one_out_4.repeats"] == "participants are not told apart"
+    assert nobody.missing[f"{start}.repeats"] == "participants are not told apart"
 
 
 def test_objects_without_features_are_counted(rng: np.random.Generator) -> None:

@@ -245,11 +245,11 @@ def make_tables(root: Path) -> None:
 
 
 def read_tables(root: Path) -> None:
-    from twoalike.evaluation import judgments_of
+    from twoalike.evaluation import questions_of
     from twoalike.judgments import read_judgments
 
     read_judgments(root / "choices.parquet")
-    judgments_of(read_judgments(root / "choices.parquet"), "choices.parquet")
+    questions_of(read_judgments(root / "choices.parquet"))
     read_judgments(root / "arrangements.parquet", "arrangements")
     read_judgments(root / "d.parquet", "dissimilarities")
 

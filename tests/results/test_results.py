@@ -162,7 +162,7 @@ def test_arrangements_by_the_command(
     assert done.value.code in (0, None), said.err
     assert "Arrangements by 2 participants of 24 objects" in said.out
     found = Results.load(tmp_path / "results.json")
-    base, aligned = (value(found, "structure.spearman", name) for name in ("base", "aligned"))
+    base, aligned = (value(found, "rdm.spearman", name) for name in ("base", "aligned"))
     assert aligned > base
     assert found.at("structure.weighted_spearman", "aligned") is not None
     assert {"agreement", "ceilings", "uncertainty", "transfer"} <= set(found.missing)

@@ -30,10 +30,8 @@ from scipy.special import binom
 from twoalike.choice import entropy, log_set_choice
 from twoalike.evaluation import (
     Candidate,
-    Count,
+    Figures,
     Judgments,
-    Measured,
-    ShareEstimate,
     TwoWayBootstrap,
     candidate_similarities,
     first_of,
@@ -43,7 +41,6 @@ from twoalike.study import Floats, Integers
 
 FEWEST, MOST, DRAWN = 4, 5, 4
 """Responses a triplet needs, responses left out in turn at most, and responses drawn."""
-_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
 
 
 @dataclass(frozen=True)
@@ -203,23 +200,11 @@ def candidate_majority_scores(candidate: Candidate, judged: Judgments, votes: Vo
     return majority_scores(log_set_choice(similarities / scale, judged.question), votes)
 
 
-class MajorityAgreement(Measured):
-    """Agreement of a network with majorities as published."""
-
-    triplets: Count
-    """Triplets with enough votes."""
-    accuracy: ShareEstimate | None
-    """Mean score, with an interval over triplets and objects; null without triplets."""
-    scoring: str
-    """Rule by which majorities were scored."""
-
-
-def majority_agreement(scores: Floats, votes: Votes) -> MajorityAgreement:
-    """Mean of :func:`majority_scores`, (m,), with an interval."""
+def majority_agreement(scores: Floats, votes: Votes) -> Figures:
+    """Mean of :func:`majority_scores`, (m,), with an interval over triplets and objects."""
     kept = ~np.isnan(scores)
     if not kept.any():
-        return MajorityAgreement(triplets=0, accuracy=None, scoring=_SCORING)
+        return Figures(n=0)
     rows = votes.sets[kept]
     boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows)
-    agreed = boot.interval(scores[kept]).within(0.0, 1.0)
-    return MajorityAgreement(triplets=int(kept.sum()), accuracy=agreed, scoring=_SCORING)
+    return Figures(n=int(kept.sum()), accuracy=boot.interval(scores[kept]).within(0.0, 1.0))

@@ -1,25 +1,18 @@
-"""Estimates, and how the results of a measure are declared.
+"""Estimates with their intervals, and why some figures cannot be measured."""
 
-What a function measures is a :class:`Measured` model beside it. Rows of results, their units and
-their page in the reference are views of these declarations.
-"""
-
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field
 
 from twoalike.study import Content, Floats, TwoalikeError
 
 Z95 = 1.959963984540054
 """Half the length of a 95 % interval, in standard errors."""
-_LARGEST = 1e15
-"""Of a figure in a file: larger ones overflow in what is computed from them."""
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,14 @@ class Span:
     high: float
 
 
+class Figures(dict[str, Any]):
+    """Figures of one thing, each by the key that ends the name of its measure; None is no figure.
+
+    Other mappings within are of levels: participants, categories, parts of the judgments. ``n`` is
+    of how many judgments, triplets, objects or pairs the figures are.
+    """
+
+
 class Measured(Content):
     """What a function measures; the docstring below each field is its description."""
 
@@ -59,42 +60,20 @@ class Quantity:
     """Unit and range of a figure or estimate, in the type of a :class:`Measured` field."""
 
     unit: str = ""
-    least: float = -_LARGEST
-    most: float = _LARGEST
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Check the range after the type."""
-        return core_schema.no_info_after_validator_function(self._checked, handler(source))
-
-    def _checked[Figure](self, figure: Figure) -> Figure:
-        numbers = [getattr(figure, name, None) for name in ("value", "low", "high")]
-        numbers = [figure] if isinstance(figure, int | float) else numbers
-        for number in numbers:
-            if number is not None and not abs(number) <= _LARGEST:
-                raise ValueError(f"expected a number, found {number}")
-        first = numbers[0]  # ends may lie beyond what the quantity can be, the estimate may not
-        if first is not None and not self.least - _ROUNDING <= first <= self.most + _ROUNDING:
-            raise ValueError(f"expected {self.range()}, found {first:g}")
-        return figure
+    least: float = -math.inf
+    most: float = math.inf
 
     def range(self) -> str:
         """Range in words; empty where every number is possible."""
-        if abs(self.least) < _LARGEST and abs(self.most) < _LARGEST:
+        if math.isfinite(self.least) and math.isfinite(self.most):
             return f"{self.least:g} to {self.most:g}"
-        return f"at least {self.least:g}" if abs(self.least) < _LARGEST else ""
+        return f"at least {self.least:g}" if math.isfinite(self.least) else ""
 
 
-Count = Annotated[int, Field(ge=0, le=int(_LARGEST))]
+Count = Annotated[int, Field(ge=0, le=10**15)]
 Number = Annotated[float, Quantity()]
 Share = Annotated[float, Quantity("share", 0, 1)]
-Nats = Annotated[float, Quantity("nats", 0)]
-Correlation = Annotated[float, Quantity("correlation", -1, 1)]
-Estimate = Annotated[Interval, Quantity()]
-ShareEstimate = Annotated[Interval, Quantity("share", 0, 1)]
 NatsEstimate = Annotated[Interval, Quantity("nats", 0)]
-CorrelationEstimate = Annotated[Interval, Quantity("correlation", -1, 1)]
 
 
 def quantity_of(annotation: Any) -> Quantity | None:

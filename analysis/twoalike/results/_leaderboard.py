@@ -13,27 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.ceilings import SubsetCeilings, candidate_majority_scores, ceilings, votes_of
-from twoalike.choice import ChoiceKind
+from twoalike.ceilings import candidate_majority_scores, ceilings, votes_of
 from twoalike.evaluation import (
     Z95,
     Candidate,
+    Figures,
     Interval,
     JointEstimates,
     Judgments,
     People,
-    Scored,
     Similarity,
     TwoWayBootstrap,
+    compare_structure,
     first_of,
-    joint_structure,
-    judgments_of,
-    kinds_of,
     score_choices,
     similarity_matrix,
     subset_names,
 )
-from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
+from twoalike.judgments import JudgmentTable, RdmTable, read_judgments
 from twoalike.results._board import Leaderboard
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
@@ -45,13 +42,11 @@ from twoalike.results._inputs import (
     read_ranked,
     with_features,
 )
-from twoalike.results._judged import counts_of, with_labels
+from twoalike.results._judged import asked_of, counts_of
 from twoalike.results._model import Judged, networks_of
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
-    Booleans,
     Floats,
-    Integers,
     TwoalikeError,
     check_output,
     counted,
@@ -183,7 +178,7 @@ def leaderboard(
         networks=tuple(networks_of([candidates[row] for row in order])),
         judged=found.judged,
         rows=tuple(found.rows.rows),
-        missing=found.missing,
+        missing=found.rows.missing,
     )
     if out is not None:
         result.save(out)
@@ -194,11 +189,10 @@ def leaderboard(
 class _Found:
     """What was measured of the networks."""
 
-    measured: list[_Measured]
-    judged: dict[str, Judged]
     rows: Rows
-    missing: dict[str, str]
     objects: int
+    measured: list[_Measured] = field(default_factory=list)
+    judged: dict[str, Judged] = field(default_factory=dict)
 
 
 def _measure(
@@ -214,21 +208,15 @@ def _measure(
     """Measure all networks on every kind of judgments that was given."""
     shared = _shared_objects(candidates)
     on_choices, on_posterior, on_people = rng.spawn(3)
-    found = _Found([], {}, Rows.of(candidates), {}, len(shared))
+    found = _Found(Rows.of(candidates), len(shared))
     if choices is not None:
-        name = str(choices) if isinstance(choices, str | Path) else "choices"
         if isinstance(choices, str | Path):
             files["choices"] = Path(choices)
-        table = split_sets(read_judgments(choices))[0]
-        kinds: list[ChoiceKind] = kinds_of(table) or ["odd_one_out"]
-        for kind in kinds:
-            judged, left_out, _ = judgments_of(table, name, kind, shared)
-            judged = with_labels(judged, labels)
-            found.judged[kind] = counts_of(judged, left_out)
-            scored = score_choices(candidates, judged, on_choices)
-            for of in scored:
-                found.rows.add(f"{kind}.temperature", of.temperature, model=of.candidate.name)
-            found.measured.extend(_on_choices(scored, judged, on_choices, resamples, found.missing))
+        name, table = str(files.get("choices", "choices")), read_judgments(choices)
+        asked = asked_of(table, name, labels, candidates)
+        for judged, child in zip(asked, on_choices.spawn(len(asked)), strict=True):
+            found.judged[judged.name] = counts_of(judged)
+            found.measured.extend(_on_choices(candidates, judged, child, resamples, found.rows))
     if posterior is not None:
         found.measured.append(_on_posterior(candidates, posterior, shared, on_posterior))
     rdm, _, lacking = with_features(*read_people(*people, files), shared)
@@ -245,7 +233,7 @@ def _measure(
         found.measured.append(one)
         found.rows.add("rdm.ceiling", summary.ceiling)
         for candidate, mean in zip(candidates, means, strict=True):
-            found.rows.add("rdm.per_person.mean", mean, model=candidate.name, unit="correlation")
+            found.rows.add("rdm.per_person.mean", mean, model=candidate.name)
     return found
 
 
@@ -265,96 +253,68 @@ def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
 
 
 def _on_choices(
-    scored: Sequence[Scored],
+    candidates: Sequence[Candidate],
     judged: Judgments,
     rng: np.random.Generator,
     resamples: int,
-    missing: dict[str, str],
+    rows: Rows,
 ) -> Iterator[_Measured]:
     """Measure agreement with choices and majorities, over all and in parts."""
-    on_resamples, on_ceilings, _, on_triplets = rng.spawn(4)
+    on_halves, on_resamples, on_ceilings, on_votes = rng.spawn(4)
+    scored = score_choices(candidates, judged, on_halves)
+    for of in scored:
+        rows.add(f"{judged.name}.temperature", of.temperature, model=of.candidate.name)
     limits = ceilings(judged, on_ceilings)
-    boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
+    reasons = limits["missing"].items()
+    rows.missing |= {name: why for name, why in reasons if name in _CEILINGS}
+    boot = TwoWayBootstrap(judged.participants, judged.things, on_resamples, resamples=resamples)
     hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
-    cast = votes_of(judged)
-    named = [candidate_majority_scores(of.candidate, judged, cast) for of in scored]
-    votes = _OfTriplets.of(np.stack(named), cast.sets, on_triplets, resamples)
+    votes, of_votes, on_majority = None, np.zeros(0, dtype=bool), None
+    if judged.noun == "triplet":
+        cast = votes_of(judged)
+        votes = np.stack([candidate_majority_scores(of.candidate, judged, cast) for of in scored])
+        of_votes = ~np.isnan(votes[0])
+        if of_votes.sum() > 1:
+            nobody = np.zeros(int(of_votes.sum()), dtype=np.int64)
+            on_majority = TwoWayBootstrap(
+                nobody, cast.sets[of_votes], on_votes, resamples=resamples
+            )
     first = first_of(judged.number)
-    for group, subset, rows in _parts(judged):
-        part = boot.within(rows)
-        of_part = limits if subset is None else (limits.groups or {})[group or ""][subset]
-        level = f"{group}: {subset}" if subset else ""
-        of_votes = votes.within(rows[first])
-        scored_by = {"accuracy": (hits[:, rows], part), "log_loss": (losses[:, rows], part)}
-        for name, scores_boot in (scored_by | ({"majority": of_votes} if of_votes else {})).items():
-            yield _of_scores(name, *scores_boot, judged.kind, level, of_part, judged.options)
-    missing |= {name: why for name, why in limits.missing.items() if name in _CEILINGS}
-
-
-@dataclass(frozen=True, eq=False)
-class _OfTriplets:
-    """Scores against the majorities of those of m triplets that have enough votes."""
-
-    scores: Floats
-    """Shape (networks, kept)."""
-    kept: Booleans
-    """Triplets with enough votes, shape (m,)."""
-    boot: TwoWayBootstrap | None
-    """Resamples of objects; None without two triplets."""
-
-    @classmethod
-    def of(
-        cls, scores: Floats, triplets: Integers, rng: np.random.Generator, resamples: int
-    ) -> "_OfTriplets":
-        """Keep the triplets that were scored; ``scores`` (networks, m) are NaN for others."""
-        kept = ~np.isnan(scores[0])
-        boot = None
-        if kept.sum() > 1:
-            nobody = np.zeros(int(kept.sum()), dtype=np.int64)
-            boot = TwoWayBootstrap(nobody, triplets[kept], rng, resamples=resamples)
-        return cls(scores[:, kept], kept, boot)
-
-    def within(self, some: Booleans) -> tuple[Floats, TwoWayBootstrap] | None:
-        """Scores and resamples of some of the triplets, (m,); None of fewer than two."""
-        here = some[self.kept]
-        if self.boot is None or here.sum() < 2:
-            return None
-        return self.scores[:, here], self.boot.within(here)
-
-
-def _parts(judged: Judgments) -> Iterator[tuple[str | None, str | None, Booleans]]:
-    """All choices, and every part of every group."""
-    yield None, None, np.ones(len(judged.answer), dtype=bool)
-    for group, subset_of in judged.groups.items():
-        for subset in subset_names(subset_of):
-            yield group, subset, subset_of == subset
+    parts = [("", limits, np.ones(len(judged.answer), dtype=bool))]
+    parts += [
+        (f"{group}: {subset}", limits["groups"][group][subset], of == subset)
+        for group, of in judged.groups.items()
+        for subset in subset_names(of)
+    ]
+    for level, of_part, some in parts:
+        part = boot.within(some)
+        yield _of_scores("accuracy", hits[:, some], part, judged, level, of_part)
+        yield _of_scores("log_loss", losses[:, some], part, judged, level, of_part)
+        here = some[first] & of_votes if votes is not None else of_votes
+        if votes is not None and on_majority is not None and here.sum() > 1:
+            within = on_majority.within(here[of_votes])
+            yield _of_scores("majority", votes[:, here], within, judged, level, of_part)
 
 
 def _of_scores(
-    name: str,
-    scores: Floats,
-    boot: TwoWayBootstrap,
-    question: str,
-    level: str,
-    of: SubsetCeilings,
-    options: int,
+    name: str, scores: Floats, boot: TwoWayBootstrap, judged: Judgments, level: str, of: Figures
 ) -> _Measured:
     """Scores of choices or triplets, (networks, n), and what they are held against."""
-    published = of.published.leave_one_out if of.published else None
+    published = (of.get("published") or {}).get("leave_one_out")
     limits: dict[str, Interval | float | None]
     if name == "accuracy":
-        limits = {"chance": 1 / options, "best": of.oracle, "leave_one_out": published}
+        limits = {"chance": 1 / judged.options, "best": of["oracle"], "leave_one_out": published}
     elif name == "log_loss":
-        limits = {"chance": float(np.log(options)), "best": of.entropy}
+        limits = {"chance": float(np.log(judged.options)), "best": of.get("entropy")}
     else:
-        drawn = of.majority_drawn
-        limits = {"best": drawn.accepted, "leave_one_out": published} if drawn else {}
+        drawn = of["majority_drawn"]
+        limits = {"best": drawn["accepted"], "leave_one_out": published} if drawn else {}
     own = [boot.interval(of_network) for of_network in scores]
     if name != "log_loss":
         own = [interval.within(0.0, 1.0) for interval in own]
     unit, count = "nats" if name == "log_loss" else "share", scores.shape[1]
-    joint = boot.joint(scores)
-    return _Measured(f"{question}.{name}", tuple(own), joint, count, level, unit, limits)
+    measure = f"{judged.name}.{name}"
+    return _Measured(measure, tuple(own), boot.joint(scores), count, level, unit, limits)
 
 
 def _dissimilarities(candidates: Sequence[Candidate], ids: Sequence[str]) -> list[Floats]:
@@ -396,12 +356,12 @@ def _on_people(
     candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
 ) -> tuple[_Measured, Any, list[float]]:
     """Correlation with the mean person; the people, and the mean over single persons."""
-    people, scores, covariance = joint_structure(candidates, rdm)
-    own = tuple(of.spearman for of in scores)
+    people, scores, covariance = compare_structure(candidates, rdm)
+    own = tuple(of["spearman"] for of in scores)
     values = np.array([of.value for of in own])
     joint = JointEstimates.from_covariance(values, covariance, _freedom(people), rng)
     found = _Measured("rdm.spearman", own, joint, people.objects, limits={"chance": 0.0})
-    return found, people, [of.per_person.mean for of in scores]
+    return found, people, [of["per_person"]["mean"] for of in scores]
 
 
 def _freedom(people: People) -> float:

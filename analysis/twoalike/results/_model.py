@@ -277,14 +277,8 @@ class Results(Saved):
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """Questions of choices among three items that were scored."""
-        return tuple(name for name in ("odd_one_out", "anchored") if name in self.judged)
-
-    @property
-    def sets(self) -> tuple[str, ...]:
-        """Questions of choices among more items that were scored."""
-        others = (*self.questions, "rdm", "ratings", "sortings")
-        return tuple(name for name in self.judged if name not in others)
+        """Questions that the choices scored answer."""
+        return tuple(name for name in self.judged if name not in ("rdm", "ratings", "sortings"))
 
     def tables(self) -> "list[TableView]":
         """Tables of the main figures, as ``twoalike evaluate`` shows them."""

@@ -29,6 +29,7 @@ AGREEMENT = {
     "attention checks": "catches.agreement",
     "leave-one-out, as published": "published.leave_one_out",
     "vanilla, as published": "published.vanilla",
+    "majority of the others": "leave_one_out",
 }
 """How people agree -> its measure, below those of ceilings."""
 BOUNDS = {
@@ -36,13 +37,6 @@ BOUNDS = {
     "best possible, against majorities": "majority.accepted",
 }
 """No predictor can do better, on average -> its measure, below those of ceilings."""
-OF_SETS = {
-    "best possible": "ceilings.oracle",
-    "majority of the others": "ceilings.leave_one_out",
-    "two people": "pair_agreement",
-    "the same person again": "repeats",
-}
-"""The same for larger sets."""
 ABILITIES = ("few_shot", "linear_probe", "shift_new")
 """Measures of transfer that a summary shows."""
 _TASKS = {
@@ -147,14 +141,14 @@ def _many(judged: "Judged") -> str:
 
 def results_tables(results: "Results") -> list[TableView]:
     """Every kind of judgments, ceilings, calibration and structure, as far as there are any."""
-    tables = [choices_table(results, question) for question in results.questions]
-    tables += [sets_table(results, question) for question in results.sets]
-    for part, make in (("rdm", _rdm), ("ratings", _ratings), ("sortings", _sortings)):
-        if part in results.judged:
-            tables.append(make(results, _of_whom(results, part, results.judged[part])))
-    for question in results.questions:
-        kind = f", {question.replace('_', '-')}" if len(results.questions) > 1 else ""
-        tables += [*_ceilings(results, question, kind), calibration_table(results, question, kind)]
+    asked = results.questions
+    tables = [choices_table(results, question) for question in asked]
+    tables += [rated_table(results, part) for part in _RATED if part in results.judged]
+    for question in asked:
+        kind = f", {question.replace('_', '-')}" if len(asked) > 1 else ""
+        tables += _ceilings(results, question, kind)
+        if results.has(f"{question}.uncertainty"):
+            tables.append(calibration_table(results, question, kind))
     if len(results.names) > 1:
         tables += [*structure_tables(results), *_abilities(results)]
     if results.levels("ability.few_shot"):
@@ -163,14 +157,14 @@ def results_tables(results: "Results") -> list[TableView]:
 
 
 def choices_table(results: "Results", question: str) -> TableView:
-    """Scores on choices among three items."""
-    title = _of_whom(results, question, results.judged[question])
+    """Scores on the choices that answer one question."""
     columns: dict[str, Column] = {
         "accuracy": f"{question}.accuracy",
         "difference": (f"{question}.difference.accuracy", "+.3f"),
         "log-loss": f"{question}.log_loss",
         "temperature": (f"{question}.temperature", ".3g"),
         "gap closed": (f"{question}.gap_closed", ".0%"),
+        "calibration error": f"{question}.calibration.error.debiased",
     }
     first = results.names[0]
     note = (
@@ -178,6 +172,7 @@ def choices_table(results: "Results", question: str) -> TableView:
         f"from {first} to the ceiling. Temperature: fitted to all judgments; the log-loss takes "
         "that fitted to the other half."
     )
+    title = _of_whom(results, question, results.judged[question])
     more = {"chance": _chance(results, question)}
     return table(results, title, columns, more=more, part=question, note=note)
 
@@ -196,97 +191,69 @@ def majority_table(results: "Results", question: str) -> TableView | None:
     return table(results, title, {"share of majorities named": measure}, note=note)
 
 
-def sets_table(results: "Results", question: str) -> TableView:
-    """Scores on one question about larger sets, how people agree, and how well a model could."""
-    columns: dict[str, Column] = {
-        "accuracy": f"{question}.accuracy",
-        "log-loss": f"{question}.log_loss",
-        "temperature": (f"{question}.temperature", ".3g"),
-        "calibration error": f"{question}.calibration.error.debiased",
-    }
-    more = {"chance": _chance(results, question)} | {
-        label: {"accuracy": cell(results.at(f"{question}.{key}"))} for label, key in OF_SETS.items()
-    }
-    note = "Calibration error: of the likeliest answer, less what chance alone gives."
-    if bound := results.at(f"{question}.ceilings.oracle.identified"):
-        note += (
-            " Best possible: expected accuracy of a model that knows people's probabilities; "
-            f"their agreement alone leaves {bound.low:.3f} to {bound.high:.3f} open."
-        )
-    title = _of_whom(results, question, results.judged[question])
-    return table(results, title, columns, more=more, part="sets", note=note)
-
-
 def _span(results: "Results", part: str) -> str:
     """Return the ends of a noise ceiling."""
     ends = [results.at(f"{part}.ceiling.{end}") for end in ("lower", "upper")]
     return " to ".join(f"{end.value:.3f}" for end in ends if end)
 
 
-def _rdm(results: "Results", title: str) -> TableView:
-    over = "mean over people" if results.names else "Spearman, mean over people"
-    columns: dict[str, Column] = {
-        "Spearman, mean person": "rdm.spearman",
-        "rho-a": "rdm.rho_a",
-        over: "rdm.per_person.mean",
-        "weighted by evidence": "structure.weighted_spearman",
-    }
-    more = {"noise ceiling": {over: _span(results, "rdm")}}
-    return table(results, title, columns, more=more, part="rdm")
-
-
-def _with_posterior(results: "Results", kind: str) -> tuple[list[str], dict[str, str]]:
-    """Names of the rows of ratings or sortings, and the cell of guessing, where it is predicted."""
-    guessing = results.at(f"{kind}.guessing", "posterior")
-    return [*results.names, *(["posterior"] if guessing else [])], {"log-loss": cell(guessing)}
-
-
-def _ratings(results: "Results", title: str) -> TableView:
-    columns: dict[str, Column] = {
-        "Spearman, mean rater": "ratings.spearman",
-        "rho-a": "ratings.rho_a",
-        "mean over people": "ratings.per_person.mean",
-        "log-loss": "ratings.log_loss",
-    }
-    names, guessing = _with_posterior(results, "ratings")
-    more = {
-        "noise ceiling": {"mean over people": _span(results, "ratings")},
-        "the same person again": {"mean over people": cell(results.at("ratings.repeats.spearman"))},
-        "guessing": guessing,
-    }
-    note = (
+_OVER = "Spearman, mean over people"
+_AREA, _RAND = "area, mean over people", "adjusted Rand index"
+_RATED: Mapping[str, tuple[dict[str, Column], dict[str, tuple[str, str]], str]] = {
+    "rdm": (
+        {
+            "Spearman, mean person": "rdm.spearman",
+            "rho-a": "rdm.rho_a",
+            _OVER: "rdm.per_person.mean",
+            "weighted by evidence": "structure.weighted_spearman",
+        },
+        {},
+        "",
+    ),
+    "ratings": (
+        {
+            "Spearman, mean rater": "ratings.spearman",
+            "rho-a": "ratings.rho_a",
+            _OVER: "ratings.per_person.mean",
+            "log-loss": "ratings.log_loss",
+        },
+        {"the same person again": (_OVER, "ratings.repeats.spearman")},
         "With the mean rater: ranks of each rater's answers, averaged. Rho-a: ties broken at "
-        "random. Log-loss: of a rating under the embedding, in nats."
-    )
-    return table(results, title, columns, more=more, names=names, part="ratings", note=note)
-
-
-def _sortings(results: "Results", title: str) -> TableView:
-    area, together, rand = (
-        "area, mean over people",
-        "Spearman, share together",
-        "adjusted Rand index",
-    )
-    columns: dict[str, Column] = {
-        area: "sortings.area.mean",
-        together: "sortings.spearman",
-        rand: "",
-        "log-loss": "sortings.log_loss",
-    }
-    names, guessing = _with_posterior(results, "sortings")
-    more = {
-        "chance": {area: "0.500", together: "0.000", rand: "0.000"},
-        "noise ceiling": {area: _span(results, "sortings")},
-        "two people": {rand: cell(results.at("sortings.agreement"))},
-        "the same person again": {rand: cell(results.at("sortings.repeats"))},
-        "guessing": guessing,
-    }
-    note = (
+        "random. Log-loss: of a rating under the embedding, in nats.",
+    ),
+    "sortings": (
+        {
+            _AREA: "sortings.area.mean",
+            "Spearman, share together": "sortings.spearman",
+            _RAND: "",
+            "log-loss": "sortings.log_loss",
+        },
+        {
+            "two people": (_RAND, "sortings.agreement"),
+            "the same person again": (_RAND, "sortings.repeats"),
+        },
         "Area: under the curve, 0.5 by chance. Together: Spearman's correlation with the share of "
         "people who put a pair into one pile. Adjusted Rand index: agreement of two sortings, 0 by "
-        "chance. Log-loss: of the choice of a pile under the embedding, in nats."
-    )
-    return table(results, title, columns, more=more, names=names, part="sortings", note=note)
+        "chance. Log-loss: of the choice of a pile under the embedding, in nats.",
+    ),
+}
+"""Kind of judgments -> columns; how people agree, by column; note."""
+
+
+def rated_table(results: "Results", part: str) -> TableView:
+    """Scores on dissimilarities, ratings or sortings, and the noise ceiling."""
+    columns, agreement, note = _RATED[part]
+    main = _OVER if _OVER in columns else _AREA
+    guessing = results.at(f"{part}.guessing", "posterior")
+    names = [*results.names, *(["posterior"] if guessing else [])]
+    more = {"noise ceiling": {main: _span(results, part)}}
+    if part == "sortings":
+        more = {"chance": {head: "0.500" if head == main else "0.000" for head in columns}} | more
+        more["chance"].pop("log-loss")
+    more |= {label: {head: cell(results.at(of))} for label, (head, of) in agreement.items()}
+    more["guessing"] = {"log-loss": cell(guessing)}
+    title = _of_whom(results, part, results.judged[part])
+    return table(results, title, columns, more=more, names=names, part=part, note=note)
 
 
 def _ceilings(results: "Results", question: str, kind: str) -> Iterator[TableView]:

@@ -19,5 +19,4 @@ from twoalike.rsa._people import tau_a as tau_a
 from twoalike.rsa._people import weighted_interval as weighted_interval
 from twoalike.rsa._people import weighted_spearman as weighted_spearman
 from twoalike.rsa._people import whitened as whitened
-from twoalike.rsa._structure import Structure as Structure
 from twoalike.rsa._structure import structure as structure

@@ -8,18 +8,16 @@ give on it, or how reliably a posterior has its dissimilarity.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from twoalike.evaluation import (
-    CorrelationEstimate,
+    Figures,
     Interval,
-    Measured,
     NotMeasurable,
-    Quantity,
     centred_ranks,
     difference_variances,
     jackknife_covariance,
@@ -130,20 +128,6 @@ _EVERY = 10
 """Of so many draws one also gives the variance over objects, which differs little among them."""
 
 
-class PosteriorAgreement(Measured):
-    """Rank correlation with dissimilarities of which only a posterior is known.
-
-    Every draw holds the posterior's noise, so that the mean over draws lies below the correlation
-    with the posterior mean. The 95 % interval adds the variance over the draws to the mean variance
-    over objects within a draw (law of total variance).
-    """
-
-    spearman: CorrelationEstimate
-    """Spearman's, mean over the draws."""
-    difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = None
-    """The same for the difference to the first network."""
-
-
 def dissimilarity_draws(
     posterior: "Posterior", ids: Sequence[str] | None = None, most: int = MOST_DRAWS
 ) -> Iterator[Floats]:
@@ -162,15 +146,18 @@ def dissimilarity_draws(
         yield -np.asarray(posterior.pair_similarity(draw, draw), dtype=np.float64)
 
 
-def posterior_agreement(
-    models: Sequence[Floats], draws: Iterable[Floats]
-) -> list[PosteriorAgreement]:
-    """Spearman's correlation of each model (m, m) with the draws, and its gain over the first."""
+def posterior_agreement(models: Sequence[Floats], draws: Iterable[Floats]) -> list[Figures]:
+    """Spearman's correlation of each model (m, m) with the draws, and its gain over the first.
+
+    Every draw holds the posterior's noise, so that the mean over draws lies below the correlation
+    with the posterior mean. The 95 % interval adds the variance over the draws to the mean variance
+    over objects within a draw (law of total variance).
+    """
     values, covariance = posterior_covariance(models, draws)
     intervals = normal_intervals(values, np.diagonal(covariance))
     differences = normal_intervals(values - values[0], difference_variances(covariance)[0])
     both = zip(intervals, differences, strict=True)
-    return [PosteriorAgreement(spearman=own, difference=gain) for own, gain in both]
+    return [Figures(spearman=own, difference=gain) for own, gain in both]
 
 
 def posterior_covariance(
