@@ -162,4 +162,4 @@ def test_intervals_of_shares_stay_within_what_a_share_can_be() -> None:
     assert again["agreement"].high == again["corrected"].high == 1.0
     rarely = consistency(~same, triplets, np.array([0, 0, 1, 1]), 1 / 3)
     assert rarely["agreement"].low == 0.0
-    assert rarely.corrected.low == pytest.approx(-0.5)
+    assert rarely["corrected"].low == pytest.approx(-0.5)

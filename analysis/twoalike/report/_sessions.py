@@ -1,6 +1,9 @@
-"""Sections on sessions: every one in a line, by task."""
+"""Sections on sessions: every one in a line, by task.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+A task is a :class:`_Sheet`: how its section reads, and the cells of one run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,10 +41,6 @@ CHOSEN: Mapping[str, tuple[str, ...]] = {
 """Columns of the chosen objects, by the label of each task of choices."""
 _ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
 """Images that can be chosen, in tasks with three images."""
-_GUESSES = (
-    "One line for each session. A person who guesses misses attention checks, answers repeated "
-    "{} differently (agreement by chance: {}) or keeps to one side."
-)
 _DECLARED = "Rule: whether the one declared in study.toml ([exclusion]) keeps the session."
 _LEFT_OUT = "Rule: whether the fit left the participant out by [exclusion] careless of study.toml."
 
@@ -152,7 +151,6 @@ def _summarise(
     again = real.loc[real["repeat_of"].notna(), ["trial_index", "repeat_of"]].astype(int)
     pairs = [(given.chosen.get(first), given.chosen.get(k)) for k, first in again.to_numpy()]
     both = [pair for pair in pairs if None not in pair]
-    unusable: Any = find_task(name.task).unusable
     return Session(
         participant=name.participant,
         session=name.session,
@@ -169,7 +167,7 @@ def _summarise(
         repeats=len(both),
         end=_ending(manifest),
         simulated=bool(manifest["simulated"]),
-        excluded=unusable(rows, rule=rule) or careless,
+        excluded=_unusable((name, rows, manifest), rule) or careless,
         task=name.task,
     )
 
@@ -194,172 +192,196 @@ def _mean(found: Sequence[float]) -> str:
     return f"{number(float(np.mean(found)), 2)} (of {len(found)})" if found else DASH
 
 
-def _session_name(session: object, run: int) -> str:
-    """Name a session by its number, and a further run of it."""
-    return f"{session}" + (f", run {run}" if run > 1 else "")
-
-
 def who(session: Session) -> str:
     """Name a session."""
     return f"Participant {session.participant}, session {session.session}"
 
 
-type _Lines = list[dict[str, str]]
+type _Run = tuple[RunName, pd.DataFrame, dict[str, Any]]
+"""Name, rows and manifest."""
 
 
-def _section(
-    inputs: "Inputs",
-    place: tuple[str, str, str],
-    caption: str,
-    lines: _Lines,
-    reasons: Sequence[str] | None = None,
-) -> Section | None:
-    """Section of sessions in lines, of an anchor, title and lead; None without any.
+@dataclass(frozen=True)
+class _Sheet:
+    """A task's section: every session in a line."""
 
-    ``reasons`` are why the declared rule leaves some out; None where no rule is declared.
-    """
-    if not lines:
-        return None
-    blocks: list[Block] = [Grid(caption, pd.DataFrame(lines).set_index("participant"))]
-    if reasons is not None:
-        verdict = f"The declared rule leaves out {len(reasons)} of {counted(len(lines), 'session')}"
-        blocks.append(Text(f"{verdict}: {'; '.join(reasons)}." if reasons else f"{verdict}."))
-    groups = describe_groups(inputs.study, inputs.study.raw)
-    blocks += [Text(f"{line[0].upper()}{line[1:]}.") for line in groups]
-    return Section(*place, blocks)
+    task: str
+    anchor: str
+    title: str
+    lead: str
+    caption: str
+    cells: Callable[[_Run], dict[str, str]]
+    """Cells of a run, between the session and how it ended."""
+    excluded: Callable[[_Run, ExclusionConfig], str | None] | None = None
+    """Why the declared rule leaves a run out; None: only the fit applies it."""
 
 
-def _choices(
-    inputs: "Inputs", task: str, anchor: str, title: str, again: str, chance: str
-) -> Section | None:
-    """Every session of a task of choices in a line; None without any."""
-    sessions = [session for session in inputs.sessions if session.task == task]
-    lines = []
-    for of in sessions:
-        favourite, share = of.given.favourite
-        lines.append(
-            {
-                "participant": of.participant,
-                "session": _session_name(of.session, of.run),
-                "trials": _share(of.trials, of.planned),
-                "median RT (s)": _median(of.times, 2),
-                "checks passed": _share(of.caught, of.catches),
-                "repeats alike": _share(of.same, of.repeats),
-                "timed out": str(of.timed_out),
-                "most chosen place": f"{favourite} {percent(share)}" if of.given.picks else DASH,
-                "ended": of.end,
-                "rule": "out" if of.excluded else "kept",
-            }
-        )
-    reasons = [f"{who(of)}: {of.excluded}" for of in sessions if of.excluded]
-    caption = "Response times are of main and repeat trials; practice is counted in trials only."
-    heading = (anchor, title, _GUESSES.format(again, chance))
-    return _section(inputs, heading, f"{caption} {_DECLARED}", lines, reasons)
-
-
-def triplet_section(inputs: "Inputs") -> Section | None:
-    """Every session of the odd-one-out task in a line; None if only other tasks were run."""
-    anchor, title, again, chance = "sessions", "Sessions", "triplets", "one in three"
-    if not inputs.sessions and not find_runs(inputs.study.raw):
-        return Section(anchor, title, _GUESSES.format(again, chance), [NO_SESSIONS])
-    return _choices(inputs, ODD_ONE_OUT, anchor, title, again, chance)
-
-
-type TaskSection = Callable[["Inputs"], Section | None]
-anchored_section: TaskSection = partial(
-    _choices,
-    task=ANCHORED_CHOICE,
-    anchor="anchored-sessions",
-    title="Sessions of anchored choices",
-    again="trials",
-    chance="one in two",
-)
-odd_of_many_section: TaskSection = partial(
-    _choices,
-    task=ODD_ONE_OF_MANY,
-    anchor="odd-of-many-sessions",
-    title="Sessions of the odd one of many",
-    again="sets",
-    chance="one in the number of images",
-)
-alike_pair_section: TaskSection = partial(
-    _choices,
-    task=MOST_ALIKE_PAIR,
-    anchor="alike-pair-sessions",
-    title="Sessions of the most alike pair",
-    again="sets",
-    chance="one in the number of pairs of images",
-)
-
-
-def _runs(inputs: "Inputs", task: str) -> Iterator[tuple[RunName, pd.DataFrame, dict[str, Any]]]:
-    """Name, rows and manifest of each run of a task."""
-    raw = inputs.study.raw
-    for run in map(read_run, find_runs(raw, task)):
-        yield run.name, run.rows, read_manifest(run.name.manifest(raw))
-
-
-def arrangement_section(inputs: "Inputs") -> Section | None:
-    """Every session of the multi-arrangement task in a line; None without any."""
-    lines = []
-    for name, rows, manifest in _runs(inputs, MULTI_ARRANGEMENT):
-        trials = rows.drop_duplicates("trial_index")  # a row per image
-        real, planned = trials[trials["trial_type"] != "practice"], manifest["n_trials"]
-        lines.append(
-            {
-                "participant": name.participant,
-                "session": _session_name(name.session, name.run),
-                "arrangements": f"{len(trials)}" + (f" of {planned}" if planned else ""),
-                "median time (s)": _median(real["response_time"], 0),
-                "ended": _ending(manifest),
-                "rule": "out" if name.participant in inputs.left_out else "kept",
-            }
-        )
-    lead = (
-        "One line for each session of dragging images into a circle, so that alike ones are close."
-    )
-    caption = "Median time of an arrangement; practice is counted in arrangements only."
-    place = ("arrangements", "Arrangements", lead)
-    return _section(inputs, place, f"{caption} {_LEFT_OUT}", lines)
-
-
-def rating_section(inputs: "Inputs") -> Section | None:
-    """Every session of the pair-rating task in a line; None without any."""
-    rule, lines, reasons = inputs.study.config.exclusion, [], []
-    for name, rows, manifest in _runs(inputs, PAIR_RATING):
-        judged = rows[rows["trial_type"].isin(JUDGED)]
-        answers = judged["response"].dropna().astype(float)
-        catch = rows[rows["trial_type"] == "catch"]
-        caught = int(catch["correct"].fillna(False).astype(bool).sum())
-        if why := excluded(rows, rule) or inputs.left_out.get(name.participant):
+def _section(inputs: "Inputs", sheet: _Sheet) -> Section | None:
+    """Section of a task; None where it was not run."""
+    raw, lines, reasons = inputs.study.raw, [], []
+    for run in map(read_run, find_runs(raw, sheet.task)):
+        name, manifest = run.name, read_manifest(run.name.manifest(raw))
+        of = (name, run.rows, manifest)
+        why = inputs.left_out.get(name.participant)
+        if sheet.excluded is not None:
+            why = sheet.excluded(of, inputs.study.config.exclusion) or why
+        if why:
             reasons.append(f"Participant {name.participant}, session {name.session}: {why}")
         lines.append(
             {
                 "participant": name.participant,
-                "session": _session_name(name.session, name.run),
-                "trials": _share(len(rows), int(manifest["n_trials"])),
-                "median time (s)": _median(judged["response_time"], 2),
-                "scale used": _use_of_scale(answers, rows["scale_points"]),
-                "commonest answer": _commonest(answers),
-                "checks passed": _share(caught, len(catch)),
-                "repeats: mean difference": _mean(repeat_differences(rows)),
-                "timed out": str(int(rows["timed_out"].sum())),
+                "session": f"{name.session}" + (f", run {name.run}" if name.run > 1 else ""),
+                **sheet.cells(of),
                 "ended": _ending(manifest),
                 "rule": "out" if why else "kept",
             }
         )
+    if not lines:
+        return None
+    rule = _LEFT_OUT if sheet.excluded is None else _DECLARED
+    frame = pd.DataFrame(lines).set_index("participant")
+    blocks: list[Block] = [Grid(f"{sheet.caption} {rule}", frame)]
+    if sheet.excluded is not None:
+        verdict = f"The declared rule leaves out {len(reasons)} of {counted(len(lines), 'session')}"
+        blocks.append(Text(f"{verdict}: {'; '.join(reasons)}." if reasons else f"{verdict}."))
+    groups = describe_groups(inputs.study, raw)
+    blocks += [Text(f"{line[0].upper()}{line[1:]}.") for line in groups]
+    return Section(sheet.anchor, sheet.title, sheet.lead, blocks)
+
+
+def _choice_cells(run: _Run) -> dict[str, str]:
+    of = _summarise(*run, ExclusionConfig(), None)
+    favourite, share = of.given.favourite
+    return {
+        "trials": _share(of.trials, of.planned),
+        "median RT (s)": _median(of.times, 2),
+        "checks passed": _share(of.caught, of.catches),
+        "repeats alike": _share(of.same, of.repeats),
+        "timed out": str(of.timed_out),
+        "most chosen place": f"{favourite} {percent(share)}" if of.given.picks else DASH,
+    }
+
+
+def _unusable(run: _Run, rule: ExclusionConfig) -> str | None:
+    unusable: Any = find_task(run[0].task).unusable
+    return unusable(run[1], rule=rule) or None
+
+
+def _choices(task: str, anchor: str, title: str, again: str, chance: str) -> _Sheet:
+    """Sheet of a task of choices."""
     lead = (
-        "One line for each session of rating how alike two images are. A person who pays no "
-        "attention rates identical images low, gives most pairs the same rating, or rates a pair "
-        "differently when it comes again."
+        "One line for each session. A person who guesses misses attention checks, answers repeated "
+        f"{again} differently (agreement by chance: {chance}) or keeps to one side."
     )
-    caption = (
-        "Times and the use of the scale are of main and repeated pairs. Scale used: points of a "
-        "Likert scale that were given at all, or lowest and highest place on a slider. Differences "
-        f"of repeats are shares of the scale's length. {_DECLARED}"
-    )
-    place = ("rating-sessions", "Sessions of ratings", lead)
-    return _section(inputs, place, caption, lines, reasons)
+    caption = "Response times are of main and repeat trials; practice is counted in trials only."
+    return _Sheet(task, anchor, title, lead, caption, _choice_cells, _unusable)
+
+
+def _arrangement_cells(run: _Run) -> dict[str, str]:
+    trials = run[1].drop_duplicates("trial_index")  # a row per image
+    real, planned = trials[trials["trial_type"] != "practice"], run[2]["n_trials"]
+    return {
+        "arrangements": f"{len(trials)}" + (f" of {planned}" if planned else ""),
+        "median time (s)": _median(real["response_time"], 0),
+    }
+
+
+def _rating_cells(run: _Run) -> dict[str, str]:
+    _, rows, manifest = run
+    judged, catch = rows[rows["trial_type"].isin(JUDGED)], rows[rows["trial_type"] == "catch"]
+    answers = judged["response"].dropna().astype(float)
+    return {
+        "trials": _share(len(rows), int(manifest["n_trials"])),
+        "median time (s)": _median(judged["response_time"], 2),
+        "scale used": _use_of_scale(answers, rows["scale_points"]),
+        "commonest answer": _commonest(answers),
+        "checks passed": _share(int(catch["correct"].fillna(False).sum()), len(catch)),
+        "repeats: mean difference": _mean(repeat_differences(rows)),
+        "timed out": str(int(rows["timed_out"].sum())),
+    }
+
+
+def _sorting_cells(run: _Run) -> dict[str, str]:
+    _, rows, manifest = run
+    real = rows[rows["trial_type"].isin(JUDGED)]
+    trials = real.groupby("trial_index")
+    sizes = real[real["pile"].notna()].groupby(["trial_index", "pile"]).size()
+    return {
+        "trials": _share(rows["trial_index"].nunique(), int(manifest["n_trials"])),
+        "median time (s)": _median(trials["response_time"].first(), 0),
+        "piles a trial": _spread(sizes.groupby("trial_index").size()),
+        "images a pile": _spread(sizes),
+        "images alone": percent(float((sizes == 1).sum() / sizes.sum())) if len(sizes) else DASH,
+        "repeats: agreement": _mean(repeat_agreement(rows)),
+        "timed out": str(int((trials["end_reason"].first() == "timeout").sum())),
+    }
+
+
+_TRIPLETS = _choices(ODD_ONE_OUT, "sessions", "Sessions", "triplets", "one in three")
+_ANCHORED = _choices(
+    ANCHORED_CHOICE, "anchored-sessions", "Sessions of anchored choices", "trials", "one in two"
+)
+_OF_MANY = _choices(
+    ODD_ONE_OF_MANY,
+    "odd-of-many-sessions",
+    "Sessions of the odd one of many",
+    "sets",
+    "one in the number of images",
+)
+_ALIKE = _choices(
+    MOST_ALIKE_PAIR,
+    "alike-pair-sessions",
+    "Sessions of the most alike pair",
+    "sets",
+    "one in the number of pairs of images",
+)
+_ARRANGEMENTS = _Sheet(
+    MULTI_ARRANGEMENT,
+    "arrangements",
+    "Arrangements",
+    "One line for each session of dragging images into a circle, so that alike ones are close.",
+    "Median time of an arrangement; practice is counted in arrangements only.",
+    _arrangement_cells,
+)
+_RATINGS = _Sheet(
+    PAIR_RATING,
+    "rating-sessions",
+    "Sessions of ratings",
+    "One line for each session of rating how alike two images are. A person who pays no attention "
+    "rates identical images low, gives most pairs the same rating, or rates a pair differently "
+    "when it comes again.",
+    "Times and the use of the scale are of main and repeated pairs. Scale used: points of a Likert "
+    "scale that were given at all, or lowest and highest place on a slider. Differences of repeats "
+    "are shares of the scale's length.",
+    _rating_cells,
+    lambda run, rule: excluded(run[1], rule),
+)
+_SORTINGS = _Sheet(
+    FREE_SORTING,
+    "sorting-sessions",
+    "Sessions of sorting",
+    "One line for each session of sorting images into piles. Repeats: the adjusted Rand index of "
+    "two sortings of the same images, 1 for the same piles, 0 for piles that agree as by chance.",
+    "Practice is counted in trials only. Piles and images: median, and range in brackets. Images "
+    "alone: share of the images that are a pile by themselves.",
+    _sorting_cells,
+)
+
+
+def triplet_section(inputs: "Inputs") -> Section | None:
+    """Every session of the odd-one-out task in a line; None if only other tasks were run."""
+    if not inputs.sessions and not find_runs(inputs.study.raw):
+        return Section(_TRIPLETS.anchor, _TRIPLETS.title, _TRIPLETS.lead, [NO_SESSIONS])
+    return _section(inputs, _TRIPLETS)
+
+
+type TaskSection = Callable[["Inputs"], Section | None]
+anchored_section: TaskSection = partial(_section, sheet=_ANCHORED)
+odd_of_many_section: TaskSection = partial(_section, sheet=_OF_MANY)
+alike_pair_section: TaskSection = partial(_section, sheet=_ALIKE)
+arrangement_section: TaskSection = partial(_section, sheet=_ARRANGEMENTS)
+rating_section: TaskSection = partial(_section, sheet=_RATINGS)
+sorting_section: TaskSection = partial(_section, sheet=_SORTINGS)
 
 
 def _use_of_scale(answers: "pd.Series[float]", points: "pd.Series[int]") -> str:
@@ -394,42 +416,6 @@ def repeat_differences(rows: pd.DataFrame) -> list[float]:
     length = again["scale_points"].astype(float).sub(1).fillna(1.0)
     apart = (again["response"].astype(float) - first.astype(float)).abs() / length
     return [float(value) for value in apart.dropna()]
-
-
-def sorting_section(inputs: "Inputs") -> Section | None:
-    """Every session of the free-sorting task in a line; None without any."""
-    lines = []
-    for name, rows, manifest in _runs(inputs, FREE_SORTING):
-        real = rows[rows["trial_type"].isin(JUDGED)]
-        trials = real.groupby("trial_index")
-        sizes = real[real["pile"].notna()].groupby(["trial_index", "pile"]).size()
-        alone = percent(float((sizes == 1).sum() / sizes.sum())) if len(sizes) else DASH
-        lines.append(
-            {
-                "participant": name.participant,
-                "session": _session_name(name.session, name.run),
-                "trials": _share(rows["trial_index"].nunique(), int(manifest["n_trials"])),
-                "median time (s)": _median(trials["response_time"].first(), 0),
-                "piles a trial": _spread(sizes.groupby("trial_index").size()),
-                "images a pile": _spread(sizes),
-                "images alone": alone,
-                "repeats: agreement": _mean(repeat_agreement(rows)),
-                "timed out": str(int((trials["end_reason"].first() == "timeout").sum())),
-                "ended": _ending(manifest),
-                "rule": "out" if name.participant in inputs.left_out else "kept",
-            }
-        )
-    lead = (
-        "One line for each session of sorting images into piles. Repeats: the adjusted Rand index "
-        "of two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
-        "chance."
-    )
-    caption = (
-        "Practice is counted in trials only. Piles and images: median, and range in brackets. "
-        f"Images alone: share of the images that are a pile by themselves. {_LEFT_OUT}"
-    )
-    place = ("sorting-sessions", "Sessions of sorting", lead)
-    return _section(inputs, place, caption, lines)
 
 
 def _spread(values: "pd.Series[int]") -> str:
