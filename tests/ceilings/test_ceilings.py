@@ -68,14 +68,6 @@ def test_too_few_votes_are_said(n: int, world: Any, rng: np.random.Generator) ->
     assert (found["groups"]["level"]["coarse"]["plug_in_entropy"] is None) == (n == 1)
 
 
-def test_no_judgments_are_said() -> None:
-    nothing = np.empty(0, dtype=np.int64)
-    judged = Judgments(nothing.reshape(0, 3), nothing, nothing, IDS)
-    found = ceilings(judged, np.random.default_rng(0))
-    assert found["oracle"] is None
-    assert found["missing"]["pair_agreement"] == "there are no judgments"
-
-
 def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:
     judged = judgments(world, 5, 300, rng)
     nobody = Judgments(judged.items, judged.answer, np.zeros(1500, dtype=np.int64), IDS)
@@ -113,16 +105,6 @@ def test_repeats_are_a_persons_own() -> None:
     assert_allclose(found["corrected"].value, 0.25)
     (others,) = questions_of(table(rows[4:]))
     assert not len(repeated_answers(others)[0])
-
-
-def test_people_who_guess_repeat_a_third(rng: np.random.Generator) -> None:
-    triplets = np.tile(np.arange(9000).reshape(3000, 3), (2, 1))
-    people = np.tile(rng.integers(20, size=3000), 2)
-    judged = Judgments(triplets, rng.integers(3, size=6000), people, tuple(map(str, range(9000))))
-    found = ceilings(judged, rng)["repeats"]
-    assert found["n"] == 3000
-    assert found["corrected"].low < 0 < found["corrected"].high
-    assert_allclose(found["agreement"].value, 1 / 3, atol=0.03)
 
 
 def test_checks_are_right_where_the_far_kind_is_chosen() -> None:

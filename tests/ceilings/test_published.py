@@ -11,12 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.ceilings import (
     all_counts,
-    drawn_entropy,
     expected_value,
     largest_share,
     leave_one_out,
     majority_bound,
-    oracle_bound,
     plug_in_entropy,
 )
 
@@ -91,20 +89,3 @@ def test_expectations_are_those_of_all_outcomes(n: int, rng: np.random.Generator
     found = {name: expected_value(p, n, of(all_counts(n))) for name, of in measures.items()}
     for name, values in (found | {"accepted": majority_bound(p, n)}).items():
         assert_allclose(values, expected[name], atol=1e-12, err_msg=name)
-
-
-def test_the_mode_is_the_best_predictor(rng: np.random.Generator) -> None:
-    p = rng.dirichlet((1, 1, 1), size=50)
-    swapped = np.sort(p, axis=1)[:, [1, 2, 0]]
-    assert_allclose(majority_bound(p, 5), majority_bound(swapped, 5))  # order does not matter
-    assert (majority_bound(p, 5) > oracle_bound(p) - 1e-12).all()
-
-
-def test_four_votes_of_more_are_as_uncertain_as_four(
-    world: Any, rng: np.random.Generator, votes: Gather
-) -> None:
-    found = drawn_entropy(votes(*world.judge(10, rng)).counts)
-    four = expected_value(world.probabilities, 4, plug_in_entropy(all_counts(4)))
-    assert abs(found.mean() - four.mean()) < 0.005
-    counts = np.array([[3, 1, 0], [2, 1, 0]])  # all four, and too few
-    assert_allclose(drawn_entropy(counts), [plug_in_entropy(counts[:1])[0], np.nan])

@@ -77,12 +77,6 @@ def test_the_oracle_is_within_its_range_and_near_the_estimate(
     assert nobody["oracle"].value == everybody["oracle"].value
 
 
-def test_people_who_guess_leave_nothing_to_predict(rng: np.random.Generator) -> None:
-    found = ceilings(judged(Question("odd_one_out", 5), rng, temperature=1e6)[0], rng)
-    assert found["oracle"].identified.low == pytest.approx(0.2, abs=0.02)
-    assert found["leave_one_out"].value == pytest.approx(0.2, abs=0.03)
-
-
 def test_few_votes_are_said_to_be_missing(rng: np.random.Generator) -> None:
     found = ceilings(judged(Question("odd_one_out", 4), rng, people=1)[0], rng)
     assert found["oracle"] is None and found["leave_one_out"] is None

@@ -75,24 +75,6 @@ def triplets(tmp_path: Path) -> Path:
 INDICES = np.array([[0, 1, 2], [3, 5, 4], [6, 0, 1]])
 
 
-def test_predict_gives_the_interval_of_each_answer(
-    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out.tsv"
-    words = ("predict", source, "--triplets", triplets, "--out", out)
-    assert run(*words)[0] == 0
-    assert list(pd.read_csv(out, sep="\t")) == ["item_1", "item_2", "item_3"]
-    assert run(*words, "--interval", 0.8)[0] == 0
-    table = pd.read_csv(out, sep="\t")
-    low, high = choice_intervals(posterior, INDICES, 0.8)
-    for k in range(3):
-        name = f"item_{k + 1}"
-        assert_allclose(table[f"{name}_low"], low[:, k], atol=1e-6)
-        assert_allclose(table[f"{name}_high"], high[:, k], atol=1e-6)
-        assert (table[f"{name}_low"] < table[name]).all()
-        assert (table[name] < table[f"{name}_high"]).all()
-
-
 def test_predict_answers_for_named_participants(
     run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
 ) -> None:
@@ -123,37 +105,6 @@ def test_predict_answers_for_named_participants(
     # Somebody who guesses nine times in ten answers nearly at random.
     run(*words, "--participant", "b")
     assert np.abs(pd.read_csv(out, sep="\t").to_numpy()[:, :3] - 1 / 3).max() < 0.1
-
-
-def test_predict_answers_anchored_choices(
-    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out.tsv"
-    words = ("predict", source, "--triplets", triplets, "--out", out, "--kind", "anchored")
-    assert run(*words, "--interval", 0.9)[0] == 0
-    got = pd.read_csv(out, sep="\t").to_numpy()
-    expected = posterior.choice_probabilities(INDICES, lapse=True, kind="anchored")
-    assert_allclose(got[:, :3], expected, atol=1e-6)
-    assert (got[:, 0] == 0).all()
-
-
-def test_predict_asks_what_the_fit_was_asked(
-    run: Run, posterior: Posterior, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    """The commonest question of the fit, unless another is named; an array has a width."""
-    asked = {"choices": {"anchored_3": 200, "odd_one_out_4": 300, "odd_one_out_3": 100}}
-    posterior.tree.attrs["questions"] = json.dumps(asked)
-    posterior.save(tmp_path / "p.nc")
-    sets = np.array([rng.permutation(7)[:4] for _ in range(5)])
-    np.savetxt(tmp_path / "sets.txt", sets, "%d")
-    words = ("predict", tmp_path / "p.nc", "--triplets", tmp_path / "sets.txt", "--out")
-    out = tmp_path / "out.tsv"
-    assert "5 sets: odd one of 4" in run(*words, out)[1]
-    assert_allclose(pd.read_csv(out, sep="\t"), predict(posterior, sets, items=4), atol=1e-6)
-    assert "like a reference of 2" in run(*words, out, "--items", 3)[1]
-    triplets = posterior.choice_probabilities(sets[:, :3], lapse=True, kind="anchored")
-    assert_allclose(predict(posterior, sets[:, :3]), triplets, atol=1e-6)
-    assert "5 sets: odd one of 3" in run(*words, out, "--items", 3, "--kind", "odd-one-out")[1]
 
 
 def test_similarity_in_every_format_is_the_table(
@@ -189,45 +140,6 @@ def test_similarity_in_every_format_is_the_table(
     assert struct["scale"].item() == "chance"
 
 
-def test_similarity_as_a_square_of_chosen_objects(
-    run: Run, source: Path, posterior: Posterior, tmp_path: Path
-) -> None:
-    ids, out = tmp_path / "ids.txt", tmp_path / "s.csv"
-    ids.write_text("o5\ncat\ndog, wet\n", encoding="utf-8")
-    status, said = run(
-        "similarity", source, "--objects", ids, "--square", "--scale", "raw", "--out", out
-    )
-    assert status == 0 and "3 objects, scale raw" in said
-    square = pd.read_csv(out, index_col="object")
-    assert list(square) == list(square.index) == ["o5", "cat", "dog, wet"]
-    rows = [5, 0, 1]
-    assert_allclose(square.to_numpy(), posterior.similarity()[np.ix_(rows, rows)], rtol=1e-5)
-
-
-def test_embed_writes_means_and_draws(
-    run: Run, source: Path, posterior: Posterior, tmp_path: Path
-) -> None:
-    table, arrays = tmp_path / "e.csv", tmp_path / "e.npz"
-    x = posterior.embedding
-    assert run("embed", source, "--out", table)[0] == 0
-    means = pd.read_csv(table)
-    assert list(means) == ["object", "dimension_1", "dimension_2", "dimension_3"]
-    assert means["object"].tolist() == IDS
-    assert_allclose(means.iloc[:, 1:], x.mean(axis=0), rtol=1e-5)
-    status, said = run("embed", source, "--draws", "--out", table)
-    assert status == 0 and "20 draws of 7 objects in 3 dimensions" in said
-    draws = pd.read_csv(table)
-    assert_allclose(draws.iloc[:, 2:].to_numpy().reshape(20, 7, 3), x, rtol=1e-5)
-    assert draws["draw"].tolist() == np.repeat(np.arange(1, 21), 7).tolist()
-    assert run("embed", source, "--draws", "--out", arrays)[0] == 0
-    with np.load(arrays) as loaded:
-        assert_allclose(loaded["draws"], x)
-        assert_allclose(loaded["sd"], x.std(axis=0))
-    features = read_features(arrays)  # the file is a feature table
-    assert features.ids == tuple(IDS)
-    assert_allclose(features.values, x.mean(axis=0))
-
-
 def test_text_that_a_spreadsheet_would_run_is_written_inert(
     run: Run, rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -243,20 +155,6 @@ def test_text_that_a_spreadsheet_would_run_is_written_inert(
     arrays = tmp_path / "t.npz"
     assert run("embed", source, "--out", arrays)[0] == 0
     assert list(read_features(arrays).ids) == ids
-
-
-def test_dimensions_are_named_and_written(
-    run: Run, source: Path, posterior: Posterior, tmp_path: Path
-) -> None:
-    out = tmp_path / "d.csv"
-    status, said = run("dimensions", source, "--other", source, "--top", 2, "--out", out)
-    assert status == 0
-    assert "3 of 3 dimensions stable" in said and "öak" in said
-    table = pd.read_csv(out)
-    assert list(table) == ["dimension", "importance", "again", "stable", "objects", "coordinates"]
-    assert_allclose(table["again"], 1.0, atol=1e-4)
-    refused(run, tmp_path / "d.txt", "written as .csv or .tsv", "dimensions", source)
-    refused(run, tmp_path / "e.csv", "--top", "dimensions", source, "--top", 0)
 
 
 def test_participants_are_listed_most_doubtful_first(

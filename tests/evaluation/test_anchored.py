@@ -91,24 +91,6 @@ def test_known_answers() -> None:
     assert_allclose(scored.losses[2], np.log1p(np.exp(-3.0)))
 
 
-def test_guesses_are_right_half_of_the_time(rng: np.random.Generator) -> None:
-    shown = np.stack([rng.permutation(M)[:3] for _ in range(6000)])
-    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": rng.integers(2, 4, 6000), "kind": ["anchored"] * 6000}
-    columns["participant"] = [f"p{number % 5}" for number in range(6000)]
-    table = choices_table(columns, IDS)
-    found = evaluate({"net": (IDS, rng.normal(size=(M, 3)))}, choices=table)
-    assert found.questions == ("anchored",)
-    chance = [found.estimate(f"anchored.chance.{of}") for of in ("accuracy", "log_loss")]
-    assert [of.value for of in chance if of] == [0.5, pytest.approx(np.log(2))]
-    accuracy, loss = (found.estimate(f"anchored.{of}", "net") for of in ("accuracy", "log_loss"))
-    assert accuracy is not None and loss is not None
-    assert accuracy.low < 0.5 < accuracy.high
-    assert loss.value == pytest.approx(np.log(2), abs=0.005)
-    brier = found.at("anchored.uncertainty.calibration.brier", "net")
-    assert brier is not None and brier.value == pytest.approx(0.5, abs=0.01)
-
-
 def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
     """Bounds come out as they are for p and 1 - p; a third answer is not made up."""
     m, n = 1500, 5

@@ -105,14 +105,6 @@ def test_models_side_by_side(
     assert "\nHow well people agree, and a model could\n" in printed  # wider than its table
 
 
-def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(world)
-    words = ["--features", "poor.npz", "--choices", "choices.parquet"]
-    first = run(world, *words)
-    assert run(world, *words) == first
-    assert run(world, *words, "--seed", "1") != first
-
-
 def test_constant_features_are_chance_and_the_results_are_json(world: Path) -> None:
     table = FeatureTable(IDS, np.ones((M, 3), dtype=np.float32))
     judged = {"choices": world / "choices.parquet", "rdm": world / "rdm.npz"}
@@ -152,24 +144,6 @@ def test_student_is_scored_beside_its_base(world: Path, monkeypatch: pytest.Monk
     assert results.names == ("base", "aligned")
     assert estimate(results, "odd_one_out.difference.accuracy", "aligned").low > 0
     assert seen == ["tiny", str(student)]
-
-
-def test_others_are_compared_with_the_base_of_the_student(
-    world: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A control given beside --model is no baseline; --baseline is."""
-    stand_in_for_backbones(monkeypatch, world)
-    student = make_student(world / "student", "abc")
-    words = ["--model", str(student), "--images", str(world)]
-    words += ["--features", f"control={world / 'good.npz'}"]
-    words += ["--ceiling", f"truth={world / 'truth.npz'}"]
-    words += ["--choices", str(world / "choices.parquet")]
-    results = run(world, *words)
-    assert results.names == ("base", "control", "aligned", "truth")
-    for name in ("control", "aligned"):
-        assert estimate(results, "odd_one_out.gap_closed", name).value > 0.5
-    results = run(world, *words, "--baseline", f"other={world / 'poor.npz'}")
-    assert results.names == ("other", "base", "control", "aligned", "truth")
 
 
 def test_a_base_with_other_weights_is_refused(

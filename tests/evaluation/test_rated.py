@@ -138,28 +138,6 @@ def test_correlations_are_those_of_scipy_and_no_stretch_of_a_scale_matters(
     assert again["spearman"].value == pytest.approx(found["spearman"].value, abs=1e-12)
 
 
-def test_repeats_show_how_a_person_agrees_with_themselves(rng: np.random.Generator) -> None:
-    x, s = world(rng)
-    found = [
-        score_ratings(networks(x, rng), rate(s, rng, noise=noise, again=20), rng).people["repeats"]
-        for noise in (1e-6, 0.5)
-    ]
-    assert found[0]["n"] == 120 and found[0]["difference"] == 0
-    assert found[0]["spearman"].value == pytest.approx(1)
-    assert found[1]["spearman"].low < 0.98 and found[1]["difference"] > 0.05
-
-
-def test_people_who_share_no_pairs_have_no_ceiling(rng: np.random.Generator) -> None:
-    x, s = world(rng)
-    table = rate(s, rng, people=1)
-    found = score_ratings(networks(x, rng), table, rng)
-    assert found.people["ceiling"] is None and "others rated too" in found.missing["ceiling"]
-    few = rate(s, rng, people=30, pairs=4)
-    crowd = score_ratings(networks(x, rng), few, rng)
-    assert crowd.models[1]["per_person"]["mean"] is None and "per_person" in crowd.missing
-    assert crowd.models[1]["spearman"].value > 0.3
-
-
 def test_objects_without_features_are_counted_and_too_few_are_refused(
     rng: np.random.Generator,
 ) -> None:

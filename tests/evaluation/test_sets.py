@@ -15,7 +15,7 @@ from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table, split_sets
 from twoalike.report import write_report
-from twoalike.results import Results, evaluate
+from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 from twoalike.teacher import predict, teach
 
@@ -115,17 +115,6 @@ def test_each_question_is_scored_against_its_own_chance(
     assert any(title.startswith("200 choices (odd one of 4) by 5 participants") for title in titles)
 
 
-def test_results_of_larger_sets_survive_their_file(
-    mixed: pd.DataFrame, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    sets = split_sets(mixed)[1]
-    out = tmp_path / "results.json"
-    found = evaluate(networks(rng), choices=sets, out=out, resamples=50)
-    assert found.missing["uncertainty"].startswith("needs choices among")
-    assert Results.load(out) == found
-    assert "most_alike_5.accuracy" in set(found.frame["measure"])
-
-
 def test_the_report_has_a_table_of_each_question(
     mixed: pd.DataFrame, tmp_path: Path, rng: np.random.Generator
 ) -> None:
@@ -149,14 +138,6 @@ def test_agreement_needs_enough_answers(rng: np.random.Generator) -> None:
     unknown = table.drop(columns="participant")
     nobody = evaluate({"one": x}, choices=choices_table(dict(unknown), IDS))
     assert nobody.missing[f"{start}.repeats"] == "participants are not told apart"
-
-
-def test_objects_without_features_are_counted(rng: np.random.Generator) -> None:
-    table = table_of(judged(FOUR, 50, rng))
-    some = FeatureTable(tuple(IDS[:7]), rng.normal(size=(7, 2)).astype("f4"))
-    scored = evaluate({"some": some}, choices=table).judged["odd_one_out_4"]
-    lacking = scored.left_out["without_features"]
-    assert lacking > 0 and scored.judgments == 50 - lacking
 
 
 def test_posteriors_are_compared_on_all_choices(fit: Posterior, mixed: pd.DataFrame) -> None:

@@ -664,8 +664,8 @@ def make_results_file(root: Path) -> None:
 
 def report_results(root: Path) -> None:
     """Everything of a report but turning drawings into files, which takes seconds."""
+    from twoalike.report._blocks import render
     from twoalike.report._inputs import read_inputs
-    from twoalike.report._render import render
     from twoalike.report._report import build_page
 
     with pytest.MonkeyPatch.context() as patch:

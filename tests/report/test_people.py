@@ -75,28 +75,6 @@ def reported(study: Study, tmp_path: Path) -> tuple[str, Path]:
     return (tmp_path / "r.html").read_text(encoding="utf-8"), tmp_path / "files"
 
 
-def test_people_without_groups_are_mapped(weighted: Study) -> None:
-    found, said = section(weighted)
-    picture, weights, missing = found.blocks
-    assert missing.command.startswith("twoalike compare derived/posterior.nc --groups")
-    assert picture.alt.startswith("Map of 8 people. Axes: component 1") and "More alike" not in said
-    assert tuple(picture.numbers["participant"]) == PEOPLE and "group" not in picture.numbers
-    # Kind is what divides them.
-    sides = np.sign(picture.numbers["component_1"])
-    assert len(set(sides[:4])) == len(set(sides[4:])) == 1 and sides[0] != sides[4]
-    numbers = weights.numbers
-    assert (np.array(numbers["log_weight_q05"]) <= numbers["log_weight_median"]).all()
-    assert "Images: the highest" in weights.caption
-
-
-def test_words_beside_a_dimension_are_text(
-    weighted: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ta.StimulusSet, "kind", lambda self, name: "word")
-    found, _ = section(weighted)
-    assert "Images" not in found.blocks[1].caption
-
-
 def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: Path) -> None:
     compared(weighted)
     html, files = reported(weighted, tmp_path)

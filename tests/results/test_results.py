@@ -168,28 +168,6 @@ def test_arrangements_by_the_command(
     assert {"agreement", "ceilings", "uncertainty", "transfer"} <= set(found.missing)
 
 
-def test_the_command(
-    networks: list[Candidate], choices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for candidate in networks:
-        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
-    lines = [
-        "\t".join(["id", *LABELS]),
-        *("\t".join([n, *(of[n] for of in LABELS.values())]) for n in IDS),
-    ]
-    (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n")
-    words = ["evaluate", "--choices", str(choices), "--labels", str(tmp_path / "labels.tsv")]
-    for candidate in networks:
-        words += ["--features", str(tmp_path / f"{candidate.name}.npz")]
-    with pytest.raises(SystemExit) as done:
-        main([*words, "--out", str(tmp_path / "results.json")])
-    said = capsys.readouterr().out
-    assert done.value.code in (0, None)
-    for text in ("best possible, against one answer", "Calibration", "neighbours kept"):
-        assert text in said
-    assert value(Results.load(tmp_path / "results.json"), "transfer.images") == 24
-
-
 def test_files_and_what_is_in_memory_give_the_same(
     networks: list[Candidate], choices: Path, tmp_path: Path
 ) -> None:

@@ -41,16 +41,6 @@ def test_the_interval_holds_both_uncertainties(
     assert 0.02 < width[0] < width[1]
 
 
-def test_differences_are_paired(places: np.ndarray, rng: np.random.Generator) -> None:
-    model, poor = distances(places), distances(rng.normal(size=(M, 3)))
-    first, second, same = posterior_agreement([model, poor, model], drawn(places, 0.3, rng))
-    assert (same["difference"].value, same["difference"].low, same["difference"].high) == (0, 0, 0)
-    assert second["difference"].value == pytest.approx(
-        second["spearman"].value - first["spearman"].value
-    )
-    assert second["difference"].high < 0
-
-
 def test_draws_of_a_posterior_keep_the_order_of_objects(rng: np.random.Generator) -> None:
     embedding = rng.random((30, 4, 2)).astype(np.float32)
     posterior = SimpleNamespace(

@@ -17,7 +17,7 @@ from twoalike.ceilings._ceilings import consistency as consistency
 from twoalike.ceilings._ceilings import dirichlet_mode as dirichlet_mode
 from twoalike.ceilings._ceilings import mode_range as mode_range
 from twoalike.ceilings._ceilings import repeated_answers as repeated_answers
-from twoalike.ceilings._interval import TripletIntervals as TripletIntervals
+from twoalike.ceilings._votes import TripletIntervals as TripletIntervals
 from twoalike.ceilings._votes import Votes as Votes
 from twoalike.ceilings._votes import all_counts as all_counts
 from twoalike.ceilings._votes import candidate_majority_scores as candidate_majority_scores

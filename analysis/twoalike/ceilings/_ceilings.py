@@ -36,13 +36,14 @@ from scipy.integrate import quad
 from scipy.stats import gamma
 
 from twoalike.ceilings._bounds import VoteBounds, VoteEstimate, bounds_from_votes
-from twoalike.ceilings._interval import TripletIntervals, by_type
 from twoalike.ceilings._votes import (
     DRAWN,
     FEWEST,
     MOST,
+    TripletIntervals,
     Votes,
     all_counts,
+    by_type,
     drawn_entropy,
     largest_share,
     leave_one_out,

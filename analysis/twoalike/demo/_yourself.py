@@ -21,7 +21,15 @@ import numpy.typing as npt
 import pandas as pd
 from rich.console import Console
 
-from twoalike.demo._chain import Stage, run_stage, run_stages, screen, session_done, set_design
+from twoalike.demo._run import (
+    Stage,
+    check_title,
+    run_stage,
+    run_stages,
+    screen,
+    session_done,
+    set_design,
+)
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Integers, Study, TwoalikeError
@@ -205,14 +213,7 @@ def _pick(
 
 def _choose_objects(root: Path, config: YourselfConfig) -> None:
     """Choose the few objects and the number of trials, once."""
-    title = Study.load(root).config.title
-    if title != config.title:
-        raise TwoalikeError(
-            where=root,
-            expected=f"a study called {config.title!r}",
-            found=repr(title),
-            remedy="Name another folder.",
-        )
+    check_title(root, config.title)
     if "[design.exclude]" in (root / "study.toml").read_text(encoding="utf-8"):
         return
     study = Study.load(root)

@@ -21,8 +21,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
 from twoalike.choice import PAIRS, Question, expected_accuracy, log_set_choice
-from twoalike.evaluation._clusters import TwoWayBootstrap
-from twoalike.evaluation._estimates import Figures, Interval, wilson_interval
+from twoalike.evaluation._estimates import Figures, Interval, TwoWayBootstrap, wilson_interval
 from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError

@@ -29,7 +29,7 @@ over people: of the agreement with the mean of the others (over pairs that other
 that with the mean of all.
 
 Intervals are for other people and other objects. Those of means over people come from the
-influences of single judgments (:mod:`twoalike.evaluation._clusters`). For correlations with the
+influences of single judgments (:mod:`twoalike.evaluation._estimates`). For correlations with the
 mean person the variances of two jackknives add up, as for dissimilarities
 (:mod:`twoalike.evaluation._structure`), people left out in up to 60 random groups: a bootstrap
 would make the mean person noisier than it is. These intervals are somewhat wide, as the noise of
@@ -47,8 +47,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from twoalike.evaluation._choices import Candidate, candidate_pairs
-from twoalike.evaluation._clusters import TwoWayBootstrap
-from twoalike.evaluation._estimates import Figures, Interval
+from twoalike.evaluation._estimates import Figures, Interval, TwoWayBootstrap
 from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._structure import (
     FEWEST_PAIRS,

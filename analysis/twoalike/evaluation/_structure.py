@@ -31,8 +31,7 @@ import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
 from twoalike.evaluation._choices import Candidate, similarity_matrix
-from twoalike.evaluation._clusters import normal_intervals
-from twoalike.evaluation._estimates import Figures, Interval
+from twoalike.evaluation._estimates import Figures, Interval, normal_intervals
 from twoalike.judgments import RdmTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 

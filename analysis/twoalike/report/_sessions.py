@@ -3,19 +3,18 @@
 A task is a :class:`_Sheet`: how its section reads, and the cells of one run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from twoalike.design import excluded
 from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
-from twoalike.registry import find_task
 from twoalike.report._blocks import DASH, NO_SESSIONS, Block, Grid, Section, Text, number, percent
+from twoalike.report._inputs import Inputs, ending_of, summarise, unusable
 from twoalike.study import ExclusionConfig, Floats, counted
 from twoalike.tables import (
     ANCHORED_CHOICE,
@@ -26,156 +25,10 @@ from twoalike.tables import (
     ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
     PAIR_RATING,
-    POSITIONS,
 )
 
-if TYPE_CHECKING:
-    from twoalike.report._inputs import Inputs
-
-CHOSEN: Mapping[str, tuple[str, ...]] = {
-    ODD_ONE_OUT: ("odd_stimulus",),
-    ANCHORED_CHOICE: ("chosen_stimulus",),
-    ODD_ONE_OF_MANY: ("odd_stimulus",),
-    MOST_ALIKE_PAIR: ("alike_1", "alike_2"),
-}
-"""Columns of the chosen objects, by the label of each task of choices."""
-_ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
-"""Images that can be chosen, in tasks with three images."""
 _DECLARED = "Rule: whether the one declared in study.toml ([exclusion]) keeps the session."
 _LEFT_OUT = "Rule: whether the fit left the participant out by [exclusion] careless of study.toml."
-
-
-@dataclass(frozen=True)
-class Given:
-    """Answers in some trials of a session."""
-
-    chosen: Mapping[int, frozenset[str]]
-    """Objects chosen, by the number of the trial; trials without an answer are left out."""
-    places: Mapping[str, float]
-    """Share of the chosen images at each place; all 0 without an answer."""
-    chance: float
-    """Share expected at each place by chance."""
-    picks: int
-    """Chosen images in all."""
-
-    @property
-    def favourite(self) -> tuple[str, float]:
-        """Place chosen most often, and its share."""
-        place = max(self.places, key=self.places.__getitem__)
-        return place, self.places[place]
-
-    @property
-    def one_sided(self) -> bool:
-        """Whether one place is chosen far more often than by chance (3.5 sd)."""
-        if not self.picks:
-            return False
-        spread = float(np.sqrt(self.chance * (1 - self.chance) / self.picks))
-        return self.favourite[1] > self.chance + 3.5 * spread
-
-
-@dataclass(frozen=True)
-class Session:
-    """One run of a task of choices."""
-
-    participant: str
-    session: int
-    run: int
-    trials: int  # shown
-    planned: int
-    times: Floats  # s, of answered main and repeat trials
-    caught: int  # attention checks answered right
-    catches: int
-    timed_out: int
-    fast: int  # flagged as too fast
-    given: Given  # answers in all trials but practice
-    same: int  # repeated trials answered the same way both times
-    repeats: int
-    end: str  # why the run ended: completed, aborted, ...
-    simulated: bool
-    excluded: str | None = None  # why the study's rule leaves it out
-    task: str = ODD_ONE_OUT  # label
-
-
-def read_given(rows: pd.DataFrame, task: str) -> Given:
-    """Read the answers from raw rows of a task (its label)."""
-    columns = list(CHOSEN[task])
-    answered = rows[rows[columns[0]].notna()]
-    chosen = {
-        int(index): frozenset(names)
-        for index, *names in answered[["trial_index", *columns]].itertuples(index=False)
-    }
-    known: tuple[str, ...]
-    if task in _ANSWERS:
-        known, chance = POSITIONS, 1 / _ANSWERS[task]
-        at = answered["response_position"].tolist()
-    else:
-        most = int(rows["n_items"].max()) if len(rows) else 0
-        known = tuple(str(place) for place in range(1, most + 1))
-        chance = float((1 / rows["n_items"]).mean()) if len(rows) else 0.0
-        numbers = ("response",) if task == ODD_ONE_OF_MANY else ("response_1", "response_2")
-        records = answered.to_dict("records")
-        at = [str(row[f"position_{row[number]}"]) for row in records for number in numbers]
-    places = {place: at.count(place) / len(at) if at else 0.0 for place in known}
-    return Given(chosen, places, chance, len(at))
-
-
-def read_sessions(
-    raw: Path, rule: ExclusionConfig | None = None, careless: Mapping[str, str] | None = None
-) -> list[Session]:
-    """Summarise every run of choices in a data set, with what a rule of exclusion says of it.
-
-    Those of the odd-one-out task come first, then those of the other tasks in their order.
-    ``careless`` are participants whom the fit left out by the rule, with reasons.
-    """
-    sessions = []
-    for path in (path for task in CHOSEN for path in find_runs(raw, task)):
-        run = read_run(path)
-        manifest = read_manifest(run.name.manifest(raw))
-        reason = (careless or {}).get(run.name.participant)
-        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig(), reason)
-        sessions.append(summary)
-    return sessions
-
-
-def _summarise(
-    name: RunName,
-    rows: pd.DataFrame,
-    manifest: dict[str, Any],
-    rule: ExclusionConfig,
-    careless: str | None,
-) -> Session:
-    real = rows[rows["trial_type"] != "practice"]
-    judged = real[real["trial_type"].isin(JUDGED)]
-    catches = real[real["trial_type"] == "catch"]
-    given = read_given(real, name.task)
-    again = real.loc[real["repeat_of"].notna(), ["trial_index", "repeat_of"]].astype(int)
-    pairs = [(given.chosen.get(first), given.chosen.get(k)) for k, first in again.to_numpy()]
-    both = [pair for pair in pairs if None not in pair]
-    return Session(
-        participant=name.participant,
-        session=name.session,
-        run=name.run,
-        trials=len(rows),
-        planned=int(manifest["n_trials"]),
-        times=judged["response_time"].dropna().to_numpy(dtype=np.float64),
-        caught=int(catches["correct"].fillna(False).sum()),
-        catches=len(catches),
-        timed_out=int(real["timed_out"].sum()),
-        fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
-        given=given,
-        same=sum(first == second for first, second in both),
-        repeats=len(both),
-        end=_ending(manifest),
-        simulated=bool(manifest["simulated"]),
-        excluded=_unusable((name, rows, manifest), rule) or careless,
-        task=name.task,
-    )
-
-
-def _ending(manifest: Mapping[str, Any]) -> str:
-    """Why the last part of a run ended."""
-    segments = manifest["segments"]
-    return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
 
 
 def _share(part: int, whole: int | None) -> str:
@@ -190,11 +43,6 @@ def _median(seconds: "pd.Series[float] | Floats", digits: int) -> str:
 
 def _mean(found: Sequence[float]) -> str:
     return f"{number(float(np.mean(found)), 2)} (of {len(found)})" if found else DASH
-
-
-def who(session: Session) -> str:
-    """Name a session."""
-    return f"Participant {session.participant}, session {session.session}"
 
 
 type _Run = tuple[RunName, pd.DataFrame, dict[str, Any]]
@@ -216,7 +64,7 @@ class _Sheet:
     """Why the declared rule leaves a run out; None: only the fit applies it."""
 
 
-def _section(inputs: "Inputs", sheet: _Sheet) -> Section | None:
+def _section(inputs: Inputs, sheet: _Sheet) -> Section | None:
     """Section of a task; None where it was not run."""
     raw, lines, reasons = inputs.study.raw, [], []
     for run in map(read_run, find_runs(raw, sheet.task)):
@@ -232,7 +80,7 @@ def _section(inputs: "Inputs", sheet: _Sheet) -> Section | None:
                 "participant": name.participant,
                 "session": f"{name.session}" + (f", run {name.run}" if name.run > 1 else ""),
                 **sheet.cells(of),
-                "ended": _ending(manifest),
+                "ended": ending_of(manifest),
                 "rule": "out" if why else "kept",
             }
         )
@@ -250,7 +98,7 @@ def _section(inputs: "Inputs", sheet: _Sheet) -> Section | None:
 
 
 def _choice_cells(run: _Run) -> dict[str, str]:
-    of = _summarise(*run, ExclusionConfig(), None)
+    of = summarise(*run, ExclusionConfig(), None)
     favourite, share = of.given.favourite
     return {
         "trials": _share(of.trials, of.planned),
@@ -262,9 +110,8 @@ def _choice_cells(run: _Run) -> dict[str, str]:
     }
 
 
-def _unusable(run: _Run, rule: ExclusionConfig) -> str | None:
-    unusable: Any = find_task(run[0].task).unusable
-    return unusable(run[1], rule=rule) or None
+def _by_rule(run: _Run, rule: ExclusionConfig) -> str | None:
+    return unusable(run[0].task, run[1], rule)
 
 
 def _choices(task: str, anchor: str, title: str, again: str, chance: str) -> _Sheet:
@@ -274,7 +121,7 @@ def _choices(task: str, anchor: str, title: str, again: str, chance: str) -> _Sh
         f"{again} differently (agreement by chance: {chance}) or keeps to one side."
     )
     caption = "Response times are of main and repeat trials; practice is counted in trials only."
-    return _Sheet(task, anchor, title, lead, caption, _choice_cells, _unusable)
+    return _Sheet(task, anchor, title, lead, caption, _choice_cells, _by_rule)
 
 
 def _arrangement_cells(run: _Run) -> dict[str, str]:
@@ -368,14 +215,14 @@ _SORTINGS = _Sheet(
 )
 
 
-def triplet_section(inputs: "Inputs") -> Section | None:
+def triplet_section(inputs: Inputs) -> Section | None:
     """Every session of the odd-one-out task in a line; None if only other tasks were run."""
     if not inputs.sessions and not find_runs(inputs.study.raw):
         return Section(_TRIPLETS.anchor, _TRIPLETS.title, _TRIPLETS.lead, [NO_SESSIONS])
     return _section(inputs, _TRIPLETS)
 
 
-type TaskSection = Callable[["Inputs"], Section | None]
+type TaskSection = Callable[[Inputs], Section | None]
 anchored_section: TaskSection = partial(_section, sheet=_ANCHORED)
 odd_of_many_section: TaskSection = partial(_section, sheet=_OF_MANY)
 alike_pair_section: TaskSection = partial(_section, sheet=_ALIKE)
@@ -440,28 +287,3 @@ def repeat_agreement(rows: pd.DataFrame) -> list[float]:
         for _, of in both.groupby("trial_index_x")
         if len(of) > 1
     ]
-
-
-def people_cautions(sessions: Sequence[Session]) -> list[str]:
-    """Say what to distrust in the sessions."""
-    said = []
-    for session in sessions:
-        name, trials = who(session), max(session.trials, 1)
-        if session.excluded:
-            said.append(f"{name}: left out by the declared rule ({session.excluded}).")
-        if session.catches and session.caught < 0.9 * session.catches:
-            said.append(
-                f"{name}: passed {session.caught} of {session.catches} attention checks (a common "
-                "rule asks for 90 %)."
-            )
-        if session.given.one_sided:
-            place, share = session.given.favourite
-            which = f"image {place}" if place.isdigit() else f"the {place} image"
-            said.append(f"{name}: chose {which} in {percent(share)} of the trials.")
-        if session.timed_out > 0.05 * trials:
-            said.append(f"{name}: {counted(session.timed_out, 'trial')} timed out.")
-        if session.fast > 0.05 * trials:
-            said.append(f"{name}: {counted(session.fast, 'answer')} too fast to have looked.")
-        if session.trials < session.planned:
-            said.append(f"{name}: ended after {session.trials} of {session.planned} trials.")
-    return said

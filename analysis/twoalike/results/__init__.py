@@ -7,10 +7,9 @@ from twoalike.results._leaderboard import leaderboard
 from twoalike.results._model import (
     Judged,
     Network,
-    Results,
     Saved,
     Seen,
-    TransferResults,
+    TableView,
     frame_of,
 )
 from twoalike.results._score import Scores, score
@@ -18,7 +17,8 @@ from twoalike.results._views import (
     AGREEMENT,
     BOUNDS,
     FEW_CLASSES,
-    TableView,
+    Results,
+    TransferResults,
     ability_rows,
     calibration_table,
     lost_abilities,

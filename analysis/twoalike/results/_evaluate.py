@@ -33,7 +33,8 @@ from twoalike.results._inputs import (
     with_features,
 )
 from twoalike.results._judged import SCORED, Given
-from twoalike.results._model import Judged, Results, TransferResults, networks_of
+from twoalike.results._model import Judged, networks_of
+from twoalike.results._views import Results, TransferResults
 from twoalike.rsa import structure
 from twoalike.study import (
     MISSING,

@@ -5,7 +5,7 @@ answer with their own noise and weights; anybody else is a new person, averaged 
 Judgments of the fit are predicted too well, so that the titles of tables name them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -33,9 +33,9 @@ from twoalike.results._judged import (
     posterior_answers,
     predicted,
 )
-from twoalike.results._model import Judged, Saved, Seen
-from twoalike.results._views import TableView, scores_tables
-from twoalike.study import Booleans, Integers, TwoalikeError, check_output
+from twoalike.results._model import Judged, Saved, Seen, TableView
+from twoalike.results._views import cell, many
+from twoalike.study import Booleans, Integers, TwoalikeError, check_output, counted
 from twoalike.study import provenance as made_from
 from twoalike.tables import LabelSource, read_labels
 
@@ -44,6 +44,10 @@ MOST_DRAWS = 400
 """Draws that predictions are averaged over; more change them by less than their noise."""
 TIED = 1e-6
 """Probabilities closer than this are tied: they are averages of single precision."""
+
+
+MOST_PEOPLE = 20
+"""Participants that a table lists."""
 
 
 class Scores(Saved):
@@ -260,3 +264,72 @@ def _with_calibration(
             "calibration": calibration(some, alone),
         }
     return by_person
+
+
+def scores_tables(found: Scores) -> list[TableView]:
+    """One table per question, its participants, and one of ratings and of sortings."""
+    tables = []
+    for name, judged in found.judged.items():
+        if name in ("ratings", "sortings"):
+            title = f"{counted(judged.judgments or 0, 'judgment')} ({name})"
+            rows = {"posterior": f"{name}.log_loss", "chance": f"{name}.guessing"}
+            cells = {label: cell(found.at(of, "posterior")) for label, of in rows.items()}
+            frame = pd.DataFrame({"log-loss": cells})
+            tables.append(TableView(_titled(found, name, title), frame, name))
+            continue
+        people = [
+            counted(int(row.value), f"{kind} participant")
+            for kind in ("known", "new")
+            if (row := found.at(f"{name}.{kind}_people", "posterior")) and row.value
+        ]
+        title = f"{many(judged)} by {' and '.join(people)} "
+        title = _titled(found, "choices", f"{title}of {counted(judged.objects or 0, 'object')}")
+        levels = ["", *found.levels(f"{name}.accuracy", "posterior")]
+        parts = _parts(found, name, {level or "all": level for level in levels})
+        chance = [found.at(f"{name}.chance.{of}") for of in ("accuracy", "log_loss")]
+        parts.loc["chance"] = ["", *map(cell, chance), ""]
+        tables.append(TableView(title, parts, name))
+        everyone = found.levels(f"{name}.participants.accuracy")
+        if len(everyone) > 1:
+            tables.append(_scored_people(found, name, everyone))
+    return tables
+
+
+def _titled(found: Scores, kind: str, title: str) -> str:
+    """Title with what was left out, and with how many judgments were fitted to."""
+    reasons = found.left_out[kind].items()
+    out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
+    return found.titled(kind, title)
+
+
+def _parts(found: Scores, measure: str, levels: Mapping[str, str]) -> pd.DataFrame:
+    """Scores of the posterior at some levels, a row each by its label."""
+    keys = ("accuracy", "log_loss", "calibration.debiased")
+    rows = {}
+    for label, level in levels.items():
+        first, *others = (found.at(f"{measure}.{key}", "posterior", level) for key in keys)
+        count = "" if first is None or first.n is None else f"{first.n:,}"
+        rows[label] = [count, *map(cell, (first, *others))]
+    columns = ["choices", "accuracy", "log-loss", "calibration error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
+
+
+def _scored_people(found: Scores, name: str, people: Iterable[str]) -> TableView:
+    """Scores by participant, the least predictable first."""
+    measure = f"{name}.participants"
+
+    def loss(person: str) -> float:
+        row = found.at(f"{measure}.log_loss", "posterior", person)
+        return row.value if row else 0.0
+
+    worst = sorted(people, key=loss, reverse=True)
+    title = f"The {MOST_PEOPLE} least predictable of {len(worst)} participants"
+    if len(worst) <= MOST_PEOPLE:
+        title = "By participant, the least predictable first"
+    known = {row.level for row in found.rows if row.measure == f"{measure}.known" and row.value}
+    labels = {
+        person if person in known else f"{person} (new)": person for person in worst[:MOST_PEOPLE]
+    }
+    frame = _parts(found, measure, labels)
+    return TableView(title, frame.rename_axis("participant"), name)

@@ -68,6 +68,8 @@ def load_backbone(
         Random weights, drawn from ``seed``: for comparisons and tests.
     size
         Width and height of the input in pixels, if not the network's own.
+    seed
+        Seed of random weights.
     classifier
         Bring the network's own classifier along; a student that kept it always does.
     pool
