@@ -1,6 +1,5 @@
 """All measures of a set of judgments, and what is said where they cannot be made."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,15 +65,6 @@ def test_too_few_votes_are_said(n: int, world: Any, rng: np.random.Generator) ->
         assert "votes, has 0" in found["missing"][name]
     assert (found["pair_agreement"] is None) == (n == 1)
     assert (found["groups"]["level"]["coarse"]["plug_in_entropy"] is None) == (n == 1)
-
-
-def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:
-    judged = judgments(world, 5, 300, rng)
-    nobody = Judgments(judged.items, judged.answer, np.zeros(1500, dtype=np.int64), IDS)
-    found = ceilings(replace(nobody, known_people=False), rng)
-    assert found["votes"]["mean"] == 5.0
-    assert found["missing"]["repeats"] == "participants are not told apart"
-    assert ceilings(nobody, rng)["votes"]["mean"] == 1.0  # one person, who repeats
 
 
 def table(rows: list[tuple[str, str, str, str, int, str]]) -> pd.DataFrame:

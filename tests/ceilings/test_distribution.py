@@ -11,7 +11,6 @@ from twoalike.ceilings import (
     TripletIntervals,
     all_counts,
     bounds_from_votes,
-    count_types,
     expected_value,
     fit_distribution,
     largest_share,
@@ -22,15 +21,6 @@ from twoalike.ceilings import (
 from twoalike.choice import entropy
 
 Gather = Callable[..., Any]
-
-
-def fitted(counts: np.ndarray) -> Any:
-    types, of = count_types(counts)
-    return fit_distribution(types, np.bincount(of))
-
-
-def posterior_entropy(model: Any, counts: np.ndarray) -> np.ndarray:
-    return np.asarray(model.posterior_mean(counts, entropy(model.points)))
 
 
 @pytest.mark.parametrize("n", [4, 5, 10])

@@ -77,14 +77,6 @@ def test_the_oracle_is_within_its_range_and_near_the_estimate(
     assert nobody["oracle"].value == everybody["oracle"].value
 
 
-def test_few_votes_are_said_to_be_missing(rng: np.random.Generator) -> None:
-    found = ceilings(judged(Question("odd_one_out", 4), rng, people=1)[0], rng)
-    assert found["oracle"] is None and found["leave_one_out"] is None
-    assert found["missing"]["oracle"] == "needs 10 votes on sets with at least 2, has 0"
-    two = ceilings(judged(Question("odd_one_out", 4), rng, people=2)[0], rng)
-    assert two["oracle"] is not None and two["leave_one_out"] is None
-
-
 def test_true_probabilities_are_calibrated_and_sharpened_ones_are_not(
     rng: np.random.Generator,
 ) -> None:

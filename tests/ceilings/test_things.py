@@ -1,8 +1,6 @@
 """The table that was computed from an embedding of THINGS, from another embedding of them."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +15,6 @@ from twoalike.ceilings import (
     plug_in_entropy,
 )
 from twoalike.choice import entropy, log_choice, pair_similarities
-
-Gather = Callable[..., Any]
-
 
 # Votes -> leave-one-out, vanilla, entropy. Truth: VICE choice probabilities, mean of max p .652,
 # mean entropy .794.

@@ -13,7 +13,6 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
-from twoalike.features import read_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import sha256_file
 from twoalike.teacher import predict
@@ -140,23 +139,6 @@ def test_similarity_in_every_format_is_the_table(
     assert struct["scale"].item() == "chance"
 
 
-def test_text_that_a_spreadsheet_would_run_is_written_inert(
-    run: Run, rng: np.random.Generator, tmp_path: Path
-) -> None:
-    ids = ["=1+1", "-dog", *IDS[2:]]
-    source, out = tmp_path / "p.nc", tmp_path / "t.csv"
-    make(rng, ids).save(source)
-    for words in (("embed",), ("similarity",), ("similarity", "--square")):
-        assert run(words[0], source, *words[1:], "--out", out)[0] == 0
-        cells = {cell for line in out.read_text().splitlines() for cell in line.split(",")}
-        assert {"'=1+1", "'-dog", "öak"} <= cells
-        assert not {"=1+1", "-dog"} & cells
-        assert any(cell[0] == "-" and float(cell) < 0 for cell in cells) or words == ("embed",)
-    arrays = tmp_path / "t.npz"
-    assert run("embed", source, "--out", arrays)[0] == 0
-    assert list(read_features(arrays).ids) == ids
-
-
 def test_participants_are_listed_most_doubtful_first(
     run: Run, source: Path, posterior: Posterior, tmp_path: Path
 ) -> None:
@@ -244,15 +226,6 @@ def test_compare_shows_predictions_and_similarity(
     assert f"{difference['value']:+.4f} ± {difference['standard_error']:.4f}" in said
     assert len(found["similarity"]["dimensions"]) == 3
     assert f"{found['similarity']['pearson']:.3f}" in said
-
-
-def test_intervals_of_vi_are_called_approximate(
-    run: Run, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    path = tmp_path / "v.nc"
-    make(rng, engine="vi").save(path)
-    assert "approximate" in run("similarity", path, "--out", tmp_path / "s.csv")[1]
-    assert "approximate" not in run("embed", path, "--out", tmp_path / "e.csv")[1]
 
 
 @pytest.mark.parametrize(

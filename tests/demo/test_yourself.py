@@ -27,7 +27,6 @@ from twoalike.demo._page import (
     held_out_probabilities,
     kept_together,
     to_coordinates,
-    tree_odd,
     write_page,
 )
 from twoalike.demo._run import set_design
@@ -68,31 +67,6 @@ def test_picked_objects_cover_every_level(seed: int, n: int) -> None:
             assert len(counts) == FAMILIAR[level].nunique()
             assert counts.max() - counts.min() <= 1
     assert picked["group"].value_counts().max() >= 2, "no two objects are close"
-
-
-def test_a_triplet_without_a_closest_pair_has_no_odd_one() -> None:
-    odd, level = tree_odd(FAMILIAR, np.array([[0, 1, 2], [0, 4, 8], [0, 16, 32]]))
-    assert odd.tolist() == [-1, -1, 2]
-    assert level.tolist() == [-1, -1, 0]
-
-
-def test_what_is_kept_together_is_known_in_blocks(rng: np.random.Generator) -> None:
-    draws = np.stack([BLOCKS[:, rng.permutation(3)] for _ in range(4)])
-    together = kept_together(draws)
-    assert np.allclose(together, together[0]), "columns of an embedding may be exchanged"
-    assert np.allclose(together, together.transpose(0, 2, 1))
-    same = np.kron(np.eye(3), np.ones((3, 3))) == 1
-    assert together[0][same].min() > 0.8
-    assert together[0][~same].max() < 0.35
-
-
-def test_coordinates_keep_the_distances_they_can() -> None:
-    """Equal distances fit into a space of one dimension less than there are objects."""
-    together = np.where(np.eye(6) == 1, 1.0, 0.4)[None]
-    points = to_coordinates(together)[0]
-    assert points.shape == (6, 5)
-    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
-    assert np.allclose(distances, 1 - together[0])
 
 
 def test_leaving_a_triplet_out_is_bayes_rule(rng: np.random.Generator) -> None:
@@ -159,13 +133,6 @@ def test_without_a_screen_a_person_is_told_what_to_do(monkeypatch: pytest.Monkey
     with pytest.raises(TwoalikeError, match="no screen to answer on.*add `simulate=True`"):
         YourselfConfig(seed=0).check()
     YourselfConfig(seed=0, simulate=True).check()
-
-
-def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError) as caught:
-        YourselfConfig(seed=0, simulate=True).check()
-    assert caught.value.name == "psychopy"
 
 
 @pytest.fixture(scope="module")

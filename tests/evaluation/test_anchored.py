@@ -4,23 +4,20 @@ Known answers, guesses, bounds, and a table of both kinds; and judgments of obje
 network has no features of, which are left out and counted.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from twoalike.ceilings import (
-    catch_reliability,
     ceilings,
     fit_distribution,
-    repeated_answers,
     votes_of,
 )
-from twoalike.choice import ANCHORED, Question, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, log_choice, pair_similarities
 from twoalike.evaluation import (
     Candidate,
     Judgments,
@@ -61,15 +58,6 @@ def both(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
     columns = [name for name in one if name not in ("session", "level", "response_time")]
     parts = [table[columns].astype({f"item_{k}": str for k in (1, 2, 3)}) for table in (one, two)]
     return choices_table(pd.concat(parts, ignore_index=True).astype({"participant": str}), IDS)
-
-
-def test_a_reference_tells_triplets_apart() -> None:
-    shown = np.array([[2, 0, 1], [2, 1, 0], [0, 1, 2]])
-    judged = Judgments(shown, np.array([0, 1, 0]), np.arange(3), IDS, question=ANCHORED)
-    assert_array_equal(judged.sets, [[0, 1, 2], [2, 0, 1]])
-    assert_array_equal(judged.number, [1, 1, 0])
-    assert_array_equal(judged.given, [0, 0, 0])
-    assert len(replace(judged, question=Question("odd_one_out", 3)).sets) == 1
 
 
 def test_known_answers() -> None:
@@ -113,30 +101,6 @@ def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
     assert votes_of(judged).counts.shape == (m, 2)
     fitted = fit_distribution(np.array([[5, 0, 0], [3, 2, 0]]), np.array([1, 1]), options=2)
     assert not fitted.points[:, 2].any()
-
-
-def test_repeats_and_checks_of_two_answers() -> None:
-    names = ("participant", "item_1", "item_2", "item_3", "chosen", "trial_type")
-    rows = [
-        ("p1", "cat", "dog", "oak", 2, "main"),
-        ("p1", "cat", "oak", "dog", 3, "repeat"),  # the same answer
-        ("p1", "dog", "cat", "oak", 2, "main"),  # another reference: no repeat
-        ("p1", "cat", "dog", "cup", 2, "main"),
-        ("p1", "cat", "dog", "cup", 3, "repeat"),  # another answer
-        ("p1", "oak", "elm", "cat", 2, "catch"),  # right
-        ("p1", "oak", "cat", "elm", 2, "catch"),  # wrong
-        ("p1", "cup", "oak", "elm", 2, "catch"),  # neither is of the reference's kind
-    ]
-    columns: dict[str, Any] = {name: [row[k] for row in rows] for k, name in enumerate(names)}
-    columns["kind"] = ["anchored"] * 8
-    table = choices_table(columns, ["cat", "dog", "oak", "elm", "cup"])
-    (judged,) = questions_of(table)
-    later, same = repeated_answers(judged)
-    assert_array_equal(later, [1, 4])
-    assert_array_equal(same, [True, False])
-    kinds = {"cat": "animal", "dog": "animal", "oak": "tree", "elm": "tree", "cup": "thing"}
-    found = catch_reliability(table, kinds, ANCHORED)
-    assert (found["n"], found["agreement"].value, found["corrected"].value) == (2, 0.5, 0.0)
 
 
 def test_kinds_are_reported_apart(

@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose
 
 from twoalike.evaluation import (
     Candidate,
-    mean_person,
     object_variance,
     same_scale,
     spearman,
@@ -40,20 +39,6 @@ def with_gaps(matrices: np.ndarray, rng: np.random.Generator, share: float) -> n
         gone = rng.random(len(rows)) < share
         matrix[rows[gone], columns[gone]] = matrix[columns[gone], rows[gone]] = np.nan
     return out
-
-
-def test_a_person_with_large_pairs_only_does_not_bend_the_mean(rng: np.random.Generator) -> None:
-    vectors = upper(squares(rng, noise=0.02))
-    full = mean_person(vectors)
-    vectors[0, vectors[0] < np.quantile(vectors[0], 0.7)] = np.nan
-    scaled = same_scale(vectors)
-    ratio = scaled[0] / np.nanmean(scaled[1:], axis=0)
-    assert_allclose(np.nanmean(ratio), 1.0, atol=0.02)
-    now = mean_person(vectors)
-    assert_allclose(now / now.mean(), full / full.mean(), rtol=0.02)
-    # Dividing by one's own root mean square, as for whole matrices, would have shrunk that person.
-    naive = vectors / np.sqrt(np.nanmean(vectors**2, axis=1, keepdims=True))
-    assert np.nanmean(naive[0] / np.nanmean(naive[1:], axis=0)) < 0.8
 
 
 def test_scales_are_rsatoolboxs(rng: np.random.Generator) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from twoalike.calibration import predictions, reliability
+from twoalike.calibration import reliability
 from twoalike.evaluation import Interval, TwoWayBootstrap, by_category, by_participant
 
 
@@ -53,10 +53,3 @@ def test_a_curve_of_the_most_probable_answer(rng: np.random.Generator) -> None:
     assert curve.counts.sum() == 20_000
     assert curve.predicted.min() > 1 / 3
     assert_allclose(curve.observed, curve.predicted, atol=0.04)
-
-
-def test_tied_answers_share_the_hit() -> None:
-    p = np.array([[0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [1 / 3, 1 / 3, 1 / 3]])
-    values, hits = predictions(p, np.array([0, 0, 1]), "top")
-    assert_allclose(values.ravel(), [0.4, 0.4, 1 / 3])
-    assert_allclose(hits.ravel(), [0.5, 0.0, 1 / 3])

@@ -16,7 +16,6 @@ from twoalike.figures import (
     DimensionWeights,
     Line,
     Panel,
-    category_order,
     dimension_chart,
     embedding_map,
     map_layout,
@@ -114,17 +113,6 @@ def test_networks_keep_their_colours() -> None:
     assert model_colours(networks[:1])["base"] == colours["base"]
     many = [Network(model=f"m{i}", similarity="dot", role="ceiling") for i in range(20)]
     assert len(model_colours(many)) == 20
-
-
-def test_names_that_look_like_formulas_are_text(rng: np.random.Generator) -> None:
-    figure = response_times({"$x_{$": rng.lognormal(size=9)})
-    to_svg(figure)
-
-
-def test_categories_stay_together_in_order_of_appearance() -> None:
-    coarse, fine = ["b", "a", "b", "a"], ["z", "y", "x", "y"]
-    assert category_order([coarse, fine], 4).tolist() == [0, 2, 1, 3]
-    assert category_order([], 3).tolist() == [0, 1, 2]
 
 
 def test_ellipses_are_as_large_as_the_posterior_says(rng: np.random.Generator) -> None:

@@ -13,7 +13,6 @@ from matplotlib import pyplot
 
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
-from twoalike.figures import people_layout
 from twoalike.report import write_report
 from twoalike.report._groups import people_section
 from twoalike.report._inputs import read_inputs
@@ -133,25 +132,6 @@ def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(TwoalikeError, match=r"groups\.json: differences\.0\.p"):
         read_inputs(weighted)
-
-
-def test_components_are_those_of_the_means(rng: np.random.Generator) -> None:
-    """Known answer: people on a plane in four dimensions, with uncertainty along one axis."""
-    plane = np.linalg.qr(rng.normal(size=(4, 4)))[0][:, :2]
-    places = rng.normal(size=(9, 2)) * [2.0, 0.5]
-    places -= places.mean(axis=0)
-    away = np.zeros((300, 9, 2))
-    away[:, :, 0] = 0.3 * rng.normal(size=(300, 9))
-    away -= away.mean(axis=0)
-    layout = people_layout((places + away) @ plane.T)
-    assert layout is not None
-    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
-    found = np.linalg.norm(layout.positions[:, None] - layout.positions[None], axis=2)
-    np.testing.assert_allclose(found, distance, atol=1e-9)
-    np.testing.assert_allclose(layout.share.sum(), 1.0)
-    trace = np.trace(layout.covariances, axis1=1, axis2=2)
-    np.testing.assert_allclose(trace, away[:, :, 0].var(axis=0, ddof=1), rtol=1e-9)
-    assert people_layout(rng.normal(size=(5, 6, 1)) * [1.0, -1.0]) is None  # two dimensions
 
 
 def test_the_figures_of_a_notebook(weighted: Study) -> None:

@@ -283,19 +283,6 @@ def test_a_fit_that_has_not_converged_is_said_first(
     assert "variational approximation" in page.text
 
 
-def test_results_older_than_the_judgments_are_not_called_theirs(
-    report: Callable[..., Page], study: Study, tmp_path: Path
-) -> None:
-    """Scored on other judgments: no warning of that; fitted to others: a warning."""
-    from twoalike.judgments import read_judgments, write_judgments
-
-    table = read_judgments(study.choices)
-    write_judgments(study.choices, table.iloc[:-7], {"kind": "choices"})
-    page = report(study)
-    assert "scored on the judgments of this study" not in page.text
-    assert "fitted to other judgments than those of choices.parquet" in page.text
-
-
 def test_each_task_has_its_section(
     make_study: Callable[..., Path], report: Callable[..., Page]
 ) -> None:

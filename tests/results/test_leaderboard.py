@@ -17,7 +17,7 @@ from twoalike.embedding import Posterior
 from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable, write_features
 from twoalike.figures import leaderboard_chart, to_svg
-from twoalike.judgments import RdmTable, choices_table, write_judgments
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.results import LEADERBOARD, Leaderboard, leaderboard
 from twoalike.study import TwoalikeError, provenance
 from twoalike.tables import read_tsv
@@ -132,22 +132,6 @@ def test_scores_above_leave_one_out_are_marked_and_explained(ranked: Leaderboard
     assert any(
         table.frame.map(lambda cell: cell.endswith("*")).any(axis=None) for table in ranked.tables()
     )
-
-
-def test_dissimilarities_alone_rank_networks(
-    networks: dict[str, FeatureTable], truth: np.ndarray
-) -> None:
-    rng = np.random.default_rng(0)
-    distances = np.linalg.norm(truth[:, None] - truth, axis=-1)
-    noise = np.abs(rng.normal(size=(6, M, M)))
-    people = distances + 0.2 * (noise + noise.transpose(0, 2, 1)) * (1 - np.eye(M))
-    found = leaderboard(networks, rdm=RdmTable(people, IDS))
-    assert [board.kind for board in found.boards] == ["rdm"]
-    assert found.names[0] == "own"
-    mean, upper = found.at("rdm.per_person.mean", "own"), found.at("rdm.ceiling.upper")
-    assert mean is not None and upper is not None
-    assert mean.value == pytest.approx(upper.value, abs=0.05)
-    assert found.boards[0].among_best() == ("own",)
 
 
 def test_only_objects_of_all_networks_count(

@@ -24,6 +24,7 @@ from twoalike.evaluation import (
     Interval,
     Judgments,
     PairKind,
+    People,
     Scored,
     TwoWayBootstrap,
     by_category,
@@ -245,17 +246,18 @@ def on_rdm(given: Given, rng: np.random.Generator) -> dict[str, Judged]:
             )
     given.rows.add("rdm", tuple(scores), n=people.objects)
     given.rows.add("rdm.ceiling", people.ceiling, n=people.objects)
-    left_out = people.left_out | ({"objects": lacking} if lacking else {})
-    kind = "dissimilarity" if evidence is None else "arrangement"
-    return {
-        "rdm": Judged(
-            kind=kind,
-            participants=people.participants,
-            objects=people.objects,
-            items=people.pairs,
-            left_out=left_out,
-        )
-    }
+    return {"rdm": counts_of_people(people, lacking, arranged=evidence is not None)}
+
+
+def counts_of_people(people: People, lacking: int, *, arranged: bool = False) -> Judged:
+    """Count the dissimilarities that networks are scored on."""
+    return Judged(
+        kind="arrangement" if arranged else "dissimilarity",
+        participants=people.participants,
+        objects=people.objects,
+        items=people.pairs,
+        left_out=people.left_out | ({"objects": lacking} if lacking else {}),
+    )
 
 
 _AXES = {"ratings": "rater", "sortings": "sorter"}

@@ -6,7 +6,7 @@ their number (:class:`~twoalike.evaluation.JointEstimates`). Networks are put in
 their names first: nothing depends on the order in which they were given.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,16 @@ import numpy as np
 
 from twoalike.ceilings import candidate_majority_scores, ceilings, votes_of
 from twoalike.evaluation import (
-    Z95,
     Candidate,
     Figures,
     Interval,
     JointEstimates,
     Judgments,
-    People,
     Similarity,
     TwoWayBootstrap,
     compare_structure,
     first_of,
+    normal_intervals,
     score_choices,
     similarity_matrix,
     subset_names,
@@ -42,17 +41,18 @@ from twoalike.results._inputs import (
     read_ranked,
     with_features,
 )
-from twoalike.results._judged import asked_of, counts_of
+from twoalike.results._judged import Given, asked_of, counts_of, counts_of_people
 from twoalike.results._model import Judged, networks_of
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
+    Booleans,
     Floats,
     TwoalikeError,
     check_output,
     counted,
     provenance,
 )
-from twoalike.tables import Labels, LabelSource, read_labels
+from twoalike.tables import LabelSource, read_labels
 from twoalike.transfer import few_shot_ability
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ if TYPE_CHECKING:
 
 _LEVEL = 0.95
 _CEILINGS = ("oracle", "published")
+
+
+type Limits = dict[str, Interval | float | None]
+"""What scores are held against: `chance`, `best` (possible), `leave_one_out` (people)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +78,7 @@ class _Measured:
     count: int
     level: str = ""
     unit: str = "correlation"
-    limits: Mapping[str, Interval | float | None] = field(default_factory=dict)
-    """What scores are held against: `chance`, `best` (possible), `leave_one_out` (people)."""
+    limits: Limits = field(default_factory=dict)
 
 
 def leaderboard(
@@ -160,81 +163,39 @@ def leaderboard(
         )
     by_level = read_labels(labels, files)
     by_class = read_labels(classes, files, "classes") or by_level
-    fitted = read_posterior(posterior, files)
-    rng = np.random.default_rng(seed)
-    found = _measure(
-        candidates, choices, by_level, fitted, (rdm, arrangements, objects), rng, resamples, files
+    shared = _shared_objects(candidates)
+    files |= {"choices": Path(choices)} if isinstance(choices, str | Path) else {}
+    given = Given(
+        candidates,
+        Rows.of(candidates),
+        by_level,
+        {"choices": choices},
+        with_features(*read_people(rdm, arrangements, objects, files), shared),
+        read_posterior(posterior, files),
+        str(files.get("choices", "choices")),
+        resamples,
     )
     files |= {"objects": where} if where else {}
-    config = {"resamples": resamples, "interval": _LEVEL, "against": against}
-    about = provenance("leaderboard", seed=seed, inputs=files, config=config)
-    order, reference = _rank(candidates, found, against)
+    measured, judged = list[_Measured](), dict[str, Judged]()
+    for measure, rng in zip(_MEASURED, np.random.default_rng(seed).spawn(3), strict=True):
+        found, counts = measure(given, rng)
+        measured, judged = [*measured, *found], judged | counts
+    order, reference = _rank(given, measured, against)
     for task in few_shot_ability([candidates[row] for row in order], by_class, seed=seed):
-        found.rows.add("ability", task)
+        given.rows.add("ability", task)
+    config = {"resamples": resamples, "interval": _LEVEL, "against": against}
     result = Leaderboard(
-        **about,
+        **provenance("leaderboard", seed=seed, inputs=files, config=config),
         reference=candidates[reference].name,
-        objects=found.objects,
+        objects=len(shared),
         networks=tuple(networks_of([candidates[row] for row in order])),
-        judged=found.judged,
-        rows=tuple(found.rows.rows),
-        missing=found.rows.missing,
+        judged=judged,
+        rows=tuple(given.rows.rows),
+        missing=given.rows.missing,
     )
     if out is not None:
         result.save(out)
     return result
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What was measured of the networks."""
-
-    rows: Rows
-    objects: int
-    measured: list[_Measured] = field(default_factory=list)
-    judged: dict[str, Judged] = field(default_factory=dict)
-
-
-def _measure(
-    candidates: Sequence[Candidate],
-    choices: JudgmentTable | None,
-    labels: Labels,
-    posterior: "Posterior | None",
-    people: tuple[Any, Any, Any],
-    rng: np.random.Generator,
-    resamples: int,
-    files: dict[str, Path],
-) -> _Found:
-    """Measure all networks on every kind of judgments that was given."""
-    shared = _shared_objects(candidates)
-    on_choices, on_posterior, on_people = rng.spawn(3)
-    found = _Found(Rows.of(candidates), len(shared))
-    if choices is not None:
-        if isinstance(choices, str | Path):
-            files["choices"] = Path(choices)
-        name, table = str(files.get("choices", "choices")), read_judgments(choices)
-        asked = asked_of(table, name, labels, candidates)
-        for judged, child in zip(asked, on_choices.spawn(len(asked)), strict=True):
-            found.judged[judged.name] = counts_of(judged)
-            found.measured.extend(_on_choices(candidates, judged, child, resamples, found.rows))
-    if posterior is not None:
-        found.measured.append(_on_posterior(candidates, posterior, shared, on_posterior))
-    rdm, _, lacking = with_features(*read_people(*people, files), shared)
-    if rdm is not None:
-        one, summary, means = _on_people(candidates, rdm, on_people)
-        left_out = summary.left_out | ({"objects": lacking} if lacking else {})
-        found.judged["rdm"] = Judged(
-            kind="dissimilarity",
-            participants=summary.participants,
-            objects=summary.objects,
-            items=summary.pairs,
-            left_out=left_out,
-        )
-        found.measured.append(one)
-        found.rows.add("rdm.ceiling", summary.ceiling)
-        for candidate, mean in zip(candidates, means, strict=True):
-            found.rows.add("rdm.per_person.mean", mean, model=candidate.name)
-    return found
 
 
 def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
@@ -252,48 +213,67 @@ def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
     )
 
 
-def _on_choices(
-    candidates: Sequence[Candidate],
-    judged: Judgments,
-    rng: np.random.Generator,
-    resamples: int,
-    rows: Rows,
-) -> Iterator[_Measured]:
-    """Measure agreement with choices and majorities, over all and in parts."""
+type _Part = tuple[list[_Measured], dict[str, Judged]]
+
+
+def _on_choices(given: Given, rng: np.random.Generator) -> _Part:
+    """Measure agreement with choices and majorities, question by question."""
+    if (source := given.judged["choices"]) is None:
+        return [], {}
+    table = read_judgments(source)
+    asked = asked_of(table, given.choices_name, given.labels, given.candidates)
+    children = zip(asked, rng.spawn(len(asked)), strict=True)
+    found = [one for judged, child in children for one in _on_question(given, judged, child)]
+    return found, {judged.name: counts_of(judged) for judged in asked}
+
+
+def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> Iterator[_Measured]:
+    """Measure one question, over all and in parts."""
     on_halves, on_resamples, on_ceilings, on_votes = rng.spawn(4)
-    scored = score_choices(candidates, judged, on_halves)
+    scored = score_choices(given.candidates, judged, on_halves)
     for of in scored:
-        rows.add(f"{judged.name}.temperature", of.temperature, model=of.candidate.name)
+        given.rows.add(f"{judged.name}.temperature", of.temperature, model=of.candidate.name)
     limits = ceilings(judged, on_ceilings)
     reasons = limits["missing"].items()
-    rows.missing |= {name: why for name, why in reasons if name in _CEILINGS}
-    boot = TwoWayBootstrap(judged.participants, judged.things, on_resamples, resamples=resamples)
+    given.rows.missing.update({name: why for name, why in reasons if name in _CEILINGS})
+    boot = TwoWayBootstrap(
+        judged.participants, judged.things, on_resamples, resamples=given.resamples
+    )
     hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
-    votes, of_votes, on_majority = None, np.zeros(0, dtype=bool), None
-    if judged.noun == "triplet":
-        cast = votes_of(judged)
-        votes = np.stack([candidate_majority_scores(of.candidate, judged, cast) for of in scored])
-        of_votes = ~np.isnan(votes[0])
-        if of_votes.sum() > 1:
-            nobody = np.zeros(int(of_votes.sum()), dtype=np.int64)
-            on_majority = TwoWayBootstrap(
-                nobody, cast.sets[of_votes], on_votes, resamples=resamples
-            )
-    first = first_of(judged.number)
+    majorities = _majorities(given, judged, on_votes)
     parts = [("", limits, np.ones(len(judged.answer), dtype=bool))]
     parts += [
         (f"{group}: {subset}", limits["groups"][group][subset], of == subset)
         for group, of in judged.groups.items()
         for subset in subset_names(of)
     ]
+    first = first_of(judged.number)
     for level, of_part, some in parts:
         part = boot.within(some)
         yield _of_scores("accuracy", hits[:, some], part, judged, level, of_part)
         yield _of_scores("log_loss", losses[:, some], part, judged, level, of_part)
-        here = some[first] & of_votes if votes is not None else of_votes
-        if votes is not None and on_majority is not None and here.sum() > 1:
-            within = on_majority.within(here[of_votes])
-            yield _of_scores("majority", votes[:, here], within, judged, level, of_part)
+        if majorities is not None:
+            scores, voted, on_majority = majorities
+            here = some[first][voted]
+            if here.sum() > 1:
+                within = on_majority.within(here)
+                yield _of_scores("majority", scores[:, here], within, judged, level, of_part)
+
+
+def _majorities(
+    given: Given, judged: Judgments, rng: np.random.Generator
+) -> tuple[Floats, Booleans, TwoWayBootstrap] | None:
+    """Scores against majorities of the triplets that have enough votes, and which these are."""
+    if judged.noun == "set":
+        return None
+    cast = votes_of(judged)
+    named = [candidate_majority_scores(one, judged, cast) for one in given.candidates]
+    voted = ~np.isnan(named[0])
+    if voted.sum() < 2:
+        return None
+    nobody = np.zeros(int(voted.sum()), dtype=np.int64)
+    boot = TwoWayBootstrap(nobody, cast.sets[voted], rng, resamples=given.resamples)
+    return np.stack(named)[:, voted], voted, boot
 
 
 def _of_scores(
@@ -301,7 +281,7 @@ def _of_scores(
 ) -> _Measured:
     """Scores of choices or triplets, (networks, n), and what they are held against."""
     published = (of.get("published") or {}).get("leave_one_out")
-    limits: dict[str, Interval | float | None]
+    limits: Limits
     if name == "accuracy":
         limits = {"chance": 1 / judged.options, "best": of["oracle"], "leave_one_out": published}
     elif name == "log_loss":
@@ -317,17 +297,11 @@ def _of_scores(
     return _Measured(measure, tuple(own), boot.joint(scores), count, level, unit, limits)
 
 
-def _dissimilarities(candidates: Sequence[Candidate], ids: Sequence[str]) -> list[Floats]:
-    return [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
-
-
-def _on_posterior(
-    candidates: Sequence[Candidate],
-    posterior: "Posterior",
-    shared: set[str],
-    rng: np.random.Generator,
-) -> _Measured:
+def _on_posterior(given: Given, rng: np.random.Generator) -> _Part:
     """Correlation with the draws of a posterior; its own mean is the best that is possible."""
+    posterior, shared = given.posterior, common_objects(given.candidates)
+    if posterior is None:
+        return [], {}
     ids = [name for name in posterior.ids if name in shared]
     if len(ids) < FEWEST_OBJECTS:
         raise TwoalikeError(
@@ -336,51 +310,53 @@ def _on_posterior(
             found=f"{len(ids)} of {len(posterior.ids)}",
             remedy="Compute features of the objects under the ids of the posterior.",
         )
-    own_mean, n = np.zeros((len(ids), len(ids))), 0
-    for draw in dissimilarity_draws(posterior, ids):
-        own_mean, n = own_mean + draw, n + 1
-    models = [*_dissimilarities(candidates, ids), own_mean / n]
-    values, total = posterior_covariance(models, dissimilarity_draws(posterior, ids))
-    *own, best = (
-        Interval(value, value - half, value + half)
-        for value, half in zip(values.tolist(), Z95 * np.sqrt(np.diagonal(total)), strict=True)
-    )
-    joint = JointEstimates.from_covariance(
-        values[:-1], total[:-1, :-1], max(len(ids) / 2 - 1, 1.0), rng
-    )
-    limits: dict[str, Interval | float | None] = {"chance": 0.0, "best": best}
-    return _Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)
+    draws = list(dissimilarity_draws(posterior, ids))
+    models = [
+        -similarity_matrix(one.features.select(ids, one.name), one.similarity)
+        for one in given.candidates
+    ]
+    values, total = posterior_covariance([*models, np.mean(draws, axis=0)], draws)
+    *own, best = normal_intervals(values, np.diagonal(total))
+    freedom = max(len(ids) / 2 - 1, 1.0)
+    joint = JointEstimates.from_covariance(values[:-1], total[:-1, :-1], freedom, rng)
+    limits: Limits = {"chance": 0.0, "best": best}
+    return [_Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)], {}
 
 
-def _on_people(
-    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
-) -> tuple[_Measured, Any, list[float]]:
-    """Correlation with the mean person; the people, and the mean over single persons."""
-    people, scores, covariance = compare_structure(candidates, rdm)
-    own = tuple(of["spearman"] for of in scores)
-    values = np.array([of.value for of in own])
-    joint = JointEstimates.from_covariance(values, covariance, _freedom(people), rng)
-    found = _Measured("rdm.spearman", own, joint, people.objects, limits={"chance": 0.0})
-    return found, people, [of["per_person"]["mean"] for of in scores]
-
-
-def _freedom(people: People) -> float:
-    """Degrees of freedom over people, or over pairs of objects that have none in common."""
+def _on_rdm(given: Given, rng: np.random.Generator) -> _Part:
+    """Correlation with the mean person, and with single people."""
+    rdm, _, lacking = given.people
+    if rdm is None:
+        return [], {}
+    people, scores, covariance = compare_structure(given.candidates, rdm)
+    # Degrees of freedom over people, or over pairs of objects that have none in common.
     groups = people.objects / 2
     if people.participants > 1:
         groups = min(groups, people.participants)
-    return max(groups - 1, 1.0)
+    own = tuple(of["spearman"] for of in scores)
+    joint = JointEstimates.from_covariance(
+        np.array([of.value for of in own]), covariance, max(groups - 1, 1.0), rng
+    )
+    given.rows.add("rdm.ceiling", people.ceiling)
+    for candidate, of in zip(given.candidates, scores, strict=True):
+        given.rows.add("rdm.per_person.mean", of["per_person"]["mean"], model=candidate.name)
+    limits: Limits = {"chance": 0.0}
+    found = _Measured("rdm.spearman", own, joint, people.objects, limits=limits)
+    return [found], {"rdm": counts_of_people(people, lacking)}
+
+
+_MEASURED = (_on_choices, _on_posterior, _on_rdm)
 
 
 def _rank(
-    candidates: Sequence[Candidate], found: _Found, against: str | None
+    given: Given, measured: Sequence[_Measured], against: str | None
 ) -> tuple[list[int], int]:
     """Order the networks by the first measure, and add every score with its rank to the rows."""
-    order = np.argsort(-found.measured[0].joint.values, kind="stable").tolist()  # no log-loss
-    names = [one.name for one in candidates]
+    order = np.argsort(-measured[0].joint.values, kind="stable").tolist()  # no log-loss
+    names = [one.name for one in given.candidates]
     reference = order[0] if against is None else names.index(against)
-    for of in found.measured:
-        _add(of, names, order, reference, found.rows, named=against is not None)
+    for of in measured:
+        _add(of, names, order, reference, given.rows, named=against is not None)
     return order, reference
 
 
