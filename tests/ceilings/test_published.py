@@ -70,13 +70,6 @@ def test_votes_do_not_depend_on_the_order_of_objects_or_judgments(
     assert_array_equal(table.sets, np.unique(np.sort(triplets, axis=1), axis=0))
 
 
-def test_only_the_first_answer_of_a_person_to_a_triplet_is_a_vote(votes: Gather) -> None:
-    triplets = np.array([[0, 1, 2], [2, 1, 0], [0, 1, 2], [3, 4, 5]])
-    chosen, people = np.array([0, 0, 1, 2]), np.array([7, 7, 8, 7])
-    assert_array_equal(votes(triplets, chosen, people).counts, [[1, 1, 0], [0, 0, 1]])
-    assert_array_equal(votes(triplets, chosen).counts, [[1, 1, 1], [0, 0, 1]])
-
-
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_expectations_are_those_of_all_outcomes(n: int, rng: np.random.Generator) -> None:
     p = np.vstack([rng.dirichlet((0.7, 0.7, 0.7), size=20), np.eye(3), np.full((1, 3), 1 / 3)])

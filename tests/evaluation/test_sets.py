@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from twoalike.choice import Question, log_set_choice
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior, compare_predictions
+from twoalike.embedding import Posterior
 from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table, split_sets
@@ -138,15 +138,6 @@ def test_agreement_needs_enough_answers(rng: np.random.Generator) -> None:
     unknown = table.drop(columns="participant")
     nobody = evaluate({"one": x}, choices=choices_table(dict(unknown), IDS))
     assert nobody.missing[f"{start}.repeats"] == "participants are not told apart"
-
-
-def test_posteriors_are_compared_on_all_choices(fit: Posterior, mixed: pd.DataFrame) -> None:
-    found = compare_predictions(fit, fit, mixed)
-    assert found["judgments"] == 460 and found["left_out"] == 0
-    assert found["log_loss"]["first"]["value"] < found["guessing"]["log_loss"]
-    assert found["log_loss"]["difference"]["value"] == 0
-    expected = (60 / 3 + 200 / 4 + 200 / 10) / 460
-    assert found["guessing"]["accuracy"] == pytest.approx(expected)
 
 
 def test_predict_has_a_column_for_each_answer(

@@ -125,14 +125,6 @@ def test_ellipses_are_as_large_as_the_posterior_says(rng: np.random.Generator) -
     assert_allclose(found[20:].mean(), 0.2, rtol=0.15)
 
 
-@pytest.mark.parametrize("draws", [np.zeros((4, 5, 2)), np.ones((1, 3, 1)), np.eye(3)[None]])
-def test_degenerate_embeddings_still_have_a_map(draws: np.ndarray) -> None:
-    layout = map_layout(draws)
-    assert np.isfinite(layout.positions).all()
-    assert np.isfinite(layout.covariances).all()
-    to_svg(embedding_map(layout))
-
-
 def test_no_image_hides_another(rng: np.random.Generator) -> None:
     positions = rng.random((200, 2))
     size = 0.1

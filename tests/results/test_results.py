@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.evaluation import Candidate, similarity_matrix
+from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import (
-    RdmTable,
     arrangements_table,
     choices_table,
     read_judgments,
@@ -285,15 +284,3 @@ def test_both_sides_of_each_part_of_a_students_vector(
     board = leaderboard(files, choices=choices, classes=LABELS, resamples=50)
     assert all(board.at("ability.few_shot", name, tasks[0]) for name in rows)
     assert list(board.tables()[-1].frame)[-2:] == tasks
-
-
-def test_folders_are_classes(rng: np.random.Generator, tmp_path: Path) -> None:
-    ids = tuple(f"k{row % 3}/{row}" for row in range(12))
-    values = (np.eye(3)[np.arange(12) % 3] + 0.01 * rng.normal(size=(12, 3))).astype(np.float32)
-    network = Candidate("net", FeatureTable(ids, values))
-    rdm = RdmTable(-similarity_matrix(values)[None], ids)
-    found = evaluate([network], rdm=rdm)
-    one, three = found.levels("ability.few_shot")
-    assert (one, three) == ("1-shot, level_1", "3-shot, level_1")
-    assert value(found, "ability.few_shot", "net", one) == 1
-    assert value(found, "ability.few_shot.chance", level=one) == pytest.approx(1 / 3)

@@ -10,7 +10,6 @@ from twoalike.judgments import arrangements_table, import_meadows, read_rdms
 from twoalike.rsa import (
     arranged_rdms,
     tau_a,
-    weighted_interval,
     weighted_spearman,
     whitened,
 )
@@ -58,16 +57,6 @@ def test_whole_weights_are_repeats(vectors: np.ndarray, rng: np.random.Generator
     assert weighted_spearman(a, b, weights) == pytest.approx(spearman(*often))
     assert weighted_spearman(a, b, np.full(len(a), 0.3)) == pytest.approx(spearman(a, b))
     assert weighted_spearman(np.ones(4), np.arange(4), np.ones(4)) == 0.0
-
-
-def test_weighted_interval_is_the_jackknifes(vectors: np.ndarray, rng: np.random.Generator) -> None:
-    a, b = vectors
-    weights = rng.uniform(0.2, 2, size=len(a))
-    found = weighted_interval(a, b, weights, ROWS, COLUMNS)
-    keeps = [(ROWS != i) & (COLUMNS != i) for i in range(M)]
-    out = np.array([weighted_spearman(a[k], b[k], weights[k]) for k in keeps])
-    sd = np.sqrt((M - 1) / M * ((out - out.mean()) ** 2).sum())
-    assert (found.high - found.low) / 2 == pytest.approx(1.96 * sd, rel=0.15)
 
 
 def test_arrangements_give_distances_and_evidence() -> None:

@@ -14,7 +14,6 @@ from twoalike.evaluation._choices import check_names as check_names
 from twoalike.evaluation._choices import choice_losses as choice_losses
 from twoalike.evaluation._choices import compare_choices as compare_choices
 from twoalike.evaluation._choices import fit_temperature as fit_temperature
-from twoalike.evaluation._choices import named_parts as named_parts
 from twoalike.evaluation._choices import prepare as prepare
 from twoalike.evaluation._choices import score_choices as score_choices
 from twoalike.evaluation._choices import set_similarities as set_similarities

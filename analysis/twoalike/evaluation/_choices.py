@@ -200,11 +200,6 @@ class Candidate:
         return [self, *parts]
 
 
-def named_parts(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Each network with the parts of its vector beside it, if it has any."""
-    return [one for candidate in candidates for one in candidate.with_parts()]
-
-
 def check_names(candidates: Sequence[Candidate]) -> None:
     """Refuse two networks of one name."""
     names = [candidate.name for candidate in candidates]

@@ -22,6 +22,7 @@ from twoalike.evaluation import (
     Judgments,
     Similarity,
     TwoWayBootstrap,
+    check_names,
     compare_structure,
     first_of,
     normal_intervals,
@@ -34,11 +35,11 @@ from twoalike.results._board import Leaderboard
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
     FEWEST_OBJECTS,
-    ManyNetworks,
+    Networks,
     common_objects,
+    read_networks,
     read_people,
     read_posterior,
-    read_ranked,
     with_features,
 )
 from twoalike.results._judged import Given, asked_of, counts_of, counts_of_people
@@ -82,7 +83,7 @@ class _Measured:
 
 
 def leaderboard(
-    features: ManyNetworks,
+    features: Networks,
     *,
     against: str | None = None,
     choices: JudgmentTable | None = None,
@@ -150,7 +151,16 @@ def leaderboard(
         )
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
-    candidates = read_ranked(features, where, similarity, files)
+    candidates = sorted(read_networks(features, where, similarity, files), key=lambda of: of.name)
+    files = dict(sorted(files.items()))
+    check_names(candidates)
+    if (whole := sum("part" not in one.features.meta for one in candidates)) < 2:
+        raise TwoalikeError(
+            where="`features=...`",
+            expected="two networks or more",
+            found=counted(whole, "network"),
+            remedy="Score a single one with `twoalike evaluate`.",
+        )
     if against is not None and against not in {one.name for one in candidates}:
         raise TwoalikeError(
             where="`against=...`",
