@@ -151,16 +151,7 @@ def leaderboard(
         )
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
-    candidates = sorted(read_networks(features, where, similarity, files), key=lambda of: of.name)
-    files = dict(sorted(files.items()))
-    check_names(candidates)
-    if (whole := sum("part" not in one.features.meta for one in candidates)) < 2:
-        raise TwoalikeError(
-            where="`features=...`",
-            expected="two networks or more",
-            found=counted(whole, "network"),
-            remedy="Score a single one with `twoalike evaluate`.",
-        )
+    candidates = _ranked(features, where, similarity, files)
     if against is not None and against not in {one.name for one in candidates}:
         raise TwoalikeError(
             where="`against=...`",
@@ -206,6 +197,24 @@ def leaderboard(
     if out is not None:
         result.save(out)
     return result
+
+
+def _ranked(
+    features: Networks, where: Path | None, similarity: Similarity | None, files: dict[str, Path]
+) -> list[Candidate]:
+    """Read two networks or more, in the order of their names."""
+    read: dict[str, Path] = {}
+    candidates = sorted(read_networks(features, where, similarity, read), key=lambda of: of.name)
+    files |= dict(sorted(read.items()))
+    check_names(candidates)
+    if (whole := sum("part" not in one.features.meta for one in candidates)) < 2:
+        raise TwoalikeError(
+            where="`features=...`",
+            expected="two networks or more",
+            found=counted(whole, "network"),
+            remedy="Score a single one with `twoalike evaluate`.",
+        )
+    return candidates
 
 
 def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
