@@ -245,11 +245,11 @@ def make_tables(root: Path) -> None:
 
 
 def read_tables(root: Path) -> None:
-    from twoalike.evaluation import judgments_of
+    from twoalike.evaluation import questions_of
     from twoalike.judgments import read_judgments
 
     read_judgments(root / "choices.parquet")
-    judgments_of(read_judgments(root / "choices.parquet"), "choices.parquet")
+    questions_of(read_judgments(root / "choices.parquet"))
     read_judgments(root / "arrangements.parquet", "arrangements")
     read_judgments(root / "d.parquet", "dissimilarities")
 
@@ -663,8 +663,8 @@ def make_results_file(root: Path) -> None:
 
 def report_results(root: Path) -> None:
     """Everything of a report but turning drawings into files, which takes seconds."""
+    from twoalike.report._blocks import render
     from twoalike.report._inputs import read_inputs
-    from twoalike.report._render import render
     from twoalike.report._report import build_page
 
     with pytest.MonkeyPatch.context() as patch:
