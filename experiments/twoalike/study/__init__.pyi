@@ -48,7 +48,6 @@ from ._outputs import sync_tree as sync_tree
 from ._outputs import syncing_together as syncing_together
 from ._outputs import write_json as write_json
 from ._outputs import writing as writing
-from ._pickle import load_pickled_data as load_pickled_data
 from ._profile import ScreenProfile as ScreenProfile
 from ._profile import load_profile as load_profile
 from ._profile import profile_path as profile_path

@@ -1,15 +1,10 @@
 from ._collect import collect_judgments as collect_judgments
 from ._import_choices import SetKindName as SetKindName
-from ._import_choices import import_sets as import_sets
-from ._import_choices import import_triplets as import_triplets
+from ._import_choices import import_choices as import_choices
 from ._import_choices import read_sets as read_sets
 from ._import_rated import import_ratings as import_ratings
 from ._import_rated import import_sortings as import_sortings
-from ._levels import import_levels as import_levels
-from ._levels import level_times as level_times
 from ._meadows import import_meadows as import_meadows
-from ._platforms import import_next as import_next
-from ._platforms import import_salmon as import_salmon
 from ._raw import RawSession as RawSession
 from ._raw import raw_sessions as raw_sessions
 from ._raw import raw_tasks as raw_tasks
