@@ -37,6 +37,7 @@ from twoalike.record._read import (
     task_of,
     whole_rows,
 )
+from twoalike.record._rules import check_rows
 from twoalike.record._run import hold_participant, write_left_out
 from twoalike.record._views import left_out, run_progress, views_of
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -171,8 +172,7 @@ def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
         shown = _rows_of(read_tsv(name.trials(root), what, task.trial_list.names))
     if task.events is not None:
         events = read_events(root, name)
-    if task.check_rows is not None:
-        problems += task.check_rows(path, rows, manifest, shown, events)
+    problems += check_rows(path, rows, task, manifest, shown, events)
     return problems
 
 

@@ -380,7 +380,7 @@ def _objects_named(
     known = set(given or ())
     for column, text in texts.items():
         ids = [name if name in known else short.get(name, name) for name in text]
-        cells.isetitem(sheet.place(column), pd.Series(ids, index=cells.index, dtype=object))
+        cells.isetitem(sheet.place(column), np.array(ids, dtype=object))
     named = Sheet(sheet.path, cells, sheet.header)
     if given is not None:
         return named, given
