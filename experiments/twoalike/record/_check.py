@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._answers import lost_journals
+from twoalike.record._assigned import check_group_cells
 from twoalike.record._dataset import RunName, find_runs
-from twoalike.record._groups import check_group_cells
 from twoalike.record._journal import Lines, not_as_written, read_journal
 from twoalike.record._manifest import read_manifest
 from twoalike.record._people import (
@@ -28,8 +28,9 @@ from twoalike.record._people import (
     missing_files,
     without_sessions,
 )
-from twoalike.record._read import (
+from twoalike.record._rows import (
     RawProblem,
+    check_rows,
     parse_cells,
     problem_of,
     read_events,
@@ -37,7 +38,6 @@ from twoalike.record._read import (
     task_of,
     whole_rows,
 )
-from twoalike.record._rules import check_rows
 from twoalike.record._run import hold_participant, write_left_out
 from twoalike.record._views import left_out, run_progress, views_of
 from twoalike.stimuli import MANIFEST, StimulusSet

@@ -13,7 +13,7 @@ import pandas as pd
 from twoalike.record._answers import read_answers
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import read_manifest
-from twoalike.record._read import RawProblem
+from twoalike.record._rows import RawProblem
 from twoalike.record._views import run_progress
 from twoalike.study import TwoalikeError, counted
 from twoalike.tables import read_tsv
