@@ -174,14 +174,6 @@ def test_what_does_not_fit_is_named(
     assert "\n" not in str(raised.value)
 
 
-def test_too_many_votes_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "votes.txt"
-    for votes, found in (("999999999 9 9", "1,000,000,017"), ("0 0 0", "0")):
-        path.write_text(f"ant bee cat {votes}\n")
-        with pytest.raises(TwoalikeError, match=f"expected from 1 to 20,000,000 .*found {found}"):
-            import_choices(path, OBJECTS, votes_columns=(4, 5, 6))
-
-
 def test_the_command_takes_names(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:

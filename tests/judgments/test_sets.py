@@ -36,14 +36,6 @@ def table(**changed: Any) -> pd.DataFrame:
     return choices_table(columns | changed, OBJECTS)
 
 
-def test_a_set_survives_its_file(tmp_path: Path) -> None:
-    write_judgments(tmp_path / "c.parquet", table(), {})
-    read = read_judgments(tmp_path / "c.parquet")
-    pd.testing.assert_frame_equal(read, table(), check_categorical=False)
-    assert item_counts(read).tolist() == [4, 3, 7]
-    assert read["second"].isna().tolist() == [False, True, False]
-
-
 def test_triplets_alone_have_the_columns_of_triplets() -> None:
     given = {f"item_{number}": [number] for number in (1, 2, 3)} | {"chosen": [1]}
     empty = {"item_4": [-1], "second": [np.nan]}

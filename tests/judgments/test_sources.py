@@ -46,24 +46,6 @@ def test_import_keeps_people_order_and_choice(text: Path) -> None:
     assert object_index(table)[2] == tuple(OBJECTS)
 
 
-def test_chosen_item_in_a_column_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "j.csv"
-    path.write_text("ant,bee,cat,bee\ndog,cat,bee,dog\n")
-    assert import_choices(path, OBJECTS, chosen_columns=(4,))["chosen"].tolist() == [2, 1]
-    path.write_text("ant,bee,cat,dog\n")
-    with pytest.raises(TwoalikeError, match=r"row 1, column 4: the chosen item 'dog' is not one"):
-        import_choices(path, OBJECTS, chosen_columns=(4,))
-
-
-def test_anchored(text: Path) -> None:
-    anchored = partial(import_choices, text, OBJECTS, kind="anchored", participant_column=4)
-    table = anchored(chosen_columns=(2,))
-    assert set(table["kind"]) == {"anchored"}
-    assert table["chosen"].tolist() == [2, 2, 2]
-    with pytest.raises(TwoalikeError, match="the chosen item is the reference"):
-        anchored(chosen_columns=(1,))
-
-
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

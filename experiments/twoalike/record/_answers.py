@@ -25,7 +25,6 @@ from twoalike.tables import check_text, read_tsv
 
 _WHERE = ("participant_id", "session_id", "task")
 _QUESTION = ("measure", "question", "text", "kind", "options")
-_AGE_REMARK = " (ages above 89 are stored as 89)"
 
 
 def _one_line(text: str) -> str:
