@@ -25,8 +25,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import participant_number
-from twoalike.record._dataset import BETWEEN, RunName, lock_folder, register_participant
-from twoalike.record._manifest import read_manifest
+from twoalike.record._dataset import BETWEEN, lock_folder, register_participant
 from twoalike.record._people import declined, people_listed
 from twoalike.record._rows import RawProblem
 from twoalike.record._tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
@@ -438,26 +437,6 @@ def _decided(
         counts = group_sizes(root, settings.names, simulated=simulated)
         return balanced_group(settings.names, counts, study.config.seed, participant)
     return group
-
-
-def check_group_cells(root: Path, runs: Iterable[Path]) -> Iterator[RawProblem]:
-    """Find participants whom the list and a manifest put into different groups."""
-    path, table = root / "participants.tsv", people_listed(root)
-    if table is None:
-        return
-    codes = list(table["participant_id"])
-    groups = list(table[GROUP.name]) if GROUP.name in table else [MISSING] * len(codes)
-    for run in runs:
-        name = RunName.parse(run)
-        try:
-            group = read_manifest(name.manifest(root)).get("group")
-        except TwoalikeError:  # reported by the check of the run
-            continue
-        code = f"sub-{name.participant}"
-        if group is not None and code in codes and groups[codes.index(code)] != group:
-            row = codes.index(code)
-            message = f"{code} is {groups[row]}, the manifest of {run.name} says {group}"
-            yield RawProblem(path, message, row + 1, GROUP.name)
 
 
 def missing_groups(study: Study, root: Path) -> Iterator[RawProblem]:

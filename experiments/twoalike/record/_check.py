@@ -15,16 +15,14 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._answers import lost_journals
-from twoalike.record._assigned import check_group_cells
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._journal import Lines, not_as_written, read_journal
 from twoalike.record._manifest import read_manifest
 from twoalike.record._people import (
     absent_sessions,
     check_copies,
+    check_manifests,
     check_people,
-    check_pilot,
-    check_simulated,
     missing_files,
     without_sessions,
 )
@@ -267,9 +265,7 @@ def check_dataset(
         *lost_journals(root, participant),
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
-        *check_simulated(root, runs),
-        *check_group_cells(root, runs),
-        *(check_pilot(root, runs, pilot) if pilot is not None else ()),
+        *check_manifests(root, runs, pilot),
     ]
     clean = [path for path in runs if not found[path]]
     n_trials = sum(_n_trials(root, path) for path in clean)
