@@ -146,10 +146,10 @@ def test_an_anchored_observer_is_recovered(
     judge(truth, 2500, rng, Path("old.tsv"))
     best = judge(truth, 1200, rng, Path("new.tsv")).mean()
     for name in ("old", "new"):
-        words = ("--kind", "anchored", "--chosen-column", 2, "--participant-column", 4)
+        words = ("--kind", "anchored", "--chosen-columns", 2, "--participant-column", 4)
         run(
             "import",
-            "triplets",
+            "choices",
             f"{name}.tsv",
             "--objects",
             "ids.txt",

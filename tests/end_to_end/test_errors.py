@@ -56,13 +56,13 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 CASES = [
     # import
-    "import triplets missing.txt --objects ids.txt --out OUT.parquet",
-    "import triplets triplets.txt --objects missing.txt --out OUT.parquet",
-    "import triplets empty.txt --objects ids.txt --out OUT.parquet",
-    "import triplets unknown.txt --objects ids.txt --out OUT.parquet",
-    "import triplets twice.txt --objects ids.txt --out OUT.parquet",
-    "import triplets narrow.txt --objects ids.txt --out OUT.parquet",
-    "import triplets triplets.txt --objects ids.txt --participant-column 9 --out OUT.parquet",
+    "import choices missing.txt --objects ids.txt --out OUT.parquet",
+    "import choices triplets.txt --objects missing.txt --out OUT.parquet",
+    "import choices empty.txt --objects ids.txt --out OUT.parquet",
+    "import choices unknown.txt --objects ids.txt --out OUT.parquet",
+    "import choices twice.txt --objects ids.txt --out OUT.parquet",
+    "import choices narrow.txt --objects ids.txt --out OUT.parquet",
+    "import choices triplets.txt --objects ids.txt --participant-column 9 --out OUT.parquet",
     # fit
     "fit --choices missing.parquet --out OUT.nc",
     "fit --choices damaged.parquet --out OUT.nc",
