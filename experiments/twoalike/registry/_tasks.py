@@ -184,7 +184,7 @@ BUILT_IN = (
         text_faults="twoalike.tasks.choice_of_many:many_text_faults",
         times="twoalike.tasks.choice_of_many:many_times",
         read_raw="twoalike.judgments:read_raw_alike_pairs",
-        unusable="twoalike.design:excluded_pairs",
+        unusable="twoalike.design:excluded",
         section="twoalike.report:alike_pair_section",
     ),
     Task(
