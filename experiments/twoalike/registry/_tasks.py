@@ -171,7 +171,7 @@ BUILT_IN = (
         lists="twoalike.design:ALIKE_PAIR_LISTS",
         session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_alike_pairs",
-        unusable="twoalike.design:excluded_pairs",
+        unusable="twoalike.design:excluded",
         section="twoalike.report:alike_pair_section",
     ),
     Task(

@@ -1,4 +1,4 @@
-"""Every sampler of ``twoalike design`` through the real command line."""
+"""``twoalike design`` through the real command line, with every sampler."""
 
 import json
 from collections.abc import Callable
@@ -12,14 +12,13 @@ from tests.conftest import call
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import app
-from twoalike.design import TRIPLET_LISTS, covering_bound, summarize_design
+from twoalike.design import TRIPLET_LISTS
 from twoalike.embedding import Posterior
-from twoalike.planning import read_choice_draws
+from twoalike.planning import read_choice_draws, summarize_design
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError, sha256_file
+from twoalike.study import sha256_file
 
 MakeStudy = Callable[..., Path]
-OBJECTS = 8  # of make_study: two kinds, four shades
 
 
 def design(study: Path, *arguments: object) -> None:
@@ -29,7 +28,8 @@ def design(study: Path, *arguments: object) -> None:
 
 def fails(capsys: pytest.CaptureFixture[str], study: Path, *arguments: object) -> str:
     """The one line that a command which cannot do its job prints."""
-    assert call("design", study, "--task", "odd-one-out", *map(str, arguments)) == 1
+    task = () if "--task" in arguments else ("--task", "odd-one-out")
+    assert call("design", study, *task, *arguments) == 1
     message = capsys.readouterr().err
     assert message.startswith("twoalike: ")
     assert message.count("\n") == 1
@@ -72,8 +72,8 @@ def test_coverage_is_shared_out(make_study: MakeStudy, capsys: pytest.CaptureFix
     made = lists(study)
     ids = StimulusSet.load(study / "stimuli").ids
     summary = summarize_design(list(made.values()), ids)
-    assert summary.pairs_shown == 1
-    assert summary.samplers == {"coverage": covering_bound(OBJECTS), "random": 1}
+    assert summary["pairs shown"] == "100.0%"
+    assert (summary["chosen by coverage"], summary["chosen by random"]) == ("11", "1")
     about = json.loads(next((study / "design").glob("sub-01*.json")).read_text())
     assert about["config"]["participants"] == ["01", "02"]
     # The same call gives the same lists; another group is another design and harms nothing.
@@ -104,7 +104,7 @@ def test_levels_of_a_group(make_study: MakeStudy, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ('sampler = "levels"\ntrials = 5\nlevel = "colour"', "no column 'colour'"),
+        ('sampler = "levels"\ntrials = 5\nlevel = "colour"', "one of kind, shade"),
         ('sampler = "levels"\ntrials = 5\nlevel = "shade"', "within a class, found 0"),
         ('sampler = "levels"\ntrials = 5\nfeatures = "f.npz"', "f.npz: expected features"),
         ('sampler = "levels"\ntrials = 5\nshares = {within = 0.5}', "must sum to 1"),
@@ -159,38 +159,6 @@ def test_conditions_of_own_lists_fit_the_classes(
     design(study, "--participants", "01", "--sampler", "list")
 
 
-@pytest.mark.parametrize("sampler", ["coverage", "adaptive", "list"])
-def test_a_session_without_its_list_says_where_it_should_be(
-    make_study: MakeStudy, sampler: str
-) -> None:
-    study = Study.load(make_study(design=f'sampler = "{sampler}"\ntrials = 12\n'))
-    stimuli = StimulusSet.load(study.stimuli)
-    with pytest.raises(TwoalikeError, match=r"sub-07_ses-02_task-oddoneout_trials\.tsv: expected"):
-        TRIPLET_LISTS.one(study, stimuli, "07", 2)
-
-
-def test_an_adaptive_session_from_a_posterior(
-    make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    study = make_study(design='sampler = "adaptive"\ntrials = 10\npractice = 1\n')
-    ids = StimulusSet.load(study / "stimuli").ids
-    # The posterior has the objects in another order, and one that is not in the study.
-    posterior = write_posterior(tmp_path / "p.nc", (*ids[::-1], "other"))
-    design(study, "--participants", "01", "02", "--posterior", posterior, "--summary")
-    assert "chosen by adaptive" in capsys.readouterr().out
-    first, second = lists(study).values()
-    for made in (first, second):
-        main_rows = made[made["trial_type"] == "main"]
-        assert main_rows["sampler"].value_counts().to_dict() == {"adaptive": 8, "random": 2}
-    mains = [set(one.loc[one["trial_type"] == "main", "triplet_id"]) for one in (first, second)]
-    assert not mains[0] & mains[1]
-    about = json.loads(next((study / "design").glob("sub-01*.json")).read_text())
-    assert about["inputs"]["posterior"]["sha256"] == sha256_file(posterior)
-    few = write_posterior(tmp_path / "few.nc", ids[1:])
-    message = fails(capsys, study, "--participants", "03", "--posterior", few)
-    assert f"knows 7 of the 8 objects of the design, not {ids[0]!r}" in message
-
-
 def test_an_adaptive_session_grows(
     make_study: MakeStudy,
     tmp_path: Path,
@@ -232,17 +200,6 @@ def test_an_adaptive_session_grows(
     assert "the blocks 2 to 4" in fails(capsys, study, *who, "--posterior", other, "--block", 5)
 
 
-@pytest.mark.parametrize("option", [("--posterior", "p.nc"), ("--block", "2")])
-def test_options_of_another_sampler(
-    make_study: MakeStudy, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
-) -> None:
-    message = fails(capsys, make_study(), "--participants", "01", *option)
-    assert f"{option[0]}: only the adaptive sampler uses it" in message
-    assert "--block 0: expected a whole number" in fails(
-        capsys, make_study("other"), "--participants", "01", "--block", "0"
-    )
-
-
 def test_choices_under_draws_average_to_the_prediction(tmp_path: Path) -> None:
     ids = tuple("abcdefg")
     path = write_posterior(tmp_path / "p.nc", ids)
@@ -257,3 +214,84 @@ def test_choices_under_draws_average_to_the_prediction(tmp_path: Path) -> None:
     x = posterior.embedding[7]
     logs = log_choice(pair_similarities(x @ x.T, whole), np.float32(1), np.float32(0.1))
     np.testing.assert_allclose(draws[7], np.exp(np.stack(logs, axis=1)), atol=1e-5)
+
+
+def test_the_protocol_is_checked_before_anybody_sits_down(
+    make_study: MakeStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_study()
+    words = (study, "--participants", "01", "--task")
+    (study / "protocols").mkdir(exist_ok=True)
+    (study / "protocols" / "odd_one_outs.toml").write_text('[answers]\nleft = ["lefft"]\n')
+    assert "Did you mean odd_one_outs.toml" in fails(capsys, *words, "odd-one-out")
+    assert "'arrangement_protocol'" in fails(capsys, *words, "multi-arrangement")
+    settings = 'title = "t"\nseed = 5\nprotocol = "protocols/odd_one_outs.toml"\n'
+    (study / "study.toml").write_text(settings)
+    assert "'lefft'; did you mean 'left'?" in fails(capsys, *words, "odd-one-out")
+    assert not (study / "design").exists()
+
+
+@pytest.mark.parametrize("categories", [True, False])
+def test_sets_chosen_on_the_way_are_estimated(
+    make_study: MakeStudy, capsys: pytest.CaptureFixture[str], categories: bool
+) -> None:
+    root = make_study()
+    if not categories:
+        table = StimulusSet.load(root / "stimuli").table[["id", "file", "sha256"]]
+        StimulusSet.write(root / "stimuli", table)
+    (root / "study.toml").write_text(
+        'title = "t"\nseed = 5\n[arrangement]\nmax_items = 5\npractice_items = 3\nmax_trials = 4\n'
+        "session_minutes = 0\n"
+    )
+    words = ["design", str(root), "--task", "multi-arrangement", "--participants", "01", "02"]
+    app([*words, "--sessions", "2", "--summary"], result_action="return_value")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Estimate: 8 objects, 28 pairs" in printed
+    assert "main trials │ 4 │ 4 │" in printed
+    assert "max_trials" in printed
+    assert ("goes by the categories" in printed) == categories
+
+
+def test_writing_again_changes_nothing_and_differing_lists_are_kept(
+    make_study: MakeStudy,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: Callable[[Path], dict[str, bytes]],
+) -> None:
+    study = make_study()
+    design(study, "--participants", "02")
+    before = snapshot(study / "design")
+    design(study, "--participants", "02")
+    assert "there already" in capsys.readouterr().out
+    assert snapshot(study / "design") == before
+    # The list of 01 would be new, but that of 02 differs: neither is written.
+    task = ("--seed", "6", "--participants")
+    message = fails(capsys, study, *task, "01", "02")
+    assert "a different trial list is there already" in message
+    assert snapshot(study / "design") == before
+    design(study, "--participants", "01", "02", "--seed", "6", "--overwrite")
+    after = snapshot(study / "design")
+    assert len(after) == 4
+    assert all(after[name] != content for name, content in before.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--participants", "anna"), "has no digit"),
+        (("--participants", "a@b.org"), "e-mail"),
+        (("--participants", "01", "01"), "01 is listed twice"),
+        (("--participants", "01", "--sessions", "0"), "--sessions 0"),
+        (("--participants", "01", "--seed", "-1"), "--seed -1"),
+        (("--participants", "01", "--block", "0"), "--block 0: expected a whole number"),
+        (("--participants", "01", "--posterior", "p.nc"), "only the adaptive sampler uses it"),
+    ],
+)
+def test_wrong_arguments(
+    make_study: MakeStudy,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    expected: str,
+) -> None:
+    study = make_study()
+    assert expected in fails(capsys, study, *arguments)
+    assert not (study / "design").exists()

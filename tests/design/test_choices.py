@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from itertools import combinations
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,21 @@ from twoalike.design import (
     check_categories,
     covering_trials,
     excluded,
-    excluded_pairs,
     session_rng,
     shown_objects,
-    summarize_design,
     write_list,
 )
+from twoalike.planning import summarize_design
 from twoalike.stimuli import StimulusSet
-from twoalike.study import ExclusionConfig, Study, StudyConfig, TwoalikeError, provenance
-from twoalike.tables import PLACES, POSITIONS
+from twoalike.study import (
+    ExclusionConfig,
+    Study,
+    StudyConfig,
+    TwoalikeError,
+    load_toml,
+    provenance,
+)
+from twoalike.tables import PLACES
 
 type Objects = Callable[[int, int, int], StimulusSet]
 type Row = dict[str, Any]
@@ -40,6 +47,7 @@ TASKS = {
     lists.table: lists
     for lists in (TRIPLET_LISTS, ANCHORED_LISTS, ODD_OF_MANY_LISTS, ALIKE_PAIR_LISTS, PAIR_LISTS)
 }
+SIDES = "checks with the right answer left / middle / right"
 every_task = pytest.mark.parametrize("task", TASKS)
 ANY_TIME = settings(deadline=None, max_examples=40)
 
@@ -71,7 +79,9 @@ def rows_of(table: pd.DataFrame, kind: str = "") -> list[Row]:
     return [row for row in rows if not kind or row["trial_type"] == kind]
 
 
-@pytest.mark.parametrize("form", [TrialForm(2), TrialForm(4), TrialForm(3, anchored=True)], ids=str)
+@pytest.mark.parametrize(
+    "form", [TrialForm(2), TrialForm(3), TrialForm(4), TrialForm(3, anchored=True)], ids=str
+)
 @settings(deadline=None, max_examples=20)
 @given(st.integers(5, 30), st.integers(1, 80), st.integers(0, 99))
 def test_random_trials_are_distinct_and_balanced(
@@ -187,6 +197,72 @@ def test_blocks(objects: Objects) -> None:
     assert table["block_index"].tolist() == [1] * 2 + [2] * 10 + [3] * 10 + [4] * 5
     table = make("design", objects(3, 3, 2), trials=10, practice=0, trials_per_block=5)
     assert table["block_index"].tolist() == [1] * 5 + [2] * 5
+    plan = ["main 15", "catch 1", "break", "main 15", "catch 2", "repeat 2"]
+    numbers = {"trials": 30, "practice": 2, "catch": 3, "catch_sides": [0, 1, 2], "repeats": 2}
+    table = make("design", objects(3, 3, 2), **numbers, plan=plan)
+    assert table["block_index"].tolist() == [1] * 2 + [2] * 16 + [3] * 19
+    assert table["trial_type"].tolist()[-4:] == ["catch"] * 2 + ["repeat"] * 2
+    repeats = table[table["trial_type"] == "repeat"]
+    assert (repeats["trial_index"] - repeats["repeat_of"] >= 10).all()
+    assert summarize_design([table], objects(3, 3, 2).ids)[SIDES] == "0 / 1 / 2"
+    with pytest.raises(TwoalikeError, match="design: a repeat of the plan"):
+        late = ["main 5", "repeat 2", "main 25", "catch 3"]
+        make("design", objects(3, 3, 2), **numbers, plan=late)
+
+
+def test_checks_take_turns_and_are_spread_over_the_session(objects: Objects) -> None:
+    stimuli, study = objects(3, 3, 2), study_of("design", trials=60, catch=4, practice=0)
+    tables = [TRIPLET_LISTS.one(study, stimuli, "01", number) for number in range(1, 7)]
+    assert summarize_design(tables, stimuli.ids)[SIDES] == "8 / 8 / 8"
+    for table in tables:
+        before = np.cumsum(table["trial_type"] == "main")[table["trial_type"] == "catch"]
+        assert ((before - 1) // 15).tolist() == [0, 1, 2, 3]
+    once = study_of("design", trials=5, practice=0, catch=1)
+    labels = [f"{number:03d}" for number in range(60)]
+    sides = summarize_design(TRIPLET_LISTS.together(once, stimuli, labels, 1), stimuli.ids)[SIDES]
+    assert min(map(int, sides.split(" / "))) > 10  # a single check favours no place
+
+
+def test_checks_are_of_whole_paths_of_categories_and_never_shown_before() -> None:
+    """Species x of kingdom a is not species x of kingdom b; what has no category is left out."""
+    kinds = ["ax", "ax", "ay", "a-", "bx", "bx", "-x"]
+    rows = [
+        (str(at), f"{at}.png", "0" * 64, *(word.replace("-", "n/a") for word in kind))
+        for at, kind in enumerate(kinds)
+    ]
+    columns = ["id", "file", "sha256", "kingdom", "species"]
+    stimuli = StimulusSet(Path("x"), pd.DataFrame(rows, columns=columns, dtype=str))
+    possible = {*("014", "015", "045", "145", "245", "345")}
+    for seed in range(4):
+        table = make("design", stimuli, seed=seed, trials=6, practice=0, catch=2)
+        parts = {
+            kind: {"".join(shown(row)) for row in rows_of(table, kind)}
+            for kind in ("main", "catch")
+        }
+        assert parts["catch"] <= possible - parts["main"] and len(parts["catch"]) == 2
+    for catch, message in ((7, "categories allow 6"), (6, "are not used yet")):
+        with pytest.raises(TwoalikeError, match=message):
+            make("design", stimuli, trials=25, practice=0, catch=catch)
+
+
+@pytest.mark.parametrize("m", range(3, 9))
+def test_every_number_of_triplets_can_be_drawn(m: int, rng: np.random.Generator) -> None:
+    for n in range(comb(m, 3) + 1):
+        exposure = np.bincount(balanced_trials(m, n, rng, TrialForm(3)).ravel(), minlength=m)
+        assert exposure.max() - exposure.min() <= 1
+    with pytest.raises(ValueError, match="distinct triplets"):
+        balanced_trials(m, comb(m, 3) + 1, rng, TrialForm(3))
+
+
+def test_every_triplet_is_equally_likely(rng: np.random.Generator) -> None:
+    """Dealing and swapping must not favour some triplets (here 20, four at a time)."""
+    counts = np.zeros((6, 6, 6))
+    for _ in range(1500):
+        for row in balanced_trials(6, 4, rng, TrialForm(3)):
+            counts[tuple(row)] += 1
+    seen = counts[tuple(np.array(list(combinations(range(6), 3))).T)]
+    expected = 1500 * 4 / 20
+    assert np.abs(seen - expected).max() < 5 * np.sqrt(expected)
 
 
 @every_task
@@ -211,7 +287,11 @@ def test_excluded_objects_are_never_shown(objects: Objects, task: str) -> None:
         ("pair_rating", {"repeats": 154, "trials": 200}, "154 repeats of 153 main trials"),
         ("design", {"trials": 8, "repeats": 2}, "no room for 2 repeats"),
         ("anchored", {"sampler": "adaptive"}, "chooses by a posterior"),
-        ("design", {"exclude": {"kind": ["x"]}}, "no column 'kind'"),
+        (
+            "design",
+            {"exclude": {"kind": ["x"]}},
+            "one of the columns id, kingdom, species, found 'kind'",
+        ),
         ("design", {"exclude": {"species": ["zebra"]}}, "species 'zebra' is not"),
         ("design", {"exclude": {"kingdom": ["k0", "k1", "k2"]}}, "0 of 18 objects"),
     ],
@@ -270,16 +350,11 @@ def test_sessions_cover_the_pairs_together(objects: Objects, task: str) -> None:
     }
     assert pairs == {frozenset(pair) for pair in combinations(stimuli.ids, 2)}
     if task != "pair_rating":
-        assert summarize_design(tables, stimuli.ids).pairs_shown == 1
+        assert summarize_design(tables, stimuli.ids)["pairs shown"] == "100.0%"
     with pytest.raises(TwoalikeError, match=f"{task}: to show each pair of 12 .* found 1. Design"):
         lists.together(study, stimuli, ["01"], 1)
     with pytest.raises(TwoalikeError, match="Sessions of the coverage design share"):
         lists.one(study, stimuli, "01", 1)
-
-
-def test_a_small_set_shows_all_its_pairs(objects: Objects) -> None:
-    table = make("pair_rating", objects(2, 1, 2))
-    assert table["trial_type"].value_counts().to_dict() == {"main": 6, "practice": 6}
 
 
 @every_task
@@ -315,7 +390,7 @@ def test_own_lists_may_mix_numbers_of_images(objects: Objects, tmp_path: Path) -
     write_list(tmp_path / "list.tsv", mixed, provenance("trial_list"))
     read = ODD_OF_MANY_LISTS.read(tmp_path / "list.tsv", stimuli.ids)
     assert read["n_items"].tolist() == [3] * 4 + [6] * 4
-    assert summarize_design([read], stimuli.ids).triplets == 8
+    assert summarize_design([read], stimuli.ids)["different sets"] == "8"
 
 
 @pytest.mark.parametrize(
@@ -371,40 +446,6 @@ def test_a_wrong_cell_is_named(
     assert expected in message
 
 
-def test_a_missing_column_is_named(objects: Objects, tmp_path: Path) -> None:
-    path = tmp_path / "list.tsv"
-    write_list(path, make("design", objects(3, 3, 2), trials=20), {})
-    path.write_text(path.read_text().replace("repeat_of", "again", 1))
-    with pytest.raises(TwoalikeError, match="column 'repeat_of'"):
-        TRIPLET_LISTS.read(path, objects(3, 3, 2).ids)
-
-
-def test_summary_of_a_design_small_enough_to_count() -> None:
-    rows = [
-        (1, 1, "practice", "p", "a", "b", "c", *POSITIONS),
-        (2, 1, "main", "m", "a", "b", "c", *POSITIONS),
-        (3, 1, "main", "n", "a", "b", "d", *POSITIONS),
-    ]
-    table = pd.DataFrame(rows, columns=list(TRIPLET_LISTS.form.names[:10])).assign(
-        condition=None, sampler="random"
-    )
-    summary = summarize_design([table], ("a", "b", "c", "d"))
-    assert summary.trials == 3
-    assert summary.pairs_shown == pytest.approx(5 / 6)  # c with d is never shown
-    assert (summary.pair_min, summary.pair_median) == (0, 1.0)
-    assert (summary.exposure_min, summary.exposure_max) == (1, 2)
-    assert summary.place_spread == 2  # a stands left twice
-    both = summarize_design([table, table], ("a", "b", "c", "d"))
-    assert (both.trials, both.exposure_max) == (6, 4)
-    assert (both.triplets, both.bound) == (2, 3)
-    assert both.kinds == {"practice": 2, "main": 4}
-    assert (both.conditions, both.samplers) == ({}, {"random": 4})
-    with pytest.raises(TwoalikeError, match="not among the ids"):
-        summarize_design([table], ("a", "b", "c"))
-    with pytest.raises(TwoalikeError, match="not practice"):
-        summarize_design([table[:1]], ("a", "b", "c"))
-
-
 def test_the_rule_of_exclusion_reads_the_checks_of_every_task() -> None:
     rule, kind = ExclusionConfig(), {"trial_type": ["catch"] * 2}
     wrong = "attention checks: 1 of 2 right, 90 % expected"
@@ -423,9 +464,9 @@ def test_the_rule_of_exclusion_reads_the_checks_of_every_task() -> None:
             **{"response_1": ["1", "2", "n/a"], "response_2": ["3", "3", "n/a"]},
         }
     )
-    assert excluded_pairs(pairs, rule) == wrong
+    assert excluded(pairs, rule) == wrong
     lenient = ExclusionConfig(catch_accuracy=0.5, missed=0)
-    assert excluded_pairs(pairs, lenient) == "no response in 1 trial, 0 allowed"
+    assert excluded(pairs, lenient) == "no response in 1 trial, 0 allowed"
 
 
 @pytest.mark.parametrize(
@@ -441,3 +482,61 @@ def test_the_rule_of_exclusion_reads_the_checks_of_every_task() -> None:
 def test_which_categories_allow_checks(levels: dict[str, list[str]], allowed: bool) -> None:
     table = pd.DataFrame(levels, index=range(3)) if levels else pd.DataFrame(index=range(3))
     assert allows_checks(table) is allowed
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("trials = 10\nplan = ['main 9']", "'design.plan': has 9 main trials, but"),
+        ("trials = 9\nplan = ['main 9', 'catch 1']", "has 1 catch trials, but catch is 0"),
+        ("trials = 9\nplan = ['main 9', 'pause']", "'pause' is no step such as 'main 50'"),
+        ("trials = 9\nplan = ['main 9', 'main 0']", "'main 0' is no step"),
+        ("catch = 4\ncatch_sides = [2, 1, 2]", "expected three numbers that sum to catch (4)"),
+        ("catch = 4\ncatch_sides = [2, 2]", "expected three numbers"),
+        ("[design.shares]\nwithin = 0.5", "must sum to 1, they sum to 1.1"),
+        ("[design.shares]\nwithin = -1", "'design.shares.within'"),
+        ("[design.shares]\nwithing = 0.4", "did you mean 'within'?"),
+        ("sampler = 'level'", "'design.sampler'"),
+        ("pair_repeats = 0", "'design.pair_repeats'"),
+        ("random_share = 1.5", "'design.random_share'"),
+        ("[exclusion]\ncatch_accuracy = 90", "'exclusion.catch_accuracy'"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path: Path, table: str, expected: str) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(f'title = "t"\nseed = 5\n[design]\n{table}\n')
+    with pytest.raises(TwoalikeError) as caught:
+        load_toml(path, StudyConfig)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def session(right: int, checks: int, missed: int, others: int = 20) -> pd.DataFrame:
+    """Raw rows as text: checks of which some are right, other trials of which some are missed."""
+    kinds = ["catch"] * checks + ["main"] * others
+    expected = ["2"] * checks + ["n/a"] * others
+    response = ["2"] * right + ["3"] * (checks - right)
+    response += ["n/a"] * missed + ["1"] * (others - missed)
+    return pd.DataFrame({"trial_type": kinds, "expected_odd": expected, "response": response})
+
+
+@pytest.mark.parametrize(
+    ("right", "checks", "missed", "reason"),
+    [
+        (16, 16, 10, None),
+        (15, 16, 0, None),
+        (14, 16, 0, "14 of 16 right, 90 % expected"),  # two errors in 16 suffice
+        (16, 16, 11, "no response in 11 trials, 10 allowed"),
+        (9, 10, 0, None),  # exactly the limit
+        (0, 0, 10, None),  # no checks
+        (0, 0, 11, "no response in 11"),
+    ],
+)
+def test_the_exclusion_rule_of_the_levels_study(
+    right: int, checks: int, missed: int, reason: str | None
+) -> None:
+    raw = session(right, checks, missed)
+    found = excluded(raw, ExclusionConfig())
+    assert (found is None) if reason is None else (found is not None and reason in found)
+    numbers = raw.replace("n/a", None).astype({"expected_odd": "Int64", "response": "Int64"})
+    assert excluded(numbers, ExclusionConfig()) == found

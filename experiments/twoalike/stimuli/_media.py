@@ -1,7 +1,8 @@
-"""Films: decoded to frames once, by the ffmpeg that comes with imageio-ffmpeg.
+"""Sounds and films: what is read of their files, and the loudspeaker that is shown for a sound.
 
-Films are silent: a sound track is passed over. All frames of a film are kept in memory while it is
-shown, so that none waits for a decoder; hence the limits.
+Films are silent: a sound track is passed over. They are decoded to frames once, by the ffmpeg that
+comes with imageio-ffmpeg. All frames of a film are kept in memory while it is shown, so that none
+waits for a decoder; hence the limits.
 """
 
 import re
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from twoalike.study import TwoalikeError, how_to_install, shortened
 
@@ -142,3 +143,65 @@ def film_stills(path: Path, n: int = 1) -> list[Image.Image]:
     wanted = [int((2 * k + 1) * total - 1) // (2 * n) for k in range(n)]
     kept = {k: image for k, (image, _) in enumerate(_pictures(path, str(path))) if k in wanted}
     return [kept[k] for k in wanted]
+
+
+LONGEST_SOUND_S = 120.0
+"""Longest sound, s: each is heard to its end in every trial."""
+_SIDE, _FINE = 384, 4
+"""Side of a loudspeaker's picture in pixels, and how many times finer it is drawn."""
+
+
+def _soundfile() -> Any:
+    try:
+        import soundfile
+    except ImportError as error:
+        raise TwoalikeError(
+            f"sounds cannot be read without soundfile. {how_to_install('experiments')}"
+        ) from error
+    return soundfile
+
+
+def check_sound(path: Path, where: str, *, decode: bool = False) -> None:
+    """Check that a sound can be read and is not too long."""
+    soundfile = _soundfile()
+    try:
+        length = float(soundfile.info(str(path)).duration)
+        if decode:
+            n_samples = len(soundfile.read(str(path), dtype="float32", always_2d=True)[0])
+            length = min(length, n_samples / soundfile.info(str(path)).samplerate)
+    except soundfile.SoundFileError as error:
+        raise TwoalikeError(
+            f"{where}: cannot be read as a sound ({shortened(error)}). Replace or remove it; "
+            "formats: WAV, FLAC, OGG."
+        ) from error
+    if not 0 < length <= LONGEST_SOUND_S:
+        raise TwoalikeError(
+            where=where,
+            expected=f"a sound of at most {LONGEST_SOUND_S:.0f} s",
+            found=f"{length:.1f} s",
+            remedy="Cut it.",
+        )
+
+
+def sound_length(path: Path) -> float:
+    """Duration of a sound, s; the header says it."""
+    check_sound(path, str(path))
+    return float(_soundfile().info(str(path)).duration)
+
+
+def draw_speaker(label: Image.Image | None, *, ink: str, paper: str) -> Image.Image:
+    """Picture of a loudspeaker, mode RGB, square; below it the picture of a label."""
+    side = _FINE * _SIDE
+    image = Image.new("RGB", (side, side), paper)
+    draw = ImageDraw.Draw(image)
+    unit, x, y = side / 100, 50 * side / 100, (50 if label is None else 38) * side / 100
+    corners = ((-27, -9), (-16, -9), (-2, -23), (-2, 23), (-16, 9), (-27, 9))
+    draw.polygon([(x + right * unit, y + down * unit) for right, down in corners], fill=ink)
+    for radius in (11, 20, 29):
+        box = [x - radius * unit, y - radius * unit, x + radius * unit, y + radius * unit]
+        draw.arc(box, -42, 42, fill=ink, width=round(4 * unit))
+    image = image.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    if label is not None:
+        high = min(round(label.height * _SIDE / label.width), _SIDE // 3)
+        image.paste(label.resize((_SIDE, high), Image.Resampling.LANCZOS), (0, _SIDE - high))
+    return image

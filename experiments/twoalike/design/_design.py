@@ -1,8 +1,13 @@
-"""How the trial lists of each task are designed: what a task has of its own, in one object."""
+"""How the trial lists of a task are made: what a task has of its own, in one object; and its seeds.
 
+What is random in a session follows from the study's seed, the participant and the session's number:
+in whatever order lists are made, a lost list can be made again, and two participants never share
+one by accident. Where sessions share their trials out among them, the whole call fixes them.
+"""
+
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,50 +15,16 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import Question
-from twoalike.design._checks import (
-    Checks,
-    alike_pair_checks,
-    anchored_checks,
-    odd_one_checks,
-    rating_checks,
-)
-from twoalike.design._choices import choice_lists, random_trials, require_trials, session_list
+from twoalike.design._checks import Checks
 from twoalike.design._form import TrialForm
 from twoalike.design._levels import check_conditions, study_classes
-from twoalike.design._list import (
-    ALIKE_PAIR_LIST,
-    ANCHORED_LIST,
-    ODD_OF_MANY_LIST,
-    PAIR_LIST,
-    TRIAL_LIST,
-)
 from twoalike.design._objects import shown_table
-from twoalike.design._seeds import group_rng
-from twoalike.design._set_list import (
-    ARRANGEMENT_LIST,
-    SORTING_LIST,
-    arrangement_lists,
-    sorting_lists,
-)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, TwoalikeError
-from twoalike.tables import (
-    ANCHORED_CHOICE,
-    FREE_SORTING,
-    MOST_ALIKE_PAIR,
-    MULTI_ARRANGEMENT,
-    ODD_ONE_OF_MANY,
-    ODD_ONE_OUT,
-    PAIR_RATING,
-    Table,
-    read_table,
-)
+from twoalike.tables import Table, read_table
 
 type Session = tuple[str, int]
 """Participant and number of a session."""
-type SetLists = Callable[
-    [Study, StimulusSet, Sequence[Session], np.random.Generator], list[pd.DataFrame]
-]
 _TOGETHER = frozenset({"coverage", "adaptive", "list"})
 """How trials are chosen where a session's list cannot be made by itself."""
 
@@ -62,7 +33,7 @@ _TOGETHER = frozenset({"coverage", "adaptive", "list"})
 class ListDesign:
     """How the trial lists of a task are made; a task of the register names its own as ``lists``.
 
-    A task shows k images and asks a ``question`` about them, or has lists of sets (``sets``).
+    A task shows k images and asks a ``question`` about them, or has lists of sets.
     """
 
     label: str
@@ -77,6 +48,12 @@ class ListDesign:
     """Columns of a list, and what is checked of them."""
     what: str = "a trial list"
     """What the file should be, for messages."""
+    make: Callable[
+        ["ListDesign", Study, StimulusSet, Sequence[Session], np.random.Generator],
+        list[pd.DataFrame],
+    ]
+    """``(design, study, stimuli, sessions, shared)``: lists of sessions, each from its own seed;
+    ``shared`` is for what they share out."""
     question: Callable[[Any], Question | None] = lambda config: None
     """``(settings)``: what a trial asks about its objects; None: how alike the two are."""
     checks: Checks | None = None
@@ -85,8 +62,6 @@ class ListDesign:
     """First letter of the ids of trials, where the list has a column for them."""
     again: bool = False
     """Whether trials may come again, in practice or in other sessions, where too few are left."""
-    sets: SetLists | None = None
-    """``(study, stimuli, sessions, shared)``: lists of sets, one row an image."""
     fixed: str = ""
     """Why no posterior can choose the trials, and what to use instead; empty: one can."""
 
@@ -126,7 +101,7 @@ class ListDesign:
         if not self.alone(self.settings(study)):
             raise self._missing(study, participant, session)
         shared = group_rng(study.config.seed, [participant], session)
-        return self.make(study, stimuli, [(participant, session)], shared)[0]
+        return self.make(self, study, stimuli, [(participant, session)], shared)[0]
 
     def together(
         self, study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
@@ -142,18 +117,7 @@ class ListDesign:
             paths = (study.trial_list(self.label, *session) for session in wanted)
             return [self._own(study, stimuli, path) for path in paths]
         shared = group_rng(study.config.seed, participants, sessions)
-        return self.make(study, stimuli, wanted, shared)
-
-    def make(
-        self,
-        study: Study,
-        stimuli: StimulusSet,
-        sessions: Sequence[Session],
-        shared: np.random.Generator,
-    ) -> list[pd.DataFrame]:
-        """Make lists of sessions, each from its own seed; ``shared`` is for what they share out."""
-        make = self.sets or partial(choice_lists, self)
-        return make(study, stimuli, sessions, shared)
+        return self.make(self, study, stimuli, wanted, shared)
 
     def _own(self, study: Study, stimuli: StimulusSet, path: Path) -> pd.DataFrame:
         """Read a list that the study brings; its levels are those of the classes, if named."""
@@ -184,92 +148,48 @@ class ListDesign:
         )
 
 
-TRIPLET_LISTS = ListDesign(
-    label=ODD_ONE_OUT,
-    table="design",
-    form=TRIAL_LIST,
-    question=lambda config: Question("odd_one_out", 3),
-    checks=odd_one_checks,
-    prefix="t",
-)
-"""Trial lists of the odd-one-out task."""
-ANCHORED_LISTS = ListDesign(
-    label=ANCHORED_CHOICE,
-    table="anchored",
-    form=ANCHORED_LIST,
-    what="a trial list of anchored choices",
-    question=lambda config: Question("anchored", 3),
-    checks=anchored_checks,
-    prefix="a",
-)
-"""Trial lists of the anchored-choice task."""
-ODD_OF_MANY_LISTS = ListDesign(
-    label=ODD_ONE_OF_MANY,
-    table="odd_one_of_many",
-    form=ODD_OF_MANY_LIST,
-    what="a trial list of odd-one-of-many",
-    question=lambda config: Question("odd_one_out", config.n_items),
-    checks=odd_one_checks,
-    prefix="s",
-)
-"""Trial lists of the odd-one-of-many task."""
-ALIKE_PAIR_LISTS = ListDesign(
-    label=MOST_ALIKE_PAIR,
-    table="most_alike_pair",
-    form=ALIKE_PAIR_LIST,
-    what="a trial list of most-alike-pair",
-    question=lambda config: Question("most_alike", config.n_items),
-    checks=alike_pair_checks,
-    prefix="s",
-)
-"""Trial lists of the most-alike-pair task."""
-PAIR_LISTS = ListDesign(
-    label=PAIR_RATING,
-    table="pair_rating",
-    number="pairs",
-    form=PAIR_LIST,
-    what="a trial list of ratings of pairs",
-    checks=rating_checks,
-    again=True,
-)
-"""Trial lists of the pair-rating task."""
-ARRANGEMENT_LISTS = ListDesign(
-    label=MULTI_ARRANGEMENT,
-    table="arrangement",
-    chooser="scheduler",
-    form=ARRANGEMENT_LIST,
-    what="a list of arrangement trials",
-    sets=arrangement_lists,
-    fixed="no posterior chooses what is arranged: arrangement.scheduler = lift_weakest chooses the "
-    "sets during the session, by the evidence of its own trials on each pair",
-)
-"""Trial lists of the multi-arrangement task: the fixed trials of a session."""
-SORTING_LISTS = ListDesign(
-    label=FREE_SORTING,
-    table="free_sorting",
-    form=SORTING_LIST,
-    what="a list of sorting trials",
-    sets=sorting_lists,
-    fixed="what a sorting of many images is expected to tell is not computed: use "
-    "free_sorting.sampler = random or coverage",
-)
-"""Trial lists of the free-sorting task."""
+def _source(*words: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(words))
 
 
-def random_trial_list(
-    stimuli: StimulusSet, config: DesignConfig, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Design a session of random triplets, which favour no hypothesis and test any model.
+def session_rng(study_seed: int, participant: str, session: int) -> np.random.Generator:
+    """Source of randomness of one participant's session."""
+    return _source(study_seed, participant_number(participant), session)
 
-    No triplet comes twice but for the repeats. Over the main trials each object is shown
-    within one of equally often, and within one of equally often at each place.
 
-    Returns
-    -------
-    Trial list, one row a trial in the order shown; columns as in
-    :data:`twoalike.design.TRIAL_LIST`.
+def arrangement_rng(
+    study_seed: int, participant: str, session: int, trial: int
+) -> np.random.Generator:
+    """Source of randomness of one trial of a simulated multi-arrangement session.
+
+    Parameters
+    ----------
+    trial
+        Number of the main trial in the session, from 1; 0 is for the list of any session.
     """
-    shown, form = TRIPLET_LISTS.shown(stimuli, config), TRIPLET_LISTS.trial_form(config)
-    require_trials(TRIPLET_LISTS, config, len(shown))
-    main = random_trials(len(shown), config.trials, form, rng)
-    return session_list(TRIPLET_LISTS, shown, stimuli.levels, config, main, rng)
+    return _source(study_seed, participant_number(participant), session, trial)
+
+
+def group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.random.Generator:
+    """Source of what sessions share out; other participants get another design."""
+    return _source(seed, participant_number("\t".join(participants)), sessions, 1)
+
+
+def session_secret(study_seed: int, participant: str, session: int) -> int:
+    """Seed of one session that does not reveal the study's, 128 bits.
+
+    Whoever arranges in a browser gets it: the study's seed would tell which trials of other
+    tasks are attention checks.
+    """
+    words = f"{study_seed} {participant} {session}"
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:16], "big")
+
+
+def participant_number(participant: str) -> int:
+    """Turn a label into a number that seeds; Python's own hash differs between processes."""
+    return int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
+
+
+def checks_before(participant: str, session: int, catch: int) -> int:
+    """Count the attention checks before a session, from a number that is the participant's own."""
+    return participant_number(participant) + (session - 1) * catch

@@ -1,12 +1,16 @@
-"""Which items the next trial of a multi-arrangement session shows, or why there is none.
+"""What arrangements say of each pair, and which items the next trial of a session shows.
 
-A pure function of the settings, the trials submitted so far and the rng of the trial: a
-session that is resumed, on the same day or weeks later, goes on as if it had not stopped.
+Every trial has a scale of its own, since people spread any set over the whole arena. The
+rescaled average brings the trials to one scale and averages, each distance weighted by the
+squared signal-to-noise ratio it has if placement noise is the same everywhere. Evidence on a pair
+is the sum of these weights (doi:10.3389/fpsyg.2012.00245).
 
-Lift the weakest (doi:10.3389/fpsyg.2012.00245): evidence on a pair has diminishing utility, so a
-set is worth most where its pairs lack evidence. From a first pair the set grows item by item while
-the benefit for the cost rises. The gain of a pair is predicted from the dissimilarities known:
-within a set people use the whole arena, so the largest one is predicted to span it.
+Lift the weakest (the same paper): evidence has diminishing utility, so a set is worth most where
+its pairs lack evidence. From a first pair the set grows item by item while the benefit for the cost
+rises. The gain of a pair is predicted from the dissimilarities known: within a set people use the
+whole arena, so the largest one is predicted to span it. The next trial is a pure function of the
+settings, the trials submitted so far and the rng of the trial: a session that is resumed, on the
+same day or weeks later, goes on as if it had not stopped.
 """
 
 from collections.abc import Sequence
@@ -15,10 +19,172 @@ from typing import Literal
 
 import numpy as np
 
-from twoalike.design._evidence import ArrangedTrial, pair_evidence, rescaled_average
+from twoalike.design._tables import SMALLEST_SET
 from twoalike.study import ArrangementConfig, Floats, Integers
 
 type EndReason = Literal["evidence", "time", "max_trials", "list"]
+WEIGHT_FLOOR = 0.2
+"""Distance, in arena diameters, below which the weight of a pair does not fall."""
+MAX_ITERATIONS = 500
+TOLERANCE = 1e-8
+"""Sum of squared changes below which the average has settled."""
+TIE = 1e-12
+"""Relative difference below which two sets are equally efficient."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrangedTrial:
+    """One submitted trial: which items, and where they were put."""
+
+    items: Integers
+    """Indices of the k items placed inside the arena, all different, shape (k,)."""
+    positions: Floats
+    """x and y of each in arena diameters, shape (k, 2). Rounded to the six decimals of the raw
+    table, so that a resumed session, which reads them there, decides as an uninterrupted one."""
+
+    def __post_init__(self) -> None:
+        """Round."""
+        items = np.asarray(self.items, dtype=np.int64)
+        raw = np.asarray(self.positions, dtype=np.float64)
+        # Python's round agrees with how numbers are written to text; numpy's may not.
+        rounded = [[round(x, 6), round(y, 6)] for x, y in raw.tolist()]
+        object.__setattr__(self, "items", items)
+        object.__setattr__(self, "positions", np.array(rounded).reshape(-1, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """All distances of all trials in one long row: trial, place of the pair, distance, weight."""
+
+    trial: Integers
+    pair: Integers
+    distance: Floats
+    weight: Floats
+
+
+def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT_FLOOR) -> Floats:
+    """Evidence that trials give on each pair: the sum of max(distance, floor)² over trials.
+
+    Parameters
+    ----------
+    floor
+        Distance below which the weight does not fall, arena diameters.
+
+    Returns
+    -------
+    Shape (m, m), symmetric, zero for pairs never shown together and on the diagonal.
+
+    References
+    ----------
+    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+
+    Examples
+    --------
+    >>> trial = ArrangedTrial(np.array([0, 2]), np.array([[0.0, 0.3], [0.0, -0.3]]))
+    >>> pair_evidence([trial], 3).round(2).tolist()
+    [[0.0, 0.0, 0.36], [0.0, 0.0, 0.0], [0.36, 0.0, 0.0]]
+    """
+    placed = _placed(trials, m, floor)
+    return _square(_sums(placed.pair, placed.weight, m * m), m)
+
+
+@dataclass(frozen=True, eq=False)
+class RescaledAverage:
+    """Dissimilarities from several trials."""
+
+    dissimilarities: Floats
+    """Shape (m, m), symmetric, NaN for pairs never shown together, 0 on the diagonal; the pairs
+    together have Euclidean norm one."""
+    converged: bool
+    """Whether the last round of rescaling changed less than the tolerance."""
+
+
+def rescaled_average(
+    trials: Sequence[ArrangedTrial],
+    m: int,
+    floor: float = WEIGHT_FLOOR,
+    tolerance: float = TOLERANCE,
+) -> RescaledAverage:
+    """Average the distances of trials, each trial rescaled to fit the average of all.
+
+    Trials that share no pair with the others, not even through further trials, keep a scale
+    that nothing determines.
+
+    Parameters
+    ----------
+    floor
+        As in :func:`pair_evidence`; weights come from the distances as placed.
+    tolerance
+        Sum of squared changes below which the average has settled.
+
+    Returns
+    -------
+    Equal to the evidence-weighted rescaling of rsatoolbox 0.3.2.
+
+    References
+    ----------
+    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    """
+    placed = _placed(trials, m, floor)
+    n = len(trials)
+    # Only pairs that were shown: in a large set they are few, and the rounds are many.
+    known, pair, shown = np.unique(placed.pair, return_inverse=True, return_counts=True)
+    total = _sums(pair, placed.weight, len(known))
+    norms = np.sqrt(_sums(placed.trial, placed.distance**2, n))
+    unit = _ratio(placed.distance, norms[placed.trial])
+    mean = _to_norm_one(_ratio(_sums(pair, placed.distance, len(known)), shown))
+    converged = False
+    for _ in range(MAX_ITERATIONS):
+        scale = np.sqrt(_sums(placed.trial, mean[pair] ** 2, n))
+        aligned = placed.weight * unit * scale[placed.trial]
+        before, mean = mean, _to_norm_one(_ratio(_sums(pair, aligned, len(known)), total))
+        if converged := float(np.sum((mean - before) ** 2)) <= tolerance:
+            break
+    upper = np.full(m * m, np.nan)
+    upper[known] = mean
+    square = _square(upper, m)
+    np.fill_diagonal(square, 0.0)
+    return RescaledAverage(square, converged)
+
+
+def _placed(trials: Sequence[ArrangedTrial], m: int, floor: float) -> _Placed:
+    """Distances of all trials; a pair's place is row times m plus column, row < column."""
+    pairs, distances = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+    for trial in trials:
+        first, second = np.triu_indices(len(trial.items), 1)
+        a, b = trial.items[first], trial.items[second]
+        pairs.append(np.minimum(a, b) * m + np.maximum(a, b))
+        distances.append(np.hypot(*(trial.positions[first] - trial.positions[second]).T))
+    distance = np.concatenate(distances)
+    sizes = [len(part) for part in pairs[1:]]
+    return _Placed(
+        np.repeat(np.arange(len(sizes)), sizes),
+        np.concatenate(pairs),
+        distance,
+        np.maximum(distance, floor) ** 2,
+    )
+
+
+def _square(upper: Floats, m: int) -> Floats:
+    square = upper.reshape(m, m)
+    lower = np.tril_indices(m, -1)
+    square[lower] = square.T[lower]
+    return square
+
+
+def _sums(groups: Integers, values: Floats, n: int) -> Floats:
+    """Sum of the values of each of n groups."""
+    return np.bincount(groups, values, n).astype(np.float64)
+
+
+def _ratio(top: Floats, bottom: Floats | Integers) -> Floats:
+    """Quotient that is 0 where the divisor is."""
+    return np.asarray(np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0))
+
+
+def _to_norm_one(values: Floats) -> Floats:
+    norm = float(np.linalg.norm(values))
+    return np.asarray(values / norm if norm > 0 else values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,12 +348,6 @@ def _lifted(
     )
     pair = first_pair(evidence, config.first_pair, limit, rng)
     return grow_set(pair, prospect, limit, rng), "lift_weakest"
-
-
-SMALLEST_SET = 3
-"""Two items have one distance, which is no information without a scale."""
-TIE = 1e-12
-"""Relative difference below which two sets are equally efficient."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
