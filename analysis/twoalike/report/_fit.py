@@ -12,7 +12,6 @@ import pandas as pd
 from twoalike.calibration import (
     Reliability,
     TimesByEntropy,
-    knows_times,
     reliability,
     times_of_choices,
 )
@@ -59,7 +58,6 @@ class FitCheck:
     log_loss: Interval
     curve: Reliability
     times: TimesByEntropy | None  # response times against the entropy predicted
-    times_fitted: bool  # whether the embedding was fitted to these times
 
     def how(self) -> str:
         """State whether the embedding was fitted to the judgments that it predicts."""
@@ -126,7 +124,6 @@ def _check_fit(inputs: Inputs, seed: int, kind: ChoiceKind) -> FitCheck | None:
             choices["response_time"].to_numpy(dtype=np.float64)[made.rows],
             made.judge,
         ),
-        times_fitted=fitted and knows_times(posterior),
     )
 
 

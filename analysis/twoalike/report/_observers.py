@@ -78,9 +78,6 @@ def _unsure_picture(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
     """Draw response times against predicted uncertainty."""
     correlation = span(found.spearman, _two)
     last = float(np.exp(found.time[-1].value - found.time[0].value))
-    how = fit.how()
-    if fit.times_fitted:
-        how = "The embedding was fitted to these very times: of new trials this says little."
     *levels, last_level = map(_two, PUBLISHED_SPEARMAN.values())
     numbers = pd.DataFrame([vars(time) for time in found.time], columns=["value", "low", "high"])
     numbers[["q25", "median", "q75"]] = found.quartiles
@@ -100,7 +97,7 @@ def _unsure_picture(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
             f"{correlation} (95 % interval over people). Above: fifths of each person's trials; "
             "dots are means over people with 95 % intervals, the band is the middle half of the "
             "trials. Below: each person, and the mean (diamond). "
-            f"{how} Single times are noisy: over triplets, with times averaged over "
+            f"{fit.how()} Single times are noisy: over triplets, with times averaged over "
             f"people, {', '.join(levels)} and {last_level} were published for the Levels data."
         ),
         numbers=numbers,

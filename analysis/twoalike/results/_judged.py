@@ -313,6 +313,7 @@ def predicted(
     checks = found.ratings if kind == "ratings" else found.sortings
     assert checks is not None  # it was asked for
     score = checks.score
+    assert score is not None  # as both kinds are
     half = Z95 * score.log_loss_se
     return PredictedJudgments(
         judgments=score.judgments,
