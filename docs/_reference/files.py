@@ -133,7 +133,8 @@ _POSTERIOR_OTHERS = """
 Where there are other judgments than choices also those of their axis: `arranger`, `source` (of
 dissimilarities), `rater`, `sorter`. Noise and thresholds of ratings and sortings are in standard
 deviations of the similarities of the pairs that were rated or shown together (`unit`), counted from
-their mean (`origin`). A `rater` is a person on one scale; thresholds that a scale does not have are NaN.
+their mean (`origin`). A `rater` is a person on one scale; thresholds that a scale does not have are
+NaN.
 """
 _POSTERIOR_WEIGHTS = """
 Where people weigh the dimensions (`fit --people weights`) also these, the last with groups. The
