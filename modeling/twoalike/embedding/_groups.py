@@ -18,21 +18,20 @@ clusters, of two up to a dozen, as make the mean silhouette largest (Rousseeuw 1
 doi:10.1016/0377-0427(87)90125-7).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from twoalike.embedding._export import check_ending
-from twoalike.embedding._group_views import Views, mean_logs, resampled_logs
-from twoalike.embedding._intervals import central_interval
 from twoalike.embedding._people import Groups, read_groups
-from twoalike.embedding._posterior import PosteriorSource, as_posterior
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._similarity import central_interval, check_ending
 from twoalike.study import (
     MISSING,
     Booleans,
@@ -45,13 +44,49 @@ from twoalike.study import (
 )
 from twoalike.tables import Labels, LabelSource, read_labels
 
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Posterior
-
 MOST = 12
 """Clusters of an embedding at most."""
 EMBEDDING = "embedding"
 """Level of clusters that are of the embedding, not of labels."""
+
+
+class Views:
+    """Similarities of all pairs of objects to whoever weighs the dimensions in some way."""
+
+    def __init__(self, model: Posterior) -> None:
+        self.model = model
+        self.embedding = model.embedding.mean(axis=0)
+        self.pairs = np.triu_indices(len(self.embedding), 1)
+
+    def similarity(self, log: Floats, embedding: Floats | None = None) -> Floats:
+        """Similarities less their mean, (pairs,), at log weights (D,); of the mean embedding."""
+        x = self.embedding if embedding is None else embedding
+        view = x * np.exp(log / 2)
+        found = self.model.pair_similarity(view, view)[self.pairs]
+        return np.asarray(found - found.mean(), dtype=np.float64)
+
+    def difference(self, logs: Floats, embedding: Floats | None = None) -> Floats:
+        """Differences of similarities, (pairs,), second minus first of the log weights (2, D)."""
+        return self.similarity(logs[1], embedding) - self.similarity(logs[0], embedding)
+
+
+def mean_logs(log: Floats, second: Booleans) -> Floats:
+    """Mean log weights, (2, D), of the people (P, D) of a first and a second group."""
+    return np.stack([log[~second].mean(axis=0), log[second].mean(axis=0)])
+
+
+def resampled_logs(
+    log: Floats, draws: int, groups: Groups, n: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Floats]]:
+    """Resample people n times: one of the draws, and mean log weights of every group, (G, D).
+
+    ``log`` (P, D) are estimates without shrinkage: they vary between people by as much as people
+    differ and are uncertain.
+    """
+    members = [np.flatnonzero(groups.of == place) for place in range(len(groups.names))]
+    for draw in rng.integers(0, draws, n).tolist():
+        people = [rng.choice(own, len(own)) for own in members]
+        yield draw, np.stack([log[own].mean(axis=0) for own in people])
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +103,7 @@ class Clusters:
     members: tuple[Integers, ...]
 
     @classmethod
-    def of(cls, model: "Posterior", labels: Labels) -> "Clusters":
+    def of(cls, model: Posterior, labels: Labels) -> "Clusters":
         """Take the categories of all levels; without any, the clusters of the mean embedding."""
         m = len(model.ids)
         if not labels:
@@ -135,7 +170,7 @@ def _pairs_within(members: Integers, m: int) -> Integers:
     return np.asarray(i * (2 * m - i - 1) // 2 + j - i - 1)
 
 
-def _coordinates(model: "Posterior") -> Floats:
+def _coordinates(model: Posterior) -> Floats:
     """Mean coordinates, (m, D); of dot products at length one."""
     x = model.embedding.mean(axis=0, dtype=np.float64)
     if model.attrs.get("similarity", "dot") == "dot":
@@ -265,7 +300,7 @@ def compare_groups(
     return result
 
 
-def _check(model: "Posterior", groups: Groups, where: object) -> None:
+def _check(model: Posterior, groups: Groups, where: object) -> None:
     fault = None
     if model.weights is None:
         fault = "no weights"
@@ -287,41 +322,6 @@ def _check(model: "Posterior", groups: Groups, where: object) -> None:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class _Null:
-    """What permuted labels give: n of each, and how much pairs and clusters vary."""
-
-    total: Floats  # sum of squared statistics of the dimensions, (n,)
-    dimension: Floats  # largest statistic of a dimension, (n,)
-    pair: Floats  # largest difference of a pair in its units, (n,)
-    cluster: Floats  # and of a cluster, (n,)
-    pair_size: Floats  # the units: root mean square of each pair, and of the median one, (pairs,)
-    cluster_size: Floats  # and of each cluster, (clusters,)
-
-
-@dataclass(frozen=True, eq=False)
-class _Estimates:
-    """Differences of n things, (n,), their resamples, (resamples, n), spread of people, (n,)."""
-
-    seen: Floats
-    draws: Floats
-    spread: Floats
-
-    def rows(self, statistic: Floats, largest: Floats, interval: float) -> list[dict[str, float]]:
-        """Difference, interval, effect and p of each; p from the largest under permuted labels."""
-        low, high = central_interval(self.draws, interval)
-        return [
-            {
-                "difference": float(self.seen[k]),
-                "low": float(low[k]),
-                "high": float(high[k]),
-                "effect": float(self.seen[k] / self.spread[k]),
-                "p": _p(largest, abs(statistic[k])),
-            }
-            for k in range(len(self.seen))
-        ]
-
-
 class _Couple:
     """Two groups: log weights of their people, and the space they weigh."""
 
@@ -336,11 +336,15 @@ class _Couple:
         weights = views.model.weights
         assert weights is not None
         self.views, self.clusters, self.second, self.rng = views, clusters, second, rng
-        of_groups = Groups(("first", "second"), second.astype(np.int32))
-        self.groups, self.reliability = of_groups, weights.reliability
+        self.reliability = weights.reliability
         # People x dimensions: for the tests, and for estimates.
         self.log = weights.log[:, people].mean(axis=0, dtype=np.float64)
         self.unshrunk = weights.unshrunk()[people]
+
+    def differences(self, logs: Floats, embedding: Floats | None = None) -> list[Floats]:
+        """Second minus first of the log weights (2, D): of dimensions, clusters and pairs."""
+        pairs = self.views.difference(logs, embedding)
+        return [logs[1] - logs[0], self.clusters.means(pairs), pairs]
 
     def compared(
         self,
@@ -352,99 +356,87 @@ class _Couple:
     ) -> dict[str, Any]:
         views, clusters = self.views, self.clusters
         logs = mean_logs(self.log, self.second)
-        first, other = (views.similarity(log) for log in logs)
-        t, seen = _statistics(self.log, self.second), other - first
-        grouped = clusters.means(seen)
-        null = self._null(permutations, step)
-        beyond = np.sort(null.pair).searchsorted(np.abs(seen / null.pair_size))
-        top = np.lexsort((-np.abs(seen), -beyond))[:pairs]  # of pairs with one p the most different
-        by_dimension, by_pair, by_cluster = self._estimates(top, resamples, step)
+        sizes, largest, total = self._null(permutations, step)
+        seen = self.differences(logs)
+        units = [of / size for of, size in zip(seen, sizes, strict=True)]
+        p = [_p(most, np.abs(of)) for most, of in zip(largest, units, strict=True)]
+        # Of pairs with one p the most different.
+        top = np.lexsort((-np.abs(seen[2]), p[2]))[:pairs]
+        p[2] = p[2][top]
+        estimates = self._estimates(top, resamples, interval, step)
+        rows = [of.assign(p=own).to_dict("records") for of, own in zip(estimates, p, strict=True)]
         items = np.stack([side[top] for side in views.pairs], axis=1)
-        of_pairs = by_pair.rows((seen / null.pair_size)[top], null.pair, interval)
-        of_clusters = by_cluster.rows(grouped / null.cluster_size, null.cluster, interval)
+        of_clusters = zip(clusters.levels, clusters.names, clusters.members, strict=True)
+        names = [
+            [{"dimension": k + 1} for k in range(len(seen[0]))],
+            [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in of_clusters],
+            [{"items": [views.model.ids[place] for place in pair]} for pair in items],
+        ]
+        things = ("dimensions", "clusters", "pairs")
         return {
-            "p": _p(null.total, float((t**2).sum())),
-            "correlation": float(np.corrcoef(first, other)[0, 1]),
-            "dimensions": [
-                {"dimension": k + 1} | row
-                for k, row in enumerate(by_dimension.rows(t, null.dimension, interval))
-            ],
-            "clusters": [
-                {"level": level, "cluster": name, "objects": len(members)} | row
-                for level, name, members, row in zip(
-                    clusters.levels, clusters.names, clusters.members, of_clusters, strict=True
-                )
-            ],
-            "pairs": [
-                {"items": [views.model.ids[place] for place in pair]} | row
-                for pair, row in zip(items, of_pairs, strict=True)
-            ],
+            "p": float(_p(total, (units[0] ** 2).sum()[None])[0]),
+            "correlation": float(np.corrcoef(*(views.similarity(log) for log in logs))[0, 1]),
+        } | {
+            thing: [name | row for name, row in zip(named, found, strict=True)]
+            for thing, named, found in zip(things, names, rows, strict=True)
         }
 
-    def _null(self, permutations: int, step: Callable[[], None]) -> _Null:
-        """Permute the labels of people."""
+    def _null(
+        self, permutations: int, step: Callable[[], None]
+    ) -> tuple[list[Floats], Floats, Floats]:
+        """Permute the labels of people: how uncertain differences are, and the largest in it.
+
+        Root mean squares of the differences of dimensions, clusters and pairs; the largest
+        difference of each, (3, n), and the sum of squares of the dimensions, (n,), in these units.
+        """
         labels = [self.rng.permutation(self.second) for _ in range(permutations)]
-        # A pair is as uncertain as it varies under permuted labels: the first of two passes.
-        square, largest_t, total, of_clusters = np.zeros(len(self.views.pairs[0])), [], [], []
+        squares: list[Any] = [0.0, 0.0, 0.0]
         for label in labels:
-            found = self.views.difference(mean_logs(self.log, label))
-            square += found**2
-            of_clusters.append(self.clusters.means(found))
-            permuted = _statistics(self.log, label)
-            largest_t.append(np.abs(permuted).max())
-            total.append((permuted**2).sum())
+            found = self.differences(mean_logs(self.log, label))
+            squares = [sum_ + of**2 for sum_, of in zip(squares, found, strict=True)]
             step()
-        pair_size = np.sqrt(square / permutations)
+        sizes = [np.sqrt(of / permutations) + 1e-12 for of in squares]
         # Without a constant, pairs that hardly vary come first (Tusher et al. 2001).
-        pair_size += np.median(pair_size) + 1e-12
-        largest = []
-        for label in labels:
-            found = self.views.difference(mean_logs(self.log, label))
-            largest.append(np.abs(found / pair_size).max())
+        sizes[2] += np.median(sizes[2])
+        largest, total = np.empty((3, permutations)), np.empty(permutations)
+        for n, label in enumerate(labels):
+            found = self.differences(mean_logs(self.log, label))
+            units = [of / size for of, size in zip(found, sizes, strict=True)]
+            largest[:, n] = [np.abs(of).max() for of in units]
+            total[n] = (units[0] ** 2).sum()
             step()
-        clusters = np.stack(of_clusters)
-        cluster_size = np.sqrt((clusters**2).mean(axis=0)) + 1e-12
-        return _Null(
-            total=np.array(total),
-            dimension=np.array(largest_t),
-            pair=np.array(largest),
-            cluster=np.abs(clusters / cluster_size).max(axis=1),
-            pair_size=pair_size,
-            cluster_size=cluster_size,
-        )
+        return sizes, largest, total
 
     def _estimates(
-        self, top: Integers, n: int, step: Callable[[], None]
-    ) -> tuple[_Estimates, _Estimates, _Estimates]:
-        """Resample people; of dimensions, of the ``top`` pairs, and of clusters."""
-        by_dimension, by_pair, by_cluster = [], [], []
+        self, top: Integers, n: int, interval: float, step: Callable[[], None]
+    ) -> list[pd.DataFrame]:
+        """Difference, interval by resampled people, and effect: dimensions, clusters, top pairs."""
+        groups = Groups(("first", "second"), self.second.astype(np.int32))
         draws = self.views.model.embedding
-        for draw, logs in resampled_logs(self.unshrunk, len(draws), self.groups, n, self.rng):
-            found = self.views.difference(logs, draws[draw])
-            by_dimension.append(logs[1] - logs[0])
-            by_pair.append(found[top])
-            by_cluster.append(self.clusters.means(found))
+
+        def chosen(found: list[Floats]) -> list[Floats]:
+            return [*found[:2], found[2][top]]
+
+        resampled = []
+        for draw, logs in resampled_logs(self.unshrunk, len(draws), groups, n, self.rng):
+            resampled.append(chosen(self.differences(logs, draws[draw])))
             step()
         sides = [np.flatnonzero(side) for side in (~self.second, self.second)]
         some = np.concatenate([self.rng.permutation(side)[:MOST_PEOPLE] for side in sides])
-        of_people, of_clusters = [], []
-        for log in self.unshrunk[some]:
-            own = self.views.similarity(log)
-            of_people.append(own[top])
-            of_clusters.append(self.clusters.means(own))
-        second, logs = self.second[some], mean_logs(self.unshrunk, self.second)
-        seen = self.views.difference(logs)
+        own = [self.views.similarity(log) for log in self.unshrunk[some]]
         # Of the variance of estimates that share is people's own, the rest is their error.
-        spread = _within(self.unshrunk, self.second) * np.sqrt(self.reliability)
-        return (
-            _Estimates(logs[1] - logs[0], np.stack(by_dimension), spread),
-            _Estimates(seen[top], np.stack(by_pair), _within(np.stack(of_people), second)),
-            _Estimates(
-                self.clusters.means(seen),
-                np.stack(by_cluster),
-                _within(np.stack(of_clusters), second),
-            ),
-        )
+        spreads = [_within(self.unshrunk, self.second) * np.sqrt(self.reliability)]
+        for each in ([self.clusters.means(of) for of in own], [of[top] for of in own]):
+            spreads.append(_within(np.stack(each), self.second[some]))
+        seen = chosen(self.differences(mean_logs(self.unshrunk, self.second)))
+        found = []
+        for difference, spread, each in zip(
+            seen, spreads, zip(*resampled, strict=True), strict=True
+        ):
+            low, high = central_interval(np.stack(each), interval)
+            columns = {"difference": difference, "low": low, "high": high}
+            found.append(pd.DataFrame(columns | {"effect": difference / spread}))
+        return found
 
 
 def _within(log: Floats, second: Booleans) -> Floats:
@@ -455,13 +447,120 @@ def _within(log: Floats, second: Booleans) -> Floats:
     return np.asarray(np.sqrt(squares / (len(log) - 2)) + 1e-12)
 
 
-def _statistics(log: Floats, second: Booleans) -> Floats:
-    """Two-sample t statistics, (D,)."""
-    error = _within(log, second) * np.sqrt(1 / second.sum() + 1 / (~second).sum())
-    first, other = mean_logs(log, second)
-    return np.asarray((other - first) / error)
-
-
-def _p(permuted: Floats, seen: float) -> float:
+def _p(permuted: Floats, seen: Floats) -> Floats:
     """Share of permuted labels whose statistic is as large, the seen one counted among them."""
-    return float((1 + (permuted >= seen * (1 - 1e-12)).sum()) / (1 + len(permuted)))
+    below = np.sort(permuted).searchsorted(seen * (1 - 1e-12))
+    return np.asarray((1 + len(permuted) - below) / (1 + len(permuted)))
+
+
+@dataclass(frozen=True, eq=False)
+class GroupViews:
+    """Groups of people as a posterior has them.
+
+    ``of`` (P,) are places of the participants among the ``names`` (G,). ``log``, ``low`` and
+    ``high`` are log weights of the average person, (G, D) each, with the ends of their intervals:
+    of the centres that the fit had for these groups, or else with people resampled
+    (``resampled``). ``pairs`` are those of objects that differ most between each two groups.
+    """
+
+    names: tuple[str, ...]
+    of: Integers
+    resampled: bool
+    log: Floats
+    low: Floats
+    high: Floats
+    pairs: tuple["PairsApart", ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PairsApart:
+    """Pairs of objects, (n, 2) indices, that are more alike to one group than to another.
+
+    ``difference`` (n,) is that of their similarity less that of all pairs, second group minus
+    first, in falling order; ``low`` and ``high`` (n,) are the ends of its interval.
+    """
+
+    first: int
+    second: int
+    items: Integers
+    difference: Floats
+    low: Floats
+    high: Floats
+
+
+def view_groups(
+    model: Posterior,
+    group_of: Mapping[str, str],
+    *,
+    most: int = 8,
+    interval: float = 0.95,
+    resamples: int = 200,
+    seed: int = 0,
+) -> GroupViews:
+    """Describe groups of people: the weights of their average person, and pairs that they part.
+
+    Without a test: :func:`compare_groups` has that. Of a posterior that was fitted with these
+    groups, intervals are those of the groups' centres; of others, the people are resampled.
+
+    Parameters
+    ----------
+    model
+        A posterior with weights of the dimensions.
+    group_of
+        Group of each of its participants.
+    most
+        Pairs of objects for each direction of a difference.
+    interval
+        Share of the resamples inside the intervals.
+    resamples
+        Number of resamples.
+    seed
+        Of the resamples.
+    """
+    weights, views = model.weights, Views(model)
+    assert weights is not None
+    groups = Groups.assign(group_of, model.participants)
+    rng = np.random.default_rng(seed)
+    centres = _own_centres(model, groups)
+    if centres is None:
+        log = weights.unshrunk()
+        draws = list(resampled_logs(log, len(weights.log), groups, resamples, rng))
+        mean = np.stack(
+            [log[groups.of == place].mean(axis=0) for place in range(len(groups.names))]
+        )
+    else:
+        which = rng.integers(0, len(centres), resamples).tolist()
+        draws, mean = [(draw, centres[draw]) for draw in which], centres.mean(axis=0)
+    low, high = central_interval(np.stack([logs for _, logs in draws]), interval)
+    couples = list(combinations(range(len(groups.names)), 2))
+    whole = [views.similarity(log) for log in mean]
+    tops = [_most_different(whole[two] - whole[one], most) for one, two in couples]
+    drawn: list[list[Floats]] = [[] for _ in couples]
+    for draw, logs in draws:
+        seen = [views.similarity(log, model.embedding[draw]) for log in logs]
+        for (one, two), top, found in zip(couples, tops, drawn, strict=True):
+            found.append(seen[two][top] - seen[one][top])
+    apart = []
+    for (one, two), top, found in zip(couples, tops, drawn, strict=True):
+        items = np.stack([side[top] for side in views.pairs], axis=1)
+        ends = central_interval(np.stack(found), interval)
+        apart.append(PairsApart(one, two, items, (whole[two] - whole[one])[top], *ends))
+    return GroupViews(groups.names, groups.of, centres is None, mean, low, high, tuple(apart))
+
+
+def _own_centres(model: Posterior, groups: Groups) -> Floats | None:
+    """Draws of the centres of the groups, (S, G, D), if the posterior was fitted with them."""
+    if "group_log_weight" not in model.tree["posterior"] or model.group_of != dict(
+        zip(model.participants, (groups.names[k] for k in groups.of), strict=True)
+    ):
+        return None
+    assert model.weights is not None
+    names = list(map(str, model.tree["posterior"].dataset["group"].values))
+    return model.weights.centre[:, [names.index(name) for name in groups.names]].astype(np.float64)
+
+
+def _most_different(difference: Floats, most: int) -> Integers:
+    """Places of the largest positive differences, and of the largest negative ones, falling."""
+    order = np.argsort(-difference, kind="stable")
+    most = min(most, len(order) // 2)
+    return np.concatenate([order[:most], order[len(order) - most :]])

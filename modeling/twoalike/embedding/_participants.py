@@ -1,4 +1,4 @@
-"""Who answered carelessly: people whose judgments follow nothing rather than the embedding.
+"""What a posterior says of its participants: their noise, who answered carelessly, covariates.
 
 A participant is careless with prior probability ``share``. The judgments of the careless follow
 nothing: choices are guesses. Those of the careful follow the embedding, more or less closely: how
@@ -25,17 +25,26 @@ has few parameters a person.
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from twoalike.choice import ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._config import remove_checkpoint
-from twoalike.embedding._judged import as_table, given_tables, labels_of
+from twoalike.embedding._judged import as_table, given_tables
 from twoalike.embedding._model import KINDS
-from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._posterior import (
+    QUESTIONS,
+    Posterior,
+    PosteriorSource,
+    as_posterior,
+    fitted_kinds,
+)
 from twoalike.embedding._posterior_file import flat_attrs
+from twoalike.embedding._similarity import central_interval
 from twoalike.judgments import (
     JudgmentKind,
     JudgmentTable,
@@ -45,9 +54,6 @@ from twoalike.judgments import (
     set_choices,
 )
 from twoalike.study import Floats, Integers, TwoalikeError
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 SHARE = 0.05
 """Prior share of careless participants: a convention; paid samples online may hold more."""
@@ -118,13 +124,17 @@ def careless_table(
         person_of(name)
         for kind in tables
         if kind != "choices"
-        for name in labels_of(posterior, KINDS[kind].axis)
+        for name in posterior.labels(KINDS[kind].axis)
     ]
     people = pd.Index(list(dict.fromkeys([*posterior.participants, *labels])))
     found = pd.DataFrame({"participant": people, "p_careless": np.nan})
     evidence, not_used = np.zeros(len(people)), []
     for kind, table in tables.items():
-        known = pd.Series(KINDS[kind].evidence(posterior, table), dtype=float).reindex(people)
+        if kind == "choices":
+            own = guesses(posterior, Choices.known_to(posterior, table))
+        else:
+            own = not_following(posterior, KINDS[kind].compared(table, posterior.ids))
+        known = pd.Series(own, dtype=float).reindex(people)
         if (known.dropna() > 0).mean() > 0.5:
             not_used.append(f"{kind}, which do not follow the embedding for most participants")
             known[:] = np.nan
@@ -207,11 +217,9 @@ def _similarity(posterior: Posterior, name: str) -> Floats:
     return np.asarray(np.mean([posterior.kernel.matrix(one, one) for one in x], axis=0))
 
 
-def _of_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> dict[str, float]:
-    """Evidence of attention checks whose right answer is known, by participant."""
-    from scipy.special import betaln
-
-    rows = []
+def _attention_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> pd.DataFrame:
+    """Attention checks whose right answer is known: who, whether right, accuracy of guesses."""
+    parts = []
     for kind in ("choices", "ratings"):
         if kind not in tables:
             continue
@@ -221,18 +229,23 @@ def _of_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> dict[str, float]:
         if kind == "choices":
             for of in set_choices(scored)[0] if len(scored) else ():
                 chance[of.rows] = of.question.chance
-        right = (scored["correct"] == "true").to_numpy()
-        guessed = np.log(np.where(right, chance, 1 - chance))
-        who = scored["participant"].astype(str).to_numpy()
-        rows.append(pd.DataFrame({"who": who, "right": right, "guessed": guessed}))
-    if not rows:
-        return {}
+        who, right = scored["participant"].astype(str), scored["correct"] == "true"
+        parts.append(pd.DataFrame({"participant": who, "right": right, "chance": chance}))
+    none = pd.DataFrame({"participant": [], "right": [], "chance": []})
+    return pd.concat(parts) if parts else none
+
+
+def _of_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> dict[str, float]:
+    """Evidence of attention checks, by participant."""
+    from scipy.special import betaln
+
     a, b = CHECKS
     found = {}
-    for person, own in pd.concat(rows).groupby("who"):
-        n_right = int(own["right"].sum())
-        careful = betaln(a + n_right, b + len(own) - n_right) - betaln(a, b)
-        found[str(person)] = float(own["guessed"].sum() - careful)
+    for person, own in _attention_checks(tables).groupby("participant"):
+        right = own["right"].to_numpy(bool)
+        guessed = np.log(np.where(right, own["chance"], 1 - own["chance"])).sum()
+        careful = betaln(a + right.sum(), b + (~right).sum()) - betaln(a, b)
+        found[str(person)] = float(guessed - careful)
     return found
 
 
@@ -292,3 +305,162 @@ def careless_reasons(
         row["participant"]: f"p_careless {row['p_careless']:.3f}, {limit:g} leaves out"
         for row in out.to_dict("records")
     }
+
+
+BOUND = 0.5
+"""Lapse rate above which a participant counts as guessing: most answers carry no information."""
+TRIPLETS = 300  # random ones on which agreement is averaged
+
+
+def covariate_table(posterior: PosteriorSource, level: float = 0.9) -> pd.DataFrame:
+    """How people's temperature, lapse rate and weights depend on their covariates.
+
+    Returns
+    -------
+    One row for each covariate and quantity: ``covariate``; ``of``: ``temperature`` (its logarithm),
+    ``lapse`` (its log-odds), or, where people weigh the dimensions, ``dimension 1`` and on (log
+    weights); ``slope``, the posterior mean of the change for one standard deviation ``sd`` of the
+    covariate; ``low`` and ``high``, the central interval that holds ``level``; ``positive``, the
+    posterior probability that the slope is.
+    """
+    posterior = as_posterior(posterior)
+    group, known = posterior.tree["posterior"].to_dataset(), posterior.attrs.get("covariates")
+    if known is None or "temperature_slope" not in group:
+        raise TwoalikeError(
+            where=posterior.path or "the posterior",
+            expected="slopes of covariates",
+            found="none",
+            remedy="Fit it with `covariates=...`.",
+        )
+    draws = group.stack(sample=("chain", "draw"))
+    rows = []
+    for name in known:
+        own = draws.sel(covariate=name)
+        slopes = {of: own[f"{of}_slope"].values for of in ("temperature", "lapse")}
+        if "weight_slope" in own:
+            by_dimension = own["weight_slope"].transpose("dimension", "sample").values
+            slopes |= {f"dimension {k + 1}": values for k, values in enumerate(by_dimension)}
+        for of, values in slopes.items():
+            low, high = central_interval(values, level)
+            found = {
+                "slope": values.mean(),
+                "low": low,
+                "high": high,
+                "positive": (values > 0).mean(),
+            }
+            rows.append({"covariate": name, "of": of, "sd": known[name]["sd"], **found})
+    return pd.DataFrame(rows)
+
+
+def participants_table(
+    posterior: PosteriorSource,
+    interval: float = 0.9,
+    *,
+    bound: float = BOUND,
+    seed: int = 0,
+    choices: JudgmentTable | None = None,
+    arrangements: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
+) -> pd.DataFrame:
+    """Temperature and lapse of every participant, most doubtful first.
+
+    Temperatures are relative: their geometric mean over participants is 1. With any judgments,
+    each participant's probability of careless answers is computed; with choices or ratings
+    attention checks are counted.
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit, or a posterior.
+    interval
+        Share of the posterior between low and high.
+    bound
+        Lapse rate above which a participant counts as guessing.
+    seed
+        Seed of the triplets on which agreement is averaged.
+    choices, arrangements, ratings, sortings
+        The fitted tables (.parquet), with response times and attention checks where known.
+
+    Returns
+    -------
+    One row a participant: ``participant``; ``judgments`` (missing where the file does not say);
+    ``temperature``, ``lapse`` and ``agreement`` (see :func:`agreement`), posterior medians, with
+    ``_low`` and ``_high`` ends of the central interval that holds ``interval``; ``guessed``, the
+    posterior probability that the lapse rate is above ``bound``. In the order of that, then least
+    agreement. ``agreement`` is about choices of the kind that the posterior was fitted to; if it
+    was fitted to both kinds, about odd-one-out choices, and ``agreement_anchored`` about the
+    others. With ``choices`` or ``ratings`` also ``checks``, how many attention checks with a known
+    right answer each participant answered, and ``passed``, how many rightly; with any judgments the
+    columns of :func:`careless_table`, in the order of whose ``p_careless`` the rows then are.
+    People who only arranged, rated or sorted and are no participants of the posterior have no other
+    columns.
+    """
+    if not 0 < bound < 1:
+        raise TwoalikeError(
+            where="`bound=...`", expected="a share between 0 and 1", found=f"{bound:g}"
+        )
+    posterior = as_posterior(posterior)
+    first, *others = fitted_kinds(posterior)
+    draws = {
+        "temperature": posterior.temperature,
+        "lapse": posterior.lapse,
+        "agreement": agreement(posterior, seed=seed, kind=first),
+        **{f"agreement_{kind}": agreement(posterior, seed=seed, kind=kind) for kind in others},
+    }
+    columns: dict[str, Floats] = {}
+    for name, values in draws.items():
+        low, high = central_interval(values, interval)
+        median = np.median(values, axis=0)
+        columns |= {name: median, f"{name}_low": low, f"{name}_high": high}
+    table = pd.DataFrame(
+        {
+            "participant": list(posterior.participants),
+            "judgments": _judgments(posterior),
+            **columns,
+            "guessed": (draws["lapse"] > bound).mean(axis=0),
+        }
+    )
+    by, ascending = ["guessed", "agreement"], [False, True]
+    given = given_tables(
+        choices=choices, arrangements=arrangements, ratings=ratings, sortings=sortings
+    )
+    tables = {kind: read_judgments(one, kind) for kind, one in given.items()}
+    if tables:
+        careless = careless_table(posterior, **cast("dict[str, Any]", tables))
+        table = table.merge(careless, on="participant", how="right")
+        table.attrs = careless.attrs
+        by, ascending = ["p_careless", *by], [False, *ascending]
+    if "choices" in tables or "ratings" in tables:
+        right = _attention_checks(tables).groupby("participant")["right"]
+        for column, count in (("checks", right.size()), ("passed", right.sum())):
+            table[column] = count.reindex(table["participant"], fill_value=0).to_numpy(np.int64)
+    return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
+
+
+def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_one_out") -> Floats:
+    """How often each participant gives the answer that the embedding makes most probable, (S, P).
+
+    The embedding is their own, where people weigh the dimensions.
+    It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
+    a high temperature, and averaged over random triplets of the posterior's objects.
+    """
+    triplets = random_triplets(len(posterior.ids), TRIPLETS, np.random.default_rng(seed))
+    kernel, question, weights = posterior.kernel, QUESTIONS[kind], posterior.weights
+    temperature, lapse = posterior.temperature, posterior.lapse
+    result = np.empty_like(lapse)
+    for draw, x in enumerate(posterior.embedding):
+        roots = np.ones((1, x.shape[1])) if weights is None else weights.roots(draw)
+        sides = [kernel.pairs(x, triplets, question.pairs, roots=root) for root in roots]
+        pairs = [np.stack(side, axis=1) for side in zip(*sides, strict=True)]  # (n, people or 1)
+        best = np.exp(np.max(log_choice(pairs, temperature[draw], question=question), axis=0))
+        result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] * question.chance
+    return result
+
+
+def _judgments(posterior: Posterior) -> "pd.Series[int]":
+    """Count the judgments of each participant, missing where the file does not say."""
+    tree = posterior.tree
+    if "constant_data" not in tree.children or "judgments" not in tree["constant_data"].dataset:
+        return pd.Series([pd.NA] * len(posterior.participants), dtype="Int64")
+    return pd.Series(tree["constant_data"].dataset["judgments"].values, dtype="Int64")

@@ -1,4 +1,4 @@
-"""Posterior intervals of choice probabilities and similarities, in bounded memory.
+"""Choice probabilities, similarities and coordinates with intervals, and their files.
 
 An interval is central: as much of the posterior lies below it as above. It measures how sure the
 posterior is of a probability or a similarity, not the spread of answers to come.
@@ -11,15 +11,28 @@ The scale ``chance`` is the probability-like similarity of SPoSE and VICE
 over all objects k but i and j. All m(m - 1)(m - 2) / 2 triplets are summed, none is sampled.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from twoalike.choice import ChoiceKind, Question
 from twoalike.embedding._posterior import QUESTIONS, Posterior, PosteriorSource, as_posterior
-from twoalike.study import Floats, Integers, TwoalikeError, progress
+from twoalike.study import (
+    Floats,
+    Integers,
+    TwoalikeError,
+    atomic_path,
+    inert_cell,
+    mat_bytes,
+    progress,
+    provenance,
+    read_ids,
+)
 
 SINGLE_SPAN, DOUBLE_SPAN = 60.0, 600.0
 """Spans of similarities, in nats, whose exponentials are normal numbers of that precision."""
@@ -81,10 +94,6 @@ def _mirror(result: Floats) -> None:
 
 
 type Scale = Literal["centred", "raw", "chance"]
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 VALUES = 2**26
 """Draws held at once, in numbers: 256 MiB of single precision."""
 
@@ -177,19 +186,9 @@ def set_probabilities(
 ) -> tuple[Floats, ...]:
     """Probability of each answer to a question about sets of k items, averaged over draws.
 
-    Parameters
-    ----------
-    items
-        Object indices, shape (n, k); item 1 is the reference of anchored questions.
-    question
-        What is asked; its ``answers`` are the columns of the result.
-    lapse
-        Whether these are people's answers, guesses included.
-    participants
-        Index of each set's judge, shape (n,), -1 for somebody new, as are all if None; see
-        :meth:`~twoalike.embedding.Posterior.choice_probabilities`.
-    interval
-        Share of the draws inside the central interval of each probability.
+    ``items`` (n, k) are object indices, item 1 the reference of anchored questions; ``lapse`` and
+    ``participants`` are those of :meth:`~twoalike.embedding.Posterior.choice_probabilities`, and
+    ``interval`` is the share of the draws inside the central interval of each probability.
 
     Returns
     -------
@@ -236,10 +235,8 @@ class SimilarityTable:
     level: float
     scale: Scale
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """One row a pair of objects: ``item_1``, ``item_2``, ``similarity``, ``low``, ``high``."""
-        import pandas as pd
-
         upper = np.triu_indices(len(self.ids), 1)
         names = np.array(self.ids, dtype=object)
         columns = {"item_1": names[upper[0]], "item_2": names[upper[1]]}
@@ -280,15 +277,9 @@ def similarity_table(
     level
         Share of the posterior inside the interval.
     scale
-        ``raw``: the posterior's own similarity, a dot product unless it says otherwise; its
-        unit is that of log-odds of a choice at temperature 1, and the diagonal is what the
-        formula gives. Choices do not change when all similarities grow by the same amount, so
-        that amount is the prior's, and raw intervals hold it. ``centred``: raw, less its mean
-        over all pairs of the table under the same draw: 0 is as alike as two objects are on
-        average. ``chance``: the chance that the two are kept together in a triplet whose
-        third object is drawn from the other objects of the table, by an observer at temperature
-        1 who never guesses; 1 on the diagonal. This is how the similarity of SPoSE and VICE is
-        defined (doi:10.1038/s41562-020-00951-3); it depends on which objects are in the table.
+        As in :func:`save_similarity`. Choices do not change when all similarities grow by the same
+        amount, so that amount is the prior's, and raw intervals hold it; ``centred`` is raw less
+        its mean over all pairs of the table under the same draw.
     objects
         Ids of the objects to compare, in the order wanted; None: all.
 
@@ -338,3 +329,160 @@ def _band(posterior: Posterior, x: Floats, band: slice, scale: Scale) -> Floats:
     if scale != "chance":
         return posterior.pair_similarity(x[band], x[band.start :])
     return kept_together(pair_odds(posterior.pair_similarity(x, x)), band)
+
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
+    """Check the ending of a file to write, before anything is computed."""
+    if path.suffix not in endings:
+        raise TwoalikeError(
+            f"{path}: {what} is written as {' or '.join(endings)}; choose such an ending."
+        )
+    if path.is_dir():
+        raise TwoalikeError(f"{path}: expected a file to write, found a folder. Name a file.")
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as .csv or .tsv, numbers with six digits, text that no spreadsheet runs."""
+    separator = SEPARATORS[path.suffix]
+    texts = table.select_dtypes(exclude="number").columns
+    inert = table.assign(**{name: table[name].map(inert_cell) for name in texts})
+    inert.columns = pd.Index(list(map(inert_cell, table.columns)))
+    inert.to_csv(path, sep=separator, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _write_similarity(
+    path: Path, table: SimilarityTable, meta: Mapping[str, Any], *, square: bool
+) -> None:
+    if path.suffix in SEPARATORS:
+        frame = table.to_frame()
+        if square:
+            frame = pd.DataFrame(table.mean, columns=list(table.ids))
+            frame.insert(0, "object", list(table.ids), allow_duplicates=True)
+        write_table(path, frame)
+        return
+    names = ("low", "high", "level", "scale")
+    content = {"similarity": table.mean} | {name: getattr(table, name) for name in names}
+    if path.suffix == ".npz":
+        ids = np.array(table.ids, dtype=np.str_)
+        np.savez_compressed(path, ids=ids, meta=json.dumps(dict(meta)), **content)
+        return
+    cells = np.array(table.ids, dtype=object)[:, None]
+    content = {"ids": cells, "meta": json.dumps(dict(meta))} | content
+    path.write_bytes(mat_bytes(content, compressed=True))
+
+
+def save_similarity(
+    posterior: PosteriorSource,
+    out: str | Path,
+    *,
+    scale: Scale = "centred",
+    interval: float = 0.9,
+    objects: str | Path | Sequence[str] | None = None,
+    square: bool = False,
+    group: str | None = None,
+    participant: str | None = None,
+) -> SimilarityTable:
+    """Write how similar every two objects are, and return the same.
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit, or a posterior.
+    out
+        File to write. Text (.csv, .tsv) has a row for each pair: item_1, item_2, similarity, low,
+        high; .npz and .mat have square matrices: ids, similarity, low, high, and level, scale and
+        meta (JSON).
+    scale
+        ``centred``: in units of log-odds of a choice; 0 is the mean similarity of two of these
+        objects. ``raw``: not centred; dot products, unless the posterior has distances. Choices
+        determine only how pairs differ, not their common level. ``chance``: from 0 to 1, the
+        probability that the two are kept together when a third object is shown with them, as
+        defined by SPoSE and VICE. For 1,854 objects and 100 draws this takes about eight minutes.
+    interval
+        Share of the posterior between low and high.
+    objects
+        Ids of the objects to write, one per line, in the desired order; all if left out. ``chance``
+        draws the third object from these.
+    square
+        For text: only the means, as a square table with names.
+    group
+        Similarities of the average person of this group; the posterior needs weights by person
+        (twoalike fit with people weights, and groups).
+    participant
+        Similarities of this participant; the posterior needs weights by person as well.
+    """
+    out = Path(out)
+    check_ending(out, [".csv", ".tsv", ".npz", ".mat"], "similarity")
+    if square and out.suffix not in SEPARATORS:
+        raise TwoalikeError(
+            "`square=True` is for .csv and .tsv, the matrices are square here", where=out
+        )
+    fit = as_posterior(posterior)
+    inputs = {} if fit.path is None else {"posterior": fit.path}
+    if isinstance(objects, str | Path):
+        inputs["objects"], objects = Path(objects), read_ids(Path(objects))
+    fit = as_posterior(fit, group, participant)
+    settings = {"scale": scale, "interval": interval, **fit.likeness}
+    origin = provenance("similarity", inputs=inputs, config=settings)
+    with atomic_path(out) as temporary:
+        temporary.touch()  # a place that cannot be written to is refused before the work
+        table = similarity_table(fit, interval, scale=scale, objects=objects)
+        _write_similarity(temporary, table, origin, square=square)
+    return table
+
+
+def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool = False) -> None:
+    """Write the objects' coordinates: posterior means, or every draw.
+
+    Dimensions are in order of importance, the same in all draws. Coordinates are for inspection;
+    for predictions and similarities, twoalike predict and twoalike similarity average over draws.
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit, or a posterior.
+    out
+        File to write: .csv or .tsv with columns object, dimension_1, ... (with ``draws`` also
+        draw); .npz with ids, features (the means, m x D, so that every reader of features reads
+        it), sd, meta (JSON) and, with ``draws``, draws (draw x object x dimension).
+    draws
+        Write every draw.
+    """
+    out = Path(out)
+    check_ending(out, [".csv", ".tsv", ".npz"], "an embedding")
+    fit = as_posterior(posterior)
+    origin = provenance("embedding", inputs={} if fit.path is None else {"posterior": fit.path})
+    with atomic_path(out) as temporary:
+        if out.suffix in SEPARATORS:
+            write_table(temporary, embedding_table(fit, draws=draws))
+            return
+        x = fit.embedding
+        arrays: dict[str, Any] = {"features": x.mean(axis=0), "sd": x.std(axis=0)}
+        arrays |= {"draws": x} if draws else {}
+        ids = np.array(fit.ids, dtype=np.str_)
+        np.savez_compressed(temporary, ids=ids, meta=json.dumps(origin), **arrays)
+
+
+def save_table(out: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as :func:`write_table` does, all or nothing."""
+    with atomic_path(Path(out)) as temporary:
+        write_table(temporary, table)
+
+
+def embedding_table(posterior: PosteriorSource, *, draws: bool = False) -> pd.DataFrame:
+    """Coordinates as a table: ``object``, ``dimension_1``, ...; posterior means, one row an object.
+
+    With ``draws`` every draw, S x m rows, and ``draw`` from 1.
+    """
+    posterior = as_posterior(posterior)
+    x = posterior.embedding if draws else posterior.embedding.mean(axis=0)[None]
+    n_draws, m, d = x.shape
+    names = [f"dimension_{k + 1}" for k in range(d)]
+    table = pd.DataFrame(x.reshape(-1, d), columns=names)
+    table.insert(0, "object", list(posterior.ids) * n_draws)
+    if draws:
+        table.insert(0, "draw", np.repeat(np.arange(1, n_draws + 1), m))
+    return table
