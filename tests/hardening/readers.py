@@ -138,15 +138,14 @@ def read_labels_table(root: Path) -> None:
 
 
 def make_lists(root: Path) -> None:
-    from twoalike.design import arrangement_trial_list, random_trial_list, write_list
+    from twoalike.design import ARRANGEMENT_LISTS, TRIPLET_LISTS, write_list
     from twoalike.stimuli import StimulusSet
 
     make_study(root)
     study = Study.load(root)
-    stimuli, rng = StimulusSet.load(study.stimuli), np.random.default_rng(1)
-    write_list(root / "t.tsv", random_trial_list(stimuli, study.config.design, rng), {})
-    arrangements = arrangement_trial_list(stimuli, study.config.arrangement, rng)
-    write_list(root / "a.tsv", arrangements, {})
+    stimuli = StimulusSet.load(study.stimuli)
+    for name, lists in (("t.tsv", TRIPLET_LISTS), ("a.tsv", ARRANGEMENT_LISTS)):
+        write_list(root / name, lists.one(study, stimuli, "001", 1), {})
 
 
 def read_lists(root: Path) -> None:
