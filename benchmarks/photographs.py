@@ -43,7 +43,7 @@ from twoalike.backbones import Backbone
 from twoalike.choice import expected_accuracy
 from twoalike.distill import distill
 from twoalike.embedding import fit
-from twoalike.embedding._intervals import kept_together, pair_odds
+from twoalike.embedding._similarity import kept_together, pair_odds
 from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable
 from twoalike.judgments import import_choices, object_index, read_judgments, write_judgments

@@ -138,15 +138,14 @@ def read_labels_table(root: Path) -> None:
 
 
 def make_lists(root: Path) -> None:
-    from twoalike.design import arrangement_trial_list, random_trial_list, write_list
+    from twoalike.design import ARRANGEMENT_LISTS, TRIPLET_LISTS, write_list
     from twoalike.stimuli import StimulusSet
 
     make_study(root)
     study = Study.load(root)
-    stimuli, rng = StimulusSet.load(study.stimuli), np.random.default_rng(1)
-    write_list(root / "t.tsv", random_trial_list(stimuli, study.config.design, rng), {})
-    arrangements = arrangement_trial_list(stimuli, study.config.arrangement, rng)
-    write_list(root / "a.tsv", arrangements, {})
+    stimuli = StimulusSet.load(study.stimuli)
+    for name, lists in (("t.tsv", TRIPLET_LISTS), ("a.tsv", ARRANGEMENT_LISTS)):
+        write_list(root / name, lists.one(study, stimuli, "001", 1), {})
 
 
 def read_lists(root: Path) -> None:
@@ -244,11 +243,11 @@ def make_tables(root: Path) -> None:
 
 
 def read_tables(root: Path) -> None:
-    from twoalike.evaluation import judgments_of
+    from twoalike.evaluation import questions_of
     from twoalike.judgments import read_judgments
 
     read_judgments(root / "choices.parquet")
-    judgments_of(read_judgments(root / "choices.parquet"), "choices.parquet")
+    questions_of(read_judgments(root / "choices.parquet"))
     read_judgments(root / "arrangements.parquet", "arrangements")
     read_judgments(root / "d.parquet", "dissimilarities")
 
@@ -542,7 +541,6 @@ def make_student(root: Path) -> None:
         "similarity": "raw-cosine",
         "vector": {"file": None},
         "origin": None,
-        "classifier": None,
     }
     write_json(folder / "config.json", content)
     save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
@@ -576,7 +574,7 @@ def weights_reader(name: str) -> Callable[[Path], None]:
 
 def make_recipe(root: Path) -> None:
     text = (
-        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nema = 0.5\n'
+        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nclip = 0.5\n'
     )
     (root / "recipe.toml").write_text(text)
 
@@ -637,8 +635,8 @@ def make_results_file(root: Path) -> None:
 
 def report_results(root: Path) -> None:
     """Everything of a report but turning drawings into files, which takes seconds."""
+    from twoalike.report._blocks import render
     from twoalike.report._inputs import read_inputs
-    from twoalike.report._render import render
     from twoalike.report._report import build_page
 
     with pytest.MonkeyPatch.context() as patch:

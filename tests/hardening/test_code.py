@@ -31,8 +31,8 @@ ARGUMENTS = {
 
 
 ALLOWED = {
-    "modeling/twoalike/collections/_tar.py": {"imports tarfile", "calls tarfile.open"},
-    "modeling/twoalike/jobs/_slurm.py": {"calls pickle.loads"},
+    "modeling/twoalike/collections/_packed.py": {"imports tarfile", "calls tarfile.open"},
+    "modeling/twoalike/jobs/_tasks.py": {"calls pickle.loads"},
     "experiments/twoalike/study/_foreign.py": {"calls loadmat"},
 }
 """Headers of archives, of which nothing is unpacked; what a job of this user left, by submitit;

@@ -136,11 +136,8 @@ EXTRAS = {
     "huggingface_hub": "distill",
     "imageio_ffmpeg": "experiments",
     "jax": "modeling",
-    "jinja2": "analysis",
     "lightning_fabric": "distill",
-    "markupsafe": "analysis",
     "matplotlib": "analysis",
-    "mlflow": "tracking",
     "nutpie": "modeling",
     "onnx": "onnx",
     "onnxruntime": "onnx",
@@ -172,7 +169,6 @@ EXTRAS = {
     "torchvision": "distill",
     "transformers": "networks",
     "uvicorn": "online",
-    "wandb": "tracking",
 }
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
 

@@ -72,11 +72,9 @@ class Task:
     prepare: Part[Callable[[Any], Any]] = Part()
     """From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials, script
     and simulated hands of one session."""
-    text_faults: Part[Callable[[Any, Any], Any] | None] = Part(required=False)
-    """``(protocol, view)``: keys of texts of its trials that do not fit a window, with reasons."""
-    times: Part[Callable[..., Any] | None] = Part(required=False)
-    """``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for the
-    pages around them (:class:`twoalike.tasks.Times`)."""
+    session: Part[Any] = Part(required=False)
+    """Class of its prepared sessions, which knows before there is one how long a list takes
+    (``listed_times``) and which texts of its trials do not fit a window (``text_faults``)."""
     lists: Part[Any] = Part(required=False)
     """How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`."""
     read_raw: Part[Callable[..., Any]] = Part()
@@ -125,8 +123,7 @@ BUILT_IN = (
         protocol="twoalike.tasks:OddOneOut",
         prepare="twoalike.planning:prepare_triplets",
         lists="twoalike.design:TRIPLET_LISTS",
-        text_faults="twoalike.tasks.odd_one_out:triplet_text_faults",
-        times="twoalike.tasks.odd_one_out:triplet_list_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw",
         unusable="twoalike.design:excluded",
         section="twoalike.report:triplet_section",
@@ -142,8 +139,7 @@ BUILT_IN = (
         protocol="twoalike.tasks:AnchoredChoice",
         prepare="twoalike.planning:prepare_anchored",
         lists="twoalike.design:ANCHORED_LISTS",
-        text_faults="twoalike.tasks.odd_one_out:triplet_text_faults",
-        times="twoalike.tasks.odd_one_out:triplet_list_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_anchored",
         unusable="twoalike.design:excluded",
         section="twoalike.report:anchored_section",
@@ -159,8 +155,7 @@ BUILT_IN = (
         protocol="twoalike.tasks:OddOneOfMany",
         prepare="twoalike.planning:prepare_odd_of_many",
         lists="twoalike.design:ODD_OF_MANY_LISTS",
-        text_faults="twoalike.tasks.choice_of_many:many_text_faults",
-        times="twoalike.tasks.choice_of_many:many_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_odd_of_many",
         unusable="twoalike.design:excluded",
         section="twoalike.report:odd_of_many_section",
@@ -174,10 +169,9 @@ BUILT_IN = (
         protocol="twoalike.tasks:MostAlikePair",
         prepare="twoalike.planning:prepare_alike_pairs",
         lists="twoalike.design:ALIKE_PAIR_LISTS",
-        text_faults="twoalike.tasks.choice_of_many:many_text_faults",
-        times="twoalike.tasks.choice_of_many:many_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_alike_pairs",
-        unusable="twoalike.design:excluded_pairs",
+        unusable="twoalike.design:excluded",
         section="twoalike.report:alike_pair_section",
     ),
     Task(
@@ -191,8 +185,7 @@ BUILT_IN = (
         protocol="twoalike.tasks:MultiArrangement",
         prepare="twoalike.tasks:prepare_arrangements",
         lists="twoalike.design:ARRANGEMENT_LISTS",
-        text_faults="twoalike.tasks.multi_arrangement:arena_text_faults",
-        times="twoalike.tasks.multi_arrangement:listed_arrangement_times",
+        session="twoalike.tasks:PreparedArrangements",
         read_raw="twoalike.judgments:read_raw_arrangements",
         section="twoalike.report:arrangement_section",
         page="twoalike.online:arrangement_steps",
@@ -206,8 +199,7 @@ BUILT_IN = (
         protocol="twoalike.tasks:PairRating",
         prepare="twoalike.planning:prepare_ratings",
         lists="twoalike.design:PAIR_LISTS",
-        text_faults="twoalike.tasks.pair_rating:rating_text_faults",
-        times="twoalike.tasks.pair_rating:listed_rating_times",
+        session="twoalike.tasks:PreparedRatings",
         read_raw="twoalike.judgments:read_raw_ratings",
         unusable="twoalike.design:excluded",
         section="twoalike.report:rating_section",
@@ -222,8 +214,7 @@ BUILT_IN = (
         protocol="twoalike.tasks:FreeSorting",
         prepare="twoalike.tasks:prepare_sortings",
         lists="twoalike.design:SORTING_LISTS",
-        text_faults="twoalike.tasks.free_sorting:sorting_text_faults",
-        times="twoalike.tasks.free_sorting:listed_sorting_times",
+        session="twoalike.tasks:PreparedSortings",
         read_raw="twoalike.judgments:read_raw_sortings",
         section="twoalike.report:sorting_section",
     ),
