@@ -119,12 +119,6 @@ def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> Non
     assert advise("nuts", attrs["convergence"])[0].startswith("The chains do not agree. Give them")
 
 
-def test_anchored_judgments_inform_the_same_space(world: Any) -> None:
-    choices = world.judge(1500, 6, kind="anchored")
-    posterior = fit_embedding(choices, config=FitConfig(**QUICK, prior="softplus"))
-    assert similarity_rank(world, posterior) > 0.6
-
-
 def test_features_inform_objects_nobody_judged(world: Any) -> None:
     choices = world.judge(3000, 8)
     unseen = set(world.ids[-6:])
