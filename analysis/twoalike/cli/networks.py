@@ -88,7 +88,7 @@ def features(
         open_clip:MODEL/TAG, or a student's folder.
     images
         Folder of images, with ids and order of its stimuli.tsv if it has one. Or tar shards in
-        WebDataset's layout, Parquet files with images, or a split saved by Hugging Face's datasets.
+        WebDataset's layout, or Parquet files with images.
     out
         Table of features to write (.npz); with --shard, a folder, for all --features options.
     shard
@@ -285,9 +285,6 @@ class DistillOptions:
     block: int | None = None
     """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
     0, or from the end if negative. The student ends with this block."""
-    control: Path | None = None
-    """Folder of a student of the same images whose teacher was untransformed (twoalike teach
-    --untransformed); its agreement with this teacher is shown beside the student's."""
     skip_unreadable: bool = False
     """Leave out images that cannot be read, instead of stopping."""
     train: Literal["full", "last", "lora", "probe"] | None = None
@@ -335,7 +332,7 @@ def distill(*, options: DistillOptions) -> None:
     --------
         twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
         twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
-        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --control untransformed --out probe
+        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --out probe
         twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
         torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
     """  # noqa: E501
