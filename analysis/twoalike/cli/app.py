@@ -119,7 +119,7 @@ Modules are named, so that nothing is imported before it is needed; a verb is a 
 """
 GROUPS = {
     "online": "build serve token links fetch refit jatos static",
-    "import": "triplets sets salmon levels next meadows rdm ratings sortings transform alignet",
+    "import": "choices meadows rdm ratings sortings transform alignet",
     "export": "psychds meadows onnx",
 }
 """Verb of a group -> its commands."""
@@ -136,9 +136,7 @@ EXTRAS = {
     "huggingface_hub": "distill",
     "imageio_ffmpeg": "experiments",
     "jax": "modeling",
-    "jinja2": "analysis",
     "lightning_fabric": "distill",
-    "markupsafe": "analysis",
     "matplotlib": "analysis",
     "nutpie": "modeling",
     "onnx": "onnx",

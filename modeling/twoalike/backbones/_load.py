@@ -68,6 +68,8 @@ def load_backbone(
         Random weights, drawn from ``seed``: for comparisons and tests.
     size
         Width and height of the input in pixels, if not the network's own.
+    seed
+        Seed of random weights.
     pool
         Of one of timm's vision transformers: features are the class token (``cls``) or the mean of
         the patch tokens (``mean``). None: as timm pools.
