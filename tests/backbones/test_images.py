@@ -9,6 +9,7 @@ from tests.stimuli.test_picture import png_of
 
 from twoalike.backbones import read_image
 from twoalike.cli.app import main
+from twoalike.cli.networks import left_out
 from twoalike.collections import as_collection
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError
@@ -63,6 +64,13 @@ def test_the_verb_ends_there_or_leaves_them_out(
     assert said.err.count("\n") == 1
     assert "3 images cannot be read and were left out: a, d, void" in said.out
     assert read_features(out).ids == ("b", "c", "more/e")
+
+
+def test_many_are_counted_and_some_named() -> None:
+    assert left_out(["x"]) == "1 image cannot be read and was left out: x"
+    assert left_out(list("abcdefg")).endswith(
+        "7 images cannot be read and were left out: a, b, c, d, e, ..."
+    )
 
 
 def test_an_image_too_large_is_refused_by_all_in_the_same_words(

@@ -25,6 +25,16 @@ def test_known_answer_of_a_flat_image() -> None:
     torch.testing.assert_close(values.mean((1, 2)), expected, atol=1e-5, rtol=0)
 
 
+def test_whole_image_reaches_the_network() -> None:
+    """A mark in the outermost corner is seen; timm's own centre crop would cut it off."""
+    pixels = np.zeros((224, 224, 3), dtype=np.uint8)
+    pixels[:8, :8] = 255
+    whole = Preprocessing()(Image.fromarray(pixels))
+    cut = Preprocessing(crop_mode="center", crop_pct=0.875)(Image.fromarray(pixels))
+    assert whole[:, 0, 0].min() > whole[:, 100, 100].max() + 1
+    torch.testing.assert_close(cut[:, 0, 0], cut[:, 100, 100])
+
+
 def test_settings_survive_the_trip_through_timm_keys() -> None:
     settings = Preprocessing(128, "bilinear", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), "border", 0.9)
     assert Preprocessing.from_timm(settings.as_timm(), whole=False) == settings

@@ -58,6 +58,14 @@ def test_features_are_the_pooled_tokens(
     assert len(list(cut.module.get_submodule("blocks").children())) == block % n + 1
 
 
+def test_nothing_chosen_is_the_network_itself() -> None:
+    plain = load_backbone("test_vit", untrained=True)
+    same = load_backbone("test_vit", untrained=True, pool="cls", block=-1)  # as timm pools it
+    assert plain.tokens == same.tokens == {}
+    assert plain.weights_sha256 == same.weights_sha256
+    assert choose_tokens(plain, None, None) is plain
+
+
 def test_the_rest_keeps_its_weights_and_its_random_numbers() -> None:
     whole = load_backbone("test_vit", untrained=True)
     before = {name: tensor.clone() for name, tensor in whole.module.state_dict().items()}

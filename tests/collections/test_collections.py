@@ -51,6 +51,16 @@ def as_tars(folder: Path) -> None:
                 writer.write({**sample, "json": {"number": number}})
 
 
+def as_dataset(folder: Path) -> None:
+    """By the real library, as two files."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    cells = [{"bytes": _content(n), "path": f"{_name(n)}.png"} for n in range(N)]
+    table = datasets.Dataset.from_dict({"image": cells, "label": list(range(N))})
+    table.cast_column("image", datasets.Image()).save_to_disk(str(folder), num_shards=2)
+
+
 def as_parquet(folder: Path) -> None:
     folder.mkdir()
     for part, numbers in enumerate((range(4), range(4, N))):
@@ -59,7 +69,7 @@ def as_parquet(folder: Path) -> None:
         pq.write_table(table, folder / f"train-{part}.parquet", row_group_size=2)
 
 
-KINDS = {"tree": as_tree, "tars": as_tars, "parquet": as_parquet}
+KINDS = {"tree": as_tree, "tars": as_tars, "dataset": as_dataset, "parquet": as_parquet}
 
 
 @pytest.fixture(params=KINDS)
@@ -122,6 +132,16 @@ def test_keys_of_several_shards_get_the_shards_name(tmp_path: Path) -> None:
     assert list(open_collection(tmp_path / "b.tar").ids) == ["000", "001"]
 
 
+def test_long_names_hidden_files_and_folders(tmp_path: Path) -> None:
+    long = "x" * 180
+    members = [(f"./deep/{long}.png", _content(1)), ("._a.png", b"no"), ("a.seg.png", b"no")]
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        _tar(tmp_path / f"{kind}.tar", members, kind)
+        images = open_collection(tmp_path / f"{kind}.tar")
+        assert list(images.ids) == [f"deep/{long}"]
+        assert _colour(images, 0)[0] == 30
+
+
 def _tar(path: Path, members: list[tuple[str, bytes]], kind: int = tarfile.USTAR_FORMAT) -> None:
     with tarfile.open(path, "w", format=kind) as file:
         for name, content in members:
@@ -181,6 +201,10 @@ def _splits(folder: Path) -> None:
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
 
 
+def _state(content: object) -> Callable[[Path], None]:
+    return lambda folder: (folder / "state.json").write_text(json.dumps(content)) and None
+
+
 def _parquet(*tables: dict[str, object]) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         for number, content in enumerate(tables):
@@ -219,13 +243,17 @@ def _bad_parquet(folder: Path) -> None:
             lambda folder: (folder / "b.tgz").write_bytes(b"") and None,
             r"b\.tgz: expected tar shards that are not compressed.*Unpack it",
         ),
+        (_state({}), r"state\.json: expected _data_files"),
+        (_state({"_data_files": None}), r"state\.json: expected _data_files"),
+        (_state({"_data_files": ["a"]}), r"state\.json: expected _data_files"),
+        (_state({"_data_files": [{"filename": "a"}]}), r"a: cannot be read as a table of dataset"),
         (_parquet({"image": [b""]}, {"label": [1]}), r"1\.parquet: expected one column image"),
         (_parquet({"image": pa.array([], pa.binary())}), r"expected images .*, found none"),
         (_parquet({"image": [b"", b""], "key": ["a\x1b", "b"]}), "with control characters"),
         (_parquet({"one": [b""], "two": [b""]}), "found one, two. Call it image"),
         (_packed_tar, r"a\.tar: cannot be read as an uncompressed tar.*Unpack it"),
         (_two_kinds, r"found files of several kinds \(\.png, \.tar\)"),
-        (_splits, "found a dataset that `datasets` saved. Write its images"),
+        (_splits, "found the folder of all: train, test. Name the folder"),
         (_parquet({"label": [1]}), r"0\.parquet: expected one column of images.*none among label"),
         (_bad_parquet, r"a\.parquet: cannot be read as Parquet"),
         (
@@ -290,3 +318,13 @@ def test_a_damaged_image_is_named_by_its_place(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": cells}), tmp_path / "a.parquet", row_group_size=1)
     with pytest.raises(TwoalikeError, match=r"a\.parquet: row 2: expected an image's bytes"):
         open_collection(tmp_path / "a.parquet").picture(1)
+
+
+def test_parquet_of_bytes_alone(tmp_path: Path) -> None:
+    cells = pa.array([_content(n) for n in range(3)])
+    pq.write_table(pa.table({"image": cells, "key": ["x", "y", "z"]}), tmp_path / "a.parquet")
+    assert list(open_collection(tmp_path / "a.parquet").ids) == ["x", "y", "z"]
+    pq.write_table(pa.table({"image": cells}), tmp_path / "b.parquet")
+    images = open_collection(tmp_path / "b.parquet")
+    assert list(images.ids) == ["b/0000000", "b/0000001", "b/0000002"]
+    assert _colour(images, 2)[0] == 60

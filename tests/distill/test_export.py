@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 from huggingface_hub import ModelCard
 from onnxruntime import InferenceSession
 from safetensors.torch import load_file, save_file
-from tests.distill.conftest import Squares
+from tests.distill.conftest import N, Squares
 from torch import nn
 
 from twoalike.backbones import (
@@ -235,31 +237,93 @@ def verb(*words: object) -> object:
     return end.value.code or 0
 
 
-def test_the_verbs_from_images_to_onnx(
-    squares: Squares, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def control_teacher(squares: Squares, tmp_path: Path) -> Path:
+    """A teacher that likens by all colours: it knows nothing of people."""
+    redness = load_teacher(squares.teacher)
+    described = {"method": "untransformed", "from": {"features": 3}, "to": {"objects": N}}
+    plain = replace(
+        redness,
+        weight=np.eye(3, dtype=np.float32),
+        bias=np.zeros(3, np.float32),
+        description=described,
+    )
+    save_teacher(tmp_path / "untransformed", plain, provenance("teacher", seed=0))
+    return tmp_path / "untransformed"
+
+
+def test_the_verbs_from_control_to_onnx(
+    squares: Squares, control_teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A card's table tells base and student apart, and unreadable images are left out."""
+    """A card's table tells base, control and student apart, and unreadable images are left out."""
     (squares.images / "torn.png").write_bytes(b"no image")
     write_features(tmp_path / "colours.npz", squares.features)
-    aligned = tmp_path / "aligned"
-    words = ["distill", "--images", squares.images, "--student", "test_resnet", "--untrained"]
-    words += ["--features", tmp_path / "colours.npz", "--teacher", squares.teacher]
-    words += ["--size", 32, "--train", "probe", "--out", aligned]
-    assert verb(*words) == 1
+    (tmp_path / "recipe.toml").write_text(
+        "size = 32\nsteps = 30\nbatch = 16\nrate = 1e-2\nhead = 'none'\nmix = 1\n"
+    )
+    common = ["distill", "--images", squares.images, "--student", "test_resnet", "--untrained"]
+    common += ["--features", tmp_path / "colours.npz", "--config", tmp_path / "recipe.toml"]
+    control, aligned = tmp_path / "control", tmp_path / "aligned"
+    assert verb(*common, "--teacher", control_teacher, "--out", control) == 1
     assert "torn" in capsys.readouterr().err
-    assert verb(*words, "--skip-unreadable") == 0
-    assert "1 image cannot be read and was left out: torn" in capsys.readouterr().out
+    common += ["--skip-unreadable", "--train", "probe"]
+    assert verb(*common, "--teacher", control_teacher, "--out", control) == 0
+    mine = [*common, "--teacher", squares.teacher, "--out", aligned]
+    assert verb(*mine, "--control", control) == 0
+    said = capsys.readouterr().out
+    assert "1 image cannot be read and was left out: torn" in said
+    assert "control" in said
     scores = json.loads((aligned / "config.json").read_text())["held_out"]
-    card = (aligned / "README.md").read_text().split("## Agreement")[1]
-    rows = [line for line in card.splitlines() if line.startswith(("| base", "| alig"))]
-    assert [row.split(" | ")[0] for row in rows] == ["| base", "| aligned"]
-    assert f"{scores['student']['accuracy']:.3f}" in rows[1]
+    assert scores["student"]["kl"] < scores["control"]["kl"]
+    card = (aligned / "README.md").read_text()
+    rows = [
+        line
+        for line in card.split("## Agreement")[1].splitlines()
+        if line.startswith(("| base", "| con", "| alig"))
+    ]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| base",
+        "| control",
+        "| aligned",
+    ]
+    assert f"{scores['control']['accuracy']:.3f}" in rows[1]
     out = tmp_path / "aligned.onnx"
     (squares.images / "torn.png").unlink()
     assert verb("export", "onnx", aligned, "--out", out, "--images", squares.images) == 0
     assert "vectors of 97 numbers of images of 32 pixels" in capsys.readouterr().out
     assert verb("export", "onnx", tmp_path / "nobody", "--out", out) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def spoil(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_what_is_no_control_is_told_before_training(
+    squares: Squares, control_teacher: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    run(squares, mine)
+    with pytest.raises(TwoalikeError, match="this very teacher"):
+        run(squares, tmp_path / "a", control=mine)
+    control = tmp_path / "control"
+    run(replace(squares, teacher=control_teacher), control)
+    run(squares, tmp_path / "b", control=control)
+    with pytest.raises(TwoalikeError, match="may have been trained.*its seed is 0, here 1"):
+        run(squares, tmp_path / "c", control=control, seed=1)
+    kinds = {name: f"k{row % 20}" for row, name in enumerate(squares.features.ids)}
+    with pytest.raises(TwoalikeError, match="its set of held-out images is"):
+        run(squares, tmp_path / "g", control=control, classes={"kind": kinds})
+    with pytest.raises(TwoalikeError, match="held_out is 0"):
+        run(squares, tmp_path / "d", control=control, held_out=0.0)
+    spoil(control / "config.json", lambda c: c["data"].update(listing_sha256="other"))
+    with pytest.raises(TwoalikeError, match="its images is 'other'"):
+        run(squares, tmp_path / "e", control=control)
+    spoil(control / "config.json", lambda c: c["teacher"].update(method="affine"))
+    with pytest.raises(TwoalikeError, match="expected a student of an untransformed teacher"):
+        run(squares, tmp_path / "f", control=control)
 
 
 LICENCES = (

@@ -11,7 +11,7 @@ from tests.distill.conftest import Squares
 from twoalike.distill import LabelConfig, label_images, read_labels
 from twoalike.distill import _sampled as label_run
 from twoalike.distill._labels import write_shard
-from twoalike.distill._sampled import RULES, Rule, TripletStream
+from twoalike.distill._sampled import RULES, Rule, TripletStream, find_clusters
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, write_json
 from twoalike.teacher import load_teacher
@@ -144,6 +144,23 @@ def test_triplets_keep_their_rule_and_use_images_evenly(rule: Rule) -> None:
     of_large = used[:900]
     assert of_large.min() > 0
     assert of_large.max() < 4 * np.median(of_large)
+
+
+def test_clusters_are_heaps_of_features(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = rng.integers(5, size=3000)
+    values = (20 * np.eye(5, 6)[true] + rng.normal(size=(3000, 6))).astype(np.float32)
+    table = FeatureTable(tuple(map(str, range(3000))), values)
+    for sampled in (256, 20):  # images a cluster from which centres are found
+        monkeypatch.setattr(label_run, "SAMPLED", sampled)
+        found = find_clusters(table, 5, seed=1)
+        assert len(set(zip(true.tolist(), found.tolist(), strict=True))) == 5
+    flat = FeatureTable(table.ids, np.ones_like(values))
+    with pytest.raises(TwoalikeError, match="features hardly differ"):
+        find_clusters(flat, 4)
+    with pytest.raises(TwoalikeError, match="at least 3, .* found 2"):
+        find_clusters(table, 2)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,14 @@ def test_a_student_loads_with_transformers_and_its_layer(
     assert str(tmp_path) not in (tmp_path / "s" / "README.md").read_text()
 
 
+def _refused(folder: Path) -> str:
+    """Say in one line why a student is refused."""
+    with pytest.raises(TwoalikeError) as caught:
+        load_backbone(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 def test_a_description_from_elsewhere_fetches_nothing(tmp_path: Path, squares: Squares) -> None:
     network = _network("dinov2")
     network.save_pretrained(tmp_path / "r")
@@ -266,6 +274,23 @@ def test_damaged_repositories_and_pickles(
         next(folder.glob("*config.json")).write_text("{")
         assert "cannot be loaded" in refusal(name)
     assert not mark.exists()
+
+
+def test_networks_of_something_else(no_hub: None, tmp_path: Path) -> None:
+    import timm
+    import transformers as library
+    from safetensors.torch import save_file
+
+    bert = library.BertModel(library.BertConfig(**SIZE, intermediate_size=64, vocab_size=50))
+    bert.save_pretrained(tmp_path / "bert")
+    assert "cannot be loaded" in refusal(f"transformers:{tmp_path / 'bert'}")
+    (tmp_path / "timm").mkdir()
+    network = timm.create_model("test_resnet")
+    save_file(network.state_dict(), tmp_path / "timm" / "model.safetensors")
+    config = {"architecture": "test_resnet", "num_classes": 1000, "pretrained_cfg": {}}
+    (tmp_path / "timm" / "config.json").write_text(json.dumps(config))
+    said = refusal(f"transformers:{tmp_path / 'timm'}")
+    assert f"Name it local-dir:{tmp_path / 'timm'}" in said
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from tests.distill.conftest import Squares
 
 from twoalike.features import write_features
@@ -15,7 +16,17 @@ from twoalike.study import sha256_file
 RECIPE = "steps = 30\nbatch = 8\nsize = 32\nevaluate_every = 12\nselect = 'last'\nworkers = 1\n"
 
 
-def test_a_stopped_run_says_where_and_goes_on(squares: Squares, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "to_all"),
+    [
+        (signal.SIGTERM, True),
+        pytest.param(signal.SIGINT, False, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.slow),
+    ],
+)
+def test_a_stopped_run_says_where_and_goes_on(
+    squares: Squares, tmp_path: Path, number: signal.Signals, to_all: bool
+) -> None:
     """Also where the signal reaches the processes that load images, as systemd's does."""
     write_features(tmp_path / "colours.npz", squares.features)
     (tmp_path / "recipe.toml").write_text(RECIPE)
@@ -39,7 +50,7 @@ def test_a_stopped_run_says_where_and_goes_on(squares: Squares, tmp_path: Path) 
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGTERM)
+        (os.killpg if to_all else os.kill)(process.pid, number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     step = max(

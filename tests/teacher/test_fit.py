@@ -23,6 +23,15 @@ def accuracy(teacher: AffineTeacher, world: World, rng: np.random.Generator) -> 
     return score_soft(np.log(p), world.true_probabilities(triplets))["accuracy"]
 
 
+def test_validation_foretells_the_score_on_new_objects(
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
+) -> None:
+    said = fitted.description["validation"]["soft_labels"]
+    assert said["untransformed"]["accuracy"] < said["teacher"]["accuracy"]
+    assert said["teacher"]["accuracy"] <= said["ceiling"]["accuracy"]
+    assert abs(said["teacher"]["accuracy"] - accuracy(fitted, world, rng)) < 0.05
+
+
 def test_rotating_each_draw_changes_nothing(
     world: World, fitted: AffineTeacher, rng: np.random.Generator
 ) -> None:

@@ -83,6 +83,12 @@ def test_positions_by_draw_are_what_a_loop_needs(world: World, rng: np.random.Ge
         np.testing.assert_allclose(np.exp(logs).mean(axis=0), expected, atol=1e-5)
 
 
+def test_draws_are_thinned_over_all_chains(world: World) -> None:
+    teacher = make_posterior_teacher(world.posterior, draws=4)
+    np.testing.assert_array_equal(teacher.draws, world.posterior.embedding[[0, 3, 6, 9]])
+    assert teacher.description["to"] == {"objects": 120, "dimensions": 4, "draws": 4}
+
+
 def test_round_trip(world: World, tmp_path: Path, rng: np.random.Generator) -> None:
     judged = np.arange(120) < 50
     teacher = make_posterior_teacher(world.posterior, judged=judged, mode="plugin")

@@ -12,7 +12,15 @@ import numpy as np
 from PIL import Image
 
 from twoalike.collections._collection import Collection, Store, checked_ids
-from twoalike.collections._packed import ID_COLUMNS, open_parquet, open_tars
+from twoalike.collections._packed import (
+    ID_COLUMNS,
+    SPLITS,
+    STATE,
+    open_arrow,
+    open_parquet,
+    open_tars,
+    split_folders,
+)
 from twoalike.stimuli import MANIFEST, SUFFIXES, find_images, read_frames, read_picture
 from twoalike.study import TwoalikeError, shortened
 
@@ -22,7 +30,7 @@ COMPRESSED = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
 """Endings of tar shards that cannot be read by number."""
 type Images = str | Path | Collection | Mapping[str, Any] | Sequence[Any] | Any
 """What :func:`as_collection` takes: a path, PIL images or files, or a dataset of them."""
-_KINDS = "a folder of images, tar shards or Parquet files"
+_KINDS = "a folder of images, tar shards or Parquet files, or one that `datasets` saved"
 _GIVEN = "`images=...`"
 
 
@@ -35,9 +43,10 @@ def open_collection(path: str | Path) -> Collection:
     folder of images, also a tree   relative paths without endings, or those of a manifest
                                     (:func:`twoalike.stimuli.find_images`)
     folder of tar shards, or one    WebDataset's keys
-    folder of Parquet, or a file    paths of the images without endings if they have some,
-                                    else a column of ids (``id``, ``image_id``, ``key``,
+    folder that Hugging Face's      paths of the images without endings if they have some,
+    ``datasets`` saved              else a column of ids (``id``, ``image_id``, ``key``,
                                     ``filename``, ``name``), else file and row
+    folder of Parquet, or a file    the same
     ==============================  =====================================================
 
     Paths and columns that name two images alike are passed over.
@@ -56,13 +65,16 @@ def _open(path: Path) -> Collection:
             return read(path, [path])
         raise TwoalikeError(where=path, expected=_KINDS, found="a file of another kind")
     if not (path / MANIFEST).is_file():
-        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+        if (path / SPLITS).is_file():
+            names = ", ".join(split_folders(path)) or "none"
             raise TwoalikeError(
                 where=path,
-                expected=_KINDS,
-                found="a dataset that `datasets` saved",
-                remedy="Write its images with to_parquet, or give the dataset itself in Python.",
+                expected="one split of a dataset",
+                found=f"the folder of all: {names}",
+                remedy="Name the folder of one of them.",
             )
+        if (path / STATE).is_file():
+            return open_arrow(path)
         for folder in (path, path / "data"):  # where the hub keeps Parquet files
             packed, pictures = _files(folder)
             if packed:

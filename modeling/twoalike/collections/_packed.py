@@ -1,12 +1,13 @@
-"""Images in files that hold many: tar shards, and Parquet.
+"""Images in files that hold many: tar shards, folders of Hugging Face's ``datasets``, Parquet.
 
 Tar shards are in WebDataset's layout: ``key.jpg`` beside ``key.cls``, ``key.json`` and the like.
 Their headers are read once, for the place of each image, so that any image can be read by number;
 WebDataset's own reader goes through a shard in order and cannot continue where it stopped.
 
 A table's column of images holds the bytes of a file, alone or beside its path (``bytes``,
-``path``), as Hugging Face's ``datasets`` and the hub's viewer have it. It is read by row groups:
-small ones (100 rows, as the hub writes images) suit a random order.
+``path``), as ``datasets`` and the hub's viewer have it. A folder that ``save_to_disk`` wrote is
+mapped into memory, so that reading an image costs its bytes. Parquet is read by row groups: small
+ones (100 rows, as the hub writes images) suit a random order.
 """
 
 import ntpath
@@ -15,7 +16,7 @@ import tarfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -28,10 +29,14 @@ from twoalike.stimuli import SUFFIXES, read_picture
 from twoalike.study import (
     DAMAGED,
     TwoalikeError,
+    parse_json_table,
     progress,
+    read_text,
     shortened,
 )
 
+STATE, SPLITS = "state.json", "dataset_dict.json"
+"""Files of a folder by ``datasets`` that name the files of its table, and its splits."""
 ID_COLUMNS = ("id", "ids", "image_id", "key", "__key__", "filename", "file_name", "name")
 GROUPS = 4
 """Row groups that a process keeps."""
@@ -173,7 +178,8 @@ class Cells(Store):
     column: str  # column of images
     # First row of each part, and after them the number of rows, shape (parts + 1,)
     starts: npt.NDArray[np.int64]
-    # File of each part, its row group, and its first row in the file, shape (parts, 3)
+    # File of each part, its row group (-1: all of a file of Arrow, which is mapped), and its
+    # first row in the file, shape (parts, 3)
     parts: npt.NDArray[np.int64]
 
     def name(self, row: int) -> str:
@@ -187,8 +193,8 @@ class Cells(Store):
         part = self._part_of(row)
         file, group, _ = self.parts[part].tolist()
         try:
-            cells = _group_cells(self.paths[file], self.column, group)
-            cell = cells[row - int(self.starts[part])]
+            read = _mapped_cells if group < 0 else _group_cells
+            cell = read(self.paths[file], self.column, group)[row - int(self.starts[part])]
         except DAMAGED as error:
             raise TwoalikeError(
                 f"cannot be read ({shortened(error)})", where=self.name(row)
@@ -206,12 +212,44 @@ class Cells(Store):
         return int(np.searchsorted(self.starts, row, side="right")) - 1
 
 
+@cache
+def _mapped_cells(path: str, column: str, _group: int) -> Any:
+    """Bytes of a column of a file of Arrow, which is mapped and takes no memory."""
+    return _bytes_of(_mapped(Path(path)).column(column))
+
+
 @lru_cache(maxsize=GROUPS)
 def _group_cells(path: str, column: str, group: int) -> Any:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         return _bytes_of(file.read_row_group(group, columns=[column]).column(0))
+
+
+def open_arrow(folder: Path) -> Collection:
+    """Images of a folder that ``datasets`` wrote with ``save_to_disk``."""
+    state = parse_json_table(read_text(folder / STATE), folder / STATE)
+    try:
+        files = [folder / str(part["filename"]) for part in state["_data_files"]]
+    except (KeyError, TypeError):
+        files = []
+    if not files:
+        raise TwoalikeError(
+            where=folder / STATE,
+            expected="_data_files, the files of a table that `datasets` saved",
+            found="none",
+            remedy="Save the dataset again; in a folder of images, remove this file.",
+        )
+    tables, column = [_mapped(path) for path in files], ""
+    for path, table in zip(files, tables, strict=True):
+        column = _image_column(table.schema, path, column)
+    starts = np.cumsum([0, *(len(table) for table in tables)])
+    sizes = np.concatenate([_sizes(_bytes_of(table.column(column))) for table in tables])
+    named = [(path.stem, table) for path, table in zip(files, tables, strict=True)]
+    ids = _ids(named, column, folder)
+    parts = np.array([(number, -1, 0) for number in range(len(files))], np.int64)
+    store = Cells(tuple(map(str, files)), column, starts, parts)
+    return Collection(folder, ids, sizes, store, np.arange(len(ids)))
 
 
 def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
@@ -248,6 +286,26 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
     return Collection(where, ids, np.array(sizes, np.int64), store, np.arange(len(ids)))
 
 
+def split_folders(folder: Path) -> list[str]:
+    """Name the splits of a dictionary of datasets."""
+    content = parse_json_table(read_text(folder / SPLITS), folder / SPLITS)
+    splits = content.get("splits")
+    return list(map(str, splits)) if isinstance(splits, list) else []
+
+
+def _mapped(path: Path) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise TwoalikeError(
+            f"cannot be read as a table of datasets ({shortened(error)})",
+            where=path,
+            remedy="Save the dataset again.",
+        ) from error
+
+
 def _image_column(schema: Any, where: Path, known: str) -> str:
     """Find the column of images: bytes, alone or with a path beside; ``known`` if that is given."""
     import pyarrow as pa
@@ -281,6 +339,13 @@ def _bytes_of(column: Any) -> Any:
 
     is_struct = pa.types.is_struct(column.type)
     return pc.struct_field(column, "bytes") if is_struct else column
+
+
+def _sizes(cells: Any) -> npt.NDArray[np.int64]:
+    import pyarrow.compute as pc
+
+    lengths: npt.NDArray[np.int64] = pc.binary_length(cells).fill_null(0).to_numpy()
+    return lengths.astype(np.int64)
 
 
 def _ids(tables: Sequence[tuple[str, Any]], column: str, where: Path) -> tuple[str, ...]:

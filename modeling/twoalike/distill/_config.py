@@ -83,6 +83,11 @@ class DistillConfig(Strict):
         default=None, ge=1, description="blocks trained with train = 'last'; none: a third of them"
     )
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
+    lora_targets: tuple[str, ...] = Field(
+        default=(),
+        description="endings of the names of layers with adapters; none: all linear layers and "
+        "ungrouped convolutions but the first",
+    )
     rate: float = Field(default=3e-4, gt=0, description="peak learning rate")
     temperature: float | None = Field(
         default=None,

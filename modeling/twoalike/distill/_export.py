@@ -69,7 +69,7 @@ _PARTS = {
     "features": "the network's own features, at a common scale",
     "human": "positions in a human space, which are fitted to people's judgments",
 }
-SCORED = {"base": "base", "start": "closed form", "student": "aligned"}
+SCORED = {"base": "base", "control": "control", "start": "closed form", "student": "aligned"}
 """Networks that are scored on held-out images: keys in config.json, and names."""
 
 

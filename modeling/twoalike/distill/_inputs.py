@@ -28,12 +28,13 @@ from twoalike.teacher import Teacher, likeness_of, load_teacher
 
 @dataclass(frozen=True)
 class Guidance:
-    """The source of labels: a teacher with features, or labelled triplets."""
+    """The source of labels (a teacher with features, or labelled triplets) and a control."""
 
     teacher: Teacher | None
     features: FeatureTable | None
     labels: Path | None
     validation: Path | None
+    control: Path | None
 
     def check(self, config: DistillConfig) -> None:
         """Check that there is exactly one source of labels, suitable for the objective."""
@@ -95,6 +96,7 @@ class Guidance:
         objects: str | Path | None,
         labels: str | Path | None,
         validation: str | Path | None,
+        control: str | Path | None,
     ) -> "Guidance":
         """Read the teacher, and features of the images by its network."""
         if isinstance(teacher, str | Path):
@@ -108,7 +110,7 @@ class Guidance:
             )
         if isinstance(features, str | Path):
             features = read_features(Path(features), None if objects is None else Path(objects))
-        folders = [None if path is None else Path(path) for path in (labels, validation)]
+        folders = [None if path is None else Path(path) for path in (labels, validation, control)]
         return cls(teacher, features, *folders)
 
 

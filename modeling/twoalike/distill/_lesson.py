@@ -5,20 +5,25 @@ never used in training. A labelled triplet with images of both parts is dropped 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from twoalike.backbones import CONFIG, load_backbone
 from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._evidence import (
     MOST_CROPPED,
     MOST_LEARNT,
     BothSides,
+    Cropped,
     best_temperature,
+    both_sides,
 )
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._sources import (
@@ -34,7 +39,8 @@ from twoalike.distill._sources import (
     Source,
 )
 from twoalike.distill._update import StudentNetwork
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.features import AlignedVector
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
 from twoalike.teacher import FEW_GROUPS, odd_logits, score_soft
 
 MOST_TRIPLETS = 20_000
@@ -127,11 +133,16 @@ class Division:
         images: Collection,
         judged: Booleans,
         classes: Integers | None,
+        *,
+        controlled: bool = False,
     ) -> "Division":
-        """Hold out whole classes, or single images where there are few or none."""
+        """Hold out whole classes, or single images where there are few or none.
+
+        With a control, whose teacher knows of no judged images, its division is taken.
+        """
         n, rows = len(images), np.flatnonzero(judged)
         # What people said of an image tests a student; what a map says of it repeats the map.
-        enough = len(rows) >= ENOUGH_JUDGED
+        enough = len(rows) >= ENOUGH_JUDGED and not controlled
         among = judged if enough else np.ones(n, bool)
         n_out = min(round(config.held_out * int(among.sum())), MOST_HELD_OUT)
         if 0 < n_out < 3:
@@ -346,3 +357,66 @@ def _check_division(
             "images, so none is left for training",
             remedy="Validate on triplets of fewer images.",
         )
+
+
+def check_control(
+    control: Path, config: DistillConfig, images: Collection, lesson: Lesson, teacher: str
+) -> None:
+    """Check, before training, that a student's folder is a control of this run.
+
+    It must not have been trained on people's judgments, nor on images that are held out here.
+    ``images`` are all of this run; ``teacher`` is the hash of its teacher.
+    """
+    other, where = read_json(control / CONFIG, "student"), f"`control={control}`"
+    if config.held_out == 0:
+        raise TwoalikeError("it is compared on held-out images, but held_out is 0", where=where)
+    method, same = other["teacher"]["method"], other["teacher"]["sha256"] == teacher
+    if same or method not in {"untransformed", "labelled triplets"}:
+        raise TwoalikeError(
+            where=where,
+            expected="a student of an untransformed teacher (made by twoalike teach with "
+            "`untransformed=True`)",
+            found=f"one of the method {method!r}{', this very teacher' if same else ''}",
+        )
+    ours = {"images": images.digest, "seed": config.seed, "held_out": config.held_out}
+    theirs = {
+        "images": other["data"]["listing_sha256"],
+        "seed": other["config"]["seed"],
+        "held_out": other["config"]["held_out"],
+    }
+    if lesson.held_out_sha256 is not None:  # other classes hold out other images
+        ours["set of held-out images"] = lesson.held_out_sha256
+        theirs["set of held-out images"] = other["data"]["held_out_sha256"]
+    for key, value in ours.items():
+        if theirs[key] != value:
+            raise TwoalikeError(
+                "it may have been trained on images that are held out here: its "
+                f"{key} is {theirs[key]!r}, here {value!r}",
+                where=where,
+                remedy="Distil both with the same value.",
+            )
+
+
+def control_scores(
+    control: Path, sides: BothSides, config: DistillConfig, device: torch.device
+) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
+    """Scores of a control on this run's held-out images: of its vector, and of all its parts."""
+    backbone = load_backbone(control)
+    student = StudentNetwork(backbone.module).to(device)
+
+    inputs = backbone.preprocessing
+
+    def prepared(images: ImageSet | None, inputs: Inputs) -> Any:
+        return images and ImageSet(images.images, inputs, seed=config.seed)
+
+    cropped = Cropped.of(inputs)
+    own = replace(
+        sides,
+        learnt=prepared(sides.learnt, inputs),
+        held_out=prepared(sides.held_out, inputs),
+        crops=sides.crops and tuple(prepared(one, cropped) for one in sides.crops),
+    )
+    found = own.features(student, config.batch)
+    p = backbone.n_features
+    vector = AlignedVector(np.eye(p, dtype=np.float32), np.zeros(p, np.float32), backbone.parts, {})
+    return found.score(vector).as_dict(), both_sides("control", found, vector)

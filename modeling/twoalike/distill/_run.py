@@ -31,6 +31,8 @@ from twoalike.distill._labels import read_labels
 from twoalike.distill._lesson import (
     Division,
     Lesson,
+    check_control,
+    control_scores,
     image_lesson,
     label_lesson,
 )
@@ -65,6 +67,7 @@ def distill(
     untrained: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
+    control: Student | str | Path | None = None,
     classes: LabelSource | None = None,
     skip_unreadable: bool = False,
     device: str = "auto",
@@ -105,6 +108,9 @@ def distill(
         Ids, or a file of ids, one per line: use only these images.
     weights, untrained, pool, block
         As in :func:`twoalike.backbones.load_backbone`.
+    control
+        A student of the same images from an untransformed teacher, or its folder. Its agreement
+        with this teacher is reported beside the student's.
     classes
         Table of the images' classes (columns id and class, the last column counts), by which it is
         judged that the student has lost no ability; None: the images' folders or, where there are
@@ -128,7 +134,8 @@ def distill(
         config = load_recipe(None, {**config.model_dump(), **settings})
     out = Path(out)
     with hold_output(out):
-        guidance = Guidance.of(teacher, features, objects, labels, validation)
+        control = control.folder if isinstance(control, Student) else control
+        guidance = Guidance.of(teacher, features, objects, labels, validation, control)
         guidance.check(config)
         if claim_folder(out, resume):
             with nothing_left(out):
@@ -150,6 +157,8 @@ def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
     with fabric.rank_zero_first():
         lesson, module = _lesson(given, trained, fabric)
         origin = given.guidance.origin
+    if (control := given.guidance.control) is not None:
+        check_control(control, config, given.images, lesson, origin["sha256"])
     network = _network(given, module, lesson, fabric.device)
     start = _find_start(config, network, lesson)
     if config.train == "probe":
@@ -226,7 +235,8 @@ def _lesson(
         place["unreadable"] = given.unreadable
         return label_lesson(config, seen, backbone.preprocessing, table, tested, **place), module
     judged = np.isin(seen.ids, teacher.known_ids)
-    division = Division.of(config, seen, judged, classes_of(seen.ids, given.classes))
+    classes, controlled = classes_of(seen.ids, given.classes), guidance.control is not None
+    division = Division.of(config, seen, judged, classes, controlled=controlled)
     beside = checkpoints_of(given.out)
     same = maps_features_of(teacher, backbone)
     divided = frozen_part(backbone, config, division.collections(seen), beside, given.device)
@@ -326,6 +336,10 @@ def _final_vector(
             if config.temperature is None:
                 student.settle(score.temperature)
             rows += both_sides("student", found, tested)
+            if (control := given.guidance.control) is not None:
+                device = student.log_temperature.device
+                held_out["control"], own = control_scores(control, sides, config, device)
+                rows += own
             held_out |= {"images": len(sides.held_out), "triplets": len(sides.triplets)}
             held_out["ceiling"] = ceiling(sides.labels)
     elif (agreement := lesson.agreement) is not None:

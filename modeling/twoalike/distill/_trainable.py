@@ -25,7 +25,7 @@ their images at every step.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -83,7 +83,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
         compute_twice(backbone.network)
     if config.train == "lora":
         size = backbone.preprocessing.size
-        return add_adapters(module, config.lora_rank, size, config.seed)
+        return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
     if config.train == "last":
         blocks = _blocks(backbone.network)
         last = config.last_blocks or -(-len(blocks) // 3)
@@ -167,24 +167,19 @@ def _listed_groups(network: nn.Module) -> list[list[str]]:
     return [before, *best, after]
 
 
-def add_adapters(module: nn.Module, rank: int, size: int, seed: int) -> nn.Module:
+def add_adapters(
+    module: nn.Module, rank: int, targets: Sequence[str], size: int, seed: int
+) -> nn.Module:
     """Add adapters of a rank, initially without effect, to a network's layers; freeze the rest.
 
-    The module, which maps images (n, 3, size, size) to features (n, p), is modified in place. All
-    linear layers and ungrouped convolutions except the first, which sees pixels, get adapters.
+    The module, which maps images (n, 3, size, size) to features (n, p), is modified in place.
+    ``targets`` are endings of layers' names; if empty, all linear layers and ungrouped convolutions
+    except the first, which sees pixels, get adapters.
     """
     import peft
 
-    names = _layers(module, size)[1:]
-    if not names:
-        raise TwoalikeError(
-            where="train = 'lora'",
-            expected="linear layers or ungrouped convolutions after the first layer",
-            found="none",
-            remedy="Use train = 'full' or 'last'.",
-        )
     # A pattern instead of a list, whose names would also match the endings of other names.
-    pattern = "|".join(map(re.escape, names))
+    pattern = "|".join(re.escape(name) for name in _adapted_layers(_layers(module, size), targets))
     settings = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=pattern)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -216,6 +211,31 @@ def _layers(module: nn.Module, size: int) -> list[str]:
     return list(called)
 
 
+def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
+    with_ending = {
+        target: [name for name in names if f".{name}".endswith(f".{target}")] for target in targets
+    }
+    for target, layers in with_ending.items():
+        if not layers:
+            known = sorted({name.rpartition(".")[2] for name in names})
+            raise TwoalikeError(
+                where="lora_targets",
+                expected="endings of layers' names",
+                found=f"{target!r}, which matches no layer",
+                remedy=f"The network has {', '.join(known) or 'none'}.",
+            )
+    asked = set().union(*with_ending.values())
+    chosen = [name for name in names if name in asked] if targets else list(names[1:])
+    if not chosen:
+        raise TwoalikeError(
+            where="train = 'lora'",
+            expected="linear layers or ungrouped convolutions after the first layer",
+            found="none",
+            remedy="Use train = 'full' or 'last'.",
+        )
+    return chosen
+
+
 def _try_merging(adapted: Any, size: int) -> None:
     """Refuse, before training, a network whose layers do more than multiply by their weights."""
     state = {name: tensor.clone() for name, tensor in adapted.state_dict().items()}
@@ -236,7 +256,7 @@ def _try_merging(adapted: Any, size: int) -> None:
             "since its layers rescale their weights",
             where="train = 'lora'",
             expected=f"{TOLERANCE:.0e} at most",
-            remedy="Use train = 'full' or 'last'.",
+            remedy="Use train = 'full' or 'last', or name other layers as lora_targets.",
         )
 
 
