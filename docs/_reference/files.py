@@ -73,7 +73,8 @@ _FILES = (
     (
         "`student/`",
         "`model.safetensors` (with the layer of the vector, or `vector.safetensors` beside it), "
-        "`config.json`, `README.md` (model card), `training.jsonl`",
+        "`classifier.safetensors` if classes were kept, `config.json`, `README.md` (model card), "
+        "`training.jsonl`",
         "`distill` → plain timm, `features`, `evaluate`",
     ),
     ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),

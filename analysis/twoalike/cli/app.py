@@ -138,6 +138,7 @@ EXTRAS = {
     "jax": "modeling",
     "lightning_fabric": "distill",
     "matplotlib": "analysis",
+    "mlflow": "tracking",
     "nutpie": "modeling",
     "onnx": "onnx",
     "onnxruntime": "onnx",
@@ -169,6 +170,7 @@ EXTRAS = {
     "torchvision": "distill",
     "transformers": "networks",
     "uvicorn": "online",
+    "wandb": "tracking",
 }
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
 

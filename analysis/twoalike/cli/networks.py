@@ -268,12 +268,13 @@ def _show_student(student: "Student") -> None:
     """Print the scores on held-out images."""
     scores, sides = student.scores, student["both_sides"]
     title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
-    columns = [name for name in ("likeness", "ability", "accuracy", "kl") if name in scores]
+    known = ("likeness", "ability", "accuracy", "kl", "same_class")
+    columns = [name for name in known if name in scores]
     rows = [
         (str(name), *("" if math.isnan(x) else f"{x:.3f}" for x in score))
         for name, score in scores[columns].iterrows()
     ]
-    show_table(title, ("", *columns), rows)
+    show_table(title, ("", *(name.replace("_", " ") for name in columns)), rows)
     if sides:
         how = "closed form" if not student["mix"] else f"step {student['selected_step']}"
         share = f", {student['mix']:.0%} of the way from the initial weights"

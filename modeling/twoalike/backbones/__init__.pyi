@@ -24,4 +24,5 @@ CONFIG: str
 WEIGHTS: str
 """Files of a student's folder, under the names that timm reads."""
 VECTOR: str
-"""The layer of the vector, where timm does not build the network."""
+CLASSIFIER: str
+"""Layers beside them: of the vector, where timm does not build the network, and of its classes."""

@@ -19,7 +19,7 @@ from torch import nn
 
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import create_network, read_weights, weights_sha256
-from twoalike.features import AlignedVector, Parts
+from twoalike.features import FEATURES, AlignedVector, Parts
 from twoalike.study import TwoalikeError
 
 Pool = Literal["mean", "first"]
@@ -102,6 +102,9 @@ class Backbone:
         network.
     judged
         Record of the judgments that a student learnt from, by way of its teacher.
+    classifier
+        Layer from what the module gives, (n, p), to class scores (n, c): the network's own, where
+        it was asked for or kept.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Backbone:
     similarity: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     judged: str | None = None
+    classifier: nn.Linear | None = None
 
     @classmethod
     def of(
@@ -252,7 +256,8 @@ def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None)
         return backbone
     network: Any = backbone.network
     n = _n_blocks(backbone)
-    if backbone.parts or isinstance(network.get_classifier(), nn.Linear):
+    layers = (backbone.classifier, network.get_classifier())
+    if backbone.parts or any(isinstance(layer, nn.Linear) for layer in layers):
         raise TwoalikeError(
             "the layer of its vector, or its classifier, takes the features that it has",
             where=backbone.name,
@@ -355,24 +360,50 @@ def with_vector(backbone: Backbone, vector: AlignedVector) -> Backbone:
     """Put the layer of a vector on a network, which then gives the vector of q numbers.
 
     timm's own classifier is that layer where timm has one linear layer there, so that plain timm
-    gives the vector. Of any other network the layer is in a file of its own.
+    gives the vector. Of any other network the layer is in a file of its own. A classifier of the
+    network's features becomes one of the vector.
     """
     tensors = {"weight": vector.weight, "bias": vector.bias}
-    layer = _linear({name: torch.from_numpy(values) for name, values in tensors.items()})
+    layer = linear_layer({name: torch.from_numpy(values) for name, values in tensors.items()})
     module = _as_classifier(backbone, layer) or Layered(backbone.module, layer)
-    return replace(backbone, module=module.eval(), parts=vector.parts, similarity="raw-cosine")
+    classes = backbone.classifier
+    if classes is not None:
+        # The features are the vector's first part, by an affine map that has an inverse.
+        part = slice(*vector.parts[FEATURES])
+        back = torch.zeros(classes.in_features, layer.out_features, dtype=torch.float64)
+        back[:, part] = torch.linalg.inv(layer.weight[part].double())
+        classes = _moved(classes, back, -back @ layer.bias.double())
+    return replace(
+        backbone,
+        module=module.eval(),
+        parts=vector.parts,
+        similarity="raw-cosine",
+        classifier=classes,
+    )
 
 
 def without_vector(backbone: Backbone) -> Backbone:
-    """Take the layer of the vector off a student: the network alone."""
+    """Take the layer of the vector off a student: the network alone, and its classifier."""
     if not backbone.parts:
         return backbone
     if isinstance(backbone.module, Layered):
-        module = backbone.module.module
+        module, layer = backbone.module.module, backbone.module.layer
     else:
         module = copy.deepcopy(backbone.module)
+        layer = module.get_classifier()  # type: ignore[operator]
         module.reset_classifier(0)  # type: ignore[operator]
-    return replace(backbone, module=module, parts={}, similarity=None)
+    classes = backbone.classifier
+    if classes is not None:
+        classes = _moved(classes, layer.weight.double(), layer.bias.double())
+    return replace(backbone, module=module, parts={}, similarity=None, classifier=classes)
+
+
+def _moved(classes: nn.Linear, weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
+    """Turn a classifier of x into one of z, where x = z @ weight.T + bias."""
+    own = classes.weight.double()
+    first = 0 if classes.bias is None else classes.bias.double()
+    state = {"weight": own @ weight, "bias": first + own @ bias}
+    return linear_layer({name: values.float() for name, values in state.items()})
 
 
 def _as_classifier(backbone: Backbone, layer: nn.Linear) -> nn.Module | None:
@@ -389,12 +420,18 @@ def _as_classifier(backbone: Backbone, layer: nn.Linear) -> nn.Module | None:
     if wanted != {name: tensor.shape for name, tensor in state.items()}:
         return None
     whole.load_state_dict(state)
+    return whole if gives_layer(whole, layer, backbone) else None
+
+
+def gives_layer(whole: nn.Module, layer: nn.Linear, backbone: Backbone) -> bool:
+    """Whether a network gives a linear layer of a backbone's features."""
     images = torch.randn(
         2, *backbone.preprocessing.shape, generator=torch.Generator().manual_seed(0)
     )
     with torch.no_grad():
-        expected, found = layer(backbone.module.eval()(images)), whole.eval()(images)
-    return whole if _are_same(found, expected) else None
+        features, found = backbone.module.eval()(images), whole.eval()(images)
+        fits = features.shape[1:] == (layer.in_features,)
+        return fits and _are_same(found, layer(features))
 
 
 def _are_same(found: torch.Tensor, expected: torch.Tensor) -> bool:
@@ -419,10 +456,10 @@ def read_layer(path: Path, outputs: Any, inputs: Any) -> nn.Linear:
             found=shapes,
             remedy="Copy the whole folder again, or distil anew.",
         )
-    return _linear(state)
+    return linear_layer(state)
 
 
-def _linear(state: Mapping[str, torch.Tensor]) -> nn.Linear:
+def linear_layer(state: Mapping[str, torch.Tensor]) -> nn.Linear:
     """Build a frozen linear layer of these weights, of its own memory."""
     classes, features = state["weight"].shape
     # Without memory at first: drawing weights would use up random numbers of others.

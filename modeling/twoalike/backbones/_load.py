@@ -1,23 +1,28 @@
 """Networks by name, and students by folder.
 
-Networks are loaded without their own classifier, the layer that turns features into classes.
+Networks are loaded without their own classifier, the layer that turns features into classes,
+unless it is asked for.
 """
 
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from twoalike.backbones import CONFIG, VECTOR, WEIGHTS
+from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
 from twoalike.backbones._backbone import (
     Backbone,
     Layered,
     TokenPool,
     choose_tokens,
+    classifier_name,
+    gives_layer,
+    linear_layer,
     read_layer,
 )
 from twoalike.backbones._preprocessing import Preprocessing
@@ -32,6 +37,7 @@ from twoalike.backbones._weights import (
     lite0_weights,
     options_of,
     read_weights,
+    weights_sha256,
 )
 from twoalike.features import read_parts
 from twoalike.study import TwoalikeError, read_json, shortened
@@ -50,6 +56,7 @@ def load_backbone(
     untrained: bool = False,
     size: int | None = None,
     seed: int = 0,
+    classifier: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
 ) -> Backbone:
@@ -70,6 +77,9 @@ def load_backbone(
         Width and height of the input in pixels, if not the network's own.
     seed
         Seed of random weights.
+    classifier
+        Bring timm's own classifier along, where its weights have one that is one linear layer on
+        the features. A student that kept it always does.
     pool
         Of one of timm's vision transformers: features are the class token (``cls``) or the mean of
         the patch tokens (``mean``). None: as timm pools.
@@ -102,19 +112,25 @@ def load_backbone(
 
         backbone = load_by_library(text, weights, untrained, size, seed)
     elif text == LITE0 and weights is None and not untrained:
-        backbone = _load_lite0()
+        backbone = _load_lite0(classifier)
     else:
         backbone = _load_timm(text, weights, untrained, seed)
+        # Random weights have no classes that anybody would miss.
+        if classifier and not untrained:
+            backbone = replace(backbone, classifier=_own_classifier(backbone, weights))
     backbone.module.eval()
     return choose_tokens(backbone.resized(size), pool, block)
 
 
-def _load_lite0() -> Backbone:
+def _load_lite0(classifier: bool) -> Backbone:
     module = create_network(LITE0_ARCHITECTURE, num_classes=1000)
     module.load_state_dict(lite0_weights(module.state_dict()))
+    layer = linear_layer(module.get_classifier().state_dict()) if classifier else None
     module.reset_classifier(0)
     # Trained with ImageNet's mean and deviation, unlike timm's own weights for the architecture.
-    return Backbone(LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0")
+    return Backbone(
+        LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0", classifier=layer
+    )
 
 
 def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> Backbone:
@@ -139,6 +155,25 @@ def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> B
         None if untrained else config.get("license"),
         None if untrained or weights is not None else config.get("hf_hub_id"),
     )
+
+
+def _own_classifier(backbone: Backbone, weights: Path | None) -> nn.Linear | None:
+    """Layer from features to classes in the same weights; None if it is not one linear layer."""
+    name = LITE0_ARCHITECTURE if backbone.name == LITE0 else backbone.name
+    with torch.random.fork_rng(devices=[]):
+        if weights is None:
+            whole: Any = _create_pretrained(backbone.name, name, num_classes=None)
+        else:
+            state = read_weights(weights)
+            last = state.get(f"{classifier_name(backbone.module)}.weight")
+            if last is None:
+                return None
+            whole = create_network(name, num_classes=len(last))
+            fill(whole, state, str(weights), name)
+    layer = whole.get_classifier()
+    if not isinstance(layer, nn.Linear) or not gives_layer(whole, layer, backbone):
+        return None
+    return linear_layer(layer.state_dict())
 
 
 def _hub_settings(weights: Path) -> dict[str, Any]:
@@ -205,6 +240,13 @@ def _load_student(folder: Path) -> Backbone:
             where=folder / CONFIG,
             remedy=_COPY_AGAIN,
         ) from error
+    kept, classifier = config.get("classifier"), None
+    if kept is not None:
+        described = kept if isinstance(kept, dict) else {}
+        path = folder / CLASSIFIER
+        classifier = read_layer(path, described.get("classes"), config["num_classes"])
+        if weights_sha256(classifier) != described.get("sha256"):
+            raise _other_weights(folder, CLASSIFIER)
     backbone = Backbone(
         folder.name,
         module,
@@ -216,15 +258,20 @@ def _load_student(folder: Path) -> Backbone:
         config.get("similarity"),
         config.get("model_args", {}),
         (config.get("teacher") or {}).get("judged"),
+        classifier,
     )
     if backbone.weights_sha256 != config.get("weights_sha256"):
-        files = f"{WEIGHTS} or {VECTOR}" if isinstance(module, Layered) else WEIGHTS
-        raise TwoalikeError(
-            f"{files} holds other weights than those that {CONFIG} describes",
-            where=folder,
-            remedy=_COPY_AGAIN,
-        )
+        within = not isinstance(module, Layered)
+        raise _other_weights(folder, WEIGHTS if within else f"{WEIGHTS} or {VECTOR}")
     return backbone
+
+
+def _other_weights(folder: Path, files: str) -> TwoalikeError:
+    return TwoalikeError(
+        f"{files} holds other weights than those that {CONFIG} describes",
+        where=folder,
+        remedy=_COPY_AGAIN,
+    )
 
 
 def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module:

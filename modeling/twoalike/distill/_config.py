@@ -126,6 +126,12 @@ class DistillConfig(Strict):
         description="weight of the KL divergence of each image's neighbours, by the features, from "
         "the initial ones",
     )
+    keep_classifier: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the KL divergence of class probabilities, by the network's own "
+        "classifier, from the initial ones; if above 0, the student keeps the classifier",
+    )
     clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: no limit")
     precision: Literal["32", "bf16"] = Field(
         default="32", description="of the network; similarities and loss are always float32"
@@ -144,6 +150,10 @@ class DistillConfig(Strict):
     tensorboard: bool = Field(
         default=False,
         description="write the numbers of training.jsonl also as event files, in tensorboard/",
+    )
+    logger: Literal["wandb", "mlflow"] | None = Field(
+        default=None,
+        description="where the numbers of training.jsonl also go: Weights & Biases or MLflow",
     )
     flip: bool = Field(
         default=False, description="mirror images at random, if left and right do not matter"
@@ -173,9 +183,10 @@ class DistillConfig(Strict):
             raise ValueError(
                 f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"
             )
-        if self.train == "probe" and self.head != "none":
+        if self.train == "probe" and (self.head != "none" or self.keep_classifier):
             raise ValueError(
-                "train = 'probe' is the closed form, which trains nothing: leave head out"
+                "train = 'probe' is the closed form, which trains nothing: leave head and "
+                "keep_classifier out"
             )
         return self
 

@@ -78,11 +78,12 @@ class BothSides:
         """Features of all images by a student's present weights."""
         sets = (self.learnt, self.held_out, *(self.crops or (None, None)))
         return Found(
-            self, *(None if one is None else _features(student, one, batch) for one in sets)
+            self, *(None if one is None else features_of(student, one, batch) for one in sets)
         )
 
 
-def _features(student: StudentNetwork, images: ImageSet, batch: int) -> npt.NDArray[np.float32]:
+def features_of(student: StudentNetwork, images: ImageSet, batch: int) -> npt.NDArray[np.float32]:
+    """Features of images before any head, shape (n, p); FloatingPointError if not finite."""
     parts = torch.split(torch.arange(len(images)), batch)
     made = [student.output_of(images.stacked(rows.tolist())).unmapped for rows in parts]
     values: npt.NDArray[np.float32] = torch.cat(made).numpy()

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from twoalike.backbones import (
+    CLASSIFIER,
     CONFIG,
     VECTOR,
     WEIGHTS,
@@ -30,6 +31,7 @@ from twoalike.backbones import (
     load_backbone,
     read_weights,
     rebuild,
+    weights_sha256,
     with_vector,
 )
 from twoalike.collections import Collection, as_collection
@@ -162,6 +164,9 @@ def write_student(
         with torch.no_grad():
             again = _read_back(config, exported, paths)(inputs)
             found = difference(again.numpy(), student.vector(features.numpy()))
+            if exported.classifier is not None and backbone.classifier is not None:
+                scores, expected = exported.classifier(again), backbone.classifier(features)
+                found = max(found, difference(scores.numpy(), expected.numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
                 f"read back, the output differs from the trained network's by {found:.1g}",
@@ -177,6 +182,8 @@ def _states(exported: Backbone) -> dict[str, dict[str, torch.Tensor]]:
     modules = {WEIGHTS: exported.network}
     if isinstance(exported.module, Layered):
         modules[VECTOR] = exported.module.layer
+    if exported.classifier is not None:
+        modules[CLASSIFIER] = exported.classifier
     return {name: plain_state(module) for name, module in modules.items()}
 
 
@@ -211,7 +218,10 @@ def _config(
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
     antialias = settings.pop("antialias", True)  # timm refuses settings that it does not know
-    within = not isinstance(exported.module, Layered)
+    within, kept = not isinstance(exported.module, Layered), {}
+    if (classes := exported.classifier) is not None:
+        described = {"classes": classes.out_features, "sha256": weights_sha256(classes)}
+        kept["classifier"] = described
     if within:
         # timm omits the layer of that name if another number of outputs is asked for.
         settings |= {"num_classes": width, "classifier": classifier_name(exported.network)}
@@ -238,6 +248,7 @@ def _config(
         "similarity": exported.similarity,
         "temperature": student.temperature,
         "vector": {"file": None if within else VECTOR, **student.vector.description},
+        **kept,
         **summary,
     }
 

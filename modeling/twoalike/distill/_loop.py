@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ from twoalike.distill._checkpoint import (
     save_checkpoint,
 )
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._evidence import BothSides, Score
+from twoalike.distill._evidence import BothSides, Score, features_of
 from twoalike.distill._lesson import Lesson
 from twoalike.distill._losses import UNCALIBRATED
+from twoalike.distill._tracking import Tracker
 from twoalike.distill._update import Record, StudentNetwork, Taken, Update, mixed
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt, writing
 from twoalike.study import progress as progress_bar
@@ -136,8 +138,8 @@ class Trainer:
 
     @contextmanager
     def _written(self) -> Iterator[None]:
-        """Write each record to training.jsonl, and to event files if asked for."""
-        path, events = self.folder / LOG, None
+        """Write each record to training.jsonl, and to what else is asked for."""
+        path, loggers = self.folder / LOG, list[Any]()
         with writing(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             path.write_text(as_lines(self.log), encoding="utf-8")
@@ -145,25 +147,30 @@ class Trainer:
             from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
             after = self.log[-1]["step"] + 1 if self.log else None
-            events = TensorBoardLogger(
-                self.folder, name="tensorboard", version="", purge_step=after
+            loggers.append(
+                TensorBoardLogger(self.folder, name="tensorboard", version="", purge_step=after)
             )
+        if self.config.logger:
+            known = {**self.fingerprint, **self.fingerprint["config"]}
+            del known["config"]
+            loggers.append(Tracker(self.config.logger, self.folder, self.checkpoints, known))
 
         def note(record: Record) -> None:
             self.log.append(record)
             with writing(path), path.open("a", encoding="utf-8") as lines:
                 lines.write(as_lines([record]))
-            if events is not None:
-                numbers = dict(_flat(record))
-                events.log_metrics(numbers, int(numbers.pop("step")))
+            numbers = dict(_flat(record))
+            step = int(numbers.pop("step"))
+            for logger in loggers:
+                logger.log_metrics(numbers, step)
 
         self._note, status = note, "failed"
         try:
             yield
             status = "success"
         finally:
-            if events is not None:
-                events.finalize(status)
+            for logger in loggers:
+                logger.finalize(status)
 
     def _advance(self, step: int, data: Any) -> None:
         before, self.taken = self.taken, self.update.take(step, data)
@@ -220,6 +227,9 @@ class Trainer:
         if held_out is None:
             self.progress = Progress(step, step, None)
             return
+        if self.config.keep_classifier:
+            same = self._likeliest(held_out["mix"]) == self._likeliest_at_first
+            held_out["same_class"] = float(same.float().mean())
         self._note({"step": step, "held_out": held_out})
         self._said["held out"] = f"held out {held_out['accuracy']:.3f}"
         merit = _merit(held_out)
@@ -241,6 +251,22 @@ class Trainer:
             return {**found, "mix": mix}
         except FloatingPointError as error:
             raise self._diverged(step, str(error)) from error
+
+    def _likeliest(self, mix: float) -> torch.Tensor:
+        """Likeliest class of each held-out image, that share of the way to these weights."""
+        agreement, sides = self.lesson.agreement, self.lesson.sides
+        images = None if sides is None else sides.held_out
+        if agreement is not None:
+            images = agreement.images
+        assert images is not None
+        with self._mixed(mix), torch.no_grad():
+            features = features_of(self.student, images, self.config.batch)
+            scores = self.student.class_scores(torch.from_numpy(features).to(self.fabric.device))
+        return scores.argmax(dim=1)
+
+    @cached_property
+    def _likeliest_at_first(self) -> torch.Tensor:
+        return self._likeliest(0.0)
 
     def _mixed(self, mix: float) -> Any:
         return mixed(self.update.optimizer, mix) if mix < 1 else nullcontext()

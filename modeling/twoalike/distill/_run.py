@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
-from twoalike.backbones import Backbone, TokenPool, without_unreadable
+from twoalike.backbones import Backbone, TokenPool, weights_sha256, without_unreadable
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._checkpoint import checkpoints_of, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
@@ -173,6 +173,8 @@ def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
             "processes": fabric.world_size,
             **backbone.tokens,
         }
+        if backbone.classifier is not None:
+            fingerprint["classifier"] = weights_sha256(backbone.classifier)
         trainer = Trainer(fabric, network, lesson, config, given.out, fingerprint, start.closed)
         if resume:
             trainer.resume()
@@ -263,7 +265,11 @@ def _network(
     elif config.head == "dense":
         head = dense_head(p, config.head_width, seed)
     network = StudentNetwork(
-        module, head, similarity=config.similarity, temperature=config.temperature or 1.0
+        module,
+        head,
+        similarity=config.similarity,
+        temperature=config.temperature or 1.0,
+        classifier=given.backbone.classifier,
     ).to(device)
     # Before anything is computed: another memory layout changes the last bits.
     if config.channels_last:
@@ -333,6 +339,9 @@ def _final_vector(
             tested = settings.fit(found.evidence())
             score = found.score(tested)
             held_out["student"] = score.as_dict()
+            for name, step in (("start", 0), ("student", made.step)):
+                if "same_class" in by_step.get(step, {}):
+                    held_out[name] |= {"same_class": by_step[step]["same_class"]}
             if config.temperature is None:
                 student.settle(score.temperature)
             rows += both_sides("student", found, tested)
