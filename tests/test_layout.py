@@ -162,9 +162,7 @@ def importers() -> dict[str, set[str]]:
     return {name: found & names.keys() for name, found in imported.items()}
 
 
-WITH_CIRCLES = {
-    *("embedding", "jobs", "online", "report", "results", "tasks"),
-}
+WITH_CIRCLES: set[str] = set()
 """Packages some of whose modules still import one another in a circle; they may only get fewer."""
 
 
@@ -223,9 +221,9 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 WITH_OPTIONS = {
     "cli": "parses them",
     "demo": "runs the commands themselves",
-    "distill/_fabric.py": "options of another program",
+    "distill/_run.py": "options of another program",
     "report": "shows the commands that make what a study still lacks",
-    "jobs/_slurm.py": "options of other programs",
+    "jobs/_tasks.py": "options of other programs",
     "record/_check.py": "options of another program",
     "study/_errors.py": "says how the command line shows parameters",
     "study/_words.py": "options of another program",

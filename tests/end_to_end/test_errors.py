@@ -56,10 +56,10 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 CASES = [
-    "import triplets triplets.txt --objects missing.txt --out OUT.parquet",
-    "import triplets empty.txt --objects ids.txt --out OUT.parquet",
-    "import triplets narrow.txt --objects ids.txt --out OUT.parquet",
-    "import triplets triplets.txt --objects ids.txt --participant-column 9 --out OUT.parquet",
+    "import choices triplets.txt --objects missing.txt --out OUT.parquet",
+    "import choices empty.txt --objects ids.txt --out OUT.parquet",
+    "import choices narrow.txt --objects ids.txt --out OUT.parquet",
+    "import choices triplets.txt --objects ids.txt --participant-column 9 --out OUT.parquet",
     "fit --choices damaged.parquet --out OUT.nc",
     "fit --choices wrong.parquet --out OUT.nc",
     "fit --choices none.parquet --out OUT.nc",
