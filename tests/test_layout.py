@@ -180,7 +180,7 @@ def packages_with_circles() -> set[str]:
             return found
 
 
-MOST_WITH_ONE_VISITOR = 34
+MOST_WITH_ONE_VISITOR = 21
 
 
 def with_one_visitor() -> list[str]:
