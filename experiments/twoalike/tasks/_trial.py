@@ -98,9 +98,12 @@ class TrialActivity(ABC):
         """What has to be on the screen now."""
         if self.phase is Phase.FIXATION:
             return Fixation()
-        if self.phase is Phase.MESSAGE:
-            return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
-        return self._trial_scene
+        return self._message if self.phase is Phase.MESSAGE else self._trial_scene
+
+    @property
+    def _message(self) -> Page:
+        """Page after the time limit."""
+        return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
 
     @property
     @abstractmethod

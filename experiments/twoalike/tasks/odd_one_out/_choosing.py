@@ -203,7 +203,7 @@ class TripletActivity(TrialActivity):
             return ImageRow(trial.row, texts.prompt, self._labels, self._timer, marked=self.picked)
         if self.phase is Phase.ANSWER and self.answer is None:
             return self._prompt_alone
-        return self._scene_after
+        return self._message if self.answer is None else self._scene_after
 
     @property
     def _labels(self) -> tuple[str, ...]:
