@@ -359,7 +359,28 @@ def _trial(row: Mapping[str, Any]) -> Trial:
     )
 
 
-class ListedResult:
+class OfTrial:
+    """A result's number and type, which are those of its trial."""
+
+    trial: Any
+
+    @property
+    def trial_index(self) -> int:
+        """Number of the trial in the run, from 1."""
+        return int(self.trial.trial_index)
+
+    @property
+    def trial_type(self) -> str:
+        """Why it was shown."""
+        return str(self.trial.trial_type)
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer was right; None where there is no right answer, or no answer."""
+        return None
+
+
+class ListedResult(OfTrial):
     """A listed trial that was shown to its end; a dataclass of each step adds what was answered."""
 
     trial: Trial
@@ -371,21 +392,6 @@ class ListedResult:
     """Late frames while the images were shown; None if not known."""
     flag: str | None
     """``fast``, ``slow``, ``interrupted`` or None."""
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-        return self.trial.trial_index
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown."""
-        return self.trial.trial_type
-
-    @property
-    def correct(self) -> bool | None:
-        """Whether the answer was right; None where there is no right answer, or no answer."""
-        raise NotImplementedError
 
     @property
     def timed_out(self) -> bool:

@@ -22,7 +22,7 @@ from twoalike.tasks._activity import (
     Result,
     Shown,
 )
-from twoalike.tasks._trial import Asked, Phase, TrialActivity
+from twoalike.tasks._trial import Asked, OfTrial, Phase, TrialActivity
 from twoalike.tasks.screens import Box
 
 type Point = tuple[float, float]
@@ -68,7 +68,7 @@ class Ending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlacedResult:
+class PlacedResult(OfTrial):
     """Images placed in a trial that was shown to its end."""
 
     trial: Any
@@ -79,18 +79,6 @@ class PlacedResult:
     ending: Ending
     item_px: float
     """Largest side of an image's square."""
-
-    @property
-    def trial_index(self) -> int:
-        return int(self.trial.trial_index)
-
-    @property
-    def trial_type(self) -> str:
-        return str(self.trial.trial_type)
-
-    @property
-    def correct(self) -> bool | None:
-        return None
 
     @property
     def timed_out(self) -> bool:
