@@ -15,7 +15,7 @@ from tests.stimuli.odd_images import SIZE, write_odd_images
 
 from twoalike.display import WindowScreen, open_window
 from twoalike.record import Progress, RunPlan
-from twoalike.report._thumbnails import thumbnail
+from twoalike.report._blocks import thumbnail
 from twoalike.stimuli import StimulusSet, read_picture
 from twoalike.study import ScreenProfile
 from twoalike.tasks import (

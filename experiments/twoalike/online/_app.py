@@ -61,7 +61,7 @@ from twoalike.online._records import (
     Withdrawal,
 )
 from twoalike.online._session_blocks import SessionBlocks
-from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
+from twoalike.online._store import Job, Store, append, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
 _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
@@ -222,7 +222,7 @@ class _Server:
         self._files = {name for name in names if not name.startswith(("people/", "."))}
         self._static = StaticFiles(directory=built.site)
 
-    async def _written(self, task: Append | Job) -> Any:
+    async def _written(self, task: Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
 
     async def _read[T](self, read: Callable[[Connection], T]) -> T:
@@ -351,7 +351,7 @@ class _Server:
         known = [is_known(record, parts) for record in records]
         if all(known) or not self.built.chooses:
             checked = tuple(check_record(record, parts) for record in records)
-            return int(await self._written(Append(session, checked)))
+            return int(await self._written(lambda one: append(one, session, checked)))
         n = known.index(False)
         if n:
             await self._append(session, records[:n])

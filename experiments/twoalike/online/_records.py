@@ -288,7 +288,7 @@ class TrialStep(Sent):
 
 
 class Arrangement(Sent):
-    """An arrangement; of :class:`twoalike.tasks.ArrangementTrial` what the page needs."""
+    """What the page needs of an arrangement to show."""
 
     trial_index: int
     items: tuple[ObjectId, ...]

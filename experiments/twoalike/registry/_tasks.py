@@ -67,9 +67,6 @@ class Task:
     """Raw table of what happens within trials, with ``onset`` and ``duration``."""
     trial_list: Part[Any] = Part(required=False)
     """Table of its trial lists, where one is kept with each session."""
-    check_rows: Part[Callable[..., Any] | None] = Part(required=False)
-    """``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
-    rows, as :func:`twoalike.record.check_listed_rows` does."""
     protocol: Part[type[Any]] = Part()
     """Model of its protocol, a :class:`twoalike.tasks.Protocol`."""
     prepare: Part[Callable[[Any], Any]] = Part()
@@ -123,7 +120,6 @@ BUILT_IN = (
         protocol_key="protocol",
         trials="twoalike.record:TRIPLETS",
         trial_list="twoalike.design:TRIAL_LIST",
-        check_rows="twoalike.record:check_triplet_rows",
         protocol="twoalike.tasks:OddOneOut",
         prepare="twoalike.planning:prepare_triplets",
         lists="twoalike.design:TRIPLET_LISTS",
@@ -140,7 +136,6 @@ BUILT_IN = (
         judgments="choices",
         trials="twoalike.record:ANCHORED",
         trial_list="twoalike.design:ANCHORED_LIST",
-        check_rows="twoalike.record:check_triplet_rows",
         protocol="twoalike.tasks:AnchoredChoice",
         prepare="twoalike.planning:prepare_anchored",
         lists="twoalike.design:ANCHORED_LISTS",
@@ -157,7 +152,6 @@ BUILT_IN = (
         judgments="choices",
         trials="twoalike.record:ODD_OF_MANY",
         trial_list="twoalike.design:ODD_OF_MANY_LIST",
-        check_rows="twoalike.record:check_many_rows",
         protocol="twoalike.tasks:OddOneOfMany",
         prepare="twoalike.planning:prepare_odd_of_many",
         lists="twoalike.design:ODD_OF_MANY_LISTS",
@@ -172,13 +166,12 @@ BUILT_IN = (
         judgments="choices",
         trials="twoalike.record:ALIKE_PAIRS",
         trial_list="twoalike.design:ALIKE_PAIR_LIST",
-        check_rows="twoalike.record:check_many_rows",
         protocol="twoalike.tasks:MostAlikePair",
         prepare="twoalike.planning:prepare_alike_pairs",
         lists="twoalike.design:ALIKE_PAIR_LISTS",
         session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_alike_pairs",
-        unusable="twoalike.design:excluded_pairs",
+        unusable="twoalike.design:excluded",
         section="twoalike.report:alike_pair_section",
     ),
     Task(
@@ -189,7 +182,6 @@ BUILT_IN = (
         protocol_key="arrangement_protocol",
         trials="twoalike.record:ARRANGEMENTS",
         events="twoalike.record:ARRANGEMENT_EVENTS",
-        check_rows="twoalike.record:check_arrangement_rows",
         protocol="twoalike.tasks:MultiArrangement",
         prepare="twoalike.tasks:prepare_arrangements",
         lists="twoalike.design:ARRANGEMENT_LISTS",
@@ -204,7 +196,6 @@ BUILT_IN = (
         judgments="ratings",
         trials="twoalike.record:RATINGS",
         trial_list="twoalike.design:PAIR_LIST",
-        check_rows="twoalike.record:check_rating_rows",
         protocol="twoalike.tasks:PairRating",
         prepare="twoalike.planning:prepare_ratings",
         lists="twoalike.design:PAIR_LISTS",
@@ -220,7 +211,6 @@ BUILT_IN = (
         trials="twoalike.record:SORTINGS",
         events="twoalike.record:SORTING_EVENTS",
         trial_list="twoalike.design:SORTING_LIST",
-        check_rows="twoalike.record:check_sorting_rows",
         protocol="twoalike.tasks:FreeSorting",
         prepare="twoalike.tasks:prepare_sortings",
         lists="twoalike.design:SORTING_LISTS",
