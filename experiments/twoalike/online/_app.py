@@ -28,7 +28,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record, is_known
+from twoalike.online._built import BuiltStudy, PartShape, Refusal, is_known
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits, without_refused_connections
 from twoalike.online._places import (
@@ -350,8 +350,7 @@ class _Server:
         parts = await self._parts(session)
         known = [is_known(record, parts) for record in records]
         if all(known) or not self.built.chooses:
-            checked = tuple(check_record(record, parts) for record in records)
-            return int(await self._written(lambda one: append(one, session, checked)))
+            return int(await self._written(lambda one: append(one, session, records, parts)))
         n = known.index(False)
         if n:
             await self._append(session, records[:n])

@@ -1,21 +1,20 @@
-"""Checks of single records against the participant's steps, and the built study that has them.
+"""The built study, and checks of records against what its participants are given.
 
-A record can be wrong in two ways. It may contradict the participant's file: a step that does not
-exist, a place that was not shown, a list of the wrong length. This is checked here, before the
-store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
+A record can be wrong in two ways. It may contradict the participant's steps: a step that does not
+exist, a place that was not shown, a list of the wrong length. Or it may not follow from the records
+before it. Neither is stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twoalike.online._blocks import Block, spliced
 from twoalike.online._compile import is_adaptive
 from twoalike.online._records import (
-    MOST_BYTES,
     Answers,
     ArrangementResult,
     ArrangementStep,
@@ -67,35 +66,6 @@ class PartShape(NamedTuple):
     steps: tuple[StepShape, ...]
     n_trials: int | None
     """None while trials are to be chosen."""
-
-
-class Checked(NamedTuple):
-    """A record that fits its step, with the values that the store needs."""
-
-    n: int
-    part: int
-    step: int
-    body: str
-    """Canonical JSON: what is stored, and compared if it comes again."""
-    time: float
-    """Last time in it, s of the part's clock."""
-    before: int
-    """Trials in the part before its step."""
-    trials: int
-    """Trials in it, 0 or 1."""
-    answers: bool
-    """Whether it contains the answer to a trial or a question, which a step has once."""
-    fast: bool
-    checks: int
-    """Attention checks among the choices in it, 0 or 1."""
-    right: int
-    """Those with the right answer."""
-    end: str | None
-    """How the part ended, in its last record."""
-    last: bool
-    """Whether the part is the last one."""
-    n_trials: int | None
-    """Trials in the whole part; None while some are to be chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,58 +191,72 @@ def is_known(record: Record, parts: tuple[PartShape, ...]) -> bool:
     return record.part < len(parts) and record.step < len(parts[record.part].steps)
 
 
-def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
-    """Check a record against what the participant was given."""
+def following(
+    state: Mapping[str, Any], record: Record, parts: tuple[PartShape, ...]
+) -> dict[str, Any]:
+    """State of a session after a record, which must fit its step and follow from the state before.
+
+    ``parts`` are what the participant was given; the state has the columns of the store's table.
+    """
     if not is_known(record, parts):
         raise Refusal("malformed", "no such step")
-    part = parts[record.part]
+    part, same = parts[record.part], record.part == state["part"]
     step = part.steps[record.step]
-    results = [item for item in record.items if isinstance(item, ChoiceResult | ArrangementResult)]
-    endings = [item for item in record.items if isinstance(item, Ending)]
-    _check_order(record.items)
-    _check_results(results, step)
-    for item in record.items:
-        if isinstance(item, Answers) and (step.kind, step.measure) != ("question", item.measure):
-            raise Refusal("malformed", "answers to other questions")
-    body = record.model_dump_json()
-    if len(body) > MOST_BYTES:
-        raise Refusal("too_large", "record")
-    choice = next((one for one in results if isinstance(one, ChoiceResult)), None)
-    answer = None if choice is None else choice.answer
-    return Checked(
-        n=record.n,
-        part=record.part,
-        step=record.step,
-        body=body,
-        time=max(map(end_of, record.items), default=0.0),
-        before=step.before,
-        trials=len(results),
-        answers=bool(results) or any(isinstance(item, Answers) for item in record.items),
-        fast=choice is not None and choice.flag == "fast",
-        checks=int(choice is not None and bool(step.right)),
-        right=int(answer is not None and answer.position == step.right),
-        end=endings[0].reason if endings else None,
-        last=record.part == len(parts) - 1,
-        n_trials=part.n_trials,
-    )
+    again = same and record.step == state["step"]  # what a step gave may take several records
+    result, end = _checked_items(record.items, step)
+    answers = result is not None or any(isinstance(item, Answers) for item in record.items)
+    over = state["over"] if same else 0
+    n_trials = int(result is not None)
+    if same and state["part_end"] is not None:
+        raise Refusal("malformed", "a record after the end of its part")
+    if (same and record.step < state["step"]) or (again and state["answered"] and answers):
+        raise Refusal("malformed", "a step that was answered before")
+    if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
+        raise Refusal("malformed", "a part before its turn")
+    if not again and over != step.before:
+        raise Refusal("malformed", "trials were left out")
+    if end == "completed" and over + n_trials != part.n_trials:
+        raise Refusal("malformed", "an end before the last trial")
+    choice = result if isinstance(result, ChoiceResult) else None
+    place = choice.answer.position if choice is not None and choice.answer is not None else None
+    time = max(map(end_of, record.items), default=0.0)
+    return {
+        "n": record.n,
+        "part": record.part,
+        "step": record.step,
+        "clock": max(time, state["clock"] if same else 0.0),
+        "over": over + n_trials,
+        "answered": int(answers or (again and bool(state["answered"]))),
+        "part_end": end,
+        "done": int(record.part == len(parts) - 1 and end == "completed"),
+        "trials": state["trials"] + n_trials,
+        "fast": state["fast"] + (choice is not None and choice.flag == "fast"),
+        "checks": state["checks"] + (choice is not None and bool(step.right)),
+        "right": state["right"] + (bool(step.right) and place == step.right),
+    }
 
 
-def _check_order(items: tuple[Item, ...]) -> None:
+def _checked_items(
+    items: tuple[Item, ...], step: StepShape
+) -> tuple[ChoiceResult | ArrangementResult | None, str | None]:
+    """Check items against their step; return the result among them and how the part ended."""
+    results = [item for item in items if isinstance(item, ChoiceResult | ArrangementResult)]
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
-
-
-def _check_results(results: list[ChoiceResult | ArrangementResult], step: StepShape) -> None:
     if len(results) > 1:
         raise Refusal("malformed", "two results")
+    for item in items:
+        if isinstance(item, Answers) and (step.kind, step.measure) != ("question", item.measure):
+            raise Refusal("malformed", "answers to other questions")
     for result in results:
         kind = "trial" if isinstance(result, ChoiceResult) else "arrangement"
         if (step.kind, step.trial_index) != (kind, result.trial_index):
             raise Refusal("malformed", "the result of another trial")
         if isinstance(result, ArrangementResult):
-            n, shown = len(step.shown), result.items
             lists = (result.places, result.inside, result.seat_angles, result.handling)
-            if shown != step.shown or any(len(one) != n for one in lists):
+            if result.items != step.shown or any(len(one) != len(step.shown) for one in lists):
                 raise Refusal("malformed", "places of other objects")
         elif result.answer is not None and result.answer.position not in step.shown:
             raise Refusal("malformed", "a place that was not shown")
+    last = items[-1] if items else None
+    return next(iter(results), None), last.reason if isinstance(last, Ending) else None
