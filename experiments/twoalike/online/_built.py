@@ -6,10 +6,8 @@ before it. Neither is stored.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import takewhile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from twoalike.online._blocks import Block, spliced
@@ -22,17 +20,13 @@ from twoalike.online._records import (
     ChoiceResult,
     Ending,
     Item,
-    OnlineSession,
-    Part,
-    Person,
     QuestionStep,
     Record,
     Step,
     TrialStep,
     end_of,
 )
-from twoalike.online._site import OnlineStudy, read_built
-from twoalike.study import Study
+from twoalike.online._site import OnlineStudy
 from twoalike.tables import choice_columns
 from twoalike.tasks import PreparedTriplets
 
@@ -68,75 +62,19 @@ class PartShape(NamedTuple):
     """None while trials are to be chosen."""
 
 
-@dataclass(frozen=True, eq=False)
-class BuiltStudy:
-    """A study compiled for the browser, in its folder ``online``."""
-
-    page: OnlineStudy
-
-    @classmethod
-    def load(cls, root: str | Path) -> "BuiltStudy":
-        """Open what ``twoalike online build`` made of a study."""
-        return cls(read_built(root))
-
-    @property
-    def study(self) -> Study:
-        """The study."""
-        return self.page.study
-
-    @property
-    def session(self) -> OnlineSession:
-        """What session.json holds."""
-        return self.page.session
-
-    @property
-    def site(self) -> Path:
-        """Folder that is served."""
-        return self.page.folder
-
-    @cached_property
-    def groups(self) -> dict[str, str]:
-        """Group of people of each participant; empty for a study without groups."""
-        people = self.session.participants
-        if not self.study.config.groups.names:
-            return dict.fromkeys(people, "")
-        return {who: self.page.person(who).group for who in people}
-
-    def person(self, participant: str) -> Person:
-        """Read what a participant does."""
-        return self.page.person(participant)
-
-    @property
-    def is_adaptive(self) -> bool:
-        """Whether choices are chosen while a session runs."""
-        return is_adaptive(self.study)
-
-    @cached_property
-    def chooses(self) -> bool:
-        """Whether any trials are chosen while a session runs."""
-        parts = self.person(self.session.participants[0]).parts
-        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
-
-    def n_trials(self, part: Part) -> int | None:
-        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
-        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
-        if blocks:
-            open_ended = blocks[0].task == "multi-arrangement"
-            return None if open_ended else self.study.config.design.n_listed
-        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
-
-    def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
-        """Return what each part of a participant allows.
-
-        ``blocks`` were chosen for their session; steps behind the first that was not are missing.
-        """
-        return _parts(self, participant, blocks)
-
-
 @lru_cache(maxsize=2_000)
-def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tuple[PartShape, ...]:
+def parts_of(
+    built: OnlineStudy, participant: str, bodies: tuple[str, ...] = ()
+) -> tuple[PartShape, ...]:
+    """Return what each part of a participant allows.
+
+    ``bodies`` are the blocks chosen for their session, as JSON; steps behind the first block that
+    is not among them are missing.
+    """
     chosen = [Block.model_validate_json(body) for body in bodies]
-    right = _right_of_blocks(chosen) if built.is_adaptive else _right_answers(built, participant)
+    right = (
+        _right_of_blocks(chosen) if is_adaptive(built.study) else _right_answers(built, participant)
+    )
     shapes = []
     for number, part in enumerate(built.person(participant).parts):
         steps = spliced(part.steps, [block for block in chosen if block.part == number])
@@ -151,11 +89,11 @@ def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tupl
 
 
 @lru_cache(maxsize=2_000)
-def _right_answers(built: BuiltStudy, participant: str) -> dict[tuple[int, int], str]:
+def _right_answers(built: OnlineStudy, participant: str) -> dict[tuple[int, int], str]:
     """Places of the right answers to attention checks, by part and trial."""
     return {
         (number, trial.trial_index): trial.positions[trial.expected - 1]
-        for number, prepared in enumerate(built.page.prepared(participant))
+        for number, prepared in enumerate(built.prepared(participant))
         if isinstance(prepared, PreparedTriplets)
         for trial in prepared.trials
         if trial.trial_type == "catch" and trial.expected is not None

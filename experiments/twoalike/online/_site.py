@@ -23,7 +23,16 @@ from twoalike.online._compile import (
     prepare_person,
     without_keys,
 )
-from twoalike.online._records import ImageFile, OnlineSession, PageTexts, Person
+from twoalike.online._records import (
+    ArrangementStep,
+    BlockStep,
+    ImageFile,
+    OnlineSession,
+    PageTexts,
+    Part,
+    Person,
+    TrialStep,
+)
 from twoalike.record import balanced_cohort, participant_label
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
@@ -90,7 +99,7 @@ _OWN_TEXTS = "protocols/page.toml"
 """File of a study with texts of the page that differ from ours, or are in another language."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OnlineStudy:
     """A study with its page.
 
@@ -114,6 +123,28 @@ class OnlineStudy:
     def person(self, participant: str) -> Person:
         """Read what a participant does."""
         return _read(self.folder / "people" / f"{participant}.json", Person)
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Group of people of each participant; empty for a study without groups."""
+        people = self.session.participants
+        if not self.study.config.groups.names:
+            return dict.fromkeys(people, "")
+        return {who: self.person(who).group for who in people}
+
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether any trials are chosen while a session runs."""
+        parts = self.person(self.session.participants[0]).parts
+        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
+
+    def n_trials(self, part: Part) -> int | None:
+        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
+        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
+        if blocks:
+            open_ended = blocks[0].task == "multi-arrangement"
+            return None if open_ended else self.study.config.design.n_listed
+        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
 
     @cached_property
     def task(self) -> str | None:
