@@ -20,6 +20,7 @@ from twoalike.online._records import (
     ChoiceResult,
     Ending,
     Item,
+    Part,
     QuestionStep,
     Record,
     Step,
@@ -72,19 +73,32 @@ def parts_of(
     is not among them are missing.
     """
     chosen = [Block.model_validate_json(body) for body in bodies]
-    right = (
-        _right_of_blocks(chosen) if is_adaptive(built.study) else _right_answers(built, participant)
-    )
+    adaptive = is_adaptive(built.study)
+    right = _right_of_blocks(chosen) if adaptive else _right_answers(built, participant)
+    parts = [
+        part.model_copy(
+            update={"steps": spliced(part.steps, [one for one in chosen if one.part == n])}
+        )
+        for n, part in enumerate(built.person(participant).parts)
+    ]
+    return shapes_of(parts, right)
+
+
+def shapes_of(
+    parts: Sequence[Part], right: Mapping[tuple[int, int], str] | None = None
+) -> tuple[PartShape, ...]:
+    """Return what parts allow; ``right`` are the places of right answers, by part and trial."""
     shapes = []
-    for number, part in enumerate(built.person(participant).parts):
-        steps = spliced(part.steps, [block for block in chosen if block.part == number])
-        known = [step for step in takewhile(lambda one: not isinstance(one, BlockStep), steps)]
+    for number, part in enumerate(parts):
+        known = list(takewhile(lambda one: not isinstance(one, BlockStep), part.steps))
         found, before = [], 0
         for step in known:
             shape = _shape(step, before)
-            found.append(shape._replace(right=right.get((number, shape.trial_index), "")))
+            place = (right or {}).get((number, shape.trial_index), "")
+            found.append(shape._replace(right=place))
             before += isinstance(step, TrialStep | ArrangementStep)
-        shapes.append(PartShape(tuple(found), before if len(known) == len(steps) else None))
+        n_trials = before if len(known) == len(part.steps) else None
+        shapes.append(PartShape(tuple(found), n_trials))
     return tuple(shapes)
 
 
@@ -127,6 +141,16 @@ def _shape(step: Step, before: int) -> StepShape:
 def is_known(record: Record, parts: tuple[PartShape, ...]) -> bool:
     """Whether the participant was given the step of a record."""
     return record.part < len(parts) and record.step < len(parts[record.part].steps)
+
+
+NEW: Mapping[str, Any] = {
+    **dict.fromkeys(("n", "part", "over", "answered", "done"), 0),
+    **dict.fromkeys(("trials", "fast", "checks", "right"), 0),
+    "step": -1,
+    "clock": 0.0,
+    "part_end": None,
+}
+"""State of a session without a record."""
 
 
 def following(

@@ -18,7 +18,8 @@ from twoalike.design import ListedArrangement, PlannedArrangement
 from twoalike.online import _records as sent
 from twoalike.online._archive import Ended, ReadSession
 from twoalike.online._blocks import Block, arranged, end_detail
-from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep, TrialStep
+from twoalike.online._built import NEW, Refusal, following, shapes_of
+from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep
 from twoalike.record import (
     OLDEST_AGE,
     TRIAL_SHOWN,
@@ -95,7 +96,7 @@ class PartItems:
             case sent.Answers():
                 yield self._answers(item, step)
             case sent.ChoiceResult():
-                result = self._choice(item, step)
+                result = self._choice(item)
                 firsts = (block for block in self.chosen if block.rows)
                 for block in firsts:
                     if int(block.rows[0]["trial_index"]) == item.trial_index:
@@ -103,7 +104,7 @@ class PartItems:
                 yield self._drawn(item.onset, item.planned_onset)
                 yield result
             case sent.ArrangementResult():
-                placed = self._arranged(item, step)
+                placed = self._arranged(item)
                 yield self._drawn(item.onset, item.planned_onset)
                 yield placed
                 yield from self._after_arrangements(step)
@@ -141,7 +142,7 @@ class PartItems:
             raise ValueError(
                 f"an event of trial {values.get('trial_index')}, not {self.n_done + 1}"
             )
-        place = self._step(step)
+        place = self.part.steps[step]
         shown = place.trial.items if isinstance(place, ArrangementStep) else ()
         if values.get("stimulus") is not None and values["stimulus"] not in shown:
             raise ValueError(f"an event of {values['stimulus']!r}, which the trial does not show")
@@ -150,7 +151,7 @@ class PartItems:
     def _answers(self, item: sent.Answers, step: int) -> QuestionAnswers:
         if item.measure == "consent":
             return self._consent(item)
-        place = self._step(step)
+        place = self.part.steps[step]
         if not isinstance(place, QuestionStep) or set(item.values) != {place.id}:
             raise ValueError(f"answers to {', '.join(item.values)} in step {step}")
         asked = self.prepared.asked(item.measure, item.values)
@@ -173,24 +174,10 @@ class PartItems:
             raise ValueError("consent to another text than the protocol's")
         return QuestionAnswers("consent", shown)
 
-    def _step(self, step: int) -> object:
-        if step >= len(self.part.steps):
-            raise ValueError(f"step {step}, but the part has {len(self.part.steps)}")
-        return self.part.steps[step]
-
-    def _start_trial(self, index: int) -> None:
-        if index != self.n_done + 1:
-            raise ValueError(f"trial {index} follows trial {self.n_done}")
-        self.n_done = index
-
-    def _choice(self, item: sent.ChoiceResult, step: int) -> TrialResult:
-        index, place = item.trial_index, self._step(step)
-        listed = isinstance(place, TrialStep) and place.trial.trial_index == index
-        trial = self._trials.get(index)
-        if trial is None or not listed:
-            raise ValueError(f"trial {index} is not in step {step} of the trial list")
+    def _choice(self, item: sent.ChoiceResult) -> TrialResult:
         assert isinstance(self.prepared, PreparedTriplets)
-        self._start_trial(index)
+        self.n_done = index = item.trial_index
+        trial = self._trials[index]
         protocol, answer = self.prepared.protocol, None
         if item.answer is not None:
             answer = Answer(**dict(item.answer))
@@ -210,11 +197,8 @@ class PartItems:
             return "fast"
         return "slow" if answer.response_time > timing.flag_slow_s else None
 
-    def _arranged(self, item: sent.ArrangementResult, step: int) -> ArrangementResult:
-        index, place = item.trial_index, self._step(step)
-        if not isinstance(place, ArrangementStep) or place.trial.trial_index != index:
-            raise ValueError(f"trial {index} is not in step {step}")
-        self._start_trial(index)
+    def _arranged(self, item: sent.ArrangementResult) -> ArrangementResult:
+        self.n_done = index = item.trial_index
         trials = (block.arranged for block in self.chosen)
         trial = next((one for one in trials if one and one.trial_index == index), None)
         if trial is None:
@@ -259,8 +243,6 @@ def _check_choice(answer: Answer, trial: Trial, prepared: PreparedTriplets) -> N
     """Check what no rule of the raw table does; those are checked once it is written."""
     answers, timing = prepared.protocol.answers, prepared.protocol.timing
     where = f"trial {trial.trial_index}"
-    if answer.position not in trial.positions or answer.position not in answers.places:
-        raise ValueError(f"{where} was answered at {answer.position!r}, where nothing is")
     by_key = answer.method == "keyboard"
     if by_key and (answer.key is None or answers.position(answer.key) != answer.position):
         raise ValueError(f"{where}: the key {answer.key!r} does not choose {answer.position!r}")
@@ -272,8 +254,6 @@ def _check_choice(answer: Answer, trial: Trial, prepared: PreparedTriplets) -> N
 
 def _check_arranged(item: sent.ArrangementResult, prepared: Prepared) -> None:
     where, n = f"trial {item.trial_index}", len(item.items)
-    if {len(each) for each in (item.places, item.inside, item.seat_angles, item.handling)} != {n}:
-        raise ValueError(f"{where} has {n} images, and more or fewer places")
     ending, protocol = item.ending, prepared.protocol.model_dump()
     if ending.time < item.onset:
         raise ValueError(f"{where} ended before it began")
@@ -335,22 +315,16 @@ def replay_session(
     """
     head, sitting = read.head, prepared[0].sitting
     runs: list[_PartRun] = []
-    order = [record.part for record in read.records]
     with sync_together():
         register_participants(
             root, sitting.study, {sitting.participant: sitting.study}, simulated=False
         )
-        if order != sorted(order) or (order and order[-1] >= len(parts)):
-            raise _fault(read, "records of parts are mixed, or of a part that is not there")
+        _check_records(read, parts)
         for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
-            if number in order and any(run.ended != "completed" for run in runs):
-                raise _fault(read, f"part {number} begins before the one before has ended")
             blocks = [block for block in read.blocks if block.part == number]
             before = sum(run.time for run in runs)
             runs.append(_PartRun(one, part, blocks, read, root, page_version, before))
             runs[-1].write([record for record in read.records if record.part == number])
-        if head.ended == "completed" and any(run.ended != "completed" for run in runs):
-            raise _fault(read, "is completed, but its last records are missing")
         for path in (one.plan.name.rows(root) for one in prepared):
             if path.exists() and (found := check_by_rules(root, path)):
                 where = f"{path.name}, row {found[0].row}" if found[0].row else path.name
@@ -359,6 +333,18 @@ def replay_session(
         files = _mark(read, root, sitting, n_trials)
     errors = tuple(error for run in runs for error in run.errors)
     return Written(head.session, sitting.participant, head.ended, n_trials, errors, files)
+
+
+def _check_records(read: ReadSession, parts: Sequence[Part]) -> None:
+    """Check that records fit their steps and each other, as the server does."""
+    shapes, state = shapes_of(parts), dict(NEW)
+    for record in read.records:
+        try:
+            state = following(state, record, shapes)
+        except Refusal as refusal:
+            raise _fault(read, f"record {record.n}: {refusal.reason}") from refusal
+    if read.head.ended == "completed" and not state["done"]:
+        raise _fault(read, "is completed, but its last records are missing")
 
 
 def _fault(read: ReadSession, problem: str) -> TwoalikeError:
@@ -415,8 +401,6 @@ class _PartRun(PartItems):
 
     def _take(self, record: sent.Record) -> None:
         for item in record.items:
-            if self.ended is not None:
-                raise ValueError("comes after the end of its part")
             if isinstance(item, sent.Segment):
                 self._open(item)
             if self.keeper is None:
