@@ -215,9 +215,6 @@ class _Server:
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._blocks = SessionBlocks(built, store)
-        self._shapes: dict[str, tuple[PartShape, ...]] = {}
-        self._participants: dict[str, str] = {}
-        """Participant by session, which never changes."""
         files = (
             path for path in built.folder.rglob("*") if path.is_file() and not path.is_symlink()
         )
@@ -258,19 +255,13 @@ class _Server:
 
     async def _parts(self, session: str) -> tuple[PartShape, ...]:
         """Return what the participant of a session was given."""
-        if session in self._shapes:
-            return self._shapes[session]
 
         def read(connection: Connection) -> tuple[PartShape, ...]:
-            if session not in self._participants:
-                self._participants[session] = find_session(connection, session)["participant"]
+            participant = find_session(connection, session)["participant"]
             blocks = stored_blocks(connection, session) if self.built.chooses else ()
-            return parts_of(self.built, self._participants[session], blocks)
+            return parts_of(self.built, participant, blocks)
 
-        shapes = await self._read(read)
-        if not self.built.chooses:  # else blocks are added while the session runs
-            self._shapes[session] = shapes
-        return shapes
+        return await self._read(read)
 
     @_answering
     async def enter(self, request: Request) -> Response:
@@ -287,7 +278,6 @@ class _Server:
             if refusal.error == "unknown":
                 self.addresses.charge(_address(request), self.limits.guess_cost)
             raise
-        self._participants[row["name"]] = row["participant"]
         if row["ended"] is not None:
             ended = {
                 "reason": row["ended"],
