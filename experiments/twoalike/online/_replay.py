@@ -63,18 +63,29 @@ _RESULTS: dict[type[TripletActivity], type[TrialResult]] = {
 
 
 @dataclass
-class PartItems:
-    """Turns the records of one part into items of a window's session, in order.
+class _PartRun:
+    """One part being written: its run, opened anew for each opening of the page.
 
-    Every method raises ``ValueError`` with the reason if a record cannot be true.
+    What turns records into items raises ``ValueError`` with the reason if one cannot be true.
     """
 
     prepared: Prepared
     part: Part
     chosen: Sequence[Block]
     """Blocks that a server chose, in order."""
+    read: ReadSession
+    root: Path
+    page_version: str
+    before: float
+    """Time of the parts that are over, s."""
 
     def __post_init__(self) -> None:
+        self.keeper: Keeper | None = None
+        self.ended: str | None = None  # how the part ended
+        self._stack = ExitStack()
+        self._resumed = False
+        steps = self.part.steps
+        self._consent_first = any(getattr(one, "measure", "") == "consent" for one in steps)
         self.n_done = 0  # trials that are over
         self.time = 0.0  # latest time of a note so far, s of the part
         self.errors: list[float] = []  # of the trials' first frames to those planned, s
@@ -86,7 +97,64 @@ class PartItems:
             self._arranging = replace(self.prepared.arranging, done=[])
         self._events: Table | None = find_task(self.prepared.plan.name.task).events
 
-    def of(self, item: sent.Item, step: int) -> Iterator[Item]:
+    def write(self, records: Sequence[sent.Record]) -> None:
+        """Write all records of the part."""
+        with self._stack:
+            for record in records:
+                try:
+                    self._take(record)
+                except ValueError as error:
+                    raise _fault(self.read, f"record {record.n}: {error}") from error
+            self._close(self.ended or self.read.head.ended or LEFT)
+
+    def _take(self, record: sent.Record) -> None:
+        for item in record.items:
+            if isinstance(item, sent.Segment):
+                self._open(item)
+            if self.keeper is None:
+                raise ValueError("the part does not begin with what shows it (a segment)")
+            for kept in self._of(item, record.step):
+                self.keeper(kept)
+            if isinstance(item, sent.Ending):
+                self._pass_time(item.time)
+                self.ended = item.reason
+
+    def _open(self, segment: sent.Segment) -> None:
+        """Begin a segment: the page was opened, or opened again."""
+        self._pass_time(segment.time)
+        begun = self.keeper is not None and self.keeper.record.started
+        self._resumed = self._resumed or self.keeper is not None
+        self._close(LEFT)
+        self._consent_first = self._consent_first and not begun
+        prepared = self.prepared
+        run = open_run(
+            *(self.root, prepared.sitting.study, prepared.plan),
+            apparatus_of(segment.device, self.page_version),
+            *(prepared.instructions, prepared.inputs, _displaced),
+            now=lambda: None if self._resumed else self._now(),
+        )
+        self.keeper = Keeper(
+            record=self._stack.enter_context(run),
+            asked=prepared.asked,
+            consent_first=self._consent_first,
+            rt_source="browser",
+            pilot=prepared.sitting.pilot,
+        )
+
+    def _now(self) -> str | None:
+        """Date and time of the moment under way; None if the entry's is not known."""
+        if self.read.head.entered is None:
+            return None
+        entered = datetime.fromisoformat(self.read.head.entered)
+        return (entered + timedelta(seconds=self.before + self.time)).isoformat(timespec="seconds")
+
+    def _close(self, reason: str) -> None:
+        """End the segment under way."""
+        if self.keeper is not None:
+            self.keeper.record.end(reason)
+        self._stack.close()
+
+    def _of(self, item: sent.Item, step: int) -> Iterator[Item]:
         """Items of a window's session that an item of a record gives; a segment gives none."""
         match item:
             case sent.Note():
@@ -109,7 +177,7 @@ class PartItems:
                 yield placed
                 yield from self._after_arrangements(step)
 
-    def pass_time(self, time: float) -> None:
+    def _pass_time(self, time: float) -> None:
         """Check that time has not gone back."""
         if time < self.time - _ROUNDING_S:
             raise ValueError(f"{time:.4f} s lies before {self.time:.4f} s, which came earlier")
@@ -118,7 +186,7 @@ class PartItems:
     def _note(self, item: sent.Note) -> Note:
         if item.event in _OURS or _TAKEN & item.detail.keys():
             raise ValueError(f"a page cannot send the event {item.event!r} with these details")
-        self.pass_time(item.time)
+        self._pass_time(item.time)
         if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
         return Note(item.event, item.time, dict(item.detail))
@@ -367,84 +435,6 @@ def _mark(read: ReadSession, root: Path, sitting: Sitting, n_trials: int) -> tup
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, content)
     return (*files, path.relative_to(root).as_posix())
-
-
-@dataclass
-class _PartRun(PartItems):
-    """One part being written: its run, opened anew for each opening of the page."""
-
-    read: ReadSession
-    root: Path
-    page_version: str
-    before: float
-    """Time of the parts that are over, s."""
-    keeper: Keeper | None = None
-    ended: str | None = None
-    """How the part ended."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._stack = ExitStack()
-        self._resumed = False
-        steps = self.part.steps
-        self._consent_first = any(getattr(one, "measure", "") == "consent" for one in steps)
-
-    def write(self, records: Sequence[sent.Record]) -> None:
-        """Write all records of the part."""
-        with self._stack:
-            for record in records:
-                try:
-                    self._take(record)
-                except ValueError as error:
-                    raise _fault(self.read, f"record {record.n}: {error}") from error
-            self._close(self.ended or self.read.head.ended or LEFT)
-
-    def _take(self, record: sent.Record) -> None:
-        for item in record.items:
-            if isinstance(item, sent.Segment):
-                self._open(item)
-            if self.keeper is None:
-                raise ValueError("the part does not begin with what shows it (a segment)")
-            for kept in self.of(item, record.step):
-                self.keeper(kept)
-            if isinstance(item, sent.Ending):
-                self.pass_time(item.time)
-                self.ended = item.reason
-
-    def _open(self, segment: sent.Segment) -> None:
-        """Begin a segment: the page was opened, or opened again."""
-        self.pass_time(segment.time)
-        begun = self.keeper is not None and self.keeper.record.started
-        self._resumed = self._resumed or self.keeper is not None
-        self._close(LEFT)
-        self._consent_first = self._consent_first and not begun
-        prepared = self.prepared
-        run = open_run(
-            *(self.root, prepared.sitting.study, prepared.plan),
-            apparatus_of(segment.device, self.page_version),
-            *(prepared.instructions, prepared.inputs, _displaced),
-            now=lambda: None if self._resumed else self._now(),
-        )
-        self.keeper = Keeper(
-            record=self._stack.enter_context(run),
-            asked=prepared.asked,
-            consent_first=self._consent_first,
-            rt_source="browser",
-            pilot=prepared.sitting.pilot,
-        )
-
-    def _now(self) -> str | None:
-        """Date and time of the moment under way; None if the entry's is not known."""
-        if self.read.head.entered is None:
-            return None
-        entered = datetime.fromisoformat(self.read.head.entered)
-        return (entered + timedelta(seconds=self.before + self.time)).isoformat(timespec="seconds")
-
-    def _close(self, reason: str) -> None:
-        """End the segment under way."""
-        if self.keeper is not None:
-            self.keeper.record.end(reason)
-        self._stack.close()
 
 
 def _displaced(line: str) -> None:
