@@ -51,11 +51,16 @@ def items_of(root: Path, code: str, **options: Any) -> list[list[Item]]:
     return parts
 
 
-def as_sent(item: Item) -> dict[str, Any]:
-    """An item as the page sends it."""
+def as_sent(item: Item, late: float = 0.002) -> dict[str, Any]:
+    """An item as the page sends it; frames are shown so many s after those planned."""
     match item:
         case Note():
-            return {"kind": "note", "event": item.event, "time": item.time, "detail": item.detail}
+            return {
+                "kind": "note",
+                "event": item.event,
+                "time": item.time,
+                "detail": dict(item.detail),
+            }
         case QuestionAnswers():
             return {"kind": "answers", "measure": item.measure, "values": item.values}
         case TrialResult():
@@ -68,7 +73,7 @@ def as_sent(item: Item) -> dict[str, Any]:
                 "early": item.early,
                 "dropped": item.dropped,
                 "flag": item.flag,
-                "planned_onset": item.onset - 0.002,
+                "planned_onset": item.onset - late,
             }
         case ArrangementResult():
             return {
@@ -76,7 +81,7 @@ def as_sent(item: Item) -> dict[str, Any]:
                 "trial_index": item.trial_index,
                 "items": item.trial.items,
                 "onset": item.onset,
-                "planned_onset": item.onset - 0.002,
+                "planned_onset": item.onset - late,
                 "places": item.places,
                 "inside": item.inside,
                 "seat_angles": item.seat_angles,
