@@ -197,12 +197,12 @@ def coverage(studies: int) -> list[str]:
             judged = Judgments(shown, chosen, people, tuple(map(str, range(60))))
             told = ceilings(judged, np.random.default_rng(seed))
             truths = {
-                "best accuracy": (told.oracle, oracle_bound(mean).mean()),
-                "entropy": (told.entropy, entropy(mean).mean()),
-                "majority of five": (told.majority.accepted, majority_bound(mean, 5).mean()),
-                "two people agree": (told.pair_agreement, (mean**2).sum(axis=1).mean()),
+                "best accuracy": (told["oracle"], oracle_bound(mean).mean()),
+                "entropy": (told["entropy"], entropy(mean).mean()),
+                "majority of five": (told["majority"]["accepted"], majority_bound(mean, 5).mean()),
+                "two people agree": (told["pair_agreement"], (mean**2).sum(axis=1).mean()),
                 "leave one out": (
-                    told.published.leave_one_out,
+                    told["published"]["leave_one_out"],
                     expected_value(mean, 5, leave_one_out(all_counts(5))).mean(),
                 ),
             }

@@ -40,7 +40,7 @@ from twoalike.evaluation import (
     Candidate,
     TwoWayBootstrap,
     by_category,
-    judgments_of,
+    questions_of,
     score_choices,
     set_similarities,
 )
@@ -98,7 +98,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     """Give what is timed, by name; reading comes first."""
     path = folder / "choices.parquet"
     candidates = [Candidate(name, read_features(folder / f"{name}.npz")) for name in NETWORKS]
-    judged, *_ = judgments_of(read_judgments(path), path)
+    judged = questions_of(read_judgments(path))[0]
     seconds = read_judgments(path)["response_time"].to_numpy()
     rng = np.random.default_rng(1)
     boot = TwoWayBootstrap(judged.participants, judged.items, rng)

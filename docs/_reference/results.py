@@ -14,29 +14,8 @@ from pydantic import BaseModel
 
 from _reference.markdown import cell, code, table
 from twoalike.calibration import SetCalibration, Uncertainty
-from twoalike.ceilings import Ceilings, SetCeilings
-from twoalike.evaluation import (
-    ChoiceScores,
-    Interval,
-    NoiseCeiling,
-    PeopleScores,
-    PredictedJudgments,
-    RatingResults,
-    SetResults,
-    SortingResults,
-    quantity_of,
-)
-from twoalike.results import (
-    AgreementParts,
-    Leaderboard,
-    Results,
-    Row,
-    ScoredPart,
-    ScoredPerson,
-    Scores,
-    TransferResults,
-)
-from twoalike.rsa import Structure
+from twoalike.evaluation import Interval, quantity_of
+from twoalike.results import MEASURES, Leaderboard, Results, Row, Scores, TransferResults
 from twoalike.transfer import Transfer
 
 _HEAD = """# results.json
@@ -62,25 +41,17 @@ _MEASURES = """(results-measures)=
 
 A measure is named by the keys that lead to it: `odd_one_out.difference.accuracy` is `accuracy` in
 `difference` of the scores on odd-one-out choices. Keys of tables (levels of labels, participants,
-classes) are not part of the name; they are the level of a row, such as `kind: within`. The key
-`value` is the measure itself.
+classes) are not part of the name; they are the level of a row, such as `kind: within`. A question
+about more than three items has their number: `most_alike_5`. In this table `*` stands for any keys;
+of the lines that fit a measure the first counts.
 
 """
-_PARTS: Mapping[str, tuple[type, ...]] = {
-    "`odd_one_out`, `anchored`": (ChoiceScores, AgreementParts),
-    "`odd_one_out.ceilings`": (Ceilings,),
-    "`odd_one_out.uncertainty`": (Uncertainty,),
-    "larger sets, such as `most_alike_5`": (SetResults,),
-    "`most_alike_5.ceilings`, `.calibration`": (SetCeilings, SetCalibration),
-    "`rdm`": (PeopleScores,),
-    "`rdm.ceiling`": (NoiseCeiling,),
-    "`ratings`": (RatingResults, PredictedJudgments),
-    "`sortings`": (SortingResults, PredictedJudgments),
-    "`structure`": (Structure,),
-    "`transfer`, `ability`": (Transfer,),
-    "scores of a posterior": (ScoredPart, ScoredPerson),
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "`odd_one_out.uncertainty`": Uncertainty,
+    "`odd_one_out_4.calibration`": SetCalibration,
+    "`transfer`, `ability`": Transfer,
 }
-"""Start of a measure -> the models whose keys follow."""
+"""Start of a measure -> the model whose keys follow."""
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
 
 
@@ -93,23 +64,17 @@ def results_page() -> str:
         for model in (Scores, Leaderboard, TransferResults)
         if (more := [key for key in model.model_fields if key not in Results.model_fields])
     ]
-    measures = [model for models in _PARTS.values() for model in models]
     rows = _ROWS + key_table(Row, descriptions(Row))
-    links = ([start, ", ".join(map(_link, models))] for start, models in _PARTS.items())
-    parts = _MEASURES + table(["measure starts with", "keys"], links)
+    declared = ([code(name), unit, cell(words)] for name, (unit, words) in MEASURES.items())
+    links = ([start, f"[{of.__name__}](#{anchor(of)})"] for start, of in _PARTS.items())
+    parts = _MEASURES + table(["measure", "unit", "meaning"], declared)
+    parts += "\nOthers begin with:\n\n" + table(["start", "keys"], links)
     own = key_table(Results, descriptions(Results))
     known: list[type[BaseModel]] = []
-    for model in measures:
-        if issubclass(model, BaseModel):
-            models_within(model, known)
+    for model in _PARTS.values():
+        models_within(model, known)
     sections = [_section(model) for model in known]
     return "\n".join([_HEAD + own, *header[1:], rows, _OTHERS, *others, parts, *sections])
-
-
-def _link(model: type) -> str:
-    if issubclass(model, BaseModel):
-        return f"[{model.__name__}](#{anchor(model)})"
-    return ", ".join(map(code, model.__dataclass_fields__))  # type: ignore[attr-defined]
 
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tests.stimuli.odd_images import write_odd_images
 
 from twoalike.backbones import Preprocessing, read_image
 from twoalike.collections import as_collection
-from twoalike.report._thumbnails import thumbnail
+from twoalike.report._blocks import thumbnail
 from twoalike.stimuli import read_picture, scaled
 from twoalike.study import TwoalikeError
 

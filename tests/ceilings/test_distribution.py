@@ -11,7 +11,6 @@ from twoalike.ceilings import (
     TripletIntervals,
     all_counts,
     bounds_from_votes,
-    count_types,
     expected_value,
     fit_distribution,
     largest_share,
@@ -22,15 +21,6 @@ from twoalike.ceilings import (
 from twoalike.choice import entropy
 
 Gather = Callable[..., Any]
-
-
-def fitted(counts: np.ndarray) -> Any:
-    types, of = count_types(counts)
-    return fit_distribution(types, np.bincount(of))
-
-
-def posterior_entropy(model: Any, counts: np.ndarray) -> np.ndarray:
-    return np.asarray(model.posterior_mean(counts, entropy(model.points)))
 
 
 @pytest.mark.parametrize("n", [4, 5, 10])
@@ -56,32 +46,6 @@ def test_bounds_and_entropy_are_recovered(
     true = majority_bound(world.probabilities, n).mean()
     assert abs(found.majority.value - true) < 0.015
     assert found.majority.low <= true <= found.majority.high
-
-
-def test_certain_and_random_triplets_are_told_apart(rng: np.random.Generator) -> None:
-    """One Dirichlet for both would put the entropy and the bound far off."""
-    p = np.vstack([np.tile([0.98, 0.01, 0.01], (5000, 1)), np.full((5000, 3), 1 / 3)])
-    counts = np.array([rng.multinomial(10, row) for row in p])
-    model = fitted(counts)
-    assert abs(model.mean(model.points.max(axis=1)) - p.max(axis=1).mean()) < 0.02
-    assert abs(model.mean(entropy(model.points)) - entropy(p).mean()) < 0.01
-    one_by_one = posterior_entropy(model, np.array([[10, 0, 0], [4, 3, 3]]))
-    assert one_by_one[0] < 0.15
-    assert one_by_one[1] > 1.0
-
-
-def test_entropy_of_single_triplets(world: Any, rng: np.random.Generator, votes: Gather) -> None:
-    """Closer to the truth than the plug-in, on average over triplets and one by one."""
-    counts = votes(*world.judge(5, rng)).counts
-    order = np.unique(np.sort(world.triplets, axis=1), axis=0, return_inverse=True)[1]
-    truth = np.zeros(len(counts))
-    truth[order] = entropy(world.probabilities)
-    once = votes(*world.judge(1, rng)).n_votes == 1  # triplets drawn twice have other counts
-    model = fitted(counts)
-    own, naive = posterior_entropy(model, counts), plug_in_entropy(counts)
-    assert_allclose(own[once].mean(), truth[once].mean(), atol=0.01)
-    assert ((own - truth)[once] ** 2).mean() < 0.5 * ((naive - truth)[once] ** 2).mean()
-    assert_allclose(own, posterior_entropy(model, counts[:, [2, 0, 1]]))
 
 
 def test_influence_is_the_derivative() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 from twoalike.ceilings import TripletIntervals, pair_agreement
 
@@ -56,25 +55,3 @@ def test_people_who_differ_widen_the_interval(rng: np.random.Generator, votes: G
         found = intervals.interval(pair_agreement(intervals.types))
         widths.append(found.high - found.low)
     assert widths[0] > 1.5 * widths[1]
-
-
-def test_alike_people_do_not(rng: np.random.Generator, votes: Gather) -> None:
-    """The noise of single votes is in the variance over triplets already."""
-    triplets = np.arange(6000).reshape(2000, 3).repeat(5, axis=0)  # no object twice
-    people = np.stack([rng.permutation(30)[:5] for _ in range(2000)]).ravel()
-    table = votes(triplets, rng.integers(3, size=10_000), people)
-    intervals = TripletIntervals(table, rng)
-    scores = pair_agreement(table.counts)
-    found = intervals.interval(pair_agreement(intervals.types))
-    assert_allclose(found.value, scores.mean())
-    plain = 2 * 1.96 * scores.std() / np.sqrt(2000)
-    assert_allclose(found.high - found.low, plain, rtol=0.25)
-
-
-def test_triplets_without_a_value_do_not_count(votes: Gather) -> None:
-    rng = np.random.default_rng(0)
-    table = votes(np.array([[0, 1, 2], [0, 1, 2], [3, 4, 5]]), np.array([0, 0, 1]))
-    intervals = TripletIntervals(table, rng)
-    found = intervals.interval(pair_agreement(intervals.types))
-    assert found.value == 1.0
-    assert intervals.interval(np.full(len(intervals.types), np.nan)) is None

@@ -11,12 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.ceilings import (
     all_counts,
-    drawn_entropy,
     expected_value,
     largest_share,
     leave_one_out,
     majority_bound,
-    oracle_bound,
     plug_in_entropy,
 )
 
@@ -72,13 +70,6 @@ def test_votes_do_not_depend_on_the_order_of_objects_or_judgments(
     assert_array_equal(table.sets, np.unique(np.sort(triplets, axis=1), axis=0))
 
 
-def test_only_the_first_answer_of_a_person_to_a_triplet_is_a_vote(votes: Gather) -> None:
-    triplets = np.array([[0, 1, 2], [2, 1, 0], [0, 1, 2], [3, 4, 5]])
-    chosen, people = np.array([0, 0, 1, 2]), np.array([7, 7, 8, 7])
-    assert_array_equal(votes(triplets, chosen, people).counts, [[1, 1, 0], [0, 0, 1]])
-    assert_array_equal(votes(triplets, chosen).counts, [[1, 1, 1], [0, 0, 1]])
-
-
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_expectations_are_those_of_all_outcomes(n: int, rng: np.random.Generator) -> None:
     p = np.vstack([rng.dirichlet((0.7, 0.7, 0.7), size=20), np.eye(3), np.full((1, 3), 1 / 3)])
@@ -91,20 +82,3 @@ def test_expectations_are_those_of_all_outcomes(n: int, rng: np.random.Generator
     found = {name: expected_value(p, n, of(all_counts(n))) for name, of in measures.items()}
     for name, values in (found | {"accepted": majority_bound(p, n)}).items():
         assert_allclose(values, expected[name], atol=1e-12, err_msg=name)
-
-
-def test_the_mode_is_the_best_predictor(rng: np.random.Generator) -> None:
-    p = rng.dirichlet((1, 1, 1), size=50)
-    swapped = np.sort(p, axis=1)[:, [1, 2, 0]]
-    assert_allclose(majority_bound(p, 5), majority_bound(swapped, 5))  # order does not matter
-    assert (majority_bound(p, 5) > oracle_bound(p) - 1e-12).all()
-
-
-def test_four_votes_of_more_are_as_uncertain_as_four(
-    world: Any, rng: np.random.Generator, votes: Gather
-) -> None:
-    found = drawn_entropy(votes(*world.judge(10, rng)).counts)
-    four = expected_value(world.probabilities, 4, plug_in_entropy(all_counts(4)))
-    assert abs(found.mean() - four.mean()) < 0.005
-    counts = np.array([[3, 1, 0], [2, 1, 0]])  # all four, and too few
-    assert_allclose(drawn_entropy(counts), [plug_in_entropy(counts[:1])[0], np.nan])

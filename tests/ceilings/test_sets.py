@@ -5,8 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.calibration import set_calibration
-from twoalike.ceilings import set_ceilings
-from twoalike.ceilings._sets import dirichlet_mode, mode_range
+from twoalike.ceilings import ceilings, dirichlet_mode, mode_range
 from twoalike.choice import Question, log_set_choice
 from twoalike.evaluation import Judgments
 
@@ -61,35 +60,21 @@ def test_the_oracle_is_within_its_range_and_near_the_estimate(
     question: Question, temperature: float, rng: np.random.Generator
 ) -> None:
     data, p = judged(question, rng, temperature=temperature)
-    found = set_ceilings(data)
-    assert (found.votes, found.sets_with_several) == (1800, 300)
-    assert found.oracle is not None and found.oracle.identified is not None
+    found = ceilings(data, rng)
+    assert (found["votes"]["counted"], found["sets"]) == (1800, 300)
     truth = p.max(axis=1).mean()
-    assert found.oracle.low <= found.oracle.identified.low < truth < found.oracle.identified.high
-    assert found.oracle.value == pytest.approx(truth, abs=0.04)
-    assert found.leave_one_out is not None
+    assert (
+        found["oracle"].low
+        <= found["oracle"].identified.low
+        < truth
+        < found["oracle"].identified.high
+    )
+    assert found["oracle"].value == pytest.approx(truth, abs=0.04)
     # Five votes of others are a noisy guess at the mode; two people agree less often still.
-    assert found.oracle.identified.low < found.leave_one_out.value < truth + 0.02
-    nobody = set_ceilings(judged(question, np.random.default_rng(42), known=False)[0])
-    everybody = set_ceilings(judged(question, np.random.default_rng(42))[0])
-    assert nobody.oracle is not None and everybody.oracle is not None
-    assert nobody.oracle.value == everybody.oracle.value
-
-
-def test_people_who_guess_leave_nothing_to_predict(rng: np.random.Generator) -> None:
-    found = set_ceilings(judged(Question("odd_one_out", 5), rng, temperature=1e6)[0])
-    assert found.oracle is not None and found.leave_one_out is not None
-    assert found.oracle.identified is not None
-    assert found.oracle.identified.low == pytest.approx(0.2, abs=0.02)
-    assert found.leave_one_out.value == pytest.approx(0.2, abs=0.03)
-
-
-def test_few_votes_are_said_to_be_missing(rng: np.random.Generator) -> None:
-    found = set_ceilings(judged(Question("odd_one_out", 4), rng, people=1)[0])
-    assert found.oracle is None and found.leave_one_out is None
-    assert found.missing["oracle"] == "needs 10 votes on sets with at least 2, has 0"
-    two = set_ceilings(judged(Question("odd_one_out", 4), rng, people=2)[0])
-    assert two.oracle is not None and two.leave_one_out is None
+    assert found["oracle"].identified.low < found["leave_one_out"].value < truth + 0.02
+    nobody = ceilings(judged(question, np.random.default_rng(42), known=False)[0], rng)
+    everybody = ceilings(judged(question, np.random.default_rng(42))[0], rng)
+    assert nobody["oracle"].value == everybody["oracle"].value
 
 
 def test_true_probabilities_are_calibrated_and_sharpened_ones_are_not(

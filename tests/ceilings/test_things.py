@@ -1,16 +1,12 @@
 """The table that was computed from an embedding of THINGS, from another embedding of them."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from twoalike.ceilings import (
-    TripletIntervals,
     all_counts,
-    bounds_from_votes,
     expected_value,
     largest_share,
     leave_one_out,
@@ -19,9 +15,6 @@ from twoalike.ceilings import (
     plug_in_entropy,
 )
 from twoalike.choice import entropy, log_choice, pair_similarities
-
-Gather = Callable[..., Any]
-
 
 # Votes -> leave-one-out, vanilla, entropy. Truth: VICE choice probabilities, mean of max p .652,
 # mean entropy .794.
@@ -51,16 +44,3 @@ def test_the_published_measures_and_the_bound(things: tuple[np.ndarray, np.ndarr
         assert np.abs(np.subtract(means, row)).max() < 0.005, n
     for n, expected in MAJORITY.items():
         assert abs(majority_bound(p, n).mean() - expected) < 0.005, n
-
-
-def test_five_votes_tell_the_truth_through_the_distribution(
-    things: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, votes: Gather
-) -> None:
-    triplets, p = things
-    chosen = (np.repeat(p, 5, axis=0).cumsum(axis=1) < rng.random((100_000, 1))).sum(axis=1)
-    table = votes(np.repeat(triplets, 5, axis=0), chosen.clip(0, 2))
-    assert abs(np.nanmean(leave_one_out(table.counts)) - 0.5875) < 0.006
-    found = bounds_from_votes(TripletIntervals(table, rng, people=False))
-    assert abs(found.oracle.value - oracle_bound(p).mean()) < 0.01
-    assert abs(found.entropy.value - entropy(p).mean()) < 0.01
-    assert abs(found.majority.value - 0.829) < 0.01

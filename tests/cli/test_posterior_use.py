@@ -13,7 +13,6 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
-from twoalike.features import read_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import sha256_file
 from twoalike.teacher import predict
@@ -75,24 +74,6 @@ def triplets(tmp_path: Path) -> Path:
 INDICES = np.array([[0, 1, 2], [3, 5, 4], [6, 0, 1]])
 
 
-def test_predict_gives_the_interval_of_each_answer(
-    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out.tsv"
-    words = ("predict", source, "--triplets", triplets, "--out", out)
-    assert run(*words)[0] == 0
-    assert list(pd.read_csv(out, sep="\t")) == ["item_1", "item_2", "item_3"]
-    assert run(*words, "--interval", 0.8)[0] == 0
-    table = pd.read_csv(out, sep="\t")
-    low, high = choice_intervals(posterior, INDICES, 0.8)
-    for k in range(3):
-        name = f"item_{k + 1}"
-        assert_allclose(table[f"{name}_low"], low[:, k], atol=1e-6)
-        assert_allclose(table[f"{name}_high"], high[:, k], atol=1e-6)
-        assert (table[f"{name}_low"] < table[name]).all()
-        assert (table[name] < table[f"{name}_high"]).all()
-
-
 def test_predict_answers_for_named_participants(
     run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
 ) -> None:
@@ -123,37 +104,6 @@ def test_predict_answers_for_named_participants(
     # Somebody who guesses nine times in ten answers nearly at random.
     run(*words, "--participant", "b")
     assert np.abs(pd.read_csv(out, sep="\t").to_numpy()[:, :3] - 1 / 3).max() < 0.1
-
-
-def test_predict_answers_anchored_choices(
-    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out.tsv"
-    words = ("predict", source, "--triplets", triplets, "--out", out, "--kind", "anchored")
-    assert run(*words, "--interval", 0.9)[0] == 0
-    got = pd.read_csv(out, sep="\t").to_numpy()
-    expected = posterior.choice_probabilities(INDICES, lapse=True, kind="anchored")
-    assert_allclose(got[:, :3], expected, atol=1e-6)
-    assert (got[:, 0] == 0).all()
-
-
-def test_predict_asks_what_the_fit_was_asked(
-    run: Run, posterior: Posterior, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    """The commonest question of the fit, unless another is named; an array has a width."""
-    asked = {"choices": {"anchored_3": 200, "odd_one_out_4": 300, "odd_one_out_3": 100}}
-    posterior.tree.attrs["questions"] = json.dumps(asked)
-    posterior.save(tmp_path / "p.nc")
-    sets = np.array([rng.permutation(7)[:4] for _ in range(5)])
-    np.savetxt(tmp_path / "sets.txt", sets, "%d")
-    words = ("predict", tmp_path / "p.nc", "--triplets", tmp_path / "sets.txt", "--out")
-    out = tmp_path / "out.tsv"
-    assert "5 sets: odd one of 4" in run(*words, out)[1]
-    assert_allclose(pd.read_csv(out, sep="\t"), predict(posterior, sets, items=4), atol=1e-6)
-    assert "like a reference of 2" in run(*words, out, "--items", 3)[1]
-    triplets = posterior.choice_probabilities(sets[:, :3], lapse=True, kind="anchored")
-    assert_allclose(predict(posterior, sets[:, :3]), triplets, atol=1e-6)
-    assert "5 sets: odd one of 3" in run(*words, out, "--items", 3, "--kind", "odd-one-out")[1]
 
 
 def test_similarity_in_every_format_is_the_table(
@@ -187,76 +137,6 @@ def test_similarity_in_every_format_is_the_table(
     assert [cell.item() for cell in struct["ids"].ravel()] == IDS
     assert_allclose(struct["low"], table.low)
     assert struct["scale"].item() == "chance"
-
-
-def test_similarity_as_a_square_of_chosen_objects(
-    run: Run, source: Path, posterior: Posterior, tmp_path: Path
-) -> None:
-    ids, out = tmp_path / "ids.txt", tmp_path / "s.csv"
-    ids.write_text("o5\ncat\ndog, wet\n", encoding="utf-8")
-    status, said = run(
-        "similarity", source, "--objects", ids, "--square", "--scale", "raw", "--out", out
-    )
-    assert status == 0 and "3 objects, scale raw" in said
-    square = pd.read_csv(out, index_col="object")
-    assert list(square) == list(square.index) == ["o5", "cat", "dog, wet"]
-    rows = [5, 0, 1]
-    assert_allclose(square.to_numpy(), posterior.similarity()[np.ix_(rows, rows)], rtol=1e-5)
-
-
-def test_embed_writes_means_and_draws(
-    run: Run, source: Path, posterior: Posterior, tmp_path: Path
-) -> None:
-    table, arrays = tmp_path / "e.csv", tmp_path / "e.npz"
-    x = posterior.embedding
-    assert run("embed", source, "--out", table)[0] == 0
-    means = pd.read_csv(table)
-    assert list(means) == ["object", "dimension_1", "dimension_2", "dimension_3"]
-    assert means["object"].tolist() == IDS
-    assert_allclose(means.iloc[:, 1:], x.mean(axis=0), rtol=1e-5)
-    status, said = run("embed", source, "--draws", "--out", table)
-    assert status == 0 and "20 draws of 7 objects in 3 dimensions" in said
-    draws = pd.read_csv(table)
-    assert_allclose(draws.iloc[:, 2:].to_numpy().reshape(20, 7, 3), x, rtol=1e-5)
-    assert draws["draw"].tolist() == np.repeat(np.arange(1, 21), 7).tolist()
-    assert run("embed", source, "--draws", "--out", arrays)[0] == 0
-    with np.load(arrays) as loaded:
-        assert_allclose(loaded["draws"], x)
-        assert_allclose(loaded["sd"], x.std(axis=0))
-    features = read_features(arrays)  # the file is a feature table
-    assert features.ids == tuple(IDS)
-    assert_allclose(features.values, x.mean(axis=0))
-
-
-def test_text_that_a_spreadsheet_would_run_is_written_inert(
-    run: Run, rng: np.random.Generator, tmp_path: Path
-) -> None:
-    ids = ["=1+1", "-dog", *IDS[2:]]
-    source, out = tmp_path / "p.nc", tmp_path / "t.csv"
-    make(rng, ids).save(source)
-    for words in (("embed",), ("similarity",), ("similarity", "--square")):
-        assert run(words[0], source, *words[1:], "--out", out)[0] == 0
-        cells = {cell for line in out.read_text().splitlines() for cell in line.split(",")}
-        assert {"'=1+1", "'-dog", "öak"} <= cells
-        assert not {"=1+1", "-dog"} & cells
-        assert any(cell[0] == "-" and float(cell) < 0 for cell in cells) or words == ("embed",)
-    arrays = tmp_path / "t.npz"
-    assert run("embed", source, "--out", arrays)[0] == 0
-    assert list(read_features(arrays).ids) == ids
-
-
-def test_dimensions_are_named_and_written(
-    run: Run, source: Path, posterior: Posterior, tmp_path: Path
-) -> None:
-    out = tmp_path / "d.csv"
-    status, said = run("dimensions", source, "--other", source, "--top", 2, "--out", out)
-    assert status == 0
-    assert "3 of 3 dimensions stable" in said and "öak" in said
-    table = pd.read_csv(out)
-    assert list(table) == ["dimension", "importance", "again", "stable", "objects", "coordinates"]
-    assert_allclose(table["again"], 1.0, atol=1e-4)
-    refused(run, tmp_path / "d.txt", "written as .csv or .tsv", "dimensions", source)
-    refused(run, tmp_path / "e.csv", "--top", "dimensions", source, "--top", 0)
 
 
 def test_participants_are_listed_most_doubtful_first(
@@ -317,8 +197,6 @@ def judged(tmp_path: Path, rng: np.random.Generator) -> Path:
     return path
 
 
-@pytest.mark.parametrize("columns", [40, 200])
-@pytest.mark.parametrize("folder", ["", "a folder with a name that is longer than most lines " * 4])
 def test_compare_shows_predictions_and_similarity(
     run: Run,
     source: Path,
@@ -326,11 +204,10 @@ def test_compare_shows_predictions_and_similarity(
     tmp_path: Path,
     rng: np.random.Generator,
     monkeypatch: pytest.MonkeyPatch,
-    columns: int,
-    folder: str,
 ) -> None:
     """Whatever the width of the console and the length of the paths."""
-    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("COLUMNS", "40")
+    folder = "a folder with a name that is longer than most lines " * 4
     (tmp_path / folder).mkdir(exist_ok=True)
     other, out = tmp_path / folder / "q.nc", tmp_path / "c.json"
     inputs = {"choices": {"file": "heldout.parquet", "sha256": sha256_file(judged)}}
@@ -348,30 +225,12 @@ def test_compare_shows_predictions_and_similarity(
     assert f"{found['similarity']['pearson']:.3f}" in said
 
 
-def test_intervals_of_vi_are_called_approximate(
-    run: Run, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    path = tmp_path / "v.nc"
-    make(rng, engine="vi").save(path)
-    assert "approximate" in run("similarity", path, "--out", tmp_path / "s.csv")[1]
-    assert "approximate" not in run("embed", path, "--out", tmp_path / "e.csv")[1]
-
-
-@pytest.mark.parametrize(
-    ("anchored", "loss", "accuracy", "agreement"),
-    [(60, "0.6931", "0.5000", "0.50"), (30, "0.8959", "0.4167", "0.33, of anchored choices 0.50")],
-)
 def test_chance_is_that_of_the_judgments(
-    posterior: Posterior,
-    run: Run,
-    tmp_path: Path,
-    rng: np.random.Generator,
-    anchored: int,
-    loss: str,
-    accuracy: str,
-    agreement: str,
+    posterior: Posterior, run: Run, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     """log 2 and one half for anchored judgments; of both kinds, the mean over judgments."""
+    anchored, loss, accuracy = 30, "0.8959", "0.4167"
+    agreement = "0.33, of anchored choices 0.50"
     asked = {"odd_one_out_3": 60 - anchored, "anchored_3": anchored}
     tree = posterior.tree.copy()
     people, counts = {"participant": list("abcd")}, {"judgments": ("participant", [15] * 4)}
@@ -399,25 +258,6 @@ def test_chance_is_that_of_the_judgments(
     assert "0 of 0" in said["participants"]  # there are no attention checks
     everything = " ".join(said.values())
     assert "1.0986" not in everything and "0.3333" not in everything
-
-
-def test_what_fit_says_of_judgments_held_out(
-    posterior: Posterior, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from twoalike.cli.fits import _show
-
-    held = {"judgments": 40, "log_loss": 0.5, "log_loss_se": 0.1}
-    attrs = {"engine_reason": "few", "device": "cpu"}
-    dimensions = json.dumps({"kept": 3, "fitted": 3})
-    for more, guess in (({"guessing": float(np.log(2))}, "0.6931"), ({}, "1.0986")):
-        posterior.tree.attrs |= attrs | {
-            "links": json.dumps({}),
-            "convergence": json.dumps({}),
-            "dimensions": dimensions,
-            "held_out": json.dumps(held | more),
-        }
-        _show(Posterior(posterior.tree))
-        assert f"(guessing: {guess})" in capsys.readouterr().out
 
 
 def test_rdms_computed_from_arrangements_have_no_intervals(

@@ -8,7 +8,7 @@ from tests.conftest import call
 from twoalike.cli import app as cli
 from twoalike.cli.studies import ask_distance, screen_table
 from twoalike.display import measure_screen
-from twoalike.study import ScreenProfile, TwoalikeError, save_profile
+from twoalike.study import ScreenProfile, TwoalikeError
 
 MEASURED = ScreenProfile(width_m=0.5, distance_m=0.573, how="card", size_px=(1000, 800))
 
@@ -41,18 +41,6 @@ def test_the_distance_is_asked_for(
     assert ask_distance(ScreenProfile(distance_m=known)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("typed", ["", "near", "0.6", "-60"])
-def test_an_answer_that_is_no_distance_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path, typed: str
-) -> None:
-    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda prompt: typed)
-    assert call("screen") == 1
-    message = capsys.readouterr().err
-    assert "in cm" in message or "expected centimetres" in message
-
-
 def test_nobody_is_asked_where_there_is_nobody(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
 ) -> None:
@@ -72,23 +60,6 @@ def test_who_leaves_saves_nothing(
     out, err = capsys.readouterr()
     assert (out, list(tmp_path.iterdir())) == ("", [])
     assert "nothing was saved" in err
-
-
-def test_another_screen_starts_anew_and_the_same_one_where_it_was(
-    monkeypatch: pytest.MonkeyPatch, tmp_path
-) -> None:
-    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
-    save_profile(MEASURED)
-    given = []
-    monkeypatch.setattr(
-        "twoalike.display._calibrate.calibrate", lambda before, **_: given.append(before)
-    )
-    for number in ("0", "1"):
-        with pytest.raises(SystemExit):
-            cli.main(["screen", "--distance-cm", "60", "--number", number])
-    same, other = given
-    assert (same.number, same.width_m, same.distance_m) == (0, 0.5, 0.6)
-    assert (other.number, other.width_m, other.distance_m) == (1, 0.0, 0.6)
 
 
 def test_the_table_says_what_was_found() -> None:

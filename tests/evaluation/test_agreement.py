@@ -1,6 +1,5 @@
 """Agreement with choices: known answers, invariances, temperature."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,15 +87,6 @@ def test_the_temperature_of_an_observer_is_recovered(
     assert_allclose(fit_temperature(similarities, chosen), temperature, rtol=0.08)
 
 
-def test_temperature_at_its_limits(rng: np.random.Generator) -> None:
-    similarities = rng.normal(size=(200, 3))
-    best, worst = 2 - similarities.argmax(axis=1), 2 - similarities.argmin(axis=1)
-    assert choice_losses(similarities, best, fit_temperature(similarities, best)).mean() < 0.01
-    contrary = choice_losses(similarities, worst, fit_temperature(similarities, worst))
-    assert_allclose(contrary.mean(), np.log(3), atol=1e-3)
-    assert fit_temperature(np.ones((5, 3)), np.zeros(5, dtype=int)) == 1.0
-
-
 @pytest.fixture
 def repeated(rng: np.random.Generator) -> tuple[Candidate, Judgments]:
     """Five answers, all the same, to each of twelve triplets, and the space they come from."""
@@ -119,20 +109,6 @@ def test_cross_fitting_scores_each_half_by_the_other(
         scored.losses.mean() > choice_losses(similarities, judged.answer, scored.temperature).mean()
     )
     assert_allclose(scored.losses[:12], scored.losses[12:24])  # a triplet lies on one side
-
-
-def test_probabilities_are_those_of_the_log_loss(
-    repeated: tuple[Candidate, Judgments], rng: np.random.Generator
-) -> None:
-    candidate, judged = repeated
-    fitted, known = score_choices([candidate, replace(candidate, temperature=2.0)], judged, rng)
-    for of in (fitted, known):
-        assert_allclose(of.probabilities.sum(axis=1), 1.0)
-        assert_allclose(-np.log(of.probabilities[np.arange(60), judged.answer]), of.losses)
-    assert known.temperature == 2.0
-    similarities = candidate_similarities(candidate, judged)
-    assert_allclose(known.losses, choice_losses(similarities, judged.answer, 2.0))
-    assert_array_equal(known.hits, accuracy_scores(similarities, judged.answer))
 
 
 def test_kinds_count_the_different_labels(rng: np.random.Generator) -> None:

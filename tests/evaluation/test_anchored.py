@@ -4,28 +4,24 @@ Known answers, guesses, bounds, and a table of both kinds; and judgments of obje
 network has no features of, which are left out and counted.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from twoalike.ceilings import (
-    catch_reliability,
     ceilings,
     fit_distribution,
-    repeated_answers,
     votes_of,
 )
-from twoalike.choice import ANCHORED, Question, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, log_choice, pair_similarities
 from twoalike.evaluation import (
     Candidate,
     Judgments,
-    judgments_of,
-    kinds_of,
+    questions_of,
     score_choices,
 )
 from twoalike.features import FeatureTable
@@ -64,22 +60,13 @@ def both(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
     return choices_table(pd.concat(parts, ignore_index=True).astype({"participant": str}), IDS)
 
 
-def test_a_reference_tells_triplets_apart() -> None:
-    shown = np.array([[2, 0, 1], [2, 1, 0], [0, 1, 2]])
-    judged = Judgments(shown, np.array([0, 1, 0]), np.arange(3), IDS, question=ANCHORED)
-    assert_array_equal(judged.sets, [[0, 1, 2], [2, 0, 1]])
-    assert_array_equal(judged.number, [1, 1, 0])
-    assert_array_equal(judged.given, [0, 0, 0])
-    assert len(replace(judged, question=Question("odd_one_out", 3)).sets) == 1
-
-
 def test_known_answers() -> None:
     """One dimension: the similarities of (1, 2), (1, 3) and (2, 3) are 2, 4 and 8."""
     columns = {"item_1": [0, 0], "item_2": [1, 2], "item_3": [2, 1], "chosen": [3, 3]}
     more = {"item_1": [1], "item_2": [0], "item_3": [2], "chosen": [3]}
     rows = {name: [*columns[name], *more[name]] for name in columns} | {"kind": ["anchored"] * 3}
-    judged, left_out, _ = judgments_of(choices_table(rows, ["a", "b", "c"]), "-", "anchored")
-    assert left_out == {"odd_one_out": 0, "practice_or_catch": 0}
+    (judged,) = questions_of(choices_table(rows, ["a", "b", "c"]))
+    assert judged.left_out == {"practice_or_catch": 0, "without_features": 0}
     assert (judged.options, judged.question.chance) == (2, 0.5)
     x = FeatureTable(("a", "b", "c"), np.array([[1.0], [2.0], [4.0]], np.float32))
     candidate = Candidate("x", x, "dot", temperature=2.0)
@@ -90,24 +77,6 @@ def test_known_answers() -> None:
     assert_allclose(scored.probabilities[0], [1 - near, near])
     assert_allclose(scored.losses[:2], [-np.log(near), -np.log(1 - near)])
     assert_allclose(scored.losses[2], np.log1p(np.exp(-3.0)))
-
-
-def test_guesses_are_right_half_of_the_time(rng: np.random.Generator) -> None:
-    shown = np.stack([rng.permutation(M)[:3] for _ in range(6000)])
-    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": rng.integers(2, 4, 6000), "kind": ["anchored"] * 6000}
-    columns["participant"] = [f"p{number % 5}" for number in range(6000)]
-    table = choices_table(columns, IDS)
-    found = evaluate({"net": (IDS, rng.normal(size=(M, 3)))}, choices=table)
-    assert found.questions == ("anchored",)
-    chance = [found.estimate(f"anchored.chance.{of}") for of in ("accuracy", "log_loss")]
-    assert [of.value for of in chance if of] == [0.5, pytest.approx(np.log(2))]
-    accuracy, loss = (found.estimate(f"anchored.{of}", "net") for of in ("accuracy", "log_loss"))
-    assert accuracy is not None and loss is not None
-    assert accuracy.low < 0.5 < accuracy.high
-    assert loss.value == pytest.approx(np.log(2), abs=0.005)
-    brier = found.at("anchored.uncertainty.calibration.brier", "net")
-    assert brier is not None and brier.value == pytest.approx(0.5, abs=0.01)
 
 
 def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
@@ -127,36 +96,11 @@ def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
         "entropy": -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean(),
     }
     for name, truth in truths.items():
-        estimate = getattr(found, name)
+        estimate = found[name]
         assert estimate.value == pytest.approx(truth, abs=0.02), name
     assert votes_of(judged).counts.shape == (m, 2)
     fitted = fit_distribution(np.array([[5, 0, 0], [3, 2, 0]]), np.array([1, 1]), options=2)
     assert not fitted.points[:, 2].any()
-
-
-def test_repeats_and_checks_of_two_answers() -> None:
-    names = ("participant", "item_1", "item_2", "item_3", "chosen", "trial_type")
-    rows = [
-        ("p1", "cat", "dog", "oak", 2, "main"),
-        ("p1", "cat", "oak", "dog", 3, "repeat"),  # the same answer
-        ("p1", "dog", "cat", "oak", 2, "main"),  # another reference: no repeat
-        ("p1", "cat", "dog", "cup", 2, "main"),
-        ("p1", "cat", "dog", "cup", 3, "repeat"),  # another answer
-        ("p1", "oak", "elm", "cat", 2, "catch"),  # right
-        ("p1", "oak", "cat", "elm", 2, "catch"),  # wrong
-        ("p1", "cup", "oak", "elm", 2, "catch"),  # neither is of the reference's kind
-    ]
-    columns: dict[str, Any] = {name: [row[k] for row in rows] for k, name in enumerate(names)}
-    columns["kind"] = ["anchored"] * 8
-    table = choices_table(columns, ["cat", "dog", "oak", "elm", "cup"])
-    judged, *_ = judgments_of(table, "-", "anchored")
-    later, same = repeated_answers(judged)
-    assert_array_equal(later, [1, 4])
-    assert_array_equal(same, [True, False])
-    kinds = {"cat": "animal", "dog": "animal", "oak": "tree", "elm": "tree", "cup": "thing"}
-    found = catch_reliability(table, kinds, ANCHORED)
-    assert found.answers == 2 and found.corrected is not None
-    assert (found.agreement.value, found.corrected.value) == (0.5, 0.0)
 
 
 def test_kinds_are_reported_apart(
@@ -168,15 +112,13 @@ def test_kinds_are_reported_apart(
     networks = {"base": (IDS, noisy), "aligned": (IDS, truth)}
     labels = {"half": {name: "ab"[number % 2] for number, name in enumerate(IDS)}}
     mixed = both(odd, near)
-    assert kinds_of(mixed) == ["odd_one_out", "anchored"]
+    assert [of.name for of in questions_of(mixed)] == ["odd_one_out", "anchored"]
     found = evaluate(networks, choices=mixed, labels=labels, out=tmp_path / "results.json")
     alone = evaluate(networks, choices=both(odd, odd[:0]), labels=labels)
-    assert found.judged["odd_one_out"].left_out == {"anchored": 1200, "practice_or_catch": 0}
     own = [row for row in found.rows if row.measure.startswith("odd_one_out.")]
     assert own == [row for row in alone.rows if row.measure.startswith("odd_one_out.")]
     assert alone.questions == ("odd_one_out",)
     assert found.judged["anchored"].judgments == 1200
-    assert found.judged["anchored"].left_out == {"odd_one_out": 900, "practice_or_catch": 0}
     base, aligned = (found.at("anchored.accuracy", name) for name in ("base", "aligned"))
     assert base is not None and aligned is not None
     assert 0.5 < base.value < aligned.value

@@ -8,19 +8,14 @@ from numpy.testing import assert_allclose
 
 from twoalike.evaluation import (
     Candidate,
-    mean_person,
     object_variance,
-    paired_intervals,
     same_scale,
     spearman,
     spearman_influence,
-    spearman_known,
-    structure_jackknives,
     upper,
     usable_people,
 )
 from twoalike.features import FeatureTable
-from twoalike.judgments import read_rdms
 from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 
@@ -44,20 +39,6 @@ def with_gaps(matrices: np.ndarray, rng: np.random.Generator, share: float) -> n
         gone = rng.random(len(rows)) < share
         matrix[rows[gone], columns[gone]] = matrix[columns[gone], rows[gone]] = np.nan
     return out
-
-
-def test_a_person_with_large_pairs_only_does_not_bend_the_mean(rng: np.random.Generator) -> None:
-    vectors = upper(squares(rng, noise=0.02))
-    full = mean_person(vectors)
-    vectors[0, vectors[0] < np.quantile(vectors[0], 0.7)] = np.nan
-    scaled = same_scale(vectors)
-    ratio = scaled[0] / np.nanmean(scaled[1:], axis=0)
-    assert_allclose(np.nanmean(ratio), 1.0, atol=0.02)
-    now = mean_person(vectors)
-    assert_allclose(now / now.mean(), full / full.mean(), rtol=0.02)
-    # Dividing by one's own root mean square, as for whole matrices, would have shrunk that person.
-    naive = vectors / np.sqrt(np.nanmean(vectors**2, axis=1, keepdims=True))
-    assert np.nanmean(naive[0] / np.nanmean(naive[1:], axis=0)) < 0.8
 
 
 def test_scales_are_rsatoolboxs(rng: np.random.Generator) -> None:
@@ -99,28 +80,6 @@ def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> No
     assert not spearman_influence(np.ones(9), np.arange(9)).any()
 
 
-@pytest.mark.parametrize("gaps", [0.0, 0.2])
-def test_objects_left_out_to_first_order_give_the_intervals_of_ranking_anew(
-    gaps: float, rng: np.random.Generator
-) -> None:
-    people = with_gaps(squares(rng, noise=2.0), rng, gaps)
-    models = [squares(rng, 1)[0] + scale * squares(rng, 1)[0] for scale in (0.0, 1.0)]
-    models = [model + people[~np.isnan(people).any(axis=(1, 2))].sum(axis=0) for model in models]
-    values, of_people, of_objects = structure_jackknives(models, people)
-    mean = mean_person(upper(people))
-    rows, columns = np.triu_indices(M, 1)
-    anew = np.array(
-        [
-            [spearman_known(upper(model)[keep], mean[keep]) for model in models]
-            for keep in ((rows != out) & (columns != out) for out in range(M))
-        ]
-    )
-    full, quick = (paired_intervals(values, of_people, of) for of in (anew, of_objects))
-    for one, other in zip(sum(full, []), sum(quick, []), strict=True):
-        assert one.value == other.value
-        assert_allclose(other.high - other.low, one.high - one.low, rtol=0.06)
-
-
 def test_evaluate_reads_gaps_and_counts_what_is_left_out(
     rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -142,12 +101,3 @@ def test_evaluate_reads_gaps_and_counts_what_is_left_out(
     assert spearman is not None and spearman.low < spearman.high
     gain = results.estimate("rdm.difference.spearman", "same")
     assert gain is not None and gain.as_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}
-
-
-def test_reading_refuses_gaps_unless_asked(tmp_path: Path, rng: np.random.Generator) -> None:
-    ids = tuple(f"o{index}" for index in range(M))
-    matrices = with_gaps(squares(rng), rng, 0.2)
-    np.save(tmp_path / "r.npy", matrices)
-    with pytest.raises(TwoalikeError, match="NaN"):
-        read_rdms(tmp_path / "r.npy", ids)
-    assert_allclose(read_rdms(tmp_path / "r.npy", ids, gaps=True).values, matrices)

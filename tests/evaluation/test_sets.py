@@ -10,12 +10,12 @@ from numpy.testing import assert_allclose
 
 from twoalike.choice import Question, log_set_choice
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior, compare_predictions
+from twoalike.embedding import Posterior
 from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table, split_sets
 from twoalike.report import write_report
-from twoalike.results import Results, evaluate
+from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 from twoalike.teacher import predict, teach
 
@@ -89,7 +89,7 @@ def test_each_question_is_scored_against_its_own_chance(
 ) -> None:
     found = evaluate(networks(rng), choices=mixed, similarity="dot", resamples=50)
     assert found.judged["odd_one_out"].judgments == 60
-    assert found.sets == ("odd_one_out_4", "most_alike_5")
+    assert found.questions == ("odd_one_out", "odd_one_out_4", "most_alike_5")
 
     def value(measure: str, name: str = "") -> float:
         row = found.at(measure, name)
@@ -97,7 +97,7 @@ def test_each_question_is_scored_against_its_own_chance(
         return row.value
 
     four = found.judged["odd_one_out_4"]
-    assert (four.judgments, four.left_out) == (200, {"without_features": 0})
+    assert (four.judgments, four.left_out) == (200, {"practice_or_catch": 0, "without_features": 0})
     assert four.items is not None and four.items <= 20
     for of, chance in (("odd_one_out_4", 0.25), ("most_alike_5", 0.1)):
         assert value(f"{of}.chance.accuracy") == pytest.approx(chance)
@@ -107,23 +107,12 @@ def test_each_question_is_scored_against_its_own_chance(
         assert value(f"{of}.temperature", "truth") == pytest.approx(0.5, rel=0.4)
         brier = f"{of}.calibration.brier"
         assert value(brier, "noise") > value(brier, "truth")
-    assert value("odd_one_out_4.pair_agreement") > 0.3
-    assert found.at("odd_one_out_4.repeats") is not None
+    assert value("odd_one_out_4.ceilings.pair_agreement") > 0.3
+    assert found.at("odd_one_out_4.ceilings.repeats.agreement") is not None
     best = found.estimate("odd_one_out_4.ceilings.oracle")
     assert best is not None and best.high > value("odd_one_out_4.accuracy", "truth")
     titles = [table.title for table in found.tables()]
     assert any(title.startswith("200 choices (odd one of 4) by 5 participants") for title in titles)
-
-
-def test_results_of_larger_sets_survive_their_file(
-    mixed: pd.DataFrame, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    sets = split_sets(mixed)[1]
-    out = tmp_path / "results.json"
-    found = evaluate(networks(rng), choices=sets, out=out, resamples=50)
-    assert not found.questions and found.missing["ceilings"].startswith("needs choices among")
-    assert Results.load(out) == found
-    assert "most_alike_5.accuracy" in set(found.frame["measure"])
 
 
 def test_the_report_has_a_table_of_each_question(
@@ -138,34 +127,17 @@ def test_the_report_has_a_table_of_each_question(
         assert words in page
 
 
-def test_agreement_needs_enough_pairs_of_answers(rng: np.random.Generator) -> None:
+def test_agreement_needs_enough_answers(rng: np.random.Generator) -> None:
     table = table_of(judged(FOUR, 20, rng))
     x = FeatureTable(tuple(IDS), rng.normal(size=(M, 2)).astype("f4"))
     found = evaluate({"one": x}, choices=table)
-    assert found.at("odd_one_out_4.pair_agreement") is found.at("odd_one_out_4.repeats") is None
-    assert found.missing["odd_one_out_4.repeats"].startswith(
-        "needs 10 sets judged again by the same person"
-    )
+    start = "odd_one_out_4.ceilings"
+    assert found.at(f"{start}.pair_agreement") is found.at(f"{start}.repeats.agreement") is None
+    again = "needs 10 sets judged again by the same person"
+    assert found.missing[f"{start}.repeats"].startswith(again)
     unknown = table.drop(columns="participant")
     nobody = evaluate({"one": x}, choices=choices_table(dict(unknown), IDS))
-    assert nobody.missing["odd_one_out_4.repeats"] == "participants are not told apart"
-
-
-def test_objects_without_features_are_counted(rng: np.random.Generator) -> None:
-    table = table_of(judged(FOUR, 50, rng))
-    some = FeatureTable(tuple(IDS[:7]), rng.normal(size=(7, 2)).astype("f4"))
-    scored = evaluate({"some": some}, choices=table).judged["odd_one_out_4"]
-    lacking = scored.left_out["without_features"]
-    assert lacking > 0 and scored.judgments == 50 - lacking
-
-
-def test_posteriors_are_compared_on_all_choices(fit: Posterior, mixed: pd.DataFrame) -> None:
-    found = compare_predictions(fit, fit, mixed)
-    assert found["judgments"] == 460 and found["left_out"] == 0
-    assert found["log_loss"]["first"]["value"] < found["guessing"]["log_loss"]
-    assert found["log_loss"]["difference"]["value"] == 0
-    expected = (60 / 3 + 200 / 4 + 200 / 10) / 460
-    assert found["guessing"]["accuracy"] == pytest.approx(expected)
+    assert nobody.missing[f"{start}.repeats"] == "participants are not told apart"
 
 
 def test_predict_has_a_column_for_each_answer(

@@ -16,12 +16,10 @@ from twoalike.figures import (
     DimensionWeights,
     Line,
     Panel,
-    category_order,
     dimension_chart,
     embedding_map,
     map_layout,
     model_colours,
-    moved_apart,
     observer_parameters,
     panels_chart,
     people_layout,
@@ -30,7 +28,6 @@ from twoalike.figures import (
     response_times,
     similarity_heatmap,
     times_by_entropy_chart,
-    to_data_uri,
     to_png,
     to_svg,
     visible_images,
@@ -96,12 +93,6 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
         assert float(root.attrib["width"].removesuffix("pt")) <= width * 72 + 1
 
 
-def test_same_data_same_bytes() -> None:
-    first, second = (to_data_uri(panels_chart([ACCURACY])) for _ in range(2))
-    assert first == second
-    assert first.startswith("data:image/svg+xml;base64,")
-
-
 def test_settings_of_matplotlib_are_left_alone() -> None:
     before = dict(mpl.rcParams)
     to_svg(panels_chart([ACCURACY]))
@@ -124,37 +115,6 @@ def test_networks_keep_their_colours() -> None:
     assert len(model_colours(many)) == 20
 
 
-def test_names_that_look_like_formulas_are_text(rng: np.random.Generator) -> None:
-    figure = response_times({"$x_{$": rng.lognormal(size=9)})
-    to_svg(figure)
-
-
-def test_many_participants_stay_one_page(rng: np.random.Generator) -> None:
-    figure = response_times({f"p{i}": rng.lognormal(size=9) for i in range(300)})
-    assert figure.get_figheight() < 8
-
-
-def test_categories_stay_together_in_order_of_appearance() -> None:
-    coarse, fine = ["b", "a", "b", "a"], ["z", "y", "x", "y"]
-    assert category_order([coarse, fine], 4).tolist() == [0, 2, 1, 3]
-    assert category_order([], 3).tolist() == [0, 1, 2]
-
-
-def test_a_flat_embedding_is_drawn_as_it_is(rng: np.random.Generator) -> None:
-    """Rotated, mirrored draws of a plane give that plane, with no uncertainty."""
-    plane = rng.normal(size=(12, 2))
-    draws = []
-    for _ in range(10):
-        turn, _ = np.linalg.qr(rng.normal(size=(5, 5)))
-        draws.append(np.pad(plane, ((0, 0), (0, 3))) @ turn)
-    layout = map_layout(np.stack(draws))
-    distance = np.linalg.norm(plane[:, None] - plane, axis=-1)
-    drawn = np.linalg.norm(layout.positions[:, None] - layout.positions, axis=-1)
-    assert_allclose(drawn, distance, atol=1e-5)
-    assert_allclose(layout.covariances, 0, atol=1e-8)
-    assert_allclose(layout.fit, 1.0)
-
-
 def test_ellipses_are_as_large_as_the_posterior_says(rng: np.random.Generator) -> None:
     plane = rng.normal(size=(40, 2))
     sd = np.where(np.arange(40) < 20, 0.05, 0.2)
@@ -163,25 +123,6 @@ def test_ellipses_are_as_large_as_the_posterior_says(rng: np.random.Generator) -
     found = np.sqrt(np.trace(layout.covariances, axis1=1, axis2=2) / 2)
     assert_allclose(found[:20].mean(), 0.05, rtol=0.15)
     assert_allclose(found[20:].mean(), 0.2, rtol=0.15)
-
-
-def test_groups_lie_apart_on_the_map(rng: np.random.Generator) -> None:
-    centres = 4 * np.eye(3, 8).repeat(6, axis=0)
-    draws = centres + 0.5 * rng.normal(size=(30, 18, 8))
-    layout = map_layout(draws)
-    label = np.arange(3).repeat(6)
-    apart = np.linalg.norm(layout.positions[:, None] - layout.positions, axis=-1)
-    same = label[:, None] == label
-    assert apart[same].max() < apart[~same].min()
-    assert layout.fit > 0.9
-
-
-@pytest.mark.parametrize("draws", [np.zeros((4, 5, 2)), np.ones((1, 3, 1)), np.eye(3)[None]])
-def test_degenerate_embeddings_still_have_a_map(draws: np.ndarray) -> None:
-    layout = map_layout(draws)
-    assert np.isfinite(layout.positions).all()
-    assert np.isfinite(layout.covariances).all()
-    to_svg(embedding_map(layout))
 
 
 def test_no_image_hides_another(rng: np.random.Generator) -> None:
@@ -193,18 +134,6 @@ def test_no_image_hides_another(rng: np.random.Generator) -> None:
     common = np.prod(np.maximum(1 - apart, 0), axis=-1) - np.eye(shown.sum())
     assert common.max() <= 0.3 + 1e-9
     assert_array_equal(visible_images(positions * 100, size), True)
-
-
-def test_images_that_are_moved_apart_show_each_of_them(rng: np.random.Generator) -> None:
-    positions = rng.normal(size=(15, 2))
-    places = moved_apart(positions, 0.4)
-    gap = np.abs(places[:, None] - places).max(axis=-1) + np.eye(15)
-    assert gap.min() >= 0.4 * (1 - 1e-5)
-    assert visible_images(places, 0.4).all()
-    assert_allclose(places.mean(axis=0), positions.mean(axis=0))
-    assert_array_equal(moved_apart(positions, 1e-6), positions)
-    together = moved_apart(np.zeros((4, 2)), 1.0)
-    assert len(np.unique(together.round(3), axis=0)) == 4
 
 
 def test_a_map_can_show_every_image(rng: np.random.Generator) -> None:

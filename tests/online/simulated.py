@@ -29,6 +29,7 @@ DEVICE = {
     "px_per_cm": 40.0,
     "distance_cm": None,
 }
+_ANSWER = ("position", "method", "response_time", "key")
 ENTERED = "2026-11-28T10:00:00+00:00"
 
 
@@ -64,7 +65,7 @@ def as_sent(item: Item, late: float = 0.002) -> dict[str, Any]:
         case QuestionAnswers():
             return {"kind": "answers", "measure": item.measure, "values": item.values}
         case TrialResult():
-            answer = None if item.answer is None else vars(item.answer)
+            answer = item.answer and {name: getattr(item.answer, name) for name in _ANSWER}
             return {
                 "kind": "choice",
                 "trial_index": item.trial_index,

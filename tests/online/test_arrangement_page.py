@@ -110,7 +110,7 @@ class Hand:
             fields["pointer"] = self.pointer
         self.events.append({"kind": kind, "time": self.time, **fields})
         state: dict[str, Any] = {"deadline": activity.deadline, "finished": activity.finished}
-        state |= {"stack": list(activity.stack), "phase": str(activity.phase)}
+        state["stack"] = list(activity.stack)
         self.answers.append(
             state | {"items": [as_sent(item, late=0) for item in items], "scene": look(activity)}
         )

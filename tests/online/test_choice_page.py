@@ -14,7 +14,6 @@ from twoalike.tasks import (
     AnchoredChoice,
     Button,
     Event,
-    GridLayout,
     KeyPress,
     Layout,
     OddOneOfMany,
@@ -24,7 +23,7 @@ from twoalike.tasks import (
     Tick,
     Trial,
     View,
-    lay_out_images,
+    lay_out,
 )
 from twoalike.tasks.odd_one_out import TripletActivity
 
@@ -46,7 +45,7 @@ def random_size(rng: np.random.Generator) -> tuple[int, int]:
     return int(rng.integers(200, 2500)), int(rng.integers(200, 2500))
 
 
-def described(layout: Layout | GridLayout) -> dict[str, Any]:
+def described(layout: Layout) -> dict[str, Any]:
     places = layout.places
     return {
         "size": list(layout.size),
@@ -80,7 +79,7 @@ def test_images_have_the_places_that_they_have_in_a_window() -> None:
         given = {"protocol": protocol.model_dump(mode="json"), "size": size, "n": n}
         cases.append({"made": "layout", "measured": screen, **given})
         try:
-            expected.append(described(lay_out_images(protocol, View(size, profile), n)))
+            expected.append(described(lay_out(protocol, View(size, profile), n)))
         except TwoalikeError:
             expected.append(None)
     found = replayed(cases)
@@ -128,15 +127,15 @@ def random_trial(rng: np.random.Generator, number: int, task: type[Rules]) -> Tr
     kind = str(rng.choice(["practice", "main", "catch"]))
     right = int(rng.integers(2 if anchored else 1, n + 1)) if rng.random() < 0.7 else None
     positions = tuple(str(place) for place in given)
-    return Trial(number, 1, kind, "t", names, positions, right, anchored=anchored)
+    return Trial(
+        number, 1, kind, "t", names, positions, right, kind="anchored" if anchored else "odd"
+    )
 
 
 KEYS = ["left", "down", "right", "1", "2", "3", "num_2", "5", "space", "return", "x", "up"]
 
 
-def random_events(
-    rng: np.random.Generator, layout: Layout | GridLayout
-) -> Iterator[Event | Restart]:
+def random_events(rng: np.random.Generator, layout: Layout) -> Iterator[Event | Restart]:
     """Events as they come in any order, none before the first frame of its moment."""
     time = float(rng.uniform(0, 100))
     for _ in range(30):
@@ -165,7 +164,7 @@ def test_trials_give_the_items_and_scenes_of_the_window() -> None:
         task: type[Rules] = (OddOneOut, AnchoredChoice, OddOneOfMany)[number % 3]
         rules, trial = random_rules(rng, task), random_trial(rng, number, task)
         size = SIZES[number % 7]
-        layout = lay_out_images(rules, View(size), len(trial.stimuli))
+        layout = lay_out(rules, View(size), len(trial.stimuli))
         events = list(random_events(rng, layout))
         shown = {
             name: getattr(trial, name)

@@ -13,7 +13,6 @@ from matplotlib import pyplot
 
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
-from twoalike.figures import people_layout
 from twoalike.report import write_report
 from twoalike.report._groups import people_section
 from twoalike.report._inputs import read_inputs
@@ -75,28 +74,6 @@ def reported(study: Study, tmp_path: Path) -> tuple[str, Path]:
     return (tmp_path / "r.html").read_text(encoding="utf-8"), tmp_path / "files"
 
 
-def test_people_without_groups_are_mapped(weighted: Study) -> None:
-    found, said = section(weighted)
-    picture, weights, missing = found.blocks
-    assert missing.command.startswith("twoalike compare derived/posterior.nc --groups")
-    assert picture.alt.startswith("Map of 8 people. Axes: component 1") and "More alike" not in said
-    assert tuple(picture.numbers["participant"]) == PEOPLE and "group" not in picture.numbers
-    # Kind is what divides them.
-    sides = np.sign(picture.numbers["component_1"])
-    assert len(set(sides[:4])) == len(set(sides[4:])) == 1 and sides[0] != sides[4]
-    numbers = weights.numbers
-    assert (np.array(numbers["log_weight_q05"]) <= numbers["log_weight_median"]).all()
-    assert "Images: the highest" in weights.caption
-
-
-def test_words_beside_a_dimension_are_text(
-    weighted: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ta.StimulusSet, "kind", lambda self, name: "word")
-    found, _ = section(weighted)
-    assert "Images" not in found.blocks[1].caption
-
-
 def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: Path) -> None:
     compared(weighted)
     html, files = reported(weighted, tmp_path)
@@ -155,25 +132,6 @@ def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(TwoalikeError, match=r"groups\.json: differences\.0\.p"):
         read_inputs(weighted)
-
-
-def test_components_are_those_of_the_means(rng: np.random.Generator) -> None:
-    """Known answer: people on a plane in four dimensions, with uncertainty along one axis."""
-    plane = np.linalg.qr(rng.normal(size=(4, 4)))[0][:, :2]
-    places = rng.normal(size=(9, 2)) * [2.0, 0.5]
-    places -= places.mean(axis=0)
-    away = np.zeros((300, 9, 2))
-    away[:, :, 0] = 0.3 * rng.normal(size=(300, 9))
-    away -= away.mean(axis=0)
-    layout = people_layout((places + away) @ plane.T)
-    assert layout is not None
-    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
-    found = np.linalg.norm(layout.positions[:, None] - layout.positions[None], axis=2)
-    np.testing.assert_allclose(found, distance, atol=1e-9)
-    np.testing.assert_allclose(layout.share.sum(), 1.0)
-    trace = np.trace(layout.covariances, axis1=1, axis2=2)
-    np.testing.assert_allclose(trace, away[:, :, 0].var(axis=0, ddof=1), rtol=1e-9)
-    assert people_layout(rng.normal(size=(5, 6, 1)) * [1.0, -1.0]) is None  # two dimensions
 
 
 def test_the_figures_of_a_notebook(weighted: Study) -> None:

@@ -95,21 +95,3 @@ def test_the_report_leaves_each_judgment_out(few_judgments: Any) -> None:
     (fit,) = check_fits(inputs, seed=1)
     picture = predictions_section(inputs, [fit]).blocks[0]
     assert "fitted to other judgments" in picture.caption  # type: ignore[union-attr]
-
-
-def test_too_few_draws_to_leave_one_out_are_named(few_judgments: Any) -> None:
-    posterior, choices = few_judgments
-    tree = posterior.tree.copy()
-    tree["posterior"] = tree["posterior"].isel(draw=slice(None, 5))
-    inputs: Any = SimpleNamespace(
-        posterior=Posterior(tree), choices=choices, made_from=lambda provenance, role: None
-    )
-    picture = predictions_section(inputs, check_fits(inputs, seed=1)).blocks[0]
-    assert "too few draws" in picture.caption  # type: ignore[union-attr]
-
-
-def test_attention_checks_alone_leave_nothing_to_predict(few_judgments: Any) -> None:
-    posterior, choices = few_judgments
-    checks = choices.assign(trial_type="catch")
-    inputs: Any = SimpleNamespace(posterior=posterior, choices=checks, made_from=lambda *_: None)
-    assert check_fits(inputs, 0) == []

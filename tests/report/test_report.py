@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import call
@@ -20,8 +19,6 @@ from twoalike.embedding import Posterior
 from twoalike.report import (
     Grid,
     arrangement_section,
-    describe_dimensions,
-    read_sessions,
     write_report,
 )
 from twoalike.report._blocks import as_csv
@@ -286,42 +283,6 @@ def test_a_fit_that_has_not_converged_is_said_first(
     assert "variational approximation" in page.text
 
 
-def test_results_older_than_the_judgments_are_not_called_theirs(
-    report: Callable[..., Page], study: Study, tmp_path: Path
-) -> None:
-    """Scored on other judgments: no warning of that; fitted to others: a warning."""
-    from twoalike.judgments import read_judgments, write_judgments
-
-    table = read_judgments(study.choices)
-    write_judgments(study.choices, table.iloc[:-7], {"kind": "choices"})
-    page = report(study)
-    assert "scored on the judgments of this study" not in page.text
-    assert "fitted to other judgments than those of choices.parquet" in page.text
-
-
-def test_judgments_that_the_fit_does_not_know_are_counted(
-    report: Callable[..., Page], study: Study, tmp_path: Path
-) -> None:
-    posterior = Posterior.load(study.posterior)
-    group = posterior.tree["posterior"].isel(participant=slice(0, 2))
-    tree = posterior.tree.copy()
-    tree["posterior"] = group
-    Posterior(tree).save(study.posterior)
-    assert "44 judgments by people or on objects" in report(study).text
-
-
-def test_sessions_are_summarised_as_they_were(study: Study) -> None:
-    first, *rest = read_sessions(study.raw)
-    assert [s.participant for s in (first, *rest)] == ["01", "02", "03"]
-    assert first.trials == first.planned == 2 + 40 + 4 + 4
-    assert (first.catches, first.repeats) == (4, 4)
-    assert 0 <= first.caught <= 4
-    assert len(first.times) == 44
-    assert first.end == "completed"
-    assert first.simulated
-    assert sum(first.given.places.values()) == pytest.approx(1)
-
-
 def test_each_task_has_its_section(
     make_study: Callable[..., Path], report: Callable[..., Page]
 ) -> None:
@@ -370,21 +331,6 @@ def test_careless_sessions_are_pointed_out(
     assert "Participant 02, session 1: ended after 30 of 50 trials" in text
     assert "Participant 02, session 1: passed 0 of" in text
     assert "The declared rule leaves out 1 of 3 sessions: Participant 02, session 1" in text
-
-
-def test_dimensions_are_described_by_draws_not_by_means(rng: np.random.Generator) -> None:
-    draws = np.abs(rng.normal(scale=0.1, size=(200, 10, 3)))
-    draws[:, 2:4, 1] += 3.0  # two objects surely high on dimension 1
-    draws[:100, 5, 0] += 1.0  # one high on dimension 0 in half of the draws
-    first, second, third = describe_dimensions(draws, highest=2)
-    assert first.index == 1
-    assert set(first.top.tolist()) == {2, 3}
-    assert first.sureness.tolist() == [1.0, 1.0]
-    assert second.index == 0
-    assert second.top[0] == 5
-    assert 0.5 <= second.sureness[0] < 0.8
-    assert first.share + second.share + third.share == pytest.approx(1)
-    assert first.low <= first.share <= first.high
 
 
 def test_same_study_same_bytes(

@@ -17,7 +17,7 @@ from twoalike.embedding import Posterior
 from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable, write_features
 from twoalike.figures import leaderboard_chart, to_svg
-from twoalike.judgments import RdmTable, choices_table, write_judgments
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.results import LEADERBOARD, Leaderboard, leaderboard
 from twoalike.study import TwoalikeError, provenance
 from twoalike.tables import read_tsv
@@ -103,35 +103,6 @@ def test_the_observers_own_space_wins_and_reaches_the_ceiling(ranked: Leaderboar
     assert of_posterior.score("own").value == pytest.approx(bound.value, abs=0.02)
 
 
-def test_equal_networks_differ_by_exactly_nothing(
-    networks: dict[str, FeatureTable], choices: pd.DataFrame, posterior: Posterior
-) -> None:
-    found = leaderboard(
-        networks, choices=choices, posterior=posterior, against="twin", resamples=99
-    )
-    for board in found.boards:
-        gain, p = board.of("difference", "noisy"), board.of("p", "noisy")
-        assert gain is not None and p is not None
-        assert (gain.value, gain.low, gain.high, p.value) == (0.0, 0.0, 0.0, 1.0)
-        one, other = board.score("noisy"), board.score("twin")
-        assert (one.value, one.low, one.high) == (other.value, other.low, other.high)
-        assert board.ranks("noisy") == board.ranks("twin")
-
-
-def test_shuffled_features_are_at_chance_and_surely_worse(ranked: Leaderboard) -> None:
-    accuracy = ranked.boards[0]
-    assert ranked.names[-1] == "shuffled"
-    score = accuracy.score("shuffled")
-    assert score.low is not None and score.high is not None
-    assert score.low < 1 / 3 < score.high
-    assert accuracy.ranks("shuffled") == (4, 4)
-    correlation = ranked.board("posterior").score("shuffled")
-    assert correlation.low is not None and correlation.high is not None
-    assert correlation.low < 0 < correlation.high
-    p = accuracy.of("p", "shuffled")
-    assert p is not None and p.value < 0.05
-
-
 def test_every_level_has_its_scores_and_limits(ranked: Leaderboard) -> None:
     for measure in ("accuracy", "log_loss", "majority"):
         whole = ranked.board(measure)
@@ -161,33 +132,6 @@ def test_scores_above_leave_one_out_are_marked_and_explained(ranked: Leaderboard
     assert any(
         table.frame.map(lambda cell: cell.endswith("*")).any(axis=None) for table in ranked.tables()
     )
-
-
-def test_the_order_in_which_networks_are_given_changes_nothing(
-    networks: dict[str, FeatureTable],
-    choices: pd.DataFrame,
-    posterior: Posterior,
-    ranked: Leaderboard,
-) -> None:
-    back = dict(reversed(networks.items()))
-    again = leaderboard(back, choices=choices, posterior=posterior, resamples=999)
-    assert again.as_dict() == ranked.as_dict()
-
-
-def test_dissimilarities_alone_rank_networks(
-    networks: dict[str, FeatureTable], truth: np.ndarray
-) -> None:
-    rng = np.random.default_rng(0)
-    distances = np.linalg.norm(truth[:, None] - truth, axis=-1)
-    noise = np.abs(rng.normal(size=(6, M, M)))
-    people = distances + 0.2 * (noise + noise.transpose(0, 2, 1)) * (1 - np.eye(M))
-    found = leaderboard(networks, rdm=RdmTable(people, IDS))
-    assert [board.kind for board in found.boards] == ["rdm"]
-    assert found.names[0] == "own"
-    mean, upper = found.at("rdm.per_person.mean", "own"), found.at("rdm.ceiling.upper")
-    assert mean is not None and upper is not None
-    assert mean.value == pytest.approx(upper.value, abs=0.05)
-    assert found.boards[0].among_best() == ("own",)
 
 
 def test_only_objects_of_all_networks_count(

@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.evaluation import Candidate, similarity_matrix
+from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import (
-    RdmTable,
     arrangements_table,
     choices_table,
     read_judgments,
@@ -162,32 +161,10 @@ def test_arrangements_by_the_command(
     assert done.value.code in (0, None), said.err
     assert "Arrangements by 2 participants of 24 objects" in said.out
     found = Results.load(tmp_path / "results.json")
-    base, aligned = (value(found, "structure.spearman", name) for name in ("base", "aligned"))
+    base, aligned = (value(found, "rdm.spearman", name) for name in ("base", "aligned"))
     assert aligned > base
     assert found.at("structure.weighted_spearman", "aligned") is not None
     assert {"agreement", "ceilings", "uncertainty", "transfer"} <= set(found.missing)
-
-
-def test_the_command(
-    networks: list[Candidate], choices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for candidate in networks:
-        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
-    lines = [
-        "\t".join(["id", *LABELS]),
-        *("\t".join([n, *(of[n] for of in LABELS.values())]) for n in IDS),
-    ]
-    (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n")
-    words = ["evaluate", "--choices", str(choices), "--labels", str(tmp_path / "labels.tsv")]
-    for candidate in networks:
-        words += ["--features", str(tmp_path / f"{candidate.name}.npz")]
-    with pytest.raises(SystemExit) as done:
-        main([*words, "--out", str(tmp_path / "results.json")])
-    said = capsys.readouterr().out
-    assert done.value.code in (0, None)
-    for text in ("best possible, against one answer", "Calibration", "neighbours kept"):
-        assert text in said
-    assert value(Results.load(tmp_path / "results.json"), "transfer.images") == 24
 
 
 def test_files_and_what_is_in_memory_give_the_same(
@@ -307,15 +284,3 @@ def test_both_sides_of_each_part_of_a_students_vector(
     board = leaderboard(files, choices=choices, classes=LABELS, resamples=50)
     assert all(board.at("ability.few_shot", name, tasks[0]) for name in rows)
     assert list(board.tables()[-1].frame)[-2:] == tasks
-
-
-def test_folders_are_classes(rng: np.random.Generator, tmp_path: Path) -> None:
-    ids = tuple(f"k{row % 3}/{row}" for row in range(12))
-    values = (np.eye(3)[np.arange(12) % 3] + 0.01 * rng.normal(size=(12, 3))).astype(np.float32)
-    network = Candidate("net", FeatureTable(ids, values))
-    rdm = RdmTable(-similarity_matrix(values)[None], ids)
-    found = evaluate([network], rdm=rdm)
-    one, three = found.levels("ability.few_shot")
-    assert (one, three) == ("1-shot, level_1", "3-shot, level_1")
-    assert value(found, "ability.few_shot", "net", one) == 1
-    assert value(found, "ability.few_shot.chance", level=one) == pytest.approx(1 / 3)

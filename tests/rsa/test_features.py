@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.evaluation import NotMeasurable
 from twoalike.rsa import debiased_cka, distance_changes, linear_cka, neighbour_overlap, pair_kinds
 
 
@@ -48,46 +47,14 @@ def test_debiased_cka_is_the_estimator_written_out(
     assert debiased_cka(features, other) == pytest.approx(both / np.sqrt(first * second))
 
 
-def test_debiased_cka_of_noise_is_about_zero(rng: np.random.Generator) -> None:
-    found = np.array(
-        [
-            [cka(*rng.normal(size=(2, 30, 120))) for cka in (linear_cka, debiased_cka)]
-            for _ in range(80)
-        ]
-    )
-    plain, debiased = found.T
-    assert plain.min() > 0.6
-    assert abs(debiased.mean()) < 4 * debiased.std() / np.sqrt(80) < 0.02
-
-
-def test_cka_where_it_is_not_defined(features: np.ndarray) -> None:
-    with pytest.raises(NotMeasurable, match="vary no more than noise"):
-        linear_cka(features, np.ones((60, 2)))
-
-
 def test_neighbours_stay_under_rotation_and_are_lost_in_noise(rng: np.random.Generator) -> None:
     a = rng.normal(size=(1500, 8))
-    assert neighbour_overlap(a, a @ orthogonal(8, rng), 5).value == pytest.approx(1, abs=1e-3)
+    assert neighbour_overlap(a, a @ orthogonal(8, rng), 5)["value"] == pytest.approx(1, abs=1e-3)
     lost = neighbour_overlap(a, rng.normal(size=a.shape), 5)
-    assert lost.chance == 5 / 1499
-    assert lost.value == pytest.approx(lost.chance, abs=0.003)
+    assert lost["chance"] == 5 / 1499
+    assert lost["value"] == pytest.approx(lost["chance"], abs=0.003)
     near = neighbour_overlap(a, a + 0.1 * rng.normal(size=a.shape), 5)
-    assert 0.2 < near.value < 1
-
-
-def test_neighbour_overlap_counts_as_by_hand(
-    features: np.ndarray, rng: np.random.Generator
-) -> None:
-    other = features + rng.normal(size=features.shape)
-
-    def nearest(values: np.ndarray) -> list[set[int]]:
-        rows = values - values.mean(axis=0)
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        order = np.argsort(-(rows @ rows.T - 2 * np.eye(60)), axis=1)
-        return [set(row[:7].tolist()) for row in order]
-
-    shared = [len(a & b) for a, b in zip(nearest(features), nearest(other), strict=True)]
-    assert neighbour_overlap(features, other, 7).value == pytest.approx(np.mean(shared) / 7)
+    assert 0.2 < near["value"] < 1
 
 
 KINGDOM = np.repeat(np.arange(3), 40)
@@ -108,47 +75,27 @@ def test_families_tighten_and_kingdoms_part(
     world: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> None:
     found = distance_changes(*world, LABELS, rng)
-    assert list(found.kinds) == ["within family", "within kingdom", "between kingdom"]
-    within, same, between = found.kinds.values()
-    assert within.change.high < 0 < between.change.low
-    assert within.percent.value < same.percent.value < 0
-    assert within.percent.high < 0 < between.percent.low
-    assert (within.pairs, same.pairs, between.pairs) == (15 * 28, 3 * 780 - 15 * 28, 3 * 1600)
-    assert within.percent.value == pytest.approx(100 * (within.aligned / within.base - 1))
-    assert found.resampled == "classes"
-    pairs = np.array([of.pairs for of in found.kinds.values()])
+    assert list(found["kinds"]) == ["within family", "within kingdom", "between kingdom"]
+    within, same, between = found["kinds"].values()
+    assert within["change"].high < 0 < between["change"].low
+    assert within["percent"].value < same["percent"].value < 0
+    assert within["percent"].high < 0 < between["percent"].low
+    assert (within["n"], same["n"], between["n"]) == (15 * 28, 3 * 780 - 15 * 28, 3 * 1600)
+    assert within["percent"].value == pytest.approx(100 * (within["aligned"] / within["base"] - 1))
+    assert found["resampled"] == "classes"
+    pairs = np.array([of["n"] for of in found["kinds"].values()])
     for side in ("base", "aligned"):
-        means = np.array([getattr(of, side) for of in found.kinds.values()])
+        means = np.array([of[side] for of in found["kinds"].values()])
         assert_allclose((pairs * means).sum() / pairs.sum(), 1)
-
-
-def test_a_network_that_only_turns_and_shrinks_moves_nothing(
-    world: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
-) -> None:
-    base = world[0]
-    found = distance_changes(base, 0.1 * base @ orthogonal(20, rng) - 4, LABELS, rng)
-    for of in found.kinds.values():
-        assert_allclose([of.change.value, of.change.low, of.change.high], 0, atol=1e-9)
-
-
-def test_distances_by_hand(world: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> None:
-    rows = world[0] - world[0].mean(axis=0)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    distance = 1 - rows @ rows.T
-    pair = np.triu_indices(120, 1)
-    alike = (FAMILY[:, None] == FAMILY)[pair]
-    found = distance_changes(*world, LABELS, rng, resamples=10)
-    expected = distance[pair][alike].mean() / distance[pair].mean()
-    assert found.kinds["within family"].base == pytest.approx(expected)
 
 
 def test_kinds_without_pairs_are_named(rng: np.random.Generator) -> None:
     base, aligned = rng.normal(size=(2, 12, 5))
     own = {"item": [str(i) for i in range(12)], "one": ["x"] * 12}
     found = distance_changes(base, aligned, own, rng)
-    assert list(found.kinds) == ["within one"]
-    assert set(found.missing) == {"within item", "between one"}
-    assert found.resampled == "objects"
+    assert list(found["kinds"]) == ["within one"]
+    assert set(found["missing"]) == {"within item", "between one"}
+    assert found["resampled"] == "objects"
     kinds, names = pair_kinds({"kind": ["", "", "a", "a"]})
     assert names == ["within kind", "between kind"]
     assert (kinds[0, 1], kinds[2, 3]) == (1, 0)
@@ -168,9 +115,9 @@ def test_intervals_of_changes_cover_the_truth() -> None:
         of = [f"k{of_kingdom[i // 4]}" for i in range(len(centre))]
         return base, 1.5 * centre + noise, {"family": names, "kingdom": of}
 
-    true = distance_changes(*sample(300), rng, resamples=2).kinds
+    true = distance_changes(*sample(300), rng, resamples=2)["kinds"]
     hits = dict.fromkeys(true, 0)
     for _ in range(50):
-        for name, of in distance_changes(*sample(30), rng, resamples=200).kinds.items():
-            hits[name] += of.percent.low <= true[name].percent.value <= of.percent.high
+        for name, of in distance_changes(*sample(30), rng, resamples=200)["kinds"].items():
+            hits[name] += of["percent"].low <= true[name]["percent"].value <= of["percent"].high
     assert min(hits.values()) / 50 >= 0.84

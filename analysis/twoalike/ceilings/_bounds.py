@@ -29,8 +29,7 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 from scipy.special import gammaln
 
-from twoalike.ceilings._interval import TripletIntervals
-from twoalike.ceilings._votes import DRAWN, all_counts, count_types
+from twoalike.ceilings._votes import DRAWN, TripletIntervals, all_counts, count_types
 from twoalike.choice import entropy
 from twoalike.evaluation import Interval, Span
 from twoalike.study import Floats, Integers

@@ -8,24 +8,42 @@ to one triplet that agree is an unbiased estimate from two votes on. Of two peop
 the sum of squared choice probabilities, so that the best predictor's accuracy lies between it and
 its square root. Of one person it holds what belongs to that person as well, and is the bound for a
 model of persons.
+
+Larger sets
+-----------
+With p the probabilities of the A answers to a set, two people agree with probability c = mean of
+sum p^2, and the accuracy of the best predictor, the mean of max p, lies between
+
+    c  <=  mean of max p  <=  (1 + sqrt((A - 1)(A c - 1))) / A,
+
+whatever the probabilities are: max p is no less than sum p^2, and no more than where all answers
+but one are equally likely; as a function of sum p^2 that is concave, so that Jensen's inequality
+holds for the mean over sets. Both ends are reached: by people who hesitate between equally likely
+answers, and by those who waver from one answer to any other. The estimate between them is that of
+probabilities from a symmetric Dirichlet distribution with the same c. For triplets the whole
+distribution of the probabilities is fitted instead (:mod:`twoalike.ceilings._bounds`); its points
+grow as a power of the number of answers.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import quad
+from scipy.stats import gamma
 
 from twoalike.ceilings._bounds import VoteBounds, VoteEstimate, bounds_from_votes
-from twoalike.ceilings._interval import TripletIntervals, by_type
 from twoalike.ceilings._votes import (
     DRAWN,
     FEWEST,
     MOST,
+    TripletIntervals,
     Votes,
     all_counts,
+    by_type,
     drawn_entropy,
     largest_share,
     leave_one_out,
@@ -36,104 +54,17 @@ from twoalike.ceilings._votes import (
 )
 from twoalike.choice import Question, log_set_choice
 from twoalike.evaluation import (
-    Count,
-    Estimate,
+    Figures,
     Interval,
     Judgments,
-    Measured,
-    NatsEstimate,
     NotMeasurable,
-    Number,
-    Quantity,
-    ShareEstimate,
+    Span,
     TwoWayBootstrap,
     attempt,
     first_and_again,
 )
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import MISSING, Booleans, Floats, Integers, counted
-
-ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
-
-
-class Consistency(Measured):
-    """Share of answers that agree with another one, or with the right one."""
-
-    answers: Count | None = None
-    """Answers compared."""
-    agreement: ShareEstimate
-    """Share that agree."""
-    corrected: Estimate | None = None
-    """(agreement - chance) / (1 - chance): 0 for people who guess, 1 for full agreement."""
-
-
-class VoteCounts(Measured):
-    """Votes on triplets; of several answers of a person to a triplet the first is one."""
-
-    counted: Count
-    """Votes."""
-    mean: Number
-    """Of a triplet."""
-
-
-class MajorityBounds(Measured):
-    """Expected score of the best possible predictor against the majority of some votes."""
-
-    votes: Number | None = None
-    """Votes of a majority."""
-    accepted: ShareBound | None = None
-    """Any of tied answers counts as right."""
-
-
-class PublishedAgreement(Measured):
-    """Agreement of people as published for the Levels data; none of these is a bound."""
-
-    triplets: Count | None = None
-    """Triplets with enough votes."""
-    leave_one_out: ShareEstimate | None = None
-    """Responses that agree with the majority of the others."""
-    vanilla: ShareEstimate | None = None
-    """Largest share among four responses drawn."""
-    entropy: NatsEstimate | None = None
-    """Plug-in entropy of the same."""
-
-
-class SubsetCeilings(Measured):
-    """How well any model could agree with some judgments, and how well people do."""
-
-    choices: Count
-    """Choices."""
-    triplets: Count
-    """Different triplets."""
-    votes: VoteCounts | None = None
-    """Votes on them."""
-    oracle: ShareBound | None = None
-    """Accuracy of the best possible predictor on single responses."""
-    majority: MajorityBounds | None = None
-    """The same against the majority of as many votes as there are."""
-    majority_drawn: MajorityBounds | None = None
-    """The same against the majority of four votes."""
-    entropy: Annotated[VoteEstimate, Quantity("nats", 0)] | None = None
-    """Mean entropy of the choice probabilities of a triplet."""
-    published: PublishedAgreement | None = None
-    """Agreement of people as published for the Levels data."""
-    plug_in_entropy: NatsEstimate | None = None
-    """Entropy of the shares of the votes; too low by chance."""
-    pair_agreement: ShareEstimate | None = None
-    """How often two people give the same answer."""
-    repeats: Consistency | None = None
-    """How often a person gives the same answer again."""
-    missing: dict[str, str]
-    """What could not be estimated -> why."""
-
-
-class Ceilings(SubsetCeilings):
-    """How well any model could agree with all judgments, and with each subset."""
-
-    catches: Consistency | None = None
-    """Attention checks answered right."""
-    groups: dict[str, dict[str, SubsetCeilings]] | None = None
-    """Group (level, or level of labels) -> subset -> the same."""
 
 
 def repeated_answers(judged: Judgments) -> tuple[Integers, Booleans]:
@@ -148,22 +79,22 @@ def repeated_answers(judged: Judgments) -> tuple[Integers, Booleans]:
 
 
 def consistency(
-    agrees: Booleans, triplets: Integers, participants: Integers, chance: float
-) -> Consistency:
+    agrees: Booleans, things: Integers, participants: Integers, chance: float
+) -> Figures:
     """Share of k answers that agree, and the same corrected for chance, with 95 % intervals.
 
-    ``triplets`` (k, 3) and ``participants`` (k,) are the objects and person of each: other ones
+    ``things`` (k, j) and ``participants`` (k,) are the objects and person of each: other ones
     could have been drawn.
     """
-    share = TwoWayBootstrap(participants, triplets).interval(agrees).within(0.0, 1.0)
+    share = TwoWayBootstrap(participants, things).interval(agrees).within(0.0, 1.0)
     ends = (share.value, share.low, share.high)
     corrected = Interval(*((end - chance) / (1 - chance) for end in ends))
-    return Consistency(answers=len(agrees), agreement=share, corrected=corrected)
+    return Figures(n=len(agrees), agreement=share, corrected=corrected)
 
 
 def catch_reliability(
     choices: pd.DataFrame | None, labels: Mapping[str, str] | None, question: Question
-) -> Consistency:
+) -> Figures:
     """Share of attention checks answered right.
 
     A check shows two objects of one kind and one of a far kind, which is the right answer; an
@@ -193,7 +124,30 @@ FEWEST_TRIPLETS = 30
 """Triplets with three votes below which no distribution of choice probabilities is fitted."""
 FEWEST_REPEATS = 10
 """Repeated answers below which their share is too uncertain."""
+FEWEST_VOTES = 10
+"""Votes with others about the same larger set below which agreement is too uncertain."""
 _FITTED_VOTES = 3
+
+
+def mode_range(agreement: float, answers: int) -> tuple[float, float]:
+    """Bound the mean of the largest probability by the probability that two people agree."""
+    c = min(max(agreement, 1 / answers), 1.0)
+    return c, float((1 + np.sqrt((answers - 1) * (answers * c - 1))) / answers)
+
+
+def dirichlet_mode(agreement: float, answers: int) -> float:
+    """Mean of the largest of probabilities that are symmetric Dirichlet."""
+    c = min(max(agreement, 1 / answers), 1.0)
+    if c >= 1 - 1e-9:
+        return 1.0
+    if answers * c - 1 <= 1e-9:
+        return 1 / answers
+    alpha = (1 - c) / (answers * c - 1)
+    # The largest share of independent gamma variables is independent of their sum.
+    top = gamma.isf(1e-12, alpha)
+    largest, _ = quad(lambda x: 1 - gamma.cdf(x, alpha) ** answers, 0, top, limit=200)
+    low, high = mode_range(c, answers)
+    return float(np.clip(largest / (answers * alpha), low, high))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,32 +190,68 @@ class _Cast:
         assert found is not None  # two triplets have enough votes
         return found.within(0.0, largest)
 
-    def repeats(self) -> Consistency:
+    def repeats(self) -> Figures:
         """Agreement of people with themselves."""
         if not self.judged.known_people:
             raise NotMeasurable("participants are not told apart")
         later, same = repeated_answers(self.judged)
         if len(later) < FEWEST_REPEATS:
             raise NotMeasurable(
-                f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
+                f"needs {FEWEST_REPEATS} {self.judged.noun}s judged again by the same person, has "
+                f"{len(later)}"
             )
-        items, people = self.judged.items[later], self.judged.participants[later]
-        return consistency(same, items, people, self.judged.question.chance)
+        things, people = self.judged.things[later], self.judged.participants[later]
+        return consistency(same, things, people, self.judged.question.chance)
 
-    def published(self) -> PublishedAgreement:
+    def published(self) -> Figures:
         """Leave-one-out, vanilla and entropy as published."""
         outcomes, most = all_counts(DRAWN), float(np.log(self.judged.options))
-        return PublishedAgreement(
+        return Figures(
             leave_one_out=self.mean(_five_left_out, FEWEST),
             vanilla=self.mean(lambda n: over_draws(n, DRAWN, largest_share(outcomes)), FEWEST),
             entropy=self.mean(drawn_entropy, FEWEST, most),
-            triplets=int((self.votes.n_votes >= FEWEST).sum()),
+            n=int((self.votes.n_votes >= FEWEST).sum()),
         )
 
-    def majority(self) -> MajorityBounds:
+    def majority(self) -> Figures:
         """Bound against the majority of as many votes as there are."""
         n = self.votes.n_votes
-        return MajorityBounds(accepted=self.bounds.majority, votes=float(n[n > 1].mean()))
+        return Figures(accepted=self.bounds.majority, votes=float(n[n > 1].mean()))
+
+    @cached_property
+    def others(self) -> Integers:
+        """Votes of the others for each answer to the set of each vote, shape (n, A)."""
+        others = self.votes.counts[self.votes.set]
+        others[np.arange(len(others)), self.votes.answer] -= 1
+        return others
+
+    def over_votes(self, scores: Floats, least: int) -> Interval:
+        """Mean over the votes on sets with so many, of scores by the others' votes, (n,)."""
+        there = self.others.sum(axis=1) >= least - 1
+        if there.sum() < FEWEST_VOTES:
+            raise NotMeasurable(
+                f"needs {FEWEST_VOTES} votes on sets with at least {least}, has {there.sum()}"
+            )
+        people, number = self.votes.participants[there], self.votes.set[there, None]
+        return TwoWayBootstrap(people, number).interval(scores[there]).within(0.0, 1.0)
+
+    def agreement(self) -> Interval:
+        """How often another person gives the same answer about the same larger set."""
+        same = self.others[np.arange(len(self.others)), self.votes.answer]
+        return self.over_votes(same / np.maximum(self.others.sum(axis=1), 1), 2)
+
+    def named_by_most(self) -> Interval:
+        """How often an answer is that of the majority of the others, ties shared."""
+        top = self.others == self.others.max(axis=1, keepdims=True)
+        named = top[np.arange(len(top)), self.votes.answer]
+        return self.over_votes(named / top.sum(axis=1), 3)
+
+    def oracle_of_sets(self) -> VoteEstimate:
+        """Best predictor's accuracy; its interval holds those of both bounds."""
+        found, options = self.agreement(), self.votes.options
+        least, most = mode_range(found.low, options)[0], mode_range(found.high, options)[1]
+        ends = Span(*mode_range(found.value, options))
+        return VoteEstimate(dirichlet_mode(found.value, options), least, most, ends)
 
 
 def _five_left_out(types: Integers) -> Floats:
@@ -272,19 +262,23 @@ def _five_left_out(types: Integers) -> Floats:
     return values
 
 
-MEASURES: dict[str, Callable[[_Cast], Any]] = {
+_OF_TRIPLETS: dict[str, Callable[[_Cast], Any]] = {
     "oracle": lambda of: of.bounds.oracle,
     "majority": _Cast.majority,
-    "majority_drawn": lambda of: MajorityBounds(
-        accepted=of.bounds.majority_drawn, votes=float(DRAWN)
-    ),
+    "majority_drawn": lambda of: Figures(accepted=of.bounds.majority_drawn, votes=float(DRAWN)),
     "entropy": lambda of: of.bounds.entropy,
     "published": _Cast.published,
     "plug_in_entropy": lambda of: of.mean(plug_in_entropy, 2, float(np.log(of.judged.options))),
     "pair_agreement": lambda of: of.mean(pair_agreement, 2),
     "repeats": _Cast.repeats,
 }
-"""Fields of :class:`SubsetCeilings`, and what measures them."""
+_OF_SETS: dict[str, Callable[[_Cast], Any]] = {
+    "oracle": _Cast.oracle_of_sets,
+    "leave_one_out": _Cast.named_by_most,
+    "pair_agreement": _Cast.agreement,
+    "repeats": _Cast.repeats,
+}
+"""Figures, and what measures them."""
 
 
 def ceilings(
@@ -293,7 +287,7 @@ def ceilings(
     *,
     choices: pd.DataFrame | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Ceilings:
+) -> Figures:
     """Bounds for models and agreement of people, over all judgments and in each group.
 
     ``choices`` (the table with the attention checks) and ``labels`` (the coarsest category of each
@@ -306,27 +300,28 @@ def ceilings(
     >>> triplets = np.repeat([[0, 1, 2], [0, 1, 3]], 2, axis=0)
     >>> judged = Judgments(triplets, np.array([2, 2, 2, 0]), np.array([0, 1, 0, 1]), tuple("abcd"))
     >>> found = ceilings(judged, rng)
-    >>> found.pair_agreement.value, found.oracle, found.missing["oracle"]
+    >>> found["pair_agreement"].value, found["oracle"], found["missing"]["oracle"]
     (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
     """
     measured = _measured(judged, rng)
-    check = partial(catch_reliability, choices, labels, judged.question)
-    catches = attempt(measured["missing"], "catches", check)
-    groups = {
+    if judged.noun == "triplet":
+        check = partial(catch_reliability, choices, labels, judged.question)
+        measured["catches"] = attempt(measured["missing"], "catches", check)
+    measured["groups"] = {
         name: {
-            subset: SubsetCeilings(**_measured(judged.within(subset_of == subset), rng))
+            subset: _measured(judged.within(subset_of == subset), rng)
             for subset in sorted(set(subset_of.tolist()) - {""})
         }
         for name, subset_of in judged.groups.items()
     }
-    return Ceilings(**measured, catches=catches, groups=groups)
+    return measured
 
 
-def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
-    """Fields of :class:`SubsetCeilings` for one set of judgments."""
+def _measured(judged: Judgments, rng: np.random.Generator) -> Figures:
+    """Figures of one set of judgments."""
     cast, missing = _Cast(judged, rng), dict[str, str]()
-    found = {name: attempt(missing, name, partial(of, cast)) for name, of in MEASURES.items()}
+    measures = _OF_TRIPLETS if judged.noun == "triplet" else _OF_SETS
+    found = {name: attempt(missing, name, partial(of, cast)) for name, of in measures.items()}
     n = cast.votes.n_votes if len(judged.answer) else np.empty(0, dtype=np.int64)
-    votes = VoteCounts(counted=int(n.sum()), mean=float(n.mean())) if len(n) else None
-    about = {"choices": len(judged.answer), "triplets": len(n), "votes": votes}
-    return about | found | {"missing": missing}
+    votes = Figures(counted=int(n.sum()), mean=float(n.mean())) if len(n) else None
+    return Figures(n=len(judged.answer), sets=len(n), votes=votes, **found, missing=missing)

@@ -136,11 +136,11 @@ def score(**given: Any) -> None:
     show_written(given["out"])
 
 
+@takes("teacher:predict")
 def predict(
     source: Path,
     /,
     *,
-    out: Path,
     triplets: Path | None = None,
     sample: Literal["cluster-boundary", "within", "between", "uniform"] | None = None,
     number: int | None = None,
@@ -148,19 +148,17 @@ def predict(
     pool: int | None = None,
     part: str | None = None,
     seed: int = 0,
-    interval: float | None = None,
-    participant: str | None = None,
-    participant_column: int | None = None,
     kind: Literal["odd-one-out", "anchored", "most-alike", "ranked", "anchored-pair"] | None = None,
-    items: int | None = None,
-    features: Path | None = None,
-    objects: Path | None = None,
+    participant: str | None = None,
+    out: Path,
+    **given: Any,
 ) -> None:
     """Write the choice probabilities of a posterior or a teacher, for given or sampled triplets.
 
-    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is chosen. A posterior predicts a new person, averaged over its draws and over the lapses and
-    temperatures of its population; a teacher predicts a typical observer, who never guesses. With
-    --interval there are six more columns, the lower and upper end of each interval.
+    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is chosen. A
+    posterior predicts a new person, averaged over its draws and over the lapses and temperatures of
+    its population; a teacher predicts a typical observer, who never guesses. With --interval there
+    are six more columns, the lower and upper end of each interval.
 
     --sample draws triplets among the images of --features and writes a folder of labels: Parquet
     shards with the ids and the probabilities (a posterior's without lapses). The same command
@@ -198,8 +196,6 @@ def predict(
         Make only a part of the shards: 2/8 is the second of eight.
     seed
         Seed of clusters and triplets.
-    interval
-        Share of the posterior inside each probability's interval, such as 0.9.
     participant
         Predict this participant of the posterior, with their own lapse rate and temperature.
     participant_column
@@ -212,15 +208,17 @@ def predict(
         items are the most similar to item 1, in no order. If left out, the question that most
         choices of the posterior's fit answered.
     items
-        Number of items in a set, from three to nine; if left out, that of the question. With more than three, or with one of the last
-        three kinds, there is one column for each possible answer, and a posterior is needed.
+        Number of items in a set, from three to nine; if left out, that of the question. With more
+        than three, or with one of the last three kinds, there is one column for each possible
+        answer, and a posterior is needed.
     features
         A network's features (.npz, .parquet, .h5, or .npy with --objects), for --sample and for a
         teacher that maps them.
     objects
         Object ids, one per line, for a file of features without ids.
     """  # noqa: E501
-    of_people = {interval, participant, participant_column} != {None}
+    features, objects, items = (given[name] for name in ("features", "objects", "items"))
+    of_people = {given["interval"], participant, given["participant_column"]} != {None}
     if sample is not None:
         if triplets is not None or of_people or (kind, items) != (None, None):
             raise TwoalikeError(
@@ -248,17 +246,13 @@ def predict(
     table = teacher.predict(
         fitted,
         triplets,
-        interval=interval,
         participant=participant,
-        participant_column=participant_column,
         kind=None if kind is None else cast("SetKind", kind.replace("-", "_")),
-        items=items,
-        features=features,
-        objects=objects,
         out=out,
+        **given,
     )
     if isinstance(fitted, Posterior):
-        show_doubts(fitted, intervals=interval is not None)
+        show_doubts(fitted, intervals=given["interval"] is not None)
         if new := table.attrs["new_people"]:
             say(
                 f"{fitted.path}: does not know {counted(len(new), 'participant')} "

@@ -480,6 +480,7 @@ def report(**given: Any) -> None:
         say(f"Wrote {files} (figures as .svg, numbers as .csv)")
 
 
+@takes("demo:YourselfConfig", without={"online"})
 def demo(
     folder: Path | None = None,
     /,
@@ -487,11 +488,8 @@ def demo(
     yourself: Flag = False,
     online: Flag = False,
     trials: int | None = None,
-    stimuli: Literal["creatures", "familiar"] | None = None,
-    simulate: Flag = False,
-    window: bool = True,
-    windowed: Flag = False,
     seed: int = 20261125,
+    **given: Any,
 ) -> None:
     """Run the whole chain on drawn creatures, or map your own judgments.
 
@@ -524,45 +522,20 @@ def demo(
     trials
         With --yourself or --online: number of trials, 20 to 100; 30 if left out. With 35 or more,
         each of the twelve things is shown with each other.
-    stimuli
-        With --yourself or --online: the set of stimuli; if left out, familiar in a window and
-        creatures online.
-    simulate
-        With --yourself: a simulated person answers, to try it out.
-    window
-        With --no-window, a simulated person answers without a window.
-    windowed
-        With --yourself: use a window instead of the whole screen.
-    seed
-        Everything random in the demo derives from it; with --yourself or --online another seed
-        shows other things.
     """
     from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
-    from twoalike.study import check_seed
 
-    check_seed(seed)
     if yourself and online:
         raise TwoalikeError("--yourself is in a window, --online in a browser: give one of them.")
     if yourself or online:
-        config = YourselfConfig(
-            seed=seed,
-            trials=30 if trials is None else trials,
-            stimuli=stimuli or ("creatures" if online else "familiar"),
-            simulate=simulate,
-            window=window,
-            windowed=windowed,
-            online=online,
-        )
+        n = 30 if trials is None else trials
+        config = YourselfConfig(seed=seed, trials=n, online=online, **given)
         run_yourself(folder or Path("you-online" if online else "you"), config)
         return
-    given = {
-        "--trials": trials is not None,
-        "--stimuli": stimuli is not None,
-        "--simulate": simulate,
-        "--no-window": not window,
-        "--windowed": windowed,
-    }
-    alone = next((name for name, is_given in given.items() if is_given), None)
+    usual = vars(YourselfConfig(seed=seed)) | {"trials": None}
+    given["trials"] = trials
+    alone = next((name for name, value in given.items() if value != usual[name]), None)
     if alone:
-        raise TwoalikeError(f"{alone} is for --yourself: add that, or leave it out.")
+        option = f"`{alone}={given[alone] if isinstance(given[alone], bool) else '...'}`"
+        raise TwoalikeError(f"{option} is for --yourself: add that, or leave it out.")
     run_demo(folder or Path("demo"), DemoConfig(seed=seed))

@@ -21,7 +21,15 @@ import numpy.typing as npt
 import pandas as pd
 from rich.console import Console
 
-from twoalike.demo._chain import Stage, run_stage, run_stages, screen, session_done, set_design
+from twoalike.demo._run import (
+    Stage,
+    check_title,
+    run_stage,
+    run_stages,
+    screen,
+    session_done,
+    set_design,
+)
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Integers, Study, TwoalikeError
@@ -106,15 +114,40 @@ _NEEDED_ONLINE = ("starlette", "uvicorn", "sqlalchemy", "cryptography")
 
 @dataclass(frozen=True, kw_only=True)
 class YourselfConfig:
-    """What the session shows, and who answers."""
+    """What the session shows, and who answers.
+
+    Parameters
+    ----------
+    seed
+        Everything random in the demo derives from it; another seed shows you other things.
+    trials
+        With --yourself or --online: number of trials, 20 to 100. With 35 or more, each of the
+        twelve things is shown with each other.
+    stimuli
+        With --yourself or --online: the set of stimuli; None: familiar in a window and creatures
+        online.
+    simulate
+        With --yourself: a simulated person answers, to try it out.
+    window
+        With ``window=False``, a simulated person answers without a window.
+    windowed
+        With --yourself: use a window instead of the whole screen.
+    online
+        The browser of this machine instead of a window.
+    """
 
     seed: int
-    trials: int = 30  # 20 to 100, repeated ones included
-    stimuli: Literal["creatures", "familiar"] = "familiar"
-    simulate: bool = False  # a simulated observer answers instead of a person
-    window: bool = True  # without it (simulated sessions only) nothing is shown
-    windowed: bool = False  # a window instead of the whole screen
-    online: bool = False  # the browser of this machine instead of a window
+    trials: int = 30
+    stimuli: Literal["creatures", "familiar"] | None = None
+    simulate: bool = False
+    window: bool = True
+    windowed: bool = False
+    online: bool = False
+
+    @property
+    def set_name(self) -> str:
+        """Name of the set of stimuli."""
+        return self.stimuli or ("creatures" if self.online else "familiar")
 
     @property
     def title(self) -> str:
@@ -205,14 +238,7 @@ def _pick(
 
 def _choose_objects(root: Path, config: YourselfConfig) -> None:
     """Choose the few objects and the number of trials, once."""
-    title = Study.load(root).config.title
-    if title != config.title:
-        raise TwoalikeError(
-            where=root,
-            expected=f"a study called {config.title!r}",
-            found=repr(title),
-            remedy="Name another folder.",
-        )
+    check_title(root, config.title)
     if "[design.exclude]" in (root / "study.toml").read_text(encoding="utf-8"):
         return
     study = Study.load(root)
@@ -312,8 +338,8 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
     console = Console(soft_wrap=True)
     start = time.monotonic()
     init = Stage(
-        f"prepare the {config.stimuli} set",
-        ("init", str(root), "--stimuli", config.stimuli, "--title", config.title)
+        f"prepare the {config.set_name} set",
+        ("init", str(root), "--stimuli", config.set_name, "--title", config.title)
         + ("--seed", str(config.seed)),
         root / "study.toml",
     )

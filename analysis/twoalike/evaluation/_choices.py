@@ -5,7 +5,9 @@ features have an arbitrary origin and length; the cosine without, as in many pub
 and the plain dot product, for embeddings made to be read so. Accuracy needs only the order of the
 three similarities of a triplet. Log-loss needs their scale as well, which features do not have: one
 temperature is fitted, on choices other than those it scores. A triplet is a set of three; chance is
-that of the question. Every candidate is scored once, for all measures that need its answers.
+that of the question. Every candidate is scored once, for all measures that need its answers. It has
+one temperature for all parts (levels, categories, participants), so that the log-losses of the
+parts average to that of the whole.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +18,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
+from scipy.special import stdtrit
 
 from twoalike.choice import PAIRS, Question, expected_accuracy, log_set_choice
-from twoalike.evaluation._judgments import Judgments
+from twoalike.evaluation._estimates import Figures, Interval, TwoWayBootstrap, wilson_interval
+from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
@@ -196,11 +200,6 @@ class Candidate:
         return [self, *parts]
 
 
-def named_parts(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Each network with the parts of its vector beside it, if it has any."""
-    return [one for candidate in candidates for one in candidate.with_parts()]
-
-
 def check_names(candidates: Sequence[Candidate]) -> None:
     """Refuse two networks of one name."""
     names = [candidate.name for candidate in candidates]
@@ -268,3 +267,135 @@ def _scored(candidate: Candidate, judged: Judgments, first: Booleans) -> Scored:
         losses=np.asarray(-logs[np.arange(len(answer)), answer]),
         temperature=temperature,
     )
+
+
+def _parts(
+    scores: Sequence[tuple[Floats, Floats]],
+    subsets: Iterable[tuple[str, Booleans]],
+    boot: TwoWayBootstrap,
+) -> list[dict[str, Figures]]:
+    """Mean scores of every model within each subset of the choices that is not empty."""
+    results: list[dict[str, Figures]] = [{} for _ in scores]
+    for name, rows in subsets:
+        if not rows.any():
+            continue
+        part = boot.within(rows)  # once for all models: it is most of the work
+        for result, (hits, losses) in zip(results, scores, strict=True):
+            result[name] = Figures(
+                n=int(rows.sum()),
+                accuracy=part.interval(hits[rows]).within(0.0, 1.0),
+                log_loss=part.interval(losses[rows]),
+            )
+    return results
+
+
+def subset_names(subset_of: npt.NDArray[np.str_]) -> list[str]:
+    """Names of the subsets, levels and kinds of triplets in their usual order."""
+    order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
+    names = set(np.unique(subset_of).tolist()) - {""}
+    return sorted(names, key=lambda name: (order.get(name, 9), name))
+
+
+def by_category(
+    scores: Sequence[tuple[Floats, Floats]],
+    shown: Integers,
+    labels: Sequence[str],
+    boot: TwoWayBootstrap,
+) -> list[dict[str, Figures]]:
+    """Accuracy and log-loss of the choices in which a category occurs.
+
+    A choice counts, once, for every category that has at least one of its objects; most choices
+    count for several. Which object was chosen does not matter: choices in which a category's
+    object was odd would be selected by their outcome.
+
+    Of each model (``scores``) the accuracy and log-loss of each choice, (n,) each; the objects
+    shown are 0..m-1, (n, k), and ``labels`` the category of each object, "" for none, length m.
+    """
+    names, codes = np.unique(np.asarray(labels), return_inverse=True)
+    of_shown = codes[shown]
+    subsets = (
+        (str(name), (of_shown == code).any(axis=1)) for code, name in enumerate(names) if name
+    )
+    return _parts(scores, subsets, boot)
+
+
+def by_participant(
+    hits: Floats, losses: Floats, participants: Integers, names: Sequence[str]
+) -> dict[str, Figures]:
+    """Accuracy and log-loss of each participant's choices, of those who chose.
+
+    The intervals are those of the participant's own choices (Wilson's for the accuracy, Student's
+    t for the log-loss; none for one choice): what more choices of this person would give.
+
+    Examples
+    --------
+    >>> scores = np.array([1.0, 1.0, 0.0])
+    >>> found = by_participant(scores, scores, np.array([1, 1, 0]), ["p01", "p02"])
+    >>> found["p02"]["n"], found["p02"]["accuracy"].value
+    (2, 1.0)
+    """
+    n = np.bincount(participants, minlength=len(names))
+    count = np.maximum(n, 1)
+    correct, total, squares = (
+        np.bincount(participants, weights=values, minlength=len(names))
+        for values in (hits, losses, losses**2)
+    )
+    low, high = wilson_interval(correct, count)
+    mean = total / count
+    free = np.maximum(n - 1, 1)
+    variance = np.maximum(squares - count * mean**2, 0) / free
+    half = stdtrit(free, 0.975) * np.sqrt(variance / count)
+    result: dict[str, Figures] = {}
+    for person in np.flatnonzero(n).tolist():
+        share = float(correct[person] / n[person])
+        value, reach = float(mean[person]), float(half[person])
+        several = n[person] > 1
+        result[names[person]] = Figures(
+            n=int(n[person]),
+            accuracy=Interval(share, float(low[person]), float(high[person])),
+            log_loss=Interval(value, value - reach, value + reach) if several else value,
+        )
+    return result
+
+
+def _gap_closed(
+    boot: TwoWayBootstrap, own: Floats, base: Floats, ceiling: Floats
+) -> Interval | None:
+    """Share of the way from the base to the ceiling, by linearising the ratio of the means."""
+    gap = float((ceiling - base).mean())
+    if gap <= 0:
+        return None
+    share = float((own - base).mean()) / gap
+    return boot.interval(((own - base) - share * (ceiling - base)) / gap, share)
+
+
+def compare_choices(
+    scored: Sequence[Scored], judged: Judgments, boot: TwoWayBootstrap
+) -> list[Figures]:
+    """Scores of every model on the same choices, in their order, and of each group of them."""
+    ceilings = [of.hits for of in scored if of.candidate.role == "ceiling"]
+    base, several = scored[0], len(judged.sets) > 1
+    scores = [(of.hits, of.losses) for of in scored]
+    groups = {
+        name: _parts(scores, ((subset, of == subset) for subset in subset_names(of)), boot)
+        for name, of in judged.groups.items()
+    }
+    results = []
+    for number, of in enumerate(scored):
+        is_model = number > 0 and of.candidate.role == "model"
+        gap = _gap_closed(boot, of.hits, base.hits, ceilings[0]) if is_model and ceilings else None
+        difference = Figures(
+            accuracy=boot.interval(of.hits - base.hits),
+            log_loss=boot.interval(of.losses - base.losses) if several else None,
+        )
+        results.append(
+            Figures(
+                accuracy=boot.interval(of.hits).within(0.0, 1.0),
+                log_loss=boot.interval(of.losses) if several else None,
+                temperature=of.temperature,
+                difference=difference if number else None,
+                gap_closed=gap,
+                groups={name: found[number] for name, found in groups.items()},
+            )
+        )
+    return results

@@ -8,15 +8,15 @@ sorting where they are few, it takes a fraction of that.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import OPTIONS, ChoiceKind, Question, SetKind
-from twoalike.judgments import ITEMS, is_scored, object_index, participant_index
-from twoalike.study import MISSING, Booleans, Integers, TwoalikeError, counted
+from twoalike.choice import OPTIONS, Question, SetKind
+from twoalike.judgments import ITEMS, is_scored, participant_index, set_choices
+from twoalike.study import MISSING, Booleans, Integers
 
 _ROOMY = 4
 """A table of all possible codes is quicker than sorting while it is at most so many times n."""
@@ -109,6 +109,18 @@ def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.s
     return np.asarray(kinds)
 
 
+def question_name(question: Question) -> str:
+    """Name a question in measures: its kind, and its number of items if that is not three.
+
+    Examples
+    --------
+    >>> question_name(Question("anchored", 3)), question_name(Question("odd_one_out", 4))
+    ('anchored', 'odd_one_out_4')
+    """
+    usual = question.items == len(ITEMS) and question.kind in OPTIONS
+    return question.kind if usual else f"{question.kind}_{question.items}"
+
+
 @dataclass(frozen=True)
 class Judgments:
     """Choices that answer one question about sets of k items; a triplet is a set of three."""
@@ -128,11 +140,22 @@ class Judgments:
     """Whether the judgments name their participants; otherwise all numbers are 0."""
     question: Question = Question("odd_one_out", 3)
     """What was asked."""
+    people: tuple[str, ...] = ()
+    """Labels of the participants."""
+    rows: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """Rows of the table that these are, shape (n,); none where they are not of a table."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Choices of the table that answer the question too, by the reason why they are not here."""
 
     @property
     def kind(self) -> SetKind:
         """Kind of the question."""
         return self.question.kind
+
+    @property
+    def name(self) -> str:
+        """Start of measures: kind of the question, and the number of items if not three."""
+        return question_name(self.question)
 
     @property
     def options(self) -> int:
@@ -161,87 +184,62 @@ class Judgments:
         return self._sorted[2]
 
     @property
+    def noun(self) -> Literal["triplet", "set"]:
+        """What the choices are about."""
+        return "triplet" if self.items.shape[1] == len(ITEMS) else "set"
+
+    @property
     def things(self) -> Integers:
         """Objects of triplets, (n, 3); of more items the number of their set, (n, 1)."""
-        return self.items if self.items.shape[1] == 3 else self.number[:, None]
+        return self.items if self.noun == "triplet" else self.number[:, None]
 
     def with_labels(self, labels: Mapping[str, Sequence[str]]) -> "Judgments":
-        """Add a group a level of labels (m of them): within, boundary and between its classes."""
+        """Add one group per level of labels (m of them): within, boundary and between classes."""
         kinds = {level: triplet_kinds(of, self.items) for level, of in labels.items()}
         return replace(self, groups={**self.groups, **kinds})
 
-    def within(self, rows: Booleans) -> "Judgments":
-        """Only some of the choices, shape (n,), in no group."""
+    def within(self, some: Booleans) -> "Judgments":
+        """Only some of the choices, shape (n,)."""
         return replace(
             self,
-            items=self.items[rows],
-            answer=self.answer[rows],
-            participants=self.participants[rows],
-            groups={},
+            items=self.items[some],
+            answer=self.answer[some],
+            participants=self.participants[some],
+            rows=self.rows[some] if len(self.rows) else self.rows,
+            groups={name: of[some] for name, of in self.groups.items()},
         )
 
 
-def kinds_of(table: pd.DataFrame) -> list[ChoiceKind]:
-    """Kinds of the main and repeated judgments of a table; odd-one-out comes first."""
-    return [kind for kind in OPTIONS if is_scored(table, kind).any()]
+def questions_of(choices: pd.DataFrame, ids: Collection[str] | None = None) -> list[Judgments]:
+    """Sort the main and repeated choices of a table by the question that they answer.
 
-
-def judgments_of(
-    table: pd.DataFrame,
-    path: str | Path,
-    kind: ChoiceKind = "odd_one_out",
-    ids: Collection[str] | None = None,
-) -> tuple[Judgments, dict[str, int], pd.DataFrame]:
-    """Take the main and repeated choices of one kind from a table that was read before.
-
-    ``path`` is what error messages call the table; choices of objects not in ``ids``, of which
-    every network has features, are left out. Returns the choices; the number left out by reason;
-    the rows.
+    Choices of objects not in ``ids``, such as those that every network has features of, are left
+    out and counted, as practice and attention checks are.
     """
-    of_kind = (table["kind"] == kind).to_numpy(dtype=bool)
-    taken = is_scored(table, kind)
-    other: ChoiceKind = "anchored" if kind == "odd_one_out" else "odd_one_out"
-    left_out = {other: int((~of_kind).sum()), "practice_or_catch": int((of_kind & ~taken).sum())}
-    name = kind.replace("_", "-")
-    if not taken.any():
-        raise TwoalikeError(
-            f"{path}: expected {name} judgments of type main or repeat, found none among "
-            f"{len(table)} rows."
+    judge, people = participant_index(choices)
+    scored = np.asarray(is_scored(choices), dtype=bool)
+    told_apart = set(choices["participant"][scored].astype(str)) != {"unknown"}
+    asked, objects = set_choices(choices)
+    featured = np.array([ids is None or name in ids for name in objects], dtype=bool)
+    found = []
+    for of in asked:
+        there = scored[of.rows] & featured[of.items].all(axis=1)
+        rows, n = of.rows[there], int(scored[of.rows].sum())
+        left_out = {"practice_or_catch": len(of.rows) - n, "without_features": n - len(rows)}
+        judged = Judgments(
+            of.items[there],
+            of.answer[there],
+            judge[rows],
+            objects,
+            _levels(choices.iloc[rows]),
+            told_apart,
+            of.question,
+            people,
+            rows,
+            left_out,
         )
-    n = int(taken.sum())
-    if ids is not None:
-        for item in ITEMS:
-            taken &= table[item].isin(ids).to_numpy(dtype=bool)
-        if (lacking := n - int(taken.sum())) > 0:
-            left_out["without_features"] = lacking
-    rows = table[taken].reset_index(drop=True)
-    listed = [str(name) for name in rows[ITEMS[0]].cat.categories]
-    featured = listed if ids is None else [name for name in listed if name in ids]
-    items, chosen, objects = object_index(rows, featured)
-    participants, names = participant_index(rows)
-    question = Question(kind, 3)
-    judged = Judgments(
-        items,
-        question.answer_of(chosen),
-        participants,
-        objects,
-        _levels(rows),
-        tuple(names) != ("unknown",),
-        question,
-    )
-    if len(judged.sets) < 2:
-        remedy = "The temperature is fitted on one half of the triplets and scored on the other."
-        if len(rows) < n:
-            remedy = f"Compute features of the judged objects under their ids. {remedy}"
-        raise TwoalikeError(
-            where=path,
-            expected=f"{name} judgments of at least two different triplets of objects that all "
-            "networks have features of",
-            found=f"{counted(len(judged.sets), 'triplet')}, in {len(rows)} of "
-            f"{counted(n, 'judgment')}",
-            remedy=remedy,
-        )
-    return judged, left_out, rows
+        found += [judged] if len(rows) else []
+    return found
 
 
 def _levels(table: pd.DataFrame) -> dict[str, npt.NDArray[np.str_]]:

@@ -30,8 +30,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
-from twoalike.evaluation._clusters import normal_intervals
-from twoalike.evaluation._estimates import Interval
+from twoalike.evaluation._choices import Candidate, similarity_matrix
+from twoalike.evaluation._estimates import Figures, Interval, normal_intervals
+from twoalike.judgments import RdmTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 
@@ -366,3 +367,76 @@ def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval],
         return normal_intervals(of(values), np.broadcast_to(variance, values.shape))
 
     return intervals(lambda x: x), intervals(lambda x: x - x[..., :1])
+
+
+@dataclass(frozen=True)
+class People:
+    """People's dissimilarities, and how far they agree with each other."""
+
+    participants: int
+    """Participants with enough pairs in common."""
+    objects: int
+    pairs: int
+    """Pairs that somebody judged."""
+    left_out: dict[str, int]
+    """Participants with too few common pairs; pairs that nobody judged."""
+    ceiling: "NoiseCeiling | None"
+    """Of two participants or more."""
+
+
+def compare_structure(
+    candidates: Sequence[Candidate], rdm: RdmTable
+) -> tuple[People, list[Figures], Floats]:
+    """Rank correlation of every candidate's dissimilarities with people's.
+
+    Pairs that nobody judged (NaN) are left out, and so are people who have too few pairs in common
+    with others for a unit; both are counted. Returns people's agreement with each other, the
+    scores of each of k candidates, and the covariance of Spearman's correlations, shape (k, k).
+    """
+    ids = rdm.ids or ()
+    models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
+    summary, usable = compare_people(rdm)
+    squares = rdm.values[usable]
+    jackknives = structure_jackknives(models, squares)
+    values, gains = paired_intervals(*jackknives)
+    people = upper(squares)
+    mean = mean_person(people)
+    judged = ~np.isnan(mean)
+    results = []
+    for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):
+        own = upper(model)
+        each = [spearman_known(own, person) for person in people]
+        results.append(
+            Figures(
+                spearman=value,
+                rho_a=rho_a(own[judged], mean[judged]),
+                per_person=Figures(
+                    mean=float(np.mean(each)),
+                    values={str(person): value for person, value in enumerate(each, start=1)},
+                ),
+                difference=Figures(spearman=gain) if number else None,
+            )
+        )
+    of_people, of_objects = map(jackknife_covariance, jackknives[1:])
+    return summary, results, of_people + of_objects
+
+
+def compare_people(rdm: RdmTable) -> tuple[People, Booleans]:
+    """How far people's dissimilarities agree; and who is usable, shape (participants,)."""
+    vectors = upper(rdm.values)
+    usable = usable_people(vectors)
+    people = vectors[usable]
+    mean = mean_person(people)
+    judged = ~np.isnan(mean)
+    if np.ptp(mean[judged]) <= 1e-12 * np.abs(mean[judged]).max(initial=0.0):
+        raise TwoalikeError(
+            "dissimilarities: all pairs of objects are equally dissimilar; there is no order of "
+            "them to agree with. Check the table."
+        )
+    return People(
+        participants=len(people),
+        objects=rdm.values.shape[-1],
+        pairs=int(judged.sum()),
+        left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
+        ceiling=noise_ceiling(people) if len(people) > 1 else None,
+    ), usable

@@ -13,9 +13,12 @@ from twoalike.report._blocks import (
     Row,
     Section,
     Text,
+    Thumbnails,
     Tile,
     Verbatim,
+    image_uri,
     percent,
+    render,
 )
 from twoalike.report._embedding import (
     Dimension,
@@ -26,21 +29,17 @@ from twoalike.report._embedding import (
     shown_dimensions,
 )
 from twoalike.report._groups import dimension_weights, top_images
-from twoalike.report._inputs import Inputs
-from twoalike.report._render import render
+from twoalike.report._inputs import Inputs, Session, read_sessions
 from twoalike.report._report import Report, write_report
 from twoalike.report._sessions import (
-    Session,
     alike_pair_section,
     anchored_section,
     arrangement_section,
     odd_of_many_section,
     rating_section,
-    read_sessions,
     sorting_section,
     triplet_section,
 )
-from twoalike.report._thumbnails import Thumbnails, image_uri
 
 __all__ = [
     "Caution",

@@ -4,15 +4,23 @@ Text is text: nothing here is HTML, and the template escapes all of it.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, overload
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from PIL import Image
 
 from twoalike.evaluation import Interval
 from twoalike.figures import NARROW, WIDE, Panel, panels_chart, to_data_uri
-from twoalike.study import inert_cell
+from twoalike.stimuli import StimulusSet
+from twoalike.study import TwoalikeError, atomic_directory, inert_cell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -282,3 +290,112 @@ def span(measure: Interval, show: Callable[[float], str] = number) -> str:
     '0.500 [0.450, 0.550]'
     """
     return f"{show(measure.value)} [{show(measure.low)}, {show(measure.high)}]"
+
+
+def thumbnail(picture: Image.Image, size: int) -> Image.Image:
+    """Square thumbnail: the whole picture on white, ``size`` pixels wide."""
+    image = picture.copy()
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (size, size), "white")
+    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+    return square
+
+
+def image_uri(picture: Image.Image, size: int = 112) -> str:
+    """Thumbnail as a JPEG data URI."""
+    return _uri(thumbnail(picture, size))
+
+
+def pair_uri(left: Image.Image, right: Image.Image, size: int = 112) -> str:
+    """Thumbnails of two pictures side by side, as a JPEG data URI, twice as wide as high."""
+    both = Image.new("RGB", (2 * size, size), "white")
+    for place, picture in enumerate((left, right)):
+        both.paste(thumbnail(picture, size), (place * size, 0))
+    return _uri(both)
+
+
+def _uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+class Thumbnails(Sequence[npt.NDArray[np.uint8]]):
+    """Thumbnails of the named objects, shape (size, size, 3) each, read when asked for."""
+
+    def __init__(self, stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> None:
+        self._stimuli, self._ids, self._size = stimuli, ids, size
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, row: int) -> npt.NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, row: slice) -> "Thumbnails": ...
+    def __getitem__(self, row: int | slice) -> "npt.NDArray[np.uint8] | Thumbnails":
+        """Read the thumbnail of an object."""
+        if isinstance(row, slice):
+            return Thumbnails(self._stimuli, self._ids[row], self._size)
+        return np.asarray(thumbnail(self._stimuli.picture(self._ids[row]), self._size), np.uint8)
+
+
+_SVG = "data:image/svg+xml;base64,"
+
+
+def render(page: Page) -> str:
+    """HTML of a page; all text that comes from data is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("twoalike.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("twoalike.report").joinpath("templates/report.css").read_text(encoding="utf-8")
+    names = {id(block): name for name, block in named_blocks(page)}
+    template = environment.get_template("report.html.j2")
+    return template.render(page=page, style=Markup(style), names=names, typeset=typeset, id=id)
+
+
+def typeset(cell: str) -> str:
+    """Give the numbers of a cell their minus sign.
+
+    Examples
+    --------
+    >>> typeset("-0.1 to 0.2")
+    '−0.1 to 0.2'
+    """
+    return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", cell)
+
+
+def named_blocks(page: Page) -> Iterator[tuple[str, Block]]:
+    """Every block with a name for its file: its section's, numbered where there are several."""
+    for section in page.sections:
+        count = 0
+        for block in section.blocks:
+            if isinstance(block, Picture | Grid | Gallery):
+                count += 1
+                yield section.anchor + (f"-{count}" if count > 1 else ""), block
+
+
+def write_files(page: Page, folder: Path) -> None:
+    """Write every figure as SVG and every number as CSV into a new folder."""
+    strange = [p.name for p in folder.glob("*") if p.suffix not in {".svg", ".csv"}]
+    if strange or folder.is_file():
+        found = f"{strange[0]} in it" if strange else "a file of that name"
+        raise TwoalikeError(
+            f"{folder}: expected a new folder, or one of a report's .svg and .csv files, found "
+            f"{found}. Choose another."
+        )
+    with atomic_directory(folder) as temporary:
+        for name, block in named_blocks(page):
+            if isinstance(block, Picture):
+                drawn = base64.b64decode(block.wide.removeprefix(_SVG))
+                (temporary / f"{name}.svg").write_bytes(drawn)
+            if block.numbers is not None:
+                (temporary / f"{name}.csv").write_text(as_csv(block.numbers), encoding="utf-8")

@@ -26,12 +26,13 @@ from twoalike.report._blocks import (
     Picture,
     Row,
     Section,
+    Thumbnails,
     Tile,
+    image_uri,
     number,
     percent,
 )
 from twoalike.report._inputs import Inputs
-from twoalike.report._thumbnails import Thumbnails, image_uri
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Integers, counted
 

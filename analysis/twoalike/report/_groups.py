@@ -33,12 +33,13 @@ from twoalike.report._blocks import (
     Text,
     Tile,
     number,
+    pair_uri,
     percent,
     signed,
+    thumbnail,
 )
 from twoalike.report._embedding import Dimension, describe_dimensions, shown_dimensions, with_all
 from twoalike.report._inputs import Comparison, Couple, Difference, Inputs, OfCluster
-from twoalike.report._thumbnails import pair_uri, thumbnail
 from twoalike.stimuli import StimulusSet
 from twoalike.study import shortened
 

@@ -11,18 +11,18 @@ import pandas as pd
 
 from twoalike.record import RunName, check_raw, find_runs, read_manifest
 from twoalike.registry import find_task, task_names
-from twoalike.report._blocks import Block, Grid, Page, Section, Text
+from twoalike.report._blocks import Block, Grid, Page, Section, Text, render, write_files
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
 from twoalike.report._fit import (
     check_dimensions,
     check_fits,
     convergence,
+    observers_section,
     predictions_section,
+    times_section,
 )
 from twoalike.report._groups import people_section
 from twoalike.report._inputs import Inputs, read_inputs
-from twoalike.report._observers import observers_section, times_section
-from twoalike.report._render import render, write_files
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._summary import cautions, facts, findings
 from twoalike.study import Study, TwoalikeError, atomic_path, check_output, counted

@@ -15,10 +15,9 @@ from twoalike.figures import (
 )
 from twoalike.report._blocks import Block, Grid, Missing, Picture, Section, Text, Verbatim
 from twoalike.report._inputs import Inputs
-from twoalike.results import Results, majority_table
+from twoalike.results import Results, calibration_table, majority_table
 from twoalike.study import counted
 
-_ASKED = {"odd_one_out": "the odd one", "anchored": "the one more like the reference"}
 _RATED = {
     "ratings": "Mean over raters of Spearman's correlation of similarities and ratings. Squares: "
     "how well the mean of the other raters, and of all, predicts a rater. Lines: 95 % intervals "
@@ -32,13 +31,9 @@ _RATED = {
 def alignment_section(inputs: Inputs) -> Section:
     """Networks side by side."""
     results = inputs.results
-    asked = " or ".join(_ASKED[of] for of in results.questions) if results else ""
     lead = "How far networks' similarities agree with people's judgments. "
-    if asked or results is None:
-        lead = (
-            "How often a network, shown the same three images, names "
-            f"{asked or _ASKED['odd_one_out']} that people chose. "
-        )
+    if results is None or results.questions:
+        lead = "How often a network, shown the same images, gives the answer that people gave. "
     lead += "The ceiling, where there is one, is the simulated people's own space."
     blocks: list[Block] = []
     if results is None:
@@ -49,7 +44,6 @@ def alignment_section(inputs: Inputs) -> Section:
             blocks += _choice_blocks(results, question)
         if "rdm" in results.judged and results.names:
             blocks.append(_structure_picture(results))
-        blocks += [Grid.of(view) for view in views if view.part == "sets"]
         for kind in ("ratings", "sortings"):
             if kind in results.judged:
                 view = next(view for view in views if view.part == kind)
@@ -113,6 +107,9 @@ def measured_sections(inputs: Inputs) -> Iterator[Section]:
         return
     for make in (_ceilings, _uncertainty):
         for question in results.questions or ("odd_one_out",):
+            part = f"{question}.uncertainty"
+            if make is _uncertainty and results.questions and not results.has(part):
+                continue
             section = make(inputs, results, question)
             kind = question.replace("_", "-")
             if question == "odd_one_out":
@@ -156,7 +153,7 @@ def _ceilings(inputs: Inputs, results: Results, question: str) -> Section:
     judged = results.judged[question]
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
-        f"({counted(judged.judgments or 0, 'answer')} to {counted(judged.items or 0, 'triplet')})."
+        f"({counted(judged.judgments or 0, 'answer')} to {counted(judged.items or 0, 'set')})."
     )
     if results.at(f"{start}.oracle"):
         caption += (
@@ -177,9 +174,10 @@ def _uncertainty(inputs: Inputs, results: Results, question: str) -> Section:
     )
     if not results.has(f"{question}.uncertainty"):
         return Section(anchor, title, lead, [_not_measured(inputs, "uncertainty")])
-    place = results.questions.index(question)
-    view = [view for view in results.tables() if view.part == "uncertainty"][place]
-    blocks = [Grid.of(view), *_not_made(results, f"{question}.uncertainty")]
+    blocks = [
+        Grid.of(calibration_table(results, question)),
+        *_not_made(results, f"{question}.uncertainty"),
+    ]
     return Section(anchor, title, lead, blocks)
 
 

@@ -1,18 +1,20 @@
-"""Sections on sessions: every one in a line, by task."""
+"""Sections on sessions: every one in a line, by task.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+A task is a :class:`_Sheet`: how its section reads, and the cells of one run.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from twoalike.design import excluded
 from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
-from twoalike.registry import find_task
 from twoalike.report._blocks import DASH, NO_SESSIONS, Block, Grid, Section, Text, number, percent
+from twoalike.report._inputs import Inputs, ending_of, summarise, unusable
 from twoalike.study import ExclusionConfig, Floats, counted
 from twoalike.tables import (
     ANCHORED_CHOICE,
@@ -23,161 +25,10 @@ from twoalike.tables import (
     ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
     PAIR_RATING,
-    POSITIONS,
 )
 
-if TYPE_CHECKING:
-    from twoalike.report._inputs import Inputs
-
-CHOSEN: Mapping[str, tuple[str, ...]] = {
-    ODD_ONE_OUT: ("odd_stimulus",),
-    ANCHORED_CHOICE: ("chosen_stimulus",),
-    ODD_ONE_OF_MANY: ("odd_stimulus",),
-    MOST_ALIKE_PAIR: ("alike_1", "alike_2"),
-}
-"""Columns of the chosen objects, by the label of each task of choices."""
-_ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
-"""Images that can be chosen, in tasks with three images."""
-_GUESSES = (
-    "One line for each session. A person who guesses misses attention checks, answers repeated "
-    "{} differently (agreement by chance: {}) or keeps to one side."
-)
 _DECLARED = "Rule: whether the one declared in study.toml ([exclusion]) keeps the session."
 _LEFT_OUT = "Rule: whether the fit left the participant out by [exclusion] careless of study.toml."
-
-
-@dataclass(frozen=True)
-class Given:
-    """Answers in some trials of a session."""
-
-    chosen: Mapping[int, frozenset[str]]
-    """Objects chosen, by the number of the trial; trials without an answer are left out."""
-    places: Mapping[str, float]
-    """Share of the chosen images at each place; all 0 without an answer."""
-    chance: float
-    """Share expected at each place by chance."""
-    picks: int
-    """Chosen images in all."""
-
-    @property
-    def favourite(self) -> tuple[str, float]:
-        """Place chosen most often, and its share."""
-        place = max(self.places, key=self.places.__getitem__)
-        return place, self.places[place]
-
-    @property
-    def one_sided(self) -> bool:
-        """Whether one place is chosen far more often than by chance (3.5 sd)."""
-        if not self.picks:
-            return False
-        spread = float(np.sqrt(self.chance * (1 - self.chance) / self.picks))
-        return self.favourite[1] > self.chance + 3.5 * spread
-
-
-@dataclass(frozen=True)
-class Session:
-    """One run of a task of choices."""
-
-    participant: str
-    session: int
-    run: int
-    trials: int  # shown
-    planned: int
-    times: Floats  # s, of answered main and repeat trials
-    caught: int  # attention checks answered right
-    catches: int
-    timed_out: int
-    fast: int  # flagged as too fast
-    given: Given  # answers in all trials but practice
-    same: int  # repeated trials answered the same way both times
-    repeats: int
-    end: str  # why the run ended: completed, aborted, ...
-    simulated: bool
-    excluded: str | None = None  # why the study's rule leaves it out
-    task: str = ODD_ONE_OUT  # label
-
-
-def read_given(rows: pd.DataFrame, task: str) -> Given:
-    """Read the answers from raw rows of a task (its label)."""
-    columns = list(CHOSEN[task])
-    answered = rows[rows[columns[0]].notna()]
-    chosen = {
-        int(index): frozenset(names)
-        for index, *names in answered[["trial_index", *columns]].itertuples(index=False)
-    }
-    known: tuple[str, ...]
-    if task in _ANSWERS:
-        known, chance = POSITIONS, 1 / _ANSWERS[task]
-        at = answered["response_position"].tolist()
-    else:
-        most = int(rows["n_items"].max()) if len(rows) else 0
-        known = tuple(str(place) for place in range(1, most + 1))
-        chance = float((1 / rows["n_items"]).mean()) if len(rows) else 0.0
-        numbers = ("response",) if task == ODD_ONE_OF_MANY else ("response_1", "response_2")
-        records = answered.to_dict("records")
-        at = [str(row[f"position_{row[number]}"]) for row in records for number in numbers]
-    places = {place: at.count(place) / len(at) if at else 0.0 for place in known}
-    return Given(chosen, places, chance, len(at))
-
-
-def read_sessions(
-    raw: Path, rule: ExclusionConfig | None = None, careless: Mapping[str, str] | None = None
-) -> list[Session]:
-    """Summarise every run of choices in a data set, with what a rule of exclusion says of it.
-
-    Those of the odd-one-out task come first, then those of the other tasks in their order.
-    ``careless`` are participants whom the fit left out by the rule, with reasons.
-    """
-    sessions = []
-    for path in (path for task in CHOSEN for path in find_runs(raw, task)):
-        run = read_run(path)
-        manifest = read_manifest(run.name.manifest(raw))
-        reason = (careless or {}).get(run.name.participant)
-        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig(), reason)
-        sessions.append(summary)
-    return sessions
-
-
-def _summarise(
-    name: RunName,
-    rows: pd.DataFrame,
-    manifest: dict[str, Any],
-    rule: ExclusionConfig,
-    careless: str | None,
-) -> Session:
-    real = rows[rows["trial_type"] != "practice"]
-    judged = real[real["trial_type"].isin(JUDGED)]
-    catches = real[real["trial_type"] == "catch"]
-    given = read_given(real, name.task)
-    again = real.loc[real["repeat_of"].notna(), ["trial_index", "repeat_of"]].astype(int)
-    pairs = [(given.chosen.get(first), given.chosen.get(k)) for k, first in again.to_numpy()]
-    both = [pair for pair in pairs if None not in pair]
-    unusable: Any = find_task(name.task).unusable
-    return Session(
-        participant=name.participant,
-        session=name.session,
-        run=name.run,
-        trials=len(rows),
-        planned=int(manifest["n_trials"]),
-        times=judged["response_time"].dropna().to_numpy(dtype=np.float64),
-        caught=int(catches["correct"].fillna(False).sum()),
-        catches=len(catches),
-        timed_out=int(real["timed_out"].sum()),
-        fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
-        given=given,
-        same=sum(first == second for first, second in both),
-        repeats=len(both),
-        end=_ending(manifest),
-        simulated=bool(manifest["simulated"]),
-        excluded=unusable(rows, rule=rule) or careless,
-        task=name.task,
-    )
-
-
-def _ending(manifest: Mapping[str, Any]) -> str:
-    """Why the last part of a run ended."""
-    segments = manifest["segments"]
-    return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
 
 
 def _share(part: int, whole: int | None) -> str:
@@ -194,172 +45,190 @@ def _mean(found: Sequence[float]) -> str:
     return f"{number(float(np.mean(found)), 2)} (of {len(found)})" if found else DASH
 
 
-def _session_name(session: object, run: int) -> str:
-    """Name a session by its number, and a further run of it."""
-    return f"{session}" + (f", run {run}" if run > 1 else "")
+type _Run = tuple[RunName, pd.DataFrame, dict[str, Any]]
+"""Name, rows and manifest."""
 
 
-def who(session: Session) -> str:
-    """Name a session."""
-    return f"Participant {session.participant}, session {session.session}"
+@dataclass(frozen=True)
+class _Sheet:
+    """A task's section: every session in a line."""
+
+    task: str
+    anchor: str
+    title: str
+    lead: str
+    caption: str
+    cells: Callable[[_Run], dict[str, str]]
+    """Cells of a run, between the session and how it ended."""
+    excluded: Callable[[_Run, ExclusionConfig], str | None] | None = None
+    """Why the declared rule leaves a run out; None: only the fit applies it."""
 
 
-type _Lines = list[dict[str, str]]
-
-
-def _section(
-    inputs: "Inputs",
-    place: tuple[str, str, str],
-    caption: str,
-    lines: _Lines,
-    reasons: Sequence[str] | None = None,
-) -> Section | None:
-    """Section of sessions in lines, of an anchor, title and lead; None without any.
-
-    ``reasons`` are why the declared rule leaves some out; None where no rule is declared.
-    """
-    if not lines:
-        return None
-    blocks: list[Block] = [Grid(caption, pd.DataFrame(lines).set_index("participant"))]
-    if reasons is not None:
-        verdict = f"The declared rule leaves out {len(reasons)} of {counted(len(lines), 'session')}"
-        blocks.append(Text(f"{verdict}: {'; '.join(reasons)}." if reasons else f"{verdict}."))
-    groups = describe_groups(inputs.study, inputs.study.raw)
-    blocks += [Text(f"{line[0].upper()}{line[1:]}.") for line in groups]
-    return Section(*place, blocks)
-
-
-def _choices(
-    inputs: "Inputs", task: str, anchor: str, title: str, again: str, chance: str
-) -> Section | None:
-    """Every session of a task of choices in a line; None without any."""
-    sessions = [session for session in inputs.sessions if session.task == task]
-    lines = []
-    for of in sessions:
-        favourite, share = of.given.favourite
-        lines.append(
-            {
-                "participant": of.participant,
-                "session": _session_name(of.session, of.run),
-                "trials": _share(of.trials, of.planned),
-                "median RT (s)": _median(of.times, 2),
-                "checks passed": _share(of.caught, of.catches),
-                "repeats alike": _share(of.same, of.repeats),
-                "timed out": str(of.timed_out),
-                "most chosen place": f"{favourite} {percent(share)}" if of.given.picks else DASH,
-                "ended": of.end,
-                "rule": "out" if of.excluded else "kept",
-            }
-        )
-    reasons = [f"{who(of)}: {of.excluded}" for of in sessions if of.excluded]
-    caption = "Response times are of main and repeat trials; practice is counted in trials only."
-    heading = (anchor, title, _GUESSES.format(again, chance))
-    return _section(inputs, heading, f"{caption} {_DECLARED}", lines, reasons)
-
-
-def triplet_section(inputs: "Inputs") -> Section | None:
-    """Every session of the odd-one-out task in a line; None if only other tasks were run."""
-    anchor, title, again, chance = "sessions", "Sessions", "triplets", "one in three"
-    if not inputs.sessions and not find_runs(inputs.study.raw):
-        return Section(anchor, title, _GUESSES.format(again, chance), [NO_SESSIONS])
-    return _choices(inputs, ODD_ONE_OUT, anchor, title, again, chance)
-
-
-type TaskSection = Callable[["Inputs"], Section | None]
-anchored_section: TaskSection = partial(
-    _choices,
-    task=ANCHORED_CHOICE,
-    anchor="anchored-sessions",
-    title="Sessions of anchored choices",
-    again="trials",
-    chance="one in two",
-)
-odd_of_many_section: TaskSection = partial(
-    _choices,
-    task=ODD_ONE_OF_MANY,
-    anchor="odd-of-many-sessions",
-    title="Sessions of the odd one of many",
-    again="sets",
-    chance="one in the number of images",
-)
-alike_pair_section: TaskSection = partial(
-    _choices,
-    task=MOST_ALIKE_PAIR,
-    anchor="alike-pair-sessions",
-    title="Sessions of the most alike pair",
-    again="sets",
-    chance="one in the number of pairs of images",
-)
-
-
-def _runs(inputs: "Inputs", task: str) -> Iterator[tuple[RunName, pd.DataFrame, dict[str, Any]]]:
-    """Name, rows and manifest of each run of a task."""
-    raw = inputs.study.raw
-    for run in map(read_run, find_runs(raw, task)):
-        yield run.name, run.rows, read_manifest(run.name.manifest(raw))
-
-
-def arrangement_section(inputs: "Inputs") -> Section | None:
-    """Every session of the multi-arrangement task in a line; None without any."""
-    lines = []
-    for name, rows, manifest in _runs(inputs, MULTI_ARRANGEMENT):
-        trials = rows.drop_duplicates("trial_index")  # a row per image
-        real, planned = trials[trials["trial_type"] != "practice"], manifest["n_trials"]
-        lines.append(
-            {
-                "participant": name.participant,
-                "session": _session_name(name.session, name.run),
-                "arrangements": f"{len(trials)}" + (f" of {planned}" if planned else ""),
-                "median time (s)": _median(real["response_time"], 0),
-                "ended": _ending(manifest),
-                "rule": "out" if name.participant in inputs.left_out else "kept",
-            }
-        )
-    lead = (
-        "One line for each session of dragging images into a circle, so that alike ones are close."
-    )
-    caption = "Median time of an arrangement; practice is counted in arrangements only."
-    place = ("arrangements", "Arrangements", lead)
-    return _section(inputs, place, f"{caption} {_LEFT_OUT}", lines)
-
-
-def rating_section(inputs: "Inputs") -> Section | None:
-    """Every session of the pair-rating task in a line; None without any."""
-    rule, lines, reasons = inputs.study.config.exclusion, [], []
-    for name, rows, manifest in _runs(inputs, PAIR_RATING):
-        judged = rows[rows["trial_type"].isin(JUDGED)]
-        answers = judged["response"].dropna().astype(float)
-        catch = rows[rows["trial_type"] == "catch"]
-        caught = int(catch["correct"].fillna(False).astype(bool).sum())
-        if why := excluded(rows, rule) or inputs.left_out.get(name.participant):
+def _section(inputs: Inputs, sheet: _Sheet) -> Section | None:
+    """Section of a task; None where it was not run."""
+    raw, lines, reasons = inputs.study.raw, [], []
+    for run in map(read_run, find_runs(raw, sheet.task)):
+        name, manifest = run.name, read_manifest(run.name.manifest(raw))
+        of = (name, run.rows, manifest)
+        why = inputs.left_out.get(name.participant)
+        if sheet.excluded is not None:
+            why = sheet.excluded(of, inputs.study.config.exclusion) or why
+        if why:
             reasons.append(f"Participant {name.participant}, session {name.session}: {why}")
         lines.append(
             {
                 "participant": name.participant,
-                "session": _session_name(name.session, name.run),
-                "trials": _share(len(rows), int(manifest["n_trials"])),
-                "median time (s)": _median(judged["response_time"], 2),
-                "scale used": _use_of_scale(answers, rows["scale_points"]),
-                "commonest answer": _commonest(answers),
-                "checks passed": _share(caught, len(catch)),
-                "repeats: mean difference": _mean(repeat_differences(rows)),
-                "timed out": str(int(rows["timed_out"].sum())),
-                "ended": _ending(manifest),
+                "session": f"{name.session}" + (f", run {name.run}" if name.run > 1 else ""),
+                **sheet.cells(of),
+                "ended": ending_of(manifest),
                 "rule": "out" if why else "kept",
             }
         )
+    if not lines:
+        return None
+    rule = _LEFT_OUT if sheet.excluded is None else _DECLARED
+    frame = pd.DataFrame(lines).set_index("participant")
+    blocks: list[Block] = [Grid(f"{sheet.caption} {rule}", frame)]
+    if sheet.excluded is not None:
+        verdict = f"The declared rule leaves out {len(reasons)} of {counted(len(lines), 'session')}"
+        blocks.append(Text(f"{verdict}: {'; '.join(reasons)}." if reasons else f"{verdict}."))
+    groups = describe_groups(inputs.study, raw)
+    blocks += [Text(f"{line[0].upper()}{line[1:]}.") for line in groups]
+    return Section(sheet.anchor, sheet.title, sheet.lead, blocks)
+
+
+def _choice_cells(run: _Run) -> dict[str, str]:
+    of = summarise(*run, ExclusionConfig(), None)
+    favourite, share = of.given.favourite
+    return {
+        "trials": _share(of.trials, of.planned),
+        "median RT (s)": _median(of.times, 2),
+        "checks passed": _share(of.caught, of.catches),
+        "repeats alike": _share(of.same, of.repeats),
+        "timed out": str(of.timed_out),
+        "most chosen place": f"{favourite} {percent(share)}" if of.given.picks else DASH,
+    }
+
+
+def _by_rule(run: _Run, rule: ExclusionConfig) -> str | None:
+    return unusable(run[0].task, run[1], rule)
+
+
+def _choices(task: str, anchor: str, title: str, again: str, chance: str) -> _Sheet:
+    """Sheet of a task of choices."""
     lead = (
-        "One line for each session of rating how alike two images are. A person who pays no "
-        "attention rates identical images low, gives most pairs the same rating, or rates a pair "
-        "differently when it comes again."
+        "One line for each session. A person who guesses misses attention checks, answers repeated "
+        f"{again} differently (agreement by chance: {chance}) or keeps to one side."
     )
-    caption = (
-        "Times and the use of the scale are of main and repeated pairs. Scale used: points of a "
-        "Likert scale that were given at all, or lowest and highest place on a slider. Differences "
-        f"of repeats are shares of the scale's length. {_DECLARED}"
-    )
-    place = ("rating-sessions", "Sessions of ratings", lead)
-    return _section(inputs, place, caption, lines, reasons)
+    caption = "Response times are of main and repeat trials; practice is counted in trials only."
+    return _Sheet(task, anchor, title, lead, caption, _choice_cells, _by_rule)
+
+
+def _arrangement_cells(run: _Run) -> dict[str, str]:
+    trials = run[1].drop_duplicates("trial_index")  # a row per image
+    real, planned = trials[trials["trial_type"] != "practice"], run[2]["n_trials"]
+    return {
+        "arrangements": f"{len(trials)}" + (f" of {planned}" if planned else ""),
+        "median time (s)": _median(real["response_time"], 0),
+    }
+
+
+def _rating_cells(run: _Run) -> dict[str, str]:
+    _, rows, manifest = run
+    judged, catch = rows[rows["trial_type"].isin(JUDGED)], rows[rows["trial_type"] == "catch"]
+    answers = judged["response"].dropna().astype(float)
+    return {
+        "trials": _share(len(rows), int(manifest["n_trials"])),
+        "median time (s)": _median(judged["response_time"], 2),
+        "scale used": _use_of_scale(answers, rows["scale_points"]),
+        "commonest answer": _commonest(answers),
+        "checks passed": _share(int(catch["correct"].fillna(False).sum()), len(catch)),
+        "repeats: mean difference": _mean(repeat_differences(rows)),
+        "timed out": str(int(rows["timed_out"].sum())),
+    }
+
+
+def _sorting_cells(run: _Run) -> dict[str, str]:
+    _, rows, manifest = run
+    real = rows[rows["trial_type"].isin(JUDGED)]
+    trials = real.groupby("trial_index")
+    sizes = real[real["pile"].notna()].groupby(["trial_index", "pile"]).size()
+    return {
+        "trials": _share(rows["trial_index"].nunique(), int(manifest["n_trials"])),
+        "median time (s)": _median(trials["response_time"].first(), 0),
+        "piles a trial": _spread(sizes.groupby("trial_index").size()),
+        "images a pile": _spread(sizes),
+        "images alone": percent(float((sizes == 1).sum() / sizes.sum())) if len(sizes) else DASH,
+        "repeats: agreement": _mean(repeat_agreement(rows)),
+        "timed out": str(int((trials["end_reason"].first() == "timeout").sum())),
+    }
+
+
+_TRIPLETS = _choices(ODD_ONE_OUT, "sessions", "Sessions", "triplets", "one in three")
+_ANCHORED = _choices(
+    ANCHORED_CHOICE, "anchored-sessions", "Sessions of anchored choices", "trials", "one in two"
+)
+_OF_MANY = _choices(
+    ODD_ONE_OF_MANY,
+    "odd-of-many-sessions",
+    "Sessions of the odd one of many",
+    "sets",
+    "one in the number of images",
+)
+_ALIKE = _choices(
+    MOST_ALIKE_PAIR,
+    "alike-pair-sessions",
+    "Sessions of the most alike pair",
+    "sets",
+    "one in the number of pairs of images",
+)
+_ARRANGEMENTS = _Sheet(
+    MULTI_ARRANGEMENT,
+    "arrangements",
+    "Arrangements",
+    "One line for each session of dragging images into a circle, so that alike ones are close.",
+    "Median time of an arrangement; practice is counted in arrangements only.",
+    _arrangement_cells,
+)
+_RATINGS = _Sheet(
+    PAIR_RATING,
+    "rating-sessions",
+    "Sessions of ratings",
+    "One line for each session of rating how alike two images are. A person who pays no attention "
+    "rates identical images low, gives most pairs the same rating, or rates a pair differently "
+    "when it comes again.",
+    "Times and the use of the scale are of main and repeated pairs. Scale used: points of a Likert "
+    "scale that were given at all, or lowest and highest place on a slider. Differences of repeats "
+    "are shares of the scale's length.",
+    _rating_cells,
+    lambda run, rule: excluded(run[1], rule),
+)
+_SORTINGS = _Sheet(
+    FREE_SORTING,
+    "sorting-sessions",
+    "Sessions of sorting",
+    "One line for each session of sorting images into piles. Repeats: the adjusted Rand index of "
+    "two sortings of the same images, 1 for the same piles, 0 for piles that agree as by chance.",
+    "Practice is counted in trials only. Piles and images: median, and range in brackets. Images "
+    "alone: share of the images that are a pile by themselves.",
+    _sorting_cells,
+)
+
+
+def triplet_section(inputs: Inputs) -> Section | None:
+    """Every session of the odd-one-out task in a line; None if only other tasks were run."""
+    if not inputs.sessions and not find_runs(inputs.study.raw):
+        return Section(_TRIPLETS.anchor, _TRIPLETS.title, _TRIPLETS.lead, [NO_SESSIONS])
+    return _section(inputs, _TRIPLETS)
+
+
+type TaskSection = Callable[[Inputs], Section | None]
+anchored_section: TaskSection = partial(_section, sheet=_ANCHORED)
+odd_of_many_section: TaskSection = partial(_section, sheet=_OF_MANY)
+alike_pair_section: TaskSection = partial(_section, sheet=_ALIKE)
+arrangement_section: TaskSection = partial(_section, sheet=_ARRANGEMENTS)
+rating_section: TaskSection = partial(_section, sheet=_RATINGS)
+sorting_section: TaskSection = partial(_section, sheet=_SORTINGS)
 
 
 def _use_of_scale(answers: "pd.Series[float]", points: "pd.Series[int]") -> str:
@@ -396,42 +265,6 @@ def repeat_differences(rows: pd.DataFrame) -> list[float]:
     return [float(value) for value in apart.dropna()]
 
 
-def sorting_section(inputs: "Inputs") -> Section | None:
-    """Every session of the free-sorting task in a line; None without any."""
-    lines = []
-    for name, rows, manifest in _runs(inputs, FREE_SORTING):
-        real = rows[rows["trial_type"].isin(JUDGED)]
-        trials = real.groupby("trial_index")
-        sizes = real[real["pile"].notna()].groupby(["trial_index", "pile"]).size()
-        alone = percent(float((sizes == 1).sum() / sizes.sum())) if len(sizes) else DASH
-        lines.append(
-            {
-                "participant": name.participant,
-                "session": _session_name(name.session, name.run),
-                "trials": _share(rows["trial_index"].nunique(), int(manifest["n_trials"])),
-                "median time (s)": _median(trials["response_time"].first(), 0),
-                "piles a trial": _spread(sizes.groupby("trial_index").size()),
-                "images a pile": _spread(sizes),
-                "images alone": alone,
-                "repeats: agreement": _mean(repeat_agreement(rows)),
-                "timed out": str(int((trials["end_reason"].first() == "timeout").sum())),
-                "ended": _ending(manifest),
-                "rule": "out" if name.participant in inputs.left_out else "kept",
-            }
-        )
-    lead = (
-        "One line for each session of sorting images into piles. Repeats: the adjusted Rand index "
-        "of two sortings of the same images, 1 for the same piles, 0 for piles that agree as by "
-        "chance."
-    )
-    caption = (
-        "Practice is counted in trials only. Piles and images: median, and range in brackets. "
-        f"Images alone: share of the images that are a pile by themselves. {_LEFT_OUT}"
-    )
-    place = ("sorting-sessions", "Sessions of sorting", lead)
-    return _section(inputs, place, caption, lines)
-
-
 def _spread(values: "pd.Series[int]") -> str:
     """Median and range of counts."""
     if not len(values):
@@ -454,28 +287,3 @@ def repeat_agreement(rows: pd.DataFrame) -> list[float]:
         for _, of in both.groupby("trial_index_x")
         if len(of) > 1
     ]
-
-
-def people_cautions(sessions: Sequence[Session]) -> list[str]:
-    """Say what to distrust in the sessions."""
-    said = []
-    for session in sessions:
-        name, trials = who(session), max(session.trials, 1)
-        if session.excluded:
-            said.append(f"{name}: left out by the declared rule ({session.excluded}).")
-        if session.catches and session.caught < 0.9 * session.catches:
-            said.append(
-                f"{name}: passed {session.caught} of {session.catches} attention checks (a common "
-                "rule asks for 90 %)."
-            )
-        if session.given.one_sided:
-            place, share = session.given.favourite
-            which = f"image {place}" if place.isdigit() else f"the {place} image"
-            said.append(f"{name}: chose {which} in {percent(share)} of the trials.")
-        if session.timed_out > 0.05 * trials:
-            said.append(f"{name}: {counted(session.timed_out, 'trial')} timed out.")
-        if session.fast > 0.05 * trials:
-            said.append(f"{name}: {counted(session.fast, 'answer')} too fast to have looked.")
-        if session.trials < session.planned:
-            said.append(f"{name}: ended after {session.trials} of {session.planned} trials.")
-    return said

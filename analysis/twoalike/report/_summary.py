@@ -12,8 +12,7 @@ from twoalike.judgments import ITEMS, object_index
 from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence, named_kind
 from twoalike.report._groups import group_finding
-from twoalike.report._inputs import Inputs
-from twoalike.report._sessions import people_cautions
+from twoalike.report._inputs import Inputs, people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
 from twoalike.study import MISSING, counted
 

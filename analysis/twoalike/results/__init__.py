@@ -2,25 +2,25 @@
 
 from twoalike.results._board import LEADERBOARD, Board, Leaderboard
 from twoalike.results._evaluate import evaluate, transfer
-from twoalike.results._frame import COLUMNS, TRANSFER, WHOLE, Row
-from twoalike.results._judged import AgreementParts
+from twoalike.results._frame import COLUMNS, MEASURES, TRANSFER, WHOLE, Row
 from twoalike.results._leaderboard import leaderboard
 from twoalike.results._model import (
     Judged,
     Network,
-    Results,
     Saved,
     Seen,
-    TransferResults,
+    TableView,
     frame_of,
 )
-from twoalike.results._score import ScoredPart, ScoredPerson, Scores, score
+from twoalike.results._score import Scores, score
 from twoalike.results._views import (
     AGREEMENT,
     BOUNDS,
     FEW_CLASSES,
-    TableView,
+    Results,
+    TransferResults,
     ability_rows,
+    calibration_table,
     lost_abilities,
     majority_table,
 )
@@ -31,9 +31,9 @@ __all__ = [
     "COLUMNS",
     "FEW_CLASSES",
     "LEADERBOARD",
+    "MEASURES",
     "TRANSFER",
     "WHOLE",
-    "AgreementParts",
     "Board",
     "Judged",
     "Leaderboard",
@@ -41,13 +41,12 @@ __all__ = [
     "Results",
     "Row",
     "Saved",
-    "ScoredPart",
-    "ScoredPerson",
     "Scores",
     "Seen",
     "TransferResults",
     "TableView",
     "ability_rows",
+    "calibration_table",
     "evaluate",
     "frame_of",
     "leaderboard",

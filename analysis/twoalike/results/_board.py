@@ -14,8 +14,8 @@ from pydantic import model_validator
 
 from twoalike.evaluation import Count
 from twoalike.results._frame import Row
-from twoalike.results._model import Saved
-from twoalike.results._views import TableView, both_sides, cell
+from twoalike.results._model import Saved, TableView
+from twoalike.results._views import both_sides, cell
 from twoalike.study import TwoalikeError, atomic_path, counted, inert_cell
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ class Board:
         return part if part in MEASURES else name
 
     @property
-    def anchored(self) -> bool:
-        """Whether it is of anchored choices."""
-        return self.measure.startswith("anchored.")
+    def question(self) -> str:
+        """What was asked, in words; empty where it is the odd one of three, or no question."""
+        part = self.measure.partition(".")[0]
+        return "" if part in ("odd_one_out", *MEASURES) else part.replace("_", "-")
 
     @property
     def subset(self) -> str:
@@ -89,7 +90,7 @@ class Board:
         """Measure, and the judgments that it is on."""
         group = self.level.partition(": ")[0]
         part = self.subset if group == "level" else f"{self.subset} {group}"
-        parts = [MEASURES[self.kind], *(["anchored"] if self.anchored else [])]
+        parts = [MEASURES[self.kind], *([self.question] if self.question else [])]
         return ", ".join([*parts, part] if self.level else parts)
 
     def score(self, name: str) -> Row:

@@ -1,10 +1,8 @@
 """From networks and people's judgments to :class:`~twoalike.results.Results`.
 
-Agreement with people (:mod:`twoalike.evaluation`), and beside it: the same in parts
-(``agreement``), how well any model could agree (``ceilings``), calibration and uncertainty
-(``uncertainty``), what alignment did to the similarity structure (``structure``), and what else
-the features are good for (``transfer``). A part whose inputs are not there has no
-rows, and ``missing`` says what it needs.
+Agreement with people, kind by kind of their judgments (:mod:`twoalike.results._judged`), and beside
+it what alignment did to the similarity structure, and what else the features are good for. A part
+whose inputs are not there has no rows, and ``missing`` says what it needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,17 +15,10 @@ import pandas as pd
 
 from twoalike.evaluation import (
     Candidate,
-    People,
-    PeopleScores,
     Similarity,
     check_names,
-    compare_people,
-    compare_structure,
-    kinds_of,
-    score_ratings,
-    score_sortings,
 )
-from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments, split_sets
+from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
     FeatureSource,
@@ -41,8 +32,9 @@ from twoalike.results._inputs import (
     student_candidates,
     with_features,
 )
-from twoalike.results._judged import Rated, ScoredOn, on_choices, on_rated, on_sets
-from twoalike.results._model import Judged, Results, TransferResults, networks_of
+from twoalike.results._judged import SCORED, Given
+from twoalike.results._model import Judged, networks_of
+from twoalike.results._views import Results, TransferResults
 from twoalike.rsa import structure
 from twoalike.study import (
     MISSING,
@@ -197,8 +189,9 @@ def evaluate(
     shared = common_objects(candidates) if candidates else None
     people = with_features(*read_people(rdm, judged["arrangements"], objects, files), shared)
     name = str(files.get("choices", "choices"))
-    scored_on = ScoredOn(by_level, judged, people, fitted, name, resamples)
-    measured = _measured(candidates, scored_on, seed, by_class)
+    rows = Rows.of(candidates)
+    scored_on = Given(candidates, rows, by_level, judged, people, fitted, name, resamples)
+    measured = _measured(scored_on, seed, by_class)
     config = {"resamples": resamples, "interval": 0.95}
     about = provenance("results", seed=seed, inputs=files, config=config)
     results = Results(**about, **measured, seen=seen)
@@ -310,92 +303,41 @@ def _check(
     check_names(candidates)
 
 
-def _measured(
-    candidates: Sequence[Candidate], given: ScoredOn, seed: int, classes: Labels
-) -> dict[str, Any]:
+def _measured(given: Given, seed: int, classes: Labels) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    of_choices, _, of_structure, of_anchored, of_sets, of_rated, of_sorted = np.random.default_rng(
-        seed
-    ).spawn(7)
-    rows, judged = Rows.of(candidates), dict[str, Judged]()
-    nets = [candidate for candidate in candidates if candidate.role == "model"]
-    if given.judged["choices"] is not None:
-        table, larger = split_sets(read_judgments(given.judged["choices"]))
-        kinds = kinds_of(table) or ([] if len(larger) else ["odd_one_out"])
-        of_sets_judged = on_sets(candidates, larger, of_sets, rows) if len(larger) else {}
-        for kind, rng in zip(kinds, (of_choices, of_anchored), strict=False):
-            judged[kind] = on_choices(kind, candidates, table, given, rng, rows)
-        judged |= of_sets_judged
-    rdm, evidence, lacking = given.people
-    people: People | None = None
-    with_people: Sequence[PeopleScores] = ()
-    if rdm is not None:
-        people, with_people = _on_people(candidates, rdm)
-        left_out = people.left_out | ({"objects": lacking} if lacking else {})
-        judged["rdm"] = Judged(
-            kind="arrangement" if evidence is not None else "dissimilarity",
-            participants=people.participants,
-            objects=people.objects,
-            items=people.pairs,
-            left_out=left_out,
-        )
-        rows.add("rdm", tuple(with_people), n=people.objects)
-        rows.add("rdm.ceiling", people.ceiling, n=people.objects)
-    rated: tuple[tuple[Rated, np.random.Generator, Any], ...] = (
-        ("ratings", of_rated, score_ratings),
-        ("sortings", of_sorted, score_sortings),
-    )
-    for name, rng, score in rated:
-        if (source := given.judged[name]) is not None:
-            judged[name] = on_rated(name, score, candidates, source, given.posterior, rng, rows)
-    labelled = _labelled(nets, given.labels) if given.labels else None
+    *rngs, of_structure = np.random.default_rng(seed).spawn(len(SCORED) + 1)
+    rows, judged = given.rows, dict[str, Judged]()
+    for score, rng in zip(SCORED.values(), rngs, strict=True):
+        judged |= score(given, rng)
+    nets = [candidate for candidate in given.candidates if candidate.role == "model"]
+    rdm, evidence, _ = given.people
+    ids = _labelled(nets, given.labels) if given.labels else None
     if len(nets) > 1 or (nets and rdm is not None) or given.posterior is not None:
-        of_nets = [
-            of for of, one in zip(with_people, candidates, strict=bool(people)) if one in nets
-        ]
         found = structure(
             nets,
             of_structure,
             rdm=rdm,
             evidence=evidence,
-            agreement=(people, of_nets) if people is not None else None,
             posterior=given.posterior,
             labels=given.labels or None,
-            ids=labelled,
+            ids=ids,
         )
-        rows.add("structure", found, without={"people"})
+        rows.add("structure", found)
     if given.labels:
-        _add_transfer(rows, compare_transfer(nets, given.labels, ids=labelled, seed=seed))
+        _add_transfer(rows, compare_transfer(nets, given.labels, ids=ids, seed=seed))
     for task in few_shot_ability(nets, classes, seed=seed) if nets else ():
         rows.add("ability", task)
     there = {row.measure.partition(".")[0] for row in rows.rows}
     missing = {part: why for part, why in NEEDS.items() if part not in there}
     if not there & {"odd_one_out", "anchored"}:
         missing |= dict.fromkeys(OF_CHOICES, "needs choices among three items")
-    of_all = {"networks": tuple(networks_of(candidates)), "rows": tuple(rows.rows)}
+    of_all = {"networks": tuple(networks_of(given.candidates)), "rows": tuple(rows.rows)}
     return {**of_all, "judged": judged, "missing": missing | rows.missing}
 
 
 def _add_transfer(rows: Rows, found: Transfer) -> None:
-    rows.add("transfer", found, without={"levels"})
+    rows.add("transfer", found)
     rows.add("transfer.images", found.images)
-
-
-def _on_people(
-    candidates: Sequence[Candidate], rdm: RdmTable
-) -> tuple[People, Sequence[PeopleScores]]:
-    """Agreement of people with each other, and of every network with them."""
-    if candidates:
-        return compare_structure(candidates, rdm)
-    summary = compare_people(rdm)[0]
-    if summary.ceiling is None:
-        raise TwoalikeError(
-            where="dissimilarities",
-            expected="two people or more, whose agreement is measured without a network",
-            found="one",
-            remedy="Give `features=...` or `model=...` to score a network.",
-        )
-    return summary, []
 
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:

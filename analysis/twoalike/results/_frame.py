@@ -2,16 +2,19 @@
 
 A measure is named by the keys that lead to it, such as ``odd_one_out.difference.accuracy``. What it
 is about in particular, such as a level of labels, a participant or a class, is its level. The unit
-is that of the measure's declaration, and ``n`` counts what the figure was computed from.
+and the meaning are those of :data:`MEASURES`, or of the measure's own declaration, and ``n`` counts
+what the figure was computed from.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from twoalike.evaluation import Candidate, Count, Span, quantity_of
+from twoalike.evaluation import Candidate, Count, Figures, Span, quantity_of
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
 
@@ -21,11 +24,11 @@ WHOLE = "vector"
 _LARGEST = 1e15
 _RANGES = {"share": 1.0, "correlation": 2.0}
 """Unit -> largest figure, differences included."""
-_COUNTED = "choices answers judgments ratings sortings sets triplets pairs images objects".split()
+_COUNTED = "n choices answers judgments ratings sortings sets triplets pairs images objects".split()
 """Keys that say of how many a part is; the first of them that a part has counts."""
 _PASSED_OVER = {"", "models", "groups", "kinds", "measures"}
 """Keys that are not part of a measure's name: what they hold has models or levels."""
-_ABOUT = {"name", "to", "missing", "settings", "low", "high", "n"}
+_ABOUT = {"name", "to", "missing", "settings", "low", "high"}
 TRANSFER = {
     "few_shot": "{shots}-shot, {level}",
     "linear_probe": "{level}, linear probe",
@@ -35,6 +38,89 @@ TRANSFER = {
     "other_set": "{level}, {images} images of another set",
 }
 """Measure of transfer -> the level of its rows."""
+MEASURES = {
+    "*.ceilings.oracle": ("share", "Accuracy of the best possible predictor on single answers."),
+    "*.ceilings.majority.accepted": (
+        "share",
+        "The same against majorities of all answers; any of tied answers counts as right.",
+    ),
+    "*.ceilings.majority_drawn.accepted": ("share", "The same against majorities of four answers."),
+    "*.ceilings.*.votes": ("", "Mean number of votes of a majority."),
+    "*.ceilings.entropy": ("nats", "Mean entropy of the choice probabilities of a triplet."),
+    "*.ceilings.plug_in_entropy": ("nats", "Entropy of the shares of votes; too low by chance."),
+    "*.ceilings.entropy.identified": ("nats", "Its range under what explains the votes as well."),
+    "*.identified": ("share", "The estimate, and its range under what explains the votes as well."),
+    "*.ceilings.published.leave_one_out": (
+        "share",
+        "Answers that agree with the majority of the others, as published; no bound.",
+    ),
+    "*.ceilings.published.vanilla": (
+        "share",
+        "Largest share among four answers drawn, as published; no bound.",
+    ),
+    "*.ceilings.published.entropy": ("nats", "Plug-in entropy of the same four."),
+    "*.ceilings.leave_one_out": (
+        "share",
+        "Of larger sets, answers that are those of the majority of the others; ties share.",
+    ),
+    "*.ceilings.pair_agreement": ("share", "How often two people give the same answer."),
+    "*.ceilings.repeats.agreement": ("share", "How often a person gives the same answer again."),
+    "*.ceilings.catches.agreement": ("share", "Attention checks answered right."),
+    "*.corrected": ("", "The same corrected for chance: 0 for guesses, 1 for full agreement."),
+    "*.votes.counted": ("count", "Votes: of several answers of a person to a set, the first."),
+    "*.votes.mean": ("", "Votes on a triplet or set."),
+    "*.ceilings.sets": ("count", "Different triplets or sets."),
+    "*.majority.accuracy": (
+        "share",
+        "Majorities of four answers that a network names, as published; any of tied ones counts.",
+    ),
+    "*.participants.accuracy": ("share", "Accuracy by participant, with Wilson's interval."),
+    "*.participants.log_loss": ("nats", "Log-loss by participant, with Student's interval."),
+    "*.categories.accuracy": ("share", "Accuracy of the choices in which a category occurs."),
+    "*.categories.log_loss": ("nats", "Log-loss of the same."),
+    "*.difference.accuracy": ("share", "Difference to the first network, paired."),
+    "*.difference.log_loss": ("nats", "Difference to the first network, paired."),
+    "*.difference.area": ("share", "Difference to the first network, paired."),
+    "*.difference*": ("correlation", "Difference to the first network, paired."),
+    "*.chance.accuracy": ("share", "Accuracy of guesses."),
+    "*.chance.log_loss": ("nats", "Log-loss of guesses."),
+    "*.accuracy": ("share", "Answers that are named; a tie of k counts 1/k."),
+    "*.guessing": ("nats", "The same where each level, pile or answer is equally likely."),
+    "*.log_loss": (
+        "nats",
+        "Of a network at the temperature fitted to the other half of the sets; of a posterior by "
+        "its own observers.",
+    ),
+    "*.temperature": ("similarity", "Choice temperature: fitted to all choices, or known."),
+    "*.gap_closed": ("", "Share of the way from the first network to the ceiling."),
+    "*.spearman": ("correlation", "Spearman's with the mean person, or with a posterior."),
+    "*.weighted_spearman": ("correlation", "The same, pairs weighted by the evidence on them."),
+    "*.rho_a": ("correlation", "The same, ties broken at random (doi:10.7554/eLife.82566)."),
+    "*.tau_a": ("correlation", "Kendall's, with the mean person."),
+    "*.whitened": (
+        "correlation",
+        "The same after removing how errors of pairs that share an object covary "
+        "(doi:10.51628/001c.27664).",
+    ),
+    "*.per_person.*": ("correlation", "Spearman's with single people: their mean, and each."),
+    "*.area.*": (
+        "share",
+        "Area under the curve of similarity for being in one pile: mean over people, and each.",
+    ),
+    "*.ceiling.*lower": ("", "How well the judgments of the others predict a person's."),
+    "*.ceiling.*upper": ("", "The same by the judgments of all."),
+    "ratings.repeats.difference": ("share", "Distance of two ratings of a pair by one person."),
+    "sortings.agreement": ("adjusted Rand index", "Agreement of sortings by two people."),
+    "sortings.repeats": ("adjusted Rand index", "Agreement of two sortings by one person."),
+    "sortings.undecided": ("count", "Trials of one pile, or of objects each alone."),
+    "structure.cka": ("", "Linear CKA with the features of the first network."),
+    "structure.debiased_cka": ("", "The same, unbiased; about 0 for unrelated features."),
+    "structure.neighbours": ("share", "Of the ten nearest neighbours, those that are kept."),
+    "structure.neighbours.chance": ("share", "The same of unrelated features."),
+    "structure.distances.percent": ("%", "Change of distances between two kinds of objects."),
+    "structure.distances.*": ("", "Mean distance, in units of the mean over all pairs."),
+}
+"""Measure, with * for any keys -> unit, and meaning; the first that fits."""
 Figure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 
 
@@ -84,6 +170,13 @@ def named(model: str, representation: str) -> str:
     return model if representation in ("", WHOLE) else f"{model}:{representation}"
 
 
+@cache
+def _declared(measure: str) -> str:
+    """Look up the unit of a measure."""
+    found = (unit for name, (unit, _) in MEASURES.items() if fnmatchcase(measure, name))
+    return next(found, "")
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where a figure stands, by the name of its model."""
@@ -125,14 +218,9 @@ class Rows:
         level: str = "",
         unit: str = "",
         n: int | None = None,
-        without: Collection[str] = (),
     ) -> None:
-        """Add every figure of a part but those of some keys; a tuple has an entry per network."""
-        at = _Place(measure, model, level, unit, n)
-        if without:
-            self._part(found, at, without)
-        else:
-            self._walk(found, at)
+        """Add a figure, or every figure of a part; a tuple has an entry per network."""
+        self._walk(found, _Place(measure, model, level, unit, n))
 
     def _walk(self, found: Any, at: _Place) -> None:
         if isinstance(found, str) or found is None:
@@ -143,7 +231,7 @@ class Rows:
             self._row(at, found)
         elif isinstance(found, TransferMeasure):
             self._transfer(found, at)
-        elif isinstance(found, Mapping):
+        elif isinstance(found, Mapping) and not isinstance(found, Figures):
             for key, inner in found.items():
                 self._walk(inner, at.at(key))
         elif isinstance(found, tuple):
@@ -154,7 +242,7 @@ class Rows:
     def _each(self, found: tuple[Any, ...], at: _Place) -> None:
         """Add a part per network, or numbered ones."""
         names = list(self.models)
-        parts = bool(found) and all(isinstance(one, BaseModel) for one in found)
+        parts = bool(found) and all(isinstance(one, BaseModel | Figures) for one in found)
         by_network = parts and not at.name and len(names) == len(found)
         for place, inner in enumerate(found):
             if by_network and not isinstance(inner, TransferMeasure):
@@ -162,36 +250,27 @@ class Rows:
             else:
                 self._walk(inner, at if parts else at.at(place + 1))
 
-    def _part(self, found: Any, at: _Place, without: Collection[str] = ()) -> None:
-        """Add a model, a dataclass, or an estimate, which may have further figures beside it."""
+    def _part(self, found: Any, at: _Place) -> None:
+        """Add figures, a model or an estimate, which may have further figures beside it."""
         fields = _fields(found)
-        counted = next((name for name in _COUNTED if isinstance(fields.get(name), int)), None)
-        n = fields.get("n") or (fields[counted] if counted else at.n)
-        at = replace(at, n=n, name=fields.get("name", at.name))
+        counted = next((name for name in _COUNTED if isinstance(fields.get(name), int)), "")
+        at = replace(at, n=fields.get(counted, at.n), name=fields.get("name", at.name))
         for name, reason in (fields.get("missing") or {}).items() if not at.level else ():
             self.missing.setdefault(at.inside(name).measure, reason)
-        if isinstance(found, Span):
-            fields, at = {}, self._ends(found, at)
         value = fields.pop("value", None)
         if isinstance(value, int | float):
             self._row(at, value, fields.get("low"), fields.get("high"))
         else:
             self._walk(value, at)
         for name, inner in fields.items():
-            if name in _ABOUT or name == counted or name in without:
+            if name in _ABOUT or name == counted:
                 continue
-            here = at.inside(
-                "" if name == "all" and "groups" in fields else name, _unit(found, name)
-            )
+            key = "" if name == "all" and "groups" in fields else name
+            here = at.inside(key, _unit(found, name))
             if isinstance(inner, Span) and isinstance(value, float):
                 self._row(replace(here, unit=at.unit), value, inner.low, inner.high)
             else:
                 self._walk(inner, here)
-
-    def _ends(self, found: Span, at: _Place) -> _Place:
-        for end in ("low", "high"):
-            self._row(at.inside(end), getattr(found, end))
-        return at
 
     def _transfer(self, found: TransferMeasure, at: _Place) -> None:
         """Add the scores of one task; its settings are the level."""
@@ -216,7 +295,7 @@ class Rows:
                 value=float(value),
                 low=ends[0],
                 high=ends[1],
-                unit=at.unit,
+                unit=at.unit or _declared(at.measure),
                 n=at.n,
             )
         )
@@ -230,6 +309,8 @@ def model_of(candidate: Candidate) -> tuple[str, str]:
 
 
 def _fields(found: Any) -> dict[str, Any]:
+    if isinstance(found, Figures):
+        return dict(found)
     kind = type(found)
     names = kind.model_fields if isinstance(found, BaseModel) else kind.__dataclass_fields__
     return {name: getattr(found, name) for name in names}

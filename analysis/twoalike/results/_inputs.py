@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.evaluation import Candidate, Similarity, check_names, named_parts
+from twoalike.evaluation import Candidate, Similarity
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     JudgmentKind,
@@ -23,7 +23,7 @@ from twoalike.judgments import (
 )
 from twoalike.results._model import Seen
 from twoalike.rsa import arranged_rdms
-from twoalike.study import Floats, TwoalikeError, counted, read_ids
+from twoalike.study import Floats, TwoalikeError, read_ids
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -32,8 +32,7 @@ FEWEST_OBJECTS = 4
 """With fewer, dissimilarities have no structure to compare."""
 type FeatureSource = str | Path | FeatureTable | pd.DataFrame | tuple[Sequence[str], npt.ArrayLike]
 type Listed = Candidate | tuple[str, FeatureSource] | str | Path
-type ManyNetworks = Mapping[str, FeatureSource] | Iterable[Listed]
-type Networks = Mapping[str, FeatureSource] | Iterable[Candidate | tuple[str, FeatureSource]]
+type Networks = Mapping[str, FeatureSource] | Iterable[Listed]
 
 
 def read_networks(
@@ -41,18 +40,42 @@ def read_networks(
 ) -> list[Candidate]:
     """Candidates from tables of features, wherever these are; ``files`` gets those read.
 
-    Of a student there are several: its vectors, and each part of them.
+    A file alone is called as the network in its metadata, or else as the file; where that is the
+    same for several, the file is added. Of a student there are several: its vectors, and each part
+    of them.
     """
-    pairs = networks.items() if isinstance(networks, Mapping) else networks
-    candidates = []
-    for each in pairs:
-        if not isinstance(each, Candidate):
-            name, source = each
-            if isinstance(source, str | Path):
-                files[f"features {name}"] = Path(source)
-            each = Candidate.of(name, as_features(source, objects, name), similarity)  # noqa: PLW2901
-        candidates += each.with_parts()
-    return candidates
+    listed = list(networks.items() if isinstance(networks, Mapping) else networks)
+    read = [
+        one if isinstance(one, Candidate) else _read(one, objects, similarity) for one in listed
+    ]
+    names = [one.name for one in read]
+    for place, each in enumerate(listed):
+        if isinstance(each, str | Path) and names.count(names[place]) > 1:
+            name = f"{names[place]} ({_stem(Path(each))})"
+            read[place] = replace(read[place], name=name)
+        source = each[1] if isinstance(each, tuple) else each
+        if isinstance(source, str | Path):
+            files[f"features {read[place].name}"] = Path(source)
+    return [part for one in read for part in one.with_parts()]
+
+
+def _read(
+    each: tuple[str, FeatureSource] | str | Path,
+    objects: Path | None,
+    similarity: Similarity | None,
+) -> Candidate:
+    if isinstance(each, tuple):
+        name, source = each
+        return Candidate.of(name, as_features(source, objects, name), similarity)
+    table = as_features(each, objects, str(each))
+    backbone = table.meta.get("backbone")
+    name = Path(backbone).name if isinstance(backbone, str) and backbone else _stem(Path(each))
+    return Candidate.of(name, table, similarity)
+
+
+def _stem(path: Path) -> str:
+    """Name of a file without its ending, or of a folder."""
+    return path.name if path.is_dir() else path.stem
 
 
 def as_features(source: FeatureSource, objects: Path | None, name: str) -> FeatureTable:
@@ -72,61 +95,6 @@ def as_features(source: FeatureSource, objects: Path | None, name: str) -> Featu
     if not np.isfinite(values).all():
         raise TwoalikeError("NaN or infinite values", where=f"features of {name}")
     return FeatureTable(ids, values)
-
-
-def read_ranked(
-    features: ManyNetworks,
-    objects: Path | None,
-    similarity: Similarity | None,
-    files: dict[str, Path],
-) -> list[Candidate]:
-    """Read two networks or more, in the order of their names; ``files`` gets those read.
-
-    A file alone is called as the network in its metadata, or else as the file; where that is the
-    same for several, the file is added.
-    """
-    listed = list(features.items() if isinstance(features, Mapping) else features)
-    candidates = [
-        each if isinstance(each, Candidate) else _read(each, objects, similarity) for each in listed
-    ]
-    names = [one.name for one in candidates]
-    for place, each in enumerate(listed):
-        if isinstance(each, str | Path) and names.count(names[place]) > 1:
-            name = f"{names[place]} ({_stem(Path(each))})"
-            candidates[place] = replace(candidates[place], name=name)
-    check_names(candidates)
-    if len(candidates) < 2:
-        raise TwoalikeError(
-            where="`features=...`",
-            expected="two networks or more",
-            found=counted(len(candidates), "network"),
-            remedy="Score a single one with `twoalike evaluate`.",
-        )
-    both = sorted(zip(candidates, listed, strict=True), key=lambda pair: pair[0].name)
-    for one, each in both:
-        source = each[1] if isinstance(each, tuple) else each
-        if isinstance(source, str | Path):
-            files[f"features {one.name}"] = Path(source)
-    return named_parts(one for one, _ in both)
-
-
-def _read(
-    each: "str | Path | tuple[str, FeatureSource]",
-    objects: Path | None,
-    similarity: Similarity | None,
-) -> Candidate:
-    if isinstance(each, tuple):
-        name, source = each
-        return Candidate.of(name, as_features(source, objects, name), similarity)
-    table = as_features(each, objects, str(each))
-    backbone = table.meta.get("backbone")
-    name = Path(backbone).name if isinstance(backbone, str) and backbone else _stem(Path(each))
-    return Candidate.of(name, table, similarity)
-
-
-def _stem(path: Path) -> str:
-    """Name of a file without its ending, or of a folder."""
-    return path.name if path.is_dir() else path.stem
 
 
 def student_candidates(

@@ -1,51 +1,42 @@
-"""What is measured on people's judgments of each kind: scores, ceilings, calibration."""
+"""What is measured on people's judgments, kind by kind: scores, ceilings, calibration.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+Each kind is one function in :data:`SCORED`, which adds rows and says what the networks were scored
+on. A triplet is a set of three: choices go one way, whatever was asked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from twoalike.calibration import set_calibration, uncertainty
-from twoalike.ceilings import (
-    MajorityAgreement,
-    candidate_majority_scores,
-    ceilings,
-    majority_agreement,
-    set_ceilings,
-    votes_of,
-)
-from twoalike.choice import ChoiceKind, Question
+from twoalike.ceilings import candidate_majority_scores, ceilings, majority_agreement, votes_of
 from twoalike.evaluation import (
+    RATINGS,
+    SORTINGS,
     Z95,
     Candidate,
+    Figures,
     Interval,
     Judgments,
-    Measured,
-    PersonScores,
-    PredictedJudgments,
-    RatingResults,
+    PairKind,
+    People,
     Scored,
-    SortingResults,
-    SubsetScores,
     TwoWayBootstrap,
     by_category,
     by_participant,
     compare_choices,
-    judged_sets,
-    judgments_of,
+    compare_people,
+    compare_structure,
+    questions_of,
     score_choices,
-    score_question,
+    score_pairs,
 )
-from twoalike.judgments import (
-    JudgmentKind,
-    JudgmentTable,
-    RdmTable,
-    participant_index,
-    read_judgments,
-)
+from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import common_objects
 from twoalike.results._model import Judged
@@ -59,10 +50,12 @@ MOST_CATEGORIES = 60
 """At levels with more, each is in few choices and is not scored by itself."""
 
 
-@dataclass(frozen=True)
-class ScoredOn:
-    """What networks are scored on."""
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Networks, what they are scored on, and the rows that this gives."""
 
+    candidates: Sequence[Candidate]
+    rows: Rows
     labels: Labels
     judged: Mapping[JudgmentKind, JudgmentTable | None]
     people: tuple[RdmTable | None, Floats | None, int]
@@ -72,73 +65,81 @@ class ScoredOn:
     resamples: int
 
 
-class AgreementParts(Measured):
-    """Agreement of one network with people, in parts."""
+def asked_of(
+    table: pd.DataFrame, where: str, labels: Labels, candidates: Sequence[Candidate]
+) -> list[Judgments]:
+    """Choices by question, of objects that all networks have features of, with their labels."""
+    found = questions_of(table, common_objects(candidates))
+    if not found:
+        raise TwoalikeError(
+            where=where,
+            expected="main or repeat judgments of objects that all networks have features of",
+            found=f"none in {counted(len(table), 'row')}",
+            remedy="Compute features of the judged objects under the ids of the judgments.",
+        )
+    return [_with_labels(judged, labels) for judged in found]
 
-    participants: dict[str, PersonScores] | None = None
-    """Participant -> scores; null where participants are not told apart."""
-    categories: dict[str, dict[str, SubsetScores]]
-    """Level of labels -> category -> scores of the choices in which it occurs."""
-    majority: MajorityAgreement
-    """Against majorities, as published."""
+
+def on_choices(given: Given, rng: np.random.Generator) -> dict[str, Judged]:
+    """Score every model on each question of the choices."""
+    if (source := given.judged["choices"]) is None:
+        return {}
+    table = read_judgments(source)
+    asked = asked_of(table, given.choices_name, given.labels, given.candidates)
+    for judged, child in zip(asked, rng.spawn(len(asked)), strict=True):
+        _on_question(judged, table, given, child)
+    return {judged.name: counts_of(judged) for judged in asked}
 
 
-def on_choices(
-    kind: ChoiceKind,
-    candidates: Sequence[Candidate],
-    table: pd.DataFrame,
-    given: ScoredOn,
-    rng: np.random.Generator,
-    rows: Rows,
-) -> Judged:
-    """Score every model on one kind of choices; ``rows`` gets all that is measured on them."""
-    on_halves, on_resamples, _, on_ceilings, _ = rng.spawn(5)
-    shared, labels = common_objects(candidates), given.labels
-    judged, left_out, kept = judgments_of(table, given.choices_name, kind, shared)
-    judged = with_labels(judged, labels)
-    scored = score_choices(candidates, judged, on_halves)
+def _on_question(
+    judged: Judgments, table: pd.DataFrame, given: Given, rng: np.random.Generator
+) -> None:
+    on_halves, on_resamples, on_ceilings = rng.spawn(3)
+    scored = score_choices(given.candidates, judged, on_halves)
     boot = TwoWayBootstrap(
-        judged.participants, judged.items, on_resamples, resamples=given.resamples
+        judged.participants, judged.things, on_resamples, resamples=given.resamples
     )
-    seconds = kept["response_time"].to_numpy(np.float64, na_value=np.nan)
-    coarsest = next(iter(labels.values()), None)
-    people = participant_index(kept)[1]
+    coarsest = next(iter(given.labels.values()), None)
     # Independent of each other, each seconds of sorting and counting for a million choices.
     with ThreadPoolExecutor() as pool:
-        parts = pool.submit(agreement_parts, scored, judged, people, labels, boot)
+        parts = pool.submit(_in_parts, scored, judged, given.labels, boot)
         limits = pool.submit(ceilings, judged, on_ceilings, choices=table, labels=coarsest)
-        doubt = pool.submit(
-            uncertainty,
-            scored,
-            judged,
-            boot,
-            response_times=None if np.isnan(seconds).all() else seconds,
-            posterior=_odd_probabilities(given.posterior, judged, kept["participant"]),
-        )
         scores = compare_choices(scored, judged, boot)
-    of = doubt.result()
-    n = len(judged.answer)
-    add_chance(rows, kind, judged.question.chance, n)
-    for measure, part in (
-        ("", tuple(scores)),
-        ("", parts.result()),
-        (".ceilings", limits.result()),
-        (".uncertainty", of.models),
-        (".uncertainty.people", of.people),
-    ):
-        rows.add(f"{kind}{measure}", part, n=n)
-    rows.add(f"{kind}.uncertainty", of.posterior, model="posterior")
-    rows.missing |= {f"{kind}.uncertainty.{name}": why for name, why in of.missing.items()}
-    return counts_of(judged, left_out)
+    rows, start, n = given.rows, judged.name, len(judged.answer)
+    add_chance(rows, judged)
+    rows.add(start, tuple(scores), n=n)
+    if scores[0]["log_loss"] is None:
+        rows.missing[f"{start}.log_loss"] = f"needs two {judged.noun}s, has one"
+    rows.add(start, parts.result(), n=n)
+    rows.add(f"{start}.ceilings", limits.result(), n=n)
+    if judged.noun == "set":
+        calibrated = (set_calibration(of.probabilities, judged) for of in scored)
+        rows.add(f"{start}.calibration", tuple(calibrated), n=n)
+        return
+    of_rows = table.iloc[judged.rows]
+    seconds = of_rows["response_time"].to_numpy(np.float64, na_value=np.nan)
+    known = None if given.posterior is None else posterior_answers(given.posterior, judged)
+    of = uncertainty(
+        scored,
+        judged,
+        boot,
+        response_times=None if np.isnan(seconds).all() else seconds,
+        posterior=known,
+    )
+    rows.add(f"{start}.uncertainty", of.models, n=n)
+    rows.add(f"{start}.uncertainty.people", of.people, n=n)
+    rows.add(f"{start}.uncertainty", of.posterior, model="posterior")
+    rows.missing |= {f"{start}.uncertainty.{name}": why for name, why in of.missing.items()}
 
 
-def add_chance(rows: Rows, measure: str, chance: float, n: int) -> None:
+def add_chance(rows: Rows, judged: Judgments) -> None:
     """Add what guessing scores."""
-    rows.add(f"{measure}.chance.accuracy", float(chance), unit="share", n=n)
-    rows.add(f"{measure}.chance.log_loss", float(-np.log(chance)), unit="nats", n=n)
+    chance, n = float(judged.question.chance), len(judged.answer)
+    rows.add(f"{judged.name}.chance.accuracy", chance, n=n)
+    rows.add(f"{judged.name}.chance.log_loss", float(-np.log(chance)), n=n)
 
 
-def with_labels(judged: Judgments, labels: Labels) -> Judgments:
+def _with_labels(judged: Judgments, labels: Labels) -> Judgments:
     """Judgments with the labels of their objects; labels of other objects are refused."""
     names = [judged.ids[row] for row in np.unique(judged.items)]
     for level, by_id in labels.items():
@@ -149,6 +150,13 @@ def with_labels(judged: Judgments, labels: Labels) -> Judgments:
                 found=f"none of {names[0]!r} or the others",
                 remedy="Name the objects by the ids of the judgments.",
             )
+    return labelled(judged, labels)
+
+
+def labelled(judged: Judgments, labels: Labels) -> Judgments:
+    """Triplets with their kind (within, boundary, between) at each level of labels."""
+    if judged.noun == "set":
+        return judged
     return judged.with_labels({level: _labels_of(judged, by_id) for level, by_id in labels.items()})
 
 
@@ -156,145 +164,139 @@ def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
     return [by_id.get(name, MISSING) for name in judged.ids]
 
 
-def _odd_probabilities(
-    posterior: "Posterior | None", judged: Judgments, people: "pd.Series[str]"
-) -> Floats | None:
-    """Probability of each odd item by the posterior, for the participants or else for new people.
+def posterior_answers(posterior: "Posterior", judged: Judgments, *, as_new: bool = False) -> Floats:
+    """Probabilities of the answers by a posterior, (n, A); NaN where it lacks an object.
 
-    NaN where it does not know all three objects; None where there is no posterior.
+    Of the participants whom it knows, unless all are to count ``as_new`` people, who are averaged
+    over the population.
     """
-    if posterior is None:
-        return None
-    place = {name: row for row, name in enumerate(posterior.ids)}
-    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.items]
-    known = (triplets >= 0).all(axis=1)
-    person = {name: row for row, name in enumerate(posterior.participants)}
-    judges = np.array([person.get(name, -1) for name in people.astype(str)])
-    found = np.full((len(triplets), 3), np.nan)
-    kind: Any = judged.kind
-    found[known] = posterior.choice_probabilities(
-        triplets[known], lapse=True, participants=judges[known], kind=kind
+    from twoalike.embedding import set_probabilities
+
+    items = pd.Index(posterior.ids).get_indexer(pd.Index(judged.ids))[judged.items]
+    known = (items >= 0).all(axis=1)
+    people = np.full_like(judged.participants, -1) if as_new else known_people(posterior, judged)
+    found = np.full((len(items), judged.options), np.nan)
+    (found[known],) = set_probabilities(
+        posterior, items[known], judged.question, lapse=True, participants=people[known]
     )
-    return found[:, 3 - judged.options :]  # the reference of an anchored choice is no answer
-
-
-def counts_of(judged: Judgments, left_out: dict[str, int]) -> Judged:
-    """Count the choices that networks are scored on."""
-    return Judged(
-        kind=f"{judged.kind.replace('_', '-')} choice",
-        judgments=len(judged.answer),
-        participants=int(judged.participants.max()) + 1,
-        objects=len(np.unique(judged.items)),
-        items=len(judged.sets),
-        left_out=left_out,
-    )
-
-
-def agreement_parts(
-    scored: Sequence[Scored],
-    judged: Judgments,
-    people: Sequence[str],
-    labels: Labels,
-    boot: TwoWayBootstrap,
-) -> tuple[AgreementParts, ...]:
-    """Agreement of every model by participant and category, and with majorities."""
-    scores = [(of.hits, of.losses) for of in scored]
-    categories: list[dict[str, Any]] = [{} for _ in scored]
-    for level, names in _of_few(labels, judged):
-        for own, found in zip(
-            categories, by_category(scores, judged.items, names, boot), strict=True
-        ):
-            own[level] = found
-    cast = votes_of(judged)
-    parts = []
-    for of, by_level in zip(scored, categories, strict=True):
-        named = candidate_majority_scores(of.candidate, judged, cast)
-        by_person = None
-        if judged.known_people:
-            by_person = by_participant(of.hits, of.losses, judged.participants, people)
-        majority = majority_agreement(named, cast)
-        parts.append(AgreementParts(participants=by_person, categories=by_level, majority=majority))
-    return tuple(parts)
-
-
-def _of_few(labels: Labels, judged: Judgments) -> Iterator[tuple[str, list[str]]]:
-    """Levels of two to :data:`MOST_CATEGORIES` categories, with that of each object or ""."""
-    for level, category_of in labels.items():
-        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
-        if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
-            yield level, names
-
-
-def on_sets(
-    candidates: Sequence[Candidate], choices: pd.DataFrame, rng: np.random.Generator, rows: Rows
-) -> dict[str, Judged]:
-    """Score choices among more than three items, by question."""
-    found = {}
-    for judged, left_out in judged_sets(candidates, choices):
-        scores, answers = score_question(candidates, judged, left_out, rng)
-        n, name = scores.choices, f"{judged.kind}_{judged.question.items}"
-        without = ("chance_accuracy", "chance_log_loss", "items", "participants", "left_out")
-        rows.add(name, scores, without=without)
-        add_chance(rows, name, scores.chance_accuracy, n)
-        rows.add(f"{name}.ceilings", set_ceilings(judged), n=n)
-        if "log_loss" not in scores.missing:
-            calibrated = tuple(set_calibration(p, judged) for p in answers)
-            rows.add(f"{name}.calibration", calibrated, n=n)
-        found[name] = Judged(
-            kind="choice",
-            question=Question(scores.question, scores.items).label,
-            judgments=n,
-            participants=scores.participants,
-            items=scores.sets,
-            left_out={"without_features": scores.left_out},
-        )
     return found
 
 
-type Rated = Literal["ratings", "sortings"]
+def known_people(posterior: "Posterior", judged: Judgments) -> Any:
+    """Participant of each choice in a posterior, -1 for a new person, shape (n,)."""
+    own = pd.Index(posterior.participants).get_indexer(pd.Index(judged.people))
+    return own[judged.participants]
+
+
+def counts_of(judged: Judgments) -> Judged:
+    """Count the choices that networks are scored on."""
+    kind = judged.question.kind.replace("_", "-")
+    return Judged(
+        kind=f"{kind} choice" if judged.noun == "triplet" else "choice",
+        question="" if judged.noun == "triplet" else judged.question.label,
+        judgments=len(judged.answer),
+        participants=len(np.unique(judged.participants)),
+        objects=len(np.unique(judged.items)) if judged.noun == "triplet" else None,
+        items=len(judged.sets),
+        left_out=dict(judged.left_out),
+    )
+
+
+def _in_parts(
+    scored: Sequence[Scored], judged: Judgments, labels: Labels, boot: TwoWayBootstrap
+) -> tuple[Figures, ...]:
+    """Agreement of every model by participant and category, and with majorities."""
+    scores = [(of.hits, of.losses) for of in scored]
+    categories: list[dict[str, Any]] = [{} for _ in scored]
+    for level, category_of in labels.items():
+        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
+        if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
+            found = by_category(scores, judged.items, names, boot)
+            for own, part in zip(categories, found, strict=True):
+                own[level] = part
+    cast = votes_of(judged) if judged.noun == "triplet" else None
+    parts = []
+    for of, by_level in zip(scored, categories, strict=True):
+        part = Figures(categories=by_level)
+        if judged.known_people:
+            people = by_participant(of.hits, of.losses, judged.participants, judged.people)
+            part["participants"] = people
+        if cast is not None:
+            named = candidate_majority_scores(of.candidate, judged, cast)
+            part["majority"] = majority_agreement(named, cast)
+        parts.append(part)
+    return tuple(parts)
+
+
+def on_rdm(given: Given, rng: np.random.Generator) -> dict[str, Judged]:
+    """Score every model on dissimilarities; without a model, how far people agree."""
+    rdm, evidence, lacking = given.people
+    if rdm is None:
+        return {}
+    if given.candidates:
+        people, scores, _ = compare_structure(given.candidates, rdm)
+    else:
+        people, scores = compare_people(rdm)[0], []
+        if people.ceiling is None:
+            raise TwoalikeError(
+                where="dissimilarities",
+                expected="two people or more, whose agreement is measured without a network",
+                found="one",
+                remedy="Give `features=...` or `model=...` to score a network.",
+            )
+    given.rows.add("rdm", tuple(scores), n=people.objects)
+    given.rows.add("rdm.ceiling", people.ceiling, n=people.objects)
+    return {"rdm": counts_of_people(people, lacking, arranged=evidence is not None)}
+
+
+def counts_of_people(people: People, lacking: int, *, arranged: bool = False) -> Judged:
+    """Count the dissimilarities that networks are scored on."""
+    return Judged(
+        kind="arrangement" if arranged else "dissimilarity",
+        participants=people.participants,
+        objects=people.objects,
+        items=people.pairs,
+        left_out=people.left_out | ({"objects": lacking} if lacking else {}),
+    )
+
 
 _AXES = {"ratings": "rater", "sortings": "sorter"}
 """Axis of a posterior's draws that people who gave such judgments have."""
 
 
-def on_rated(
-    kind: Rated,
-    score: Callable[..., RatingResults | SortingResults],
-    candidates: Sequence[Candidate],
-    source: JudgmentTable,
-    posterior: "Posterior | None",
-    rng: np.random.Generator,
-    rows: Rows,
-) -> Judged:
+def on_pairs(kind: PairKind, given: Given, rng: np.random.Generator) -> dict[str, Judged]:
     """Score ratings of pairs, or sortings; with a posterior, also how well it predicts them."""
-    found = score(candidates, read_judgments(source, kind), rng)
-    rows.add(kind, found, without=("participants", "objects", "pairs", "left_out", "posterior"))
-    of_posterior, why = _predicted(kind, source, posterior, rng)
-    rows.add(kind, of_posterior, model="posterior")
-    if why:
-        rows.missing[f"{kind}.posterior"] = why
-    return Judged(
-        kind=kind.removesuffix("s"),
-        judgments=getattr(found, kind),
+    if (source := given.judged[kind.name]) is None:
+        return {}
+    rows, name = given.rows, kind.name
+    found = score_pairs(kind, given.candidates, read_judgments(source, name), rng)
+    rows.add(name, found.models, n=found.judgments)
+    rows.add(name, found.people, n=found.judgments)
+    rows.missing |= {f"{name}.{part}": why for part, why in found.missing.items()}
+    try:
+        rows.add(name, _predicted(name, source, given.posterior, rng), model="posterior")
+    except TwoalikeError as reason:  # of other people or objects than the fit, or of no fit
+        rows.missing[f"{name}.posterior"] = str(reason)
+    judged = Judged(
+        kind=name.removesuffix("s"),
+        judgments=found.judgments,
         participants=found.participants,
         objects=found.objects,
         items=found.pairs,
         left_out={"without_features": found.left_out},
     )
+    return {name: judged}
 
 
 def _predicted(
-    kind: Rated, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
-) -> tuple[PredictedJudgments | None, str]:
-    """Log-loss of the posterior's model of these judgments, or why there is none."""
+    kind: str, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
+) -> Figures:
+    """Log-loss of the posterior's model of these judgments."""
     if posterior is None:
-        return None, "there is no posterior"
+        raise TwoalikeError("there is no posterior")
     if _AXES[kind] not in posterior.tree["posterior"].dataset.coords:
-        return None, f"it was fitted without {kind}"
-    try:
-        return predicted(posterior, kind, source, int(rng.integers(2**31))), ""
-    except TwoalikeError as reason:  # of other people or objects than the fit
-        return None, str(reason)
+        raise TwoalikeError(f"it was fitted without {kind}")
+    return predicted(posterior, kind, source, int(rng.integers(2**31)))
 
 
 def predicted(
@@ -304,19 +306,27 @@ def predicted(
     seed: int,
     *,
     fitted: bool | None = None,
-) -> PredictedJudgments:
+) -> Figures:
     """Log-loss of ratings or sortings; ``fitted`` as in :func:`twoalike.embedding.check`."""
     from twoalike.embedding import check
 
-    given: dict[str, Any] = {kind: source}
-    found = check(posterior, **given, fitted=fitted, seed=seed)
-    checks = found.ratings if kind == "ratings" else found.sortings
-    assert checks is not None  # it was asked for
+    tables: dict[str, Any] = {kind: source}
+    checks = getattr(check(posterior, **tables, fitted=fitted, seed=seed), kind)
     score = checks.score
+    assert score is not None  # as both kinds are
     half = Z95 * score.log_loss_se
-    return PredictedJudgments(
-        judgments=score.judgments,
+    return Figures(
+        n=score.judgments,
         log_loss=Interval(score.log_loss, score.log_loss - half, score.log_loss + half),
         guessing=score.guessing,
         left_out=score.left_out,
     )
+
+
+SCORED: Mapping[str, Callable[[Given, np.random.Generator], dict[str, Judged]]] = {
+    "choices": on_choices,
+    "rdm": on_rdm,
+    "ratings": partial(on_pairs, RATINGS),
+    "sortings": partial(on_pairs, SORTINGS),
+}
+"""Kind of judgments -> what scores networks on them; nothing where there are none."""

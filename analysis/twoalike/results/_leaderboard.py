@@ -6,58 +6,54 @@ their number (:class:`~twoalike.evaluation.JointEstimates`). Networks are put in
 their names first: nothing depends on the order in which they were given.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.ceilings import SubsetCeilings, candidate_majority_scores, ceilings, votes_of
-from twoalike.choice import ChoiceKind
+from twoalike.ceilings import candidate_majority_scores, ceilings, votes_of
 from twoalike.evaluation import (
-    Z95,
     Candidate,
+    Figures,
     Interval,
     JointEstimates,
     Judgments,
-    People,
-    Scored,
     Similarity,
     TwoWayBootstrap,
+    check_names,
+    compare_structure,
     first_of,
-    joint_structure,
-    judgments_of,
-    kinds_of,
+    normal_intervals,
     score_choices,
     similarity_matrix,
     subset_names,
 )
-from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, split_sets
+from twoalike.judgments import JudgmentTable, RdmTable, read_judgments
 from twoalike.results._board import Leaderboard
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
     FEWEST_OBJECTS,
-    ManyNetworks,
+    Networks,
     common_objects,
+    read_networks,
     read_people,
     read_posterior,
-    read_ranked,
     with_features,
 )
-from twoalike.results._judged import counts_of, with_labels
+from twoalike.results._judged import Given, asked_of, counts_of, counts_of_people
 from twoalike.results._model import Judged, networks_of
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
     Booleans,
     Floats,
-    Integers,
     TwoalikeError,
     check_output,
     counted,
     provenance,
 )
-from twoalike.tables import Labels, LabelSource, read_labels
+from twoalike.tables import LabelSource, read_labels
 from twoalike.transfer import few_shot_ability
 
 if TYPE_CHECKING:
@@ -67,6 +63,10 @@ if TYPE_CHECKING:
 
 _LEVEL = 0.95
 _CEILINGS = ("oracle", "published")
+
+
+type Limits = dict[str, Interval | float | None]
+"""What scores are held against: `chance`, `best` (possible), `leave_one_out` (people)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +79,11 @@ class _Measured:
     count: int
     level: str = ""
     unit: str = "correlation"
-    limits: Mapping[str, Interval | float | None] = field(default_factory=dict)
-    """What scores are held against: `chance`, `best` (possible), `leave_one_out` (people)."""
+    limits: Limits = field(default_factory=dict)
 
 
 def leaderboard(
-    features: ManyNetworks,
+    features: Networks,
     *,
     against: str | None = None,
     choices: JudgmentTable | None = None,
@@ -152,7 +151,7 @@ def leaderboard(
         )
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
-    candidates = read_ranked(features, where, similarity, files)
+    candidates = _ranked(features, where, similarity, files)
     if against is not None and against not in {one.name for one in candidates}:
         raise TwoalikeError(
             where="`against=...`",
@@ -165,88 +164,57 @@ def leaderboard(
         )
     by_level = read_labels(labels, files)
     by_class = read_labels(classes, files, "classes") or by_level
-    fitted = read_posterior(posterior, files)
-    rng = np.random.default_rng(seed)
-    found = _measure(
-        candidates, choices, by_level, fitted, (rdm, arrangements, objects), rng, resamples, files
+    shared = _shared_objects(candidates)
+    files |= {"choices": Path(choices)} if isinstance(choices, str | Path) else {}
+    given = Given(
+        candidates,
+        Rows.of(candidates),
+        by_level,
+        {"choices": choices},
+        with_features(*read_people(rdm, arrangements, objects, files), shared),
+        read_posterior(posterior, files),
+        str(files.get("choices", "choices")),
+        resamples,
     )
     files |= {"objects": where} if where else {}
-    config = {"resamples": resamples, "interval": _LEVEL, "against": against}
-    about = provenance("leaderboard", seed=seed, inputs=files, config=config)
-    order, reference = _rank(candidates, found, against)
+    measured, judged = list[_Measured](), dict[str, Judged]()
+    for measure, rng in zip(_MEASURED, np.random.default_rng(seed).spawn(3), strict=True):
+        found, counts = measure(given, rng)
+        measured, judged = [*measured, *found], judged | counts
+    order, reference = _rank(given, measured, against)
     for task in few_shot_ability([candidates[row] for row in order], by_class, seed=seed):
-        found.rows.add("ability", task)
+        given.rows.add("ability", task)
+    config = {"resamples": resamples, "interval": _LEVEL, "against": against}
     result = Leaderboard(
-        **about,
+        **provenance("leaderboard", seed=seed, inputs=files, config=config),
         reference=candidates[reference].name,
-        objects=found.objects,
+        objects=len(shared),
         networks=tuple(networks_of([candidates[row] for row in order])),
-        judged=found.judged,
-        rows=tuple(found.rows.rows),
-        missing=found.missing,
+        judged=judged,
+        rows=tuple(given.rows.rows),
+        missing=given.rows.missing,
     )
     if out is not None:
         result.save(out)
     return result
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What was measured of the networks."""
-
-    measured: list[_Measured]
-    judged: dict[str, Judged]
-    rows: Rows
-    missing: dict[str, str]
-    objects: int
-
-
-def _measure(
-    candidates: Sequence[Candidate],
-    choices: JudgmentTable | None,
-    labels: Labels,
-    posterior: "Posterior | None",
-    people: tuple[Any, Any, Any],
-    rng: np.random.Generator,
-    resamples: int,
-    files: dict[str, Path],
-) -> _Found:
-    """Measure all networks on every kind of judgments that was given."""
-    shared = _shared_objects(candidates)
-    on_choices, on_posterior, on_people = rng.spawn(3)
-    found = _Found([], {}, Rows.of(candidates), {}, len(shared))
-    if choices is not None:
-        name = str(choices) if isinstance(choices, str | Path) else "choices"
-        if isinstance(choices, str | Path):
-            files["choices"] = Path(choices)
-        table = split_sets(read_judgments(choices))[0]
-        kinds: list[ChoiceKind] = kinds_of(table) or ["odd_one_out"]
-        for kind in kinds:
-            judged, left_out, _ = judgments_of(table, name, kind, shared)
-            judged = with_labels(judged, labels)
-            found.judged[kind] = counts_of(judged, left_out)
-            scored = score_choices(candidates, judged, on_choices)
-            for of in scored:
-                found.rows.add(f"{kind}.temperature", of.temperature, model=of.candidate.name)
-            found.measured.extend(_on_choices(scored, judged, on_choices, resamples, found.missing))
-    if posterior is not None:
-        found.measured.append(_on_posterior(candidates, posterior, shared, on_posterior))
-    rdm, _, lacking = with_features(*read_people(*people, files), shared)
-    if rdm is not None:
-        one, summary, means = _on_people(candidates, rdm, on_people)
-        left_out = summary.left_out | ({"objects": lacking} if lacking else {})
-        found.judged["rdm"] = Judged(
-            kind="dissimilarity",
-            participants=summary.participants,
-            objects=summary.objects,
-            items=summary.pairs,
-            left_out=left_out,
+def _ranked(
+    features: Networks, where: Path | None, similarity: Similarity | None, files: dict[str, Path]
+) -> list[Candidate]:
+    """Read two networks or more, in the order of their names."""
+    read: dict[str, Path] = {}
+    candidates = sorted(read_networks(features, where, similarity, read), key=lambda of: of.name)
+    files |= dict(sorted(read.items()))
+    check_names(candidates)
+    if (whole := sum("part" not in one.features.meta for one in candidates)) < 2:
+        raise TwoalikeError(
+            where="`features=...`",
+            expected="two networks or more",
+            found=counted(whole, "network"),
+            remedy="Score a single one with `twoalike evaluate`.",
         )
-        found.measured.append(one)
-        found.rows.add("rdm.ceiling", summary.ceiling)
-        for candidate, mean in zip(candidates, means, strict=True):
-            found.rows.add("rdm.per_person.mean", mean, model=candidate.name, unit="correlation")
-    return found
+    return candidates
 
 
 def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
@@ -264,110 +232,95 @@ def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
     )
 
 
-def _on_choices(
-    scored: Sequence[Scored],
-    judged: Judgments,
-    rng: np.random.Generator,
-    resamples: int,
-    missing: dict[str, str],
-) -> Iterator[_Measured]:
-    """Measure agreement with choices and majorities, over all and in parts."""
-    on_resamples, on_ceilings, _, on_triplets = rng.spawn(4)
+type _Part = tuple[list[_Measured], dict[str, Judged]]
+
+
+def _on_choices(given: Given, rng: np.random.Generator) -> _Part:
+    """Measure agreement with choices and majorities, question by question."""
+    if (source := given.judged["choices"]) is None:
+        return [], {}
+    table = read_judgments(source)
+    asked = asked_of(table, given.choices_name, given.labels, given.candidates)
+    children = zip(asked, rng.spawn(len(asked)), strict=True)
+    found = [one for judged, child in children for one in _on_question(given, judged, child)]
+    return found, {judged.name: counts_of(judged) for judged in asked}
+
+
+def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> Iterator[_Measured]:
+    """Measure one question, over all and in parts."""
+    on_halves, on_resamples, on_ceilings, on_votes = rng.spawn(4)
+    scored = score_choices(given.candidates, judged, on_halves)
+    for of in scored:
+        given.rows.add(f"{judged.name}.temperature", of.temperature, model=of.candidate.name)
     limits = ceilings(judged, on_ceilings)
-    boot = TwoWayBootstrap(judged.participants, judged.items, on_resamples, resamples=resamples)
+    reasons = limits["missing"].items()
+    given.rows.missing.update({name: why for name, why in reasons if name in _CEILINGS})
+    boot = TwoWayBootstrap(
+        judged.participants, judged.things, on_resamples, resamples=given.resamples
+    )
     hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
-    cast = votes_of(judged)
-    named = [candidate_majority_scores(of.candidate, judged, cast) for of in scored]
-    votes = _OfTriplets.of(np.stack(named), cast.sets, on_triplets, resamples)
+    majorities = _majorities(given, judged, on_votes)
+    parts = [("", limits, np.ones(len(judged.answer), dtype=bool))]
+    parts += [
+        (f"{group}: {subset}", limits["groups"][group][subset], of == subset)
+        for group, of in judged.groups.items()
+        for subset in subset_names(of)
+    ]
     first = first_of(judged.number)
-    for group, subset, rows in _parts(judged):
-        part = boot.within(rows)
-        of_part = limits if subset is None else (limits.groups or {})[group or ""][subset]
-        level = f"{group}: {subset}" if subset else ""
-        of_votes = votes.within(rows[first])
-        scored_by = {"accuracy": (hits[:, rows], part), "log_loss": (losses[:, rows], part)}
-        for name, scores_boot in (scored_by | ({"majority": of_votes} if of_votes else {})).items():
-            yield _of_scores(name, *scores_boot, judged.kind, level, of_part, judged.options)
-    missing |= {name: why for name, why in limits.missing.items() if name in _CEILINGS}
+    for level, of_part, some in parts:
+        part = boot.within(some)
+        yield _of_scores("accuracy", hits[:, some], part, judged, level, of_part)
+        yield _of_scores("log_loss", losses[:, some], part, judged, level, of_part)
+        if majorities is not None:
+            scores, voted, on_majority = majorities
+            here = some[first][voted]
+            if here.sum() > 1:
+                within = on_majority.within(here)
+                yield _of_scores("majority", scores[:, here], within, judged, level, of_part)
 
 
-@dataclass(frozen=True, eq=False)
-class _OfTriplets:
-    """Scores against the majorities of those of m triplets that have enough votes."""
-
-    scores: Floats
-    """Shape (networks, kept)."""
-    kept: Booleans
-    """Triplets with enough votes, shape (m,)."""
-    boot: TwoWayBootstrap | None
-    """Resamples of objects; None without two triplets."""
-
-    @classmethod
-    def of(
-        cls, scores: Floats, triplets: Integers, rng: np.random.Generator, resamples: int
-    ) -> "_OfTriplets":
-        """Keep the triplets that were scored; ``scores`` (networks, m) are NaN for others."""
-        kept = ~np.isnan(scores[0])
-        boot = None
-        if kept.sum() > 1:
-            nobody = np.zeros(int(kept.sum()), dtype=np.int64)
-            boot = TwoWayBootstrap(nobody, triplets[kept], rng, resamples=resamples)
-        return cls(scores[:, kept], kept, boot)
-
-    def within(self, some: Booleans) -> tuple[Floats, TwoWayBootstrap] | None:
-        """Scores and resamples of some of the triplets, (m,); None of fewer than two."""
-        here = some[self.kept]
-        if self.boot is None or here.sum() < 2:
-            return None
-        return self.scores[:, here], self.boot.within(here)
-
-
-def _parts(judged: Judgments) -> Iterator[tuple[str | None, str | None, Booleans]]:
-    """All choices, and every part of every group."""
-    yield None, None, np.ones(len(judged.answer), dtype=bool)
-    for group, subset_of in judged.groups.items():
-        for subset in subset_names(subset_of):
-            yield group, subset, subset_of == subset
+def _majorities(
+    given: Given, judged: Judgments, rng: np.random.Generator
+) -> tuple[Floats, Booleans, TwoWayBootstrap] | None:
+    """Scores against majorities of the triplets that have enough votes, and which these are."""
+    if judged.noun == "set":
+        return None
+    cast = votes_of(judged)
+    named = [candidate_majority_scores(one, judged, cast) for one in given.candidates]
+    voted = ~np.isnan(named[0])
+    if voted.sum() < 2:
+        return None
+    nobody = np.zeros(int(voted.sum()), dtype=np.int64)
+    boot = TwoWayBootstrap(nobody, cast.sets[voted], rng, resamples=given.resamples)
+    return np.stack(named)[:, voted], voted, boot
 
 
 def _of_scores(
-    name: str,
-    scores: Floats,
-    boot: TwoWayBootstrap,
-    question: str,
-    level: str,
-    of: SubsetCeilings,
-    options: int,
+    name: str, scores: Floats, boot: TwoWayBootstrap, judged: Judgments, level: str, of: Figures
 ) -> _Measured:
     """Scores of choices or triplets, (networks, n), and what they are held against."""
-    published = of.published.leave_one_out if of.published else None
-    limits: dict[str, Interval | float | None]
+    published = (of.get("published") or {}).get("leave_one_out")
+    limits: Limits
     if name == "accuracy":
-        limits = {"chance": 1 / options, "best": of.oracle, "leave_one_out": published}
+        limits = {"chance": 1 / judged.options, "best": of["oracle"], "leave_one_out": published}
     elif name == "log_loss":
-        limits = {"chance": float(np.log(options)), "best": of.entropy}
+        limits = {"chance": float(np.log(judged.options)), "best": of.get("entropy")}
     else:
-        drawn = of.majority_drawn
-        limits = {"best": drawn.accepted, "leave_one_out": published} if drawn else {}
+        drawn = of["majority_drawn"]
+        limits = {"best": drawn["accepted"], "leave_one_out": published} if drawn else {}
     own = [boot.interval(of_network) for of_network in scores]
     if name != "log_loss":
         own = [interval.within(0.0, 1.0) for interval in own]
     unit, count = "nats" if name == "log_loss" else "share", scores.shape[1]
-    joint = boot.joint(scores)
-    return _Measured(f"{question}.{name}", tuple(own), joint, count, level, unit, limits)
+    measure = f"{judged.name}.{name}"
+    return _Measured(measure, tuple(own), boot.joint(scores), count, level, unit, limits)
 
 
-def _dissimilarities(candidates: Sequence[Candidate], ids: Sequence[str]) -> list[Floats]:
-    return [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
-
-
-def _on_posterior(
-    candidates: Sequence[Candidate],
-    posterior: "Posterior",
-    shared: set[str],
-    rng: np.random.Generator,
-) -> _Measured:
+def _on_posterior(given: Given, rng: np.random.Generator) -> _Part:
     """Correlation with the draws of a posterior; its own mean is the best that is possible."""
+    posterior, shared = given.posterior, common_objects(given.candidates)
+    if posterior is None:
+        return [], {}
     ids = [name for name in posterior.ids if name in shared]
     if len(ids) < FEWEST_OBJECTS:
         raise TwoalikeError(
@@ -376,51 +329,53 @@ def _on_posterior(
             found=f"{len(ids)} of {len(posterior.ids)}",
             remedy="Compute features of the objects under the ids of the posterior.",
         )
-    own_mean, n = np.zeros((len(ids), len(ids))), 0
-    for draw in dissimilarity_draws(posterior, ids):
-        own_mean, n = own_mean + draw, n + 1
-    models = [*_dissimilarities(candidates, ids), own_mean / n]
-    values, total = posterior_covariance(models, dissimilarity_draws(posterior, ids))
-    *own, best = (
-        Interval(value, value - half, value + half)
-        for value, half in zip(values.tolist(), Z95 * np.sqrt(np.diagonal(total)), strict=True)
-    )
-    joint = JointEstimates.from_covariance(
-        values[:-1], total[:-1, :-1], max(len(ids) / 2 - 1, 1.0), rng
-    )
-    limits: dict[str, Interval | float | None] = {"chance": 0.0, "best": best}
-    return _Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)
+    draws = list(dissimilarity_draws(posterior, ids))
+    models = [
+        -similarity_matrix(one.features.select(ids, one.name), one.similarity)
+        for one in given.candidates
+    ]
+    values, total = posterior_covariance([*models, np.mean(draws, axis=0)], draws)
+    *own, best = normal_intervals(values, np.diagonal(total))
+    freedom = max(len(ids) / 2 - 1, 1.0)
+    joint = JointEstimates.from_covariance(values[:-1], total[:-1, :-1], freedom, rng)
+    limits: Limits = {"chance": 0.0, "best": best}
+    return [_Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)], {}
 
 
-def _on_people(
-    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
-) -> tuple[_Measured, Any, list[float]]:
-    """Correlation with the mean person; the people, and the mean over single persons."""
-    people, scores, covariance = joint_structure(candidates, rdm)
-    own = tuple(of.spearman for of in scores)
-    values = np.array([of.value for of in own])
-    joint = JointEstimates.from_covariance(values, covariance, _freedom(people), rng)
-    found = _Measured("rdm.spearman", own, joint, people.objects, limits={"chance": 0.0})
-    return found, people, [of.per_person.mean for of in scores]
-
-
-def _freedom(people: People) -> float:
-    """Degrees of freedom over people, or over pairs of objects that have none in common."""
+def _on_rdm(given: Given, rng: np.random.Generator) -> _Part:
+    """Correlation with the mean person, and with single people."""
+    rdm, _, lacking = given.people
+    if rdm is None:
+        return [], {}
+    people, scores, covariance = compare_structure(given.candidates, rdm)
+    # Degrees of freedom over people, or over pairs of objects that have none in common.
     groups = people.objects / 2
     if people.participants > 1:
         groups = min(groups, people.participants)
-    return max(groups - 1, 1.0)
+    own = tuple(of["spearman"] for of in scores)
+    joint = JointEstimates.from_covariance(
+        np.array([of.value for of in own]), covariance, max(groups - 1, 1.0), rng
+    )
+    given.rows.add("rdm.ceiling", people.ceiling)
+    for candidate, of in zip(given.candidates, scores, strict=True):
+        given.rows.add("rdm.per_person.mean", of["per_person"]["mean"], model=candidate.name)
+    limits: Limits = {"chance": 0.0}
+    found = _Measured("rdm.spearman", own, joint, people.objects, limits=limits)
+    return [found], {"rdm": counts_of_people(people, lacking)}
+
+
+_MEASURED = (_on_choices, _on_posterior, _on_rdm)
 
 
 def _rank(
-    candidates: Sequence[Candidate], found: _Found, against: str | None
+    given: Given, measured: Sequence[_Measured], against: str | None
 ) -> tuple[list[int], int]:
     """Order the networks by the first measure, and add every score with its rank to the rows."""
-    order = np.argsort(-found.measured[0].joint.values, kind="stable").tolist()  # no log-loss
-    names = [one.name for one in candidates]
+    order = np.argsort(-measured[0].joint.values, kind="stable").tolist()  # no log-loss
+    names = [one.name for one in given.candidates]
     reference = order[0] if against is None else names.index(against)
-    for of in found.measured:
-        _add(of, names, order, reference, found.rows, named=against is not None)
+    for of in measured:
+        _add(of, names, order, reference, given.rows, named=against is not None)
     return order, reference
 
 

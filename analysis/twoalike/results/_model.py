@@ -1,21 +1,19 @@
 """Files of results: a header, and the rows of one long frame."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
+import pandas as pd
 from pydantic import model_validator
 
 from twoalike.evaluation import Candidate, Count, Interval
 from twoalike.results._frame import COLUMNS, WHOLE, Row, model_of, named
 from twoalike.study import Booleans, Content, TwoalikeError, check_content, read_json, write_json
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from twoalike.results._views import TableView
 
 
 class InputFile(Content):
@@ -93,7 +91,7 @@ class Seen(Content):
     @classmethod
     def of(
         cls,
-        table: "pd.DataFrame",
+        table: pd.DataFrame,
         by: Mapping[str, Booleans | None],
         kind: str,
         *,
@@ -135,6 +133,24 @@ class Seen(Content):
         if self.excluded:
             return f"{fitted}; they are left out."
         return f"In-sample: {fitted}, of which scores are no test on new ones."
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table to show: cells as text, and the part of the results that they are of."""
+
+    title: str
+    frame: pd.DataFrame
+    """The index names the rows; the second line of a cell is an interval."""
+    part: str = ""
+    note: str = ""
+    """What the columns mean."""
+
+    def to_html(self) -> str:
+        """Return the table for a notebook."""
+        cells = self.frame.map(lambda cell: escape(cell).replace("\n", "<br>"))
+        shown = cells.to_html(escape=False, border=0, index_names=False)
+        return f"<p><b>{escape(self.title)}</b></p>{shown}"
 
 
 class Saved(Content):
@@ -190,7 +206,7 @@ class Saved(Content):
         return self.model_dump(mode="json")
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def frame(self) -> pd.DataFrame:
         """Every figure in a row: measure, representation, model, level, value, low, high, unit, n.
 
         Examples
@@ -239,7 +255,7 @@ class Saved(Content):
         named_keys = {"schema_version", "kind", "twoalike_version", "seed", "inputs", "config"}
         return self.model_dump(mode="json", include=named_keys)
 
-    def tables(self) -> "list[TableView]":
+    def tables(self) -> list[TableView]:
         """Tables of the main figures, as the command shows them."""
         raise NotImplementedError
 
@@ -251,72 +267,11 @@ class Saved(Content):
         return "".join(table.to_html() for table in self.tables())
 
 
-def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
+def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
     """Make the long frame of some rows."""
-    import pandas as pd
-
     columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
     numbers = dict.fromkeys(("value", "low", "high"), "float64")
     return pd.DataFrame(columns).astype({**numbers, "n": "Int64"})
-
-
-class Results(Saved):
-    """What ``evaluate`` measures of networks and of people.
-
-    Examples
-    --------
-    >>> results = Results.load("derived/results.json")  # doctest: +SKIP
-    >>> results.at("odd_one_out.accuracy", "aligned").value  # doctest: +SKIP
-    0.512
-    """
-
-    command: ClassVar[str] = "evaluate"
-
-    kind: Literal["results"] = "results"
-    """What the file is."""
-
-    @property
-    def questions(self) -> tuple[str, ...]:
-        """Questions of choices among three items that were scored."""
-        return tuple(name for name in ("odd_one_out", "anchored") if name in self.judged)
-
-    @property
-    def sets(self) -> tuple[str, ...]:
-        """Questions of choices among more items that were scored."""
-        others = (*self.questions, "rdm", "ratings", "sortings")
-        return tuple(name for name in self.judged if name not in others)
-
-    def tables(self) -> "list[TableView]":
-        """Tables of the main figures, as ``twoalike evaluate`` shows them."""
-        from twoalike.results._views import results_tables
-
-        return results_tables(self)
-
-    def __repr__(self) -> str:
-        """Networks and judgments in one line."""
-        parts = [*self.judged, *(part for part in ("structure", "transfer") if self.has(part))]
-        of = "; ".join(", ".join(each) for each in (self.names, parts) if each)
-        return f"<Results: {of}>"
-
-
-class TransferResults(Saved):
-    """What ``transfer`` measures of networks."""
-
-    command: ClassVar[str] = "transfer"
-
-    kind: Literal["transfer"] = "transfer"
-    """What the file is."""
-
-    def tables(self) -> "list[TableView]":
-        """Tables of all measures, as ``twoalike transfer`` shows them."""
-        from twoalike.results._views import transfer_tables
-
-        return transfer_tables(self)
-
-    def __repr__(self) -> str:
-        """Networks and measures in one line."""
-        kinds = dict.fromkeys(row.measure.split(".")[1] for row in self.rows if row.level)
-        return f"<TransferResults: {', '.join(self.names)}; {', '.join(kinds)}>"
 
 
 def networks_of(candidates: Sequence[Candidate]) -> Iterator[Network]:

@@ -5,51 +5,39 @@ answer with their own noise and weights; anybody else is a new person, averaged 
 Judgments of the fit are predicted too well, so that the titles of tables name them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.calibration import CalibrationError, binned, error_of
-from twoalike.choice import Question, expected_accuracy, log_loss
-from twoalike.embedding import (
-    Posterior,
-    PosteriorSource,
-    as_posterior,
-    seen_judgments,
-    set_probabilities,
-)
+from twoalike.choice import expected_accuracy, log_loss
+from twoalike.embedding import Posterior, PosteriorSource, as_posterior, seen_judgments
 from twoalike.evaluation import (
     Count,
-    Interval,
-    PersonScores,
-    SubsetScores,
+    Figures,
+    Judgments,
     TwoWayBootstrap,
     by_participant,
-    clustered_interval,
-    group_numbers,
+    questions_of,
     subset_names,
-    triplet_kinds,
 )
-from twoalike.judgments import (
-    JudgmentKind,
-    JudgmentTable,
-    is_scored,
-    participant_index,
-    read_judgments,
-    set_choices,
-)
+from twoalike.judgments import JudgmentKind, JudgmentTable, is_scored, read_judgments
 from twoalike.results._frame import Rows
-from twoalike.results._judged import add_chance, predicted
-from twoalike.results._model import Judged, Saved, Seen
-from twoalike.results._views import TableView, scores_tables
-from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, check_output
+from twoalike.results._judged import (
+    add_chance,
+    known_people,
+    labelled,
+    posterior_answers,
+    predicted,
+)
+from twoalike.results._model import Judged, Saved, Seen, TableView
+from twoalike.results._views import cell, many
+from twoalike.study import Booleans, Integers, TwoalikeError, check_output, counted
 from twoalike.study import provenance as made_from
-from twoalike.tables import Labels, LabelSource, read_labels
+from twoalike.tables import LabelSource, read_labels
 
 type Whom = Literal["auto", "known", "new"]
 MOST_DRAWS = 400
@@ -58,20 +46,8 @@ TIED = 1e-6
 """Probabilities closer than this are tied: they are averages of single precision."""
 
 
-class ScoredPart(SubsetScores):
-    """Scores of a posterior on some of the choices."""
-
-    calibration: CalibrationError
-    """Of the most probable answer, in ten bins of equal width."""
-
-
-class ScoredPerson(PersonScores):
-    """Scores of a posterior on the choices of one participant."""
-
-    known: bool
-    """Whether their own noise and weights were used; otherwise they count as a new person."""
-    calibration: CalibrationError
-    """Of the most probable answer, in ten bins of equal width."""
+MOST_PEOPLE = 20
+"""Participants that a table lists."""
 
 
 class Scores(Saved):
@@ -179,13 +155,19 @@ def score(
         seen = seen_judgments(fit, table, kind, files.get(kind))
         about["seen"][kind], table = Seen.of(table, {"posterior": seen}, kind, exclude=exclude_seen)
         if kind == "choices":
-            lot = _Lot(fit.thinned(MOST_DRAWS), by_level, people, seed, resamples, rows)
-            judged |= lot.score(table, about["left_out"][kind])
+            thinned = fit.thinned(MOST_DRAWS)
+            of_choices, left_out = _known_choices(thinned, table, people)
+            about["left_out"][kind] |= left_out
+            for of in of_choices:
+                boot = TwoWayBootstrap(
+                    of.participants, of.things, np.random.default_rng(seed), resamples=resamples
+                )
+                judged[of.name] = _score(thinned, labelled(of, by_level), people, boot, rows)
         else:
             found = predicted(fit, kind, table, seed, fitted=False)
             rows.add(kind, found, model="posterior")
             n = len(table["participant"].unique())
-            judged[kind] = Judged(kind=kind, judgments=found.judgments, participants=n)
+            judged[kind] = Judged(kind=kind, judgments=found["n"], participants=n)
     config = {"people": people, "resamples": resamples, "interval": 0.95}
     made = made_from("scores", seed=seed, inputs=inputs, config=config)
     scores = Scores(**made, **about, rows=tuple(rows.rows))
@@ -194,169 +176,160 @@ def score(
     return scores
 
 
-def name_of(question: Question) -> str:
-    """Name a question in measures, as ``evaluate`` does."""
-    return question.kind if question.items == 3 else f"{question.kind}_{question.items}"  # noqa: PLR2004
-
-
 def _refuse_none(n: int, kind: str, expected: str) -> None:
     if not n:
         raise TwoalikeError(where=kind, expected=expected, found="none")
 
 
-@dataclass(frozen=True, eq=False)
-class _Clustered:
-    """Intervals over people and sets, where sets have more than three items."""
+def _known_choices(
+    posterior: Posterior, table: pd.DataFrame, people: Whom
+) -> tuple[list[Judgments], dict[str, int]]:
+    """Choices that can be scored, by question, and how many others there are, by reason."""
+    asked = questions_of(table, set(posterior.ids))
+    left_out = {"unknown_objects": len(table) - sum(len(of.answer) for of in asked)}
+    left_out["new_people"] = 0
+    if people == "known":
+        own = [known_people(posterior, of) >= 0 for of in asked]
+        left_out["new_people"] = sum(int((~known).sum()) for known in own)
+        parts = [of.within(known) for of, known in zip(asked, own, strict=True)]
+        asked = [of for of in parts if len(of.answer)]
+    by = " by its participants" if people == "known" else ""
+    expected = f"choices among the {len(posterior.ids)} objects of the posterior{by}"
+    _refuse_none(len(asked), "choices", expected)
+    return asked, left_out
 
-    judge: Integers
-    number: Integers
 
-    def interval(self, scores: Floats, value: float | None = None) -> Interval:
-        return clustered_interval(scores, self.judge, self.number, value)
+def _score(
+    posterior: Posterior, judged: Judgments, people: Whom, boot: TwoWayBootstrap, rows: Rows
+) -> Judged:
+    """Predict and score the choices that answer one question."""
+    own = known_people(posterior, judged)
+    own = np.full_like(own, -1) if people == "new" else own
+    p = posterior_answers(posterior, judged, as_new=people == "new")
+    hits, losses = expected_accuracy(p, judged.answer, TIED), log_loss(p, judged.answer)
 
-    def within(self, rows: Booleans) -> "_Clustered":
-        return _Clustered(self.judge[rows], self.number[rows])
+    def calibration(some: Booleans, boot: TwoWayBootstrap) -> CalibrationError:
+        return error_of(binned(p[some], judged.answer[some], answers="top"), boot)
 
-
-@dataclass(frozen=True, eq=False)
-class _Predicted:
-    """The n choices that answer one question, with the probabilities of the answers, (n, A)."""
-
-    question: Question
-    answer: Integers
-    judge: Integers
-    p: Floats
-    hits: Floats
-    losses: Floats
-    boot: Any
-
-    def part(self, rows: Booleans) -> ScoredPart:
-        """Score some of the choices."""
-        boot = self.boot if rows.all() else self.boot.within(rows)
-        return ScoredPart(
-            choices=int(rows.sum()),
-            accuracy=boot.interval(self.hits[rows]).within(0.0, 1.0),
-            log_loss=boot.interval(self.losses[rows]).within(0.0, np.inf),
-            calibration=self._calibration(rows, boot),
+    def part(some: Booleans) -> Figures:
+        within = boot if some.all() else boot.within(some)
+        return Figures(
+            n=int(some.sum()),
+            accuracy=within.interval(hits[some]).within(0.0, 1.0),
+            log_loss=within.interval(losses[some]).within(0.0, np.inf),
+            calibration=calibration(some, within),
         )
 
-    def _calibration(self, rows: Booleans, boot: Any) -> CalibrationError:
-        return error_of(binned(self.p[rows], self.answer[rows], answers="top"), boot)
+    groups = dict(judged.groups)
+    if (own >= 0).any() and (own < 0).any():
+        groups = {"people": np.where(own >= 0, "known", "new"), **groups}
+    there, first = np.unique(judged.participants, return_index=True)
+    known = int((own[first] >= 0).sum())
+    found = {
+        **part(np.ones(len(p), dtype=bool)),
+        "known_people": known,
+        "new_people": len(there) - known,
+        "groups": {
+            name: {subset: part(of == subset) for subset in subset_names(of)}
+            for name, of in groups.items()
+        },
+    }
+    if judged.known_people:
+        by_person = by_participant(hits, losses, judged.participants, judged.people)
+        found["participants"] = _with_calibration(by_person, judged, own, calibration)
+    add_chance(rows, judged)
+    rows.add(judged.name, Figures(found), model="posterior")
+    return Judged(
+        kind="choice",
+        question=judged.question.label,
+        judgments=len(p),
+        participants=len(there),
+        objects=len(np.unique(judged.items)),
+    )
 
-    def by_person(
-        self, names: Sequence[str], known: Booleans, number: Integers
-    ) -> dict[str, ScoredPerson]:
-        """Score each participant; ``known`` (P,) marks those with parameters of their own."""
-        found = by_participant(self.hits, self.losses, self.judge, names)
-        place = {name: row for row, name in enumerate(names)}
-        people = {}
-        for name, scores in found.items():
-            rows = self.judge == place[name]
-            boot = _Clustered(self.judge[rows], number[rows])
-            people[name] = ScoredPerson(
-                **dict(scores),
-                known=bool(known[place[name]]),
-                calibration=self._calibration(rows, boot),
-            )
-        return people
 
-
-@dataclass(frozen=True, eq=False)
-class _Lot:
-    """What all questions are scored with."""
-
-    posterior: Posterior
-    labels: Labels
-    people: Whom
-    seed: int
-    resamples: int
-    rows: Rows
-
-    def score(self, table: pd.DataFrame, left_out: dict[str, int]) -> dict[str, Judged]:
-        """Score the choices of a table by question; ``left_out`` gets the counts."""
-        judge, names = participant_index(table)
-        own = pd.Index(self.posterior.participants).get_indexer(pd.Index(names))
-        if self.people == "new":
-            own = np.full_like(own, -1)
-        asked, ids = set_choices(table)
-        place = pd.Index(self.posterior.ids).get_indexer(pd.Index(ids))
-        found = {}
-        left_out |= {"unknown_objects": 0, "new_people": 0}
-        for of in asked:
-            items, who = place[of.items], judge[of.rows]
-            known = (items >= 0).all(axis=1)
-            left_out["unknown_objects"] += int((~known).sum())
-            if self.people == "known":
-                left_out["new_people"] += int((known & (own[who] < 0)).sum())
-                known &= own[who] >= 0
-            if known.any():
-                levels = table["level"].iloc[of.rows[known]]
-                shown = (items[known], of.answer[known], who[known])
-                judged = self._question(of.question, *shown, own, names, levels)
-                found[name_of(of.question)] = judged
-        expected = f"choices among the {len(self.posterior.ids)} objects of the posterior"
-        by = " by its participants" if self.people == "known" else ""
-        _refuse_none(len(found), "choices", expected + by)
-        return found
-
-    def _question(
-        self,
-        question: Question,
-        items: Integers,
-        answer: Integers,
-        judge: Integers,
-        own: Integers,
-        names: Sequence[str],
-        levels: "pd.Series[str]",
-    ) -> Judged:
-        """Predict and score choices: object indices (n, k), answers, judges and levels, (n,)."""
-        (p,) = set_probabilities(
-            self.posterior, items, question, lapse=True, participants=own[judge]
-        )
-        number = group_numbers(*question.in_order(items, answer)[0].T)
-        if question.items == 3:  # noqa: PLR2004
-            rng = np.random.default_rng(self.seed)
-            boot: Any = TwoWayBootstrap(judge, items, rng, resamples=self.resamples)
-        else:
-            boot = _Clustered(judge, number)
-        hits = expected_accuracy(p, answer, TIED)
-        predicted = _Predicted(question, answer, judge, p, hits, log_loss(p, answer), boot)
-        groups = {
-            name: {subset: predicted.part(of == subset) for subset in subset_names(of)}
-            for name, of in self._groups(items, own[judge], levels).items()
+def _with_calibration(
+    by_person: dict[str, Figures],
+    judged: Judgments,
+    own: Integers,
+    calibration: Callable[[Booleans, TwoWayBootstrap], CalibrationError],
+) -> dict[str, Figures]:
+    """Scores of each participant, with calibration, and whether the posterior knows them."""
+    place = {name: row for row, name in enumerate(judged.people)}
+    for name, scores in by_person.items():
+        some = judged.participants == place[name]
+        alone = TwoWayBootstrap(judged.participants[some], judged.number[some, None])
+        scores |= {
+            "known": bool(own[some][0] >= 0),
+            "calibration": calibration(some, alone),
         }
-        there = np.unique(judge)
-        told_apart = [names[row] for row in there] != ["unknown"]
-        counts = {"known_people": int((own[there] >= 0).sum())}
-        counts["new_people"] = len(there) - counts["known_people"]
-        name, n = name_of(question), len(answer)
-        everyone = predicted.by_person(names, own >= 0, number) if told_apart else None
-        add_chance(self.rows, name, question.chance, n)
-        for measure, part in (
-            (name, predicted.part(np.ones(n, dtype=bool))),
-            (name, groups),
-            (f"{name}.participants", everyone),
-            *((f"{name}.{key}", count) for key, count in counts.items()),
-        ):
-            self.rows.add(measure, part, model="posterior", n=n)
-        return Judged(
-            kind="choice",
-            question=question.label,
-            judgments=n,
-            participants=len(there),
-            objects=len(np.unique(items)),
-        )
+    return by_person
 
-    def _groups(
-        self, items: Integers, own: Integers, levels: "pd.Series[str]"
-    ) -> dict[str, npt.NDArray[np.str_]]:
-        """Subset of each choice, "" for none, by the name of the group."""
-        groups = {}
-        if (own >= 0).any() and (own < 0).any():
-            groups["people"] = np.where(own >= 0, "known", "new")
-        if levels.notna().any():
-            groups["level"] = levels.astype(object).fillna("").to_numpy().astype(np.str_)
-        for level, by_id in self.labels.items() if items.shape[1] == 3 else ():  # noqa: PLR2004
-            of_objects = [by_id.get(name, MISSING) for name in self.posterior.ids]
-            groups[level] = triplet_kinds(of_objects, items)
-        return groups
+
+def scores_tables(found: Scores) -> list[TableView]:
+    """One table per question, its participants, and one of ratings and of sortings."""
+    tables = []
+    for name, judged in found.judged.items():
+        if name in ("ratings", "sortings"):
+            title = f"{counted(judged.judgments or 0, 'judgment')} ({name})"
+            rows = {"posterior": f"{name}.log_loss", "chance": f"{name}.guessing"}
+            cells = {label: cell(found.at(of, "posterior")) for label, of in rows.items()}
+            frame = pd.DataFrame({"log-loss": cells})
+            tables.append(TableView(_titled(found, name, title), frame, name))
+            continue
+        people = [
+            counted(int(row.value), f"{kind} participant")
+            for kind in ("known", "new")
+            if (row := found.at(f"{name}.{kind}_people", "posterior")) and row.value
+        ]
+        title = f"{many(judged)} by {' and '.join(people)} "
+        title = _titled(found, "choices", f"{title}of {counted(judged.objects or 0, 'object')}")
+        levels = ["", *found.levels(f"{name}.accuracy", "posterior")]
+        parts = _parts(found, name, {level or "all": level for level in levels})
+        chance = [found.at(f"{name}.chance.{of}") for of in ("accuracy", "log_loss")]
+        parts.loc["chance"] = ["", *map(cell, chance), ""]
+        tables.append(TableView(title, parts, name))
+        everyone = found.levels(f"{name}.participants.accuracy")
+        if len(everyone) > 1:
+            tables.append(_scored_people(found, name, everyone))
+    return tables
+
+
+def _titled(found: Scores, kind: str, title: str) -> str:
+    """Title with what was left out, and with how many judgments were fitted to."""
+    reasons = found.left_out[kind].items()
+    out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
+    return found.titled(kind, title)
+
+
+def _parts(found: Scores, measure: str, levels: Mapping[str, str]) -> pd.DataFrame:
+    """Scores of the posterior at some levels, a row each by its label."""
+    keys = ("accuracy", "log_loss", "calibration.debiased")
+    rows = {}
+    for label, level in levels.items():
+        first, *others = (found.at(f"{measure}.{key}", "posterior", level) for key in keys)
+        count = "" if first is None or first.n is None else f"{first.n:,}"
+        rows[label] = [count, *map(cell, (first, *others))]
+    columns = ["choices", "accuracy", "log-loss", "calibration error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
+
+
+def _scored_people(found: Scores, name: str, people: Iterable[str]) -> TableView:
+    """Scores by participant, the least predictable first."""
+    measure = f"{name}.participants"
+
+    def loss(person: str) -> float:
+        row = found.at(f"{measure}.log_loss", "posterior", person)
+        return row.value if row else 0.0
+
+    worst = sorted(people, key=loss, reverse=True)
+    title = f"The {MOST_PEOPLE} least predictable of {len(worst)} participants"
+    if len(worst) <= MOST_PEOPLE:
+        title = "By participant, the least predictable first"
+    known = {row.level for row in found.rows if row.measure == f"{measure}.known" and row.value}
+    labels = {
+        person if person in known else f"{person} (new)": person for person in worst[:MOST_PEOPLE]
+    }
+    frame = _parts(found, measure, labels)
+    return TableView(title, frame.rename_axis("participant"), name)

@@ -3,19 +3,14 @@
 A cell is a figure and, in a second line, its interval.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Literal
 
 import pandas as pd
 
 from twoalike.results._frame import Row
+from twoalike.results._model import Judged, Saved, TableView
 from twoalike.study import counted
-
-if TYPE_CHECKING:
-    from twoalike.results._model import Judged, Results, Saved, TransferResults
-    from twoalike.results._score import Scores
 
 FEW_CLASSES = 6
 """Below these tables show the interval over images: so few classes say little of others."""
@@ -29,6 +24,7 @@ AGREEMENT = {
     "attention checks": "catches.agreement",
     "leave-one-out, as published": "published.leave_one_out",
     "vanilla, as published": "published.vanilla",
+    "majority of the others": "leave_one_out",
 }
 """How people agree -> its measure, below those of ceilings."""
 BOUNDS = {
@@ -36,13 +32,6 @@ BOUNDS = {
     "best possible, against majorities": "majority.accepted",
 }
 """No predictor can do better, on average -> its measure, below those of ceilings."""
-OF_SETS = {
-    "best possible": "ceilings.oracle",
-    "majority of the others": "ceilings.leave_one_out",
-    "two people": "pair_agreement",
-    "the same person again": "repeats",
-}
-"""The same for larger sets."""
 ABILITIES = ("few_shot", "linear_probe", "shift_new")
 """Measures of transfer that a summary shows."""
 _TASKS = {
@@ -54,29 +43,9 @@ _TASKS = {
     "other_set": "Another set of images, balanced accuracy",
 }
 """Measure of transfer -> title of its table."""
-MOST_PEOPLE = 20
-"""Participants that a table lists."""
 
 type Column = str | tuple[str, str]
 """Measure, and the format of its figures."""
-
-
-@dataclass(frozen=True)
-class TableView:
-    """A table to show: cells as text, and the part of the results that they are of."""
-
-    title: str
-    frame: pd.DataFrame
-    """The index names the rows; the second line of a cell is an interval."""
-    part: str = ""
-    note: str = ""
-    """What the columns mean."""
-
-    def to_html(self) -> str:
-        """Return the table for a notebook."""
-        cells = self.frame.map(lambda cell: escape(cell).replace("\n", "<br>"))
-        shown = cells.to_html(escape=False, border=0, index_names=False)
-        return f"<p><b>{escape(self.title)}</b></p>{shown}"
 
 
 def cell(row: Row | None, form: str = ".3f", star: str = "") -> str:
@@ -89,7 +58,7 @@ def cell(row: Row | None, form: str = ".3f", star: str = "") -> str:
 
 
 def table(
-    results: "Saved",
+    results: Saved,
     title: str,
     columns: Mapping[str, Column],
     *,
@@ -115,14 +84,14 @@ def table(
     return TableView(title, frame.loc[:, (frame != "").any()], part, note)
 
 
-def _chance(results: "Saved", question: str) -> dict[str, str]:
+def _chance(results: Saved, question: str) -> dict[str, str]:
     keys = {"accuracy": "accuracy", "log-loss": "log_loss"}
     return {head: cell(results.at(f"{question}.chance.{of}")) for head, of in keys.items()}
 
 
-def _of_whom(results: "Saved", part: str, judged: "Judged") -> str:
+def _of_whom(results: Saved, part: str, judged: Judged) -> str:
     """Title of a table of judgments: how many of what by whom, and what was left out."""
-    of = _many(judged)
+    of = many(judged)
     if part == "rdm":
         of = "Arrangements" if judged.kind == "arrangement" else "Dissimilarities"
     if part == "ratings":
@@ -139,7 +108,7 @@ def _of_whom(results: "Saved", part: str, judged: "Judged") -> str:
     return results.titled(kind.get(part, "choices"), title)
 
 
-def _many(judged: "Judged") -> str:
+def many(judged: Judged) -> str:
     """How many judgments of what kind."""
     of = counted(judged.judgments or 0, judged.kind)
     return f"{of} ({judged.question})" if judged.question else of
@@ -147,14 +116,14 @@ def _many(judged: "Judged") -> str:
 
 def results_tables(results: "Results") -> list[TableView]:
     """Every kind of judgments, ceilings, calibration and structure, as far as there are any."""
-    tables = [choices_table(results, question) for question in results.questions]
-    tables += [sets_table(results, question) for question in results.sets]
-    for part, make in (("rdm", _rdm), ("ratings", _ratings), ("sortings", _sortings)):
-        if part in results.judged:
-            tables.append(make(results, _of_whom(results, part, results.judged[part])))
-    for question in results.questions:
-        kind = f", {question.replace('_', '-')}" if len(results.questions) > 1 else ""
-        tables += [*_ceilings(results, question, kind), calibration_table(results, question, kind)]
+    asked = results.questions
+    tables = [choices_table(results, question) for question in asked]
+    tables += [rated_table(results, part) for part in _RATED if part in results.judged]
+    for question in asked:
+        kind = f", {question.replace('_', '-')}" if len(asked) > 1 else ""
+        tables += _ceilings(results, question, kind)
+        if results.has(f"{question}.uncertainty"):
+            tables.append(calibration_table(results, question, kind))
     if len(results.names) > 1:
         tables += [*structure_tables(results), *_abilities(results)]
     if results.levels("ability.few_shot"):
@@ -163,14 +132,14 @@ def results_tables(results: "Results") -> list[TableView]:
 
 
 def choices_table(results: "Results", question: str) -> TableView:
-    """Scores on choices among three items."""
-    title = _of_whom(results, question, results.judged[question])
+    """Scores on the choices that answer one question."""
     columns: dict[str, Column] = {
         "accuracy": f"{question}.accuracy",
         "difference": (f"{question}.difference.accuracy", "+.3f"),
         "log-loss": f"{question}.log_loss",
         "temperature": (f"{question}.temperature", ".3g"),
         "gap closed": (f"{question}.gap_closed", ".0%"),
+        "calibration error": f"{question}.calibration.error.debiased",
     }
     first = results.names[0]
     note = (
@@ -178,6 +147,7 @@ def choices_table(results: "Results", question: str) -> TableView:
         f"from {first} to the ceiling. Temperature: fitted to all judgments; the log-loss takes "
         "that fitted to the other half."
     )
+    title = _of_whom(results, question, results.judged[question])
     more = {"chance": _chance(results, question)}
     return table(results, title, columns, more=more, part=question, note=note)
 
@@ -196,97 +166,69 @@ def majority_table(results: "Results", question: str) -> TableView | None:
     return table(results, title, {"share of majorities named": measure}, note=note)
 
 
-def sets_table(results: "Results", question: str) -> TableView:
-    """Scores on one question about larger sets, how people agree, and how well a model could."""
-    columns: dict[str, Column] = {
-        "accuracy": f"{question}.accuracy",
-        "log-loss": f"{question}.log_loss",
-        "temperature": (f"{question}.temperature", ".3g"),
-        "calibration error": f"{question}.calibration.error.debiased",
-    }
-    more = {"chance": _chance(results, question)} | {
-        label: {"accuracy": cell(results.at(f"{question}.{key}"))} for label, key in OF_SETS.items()
-    }
-    note = "Calibration error: of the likeliest answer, less what chance alone gives."
-    if bound := results.at(f"{question}.ceilings.oracle.identified"):
-        note += (
-            " Best possible: expected accuracy of a model that knows people's probabilities; "
-            f"their agreement alone leaves {bound.low:.3f} to {bound.high:.3f} open."
-        )
-    title = _of_whom(results, question, results.judged[question])
-    return table(results, title, columns, more=more, part="sets", note=note)
-
-
 def _span(results: "Results", part: str) -> str:
     """Return the ends of a noise ceiling."""
     ends = [results.at(f"{part}.ceiling.{end}") for end in ("lower", "upper")]
     return " to ".join(f"{end.value:.3f}" for end in ends if end)
 
 
-def _rdm(results: "Results", title: str) -> TableView:
-    over = "mean over people" if results.names else "Spearman, mean over people"
-    columns: dict[str, Column] = {
-        "Spearman, mean person": "rdm.spearman",
-        "rho-a": "rdm.rho_a",
-        over: "rdm.per_person.mean",
-        "weighted by evidence": "structure.weighted_spearman",
-    }
-    more = {"noise ceiling": {over: _span(results, "rdm")}}
-    return table(results, title, columns, more=more, part="rdm")
-
-
-def _with_posterior(results: "Results", kind: str) -> tuple[list[str], dict[str, str]]:
-    """Names of the rows of ratings or sortings, and the cell of guessing, where it is predicted."""
-    guessing = results.at(f"{kind}.guessing", "posterior")
-    return [*results.names, *(["posterior"] if guessing else [])], {"log-loss": cell(guessing)}
-
-
-def _ratings(results: "Results", title: str) -> TableView:
-    columns: dict[str, Column] = {
-        "Spearman, mean rater": "ratings.spearman",
-        "rho-a": "ratings.rho_a",
-        "mean over people": "ratings.per_person.mean",
-        "log-loss": "ratings.log_loss",
-    }
-    names, guessing = _with_posterior(results, "ratings")
-    more = {
-        "noise ceiling": {"mean over people": _span(results, "ratings")},
-        "the same person again": {"mean over people": cell(results.at("ratings.repeats.spearman"))},
-        "guessing": guessing,
-    }
-    note = (
+_OVER = "Spearman, mean over people"
+_AREA, _RAND = "area, mean over people", "adjusted Rand index"
+_RATED: Mapping[str, tuple[dict[str, Column], dict[str, tuple[str, str]], str]] = {
+    "rdm": (
+        {
+            "Spearman, mean person": "rdm.spearman",
+            "rho-a": "rdm.rho_a",
+            _OVER: "rdm.per_person.mean",
+            "weighted by evidence": "structure.weighted_spearman",
+        },
+        {},
+        "",
+    ),
+    "ratings": (
+        {
+            "Spearman, mean rater": "ratings.spearman",
+            "rho-a": "ratings.rho_a",
+            _OVER: "ratings.per_person.mean",
+            "log-loss": "ratings.log_loss",
+        },
+        {"the same person again": (_OVER, "ratings.repeats.spearman")},
         "With the mean rater: ranks of each rater's answers, averaged. Rho-a: ties broken at "
-        "random. Log-loss: of a rating under the embedding, in nats."
-    )
-    return table(results, title, columns, more=more, names=names, part="ratings", note=note)
-
-
-def _sortings(results: "Results", title: str) -> TableView:
-    area, together, rand = (
-        "area, mean over people",
-        "Spearman, share together",
-        "adjusted Rand index",
-    )
-    columns: dict[str, Column] = {
-        area: "sortings.area.mean",
-        together: "sortings.spearman",
-        rand: "",
-        "log-loss": "sortings.log_loss",
-    }
-    names, guessing = _with_posterior(results, "sortings")
-    more = {
-        "chance": {area: "0.500", together: "0.000", rand: "0.000"},
-        "noise ceiling": {area: _span(results, "sortings")},
-        "two people": {rand: cell(results.at("sortings.agreement"))},
-        "the same person again": {rand: cell(results.at("sortings.repeats"))},
-        "guessing": guessing,
-    }
-    note = (
+        "random. Log-loss: of a rating under the embedding, in nats.",
+    ),
+    "sortings": (
+        {
+            _AREA: "sortings.area.mean",
+            "Spearman, share together": "sortings.spearman",
+            _RAND: "",
+            "log-loss": "sortings.log_loss",
+        },
+        {
+            "two people": (_RAND, "sortings.agreement"),
+            "the same person again": (_RAND, "sortings.repeats"),
+        },
         "Area: under the curve, 0.5 by chance. Together: Spearman's correlation with the share of "
         "people who put a pair into one pile. Adjusted Rand index: agreement of two sortings, 0 by "
-        "chance. Log-loss: of the choice of a pile under the embedding, in nats."
-    )
-    return table(results, title, columns, more=more, names=names, part="sortings", note=note)
+        "chance. Log-loss: of the choice of a pile under the embedding, in nats.",
+    ),
+}
+"""Kind of judgments -> columns; how people agree, by column; note."""
+
+
+def rated_table(results: "Results", part: str) -> TableView:
+    """Scores on dissimilarities, ratings or sortings, and the noise ceiling."""
+    columns, agreement, note = _RATED[part]
+    main = _OVER if _OVER in columns else _AREA
+    guessing = results.at(f"{part}.guessing", "posterior")
+    names = [*results.names, *(["posterior"] if guessing else [])]
+    more = {"noise ceiling": {main: _span(results, part)}}
+    if part == "sortings":
+        more = {"chance": {head: "0.500" if head == main else "0.000" for head in columns}} | more
+        more["chance"].pop("log-loss")
+    more |= {label: {head: cell(results.at(of))} for label, (head, of) in agreement.items()}
+    more["guessing"] = {"log-loss": cell(guessing)}
+    title = _of_whom(results, part, results.judged[part])
+    return table(results, title, columns, more=more, names=names, part=part, note=note)
 
 
 def _ceilings(results: "Results", question: str, kind: str) -> Iterator[TableView]:
@@ -352,13 +294,13 @@ def structure_tables(results: "Results") -> Iterator[TableView]:
         )
 
 
-def ability_rows(results: "Saved") -> list[tuple[str, str]]:
+def ability_rows(results: Saved) -> list[tuple[str, str]]:
     """Measure and level of every task of :data:`ABILITIES` that was scored."""
     tasks = (f"transfer.{task}" for task in ABILITIES)
     return [(task, level) for task in tasks for level in results.levels(task)]
 
 
-def task_estimate(results: "Saved", measure: str, name: str, level: str) -> tuple[Row | None, str]:
+def task_estimate(results: Saved, measure: str, name: str, level: str) -> tuple[Row | None, str]:
     """Score of a task, with the interval over classes or, where these are few, over images."""
     row, same = (results.at(f"{measure}{end}", name, level) for end in ("", ".same_classes"))
     if row is None or same is None or (row.n or 0) >= FEW_CLASSES:
@@ -366,7 +308,7 @@ def task_estimate(results: "Saved", measure: str, name: str, level: str) -> tupl
     return same, STAR
 
 
-def _task_cell(results: "Saved", measure: str, name: str, level: str) -> str:
+def _task_cell(results: Saved, measure: str, name: str, level: str) -> str:
     row, star = task_estimate(results, measure, name, level)
     return cell(row, star=star)
 
@@ -397,7 +339,7 @@ def _first(task: tuple[str, str], name: str) -> tuple[str, str, str]:
     return task[0], name, task[1]
 
 
-def lost_abilities(results: "Saved") -> list[str]:
+def lost_abilities(results: Saved) -> list[str]:
     """Say of every network in how many abilities it scores lower than the first one.
 
     Lower means by more than :data:`LOSS`, in the tasks of :data:`ABILITIES`.
@@ -435,7 +377,7 @@ def likeness(results: "Results") -> dict[str, str]:
     }
 
 
-def both_sides(results: "Saved", measures: Mapping[str, str]) -> TableView:
+def both_sides(results: Saved, measures: Mapping[str, str]) -> TableView:
     """Likeness to people and few-shot ability of the same vectors, a row each."""
     task = "ability.few_shot"
     levels, names = results.levels(task), results.names
@@ -451,75 +393,6 @@ def both_sides(results: "Saved", measures: Mapping[str, str]) -> TableView:
     classes = next(row.n for row in chance if row)
     title = f"Likeness and ability ({classes} classes, nearest class mean)"
     return TableView(title, frame, "ability")
-
-
-def scores_tables(found: "Scores") -> list[TableView]:
-    """One table per question, its participants, and one of ratings and of sortings."""
-    tables = []
-    for name, judged in found.judged.items():
-        if name in ("ratings", "sortings"):
-            title = f"{counted(judged.judgments or 0, 'judgment')} ({name})"
-            rows = {"posterior": f"{name}.log_loss", "chance": f"{name}.guessing"}
-            cells = {label: cell(found.at(of, "posterior")) for label, of in rows.items()}
-            frame = pd.DataFrame({"log-loss": cells})
-            tables.append(TableView(_titled(found, name, title), frame, name))
-            continue
-        people = [
-            counted(int(row.value), f"{kind} participant")
-            for kind in ("known", "new")
-            if (row := found.at(f"{name}.{kind}_people", "posterior")) and row.value
-        ]
-        title = f"{_many(judged)} by {' and '.join(people)} "
-        title = _titled(found, "choices", f"{title}of {counted(judged.objects or 0, 'object')}")
-        levels = ["", *found.levels(f"{name}.accuracy", "posterior")]
-        parts = _parts(found, name, {level or "all": level for level in levels})
-        chance = [found.at(f"{name}.chance.{of}") for of in ("accuracy", "log_loss")]
-        parts.loc["chance"] = ["", *map(cell, chance), ""]
-        tables.append(TableView(title, parts, name))
-        everyone = found.levels(f"{name}.participants.accuracy")
-        if len(everyone) > 1:
-            tables.append(_scored_people(found, name, everyone))
-    return tables
-
-
-def _titled(found: "Scores", kind: str, title: str) -> str:
-    """Title with what was left out, and with how many judgments were fitted to."""
-    reasons = found.left_out[kind].items()
-    out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons if n]
-    title += f" (left out: {', '.join(out)})" if out else ""
-    return found.titled(kind, title)
-
-
-def _parts(found: "Scores", measure: str, levels: Mapping[str, str]) -> pd.DataFrame:
-    """Scores of the posterior at some levels, a row each by its label."""
-    keys = ("accuracy", "log_loss", "calibration.debiased")
-    rows = {}
-    for label, level in levels.items():
-        first, *others = (found.at(f"{measure}.{key}", "posterior", level) for key in keys)
-        count = "" if first is None or first.n is None else f"{first.n:,}"
-        rows[label] = [count, *map(cell, (first, *others))]
-    columns = ["choices", "accuracy", "log-loss", "calibration error"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
-
-
-def _scored_people(found: "Scores", name: str, people: Iterable[str]) -> TableView:
-    """Scores by participant, the least predictable first."""
-    measure = f"{name}.participants"
-
-    def loss(person: str) -> float:
-        row = found.at(f"{measure}.log_loss", "posterior", person)
-        return row.value if row else 0.0
-
-    worst = sorted(people, key=loss, reverse=True)
-    title = f"The {MOST_PEOPLE} least predictable of {len(worst)} participants"
-    if len(worst) <= MOST_PEOPLE:
-        title = "By participant, the least predictable first"
-    known = {row.level for row in found.rows if row.measure == f"{measure}.known" and row.value}
-    labels = {
-        person if person in known else f"{person} (new)": person for person in worst[:MOST_PEOPLE]
-    }
-    frame = _parts(found, measure, labels)
-    return TableView(title, frame.rename_axis("participant"), name)
 
 
 def transfer_tables(results: "TransferResults") -> list[TableView]:
@@ -543,3 +416,52 @@ def transfer_tables(results: "TransferResults") -> list[TableView]:
         )
         for title, rows in tables.items()
     ]
+
+
+class Results(Saved):
+    """What ``evaluate`` measures of networks and of people.
+
+    Examples
+    --------
+    >>> results = Results.load("derived/results.json")  # doctest: +SKIP
+    >>> results.at("odd_one_out.accuracy", "aligned").value  # doctest: +SKIP
+    0.512
+    """
+
+    command: ClassVar[str] = "evaluate"
+
+    kind: Literal["results"] = "results"
+    """What the file is."""
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """Questions that the choices scored answer."""
+        return tuple(name for name in self.judged if name not in ("rdm", "ratings", "sortings"))
+
+    def tables(self) -> list[TableView]:
+        """Tables of the main figures, as ``twoalike evaluate`` shows them."""
+        return results_tables(self)
+
+    def __repr__(self) -> str:
+        """Networks and judgments in one line."""
+        parts = [*self.judged, *(part for part in ("structure", "transfer") if self.has(part))]
+        of = "; ".join(", ".join(each) for each in (self.names, parts) if each)
+        return f"<Results: {of}>"
+
+
+class TransferResults(Saved):
+    """What ``transfer`` measures of networks."""
+
+    command: ClassVar[str] = "transfer"
+
+    kind: Literal["transfer"] = "transfer"
+    """What the file is."""
+
+    def tables(self) -> list[TableView]:
+        """Tables of all measures, as ``twoalike transfer`` shows them."""
+        return transfer_tables(self)
+
+    def __repr__(self) -> str:
+        """Networks and measures in one line."""
+        kinds = dict.fromkeys(row.measure.split(".")[1] for row in self.rows if row.level)
+        return f"<TransferResults: {', '.join(self.names)}; {', '.join(kinds)}>"

@@ -15,9 +15,8 @@ from twoalike.rsa._people import arranged_rdms as arranged_rdms
 from twoalike.rsa._people import dissimilarity_draws as dissimilarity_draws
 from twoalike.rsa._people import posterior_agreement as posterior_agreement
 from twoalike.rsa._people import posterior_covariance as posterior_covariance
+from twoalike.rsa._people import structure as structure
 from twoalike.rsa._people import tau_a as tau_a
 from twoalike.rsa._people import weighted_interval as weighted_interval
 from twoalike.rsa._people import weighted_spearman as weighted_spearman
 from twoalike.rsa._people import whitened as whitened
-from twoalike.rsa._structure import Structure as Structure
-from twoalike.rsa._structure import structure as structure

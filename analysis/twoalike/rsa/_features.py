@@ -6,21 +6,15 @@ by their mean over all pairs, since a network that shrinks as a whole has moved 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from twoalike.evaluation import (
-    Count,
-    Estimate,
+    Figures,
     Interval,
-    Measured,
     NotMeasurable,
-    Number,
-    Quantity,
-    Share,
     prepare,
     similarity_matrix,
 )
@@ -86,20 +80,9 @@ def debiased_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
     return _ratio(_unbiased_hsic(a, b), _unbiased_hsic(a, a), _unbiased_hsic(b, b))
 
 
-class NeighbourOverlap(Measured):
-    """How many of an object's nearest neighbours stayed."""
-
-    value: Share
-    """Share of the k nearest neighbours that are among the k nearest still."""
-    chance: Share | None = None
-    """The same for unrelated features: k / (m - 1)."""
-    neighbours: Count | None = None
-    """k."""
-
-
 def neighbour_overlap(
     features: npt.ArrayLike, other: npt.ArrayLike, neighbours: int = 10
-) -> NeighbourOverlap:
+) -> Figures:
     """Share of each object's k nearest neighbours that two sets of features have in common.
 
     Of m objects k is fewer than m - 1: with all others as neighbours nothing can differ.
@@ -108,7 +91,7 @@ def neighbour_overlap(
     --------
     >>> line = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
     >>> neighbour_overlap(line, line[:, ::-1], neighbours=1)
-    NeighbourOverlap(value=1.0, chance=0.3333333333333333, neighbours=1)
+    {'value': 1.0, 'chance': 0.3333333333333333, 'neighbours': 1}
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -120,7 +103,7 @@ def neighbour_overlap(
         for rows in (prepare(of, "cosine") for of in (features, other))
     ]
     shared = sum(len(np.intersect1d(*both)) for both in zip(*near, strict=True))
-    return NeighbourOverlap(
+    return Figures(
         value=shared / (m * neighbours), chance=neighbours / (m - 1), neighbours=neighbours
     )
 
@@ -130,33 +113,6 @@ FEWEST_CLASSES = 10
 """Classes of the finest level below which objects are resampled, not classes."""
 MOST_OBJECTS = 6000
 """Objects beyond which the distances of all pairs take too much memory."""
-
-
-class DistanceChange(Measured):
-    """What became of the distances of one kind of pairs."""
-
-    pairs: Count | None = None
-    """Pairs of objects."""
-    base: Number | None = None
-    """Mean distance before, in units of the mean over all pairs."""
-    aligned: Number | None = None
-    """Mean distance after, in units of the mean over all pairs."""
-    change: Estimate | None = None
-    """After minus before."""
-    percent: Annotated[Interval, Quantity("%", -100)] | None
-    """Change in percent of the distance before; null where that is 0."""
-
-
-class DistanceChanges(Measured):
-    """Change of distances by kind of pair."""
-
-    resampled: Literal["classes", "objects"] | None = None
-    """What intervals are about: classes of the finest level, or objects."""
-    kinds: dict[str, DistanceChange]
-    """`within LEVEL` from the finest level to the coarsest, each without the pairs of the levels
-    before it; then `between` the classes of the coarsest."""
-    missing: dict[str, str] = Field(default={}, exclude=True)
-    """Kinds without a pair -> why."""
 
 
 def pair_kinds(labels: Mapping[str, Sequence[str]]) -> tuple[npt.NDArray[np.int8], list[str]]:
@@ -219,14 +175,16 @@ def distance_changes(
     rng: np.random.Generator,
     *,
     resamples: int = RESAMPLES,
-) -> DistanceChanges:
+) -> Figures:
     """Change of normalised distances within and between the classes of every level.
 
     The features are of the same m objects before and after, ``labels`` the label of each by level,
     empty where it has none. The intervals come from a bootstrap over the classes of the finest
     level, with all objects of a class drawn together, or over objects where there are fewer than
     :data:`FEWEST_CLASSES` classes or every object is its own. Distances are normalised anew in each
-    resample.
+    resample. Kinds of pairs are `within LEVEL` from the finest level to the coarsest, each without
+    the pairs of the levels before it, then `between` the classes of the coarsest; ``base`` and
+    ``aligned`` are mean distances in units of the mean over all pairs.
     """
     if not labels:
         raise NotMeasurable("there are no labels of objects")
@@ -255,14 +213,14 @@ def distance_changes(
             continue
         some = (count > 0) & (whole[1:] > 0).all(axis=0)  # resamples that hold such pairs
         before, after = np.stack(sums)[:, some] / count[some] * whole[0, some] / whole[1:, some]
-        found[name] = DistanceChange(
-            pairs=int(count[0]) // 2,
+        found[name] = Figures(
+            n=int(count[0]) // 2,
             base=float(before[0]),
             aligned=float(after[0]),
             change=_interval(after - before),
             percent=_interval(100 * (after / before - 1)) if (before > 0).all() else None,
         )
-    return DistanceChanges(resampled=resampled, kinds=found, missing=missing)
+    return Figures(resampled=resampled, kinds=found, missing=missing)
 
 
 def _interval(values: Floats) -> Interval:

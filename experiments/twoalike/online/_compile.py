@@ -374,8 +374,8 @@ def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
         side = prepared.image_size(view)
     except TwoalikeError:
         return False
-    faults = find_task(prepared.plan.name.task).text_faults
-    found = faults(prepared.protocol, view) if faults else ()
+    made = find_task(prepared.plan.name.task).session
+    found = made.text_faults(prepared.protocol, view) if made else ()
     return side >= _FEWEST_PX and all(key == _OF_SOUNDS for key, _ in found)
 
 

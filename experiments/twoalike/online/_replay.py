@@ -44,9 +44,8 @@ from twoalike.tasks import (
     Sitting,
     Trial,
 )
-from twoalike.tasks.choice_of_many import ManyActivity, ManyResult
 from twoalike.tasks.multi_arrangement import ArrangementResult, PreparedArrangements, submitted
-from twoalike.tasks.odd_one_out import Answer, TrialResult, TripletActivity
+from twoalike.tasks.odd_one_out import Answer, TrialResult
 from twoalike.tasks.screens import consent_text_hash
 
 DRAWN = "drawn"
@@ -56,10 +55,6 @@ _OURS = frozenset({DRAWN, "arranged", "block"})
 _TAKEN = frozenset({"self", "event", "time_s", "n", "at", "what", "chain"})
 """Names that details of a note cannot have."""
 _ROUNDING_S = 2e-4
-_RESULTS: dict[type[TripletActivity], type[TrialResult]] = {
-    TripletActivity: TrialResult,
-    ManyActivity: ManyResult,
-}
 
 
 @dataclass
@@ -252,9 +247,8 @@ class _PartRun:
             _check_choice(answer, trial, self.prepared)
         elif not protocol.timing.response_limit_s:
             raise ValueError(f"trial {index} has no answer, and there is no time limit")
-        made = _RESULTS[self.prepared.kind_of(trial)]
         flag = "interrupted" if item.flag == "interrupted" else self._flag(answer)
-        return made(trial, item.onset, answer, item.early, item.dropped, flag)
+        return TrialResult(trial, item.onset, answer, item.early, item.dropped, flag)
 
     def _flag(self, answer: Answer | None) -> str | None:
         assert isinstance(self.prepared, PreparedTriplets)
